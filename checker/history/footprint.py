@@ -1,0 +1,191 @@
+"""Footprints: what an operation read and wrote, and when the order of two operations can matter.
+
+Everything that decides which schedules are worth running rests on :func:`dependent`, and so does every edge of an
+explanation (:func:`conflicts`).  Footprints are taken after an operation has been performed, so they are exact: a
+conditional write whose condition failed has only read.
+
+Granularity: the attributes of an item, with its existence as an attribute of its own.  ``ALL`` stands for every attribute
+there is or could be.  A query reads a key range as well as the items in it, because an item that is put into the range
+later would have been read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from checker.history.item import ItemId
+
+ALL = "*"
+"""Stands for every attribute of an item, but not for its existence."""
+
+EXISTENCE = ""
+"""Whether the item is there at all; DynamoDB has no attribute with an empty name."""
+
+Attributes = frozenset[str]
+_NOTHING: Mapping[ItemId, Attributes] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """A set of keys that an operation looked through.
+
+    Attributes:
+        table: the table's name.
+        partition: the partition key ``(type, value)`` looked through; ``None`` for the whole table, which is also how
+            a read through a secondary index is written, because a write may move an item into any index partition.
+        sort: ``None`` for the whole partition, else ``(operator, operands)`` over the sort key, as written; kept for
+            people and not used to rule out conflicts.
+        attributes: the attributes that the operation returned or filtered by; ``{ALL}`` for whole items.
+    """
+
+    table: str
+    partition: tuple[str, Any] | None = None
+    sort: str | None = None
+    attributes: Attributes = frozenset({ALL})
+
+    def covers(self, item: ItemId) -> bool:
+        """Whether the item's key lies in the partition, or could."""
+        return item.table == self.table and (self.partition is None or item.key[0] == self.partition)
+
+    def __str__(self) -> str:
+        inside = "*" if self.partition is None else f"{self.partition[1]}, {self.sort or '*'}"
+        return f"{self.table}[{inside}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What one operation did.
+
+    Attributes:
+        reads: attributes whose values the operation, or its caller through the response, could see.
+        writes: attributes that were set or removed.
+        increments: attributes that were added to, by an operation that did not report the sum; two of them commute.
+        ranges: key ranges that were looked through.
+        judged: attributes that neither the operation nor its caller saw, but that an oracle looks at as they are when the
+            operation takes effect.  They decide which orders matter, like reads, and explain nothing to the handler.
+    """
+
+    reads: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
+    writes: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
+    increments: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
+    ranges: tuple[KeyRange, ...] = ()
+    judged: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
+
+    @property
+    def writes_something(self) -> bool:
+        """Whether anything was stored."""
+        return bool(self.writes or self.increments)
+
+    def items(self) -> frozenset[ItemId]:
+        """Every item named in the footprint."""
+        return frozenset(self.reads) | frozenset(self.writes) | frozenset(self.increments)
+
+
+EMPTY = Footprint()
+
+
+class EdgeKind(StrEnum):
+    """Why one operation comes before another; the last two are not data dependencies."""
+
+    WR = "wr"
+    WW = "ww"
+    RW = "rw"
+    PO = "po"
+    RT = "rt"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One reason why the order of two operations matters.
+
+    Attributes:
+        kind: ``WR`` if the earlier wrote and the later read, ``RW`` the other way round, ``WW`` if both wrote.
+        item: the item on which they meet; for a key range, the item whose write touches it.
+        attributes: what they share; may hold ``ALL`` and ``EXISTENCE``.
+        range: the key range, where the reader looked through one.
+    """
+
+    kind: EdgeKind
+    item: ItemId
+    attributes: Attributes
+    range: KeyRange | None = None
+
+
+def overlap(left: Attributes, right: Attributes) -> Attributes:
+    """The attributes two sets share; ``ALL`` meets every attribute but not ``EXISTENCE``."""
+    shared = left & right
+    if ALL in left:
+        shared |= right - {EXISTENCE}
+    if ALL in right:
+        shared |= left - {EXISTENCE}
+    return shared
+
+
+def _meet(
+    kind: EdgeKind, first: Mapping[ItemId, Attributes], second: Mapping[ItemId, Attributes]
+) -> Iterator[Conflict]:
+    if not first or not second:
+        return
+    for item, attributes in first.items():
+        others = second.get(item)
+        if others and (shared := overlap(attributes, others)):
+            yield Conflict(kind, item, shared)
+
+
+def _range_meets(kind: EdgeKind, ranges: tuple[KeyRange, ...], writer: Footprint) -> Iterator[Conflict]:
+    for key_range in ranges:
+        for written in (writer.writes, writer.increments):
+            for item, attributes in written.items():
+                if key_range.covers(item) and (
+                    shared := overlap(attributes, key_range.attributes) | (attributes & {EXISTENCE})
+                ):
+                    yield Conflict(kind, item, shared, key_range)
+
+
+def conflicts(earlier: Footprint, later: Footprint) -> Iterator[Conflict]:
+    """Every reason why the order of two operations matters; nothing if they commute."""
+    yield from _meet(EdgeKind.WW, earlier.writes, later.writes)
+    yield from _meet(EdgeKind.WW, earlier.writes, later.increments)
+    yield from _meet(EdgeKind.WW, earlier.increments, later.writes)
+    yield from _meet(EdgeKind.WR, earlier.writes, later.reads)
+    yield from _meet(EdgeKind.WR, earlier.increments, later.reads)
+    yield from _meet(EdgeKind.RW, earlier.reads, later.writes)
+    yield from _meet(EdgeKind.RW, earlier.reads, later.increments)
+    if later.judged:
+        yield from _meet(EdgeKind.WR, earlier.writes, later.judged)
+        yield from _meet(EdgeKind.WR, earlier.increments, later.judged)
+    if earlier.judged:
+        yield from _meet(EdgeKind.RW, earlier.judged, later.writes)
+        yield from _meet(EdgeKind.RW, earlier.judged, later.increments)
+    if later.ranges:
+        yield from _range_meets(EdgeKind.WR, later.ranges, earlier)
+    if earlier.ranges:
+        yield from _range_meets(EdgeKind.RW, earlier.ranges, later)
+
+
+def dependent(left: Footprint, right: Footprint) -> bool:
+    """Whether the order of two operations can matter (symmetric)."""
+    if not left.writes_something and not right.writes_something:
+        return False
+    return next(conflicts(left, right), None) is not None
+
+
+def union(*footprints: Footprint) -> Footprint:
+    """Everything that any of them reads or writes; an increment counts as a write, because it may not have been one."""
+    reads, writes, judged = (dict[ItemId, Attributes]() for _ in range(3))
+    ranges: dict[KeyRange, None] = {}
+    for one in footprints:
+        for target, source in (
+            (reads, one.reads),
+            (writes, one.writes),
+            (writes, one.increments),
+            (judged, one.judged),
+        ):
+            for item, attributes in source.items():
+                target[item] = target.get(item, frozenset()) | attributes
+        ranges.update(dict.fromkeys(one.ranges))
+    return Footprint(reads=reads, writes=writes, ranges=tuple(ranges), judged=judged)

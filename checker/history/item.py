@@ -1,0 +1,123 @@
+"""Items: how they are named, and their contents in two notations.
+
+An *image* is an item as DynamoDB's API writes it, each value tagged with its type (``{"owner": {"S": "alice"}}``,
+binaries as ``bytes``).  Images are never changed once they are in a history.  A *plain* item is the same in Python's own
+types, for people and for oracles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+AttributeValue = Mapping[str, Any]
+"""One typed value: ``{"S": "alice"}``, ``{"N": "1"}``, ``{"L": [...]}``, …"""
+
+Image = Mapping[str, AttributeValue]
+"""A whole item as the API writes it; see the module's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemId:
+    """The name of an item: its table and primary key.
+
+    Attributes:
+        table: the table's name.
+        key: partition key and, where the table has one, sort key; each as ``(type, value)``, for example ``("S", "i1")``.
+            Numbers are in DynamoDB's normal form, binaries are ``bytes``.
+    """
+
+    table: str
+    key: tuple[tuple[str, Any], ...]
+
+    def __str__(self) -> str:
+        return f"{self.table}[{', '.join(_key_text(value) for _, value in self.key)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One item before and after an operation; ``None`` where it did not exist.  ``before == after`` never occurs."""
+
+    item: ItemId
+    before: Image | None
+    after: Image | None
+
+
+def _key_text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def plain_value(value: AttributeValue) -> Any:
+    """One typed value in Python's own types; integral numbers become ``int``, other numbers ``Decimal``."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            return _number(content)
+        case "NULL":
+            return None
+        case "L":
+            return [plain_value(element) for element in content]
+        case "M":
+            return {name: plain_value(element) for name, element in content.items()}
+        case "SS" | "BS":
+            return frozenset(content)
+        case "NS":
+            return frozenset(_number(element) for element in content)
+        case _:
+            return content
+
+
+def _number(text: str) -> int | Decimal:
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else number
+
+
+def plain(image: Image) -> dict[str, Any]:
+    """An item in Python's own types, its attributes in alphabetical order."""
+    return {name: plain_value(image[name]) for name in sorted(image)}
+
+
+def image(item: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """The inverse of :func:`plain` for the items that a model declares.
+
+    Raises:
+        TypeError: for a value that DynamoDB has no type for; ``float`` is refused because it is not exact.
+    """
+    return {name: typed_value(value) for name, value in item.items()}
+
+
+def typed_value(value: Any) -> AttributeValue:
+    """One Python value with its DynamoDB type; raises ``TypeError`` where there is none."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int() | Decimal():
+            return {"N": str(value)}
+        case bytes() | bytearray():
+            return {"B": bytes(value)}
+        case Mapping():
+            return {"M": image(value)}
+        case list() | tuple():
+            return {"L": [typed_value(element) for element in value]}
+        case set() | frozenset():
+            return _typed_set(value)
+        case _:
+            raise TypeError(
+                f"{value!r} of type {type(value).__name__} has no DynamoDB type; numbers are int or Decimal"
+            )
+
+
+def _typed_set(values: set[Any] | frozenset[Any]) -> AttributeValue:
+    if values and all(isinstance(value, str) for value in values):
+        return {"SS": sorted(values)}
+    if values and all(isinstance(value, bytes) for value in values):
+        return {"BS": sorted(values)}
+    if values and all(isinstance(value, int | Decimal) and not isinstance(value, bool) for value in values):
+        return {"NS": [str(value) for value in sorted(values)]}
+    raise TypeError(f"{values!r} is not a set of strings, of numbers or of binaries; DynamoDB has no empty set")

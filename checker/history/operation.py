@@ -1,0 +1,100 @@
+"""Operations and histories: what the requests of one execution did, and in which order.
+
+An operation is one DynamoDB API call.  It is atomic, so an execution is a sequence of operations; everything that
+explains an execution (reads-from, overwritten values, real time) follows from that sequence and from the footprints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checker.history.footprint import EMPTY, Footprint
+from checker.history.item import Change, Image
+from checker.history.request import Request, Response, SourceLine
+from checker.history.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResponse:
+    """An error that DynamoDB answered: ``code`` (``ConditionalCheckFailedException``), ``message``, other fields."""
+
+    code: str
+    message: str
+    fields: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One DynamoDB API call of one request, as it was performed.
+
+    Attributes:
+        request: index of the request in its scenario.
+        number: how many operations the request had performed before, from 0.
+        action: the API's name for it, such as ``GetItem``.
+        parameters: as handed to the client (typed attribute values).
+        result: what the service answered; ``None`` if it answered an error.
+        error: the error answered, if any.
+        footprint: what it read and wrote.
+        changes: the items it changed, each before and after, in the order of its parameters.
+        source: the line of the handler that made the call, where known.
+    """
+
+    request: int
+    number: int
+    action: str
+    parameters: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+    error: ErrorResponse | None = None
+    footprint: Footprint = EMPTY
+    changes: tuple[Change, ...] = ()
+    source: SourceLine | None = None
+
+
+StoredImages = Mapping[str, Sequence[Image]]
+"""Table name to the images of the items stored in it, ordered by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One schedule of one scenario, run to its end.
+
+    The interval of a request is the tightest there is: it is invoked just before its first operation and answers just
+    after its last one.  Wider intervals only allow more serial orders, so no violation is lost.
+
+    Attributes:
+        requests: the concurrent requests, by index.
+        initial: the items stored at the start.
+        operations: in the order in which they took effect.
+        responses: by request.
+        final: the items stored at the end.
+        schedule: the choices that reproduce this execution.
+        endings: by request, how many operations of any request had taken effect when it answered.  A request without
+            operations is invoked at that same instant.
+    """
+
+    requests: tuple[Request, ...]
+    initial: StoredImages
+    operations: tuple[Operation, ...]
+    responses: tuple[Response, ...]
+    final: StoredImages
+    schedule: Schedule
+    endings: tuple[int, ...]
+
+    def of_request(self, request: int) -> tuple[int, ...]:
+        """Positions in ``operations`` of one request's operations."""
+        return tuple(position for position, one in enumerate(self.operations) if one.request == request)
+
+    def interval(self, request: int) -> tuple[int, int]:
+        """When a request ran: operations that had taken effect when it was invoked, and when it answered."""
+        end = self.endings[request]
+        return next((at for at, one in enumerate(self.operations) if one.request == request), end), end
+
+    def precedes(self, first: int, second: int) -> bool:
+        """Whether request ``first`` had answered before request ``second`` was invoked (real time).
+
+        Two requests without operations that fall on the same instant are not ordered.
+        """
+        earlier, later = self.interval(first), self.interval(second)
+        return earlier[1] <= later[0] and earlier != later

@@ -1,0 +1,81 @@
+"""Requests and responses: what clients ask and what they are told."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One run of a handler for one principal with given arguments: the unit of serializability."""
+
+    principal: str
+    handler: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, principal: str, handler: str, arguments: Mapping[str, Any]) -> Request:
+        """A request whose arguments are given as a mapping; their order is kept."""
+        return cls(principal, handler, tuple(arguments.items()))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The arguments by name."""
+        return dict(self.arguments)
+
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
+        return f"{self.principal}: {self.handler}({arguments})"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A place in the handler's code; ``file`` is relative to the working directory where that is possible."""
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerException:
+    """An exception that left a handler."""
+
+    type: str
+    message: str
+    source: SourceLine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a request returned.
+
+    Attributes:
+        status: HTTP-like status; a handler's exception counts as 500.
+        body: whatever the handler returned beside the status; ``None`` if nothing.
+        exception: set if the handler raised instead of answering.
+    """
+
+    status: int
+    body: Any = None
+    exception: HandlerException | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is 4xx or 5xx."""
+        return self.status >= 400
+
+    def __str__(self) -> str:
+        if self.exception is not None:
+            return f"{self.status} ({self.exception.type}: {self.exception.message})"
+        return str(self.status) if self.body is None else f"{self.status} {self.body!r}"
+
+
+def label(request: int) -> str:
+    """The letter that stands for the request at this index: A, B, … Z, then A1, B1, …"""
+    turn, letter = divmod(request, 26)
+    return string.ascii_uppercase[letter] + (str(turn) if turn else "")

@@ -1,0 +1,77 @@
+"""What may be concluded from an exploration, and the one function that may say VERIFIED.
+
+A pass is a claim with evidence.  :func:`certify` is the only producer of ``Verdict.VERIFIED`` in the project (an
+architecture test holds it to that); everything else hands it :class:`Evidence` and takes the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The three answers."""
+
+    VERIFIED = "VERIFIED"
+    VIOLATED = "VIOLATED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class StopReason(StrEnum):
+    """Why an exploration ended before it could verify."""
+
+    MAX_SCHEDULES = "max_schedules"
+    MAX_SECONDS = "max_seconds"
+    INTERRUPTED = "interrupted"
+    SAMPLED = "sampled"
+    NONDETERMINISTIC = "nondeterministic"
+    OPERATION_LIMIT = "operation_limit"
+    SILENT_HANDLER = "silent_handler"
+    OUTSIDE_CONTROL = "outside_control"
+    UNSUPPORTED_ACTION = "unsupported_action"
+    NEVER_WRITES = "never_writes"
+    UNCONFIRMED = "unconfirmed"
+    NOTHING_EXPLORED = "nothing_explored"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one exploration has to show.
+
+    Attributes:
+        schedules: executions that ran to their end.
+        exhausted: every class of schedules of the stated scope was executed.
+        replayed: executions that were run a second time and gave the same history.
+        violations: findings of the oracles that a second execution has reproduced.
+        stop_reason: why exploration ended early; ``None`` if nothing cut it short.
+        unreached: handlers that never committed a write in any schedule although they are not declared read-only.
+    """
+
+    schedules: int
+    exhausted: bool
+    replayed: int
+    violations: int
+    stop_reason: StopReason | None
+    unreached: tuple[str, ...] = ()
+
+
+def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
+    """Turn evidence into a verdict and, where it is ``INCONCLUSIVE``, its reason.
+
+    ``VERIFIED`` needs all of: at least one schedule, an exhausted tree, nothing that cut the exploration short, at
+    least one execution that was replayed with the same history, no violation, and no handler without a write.
+    """
+    if evidence.violations:
+        return Verdict.VIOLATED, evidence.stop_reason
+    if evidence.stop_reason is not None:
+        return Verdict.INCONCLUSIVE, evidence.stop_reason
+    if evidence.schedules == 0:
+        return Verdict.INCONCLUSIVE, StopReason.NOTHING_EXPLORED
+    if not evidence.exhausted:
+        return Verdict.INCONCLUSIVE, StopReason.SAMPLED
+    if evidence.replayed == 0:
+        return Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC
+    if evidence.unreached:
+        return Verdict.INCONCLUSIVE, StopReason.NEVER_WRITES
+    return Verdict.VERIFIED, None
