@@ -1,0 +1,58 @@
+"""BatchGetItem: up to 100 items by their keys, each read on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from checker.engine import capacity
+from checker.engine.batches import MAXIMUM_GETS, MAXIMUM_RESPONSE, check_distinct
+from checker.engine.database import Database
+from checker.engine.reads import Get, projection_of
+from checker.engine.service_error import constraint, validation
+from checker.engine.values import item_size
+
+
+def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform one ``BatchGetItem``."""
+    requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
+    if not requested:
+        raise constraint("{}", "requestItems", "Member must have length greater than or equal to 1")
+    if sum(len(one.get("Keys") or ()) for one in requested.values()) > MAXIMUM_GETS:
+        raise validation("Too many items requested for the BatchGetItem call")
+    reads = {name: _reads(database, name, one) for name, one in requested.items()}
+    check_distinct((read.table, read.key) for gets in reads.values() for read in gets)
+    result: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
+    consumed = []
+    level = capacity.level_of(parameters)
+    size = 0
+    for name, gets in reads.items():
+        found: list[Any] = []
+        left: list[Any] = []
+        units = 0.0
+        for read, key in zip(gets, requested[name]["Keys"], strict=True):
+            own = item_size(read.stored or {})
+            size += own
+            if size > MAXIMUM_RESPONSE:
+                left.append(key)
+                continue
+            units += capacity.read_units(own, consistent=bool(requested[name].get("ConsistentRead")))
+            found += read.result().values()
+        result["Responses"][name] = found
+        if left:
+            result["UnprocessedKeys"][name] = {**requested[name], "Keys": left}
+        if level is not None:
+            consumed.append(capacity.report(level, gets[0].table, units))
+    if level is not None:
+        result["ConsumedCapacity"] = consumed
+    return result
+
+
+def _reads(database: Database, name: str, request: Mapping[str, Any]) -> list[Get]:
+    table = database.table({"TableName": name})
+    if not request.get("Keys"):
+        raise validation(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
+    projection = projection_of(request)
+    if projection is not None:
+        table.schema.check_scalars(projection.opened)
+    return [Get(table, table.schema.key_of(key), projection) for key in request["Keys"]]

@@ -1,0 +1,64 @@
+"""BatchWriteItem: up to 25 puts and deletes without conditions, each on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from checker.engine import capacity, writes
+from checker.engine.batches import MAXIMUM_WRITES, check_distinct
+from checker.engine.database import Database
+from checker.engine.service_error import constraint, validation
+from checker.engine.writes import Write
+
+
+def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform one ``BatchWriteItem``."""
+    requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
+    if not requested:
+        raise constraint("{}", "requestItems", "Member must have length greater than or equal to 1")
+    if sum(map(len, requested.values())) > MAXIMUM_WRITES:
+        raise validation("Too many items requested for the BatchWriteItem call")
+    prepared = {name: _writes(database, name, requests) for name, requests in requested.items()}
+    check_distinct((write.table, write.key) for group in prepared.values() for write in group)
+    level = capacity.level_of(parameters)
+    consumed, metrics = [], {}
+    for name, group in prepared.items():
+        units, charged, collections = 0.0, dict[str, float](), []
+        for write in group:
+            before = write.before
+            after = write.after(before)
+            if before is not None or after is not None:
+                database.commit(write.table, write.key, before, after)
+            if level is not None:
+                units += capacity.write_units(before, after)
+                for index, amount in capacity.index_write_units(write.table, write.key, before, after).items():
+                    charged[index] = charged.get(index, 0.0) + amount
+            collections.append(capacity.collection_metrics(parameters, write.table, write.key))
+        if level is not None:
+            consumed.append(capacity.report(level, group[0].table, units, charged))
+        if any(collections):
+            metrics[name] = collections
+    result: dict[str, Any] = {"UnprocessedItems": {}}
+    if level is not None:
+        result["ConsumedCapacity"] = consumed
+    if metrics:
+        result["ItemCollectionMetrics"] = metrics
+    return result
+
+
+def _writes(database: Database, name: str, requests: list[Mapping[str, Any]]) -> list[Write]:
+    if not requests:
+        raise validation(f"The batch write request list for a table cannot be null or empty: {name}")
+    return [_write(database, name, request) for request in requests]
+
+
+def _write(database: Database, name: str, request: Mapping[str, Any]) -> Write:
+    if len(request) == 1:
+        if "PutRequest" in request:
+            return writes.put(database, {"TableName": name, "Item": request["PutRequest"]["Item"]})
+        if "DeleteRequest" in request:
+            return writes.delete(database, {"TableName": name, "Key": request["DeleteRequest"]["Key"]})
+    raise validation(
+        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+    )

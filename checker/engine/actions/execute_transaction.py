@@ -1,0 +1,43 @@
+"""ExecuteTransaction: up to 100 PartiQL statements about one item each, all reads or all writes, all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from checker.engine.actions import transact_get_items, transact_write_items
+from checker.engine.database import Database
+from checker.engine.partiql.execution import schemas_of
+from checker.engine.partiql.requests import statement_in
+from checker.engine.partiql.transaction import transaction_call
+from checker.engine.service_error import ServiceError
+
+
+def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform one ``ExecuteTransaction``."""
+    statements = [statement_in(request) for request in parameters.get("TransactStatements") or ()]
+    action, translated = transaction_call(parameters, statements, schemas_of(database))
+    if action == "TransactGetItems":
+        return transact_get_items.perform(database, translated)
+    try:
+        done = transact_write_items.perform(database, translated)
+    except ServiceError as error:
+        reasons = error.fields.get("CancellationReasons")
+        if reasons is None:
+            raise
+        kinds = [statement.kind for statement in statements]
+        raise _with_duplicates(error, kinds, reasons) from None
+    return {"Responses": [], **done}
+
+
+def _with_duplicates(error: ServiceError, kinds: list[str], reasons: list[dict[str, Any]]) -> ServiceError:
+    """The same error, saying of an insert whose condition failed what that means."""
+    told = [
+        {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
+        if kind == "INSERT" and reason["Code"] == "ConditionalCheckFailed"
+        else reason
+        for kind, reason in zip(kinds, reasons, strict=True)
+    ]
+    codes = ", ".join(reason["Code"] for reason in told)
+    message = f"{error.message.partition('[')[0]}[{codes}]"
+    return ServiceError(error.code, message, {"CancellationReasons": told})

@@ -1,0 +1,115 @@
+"""The embedded DynamoDB: one service, its tables, and every change since it was made.
+
+It decides what each call of the API answers and stores.  It is synchronous and single-threaded: a call is atomic because
+nothing else runs.  Which call comes next is decided elsewhere.
+
+Every committed change is kept in order, so that a point in time is a number, going back to it is truncation, and a read
+can be answered as of an earlier point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from checker.engine.actions import ACTIONS
+from checker.engine.database import Database
+from checker.engine.versions import ItemVersion
+from checker.errors import UnsupportedAction
+from checker.history.item import Change, Image, ItemId
+
+
+class Engine:
+    """An empty DynamoDB of one account in one region."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self) -> None:
+        self._database = Database()
+
+    def perform(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Perform one API call.
+
+        Args:
+            action: the API's name for it, such as ``GetItem``.
+            parameters: in the client's shapes: typed attribute values, binaries as ``bytes``.
+
+        Returns:
+            The result in the client's shapes; the caller may change it.
+
+        Raises:
+            ServiceError: what the service would answer.
+            UnsupportedAction: the action is not one that the engine performs.
+        """
+        handler = ACTIONS.get(action)
+        if handler is None:
+            raise UnsupportedAction(
+                f"the handler called {action}, which the embedded DynamoDB does not perform",
+                expected=f"one of {', '.join(sorted(ACTIONS))}",
+                cause="the action is not built yet, or its name is misspelt",
+                remedy="check the model on another backend (--backend moto, or endpoint=URL of DynamoDB Local)",
+            )
+        return handler(self._database, parameters)
+
+    def perform_as_of(self, sequence: int, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a read as it would have been answered at an earlier point; see :meth:`perform`.
+
+        The cost is that of the changes since then.
+        """
+        with self._rewound(sequence):
+            return self.perform(action, parameters)
+
+    @contextmanager
+    def _rewound(self, sequence: int) -> Iterator[None]:
+        undone = self._database.log.rewind(sequence)
+        try:
+            yield
+        finally:
+            self._database.log.replay(undone)
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last committed change; 0 before the first."""
+        return len(self._database.log)
+
+    def changes_since(self, sequence: int) -> tuple[Change, ...]:
+        """The items changed after a point, in commit order; what left an item as it was is left out."""
+        return tuple(
+            Change(version.table.schema.named(version.key), version.before, version.after)
+            for version in self._database.log.since(sequence)
+            if isinstance(version, ItemVersion) and version.before != version.after
+        )
+
+    def touched_since(self, sequence: int) -> tuple[tuple[int, ItemId], ...]:
+        """The number of each change after a point that made a difference, and the item that it changed, in commit order."""
+        return tuple(
+            (number, version.table.schema.named(version.key))
+            for number, version in enumerate(self._database.log.since(sequence), sequence + 1)
+            if isinstance(version, ItemVersion) and version.before != version.after
+        )
+
+    def perform_without(self, hidden: Sequence[int], action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a read as if some changes had not reached it yet; see :meth:`perform`.
+
+        Args:
+            hidden: numbers of changes, ascending; for each item they must be its last ones.
+            action: a read.
+            parameters: of the read.
+        """
+        versions = [self._database.log.since(number - 1)[0] for number in hidden]
+        for version in reversed(versions):
+            version.undo()
+        try:
+            return self.perform(action, parameters)
+        finally:
+            for version in versions:
+                version.redo()
+
+    def restore(self, sequence: int) -> None:
+        """Go back to a point and forget what came after; the cost is that of what is undone."""
+        self._database.log.rewind(sequence)
+
+    def stored(self) -> dict[str, list[Image]]:
+        """Every table's items, ordered by key."""
+        return {name: table.images() for name, table in sorted(self._database.tables.items())}

@@ -1,0 +1,1 @@
+"""Expressions: condition, filter, key condition, projection and update."""

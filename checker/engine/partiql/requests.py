@@ -1,0 +1,17 @@
+"""The statement of a request, and those of the request's parameters that hold for whatever it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from checker.engine.partiql.parser import parsed
+from checker.engine.partiql.statements import Statement
+
+PASSED_ON = ("ConsistentRead", "Limit", "ReturnConsumedCapacity", "ReturnValuesOnConditionCheckFailure")
+
+
+def statement_in(request: Mapping[str, Any]) -> Statement:
+    """The statement of a request, parsed; raises ``ServiceError`` if it is malformed."""
+    parameters: Sequence[Mapping[str, Any]] = request.get("Parameters") or ()
+    return parsed(request["Statement"], parameters)

@@ -1,0 +1,182 @@
+"""PartiQL statements as the calls of the API that they stand for.
+
+A ``SELECT`` becomes a Query if it fixes the partition key, else a Scan; ``INSERT`` is a put of an item that must not be
+there, ``UPDATE`` an update of one that must be, and ``DELETE`` a delete whose condition need only hold of an item that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from checker.engine.partiql.parser import joined
+from checker.engine.partiql.statements import Statement, Term
+from checker.engine.schema import KeySchema, Schema
+from checker.engine.service_error import ServiceError, table_not_found, validation
+
+_SORT_OPERATORS = frozenset({"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"})
+
+Call = tuple[str, dict[str, Any]]
+"""An action of the API and its parameters."""
+
+
+def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Call:
+    """The call that a statement stands for; ``EXISTS`` becomes the ``ConditionCheck`` of a transaction.
+
+    Raises:
+        ServiceError: the statement does not fit the table's keys.
+    """
+    schema = schemas.get(statement.table)
+    if schema is None:
+        raise table_not_found()
+    match statement.kind:
+        case "SELECT":
+            return _select(statement, schema)
+        case "INSERT":
+            return _insert(statement, schema)
+        case "UPDATE":
+            return _update(statement, schema)
+        case "DELETE":
+            return _delete(statement, schema)
+    return _exists(statement, schema)
+
+
+def single_read(statement: Statement, schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    """The parameters of the ``GetItem`` that a ``SELECT`` of one item stands for; raises ``ServiceError`` otherwise."""
+    schema = schemas.get(statement.table)
+    if schema is None:
+        raise table_not_found()
+    try:
+        key, rest = _key(statement, schema)
+    except ServiceError:
+        raise validation("Only single item select is supported") from None
+    if rest or statement.index is not None:
+        raise validation("Only single item select is supported")
+    return _used(statement, {"TableName": statement.table, "Key": key, **_projection(statement)})
+
+
+def _select(statement: Statement, schema: Schema) -> Call:
+    key = schema.key
+    parameters: dict[str, Any] = {"TableName": statement.table, **_projection(statement)}
+    if statement.index is not None:
+        index = schema.indexes.get(statement.index)
+        if index is None:
+            raise validation(f"The table does not have the specified index: {statement.index}")
+        key, parameters["IndexName"] = index.key, statement.index
+    terms = () if statement.where is None else statement.where.parts
+    keyed = _key_terms(key, terms)
+    _check_types(key, terms)
+    if keyed:
+        parameters["KeyConditionExpression"] = joined(keyed)
+        if statement.order is not None:
+            parameters["ScanIndexForward"] = not statement.order[1]
+    elif statement.order is not None:
+        raise validation("Must have WHERE clause in the statement when using ORDER BY clause.")
+    rest = [term for term in terms if term not in keyed]
+    if rest:
+        parameters["FilterExpression"] = joined(rest)
+    return "Query" if keyed else "Scan", _used(statement, parameters)
+
+
+def _projection(statement: Statement) -> dict[str, Any]:
+    if not statement.columns:
+        return {}
+    return {"ProjectionExpression": ", ".join(dict.fromkeys(path for _, path in statement.columns))}
+
+
+def _key_terms(key: KeySchema, terms: Sequence[Term]) -> list[Term]:
+    partitions = [term for term in terms if term.attribute == key.partition.name and term.operator == "="]
+    if len(partitions) != 1:
+        return []
+    sort = key.sort
+    ranges = [term for term in terms if sort and term.attribute == sort.name and term.operator in _SORT_OPERATORS]
+    return partitions + ranges[:1]
+
+
+def _check_types(key: KeySchema, terms: Sequence[Term]) -> None:
+    for name, kind in key.attributes:
+        for term in terms:
+            if term.attribute == name and any(kind not in operand for operand in term.operands):
+                raise validation(f"Key attribute's data type should match its data type in table's schema: Key {name}")
+
+
+def _key(statement: Statement, schema: Schema) -> tuple[dict[str, Any], list[Term]]:
+    """The key that a statement fixes, and the conditions beside it."""
+    terms = list(() if statement.where is None else statement.where.parts)
+    _check_types(schema.key, terms)
+    key = {}
+    for name, _ in schema.key.attributes:
+        fixed = [term for term in terms if term.attribute == name and term.operator == "="]
+        if len(fixed) != 1:
+            raise validation("Where clause does not contain a mandatory equality on all key attributes")
+        key[name] = fixed[0].operands[0]
+        terms.remove(fixed[0])
+    return key, terms
+
+
+def _insert(statement: Statement, schema: Schema) -> Call:
+    for name, kind in schema.key.attributes:
+        if name not in statement.item:
+            raise validation(f"Key attribute should be present in the item: Key {name}")
+        if kind not in statement.item[name]:
+            raise validation(f"Key attribute's data type should match its data type in table's schema: Key {name}")
+    return "PutItem", {
+        "TableName": statement.table,
+        "Item": statement.item,
+        "ConditionExpression": "attribute_not_exists(#key)",
+        "ExpressionAttributeNames": {"#key": schema.key.partition.name},
+    }
+
+
+def _update(statement: Statement, schema: Schema) -> Call:
+    key, rest = _key(statement, schema)
+    sections = [f"{section} {', '.join(actions)}" for section, actions in statement.clauses.items()]
+    exists = Term("attribute_exists(#key)")
+    return "UpdateItem", _used(
+        statement,
+        {
+            "TableName": statement.table,
+            "Key": key,
+            "UpdateExpression": " ".join(sections),
+            "ConditionExpression": joined([exists, *rest]),
+            **({} if statement.returning is None else {"ReturnValues": statement.returning}),
+        },
+        key=schema.key.partition.name,
+    )
+
+
+def _delete(statement: Statement, schema: Schema) -> Call:
+    key, rest = _key(statement, schema)
+    parameters: dict[str, Any] = {"TableName": statement.table, "Key": key}
+    if rest:
+        inner = joined(rest)
+        compound = len(rest) > 1 or rest[0].compound
+        parameters["ConditionExpression"] = f"attribute_not_exists(#key) OR {f'({inner})' if compound else inner}"
+    if statement.returning is not None:
+        parameters["ReturnValues"] = statement.returning
+    return "DeleteItem", _used(statement, parameters, key=schema.key.partition.name)
+
+
+def _exists(statement: Statement, schema: Schema) -> Call:
+    key, rest = _key(statement, schema)
+    if not rest:
+        raise validation("EXISTS() must contain a single item read with additional condition")
+    parameters = {"TableName": statement.table, "Key": key, "ConditionExpression": joined(rest)}
+    return "ConditionCheck", _used(statement, parameters)
+
+
+def _used(statement: Statement, parameters: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
+    """The parameters with those placeholders that their expressions use."""
+    expressions = " ".join(str(value) for name, value in parameters.items() if name.endswith("Expression"))
+    words = set(
+        expressions.replace(".", " ").replace("(", " ").replace(")", " ").replace(",", " ").replace("[", " ").split()
+    )
+    names = {name: attribute for name, attribute in statement.names.items() if name in words}
+    if key is not None and "#key" in words:
+        names["#key"] = key
+    values = {name: value for name, value in statement.values.items() if name in words}
+    if names:
+        parameters["ExpressionAttributeNames"] = names
+    if values:
+        parameters["ExpressionAttributeValues"] = values
+    return parameters
