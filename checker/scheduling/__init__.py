@@ -1,0 +1,1 @@
+"""Running one schedule after another: tasks, the runner that switches between them, and the strategies that choose."""

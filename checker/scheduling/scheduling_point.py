@@ -1,0 +1,41 @@
+"""The one seam between code under test and the scheduler.
+
+Whoever is about to perform an operation on behalf of a request first calls :meth:`SchedulingPoint.reach`.  The call
+returns when the scheduler lets this request take its step; the operation is then performed at once, atomically.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NoReturn, Protocol
+
+from checker.errors import ToctouError
+
+
+class Turn(NamedTuple):
+    """Whose turn it is: a request, and how many operations it has performed before."""
+
+    request: int
+    number: int
+
+
+class SchedulingPoint(Protocol):
+    """Where a request waits for its turn."""
+
+    def reach(self, action: str) -> Turn:
+        """Wait until it is this request's turn.
+
+        Args:
+            action: what is about to be done, for messages.
+
+        Raises:
+            OutsideControl: called from outside a request, or from a thread that the handler started.
+        """
+
+    def look_away(self) -> None:
+        """From now on sockets and files are the checker's own doing, not the handler's."""
+
+    def look_again(self) -> None:
+        """From now on they are the handler's again."""
+
+    def fail(self, fault: ToctouError) -> NoReturn:
+        """End the running request with a fault that the handler cannot swallow; raise it where no request is running."""

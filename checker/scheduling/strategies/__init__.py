@@ -1,0 +1,28 @@
+"""Strategies by the name they have on the command line; a new one is a file here and a line below."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from checker.history.footprint import dependent
+from checker.scheduling.dependence import Dependent, Twins
+from checker.scheduling.strategies.dpor import Dpor
+from checker.scheduling.strategies.exhaustive import Exhaustive
+from checker.scheduling.strategies.pct import Pct
+from checker.scheduling.strategies.pos import Pos
+from checker.scheduling.strategies.random_walk import RandomWalk
+from checker.scheduling.strategies.strategy import Strategy
+
+
+class NewStrategy(Protocol):
+    """A strategy's class: makes one that has run nothing yet."""
+
+    name: str
+    complete: bool
+    symmetric: bool
+
+    def __call__(self, seed: int = 0, depends: Dependent = dependent, twins: Twins = ()) -> Strategy:
+        """Make one from a seed, from what makes two steps dependent, and from which requests are interchangeable."""
+
+
+STRATEGIES: dict[str, NewStrategy] = {strategy.name: strategy for strategy in (Exhaustive, Dpor, RandomWalk, Pct, Pos)}

@@ -1,0 +1,209 @@
+"""Every class of equivalent schedules, depth first, with sleep sets.
+
+Two schedules are equivalent if one becomes the other by swapping neighbouring steps whose footprints are independent.
+The search runs one complete execution per class (Godefroid, *Partial-Order Methods for the Verification of Concurrent
+Systems*, LNCS 1032, 1996, chapter 5).  Sleep sets alone do not avoid beginning some executions that turn out redundant;
+those are given up as soon as only sleeping requests are left, and counted apart.
+
+Departures from the text: a step's footprint is known only after it has been performed, so a request falls asleep with the
+footprint that its step had from the same state; an independent step taken meanwhile cannot have changed it.
+
+Twins, which are interchangeable requests, are in the same situation where exchanging them leaves the steps taken so far as
+they are: what they saw, and which steps depend on which.  Whatever follows a step of one then follows, with the two
+exchanged, the same step of the other.  So where one of them sleeps, the other does (the idea of Ip and Dill, *Better
+Verification Through Symmetry*, FMSD 9, 1996, applied to sleep sets).
+
+The tree is not stored: a node is kept for each step of the current execution, and the prefix is performed anew.  Doing so
+also shows whether the handlers are deterministic, at the price of one comparison per step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checker.errors import NondeterministicHandler
+from checker.history.footprint import EMPTY, Footprint, dependent, union
+from checker.history.request import label
+from checker.scheduling.dependence import Dependent, Twins
+from checker.scheduling.strategies.strategy import Step
+
+
+@dataclass(slots=True)
+class _Node:
+    """A state on the current path.
+
+    Attributes:
+        enabled: requests that can step here; equal every time the node is reached.
+        sleep: requests whose step from here leads into classes that were explored from an earlier sibling.
+        chosen: the request whose branch is being explored.
+        step: what its step did; ``None`` until it was performed.
+        age: which answer the step's weak read returns in the branch that is being explored.
+        answers: how many different ones there are; 1 if it is no weak read.
+        footprint: what the step did in the branches explored so far, with whatever answer.
+    """
+
+    enabled: tuple[int, ...]
+    sleep: dict[int, Footprint]
+    chosen: int
+    step: Step | None = None
+    age: int = 0
+    answers: int = 1
+    footprint: Footprint = EMPTY
+
+
+class Exhaustive:
+    """Depth-first search over all classes of schedules."""
+
+    name: ClassVar[str] = "exhaustive"
+    complete: ClassVar[bool] = True
+    static: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        seed: int = 0,  # noqa: ARG002 - every strategy takes one
+        depends: Dependent = dependent,
+        twins: Twins = (),
+    ) -> None:
+        self._path: list[_Node] = []
+        self._depth = 0
+        self._begun = False
+        self._depends = depends
+        self._twins = twins
+
+    def begin(self) -> bool:
+        """Move to the next branch in depth-first order."""
+        self._depth = 0
+        if not self._begun:
+            self._begun = True
+            return True
+        while self._path:
+            node = self._path[-1]
+            node.step = None
+            if node.age + 1 < node.answers:
+                node.age += 1
+                return True
+            node.sleep[node.chosen] = node.footprint
+            self._put_twins_to_sleep(node.enabled, node.sleep, len(self._path) - 1)
+            following = _first_awake(node.enabled, node.sleep, None)
+            if following is not None:
+                node.chosen, node.age, node.answers, node.footprint = following, 0, 1, EMPTY
+                return True
+            self._path.pop()
+        return False
+
+    def choose(self, enabled: Sequence[int]) -> int | None:
+        """Repeat the current path; below its end, prefer the request that took the last step."""
+        now = tuple(enabled)
+        if self._depth < len(self._path):
+            node = self._path[self._depth]
+            if node.enabled != now:
+                raise diverged_choice(self._depth, node.enabled, now)
+            return node.chosen
+        previous = self._path[-1] if self._path else None
+        sleep = {} if previous is None else self._inherited(previous)
+        self._put_twins_to_sleep(now, sleep, len(self._path))
+        chosen = _first_awake(now, sleep, previous.chosen if previous else None)
+        if chosen is None:
+            return None
+        self._path.append(_Node(now, sleep, chosen))
+        return chosen
+
+    def choose_age(self, count: int) -> int:
+        """Newest answers first."""
+        node = self._path[self._depth]
+        node.answers = count
+        return node.age
+
+    def performed(self, request: int, step: Step) -> None:
+        """Keep the step, or compare it with what it was before."""
+        node = self._path[self._depth]
+        if node.step is None:
+            node.step = step
+            node.footprint = union(node.footprint, step.footprint) if node.age else step.footprint
+        elif node.step.observed != step.observed:
+            raise diverged_step(self._depth, request, node.step, step)
+        self._depth += 1
+
+    def _put_twins_to_sleep(self, enabled: Sequence[int], sleep: dict[int, Footprint], depth: int) -> None:
+        """Let those sleep that are in the same situation, after so many steps of the path, as one that sleeps."""
+        if not self._twins:
+            return
+        for request in enabled:
+            if request not in sleep:
+                for asleep in enabled:
+                    if asleep in sleep and self._alike(request, asleep, depth):
+                        sleep[request] = sleep[asleep]
+                        break
+
+    def _alike(self, one: int, other: int, depth: int) -> bool:
+        if self._twins[one] != self._twins[other]:
+            return False
+        path = self._path[:depth]
+        seen = {
+            request: [node.step.seen for node in path if node.chosen == request and node.step]
+            for request in (one, other)
+        }
+        if seen[one] != seen[other]:
+            return False
+        if not seen[one]:
+            return True
+        return self._order(path, {}) == self._order(path, {one: other, other: one})
+
+    def _order(self, path: list[_Node], renamed: dict[int, int]) -> frozenset[tuple[tuple[int, int], tuple[int, int]]]:
+        """Which steps depend on which earlier ones, each named by its request, after renaming, and its number in it."""
+        taken: dict[int, int] = {}
+        steps: list[tuple[tuple[int, int], Footprint]] = []
+        pairs = set()
+        for node in path:
+            assert node.step is not None  # noqa: S101 - only the last node of a path has yet to be performed
+            request = renamed.get(node.chosen, node.chosen)
+            event = request, taken.get(request, 0)
+            taken[request] = event[1] + 1
+            for earlier, footprint in steps:
+                if earlier[0] == request or self._depends(footprint, node.step.footprint):
+                    pairs.add((earlier, event))
+            steps.append((event, node.step.footprint))
+        return frozenset(pairs)
+
+    def _inherited(self, node: _Node) -> dict[int, Footprint]:
+        """The requests that sleep after the node's step: those it is independent of."""
+        step = node.step
+        if step is None:
+            return {}
+        return {
+            request: footprint
+            for request, footprint in node.sleep.items()
+            if request != node.chosen and not self._depends(footprint, step.footprint)
+        }
+
+
+def _first_awake(enabled: Sequence[int], sleep: dict[int, Footprint], preferred: int | None) -> int | None:
+    if preferred is not None and preferred in enabled and preferred not in sleep:
+        return preferred
+    return next((request for request in enabled if request not in sleep), None)
+
+
+def _labels(requests: Sequence[int]) -> str:
+    return ", ".join(map(label, requests)) or "none"
+
+
+def diverged_choice(depth: int, before: Sequence[int], now: Sequence[int]) -> NondeterministicHandler:
+    """The error for other requests being able to go on than the last time."""
+    return _diverged(depth, f"requests {_labels(before)} could go on", f"{_labels(now)} can")
+
+
+def diverged_step(depth: int, request: int, before: Step, now: Step) -> NondeterministicHandler:
+    """The error for a step that did something else than the last time."""
+    return _diverged(depth, f"request {label(request)} did\n{before.observed}", f"it does\n{now.observed}")
+
+
+def _diverged(depth: int, before: str, now: str) -> NondeterministicHandler:
+    return NondeterministicHandler(
+        f"the same schedule gave two histories: after {depth} steps, the first time {before};\nthe second time {now}",
+        expected="handlers that do the same whenever they are answered the same",
+        cause="state kept between requests (a global, a cache), or an unordered set that decides",
+        remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
+    )

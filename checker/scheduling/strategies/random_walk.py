@@ -1,0 +1,47 @@
+"""Schedules drawn at random: at every scheduling point each request that can go on is equally likely.
+
+For scopes beyond exhaustion.  A schedule of ``n`` requests with ``k`` steps each is met with probability at least
+``n ** -(n * k)`` per execution, so a walk finds shallow races quickly and promises nothing: it never verifies.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import ClassVar
+
+from checker.history.footprint import dependent
+from checker.scheduling.dependence import Dependent, Twins
+from checker.scheduling.strategies.strategy import Step
+
+
+class RandomWalk:
+    """Uniform random choice at each scheduling point, reproducible by its seed."""
+
+    name: ClassVar[str] = "random"
+    complete: ClassVar[bool] = False
+    static: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        seed: int = 0,
+        depends: Dependent = dependent,  # noqa: ARG002 - nothing is pruned
+        twins: Twins = (),  # noqa: ARG002 - nothing is pruned
+    ) -> None:
+        self._random = random.Random(seed)  # noqa: S311
+
+    def begin(self) -> bool:
+        """There is always another walk."""
+        return True
+
+    def choose(self, enabled: Sequence[int]) -> int | None:
+        """Any of them."""
+        return self._random.choice(enabled)
+
+    def choose_age(self, count: int) -> int:
+        """Any of them."""
+        return self._random.randrange(count)
+
+    def performed(self, request: int, step: Step) -> None:
+        """Nothing is learned."""

@@ -1,0 +1,74 @@
+"""What every strategy offers: the choice of the request that takes the next step.
+
+A strategy knows nothing of handlers or of DynamoDB.  It is told after each step what the step read and wrote, and what was
+observed of it, and it decides when there is nothing left to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from checker.history.footprint import Footprint
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did.
+
+    Attributes:
+        footprint: decides which other steps it commutes with.
+        observed: anything comparable that must be equal when the same schedule is run again.
+        seen: what the request itself saw of the step, whatever its index; equal for two interchangeable requests that have
+            come equally far.
+        possible: computes what the step could do in any state; ``None`` if that is what it did.
+    """
+
+    footprint: Footprint
+    observed: Any
+    possible: Callable[[], Footprint] | None = None
+    seen: Any = None
+
+    def anything_it_could_do(self) -> Footprint:
+        """An upper bound of the footprint over all states."""
+        return self.footprint if self.possible is None else self.possible()
+
+
+class Strategy(Protocol):
+    """Chooses schedules, one execution after another."""
+
+    name: ClassVar[str]
+    """As on the command line."""
+
+    complete: ClassVar[bool]
+    """Whether a ``False`` from :meth:`begin` means that every class of schedules has been run."""
+
+    static: ClassVar[bool]
+    """Whether its classes go by what steps could do in any state, and not by what they did."""
+
+    symmetric: ClassVar[bool]
+    """Whether it leaves out what differs from a class only in which of several interchangeable requests did what."""
+
+    def begin(self) -> bool:
+        """Get ready for the next execution; ``False`` if there is none left."""
+
+    def choose(self, enabled: Sequence[int]) -> int | None:
+        """The request that takes the next step; ``None`` to give this execution up as redundant.
+
+        Args:
+            enabled: requests that have not ended, ascending, never empty.
+        """
+
+    def choose_age(self, count: int) -> int:
+        """Which of ``count`` different answers the weak read of the chosen step returns; 0 for the newest.
+
+        Called between :meth:`choose` and :meth:`performed`, at most once, and only if there are two answers or more.
+        """
+
+    def performed(self, request: int, step: Step) -> None:
+        """The chosen request has taken its step.
+
+        Raises:
+            NondeterministicHandler: the step differs from the one observed after the same choices before.
+        """

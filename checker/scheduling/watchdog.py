@@ -1,0 +1,73 @@
+"""Interrupts code under test that reaches no scheduling point in time.
+
+On the main thread an interval timer's signal interrupts even a lock that never becomes free.  On another thread Python
+offers only an exception raised between two bytecodes; a blocking call into C is then not interrupted, which the error
+text of a hung test run cannot say, so the explorer prefers the main thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_PERIOD = 0.25
+
+
+class Interrupted(BaseException):
+    """Raised inside code under test to end it; not an ``Exception``, so that handlers do not swallow it."""
+
+
+@contextmanager
+def watchdog(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
+    """Call ``overdue`` a few times per second; where it answers true, raise :class:`Interrupted` in the caller's thread.
+
+    ``overdue`` gets the frame that is being executed, where that is known.
+    """
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        with _by_signal(overdue):
+            yield
+    else:
+        with _by_thread(overdue):
+            yield
+
+
+@contextmanager
+def _by_signal(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
+    def alarm(_signal: int, frame: FrameType | None) -> None:
+        if overdue(frame):
+            raise Interrupted
+
+    handler = signal.signal(signal.SIGALRM, alarm)
+    begun = time.perf_counter()
+    delay, interval = signal.setitimer(signal.ITIMER_REAL, _PERIOD, _PERIOD)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if delay:  # somebody else's timer was running: let it go on with what is left of it
+            signal.setitimer(signal.ITIMER_REAL, max(delay - (time.perf_counter() - begun), 0.001), interval)
+
+
+@contextmanager
+def _by_thread(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
+    watched = threading.get_ident()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_PERIOD):
+            if overdue(None):
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(Interrupted))
+
+    thread = threading.Thread(target=watch, name="toctou-watchdog", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
