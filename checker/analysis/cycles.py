@@ -1,0 +1,60 @@
+"""Finds the cycles between requests, the most telling ones first.
+
+A cycle takes one edge between each two neighbouring requests.  There are often many: the order in which they are given
+prefers those that go through the operations which an oracle found wrong, then short ones, then edges whose writer
+really changed a value, then edges that need no explanation of real time.  Few requests run at once, so all cycles are
+looked at, up to :data:`MOST_CYCLES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import islice, product
+
+import networkx as nx
+
+from checker.analysis.dependencies import Dependency
+from checker.history.footprint import EdgeKind
+
+MOST_CYCLES = 5_000
+Cycle = tuple[Dependency, ...]
+"""Dependencies that lead from request to request and back to the first; each ends in the request where the next starts."""
+
+_TELLING = {EdgeKind.RW: 0, EdgeKind.WR: 1, EdgeKind.WW: 1, EdgeKind.RT: 3}
+
+
+def cycles(graph: nx.MultiDiGraph, offending: Collection[int] = (), about: Collection[int] = ()) -> tuple[Cycle, ...]:
+    """Every cycle between requests, the most telling one first.
+
+    Args:
+        graph: requests and the dependencies between them.
+        offending: positions of operations; if cycles go through any of them, only those are given.
+        about: indices of requests; preferred to other requests.
+    """
+    found = list(islice(_all_cycles(graph), MOST_CYCLES))
+    through = [(requests, cycle) for requests, cycle in found if _touches(cycle, offending)]
+
+    def rank(candidate: tuple[tuple[int, ...], Cycle]) -> tuple[int, ...]:
+        requests, cycle = candidate
+        return (
+            len(cycle),
+            len(set(requests) - set(about)),
+            sum(not one.changed for one in cycle if one.kind is not EdgeKind.RT),
+            sum(_TELLING[one.kind] for one in cycle),
+            sum(one.judged for one in cycle),
+            *sorted(one.later for one in cycle),
+        )
+
+    return tuple(cycle for _, cycle in sorted(through or found, key=rank))
+
+
+def _touches(cycle: Cycle, offending: Collection[int]) -> bool:
+    return any(one.earlier in offending or one.later in offending for one in cycle)
+
+
+def _all_cycles(graph: nx.MultiDiGraph) -> Iterator[tuple[tuple[int, ...], Cycle]]:
+    for requests in nx.simple_cycles(nx.DiGraph(graph)):
+        steps = zip(requests, [*requests[1:], requests[0]], strict=True)
+        choices = [[data["dependency"] for data in graph.get_edge_data(a, b).values()] for a, b in steps]
+        for cycle in product(*choices):
+            yield tuple(requests), cycle

@@ -1,0 +1,112 @@
+"""Explains a finding: dependencies, the cycle that contradicts a serial order, its name, and the words for all of it.
+
+What is wrong is the oracle's to say; here it is said why.  If no cycle between the requests shows it (a refused request
+left a write, a handler raised), the witness is the operations that the finding is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checker.analysis.anomalies import Named, name
+from checker.analysis.cycles import Cycle, cycles
+from checker.analysis.dependencies import Dependency, dependencies
+from checker.analysis.explanation import Edge, Explanation
+from checker.analysis.happens_before import operation_graph, request_graph
+from checker.analysis.headlines import condition_of, decided_on, headline
+from checker.analysis.wording import Words, acts
+from checker.history.finding import Finding
+from checker.history.footprint import EdgeKind
+from checker.history.operation import Execution
+from checker.history.request import label
+from checker.history.wording import attribute_words, listed
+
+_OURS = ("no ", "if ", "each ", "the ", "every ", "a refusal ", "in the end ")
+"""How sentences of ours begin, if not with a name."""
+
+
+def explain(execution: Execution, finding: Finding) -> Explanation:
+    """Why an execution in which an oracle found something should not have been possible."""
+    words = Words(execution)
+    judged = finding.operations if finding.oracle == "ownership" else ()
+    found = dependencies(execution, judged)
+    # Refusals that no serial order has to hold cannot contradict one.
+    ordered = finding.requests if finding.oracle == "linearizability" else range(len(execution.requests))
+    graph = request_graph(execution, found, ordered)
+    named = name(execution, finding, cycles(graph, finding.operations, finding.requests))
+    return Explanation(
+        anomaly=named.anomaly.key,
+        anomaly_title=named.anomaly.title,
+        source=named.anomaly.source,
+        headline=_sentence(headline(named.anomaly.key, words, named.cycle, finding)),
+        edges=tuple(_edge(words, data) for _, _, data in operation_graph(execution, found).edges(data="dependency")),
+        witness=_witness(execution, finding, named.cycle),
+        cycle=tuple(_edge(words, one) for one in named.cycle),
+        contradiction=_sentence(_contradiction(words, finding, named)),
+        decision=_decision(words, finding, named),
+    )
+
+
+def _sentence(text: str) -> str:
+    """Upper case at the start, unless that is somebody's name or code."""
+    return text[:1].upper() + text[1:] if text.startswith(_OURS) else text
+
+
+def _edge(words: Words, one: Dependency) -> Edge:
+    return Edge(
+        kind=one.kind,
+        earlier=one.earlier,
+        later=one.later,
+        item="" if one.item is None else str(one.item),
+        attributes=attribute_words(one.changed or one.attributes),
+        reason=words.reason(one),
+    )
+
+
+def _witness(execution: Execution, finding: Finding, cycle: Cycle) -> tuple[int, ...]:
+    positions = {at for one in cycle for at in (one.earlier, one.later)} | set(finding.operations)
+    if not positions:
+        positions = {at for at in _of(execution, finding.requests) if execution.operations[at].changes}
+    return tuple(sorted(positions or _of(execution, finding.requests)))
+
+
+def _of(execution: Execution, requests: Iterable[int]) -> set[int]:
+    return {position for request in requests for position in execution.of_request(request)}
+
+
+def _decision(words: Words, finding: Finding, named: Named) -> str:
+    """What the suffering request decided on: what it read, was changed, and then stood behind a write of its."""
+    cycle, execution = named.cycle, words.execution
+    if not cycle or cycle[0].kind is not EdgeKind.RW:
+        return ""
+    read = cycle[0].earlier
+    request = execution.operations[read].request
+    guarded = any(at > read and acts(execution.operations[at]) for at in execution.of_request(request))
+    if named.anomaly.key == "aba":
+        return condition_of(words, cycle)
+    return decided_on(cycle[0], finding.attributes) if guarded else ""
+
+
+def _contradiction(words: Words, finding: Finding, named: Named) -> str:
+    if named.cycle:
+        return words.contradiction(named.cycle)
+    execution = words.execution
+    if finding.closest is not None:
+        order = ", then ".join(label(request) for request in finding.closest.requests)
+        return f"the serial order that comes closest is {order}: {finding.closest.contradiction}"
+    items = {change.item for at in _witness(execution, finding, ()) for change in execution.operations[at].changes}
+    match finding.oracle:
+        case "ownership":
+            return (
+                f"{_requests(words, finding)} decided on nothing that another request changed in time to mislead it: alone "
+                "it would have done the same"
+            )
+        case "no_partial_effect":
+            return f"a refusal must leave nothing, yet in the end {words.stored_at_end(items)}"
+        case "no_exception":
+            return f"{_requests(words, finding)} raised instead of answering, and no other request is needed for that"
+    return f"in the end {words.stored_at_end(items)}"
+
+
+def _requests(words: Words, finding: Finding) -> str:
+    return listed(words.handler(request) for request in finding.requests)

@@ -1,0 +1,187 @@
+"""The headline of an explanation: one sentence on who did what to whose item, and why it should not have been possible.
+
+One function per anomaly whose story differs; the others share one.  Every function gets the words of the execution
+and the cycle, which starts in the request that suffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from checker.analysis.cycles import Cycle
+from checker.analysis.dependencies import Dependency
+from checker.analysis.patterns import came_back
+from checker.analysis.wording import Words
+from checker.history.finding import Finding
+from checker.history.footprint import ALL, EXISTENCE
+from checker.history.wording import LONGEST_VALUE, attribute_words, change_text, listed, value_text
+
+
+def headline(key: str, words: Words, cycle: Cycle, finding: Finding) -> str:
+    """The sentence; the finding's own statement, if no cycle shows it or an exception is the story."""
+    if not cycle or finding.oracle == "no_exception":
+        return finding.statement
+    if key == "toctou":
+        return _toctou(words, cycle, finding.attributes)
+    return _TEMPLATES.get(key, _interference)(words, cycle)
+
+
+def decided_on(one: Dependency, about: tuple[str, ...] = ()) -> str:
+    """What a read saw that another request then changed: ``owner of Items[x]``, ``existence of Items[x]``.
+
+    Args:
+        one: the anti-dependency.
+        about: the attributes that the violated property looks at; empty if that is not known.
+    """
+    changed = one.changed or one.attributes
+    if EXISTENCE in changed:
+        return f"which items {one.range} holds" if one.range else f"existence of {one.item}"
+    names = sorted(changed & set(about)) or sorted(changed)
+    return f"{listed(attribute_words(names))} of {one.item}"
+
+
+def _toctou(words: Words, cycle: Cycle, about: tuple[str, ...]) -> str:
+    first, last = cycle[0], cycle[-1]
+    victim = words.execution.operations[first.earlier].request
+    other = words.execution.operations[first.later].request
+    handler = words.execution.requests[victim].handler
+    acted = f"{words.who(victim)} {words.did(last.later)} although {_by_then(words, first, last, about)}"
+    if first.range is not None:
+        return f"{acted}: {handler} had looked through {first.range} before {words.handler(other)}"
+    return f"{acted}: {handler} had decided on {decided_on(first, about)} as read before {words.handler(other)}"
+
+
+def _by_then(words: Words, first: Dependency, last: Dependency, about: tuple[str, ...]) -> str:
+    """What had become of the thing decided on when the victim acted."""
+    item = first.item
+    same = item == last.item
+    image = None if item is None else words.versions.at(item, last.later)
+    if image is None:
+        return f"{'it' if same else item} no longer existed by then"
+    names = sorted((first.changed or first.attributes) - {EXISTENCE, ALL})
+    names = sorted({*names} & {*about}) or names
+    if EXISTENCE in first.changed or not names:
+        return (
+            f"{'it' if same else item} had been created by then"
+            if EXISTENCE in first.changed
+            else "it had been written"
+        )
+    told = [f"{name} was {value_text(image.get(name))}" for name in names[:2]]
+    return f"{'its' if same else f'in {item}'} {listed(told)} by then"
+
+
+def _lost_update(words: Words, cycle: Cycle) -> str:
+    first, last = cycle[0], cycle[-1]
+    victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
+    return (
+        f"{words.handler(victim)} overwrote what {words.handler(other)} had written: {words.operation(first.later)} "
+        f"{words.written(first.later, first)}, then {words.operation(last.later)} stored{_value_written(words, last)} having "
+        "read the older value"
+    )
+
+
+def _value_written(words: Words, one: Dependency) -> str:
+    item = one.item
+    image = None if item is None else words.versions.at(item, one.later + 1)
+    text = words.values(image, one)
+    return f" {text}" if 0 < len(text) <= LONGEST_VALUE else ""
+
+
+def _write_skew(words: Words, cycle: Cycle) -> str:
+    pairs = [
+        f"{words.who(words.execution.operations[one.earlier].request)} on {decided_on(one)}"
+        for one in cycle
+        if one.item
+    ]
+    return f"each request changed what another had decided on, and neither saw it: {listed(pairs)}"
+
+
+def _phantom(words: Words, cycle: Cycle) -> str:
+    first = cycle[0]
+    victim = words.execution.operations[first.earlier].request
+    ranges = words.execution.operations[first.earlier].footprint.ranges
+    return (
+        f"{words.handler(victim)} decided on what it found in {listed(map(str, ranges))}, but meanwhile "
+        f"{words.actor(first.later)} {words.written(first.later, first)}"
+    )
+
+
+def _resurrection(words: Words, cycle: Cycle) -> str:
+    first, last = cycle[0], cycle[-1]
+    return (
+        f"{words.operation(last.later)} brought {first.item} back to life: {words.actor(first.later)} had removed it after "
+        f"{words.operation(first.earlier)} had found it"
+    )
+
+
+def _aba(words: Words, cycle: Cycle) -> str:
+    first, last = cycle[0], cycle[-1]
+    return (
+        f"{words.operation(last.later)} {words.did(last.later)} because its condition found {condition_of(words, cycle)} as "
+        f"read before, although in between {words.actor(first.later)} {words.written(first.later, first)}"
+    )
+
+
+def condition_of(words: Words, cycle: Cycle) -> str:
+    """What the condition asked for that could not tell an old item from a new one: ``version of Items[x]``."""
+    return f"{listed(attribute_words(came_back(words.execution, cycle)))} of {cycle[0].item}"
+
+
+def _stale_read(words: Words, cycle: Cycle) -> str:
+    first = cycle[0]
+    return (
+        f"{words.operation(first.earlier)} returned an old version of {first.item}: {words.operation(first.later)} had "
+        f"already {words.written(first.later, first)}"
+    )
+
+
+def _read_skew(words: Words, cycle: Cycle) -> str:
+    first, last = cycle[0], cycle[-1]
+    victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
+    return (
+        f"{words.handler(victim)} saw only a part of what {words.handler(other)} did: it found {last.item} as "
+        f"{words.short(other)} had left it, but not that {words.short(other)} {words.written(first.later, first)}"
+    )
+
+
+def _non_repeatable_read(words: Words, cycle: Cycle) -> str:
+    first = cycle[0]
+    victim = words.execution.operations[first.earlier].request
+    return (
+        f"{words.handler(victim)} read {first.item} twice and got two answers: in between "
+        f"{words.operation(first.later)} {words.written(first.later, first)}"
+    )
+
+
+def _duplicate(words: Words, cycle: Cycle) -> str:
+    first = cycle[0]
+    victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
+    effects = [
+        change_text(change)
+        for operation in words.execution.operations
+        if operation.request == victim
+        for change in operation.changes
+    ]
+    return (
+        f"{words.handler(victim)} {listed(effects[:2])} although {words.handler(other)} had done the same: it had decided on "
+        f"{decided_on(first)} before that"
+    )
+
+
+def _interference(words: Words, cycle: Cycle) -> str:
+    requests = [words.execution.operations[one.earlier].request for one in cycle]
+    return f"{listed(map(words.handler, requests))} got into each other's way: {words.reason(cycle[0])}"
+
+
+_TEMPLATES: Mapping[str, Callable[[Words, Cycle], str]] = {
+    "lost_update": _lost_update,
+    "write_skew": _write_skew,
+    "phantom": _phantom,
+    "resurrection": _resurrection,
+    "aba": _aba,
+    "stale_read": _stale_read,
+    "read_skew": _read_skew,
+    "dirty_read": _read_skew,
+    "non_repeatable_read": _non_repeatable_read,
+    "duplicate_effect": _duplicate,
+}
