@@ -1,0 +1,62 @@
+"""The engine behind HTTP requests: one call after the other, each all or nothing.
+
+A call that changed something is answered once it is stored.  A call that fails for a reason of our own, or that cannot be
+stored, is undone and answered with status 500; the server lives on.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from checker.engine import Engine
+from checker.errors import UnsupportedAction
+from checker.server.storage import Storage
+from checker.wire import Call, HttpRequest, HttpResponse, answer, failed, unknown_operation
+
+
+class Service:
+    """An embedded DynamoDB that answers HTTP requests.
+
+    Args:
+        data: the file that it keeps its data in; ``None`` to keep it in memory.
+
+    Raises:
+        BadInput: the file cannot be used.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
+        self._engine = Engine()
+        self._storage = None if data is None else Storage(self._engine, data)
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        """The response to a request, whatever happens."""
+        try:
+            return await answer(request, self._perform)
+        except Exception:
+            print(f"toctou: a fault of ours, please report it:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+            return failed(request)
+
+    async def _perform(self, call: Call) -> Mapping[str, Any]:
+        # Nothing is awaited in here: that makes the call atomic.
+        before = self._engine.sequence
+        try:
+            result = self._engine.perform(call.action, call.parameters)
+            if self._storage is not None and self._engine.sequence != before:
+                self._storage.record(call.action, call.parameters)
+        except UnsupportedAction:
+            raise unknown_operation(call.action) from None
+        except BaseException:
+            self._engine.restore(before)
+            raise
+        if self._storage is not None:
+            self._storage.compact_if_due()
+        return result
+
+    def close(self) -> None:
+        """Let go of the data file."""
+        if self._storage is not None:
+            self._storage.close()

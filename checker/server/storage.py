@@ -1,0 +1,156 @@
+"""What makes the engine durable: every request that changed something, in a file, performed again at the next start.
+
+Requests and not items are kept, because they also say what tables, indexes and completed transactions there are, and the
+engine answers the same requests in the same order the same way.
+
+When the file has doubled, it is replaced by the requests that lead to the same tables and items directly.  What that
+forgets is which transactions have completed (``ClientRequestToken``), which counts for ten minutes; so it waits until the
+last one is older, unless the file would grow beyond all measure.  What it writes is tried out before it counts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from checker.engine import Engine, ServiceError
+from checker.errors import BadInput, ToctouError
+from checker.server.data_file import DataFile
+from checker.wire import decoded, encoded
+
+_SMALLEST = 1024 * 1024
+_BEYOND_MEASURE = 16
+_TOKEN_SECONDS = 600.0
+
+_ITEM_ACTIONS = frozenset(
+    {
+        "BatchExecuteStatement",
+        "BatchWriteItem",
+        "DeleteItem",
+        "ExecuteStatement",
+        "ExecuteTransaction",
+        "PutItem",
+        "TransactWriteItems",
+        "UpdateItem",
+    }
+)
+"""Actions that change items only; all others change tables."""
+
+
+class Storage:
+    """The file of one engine.
+
+    Args:
+        engine: an empty engine; what the file holds is performed on it.
+        path: the file.
+        smallest: bytes below which the file is left to grow.
+
+    Raises:
+        BadInput: the file cannot be used, or holds a request that the engine refuses.
+    """
+
+    def __init__(self, engine: Engine, path: Path, smallest: int = _SMALLEST) -> None:
+        self._engine = engine
+        self._smallest = smallest
+        self._tables: dict[str, list[bytes]] = {}  # the requests that made each table what it is
+        self._last_token = -_TOKEN_SECONDS
+        self._file = DataFile(path)
+        try:
+            for document in self._file.records():
+                self._perform_again(document)
+        except BaseException:
+            self._file.close()
+            raise
+        self._compacted = 0
+        self.compact_if_due()
+
+    def record(self, action: str, parameters: Mapping[str, Any]) -> None:
+        """Store a request that has changed something.
+
+        Raises:
+            OSError: it cannot be stored.
+        """
+        document = _request(action, parameters)
+        self._file.append(document)
+        self._note(action, parameters, document)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _perform_again(self, document: bytes) -> None:
+        try:
+            record = json.loads(document)
+            action = record["action"]
+            parameters = decoded(action, record["parameters"])
+            self._engine.perform(action, parameters)
+        except (ServiceError, ToctouError, ValueError, KeyError, TypeError) as fault:
+            shown = document[:200].decode(errors="replace")
+            raise BadInput(
+                f"--data {self._file.path}: a request in it cannot be performed again: {fault}\n  {shown}",
+                expected="the answer that it had when it was stored",
+                cause="the file was written by another version of toctou",
+                remedy="use that version; the file was left as it is",
+            ) from None
+        self._note(action, parameters, document)
+
+    def _note(self, action: str, parameters: Mapping[str, Any], document: bytes) -> None:
+        if parameters.get("ClientRequestToken"):
+            self._last_token = time.monotonic()
+        if action in _ITEM_ACTIONS:
+            return
+        name = (parameters.get("TableName") or parameters.get("ResourceArn") or "").rpartition("/")[2]
+        if action in ("CreateTable", "DeleteTable"):
+            self._tables.pop(name, None)
+        if action != "DeleteTable":
+            self._tables.setdefault(name, []).append(document)
+
+    def compact_if_due(self) -> None:
+        """Replace the file by a shorter one if that is due; a failure is told and changes nothing."""
+        limit = max(self._smallest, 2 * self._compacted)
+        if self._file.size <= limit:
+            return
+        recent = time.monotonic() - self._last_token < _TOKEN_SECONDS
+        if recent and self._file.size <= _BEYOND_MEASURE * limit:
+            return
+        try:
+            if self._rebuilds():
+                self._file.replace(self.shortest())
+            else:
+                print(
+                    "toctou: the data file is not compacted, because it would not give the same items again",
+                    file=sys.stderr,
+                )
+        except Exception as fault:  # everything is stored; only the file stays longer than it need be
+            print(f"toctou: the data file was not compacted: {fault}", file=sys.stderr)
+        self._compacted = self._file.size
+
+    def shortest(self) -> Iterator[bytes]:
+        """The requests that lead to the tables and items as they are, by no detour."""
+        for documents in self._tables.values():
+            yield from documents
+        for table, images in self._engine.stored().items():
+            for image in images:
+                yield _request("PutItem", {"TableName": table, "Item": image})
+
+    def _rebuilds(self) -> bool:
+        """Whether those requests do lead there.
+
+        They do not where an item was stored before an index was made in which it does not fit.
+        """
+        other = Engine()
+        try:
+            for document in self.shortest():
+                record = json.loads(document)
+                other.perform(record["action"], decoded(record["action"], record["parameters"]))
+        except ServiceError:
+            return False
+        return other.stored() == self._engine.stored()
+
+
+def _request(action: str, parameters: Mapping[str, Any]) -> bytes:
+    return encoded({"action": action, "parameters": parameters})

@@ -1,0 +1,22 @@
+"""DynamoDB over the wire: HTTP/1.1 and the JSON 1.0 protocol, whatever performs the calls; see ``calls``."""
+
+from __future__ import annotations
+
+from checker.wire.calls import Call, HttpRequest, HttpResponse, Perform, answer, decoded, failed, unknown_operation
+from checker.wire.encoding import encoded
+from checker.wire.http import LOOPBACK, HttpServer, Limits
+
+__all__ = [
+    "LOOPBACK",
+    "Call",
+    "HttpRequest",
+    "HttpResponse",
+    "HttpServer",
+    "Limits",
+    "Perform",
+    "answer",
+    "decoded",
+    "encoded",
+    "failed",
+    "unknown_operation",
+]
