@@ -1,0 +1,129 @@
+"""Searches a total order of the requests that explains what they answered and what is stored in the end.
+
+The order must agree with real time (:meth:`~checker.history.operation.Execution.precedes`).  What requests answer one
+after the other is asked of :class:`SequentialSemantics`, which has two forms: a reference, and the handlers
+themselves run alone.  The search is the one of Wing and Gong, *Testing and verifying concurrent objects* (JPDC 17,
+1993): extend the order by any request that no remaining one precedes, give up as soon as a response differs.  The
+order in which the requests answered is tried first, because that is the one which usually fits.  When none fits, the
+order that explains most requests is kept, as porcupine does with its longest partial linearizations
+(https://github.com/anishathalye/porcupine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from checker.history.finding import SerialOrder
+from checker.history.operation import Execution
+from checker.history.request import Response
+from checker.history.wording import who
+
+
+class SequentialSemantics(Protocol):
+    """What requests do when they run one after the other; orders are tuples of indices, never empty for ``answer``."""
+
+    def answer(self, order: tuple[int, ...]) -> Response | int:
+        """What the last request of the order answers; an ``int`` is a status whose body is not specified."""
+
+    def difference(self, order: tuple[int, ...]) -> str:
+        """``""`` if the order leaves what the execution left, else half a sentence on the first thing that differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A serial order explains the execution."""
+
+    order: tuple[int, ...]
+
+
+def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, ...]:
+    """The requests that an order must hold, in the order in which they answered.
+
+    A request that answered a retryable refusal and changed nothing has not happened as far as its client is concerned:
+    it is left out.
+    """
+    changing = {one.request for one in execution.operations if one.changes}
+    kept = (
+        index
+        for index, response in enumerate(execution.responses)
+        if response.status not in retryable or index in changing
+    )
+    return tuple(sorted(kept, key=lambda index: (execution.endings[index], index)))
+
+
+def search(execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics) -> Explained | SerialOrder:
+    """The first order that explains the execution, or the one that comes closest."""
+    closest = SerialOrder(requests, 0, "")
+    for order, contradiction in _attempts(execution, requests, semantics, ()):
+        if not contradiction:
+            return Explained(order)
+        if not closest.contradiction or len(order) > closest.explained:
+            rest = tuple(index for index in requests if index not in order)
+            closest = SerialOrder(order + _failing_first(contradiction, rest), len(order), contradiction.text)
+    return closest
+
+
+@dataclass(frozen=True, slots=True)
+class _Contradiction:
+    """Why an order cannot be extended; ``request`` is the one whose response does not fit, if it is a response."""
+
+    text: str = ""
+    request: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+
+def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tuple[int, ...]:
+    if contradiction.request is None:
+        return rest
+    return (contradiction.request, *(index for index in rest if index != contradiction.request))
+
+
+def _attempts(
+    execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics, order: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], _Contradiction]]:
+    """Every order that can be extended no further, with the reason; an order that explains everything has none."""
+    remaining = [index for index in requests if index not in order]
+    if not remaining:
+        difference = semantics.difference(order)
+        yield order, _Contradiction(_stored(execution, order, difference) if difference else "")
+        return
+    for index in remaining:
+        if any(execution.precedes(other, index) for other in remaining if other != index):
+            continue
+        longer = (*order, index)
+        expected = semantics.answer(longer)
+        if matches(expected, execution.responses[index]):
+            yield from _attempts(execution, requests, semantics, longer)
+        else:
+            yield order, _Contradiction(_answered(execution, longer, expected), index)
+
+
+def matches(expected: Response | int, observed: Response) -> bool:
+    """Whether an observed response is the expected one; exceptions count by their status only."""
+    if isinstance(expected, int):
+        return observed.status == expected
+    return observed.status == expected.status and observed.body == expected.body
+
+
+def _answered(execution: Execution, order: tuple[int, ...], expected: Response | int) -> str:
+    *before, last = (_named(execution, index) for index in order)
+    observed = execution.responses[order[-1]]
+    shown = observed.status if isinstance(expected, int) else observed
+    return f"{last} answered {shown}, but {_after(before)} it would have answered {expected}"
+
+
+def _stored(execution: Execution, order: tuple[int, ...], difference: str) -> str:
+    names = [_named(execution, index) for index in order]
+    return f"{_after(names) if names else 'with none of them'}, {difference}"
+
+
+def _after(names: list[str]) -> str:
+    return f"after {', then '.join(names)}" if names else "run first"
+
+
+def _named(execution: Execution, index: int) -> str:
+    return f"{who(execution.requests, index)}'s {execution.requests[index].handler}"
