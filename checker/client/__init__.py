@@ -1,0 +1,1 @@
+"""Where handlers meet DynamoDB: the intercepted boto3 client, and the backends behind it."""

@@ -1,0 +1,62 @@
+"""What a backend offers, whatever stores the items.
+
+A backend performs operations atomically, one at a time, tells what each changed and touched, and goes back to the initial
+items quickly.  Footprints are computed in one place (:func:`checker.engine.footprint`) for all backends, so that an
+execution means the same on each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from checker.history.footprint import Footprint
+from checker.history.item import Change, Image
+from checker.history.operation import ErrorResponse
+
+CreateTable = Mapping[str, Any]
+"""Parameters of DynamoDB's ``CreateTable``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What became of one operation; exactly one of ``result`` and ``error`` is set."""
+
+    result: Mapping[str, Any] | None
+    error: ErrorResponse | None
+    footprint: Footprint
+    changes: tuple[Change, ...]
+
+
+class Backend(Protocol):
+    """Stores items and performs operations on them."""
+
+    name: str
+    """As on the command line."""
+
+    def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
+        """Create the tables, store the items, and remember this state as the initial one.
+
+        Raises:
+            ModelError: the backend refuses a table or an item.
+        """
+
+    def restore(self) -> None:
+        """Back to the initial items."""
+
+    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+        """Perform one operation.
+
+        Raises:
+            UnsupportedAction: the backend does not know the action.
+        """
+
+    def possible_footprint(self, action: str, parameters: Mapping[str, Any]) -> Footprint:
+        """Everything that the operation could read or write in any state."""
+
+    def stored(self) -> dict[str, list[Image]]:
+        """Every stored item, by table, ordered by key."""
+
+    def close(self) -> None:
+        """Give back what the backend holds (servers are left running, tables of ours are removed)."""

@@ -1,0 +1,17 @@
+"""Copies of parameters and results, so that a handler and a history never share what one of them may change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def copied(value: Any) -> Any:
+    """A copy of dictionaries and lists at any depth; everything inside them is shared, because it is immutable."""
+    kind = type(value)
+    if kind is dict:
+        return {name: copied(element) for name, element in value.items()}
+    if kind is list or kind is tuple:
+        return [copied(element) for element in value]
+    if kind is bytearray:
+        return bytes(value)
+    return value

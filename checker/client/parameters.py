@@ -1,0 +1,147 @@
+"""Copies the parameters of a call, and tells on the way whether botocore would surely accept them.
+
+botocore's validator walks a description of every shape at every call, which costs more than the engine takes to perform it.
+Here each operation's input shape is turned once into nested functions that copy a value of the right type and give up at the
+first thing that is not plainly so.  Giving up is no verdict: the caller then asks botocore's own validator, whose report is
+what the handler must see.
+
+The copy keeps a handler from changing what it has already sent, and a history from sharing what a handler may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.model import OperationModel, Shape
+
+Copy = Callable[[Any], Any]
+
+
+class NotPlainlyValid(Exception):
+    """The value may still be valid; botocore has to say."""
+
+
+_copies: dict[str, Copy] = {}
+
+
+def copied_if_valid(model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """A deep copy of the parameters.
+
+    Raises:
+        NotPlainlyValid: botocore's validator has to decide.
+    """
+    copy = _copies.get(model.name)
+    if copy is None:
+        if model.input_shape is None:
+            raise NotPlainlyValid
+        copy = _copies[model.name] = _compiled(model.input_shape, {})
+    result: dict[str, Any] = copy(parameters)
+    return result
+
+
+def _compiled(shape: Shape, known: dict[str, Copy]) -> Copy:
+    if shape.name in known:
+        return known[shape.name]
+    # A shape may contain itself (attribute values do), so its copy is found by name when it is called.
+    known[shape.name] = lambda value: known[shape.name](value)  # noqa: PLW0108 - what it names comes later
+    known[shape.name] = copy = _COMPILERS.get(shape.type_name, _give_up)(shape, known)
+    return copy
+
+
+def _structure(shape: Any, known: dict[str, Copy]) -> Copy:
+    if shape.metadata.get("document") or shape.metadata.get("union"):
+        return _never
+    members = {name: _compiled(member, known) for name, member in shape.members.items()}
+    required = tuple(shape.metadata.get("required", ()))
+
+    def copy(value: Any) -> Any:
+        if type(value) is not dict:
+            raise NotPlainlyValid
+        for name in required:
+            if name not in value:
+                raise NotPlainlyValid
+        try:
+            return {name: members[name](member) for name, member in value.items()}
+        except KeyError:
+            raise NotPlainlyValid from None
+
+    return copy
+
+
+def _map(shape: Any, known: dict[str, Copy]) -> Copy:
+    member = _compiled(shape.value, known)
+    shortest, longest = _range(shape.key)
+
+    def copy(value: Any) -> Any:
+        if type(value) is not dict:
+            raise NotPlainlyValid
+        for name in value:
+            if type(name) is not str or not shortest <= len(name) <= longest:
+                raise NotPlainlyValid
+        return {name: member(content) for name, content in value.items()}
+
+    return copy
+
+
+def _list(shape: Any, known: dict[str, Copy]) -> Copy:
+    member = _compiled(shape.member, known)
+    shortest, longest = _range(shape)
+
+    def copy(value: Any) -> Any:
+        if type(value) not in (list, tuple) or not shortest <= len(value) <= longest:
+            raise NotPlainlyValid
+        return [member(content) for content in value]
+
+    return copy
+
+
+def _string(shape: Any, _known: dict[str, Copy]) -> Copy:
+    shortest, longest = _range(shape)
+
+    def copy(value: Any) -> Any:
+        if type(value) is not str or not shortest <= len(value) <= longest:
+            raise NotPlainlyValid
+        return value
+
+    return copy
+
+
+def _of_type(*types: type) -> Callable[[Any, dict[str, Copy]], Copy]:
+    def compiler(shape: Any, _known: dict[str, Copy]) -> Copy:
+        smallest, largest = _range(shape)
+        ranged = (smallest, largest) != _range(None)
+
+        def copy(value: Any) -> Any:
+            if type(value) not in types or (ranged and not smallest <= value <= largest):
+                raise NotPlainlyValid
+            return value
+
+        return copy
+
+    return compiler
+
+
+def _range(shape: Any) -> tuple[float, float]:
+    metadata = {} if shape is None else shape.metadata
+    return metadata.get("min", float("-inf")), metadata.get("max", float("inf"))
+
+
+def _never(_value: Any) -> Any:
+    raise NotPlainlyValid
+
+
+def _give_up(_shape: Any, _known: dict[str, Copy]) -> Copy:
+    return _never
+
+
+_COMPILERS: dict[str, Callable[[Any, dict[str, Copy]], Copy]] = {
+    "structure": _structure,
+    "map": _map,
+    "list": _list,
+    "string": _string,
+    "blob": _of_type(bytes),
+    "boolean": _of_type(bool),
+    "integer": _of_type(int),
+    "long": _of_type(int),
+}
