@@ -1,0 +1,1 @@
+"""Scenarios, their exploration, and what comes out of it."""

@@ -1,0 +1,353 @@
+"""Explores the scenarios of one model and concludes.
+
+The loop is: let the strategy choose a schedule, execute it, let the oracles judge it, keep the clearest counterexample of
+each distinct finding.  What may be concluded is not decided here: the evidence goes to :func:`checker.verdict.certify`.
+
+Two things are easy to overlook.  A strategy runs one execution per class of equivalent schedules, so every judgement that
+depends on more than the class (the real-time order of requests) is made for its siblings too
+(:func:`checker.scheduling.dependence.real_time_siblings`).  And an execution counts as evidence only if running it again
+gives the same history: the first schedule of a scenario is repeated at its end, every counterexample before it is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+
+from checker.analysis.explain import explain
+from checker.errors import (
+    NondeterministicHandler,
+    OperationLimit,
+    OutsideControl,
+    ScheduleDiverged,
+    SilentHandler,
+    UncontrolledHandler,
+    UnsupportedAction,
+)
+from checker.exploration.budget import Meter
+from checker.exploration.judges import oracles_of
+from checker.exploration.laboratory import Laboratory, RandomNumbersShared
+from checker.exploration.reachability import Reachability
+from checker.exploration.result import ScenarioResult, Violation
+from checker.exploration.scenario import Scenario
+from checker.history.finding import Finding
+from checker.history.footprint import EMPTY, Footprint, dependent
+from checker.history.operation import Execution, Operation
+from checker.history.request import label
+from checker.history.schedule import Schedule
+from checker.oracles.oracle import Oracle
+from checker.scheduling.dependence import (
+    Dependent,
+    Order,
+    Shape,
+    Twins,
+    interleavings,
+    mirror_images,
+    real_time_siblings,
+    shape,
+)
+from checker.scheduling.strategies.replay import Replay
+from checker.scheduling.strategies.strategy import Strategy
+from checker.verdict import Evidence, StopReason, certify
+
+NewStrategy = Callable[[Dependent, Twins], Strategy]
+"""Makes a strategy that has run nothing yet, given when two steps depend on each other and which requests are interchangeable."""
+
+_REASONS: dict[type[UncontrolledHandler], StopReason] = {
+    NondeterministicHandler: StopReason.NONDETERMINISTIC,
+    OperationLimit: StopReason.OPERATION_LIMIT,
+    SilentHandler: StopReason.SILENT_HANDLER,
+    OutsideControl: StopReason.OUTSIDE_CONTROL,
+    UnsupportedAction: StopReason.UNSUPPORTED_ACTION,
+}
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has been seen of one scenario so far."""
+
+    schedules: int = 0
+    redundant: int = 0
+    interleavings: int = 0
+    first: Execution | None = None
+    kept: dict[object, Violation] = field(default_factory=dict)
+    stop_reason: StopReason | None = None
+    detail: str = ""
+    exhausted: bool = False
+    replayed: int = 0
+    symmetry: bool = False
+    twins: tuple[int, ...] = ()
+
+
+class _NotInterchangeable(Exception):
+    """A request has asked for the time or for a number, so that its like may do otherwise; begin again without symmetry."""
+
+
+class Explorer:
+    """Explores scenarios in an open laboratory."""
+
+    def __init__(
+        self, laboratory: Laboratory, new_strategy: NewStrategy, meter: Meter, backend: str, *, symmetry: bool = False
+    ) -> None:
+        self._laboratory = laboratory
+        self._new_strategy = new_strategy
+        self._meter = meter
+        self._backend = backend
+        self._symmetry = symmetry
+        every_step = any(rule.at == "every_step" for rule in laboratory.model.invariants().values())
+        self._depends = _writes_in_order if every_step else dependent
+        self._faults: list[tuple[Scenario, _Tally]] = []
+        self.reachability = Reachability(laboratory.model)
+
+    def explore(self, scenario: Scenario) -> ScenarioResult:
+        """Explore one scenario until the strategy or the budget ends.
+
+        A scenario that contains one in which a handler has left the checker's control is not run: it would end alike.
+        """
+        begun = time.perf_counter()
+        tally = self._doomed(scenario)
+        if tally is None:
+            tally = self._begun_until_explored(scenario)
+            if tally.stop_reason in _REASONS.values():
+                self._faults.append((scenario, tally))
+        verdict, reason = certify(
+            Evidence(
+                schedules=tally.schedules,
+                exhausted=tally.exhausted,
+                replayed=tally.replayed,
+                violations=len(tally.kept),
+                stop_reason=tally.stop_reason,
+            )
+        )
+        return ScenarioResult(
+            requests=scenario.requests,
+            verdict=verdict,
+            stop_reason=reason,
+            detail=tally.detail,
+            schedules=tally.schedules,
+            redundant=tally.redundant,
+            interleavings=tally.interleavings,
+            seconds=time.perf_counter() - begun,
+            violations=tuple(tally.kept.values()),
+        )
+
+    def _doomed(self, scenario: Scenario) -> _Tally | None:
+        for smaller, tally in self._faults:
+            if not Counter(smaller.requests) - Counter(scenario.requests):
+                return _Tally(stop_reason=tally.stop_reason, detail=f"contains {smaller}, where {tally.detail}")
+        return None
+
+    def _begun_until_explored(self, scenario: Scenario) -> _Tally:
+        symmetry = self._symmetry
+        while True:
+            try:
+                return self._explored(scenario, symmetry=symmetry)
+            except RandomNumbersShared:
+                """From now on every request has a generator of its own."""
+            except _NotInterchangeable:
+                symmetry = False
+
+    def _explored(self, scenario: Scenario, *, symmetry: bool) -> _Tally:
+        tally = _Tally(symmetry=symmetry)
+        oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
+        for part in (self._run, self._repeat):
+            try:
+                part(scenario, oracles, tally)
+            except UncontrolledHandler as fault:
+                tally.stop_reason, tally.detail = _REASONS[type(fault)], str(fault)
+            except KeyboardInterrupt:
+                tally.stop_reason, tally.detail = StopReason.INTERRUPTED, "interrupted"
+        return tally
+
+    def _run(self, scenario: Scenario, oracles: Sequence[Oracle], tally: _Tally) -> None:
+        tally.twins = self._interchangeable(scenario) if tally.symmetry else ()
+        strategy = self._new_strategy(self._depends, tally.twins)
+        while strategy.begin():
+            tally.stop_reason = self._meter.spent(tally.schedules)
+            if tally.stop_reason is not None:
+                tally.detail = _spent(tally.stop_reason, tally.schedules)
+                return
+            execution = self._laboratory.execute(scenario, strategy)
+            if tally.twins and self._laboratory.take_personal():
+                raise _NotInterchangeable
+            if execution is None:
+                tally.redundant += 1
+                continue
+            self._count(execution, strategy, oracles, tally)
+        tally.exhausted = strategy.complete
+
+    def _interchangeable(self, scenario: Scenario) -> tuple[int, ...]:
+        """For each request the first one that is the same in everything but its index; empty if there are no such two.
+
+        Requests that are equal still have clocks and numbers of their own.  They are taken for interchangeable if they do the
+        same when they run alone, and for as long as none of them asks for the time or for a number.
+        """
+        groups = tuple(scenario.requests.index(request) for request in scenario.requests)
+        if len(set(groups)) == len(groups):
+            return ()
+        self._laboratory.take_personal()
+        twins = tuple(
+            first if first == at or self._alone(scenario, first) == self._alone(scenario, at) else at
+            for at, first in enumerate(groups)
+        )
+        return () if self._laboratory.take_personal() else twins
+
+    def _alone(self, scenario: Scenario, request: int) -> object:
+        responses, stored = self._laboratory.serial(scenario, (request,))
+        operations, _, _ = self._laboratory.progress()
+        return responses, stored, [(one.action, one.parameters, one.result, one.error) for one in operations]
+
+    def _count(self, execution: Execution, strategy: Strategy, oracles: Sequence[Oracle], tally: _Tally) -> None:
+        if tally.first is None:
+            tally.first = execution
+        tally.schedules += 1
+        self.reachability.see(execution)
+        order = self._order(execution, strategy)
+        tally.interleavings += interleavings(order) * (mirror_images(order, tally.twins) if tally.twins else 1)
+        self._judge(execution, oracles, tally)
+        for sibling in real_time_siblings(order, len(execution.requests)):
+            self._judge(reordered(execution, sibling), oracles, tally)
+
+    def _order(self, execution: Execution, strategy: Strategy) -> Shape:
+        """The partial order that makes up the execution's class, as the strategy understands classes."""
+        footprint = self._laboratory.possible_footprint if strategy.static else attrgetter("footprint")
+        return shape(
+            [(request, footprint(one) if one else EMPTY) for request, one in steps_of(execution)], self._depends
+        )
+
+    def _judge(self, execution: Execution, oracles: Sequence[Oracle], tally: _Tally) -> None:
+        """Keep the clearest counterexample of each distinct violation: who broke what, by which anomaly."""
+        for finding in judged(execution, oracles):
+            explanation = explain(execution, finding)
+            key = signature(finding), explanation.anomaly
+            known = tally.kept.get(key)
+            occurrences = known.occurrences + 1 if known else 1
+            if known is not None and _clarity(execution) >= _clarity(known.execution):
+                tally.kept[key] = replace(known, occurrences=occurrences)
+            else:
+                tally.kept[key] = Violation(finding, explanation, execution, self._backend, occurrences=occurrences)
+
+    def _repeat(self, scenario: Scenario, oracles: Sequence[Oracle], tally: _Tally) -> None:
+        """Run every counterexample and the first schedule again; what does not come out again does not count."""
+        kept, tally.kept = tally.kept, {}
+        for key, violation in kept.items():
+            again = self._again(scenario, violation.execution)
+            if signature(violation.finding) not in {signature(one) for one in judged(again, oracles)}:
+                raise _different(violation.finding.statement, "no such finding")
+            tally.kept[key] = violation
+            tally.replayed += 1
+        if tally.first is not None:
+            self._again(scenario, tally.first)
+            tally.replayed += 1
+
+    def _again(self, scenario: Scenario, execution: Execution) -> Execution:
+        try:
+            again = replayed(self._laboratory, scenario, execution.schedule)
+        except ScheduleDiverged as diverged:
+            raise _different(f"the schedule {execution.schedule} ran to its end", diverged.observed) from None
+        _same(execution, again)
+        return again
+
+
+def judged(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[Finding]:
+    """What the oracles find in one execution."""
+    for oracle in oracles:
+        yield from oracle.judge(execution)
+
+
+def signature(finding: Finding) -> tuple[str, tuple[int, ...]]:
+    """What makes two findings of one scenario the same."""
+    return finding.oracle, finding.requests
+
+
+def replayed(laboratory: Laboratory, scenario: Scenario, schedule: Schedule) -> Execution:
+    """Run one schedule.
+
+    Raises:
+        ScheduleDiverged: the code no longer fits the schedule.
+    """
+    strategy = Replay(schedule)
+    strategy.begin()
+    try:
+        execution = laboratory.execute(scenario, strategy)
+    except RandomNumbersShared:
+        strategy = Replay(schedule)
+        strategy.begin()
+        execution = laboratory.execute(scenario, strategy)
+    strategy.finish()
+    assert execution is not None  # noqa: S101 - a replay gives nothing up
+    return execution
+
+
+def steps_of(execution: Execution) -> list[tuple[int, Operation | None]]:
+    """The request of each choice of the schedule, and the operation it performed; ``None`` for a request that performs none."""
+    waiting = iter(execution.operations)
+    active = {one.request for one in execution.operations}
+    return [
+        (choice.request, next(waiting) if choice.request in active else None) for choice in execution.schedule.choices
+    ]
+
+
+def reordered(execution: Execution, order: Order) -> Execution:
+    """The equivalent execution whose steps were taken in another order; nothing is run."""
+    steps = steps_of(execution)
+    operations: list[Operation] = []
+    endings: dict[int, int] = {}
+    for at in order:
+        request, operation = steps[at]
+        if operation is not None:
+            operations.append(operation)
+        endings[request] = len(operations)
+    return replace(
+        execution,
+        operations=tuple(operations),
+        schedule=Schedule(tuple(execution.schedule.choices[at] for at in order)),
+        endings=tuple(endings[request] for request in range(len(execution.requests))),
+    )
+
+
+def _clarity(execution: Execution) -> tuple[int, int]:
+    return execution.schedule.context_switches, len(execution.operations)
+
+
+def _writes_in_order(left: Footprint, right: Footprint) -> bool:
+    """For invariants that are judged at every step: each order of two writes shows other states in between."""
+    return (left.writes_something and right.writes_something) or dependent(left, right)
+
+
+def _same(first: Execution, again: Execution) -> None:
+    for before, now in zip(first.operations, again.operations, strict=False):
+        if (before.request, before.action, before.parameters, before.result, before.error) != (
+            now.request,
+            now.action,
+            now.parameters,
+            now.result,
+            now.error,
+        ):
+            raise _different(
+                f"{label(before.request)} {before.action} {dict(before.parameters)} → {before.error or before.result}",
+                f"{label(now.request)} {now.action} {dict(now.parameters)} → {now.error or now.result}",
+            )
+    if len(first.operations) != len(again.operations):
+        raise _different(f"{len(first.operations)} operations", f"{len(again.operations)} operations")
+    if first.responses != again.responses:
+        raise _different(f"responses {first.responses}", f"responses {again.responses}")
+    if first.final != again.final:
+        raise _different(f"stored items {first.final}", f"stored items {again.final}")
+
+
+def _different(before: str, now: str) -> NondeterministicHandler:
+    return NondeterministicHandler(
+        f"the same schedule gave two histories:\nfirst:  {before}\nsecond: {now}",
+        expected="handlers that do the same whenever they are answered the same",
+        cause="state kept between requests (a global, a cache), or an unordered set that decides",
+        remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
+    )
+
+
+def _spent(reason: StopReason, schedules: int) -> str:
+    option = "--max-schedules" if reason is StopReason.MAX_SCHEDULES else "--max-seconds"
+    return f"the budget ended after {schedules} schedules; raise {option} to explore the rest"

@@ -1,0 +1,53 @@
+"""The oracles of a model, in the order in which a person wants to hear of them; a new one is a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from checker.exploration.laboratory import Laboratory, made
+from checker.exploration.model import Model
+from checker.exploration.scenario import Scenario
+from checker.history.operation import StoredImages
+from checker.history.request import Response
+from checker.oracles.invariant import Invariant
+from checker.oracles.linearizability import Linearizability
+from checker.oracles.no_exception import NoException
+from checker.oracles.no_partial_effect import NoPartialEffect
+from checker.oracles.oracle import Oracle
+from checker.oracles.ownership import Ownership
+from checker.oracles.serial_runs import SerialRuns
+
+REAL_TIME = frozenset({Linearizability.name})
+"""Oracles whose judgement depends on which request had answered before which other one began."""
+
+
+def oracles_of(model: type[Model], laboratory: Laboratory, scenario: Scenario) -> list[Oracle]:
+    """What judges the executions of one scenario."""
+    instance = made(model)
+    oracles: list[Oracle] = []
+    if model.owner is not None or model.owns is not Model.owns:
+        oracles.append(Ownership(instance.owns, model.owner))
+    if model.reference is not None:
+        oracles.append(Linearizability(model.reference, model.retryable))
+    else:
+        oracles.append(SerialRuns(_Remembered(laboratory, scenario), model.retryable))
+    oracles += [NoPartialEffect(), NoException()]
+    oracles += [
+        Invariant(name, partial(rule.predicate, instance), at=rule.at) for name, rule in model.invariants().items()
+    ]
+    return oracles
+
+
+class _Remembered:
+    """Sequential runs of a scenario's requests, each order run once."""
+
+    def __init__(self, laboratory: Laboratory, scenario: Scenario) -> None:
+        self._laboratory = laboratory
+        self._scenario = scenario
+        self._known: dict[tuple[int, ...], tuple[Sequence[Response], StoredImages]] = {}
+
+    def __call__(self, order: tuple[int, ...]) -> tuple[Sequence[Response], StoredImages]:
+        if order not in self._known:
+            self._known[order] = self._laboratory.serial(self._scenario, order)
+        return self._known[order]

@@ -1,0 +1,241 @@
+"""Runs one schedule of one scenario and writes down what happened.
+
+The laboratory joins what floors below keep apart: the runner that switches between requests, the interception of their
+DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from checker.client.backend import Backend
+from checker.client.environment import client_environment
+from checker.client.intercept import intercepted
+from checker.client.weak_reads import ChooseAge, WeakReads, newest
+from checker.errors import InternalError, ModelError, ToctouError
+from checker.exploration.model import Model
+from checker.exploration.response import response_of, response_to
+from checker.exploration.scenario import Scenario
+from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint
+from checker.history.item import AttributeValue, image
+from checker.history.operation import Execution, Operation, StoredImages
+from checker.history.request import Request, Response
+from checker.history.schedule import Choice, Schedule
+from checker.scheduling.runner import Limits, Runner
+from checker.scheduling.strategies.strategy import Step, Strategy
+from checker.scheduling.watchdog import Interrupted
+
+T = TypeVar("T")
+
+
+class RandomNumbersShared(Exception):
+    """The execution drew random numbers before each request had a generator of its own; begin the scenario again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is compared when a step is performed again."""
+
+    operations: tuple[Operation, ...]
+    response: Response | None
+
+    def __str__(self) -> str:
+        lines = [f"{one.action} {dict(one.parameters)} → {one.error or one.result}" for one in self.operations]
+        if self.response is not None:
+            lines.append(f"answers {self.response}")
+        return "; ".join(lines)
+
+
+class Laboratory:
+    """Executes scenarios of one model on one backend; use :meth:`opened` around everything else."""
+
+    def __init__(self, model: type[Model], backend: Backend, limits: Limits) -> None:
+        self.model = model
+        self.initial: StoredImages = {}
+        self._backend = backend
+        self._runner = Runner(limits)
+        self._handlers = model.handlers()
+        self._operations: list[Operation] = []
+        self._responses: dict[int, Response] = {}
+        self._instance: Model  # made anew for each schedule
+        self._judged = _judged_attributes(model)
+
+    @contextmanager
+    def opened(self) -> Iterator[Laboratory]:
+        """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
+        self._backend.load([table.parameters for table in self.model.tables], _images(self.model))
+        self.initial = self._backend.stored()
+        with client_environment(), intercepted(self._runner, self._backend, self._record), self._runner.installed():
+            yield self
+
+    def execute(self, scenario: Scenario, strategy: Strategy) -> Execution | None:
+        """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.
+
+        Raises:
+            UncontrolledHandler: the execution left the checker's control, or differs from what was observed before.
+            RandomNumbersShared: begin the scenario again with a new strategy.
+        """
+        ages: list[int] = []
+
+        def choose_age(count: int) -> int:
+            ages.append(strategy.choose_age(count))
+            return ages[-1]
+
+        runner = self._begin(scenario, choose_age)
+        choices: list[Choice] = []
+        endings: dict[int, int] = {}
+        while enabled := runner.enabled():
+            chosen = strategy.choose(enabled)
+            if chosen is None:
+                runner.end()
+                return None
+            before = len(self._operations)
+            runner.step(chosen)
+            response = self._responses.get(chosen)
+            if response is not None:
+                endings[chosen] = len(self._operations)
+            performed = tuple(self._operations[before:])
+            strategy.performed(chosen, self._step(performed, response))
+            choices.append(Choice(chosen, ages.pop() if ages else 0))
+        if runner.random_was_shared():
+            raise RandomNumbersShared
+        return self._execution(scenario, Schedule(tuple(choices)), endings)
+
+    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[tuple[Response, ...], StoredImages]:
+        """Responses, in that order, and stored items when only these requests run, one after the other."""
+        while True:
+            runner = self._begin(scenario)
+            for request in order:
+                while request in runner.enabled():
+                    runner.step(request)
+            runner.end()
+            if not runner.random_was_shared():
+                break
+        return tuple(self._responses[request] for request in order), self._backend.stored()
+
+    def begin(self, scenario: Scenario) -> Runner:
+        """Restore the initial items and hand out the runner with the scenario's tasks, none of them started.
+
+        For callers that choose step by step themselves; :meth:`progress` tells them what has happened so far, and
+        :meth:`admit` lets more requests join.
+        """
+        return self._begin(scenario)
+
+    def admit(self, request: Request) -> int:
+        """Let another request join the execution that is under way; returns its index.  It has not started."""
+        return self._runner.add(partial(self._serve, self._instance, len(self._runner.tasks), request))
+
+    def take_personal(self) -> bool:
+        """Whether a handler has read its clock or drawn a number since this was last asked."""
+        return self._runner.take_personal()
+
+    def progress(self) -> tuple[tuple[Operation, ...], dict[int, Response], StoredImages]:
+        """Operations so far, responses by request, and the items stored now."""
+        return tuple(self._operations), dict(self._responses), self._backend.stored()
+
+    def possible_footprint(self, operation: Operation) -> Footprint:
+        """Everything that the operation could read or write in any state, and what oracles would look at then."""
+        footprint = self._backend.possible_footprint(operation.action, operation.parameters)
+        if not self._judged:
+            return footprint
+        return replace(footprint, judged=dict.fromkeys(footprint.writes, self._judged))
+
+    def _begin(self, scenario: Scenario, choose_age: ChooseAge = newest) -> Runner:
+        self._backend.restore()
+        if isinstance(self._backend, WeakReads):
+            self._backend.choose_age = choose_age
+        self._operations = []
+        self._responses = {}
+        self._instance = made(self.model)
+        _attempted(self.model, self._instance.setup)
+        self._runner.begin(
+            [partial(self._serve, self._instance, index, request) for index, request in enumerate(scenario.requests)]
+        )
+        return self._runner
+
+    def _serve(self, model: Model, index: int, request: Request) -> None:
+        try:
+            returned: Any = self._handlers[request.handler].call(model, request)
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except BaseException as raised:  # asyncio.CancelledError and SystemExit are answers of the handler too
+            self._responses[index] = response_to(raised)
+        else:
+            self._responses[index] = response_of(returned, request.handler)
+
+    def _record(self, operation: Operation) -> None:
+        if self._judged and operation.changes:
+            operation = replace(operation, footprint=self._observed_by_oracles(operation))
+        self._operations.append(operation)
+
+    def _step(self, performed: tuple[Operation, ...], response: Response | None) -> Step:
+        observed = Observation(performed, response)
+        if not performed:
+            return Step(EMPTY, observed, seen=response)
+        (operation,) = performed
+        seen = (operation.action, operation.parameters, operation.result, operation.error, response)
+        return Step(operation.footprint, observed, partial(self.possible_footprint, operation), seen)
+
+    def _observed_by_oracles(self, operation: Operation) -> Footprint:
+        """The ownership rule looks at an item when it is changed, so its order with other changes matters."""
+        judged = {change.item: self._judged for change in operation.changes if change.before is not None}
+        return replace(operation.footprint, judged=judged)
+
+    def _execution(self, scenario: Scenario, schedule: Schedule, endings: dict[int, int]) -> Execution:
+        count = len(scenario.requests)
+        if len(self._responses) != count:
+            raise InternalError(f"{count - len(self._responses)} requests of {scenario} ended without a response")
+        return Execution(
+            requests=scenario.requests,
+            initial=self.initial,
+            operations=tuple(self._operations),
+            responses=tuple(self._responses[request] for request in range(count)),
+            final=self._backend.stored(),
+            schedule=schedule,
+            endings=tuple(endings[request] for request in range(count)),
+        )
+
+
+def _images(model: type[Model]) -> dict[str, list[Mapping[str, AttributeValue]]]:
+    """The declared items as the API writes them."""
+    images: dict[str, list[Mapping[str, AttributeValue]]] = {}
+    for table, items in model.items.items():
+        for item in items:
+            try:
+                images.setdefault(table, []).append(image(item))
+            except (TypeError, AttributeError) as unsuitable:
+                raise ModelError(
+                    f"the model {model.__name__} declares the item {item!r} of table {table!r}: {unsuitable}",
+                    expected="a mapping of attribute names to values that DynamoDB stores",
+                    remedy="use int or Decimal for numbers, bytes for binaries",
+                ) from None
+    return images
+
+
+def made(model: type[Model]) -> Model:
+    """An instance of the model; raises ``ModelError`` where it cannot be made."""
+    return _attempted(model, model)
+
+
+def _attempted(model: type[Model], part: Callable[[], T]) -> T:
+    """What a part of the model returns that runs before its handlers."""
+    try:
+        return part()
+    except ToctouError:
+        raise
+    except Exception as failed:
+        raise ModelError(
+            f"the model {model.__name__} cannot be set up: {type(failed).__name__}: {failed}",
+            expected="a model that can be made without arguments, and a `setup` that resets what its module remembers",
+            remedy="correct `__init__` and `setup` of the model",
+        ) from failed
+
+
+def _judged_attributes(model: type[Model]) -> Attributes:
+    if model.owns is not Model.owns:
+        return frozenset({ALL, EXISTENCE})
+    return frozenset({model.owner}) if model.owner else frozenset()
