@@ -1,0 +1,10 @@
+"""``python -m checker.cli``, for where the ``toctou`` script is not on the path."""
+
+from __future__ import annotations
+
+import sys
+
+from checker.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

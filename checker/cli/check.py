@@ -1,0 +1,193 @@
+"""``toctou check``: explore models, print verdicts, write reports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from checker.cli.progress import ConsoleProgress
+from checker.errors import BadInput
+from checker.exploration.budget import Budget
+from checker.exploration.check import Options, check
+from checker.exploration.loading import load
+from checker.exploration.result import RunResult
+from checker.reporting.registry import FORMATS
+from checker.reporting.run_document import documents
+from checker.reporting.text import print_run
+from checker.reporting.write import prepare_directory, write_run
+from checker.scheduling.runner import Limits
+from checker.scheduling.strategies import STRATEGIES
+from checker.verdict import Verdict
+
+_STATUS = {Verdict.VERIFIED: 0, Verdict.VIOLATED: 1, Verdict.INCONCLUSIVE: 3}
+
+PRINTED = ("text", "json", "sarif", "github")
+"""Formats of a whole run that make sense on standard output."""
+
+
+def add(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "check",
+        help="explore the interleavings of models",
+        description="Explores every scenario of the scope, prints a verdict per model and writes reports.",
+        epilog="Exit status: 0 nothing violated and everything verified, 1 violated, 2 bad usage or a target that cannot be "
+        "loaded, 3 inconclusive.  With --expect: 0 if every verdict is as expected, else 1.",
+    )
+    parser.add_argument(
+        "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
+    )
+    parser.add_argument("--requests", type=at_least_one, default=2, metavar="N", help="concurrent requests (default 2)")
+    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="exhaustive", help="default exhaustive")
+    parser.add_argument(
+        "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
+    )
+    parser.add_argument(
+        "--reads",
+        type=reads,
+        default=1,
+        metavar="HOW",
+        help="strong (default), or eventual[:K]: a read without ConsistentRead returns one of the last K versions (default 2)",
+    )
+    parser.add_argument(
+        "--no-symmetry",
+        action="store_true",
+        help="also run schedules in which interchangeable requests have only changed places",
+    )
+    parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
+    parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up the run after S seconds")
+    parser.add_argument(
+        "--max-operations",
+        type=at_least_one,
+        default=Limits().operations,
+        metavar="N",
+        help="DynamoDB calls that one request may make (default %(default)s)",
+    )
+    parser.add_argument(
+        "--max-step-seconds",
+        type=positive,
+        default=Limits().seconds,
+        metavar="S",
+        help="seconds that a handler may take between two calls (default %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="for --strategy random (default 0)")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("reports/latest"),
+        metavar="DIR",
+        help="where reports are written (default %(default)s)",
+    )
+    parser.add_argument("--format", choices=PRINTED, default="text", help="what is printed (default text)")
+    parser.add_argument(
+        "--expect", type=Path, metavar="FILE", help="JSON file that maps models to the verdicts that should come out"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, print, write; returns the exit status."""
+    options = Options(
+        requests=arguments.requests,
+        strategy=arguments.strategy,
+        backend=arguments.backend,
+        reads=arguments.reads,
+        symmetry=not arguments.no_symmetry,
+        budget=Budget(arguments.max_schedules, arguments.max_seconds),
+        seed=arguments.seed,
+        limits=Limits(arguments.max_operations, arguments.max_step_seconds),
+    )
+    expected = None if arguments.expect is None else read_expected(arguments.expect)
+    models = load(arguments.targets)
+    prepare_directory(arguments.report)
+    for_people = arguments.format == "text"
+    with ConsoleProgress(Console(stderr=not for_people)) as progress:
+        result = check(models, options, progress)
+    write_run(result, arguments.report)
+    run, _ = documents(result, arguments.report)
+    render = FORMATS[arguments.format].run
+    if for_people or render is None:
+        print_run(run, Console(), directory=str(arguments.report))
+    else:
+        sys.stdout.write(render(run))
+    if expected is not None:
+        return report_expected(expected, result)
+    return exit_status(result)
+
+
+def exit_status(result: RunResult) -> int:
+    """The worst of the models' verdicts, as an exit status."""
+    verdicts = {model.verdict for model in result.models}
+    for verdict in (Verdict.VIOLATED, Verdict.INCONCLUSIVE):
+        if verdict in verdicts:
+            return _STATUS[verdict]
+    return _STATUS[Verdict.VERIFIED]
+
+
+def read_expected(file: Path) -> dict[str, Verdict]:
+    """The verdicts that should come out, by model.
+
+    Raises:
+        BadInput: the file cannot be read, or is not an object of model names and verdicts.
+    """
+    remedy = 'write {"models/delete_item.py:ReadThenDelete": "VIOLATED", …}'
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise BadInput(f"--expect {file}: {fault}", expected="a JSON file", remedy=remedy) from None
+    if not isinstance(content, dict):
+        raise BadInput(f"--expect {file} holds {type(content).__name__}", expected="a JSON object", remedy=remedy)
+    for model, verdict in content.items():
+        if verdict not in tuple(Verdict):
+            raise BadInput(
+                f"--expect {file}: {model} is expected to be {verdict!r}",
+                expected=", ".join(Verdict),
+                remedy=remedy,
+            )
+    return {model: Verdict(verdict) for model, verdict in content.items()}
+
+
+def report_expected(expected: dict[str, Verdict], result: RunResult) -> int:
+    """Say on standard error what is not as expected; returns 0 if everything is."""
+    found = {model.model: model.verdict for model in result.models}
+    wrong = [
+        f"{name}: expected {expected.get(name, 'nothing')}, found {found.get(name, 'no such model')}"
+        for name in sorted({*expected, *found})
+        if expected.get(name) != found.get(name)
+    ]
+    for line in wrong:
+        print(f"toctou: not as expected: {line}", file=sys.stderr)
+    if not wrong:
+        print(f"toctou: all {len(found)} verdicts are as expected", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def at_least_one(text: str) -> int:
+    """An argument that is a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def positive(text: str) -> float:
+    """An argument that is a number greater than 0."""
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
+    return number
+
+
+def reads(text: str) -> int:
+    """``strong``, ``eventual`` or ``eventual:K``, as the number of versions that a weak read may return."""
+    kind, _, versions = text.partition(":")
+    if text == "strong":
+        return 1
+    if kind == "eventual" and (not versions or (versions.isdigit() and int(versions) > 1)):
+        return int(versions or 2)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither strong nor eventual[:K] with K of at least 2")

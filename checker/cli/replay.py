@@ -1,0 +1,103 @@
+"""``toctou replay``: run a stored counterexample again and print its explanation."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from checker.analysis.explain import explain
+from checker.client.backends import backend_named, backend_replaying
+from checker.errors import ScheduleDiverged
+from checker.exploration.check import Options, confirmed
+from checker.exploration.explorer import judged, replayed
+from checker.exploration.judges import oracles_of
+from checker.exploration.laboratory import Laboratory
+from checker.exploration.loading import LoadedModel, load
+from checker.exploration.result import Violation
+from checker.exploration.scenario import Scenario
+from checker.history.operation import Execution
+from checker.reporting.document import violation_document
+from checker.reporting.load import Counterexample, counterexample, load_violation
+from checker.reporting.text import print_violation
+from checker.scheduling.runner import Limits
+
+
+def add(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "replay",
+        help="run a stored counterexample again",
+        description="Re-executes the counterexample of a report against the code as it is now, and explains it.",
+        epilog="Exit status: 1 the violation is still there, 0 the schedule runs but the violation is gone, 2 the report cannot "
+        "be used or its schedule no longer fits the code.",
+    )
+    parser.add_argument("report", type=Path, metavar="REPORT.json", help="the JSON file of a violation")
+    parser.add_argument(
+        "--backend", default=None, metavar="NAME", help="embedded, moto, or endpoint=URL (default: where it was found)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay, print; returns the exit status."""
+    stored = counterexample(load_violation(arguments.report))
+    (loaded,) = load([stored.model])
+    backend = arguments.backend or stored.found_on
+    scenario = Scenario(stored.requests)
+    violation, execution = _again(loaded, scenario, stored, backend)
+    if violation is None:
+        answers = ", ".join(
+            f"{request} → {response}" for request, response in zip(execution.requests, execution.responses, strict=True)
+        )
+        print(f"The schedule {stored.schedule} runs, and the oracle {stored.oracle} no longer objects: {answers}")
+        return 0
+    document = violation_document(loaded.name, violation, title=_title(loaded), report=arguments.report)
+    print_violation(document, Console())
+    return 1
+
+
+def _again(
+    loaded: LoadedModel, scenario: Scenario, stored: Counterexample, backend: str
+) -> tuple[Violation | None, Execution]:
+    with closing(backend_replaying(backend, stored.schedule)) as store:
+        laboratory = Laboratory(loaded.model, store, Limits())
+        with laboratory.opened():
+            _check_fits(loaded, scenario, stored, laboratory)
+            execution = replayed(laboratory, scenario, stored.schedule)
+            findings = list(judged(execution, oracles_of(loaded.model, laboratory, scenario)))
+    finding = next((one for one in findings if one.oracle == stored.oracle), None)
+    if finding is None:
+        return None, execution
+    violation = Violation(finding, explain(execution, finding), execution, backend)
+    second = Options(backend=backend).second_backend
+    with closing(backend_named(second)) as store:
+        laboratory = Laboratory(loaded.model, store, Limits())
+        with laboratory.opened():
+            return confirmed(laboratory, scenario, violation, second), execution
+
+
+def _check_fits(loaded: LoadedModel, scenario: Scenario, stored: Counterexample, laboratory: Laboratory) -> None:
+    handlers = loaded.model.handlers()
+    missing = [request.handler for request in scenario.requests if request.handler not in handlers]
+    if missing:
+        what = f"the model {loaded.name} has no handler {missing[0]!r} any more"
+    elif {name: list(items) for name, items in stored.initial.items() if items} != {
+        name: list(items) for name, items in laboratory.initial.items() if items
+    }:
+        what = f"the model {loaded.name} starts from other items now"
+    else:
+        return
+    raise ScheduleDiverged(
+        f"the report no longer fits before the first step: {what}",
+        expected="the model as it was when the report was written",
+        cause="the model has changed since",
+        remedy="run `toctou check` again; if it verifies, the race is gone",
+    )
+
+
+def _title(loaded: LoadedModel) -> str:
+    return (loaded.model.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,201 @@
+"""What a violation's page shows, prepared from its document: rows of the lanes, edges, details of a step, stored items.
+
+Templates lay out what they are given and decide nothing; whatever takes thought about a document is here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from checker.history.item import plain
+from checker.reporting.document import Document
+from checker.reporting.encoding import decode
+from checker.reporting.summary import value_text
+from checker.reporting.text import item_text
+
+_PLACEHOLDER = re.compile(r"[#:][A-Za-z0-9_]+")
+_EXPRESSIONS = (
+    "KeyConditionExpression",
+    "FilterExpression",
+    "ConditionExpression",
+    "UpdateExpression",
+    "ProjectionExpression",
+)
+
+
+def moments(document: Document) -> list[Document]:
+    """Rows of the lanes, in time: steps, and answers after the step that let them out."""
+    column = {request["letter"]: index for index, request in enumerate(document["requests"])}
+    waiting = sorted(document["responses"], key=lambda response: response.get("after", 0))
+    moments: list[Document] = []
+    for position in range(len(document["steps"]) + 1):
+        while waiting and waiting[0].get("after", 0) <= position:
+            response = waiting.pop(0)
+            moments.append({"answer": response, "step": None, "column": column[response["request"]]})
+        if position < len(document["steps"]):
+            step = document["steps"][position]
+            moments.append({"step": step, "answer": None, "column": column[step["request"]]})
+    return moments
+
+
+def edges(document: Document) -> list[Document]:
+    """The cycle's edges first, then the others, each once."""
+    explanation = document["explanation"]
+    edges: dict[tuple[str, ...], Document] = {}
+    for in_cycle, group in ((True, explanation["cycle"]), (False, explanation["edges"])):
+        for edge in group:
+            key = (edge["kind"], edge["earlier"], edge["later"], edge["item"])
+            edges.setdefault(key, {**edge, "in_cycle": in_cycle})
+    return list(edges.values())
+
+
+def details(document: Document) -> list[Document]:
+    """For each step what its panel shows: who made it, its expressions, what it read, and what was stored around it."""
+    around = states(document)
+    return [_detail(step, document, stored) for step, stored in zip(document["steps"], around, strict=True)]
+
+
+def _detail(step: Document, document: Document, stored: list[Document]) -> Document:
+    parameters = decode(step.get("parameters") or {})
+    request = next(one for one in document["requests"] if one["letter"] == step["request"])
+    return {
+        "step": step,
+        "request": request,
+        "expressions": _expressions(parameters),
+        "changes": [_side_by_side(one["item"], one["before"], one["after"]) for one in step.get("changes", [])],
+        "stored": stored,
+        "read": _items_read(decode(step.get("result") or {})),
+        "parameters": _indented(step.get("parameters")),
+        "result": _indented(step["result"]) if step.get("result") else "",
+    }
+
+
+def states(document: Document) -> list[list[Document]]:
+    """For each step, every item that is stored before or after it.
+
+    A change is applied to the item that looks as the change says it did before, so no key schema is needed.
+    """
+    stored = [(table, image) for table, images in sorted(document["initial"].items()) for image in images]
+    states = []
+    for step in document["steps"]:
+        rows: list[tuple[str, Any, Any]] = [(table, image, image) for table, image in stored]
+        for change in step["changes"]:
+            table = change["item"].partition("[")[0]
+            found = (table, change["before"], change["before"])
+            if found in rows:
+                rows[rows.index(found)] = (table, change["before"], change["after"])
+            else:
+                rows.append((table, change["before"], change["after"]))
+        stored = [(table, after) for table, _, after in rows if after is not None]
+        states.append(
+            [
+                {"table": table, "before": before and item_text(before), "after": after and item_text(after)}
+                | {"changed": before != after}
+                for table, before, after in rows
+            ]
+        )
+    return states
+
+
+def serial_order(document: Document) -> list[Document]:
+    """The requests in the serial order that comes closest, and how far it explains what they answered."""
+    closest = document["explanation"]["closest"]
+    requests = {request["letter"]: request for request in document["requests"]}
+    answers = {response["request"]: response["text"] for response in document["responses"]}
+    return [
+        {
+            "letter": letter,
+            "request": requests[letter],
+            "answer": answers[letter],
+            "state": "fits" if turn < closest["explained"] else "fails" if turn == closest["explained"] else "open",
+        }
+        for turn, letter in enumerate(closest["order"] if closest else ())
+    ]
+
+
+def _expressions(parameters: Document) -> list[tuple[str, str]]:
+    """Every expression of an operation, and of the parts of a transaction, with its placeholders filled in."""
+    found = [
+        (name.removesuffix("Expression"), _filled_in(parameters[name], parameters))
+        for name in _EXPRESSIONS
+        if isinstance(parameters.get(name), str)
+    ]
+    for part in _listing(parameters.get("TransactItems")):
+        for verb, content in _mapping(part).items():
+            found += [(f"{verb} · {name}", text) for name, text in _expressions(_mapping(content))]
+    return found
+
+
+def _filled_in(expression: str, parameters: Document) -> str:
+    names = _mapping(parameters.get("ExpressionAttributeNames"))
+    values = _mapping(parameters.get("ExpressionAttributeValues"))
+
+    def fill(match: re.Match[str]) -> str:
+        token = match[0]
+        if token in values:
+            return value_text(values[token])
+        return str(names.get(token, token))
+
+    return _PLACEHOLDER.sub(fill, expression)
+
+
+def _side_by_side(item: str, before: Any, after: Any) -> Document:
+    old, new = plain(decode(before or {})), plain(decode(after or {}))
+    rows = [
+        {
+            "name": name,
+            "before": repr(old[name]) if name in old else "",
+            "after": repr(new[name]) if name in new else "",
+            "changed": (name in old) != (name in new) or old.get(name) != new.get(name),
+        }
+        for name in sorted({*old, *new})
+    ]
+    return {"item": item, "rows": rows, "created": before is None, "deleted": after is None}
+
+
+def _items_read(result: Document) -> list[Document]:
+    images = [result.get("Item"), *_listing(result.get("Items"))]
+    images += [_mapping(one).get("Item") for one in _listing(result.get("Responses"))]
+    return [{name: value_text(one[name]) for name in sorted(one)} for one in images if isinstance(one, dict)]
+
+
+def _mapping(value: Any) -> Document:
+    return value if isinstance(value, dict) else {}
+
+
+def _listing(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def stored_tables(document: Document) -> list[Document]:
+    """Stored items at the start and at the end, the same item on one line where its key is known."""
+    tables = []
+    for table in sorted({*document["initial"], *document["final"]}):
+        keys = _key_attributes(document, table)
+        before = {_identity(image, keys): image for image in document["initial"].get(table, [])}
+        after = {_identity(image, keys): image for image in document["final"].get(table, [])}
+        items = [
+            _side_by_side("", before.get(identity), after.get(identity))
+            for identity in dict.fromkeys([*before, *after])
+        ]
+        tables.append({"table": table, "rows": items})
+    return tables
+
+
+def _key_attributes(document: Document, table: str) -> frozenset[str]:
+    for step in document["steps"]:
+        parameters = step.get("parameters") or {}
+        if parameters.get("TableName") == table and isinstance(parameters.get("Key"), dict):
+            return frozenset(parameters["Key"])
+    return frozenset()
+
+
+def _identity(image: Document, keys: frozenset[str]) -> str:
+    known = {name: value for name, value in image.items() if not keys or name in keys}
+    return json.dumps(known, sort_keys=True)
