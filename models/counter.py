@@ -1,0 +1,86 @@
+"""Count something, such as the views of a page.
+
+The race: two requests read the same value, both write that value plus one, and one of the two counts is lost.  What
+closes it is an addition inside the service, or a write that is conditional on the version that was read, and that is
+tried again from the read when it fails.
+
+Source: the lost update of every textbook.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+
+from checker import Model, Table, handler
+from models.references import Counter
+
+counters = boto3.resource("dynamodb", region_name="us-east-1").Table("Counters")
+ConditionFailed = counters.meta.client.exceptions.ConditionalCheckFailedException
+
+
+def stored_counter(counter_id: str) -> Mapping[str, Any]:
+    """Read the whole counter."""
+    return counters.get_item(Key={"counter_id": counter_id}, ConsistentRead=True)["Item"]
+
+
+class _OneCounter(Model):
+    """What all have in common."""
+
+    tables = (Table("Counters", "counter_id"),)
+    items = {"Counters": [{"counter_id": "c1", "value": 0, "version": 1}]}
+    principals = ("alice",)
+    reference = Counter()
+
+    @handler(counter_id=["c1"], read_only=True)
+    def read(self, principal: str, counter_id: str) -> tuple[int, int]:
+        """Read the counter."""
+        return 200, int(stored_counter(counter_id)["value"])
+
+
+class ReadModifyWriteCounter(_OneCounter):
+    """Racy: reads the value, then writes the next one."""
+
+    @handler(counter_id=["c1"])
+    def increment(self, principal: str, counter_id: str) -> int:
+        """Count one more."""
+        counter = stored_counter(counter_id)
+        counters.put_item(Item={**counter, "value": counter["value"] + 1})
+        return 204
+
+
+class AtomicCounter(_OneCounter):
+    """Fixed: the service adds."""
+
+    @handler(counter_id=["c1"])
+    def increment(self, principal: str, counter_id: str) -> int:
+        """Count one more."""
+        counters.update_item(
+            Key={"counter_id": counter_id},
+            UpdateExpression="ADD #value :one",
+            ExpressionAttributeNames={"#value": "value"},
+            ExpressionAttributeValues={":one": 1},
+        )
+        return 204
+
+
+class VersionedCounter(_OneCounter):
+    """Fixed: the write checks the version that was read; tries twice, then answers 409."""
+
+    @handler(counter_id=["c1"])
+    def increment(self, principal: str, counter_id: str) -> int:
+        """Count one more."""
+        for _ in range(2):
+            counter = stored_counter(counter_id)
+            try:
+                counters.update_item(
+                    Key={"counter_id": counter_id},
+                    UpdateExpression="SET #value = :next, version = version + :one",
+                    ConditionExpression="version = :seen",
+                    ExpressionAttributeNames={"#value": "value"},
+                    ExpressionAttributeValues={":next": counter["value"] + 1, ":one": 1, ":seen": counter["version"]},
+                )
+            except ConditionFailed:
+                continue
+            return 204
+        return 409

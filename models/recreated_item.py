@@ -1,0 +1,112 @@
+"""Append to a document that someone else may replace by a new one.
+
+The race (ABA): a request reads version 1 of a document, the document is replaced by a new one that starts at version 1
+again, and the request's condition on version 1 passes: the old text is back and the new one is lost.  What closes it is
+an identifier, in the condition, that no other incarnation of the document ever had.
+
+Source: the ABA problem of compare-and-swap.
+"""
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+import boto3
+
+from checker import Model, Request, StoredItems, Table, handler
+
+documents = boto3.resource("dynamodb", region_name="us-east-1").Table("Documents")
+ConditionFailed = documents.meta.client.exceptions.ConditionalCheckFailedException
+
+State = Mapping[str, str]
+
+
+class Documents:
+    """What the handlers should do: append adds to the text, replace starts a new one."""
+
+    def state_of(self, items: StoredItems) -> State:
+        """Text by document id."""
+        return {document["document_id"]: document["body"] for document in items["Documents"]}
+
+    def step(self, state: State, request: Request) -> tuple[State, int]:
+        """Serve one request."""
+        document_id, body = request.values["document_id"], request.values["body"]
+        if request.handler == "replace":
+            return {**state, document_id: body}, 200
+        if document_id not in state:
+            return state, 404
+        return {**state, document_id: state[document_id] + body}, 200
+
+
+class VersionStartsAgain(Model):
+    """Racy: the condition names only a version, which a new document has in common with the old one."""
+
+    tables = (Table("Documents", "document_id"),)
+    items = {"Documents": [{"document_id": "d1", "body": "old", "version": 1}]}
+    principals = ("alice",)
+    reference = Documents()
+
+    @handler(document_id=["d1"], body=["new"])
+    def replace(self, principal: str, document_id: str, body: str) -> int:
+        """Put a new document in place of the old one."""
+        documents.put_item(Item={"document_id": document_id, "body": body, "version": 1})
+        return 200
+
+    @handler(document_id=["d1"], body=["!"])
+    def append(self, principal: str, document_id: str, body: str) -> int:
+        """Add to the document's text."""
+        document = documents.get_item(Key={"document_id": document_id}, ConsistentRead=True).get("Item")
+        if document is None:
+            return 404
+        try:
+            documents.update_item(
+                Key={"document_id": document_id},
+                UpdateExpression="SET body = :body, version = version + :one",
+                ConditionExpression="version = :seen",
+                ExpressionAttributeValues={
+                    ":body": str(document["body"]) + body,
+                    ":one": 1,
+                    ":seen": document["version"],
+                },
+            )
+        except ConditionFailed:
+            return 409
+        return 200
+
+
+class IncarnationInCondition(Model):
+    """Fixed: every new document gets an identifier of its own, and the condition names it beside the version."""
+
+    tables = (Table("Documents", "document_id"),)
+    items = {"Documents": [{"document_id": "d1", "body": "old", "version": 1, "incarnation": "first"}]}
+    principals = ("alice",)
+    reference = Documents()
+
+    @handler(document_id=["d1"], body=["new"])
+    def replace(self, principal: str, document_id: str, body: str) -> int:
+        """Put a new document in place of the old one."""
+        documents.put_item(
+            Item={"document_id": document_id, "body": body, "version": 1, "incarnation": str(uuid4())},
+        )
+        return 200
+
+    @handler(document_id=["d1"], body=["!"])
+    def append(self, principal: str, document_id: str, body: str) -> int:
+        """Add to the document's text."""
+        document = documents.get_item(Key={"document_id": document_id}, ConsistentRead=True).get("Item")
+        if document is None:
+            return 404
+        try:
+            documents.update_item(
+                Key={"document_id": document_id},
+                UpdateExpression="SET body = :body, version = version + :one",
+                ConditionExpression="version = :seen AND incarnation = :incarnation",
+                ExpressionAttributeValues={
+                    ":body": str(document["body"]) + body,
+                    ":one": 1,
+                    ":seen": document["version"],
+                    ":incarnation": document["incarnation"],
+                },
+            )
+        except ConditionFailed:
+            return 409
+        return 200

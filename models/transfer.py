@@ -1,0 +1,38 @@
+"""Hand an item over to someone else, in one call that checks the owner and writes the new one.
+
+Nothing can come between the check and the write, so this is right under any concurrency.  The models of delete_item.py
+and update_item.py inherit it: it is the change that their own handlers have to survive.
+"""
+
+import boto3
+
+from checker import Model, Table, handler
+from models.references import OwnedItems
+
+dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+
+
+class Transfer(Model):
+    """Fixed: the owner is in the condition of the write, and the version goes up."""
+
+    tables = (Table("Items", "item_id"),)
+    items = {"Items": [{"item_id": "i1", "owner": "alice", "data": "draft", "version": 1}]}
+    owner = "owner"
+    reference = OwnedItems()
+
+    @handler(item_id=["i1"], to=["alice", "bob"], changes_owner=True)
+    def transfer(self, principal: str, item_id: str, to: str) -> int:
+        """Make someone else the owner."""
+        try:
+            dynamodb.update_item(
+                TableName="Items",
+                Key={"item_id": {"S": item_id}},
+                UpdateExpression="SET #owner = :to, version = version + :one",
+                ConditionExpression="attribute_exists(item_id) AND #owner = :caller",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":to": {"S": to}, ":caller": {"S": principal}, ":one": {"N": "1"}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException as failure:
+            return 403 if "Item" in failure.response else 404
+        return 200

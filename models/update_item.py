@@ -1,0 +1,125 @@
+"""Change the data of an item that only its owner may change.
+
+The race: alice's request reads that she owns the item, the item is transferred to bob, and her request writes into what
+is now bob's.  A version in the condition closes it only if every writer moves the version: a transfer that leaves it
+alone passes unnoticed.  The owner in the condition closes it whatever the other writers do.
+
+Source: CWE-367; the ownership check before an update.
+"""
+
+import boto3
+
+from checker import handler
+from models.transfer import Transfer
+
+items_table = boto3.resource("dynamodb", region_name="us-east-1").Table("Items")
+ConditionFailed = items_table.meta.client.exceptions.ConditionalCheckFailedException
+
+
+class ReadThenUpdate(Transfer):
+    """Racy: reads the owner, then updates without a condition."""
+
+    @handler(item_id=["i1"], data=["edited"])
+    def update_item(self, principal: str, item_id: str, data: str) -> int:
+        """Replace the data of the caller's item."""
+        item = items_table.get_item(Key={"item_id": item_id}, ConsistentRead=True).get("Item")
+        if item is None:
+            return 404
+        if item["owner"] != principal:
+            return 403
+        items_table.update_item(
+            Key={"item_id": item_id},
+            UpdateExpression="SET #data = :data, version = version + :one",
+            ExpressionAttributeNames={"#data": "data"},
+            ExpressionAttributeValues={":data": data, ":one": 1},
+        )
+        return 200
+
+
+class UnbumpedVersionUpdate(Transfer):
+    """Racy: the update checks the version that it has read, but the transfer does not move the version."""
+
+    @handler(item_id=["i1"], data=["edited"])
+    def update_item(self, principal: str, item_id: str, data: str) -> int:
+        """Replace the data of the caller's item."""
+        item = items_table.get_item(Key={"item_id": item_id}, ConsistentRead=True).get("Item")
+        if item is None:
+            return 404
+        if item["owner"] != principal:
+            return 403
+        try:
+            items_table.update_item(
+                Key={"item_id": item_id},
+                UpdateExpression="SET #data = :data, version = version + :one",
+                ConditionExpression="version = :seen",
+                ExpressionAttributeNames={"#data": "data"},
+                ExpressionAttributeValues={":data": data, ":one": 1, ":seen": item["version"]},
+            )
+        except ConditionFailed:
+            return 409
+        return 200
+
+    @handler(item_id=["i1"], to=["alice", "bob"], changes_owner=True)
+    def transfer(self, principal: str, item_id: str, to: str) -> int:
+        """Make someone else the owner, and leave the version as it is."""
+        try:
+            items_table.update_item(
+                Key={"item_id": item_id},
+                UpdateExpression="SET #owner = :to",
+                ConditionExpression="attribute_exists(item_id) AND #owner = :caller",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":to": to, ":caller": principal},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failure:
+            return 403 if "Item" in failure.response else 404
+        return 200
+
+
+class VersionedUpdate(Transfer):
+    """Fixed: owner and version are in the condition; whoever comes second is told 409."""
+
+    @handler(item_id=["i1"], data=["edited"])
+    def update_item(self, principal: str, item_id: str, data: str) -> int:
+        """Replace the data of the caller's item."""
+        item = items_table.get_item(Key={"item_id": item_id}, ConsistentRead=True).get("Item")
+        if item is None:
+            return 404
+        if item["owner"] != principal:
+            return 403
+        try:
+            items_table.update_item(
+                Key={"item_id": item_id},
+                UpdateExpression="SET #data = :data, version = version + :one",
+                ConditionExpression="#owner = :caller AND version = :seen",
+                ExpressionAttributeNames={"#data": "data", "#owner": "owner"},
+                ExpressionAttributeValues={":data": data, ":one": 1, ":caller": principal, ":seen": item["version"]},
+            )
+        except ConditionFailed:
+            return 409
+        return 200
+
+
+class RevalidatingUpdate(Transfer):
+    """Fixed: the condition repeats the check that the read has made, and the answer is that of the second check."""
+
+    @handler(item_id=["i1"], data=["edited"])
+    def update_item(self, principal: str, item_id: str, data: str) -> int:
+        """Replace the data of the caller's item."""
+        item = items_table.get_item(Key={"item_id": item_id}, ConsistentRead=True).get("Item")
+        if item is None:
+            return 404
+        if item["owner"] != principal:
+            return 403
+        try:
+            items_table.update_item(
+                Key={"item_id": item_id},
+                UpdateExpression="SET #data = :data, version = version + :one",
+                ConditionExpression="attribute_exists(item_id) AND #owner = :caller",
+                ExpressionAttributeNames={"#data": "data", "#owner": "owner"},
+                ExpressionAttributeValues={":data": data, ":one": 1, ":caller": principal},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failure:
+            return 403 if "Item" in failure.response else 404
+        return 200
