@@ -1,0 +1,103 @@
+"""Rules on the size, the name and the text of modules, and on who may say VERIFIED."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from parsed_modules import Module
+
+LONGEST_MODULE = 600
+LONGEST_FUNCTION = 80
+EMPTY_NAMES = frozenset({"utils", "util", "core", "common", "manager", "managers", "helpers", "helper", "misc"})
+
+PARSES_VERDICTS = {"checker.cli.check": "reads the verdicts that a user expects; it concludes nothing"}
+"""Modules that may call ``Verdict(text)``, with the reason."""
+
+
+def long_modules(modules: Sequence[Module]) -> Iterator[str]:
+    """A module that grows past the ceiling is two modules."""
+    for module in modules:
+        if module.lines > LONGEST_MODULE:
+            yield f"{module.name} has {module.lines} lines; the ceiling is {LONGEST_MODULE}"
+
+
+def long_functions(modules: Sequence[Module]) -> Iterator[str]:
+    """So is a function."""
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    yield f"{module.name}.{node.name} has {lines} lines; the ceiling is {LONGEST_FUNCTION}"
+
+
+def empty_names(modules: Sequence[Module]) -> Iterator[str]:
+    """A module's name says what is in it."""
+    for module in modules:
+        for part in module.name.split("."):
+            if part in EMPTY_NAMES:
+                yield f"{module.name}: {part!r} says nothing of what is in it"
+
+
+def missing_docstrings(modules: Sequence[Module]) -> Iterator[str]:
+    """A module opens with what it decides."""
+    for module in modules:
+        if not (ast.get_docstring(module.tree) or "").strip():
+            yield f"{module.name} has no docstring"
+
+
+def second_producers_of_verified(modules: Sequence[Module]) -> Iterator[str]:
+    """Only ``checker.verdict`` concludes VERIFIED; all others compare with it, or look something up by it."""
+    for module in modules:
+        if module.name == "checker.verdict":
+            continue
+        looked_at = _looked_at(module.tree)
+        for node in ast.walk(module.tree):
+            if _says_verified(node) and id(node) not in looked_at:
+                yield f"{module.name}:{node.lineno} produces VERIFIED; only checker.verdict.certify may"  # type: ignore[attr-defined]
+            elif _constructs_verdict(node) and module.name not in PARSES_VERDICTS:
+                yield f"{module.name}:{node.lineno} makes a Verdict of a value; only checker.verdict may"  # type: ignore[attr-defined]
+
+
+def _says_verified(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr == "VERIFIED"
+    return isinstance(node, ast.Constant) and node.value == "VERIFIED"
+
+
+def _constructs_verdict(node: ast.AST) -> bool:
+    constructed = node.func if isinstance(node, ast.Call) else node.value if isinstance(node, ast.Subscript) else None
+    return isinstance(constructed, ast.Name | ast.Attribute) and ast.unparse(constructed).split(".")[-1] == "Verdict"
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    for argument, default in zip(reversed(positional), reversed(arguments.defaults), strict=False):
+        yield argument.arg, default
+    for argument, given in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if given is not None:
+            yield argument.arg, given
+
+
+def _looked_at(tree: ast.Module) -> set[int]:
+    """Nodes that are compared with, matched, looked up, used as keys or expected; they produce nothing."""
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        parts: list[ast.expr | None] = []
+        if isinstance(node, ast.Compare):
+            parts = [node.left, *node.comparators]
+        elif isinstance(node, ast.Dict):
+            parts = list(node.keys)
+        elif isinstance(node, ast.Subscript):
+            parts = [node.slice]
+        elif isinstance(node, ast.MatchValue):
+            parts = [node.value]
+        elif isinstance(node, ast.arguments):
+            parts = [default for name, default in _defaults(node) if name.startswith("expect")]
+        for part in parts:
+            if isinstance(part, ast.Tuple | ast.List | ast.Set):
+                found.update(map(id, part.elts))
+            elif part is not None:
+                found.add(id(part))
+    return found

@@ -1,0 +1,97 @@
+"""Modules and functions stay short, have telling names and a docstring, and one function says VERIFIED."""
+
+from __future__ import annotations
+
+import pytest
+import shape_rules
+from parsed_modules import examples, modules_in
+
+CHECKER = modules_in("checker")
+MODELS = modules_in("models")
+TESTS = modules_in("tests")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        shape_rules.long_modules,
+        shape_rules.long_functions,
+        shape_rules.empty_names,
+        shape_rules.missing_docstrings,
+        shape_rules.second_producers_of_verified,
+    ],
+    ids=lambda rule: rule.__name__,
+)
+def test_checker_and_models_keep_to(rule):
+    assert list(rule([*CHECKER, *MODELS])) == []
+
+
+@pytest.mark.parametrize("rule", [shape_rules.long_modules, shape_rules.empty_names], ids=lambda rule: rule.__name__)
+def test_tests_keep_to(rule):
+    assert list(rule(TESTS)) == []
+
+
+@pytest.mark.parametrize("module", shape_rules.PARSES_VERDICTS)
+def test_a_permission_is_still_used(module):
+    (found,) = [one for one in CHECKER if one.name == module]
+    assert "Verdict(" in found.text
+
+
+def test_a_long_module_is_found():
+    assert list(shape_rules.long_modules(examples({"checker.example": "x = 1\n" * 601})))
+    assert list(shape_rules.long_modules(examples({"checker.example": "x = 1\n" * 600}))) == []
+
+
+@pytest.mark.parametrize("head", ["def f():\n", "async def f():\n"])
+def test_a_long_function_is_found(head):
+    assert list(shape_rules.long_functions(examples({"checker.example": head + "    x = 1\n" * 80})))
+    assert list(shape_rules.long_functions(examples({"checker.example": head + "    x = 1\n" * 79}))) == []
+
+
+@pytest.mark.parametrize("name", ["checker.utils", "checker.core.thing", "checker.engine.helpers", "checker.common"])
+def test_an_empty_name_is_found(name):
+    assert list(shape_rules.empty_names(examples({name: ""})))
+    assert list(shape_rules.empty_names(examples({"checker.engine.corelation": ""}))) == []
+
+
+@pytest.mark.parametrize("text", ["", "x = 1", '"""  """'])
+def test_a_missing_docstring_is_found(text):
+    assert list(shape_rules.missing_docstrings(examples({"checker.example": text})))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def conclude():\n    return Verdict.VERIFIED",
+        "def conclude():\n    return verdict.Verdict.VERIFIED, None",
+        "verdict = Verdict.VERIFIED",
+        "ScenarioResult(verdict=Verdict.VERIFIED)",
+        "replace(result, verdict='VERIFIED')",
+        "BY_STATUS = {0: Verdict.VERIFIED}",
+        "worst = min(verdicts) if verdicts else Verdict.VERIFIED",
+        "def conclude(model, verdict='VERIFIED'): pass",
+        "def conclude(expect, *, verdict=Verdict.VERIFIED): pass",
+        "verdict = Verdict(text)",
+        "verdict = Verdict[name]",
+    ],
+)
+def test_a_second_producer_of_verified_is_found(text):
+    assert list(shape_rules.second_producers_of_verified(examples({"checker.exploration.example": text})))
+    assert list(shape_rules.second_producers_of_verified(examples({"checker.verdict": text}))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if result.verdict is Verdict.VERIFIED: pass",
+        "count = sum(one.verdict == 'VERIFIED' for one in results)",
+        "known = verdict in (Verdict.VERIFIED, Verdict.VIOLATED)",
+        "STATUS = {Verdict.VERIFIED: 0}\nstatus = STATUS[Verdict.VERIFIED]",
+        "match verdict:\n    case Verdict.VERIFIED:\n        pass",
+        "def check(self, model, *, expect='VERIFIED', **options): pass",
+        "def check(model, expected=Verdict.VERIFIED): pass",
+        '"""VERIFIED is said by certify()."""',
+    ],
+)
+def test_comparing_with_verified_is_not(text):
+    assert list(shape_rules.second_producers_of_verified(examples({"checker.exploration.example": text}))) == []

@@ -1,0 +1,3 @@
+"""What all tests share: running pytest on files written by a test."""
+
+pytest_plugins = ["pytester"]

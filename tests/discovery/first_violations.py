@@ -1,0 +1,75 @@
+"""How many schedules each strategy needs to find the first violation of each racy model.
+
+    python tests/discovery/first_violations.py
+
+prints the table.  The scenario is the first one of two requests in which the exhaustive strategy finds a violation; the random
+strategies are run with several seeds, of which the median is shown.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+from checker import Model
+from checker.client.backends import backend_named
+from checker.exploration.check import Options, check
+from checker.exploration.explorer import judged
+from checker.exploration.judges import oracles_of
+from checker.exploration.laboratory import Laboratory
+from checker.exploration.loading import LoadedModel, load
+from checker.exploration.scenario import Scenario
+from checker.scheduling.runner import Limits
+from checker.scheduling.strategies import STRATEGIES
+from checker.verdict import Verdict
+
+MODELS = Path(__file__).parents[2] / "models"
+SEEDS = range(15)
+MOST = 200
+RANDOM = [name for name, strategy in STRATEGIES.items() if not strategy.complete]
+COMPLETE = [name for name, strategy in STRATEGIES.items() if strategy.complete]
+
+
+def racy_scenarios() -> Iterator[tuple[LoadedModel, Scenario]]:
+    """Each racy model under ``models`` with a scenario that shows it."""
+    for loaded in load([str(MODELS)]):
+        result = check([loaded], Options(confirm=False)).models[0]
+        for scenario in result.scenarios:
+            if scenario.verdict is Verdict.VIOLATED:
+                yield loaded, Scenario(scenario.requests)
+                break
+
+
+def schedules_to_violation(model: type[Model], scenario: Scenario, strategy: str, seed: int) -> int:
+    """Executions up to and including the first one that an oracle objects to; ``MOST`` + 1 if there is none by then."""
+    laboratory = Laboratory(model, backend_named("embedded"), Limits())
+    with laboratory.opened():
+        chooser = STRATEGIES[strategy](seed)
+        oracles = oracles_of(model, laboratory, scenario)
+        for count in range(1, MOST + 1):
+            if not chooser.begin():
+                break
+            execution = laboratory.execute(scenario, chooser)
+            if execution is not None and any(judged(execution, oracles)):
+                return count
+    return MOST + 1
+
+
+def needed(model: type[Model], scenario: Scenario, strategy: str) -> float:
+    """The median over the seeds; a complete strategy has one."""
+    seeds = SEEDS if strategy in RANDOM else range(1)
+    return statistics.median(schedules_to_violation(model, scenario, strategy, seed) for seed in seeds)
+
+
+def main() -> None:
+    """Print the table."""
+    names = [*COMPLETE, *RANDOM]
+    print(f"{'model':48}" + "".join(f"{name:>12}" for name in names))
+    for loaded, scenario in racy_scenarios():
+        row = [needed(loaded.model, scenario, name) for name in names]
+        print(f"{loaded.name:48}" + "".join(f"{count:12g}" for count in row))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,305 @@
+"""The plugin as its users meet it: pytest, run on files of theirs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from written_models import FIXED, NEVER_WRITES, RACY
+
+HEAVY = ("boto3", "botocore", "greenlet", "hypothesis", "moto", "networkx", "rich")
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project with a racy model, a fixed one and one that never writes."""
+    monkeypatch.setenv("COLUMNS", "200")  # the last line of a test's failure is cut to the terminal's width
+    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n")
+    pytester.makepyfile(racy=RACY, fixed=FIXED, never=NEVER_WRITES)
+    return pytester
+
+
+def run(project: pytest.Pytester, test: str, *arguments: str, apart: bool = False) -> pytest.RunResult:
+    """Run pytest on a test; ``apart`` in a process of its own, for what Hypothesis keeps per process."""
+    project.makepyfile(test_it=f"from fixed import Fixed\nfrom never import NeverWrites\nfrom racy import Racy\n{test}")
+    return project.runpytest_subprocess(*arguments) if apart else project.runpytest_inprocess(*arguments)
+
+
+def reports(project: pytest.Pytester, directory: str = "reports/latest") -> list[Path]:
+    return sorted((project.path / directory).glob("*.json"))
+
+
+def replay(project: pytest.Pytester, output: str) -> subprocess.CompletedProcess[str]:
+    """Run the first replay command of an output."""
+    command = re.search(r"toctou (replay \S+)", output)
+    assert command is not None, output
+    return subprocess.run(
+        [sys.executable, "-m", "checker.cli", *command[1].split()],
+        cwd=project.path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_verified_model_passes_and_returns_its_result(project):
+    result = run(
+        project,
+        "def test_fixed(toctou):\n"
+        "    result = toctou.check(Fixed, requests=2)\n"
+        "    assert (result.verdict, result.model) == ('VERIFIED', 'fixed.py:Fixed')",
+    )
+    result.assert_outcomes(passed=1)
+    assert reports(project) == []
+    result.stdout.no_fnmatch_line("=* toctou *=")
+
+
+def test_a_violated_model_fails_with_an_explanation_that_can_be_replayed(project):
+    result = run(project, "def test_racy(toctou):\n    toctou.check(Racy)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_racy*",
+            "VIOLATED  racy.py:Racy",
+            "WHAT HAPPENED*",
+            "WHY THIS SHOULD NOT HAVE BEEN POSSIBLE",
+            "REPLAY",
+            "  toctou replay reports/latest/test_it.py_test_racy.Racy-*-1.json",
+            "* toctou *",
+            "VIOLATED  racy.py:Racy",
+            "  toctou replay reports/latest/*",
+            "FAILED test_it.py::test_racy - Failed: VIOLATED  racy.py:Racy",
+        ]
+    )
+    assert "checker/" not in result.stdout.str()
+    again = replay(project, result.stdout.str())
+    assert again.returncode == 1, again.stderr
+    assert "WHAT HAPPENED" in again.stdout
+
+
+def test_a_report_is_written_in_every_format_and_replaced_by_the_next_run(project):
+    test = "def test_racy(toctou):\n    toctou.check(Racy)"
+    run(project, test, "--toctou-report", "out")
+    first = {path.name for path in (project.path / "out").iterdir()}
+    assert {Path(name).suffix for name in first} >= {".json", ".txt", ".html"}
+    run(project, test, "--toctou-report", "out")
+    assert {path.name for path in (project.path / "out").iterdir()} == first
+
+
+def test_reports_stand_beside_those_of_the_command(project):
+    run(project, "def test_racy(toctou):\n    toctou.check(Racy)")
+    checked = subprocess.run(
+        [sys.executable, "-m", "checker.cli", "check", "racy.py"], cwd=project.path, timeout=120, check=False
+    )
+    assert checked.returncode == 1
+    assert any("test_it" in path.name for path in reports(project))
+
+
+def test_handlers_that_are_racy_on_purpose(project):
+    result = run(project, "def test_racy(toctou):\n    assert toctou.check(Racy, expect='VIOLATED').violations")
+    result.assert_outcomes(passed=1)
+    assert reports(project) == []
+
+
+def test_a_race_that_is_gone_although_it_was_expected(project):
+    result = run(project, "def test_fixed(toctou):\n    toctou.check(Fixed, expect='VIOLATED')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["expected VIOLATED", "VERIFIED  fixed.py:Fixed"])
+
+
+def test_a_model_of_which_nothing_can_be_concluded_fails_with_the_reason(project):
+    result = run(project, "def test_never(toctou):\n    toctou.check(NeverWrites)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["INCONCLUSIVE  never.py:NeverWrites  never_writes", "  increment: *"])
+    assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("toctou.check(Racy, request=3)", "toctou.check has no option 'request'"),
+        ("toctou.check(Racy, backend='dynamo')", "there is no backend 'dynamo'"),
+        ("toctou.check(Racy, requests=0)", "0 concurrent requests"),
+        ("toctou.check(Racy())", "is not a model"),
+    ],
+)
+def test_bad_input_says_what_to_do(project, call, told):
+    result = run(project, f"def test_racy(toctou):\n    {call}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{told}*"])
+    result.stdout.fnmatch_lines(["*expected: *"])
+
+
+def test_options_and_settings(project):
+    test = (
+        "def test_scope(toctou):\n"
+        "    result = toctou.check(Fixed)\n"
+        "    assert (len(result.scenarios), 'backend moto' in result.covered) == (3, True)\n"
+        "    assert len(toctou.check(Fixed, requests=1, backend='embedded').scenarios) == 1"
+    )
+    run(project, test, "--toctou-requests", "3", "--toctou-backend", "moto").assert_outcomes(passed=1)
+    run(project, test).assert_outcomes(failed=1)
+    project.makeini("[pytest]\ntoctou_requests = 3\ntoctou_backend = moto\ntoctou_report = elsewhere\n")
+    run(project, test).assert_outcomes(passed=1)
+    run(project, "def test_racy(toctou):\n    toctou.check(Racy, backend='embedded')").assert_outcomes(failed=1)
+    assert reports(project, "elsewhere")
+
+
+@pytest.mark.parametrize("number", ["0", "many"])
+def test_a_number_of_requests_that_is_none(project, number):
+    result = run(project, "def test_fixed(toctou):\n    toctou.check(Fixed)", "--toctou-requests", number)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    project.makeini(f"[pytest]\ntoctou_requests = {number}\n")
+    result = run(project, "def test_fixed(toctou):\n    toctou.check(Fixed)")
+    result.stdout.fnmatch_lines([f"*toctou_requests is '{number}'*"])
+
+
+def test_workers_of_xdist_write_reports_of_their_own_and_the_controller_lists_them(project):
+    result = run(
+        project,
+        "import pytest\n"
+        "@pytest.mark.parametrize('turn', ['a/b', 'a_b', 'c', 'd'])\n"
+        "def test_racy(toctou, turn):\n"
+        "    toctou.check(Racy)\n"
+        "def test_fixed(toctou):\n"
+        "    toctou.check(Fixed)\n",
+        "-n",
+        "2",
+        apart=True,
+    )
+    result.assert_outcomes(failed=4, passed=1)
+    assert len({path.name for path in reports(project)}) == 4
+    listed = set(re.findall(r"^  toctou replay (\S+)$", result.stdout.str(), re.MULTILINE))
+    assert listed == {path.relative_to(project.path).as_posix() for path in reports(project)}
+    assert all(json.loads(path.read_text())["kind"] == "violation" for path in reports(project))
+
+
+def test_a_test_that_goes_elsewhere_prints_a_command_for_where_pytest_was_started(project):
+    result = run(
+        project,
+        "def test_racy(toctou, tmp_path, monkeypatch):\n    monkeypatch.chdir(tmp_path)\n    toctou.check(Racy)",
+    )
+    result.stdout.fnmatch_lines(["VIOLATED  racy.py:Racy", "  toctou replay reports/latest/*"])
+    assert replay(project, result.stdout.str()).returncode == 1
+
+
+def test_an_expected_failure_stays_one(project):
+    result = run(
+        project, "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_racy(toctou):\n    toctou.check(Racy)"
+    )
+    result.assert_outcomes(xfailed=1)
+
+
+def test_junit_reports_carry_the_explanation(project):
+    run(project, "def test_racy(toctou):\n    toctou.check(Racy)", "--junitxml", "junit.xml")
+    assert "WHAT HAPPENED" in (project.path / "junit.xml").read_text(encoding="utf-8")
+
+
+def test_without_the_plugin_other_tests_are_as_they_were(project):
+    project.makepyfile(test_it="def test_one():\n    assert True\n")
+    project.runpytest_subprocess("-p", "no:toctou").assert_outcomes(passed=1)
+
+
+def test_tests_that_use_nothing_of_ours_load_nothing_of_ours(project):
+    project.makepyfile(
+        test_it="import sys\ndef test_one():\n"
+        f"    assert [one for one in {HEAVY!r} if one in sys.modules] == []\n"
+        "    assert 'checker.exploration.check' not in sys.modules\n"
+    )
+    project.runpytest_subprocess("-p", "no:hypothesispytest").assert_outcomes(passed=1)
+
+
+MACHINE = "from checker.stateful import machine\nTestRacy = machine(Racy).TestCase\n"
+
+
+def test_a_machine_fails_with_our_explanation_and_the_steps_of_hypothesis(project):
+    result = run(project, MACHINE, apart=True)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*TestRacy.runTest*",
+            "VIOLATED  racy.py:Racy",
+            "WHAT HAPPENED*",
+            "  toctou replay reports/latest/test_it.py_TestRacy_runTest.Racy-*-1.json",
+            "STEPS OF HYPOTHESIS",
+            "*state.step(name=*, start=alice: increment())",
+            "*state.step(advance=*)",
+            "* toctou *",
+            "  toctou replay reports/latest/*",
+        ]
+    )
+    shown = result.stdout.str()
+    assert "checker/" not in shown
+    assert "Traceback" not in shown
+    again = replay(project, shown)
+    assert again.returncode == 1, again.stderr
+    assert "WHAT HAPPENED" in again.stdout
+
+
+SETTINGS = "from hypothesis import Phase, settings\nTestRacy.settings = settings"
+ONLY_REMEMBERED = f"{MACHINE}{SETTINGS}(phases=[Phase.reuse], deadline=None)\n"
+
+
+def test_hypothesis_remembers_and_prints_how_to_reproduce(project):
+    result = run(project, f"{MACHINE}{SETTINGS}(print_blob=True, deadline=None, phases=[Phase.generate])\n", apart=True)
+    result.stdout.fnmatch_lines(["STEPS OF HYPOTHESIS", "*@reproduce_failure(*"])
+    run(project, ONLY_REMEMBERED, apart=True).assert_outcomes(failed=1)
+    shutil.rmtree(project.path / ".hypothesis")
+    run(project, ONLY_REMEMBERED, apart=True).assert_outcomes(skipped=1)
+
+
+def test_hypothesis_takes_a_seed(project):
+    seeded = f"{MACHINE}{SETTINGS}(database=None, deadline=None, phases=[Phase.generate])\n"
+    shown = [run(project, seeded, "--hypothesis-seed=7", apart=True).stdout.str() for _ in range(2)]
+    steps = [re.findall(r"^  state\.step.*$", one, re.MULTILINE) for one in shown]
+    assert steps[0] == steps[1] != []
+
+
+def test_a_machine_of_a_fixed_model_passes_under_xdist_with_health_checks_and_a_deadline(project):
+    result = run(
+        project,
+        "from hypothesis import settings\nfrom checker.stateful import machine\n"
+        "TestFixed = machine(Fixed).TestCase\nTestFixed.settings = settings(deadline=5000)\n"
+        "TestRacy = machine(Racy).TestCase\n",
+        "-n",
+        "2",
+        apart=True,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["  toctou replay reports/latest/test_it.py_TestRacy_runTest.Racy-*-1.json"])
+
+
+def test_a_machine_whose_handler_leaves_control_says_so_at_once(project):
+    result = run(
+        project,
+        "from checker.stateful import machine\n"
+        "class Reaching(Racy):\n"
+        "    def setup(self):\n"
+        "        pass\n"
+        "from checker import handler\n"
+        "@handler\n"
+        "def reach(principal):\n"
+        "    open('/etc/hostname').read()\n"
+        "Reaching.reach = reach\n"
+        "TestReaching = machine(Reaching).TestCase\n",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["INCONCLUSIVE  test_it.py:Reaching", "*reached the file '/etc/hostname'*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_machine_under_unittest_explains_itself(project):
+    project.makepyfile(test_it=f"from racy import Racy\n{MACHINE}")
+    ended = subprocess.run(
+        [sys.executable, "-m", "unittest", "test_it"], cwd=project.path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "VIOLATED  racy.py:Racy  linearizability" in ended.stderr
+    assert "schedule  t1:" in ended.stderr
+    assert "state.step(" in ended.stderr

@@ -1,0 +1,12 @@
+"""The flag that writes the gallery anew."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``pytest tests/golden --refresh-golden``; then look at the difference before committing it."""
+    parser.addoption(
+        "--refresh-golden", action="store_true", help="write reports/gallery anew instead of comparing with it"
+    )

@@ -1,0 +1,69 @@
+"""Real handlers: one execution per class, with its siblings, finds what every interleaving finds, and nothing else."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from brute_force import BruteForce
+
+from checker.client.backends import backend_named
+from checker.exploration.explorer import judged, reordered, signature, steps_of
+from checker.exploration.judges import oracles_of
+from checker.exploration.laboratory import Laboratory, RandomNumbersShared
+from checker.exploration.loading import LoadedModel, load
+from checker.exploration.scenario import Scenario, scenarios
+from checker.history.footprint import EMPTY
+from checker.scheduling.dependence import interleavings, real_time_siblings, shape
+from checker.scheduling.runner import Limits
+from checker.scheduling.strategies.exhaustive import Exhaustive
+
+MODELS = load([str(Path(__file__).resolve().parents[2] / "models")])
+
+
+@pytest.mark.parametrize("loaded", MODELS, ids=lambda loaded: loaded.model.__name__)
+def test_the_same_findings_and_outcomes(loaded: LoadedModel):
+    with closing(backend_named("embedded")) as backend:
+        laboratory = Laboratory(loaded.model, backend, Limits())
+        with laboratory.opened():
+            for scenario in scenarios(loaded.model.requests(), 2):
+                try:
+                    brute_force, every = by_force(laboratory, scenario)
+                except RandomNumbersShared:
+                    brute_force, every = by_force(laboratory, scenario)
+                explored, stands_for = by_class(laboratory, scenario)
+                assert explored == brute_force, str(scenario)
+                assert stands_for == every, str(scenario)
+
+
+def by_force(laboratory: Laboratory, scenario: Scenario) -> tuple[set[object], int]:
+    oracles = oracles_of(laboratory.model, laboratory, scenario)
+    found: set[object] = set()
+    count = 0
+    strategy = BruteForce()
+    while strategy.begin():
+        execution = laboratory.execute(scenario, strategy)
+        assert execution is not None
+        count += 1
+        found |= {signature(one) for one in judged(execution, oracles)}
+        found.add((repr(execution.responses), repr(execution.final)))
+    return found, count
+
+
+def by_class(laboratory: Laboratory, scenario: Scenario) -> tuple[set[object], int]:
+    oracles = oracles_of(laboratory.model, laboratory, scenario)
+    found: set[object] = set()
+    count = 0
+    strategy = Exhaustive()
+    while strategy.begin():
+        execution = laboratory.execute(scenario, strategy)
+        if execution is None:
+            continue
+        order = shape([(request, one.footprint if one else EMPTY) for request, one in steps_of(execution)])
+        count += interleavings(order)
+        siblings = real_time_siblings(order, len(scenario.requests))
+        for one in (execution, *(reordered(execution, sibling) for sibling in siblings)):
+            found |= {signature(finding) for finding in judged(one, oracles)}
+        found.add((repr(execution.responses), repr(execution.final)))
+    return found, count

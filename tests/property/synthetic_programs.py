@@ -1,0 +1,211 @@
+"""Programs of a few requests on a dictionary, small enough to run every interleaving of them.
+
+A request is a list of steps; a step reads some cells and then writes some, atomically.  What it writes depends on everything
+that its request has read, and a step may be skipped because of that too, so that two interleavings that differ in any
+way that a handler could notice differ in their outcome.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from checker.history.footprint import EXISTENCE, Footprint
+from checker.history.item import ItemId
+from checker.scheduling.strategies.strategy import Step, Strategy
+
+Cell = tuple[str, str]
+"""An item and one of its attributes."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """One step.
+
+    Attributes:
+        reads, writes: cells.
+        skippable: it is not performed if what the request has read so far has an odd checksum.
+        conditional: it writes only if what it reads has an even checksum, like a conditional write.
+    """
+
+    reads: tuple[Cell, ...] = ()
+    writes: tuple[Cell, ...] = ()
+    skippable: bool = False
+    conditional: bool = False
+
+    def possible(self) -> Footprint:
+        return Footprint(reads=_by_item(self.reads), writes=_by_item(self.writes))
+
+
+Program = tuple[tuple[Touch, ...], ...]
+Event = tuple[int, int]
+"""A request, and how many steps it had performed before."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One interleaving of a program, run to its end.
+
+    Attributes:
+        choices: the request that took each step.
+        footprints: what each step did.
+        seen: by request, everything that it read.
+        final: every cell at the end.
+    """
+
+    choices: tuple[int, ...]
+    footprints: tuple[Footprint, ...]
+    seen: tuple[tuple[int, ...], ...]
+    final: tuple[tuple[Cell, int], ...]
+
+    @property
+    def outcome(self) -> object:
+        return self.seen, self.final
+
+    @property
+    def steps(self) -> list[tuple[int, Footprint]]:
+        return list(zip(self.choices, self.footprints, strict=True))
+
+
+class Machine:
+    """A program in the middle of a run."""
+
+    def __init__(self, program: Program, *, anonymous: bool = False) -> None:
+        self._program = program
+        self._anonymous = anonymous
+        self._at = [0] * len(program)
+        self._seen: list[list[int]] = [[] for _ in program]
+        self._cells: dict[Cell, int] = {}
+        self._choices: list[int] = []
+        self._footprints: list[Footprint] = []
+        for request in range(len(program)):
+            self._skip(request)
+
+    def enabled(self) -> list[int]:
+        return [request for request, steps in enumerate(self._program) if self._at[request] < len(steps)]
+
+    def step(self, request: int) -> Step:
+        touch = self._program[request][self._at[request]]
+        self._at[request] += 1
+        values = [self._cells.get(cell, 0) for cell in touch.reads]
+        self._seen[request] += values
+        written = () if touch.conditional and _checksum(values) % 2 else touch.writes
+        for cell in written:
+            author = self._program[request] if self._anonymous else request
+            self._cells[cell] = _checksum((author, self._at[request], cell, self._seen[request]))
+        self._choices.append(request)
+        footprint = Footprint(reads=_by_item(touch.reads), writes=_by_item(written))
+        self._footprints.append(footprint)
+        self._skip(request)
+        return Step(footprint, values, touch.possible, values)
+
+    def _skip(self, request: int) -> None:
+        steps = self._program[request]
+        while self._at[request] < len(steps) and steps[self._at[request]].skippable:
+            if not self._seen[request] or _checksum(self._seen[request]) % 2 == 0:
+                return
+            self._at[request] += 1
+
+    def run(self) -> Run:
+        return Run(
+            tuple(self._choices),
+            tuple(self._footprints),
+            tuple(tuple(seen) for seen in self._seen),
+            tuple(sorted(self._cells.items())),
+        )
+
+
+def follow(program: Program, choices: Iterable[int]) -> Machine:
+    """The program after these choices."""
+    machine = Machine(program)
+    for request in choices:
+        machine.step(request)
+    return machine
+
+
+def every_interleaving(program: Program) -> Iterator[Run]:
+    """Brute force."""
+    waiting: list[tuple[int, ...]] = [()]
+    while waiting:
+        choices = waiting.pop()
+        machine = follow(program, choices)
+        enabled = machine.enabled()
+        if not enabled:
+            yield machine.run()
+        waiting += [(*choices, request) for request in enabled]
+
+
+def executions(program: Program, strategy: Strategy, *, anonymous: bool = False) -> Iterator[Run | None]:
+    """What a strategy runs; ``None`` for each execution that it gave up.
+
+    Where requests are ``anonymous``, two with the same steps write the same, so that they are interchangeable.
+    """
+    while strategy.begin():
+        machine = Machine(program, anonymous=anonymous)
+        while enabled := machine.enabled():
+            request = strategy.choose(enabled)
+            if request is None:
+                break
+            strategy.performed(request, machine.step(request))
+        yield None if machine.enabled() else machine.run()
+
+
+def serial_outcome(program: Program, order: Sequence[int]) -> object:
+    """The outcome of the requests one after the other."""
+    machine = Machine(program)
+    for request in order:
+        while request in machine.enabled():
+            machine.step(request)
+    return machine.run().outcome
+
+
+def trace(run: Run) -> frozenset[tuple[Event, Event]]:
+    """The Mazurkiewicz trace of a run, as its pairs of steps whose order matters, written down naively."""
+    events: list[tuple[Event, Footprint]] = []
+    counts: dict[int, int] = {}
+    for request, footprint in run.steps:
+        events.append(((request, counts.get(request, 0)), footprint))
+        counts[request] = counts.get(request, 0) + 1
+    pairs = {((event), (event)) for event, _ in events}
+    for (one, left), (other, right) in itertools.combinations(events, 2):
+        if one[0] == other[0] or _meet(left, right):
+            pairs.add((one, other))
+    return frozenset(pairs)
+
+
+def orbit(of: frozenset[tuple[Event, Event]], program: Program) -> frozenset[frozenset[tuple[Event, Event]]]:
+    """The traces that come out of one when requests with the same steps change places."""
+    return frozenset(
+        frozenset(((renamed[a], m), (renamed[b], n)) for (a, m), (b, n) in of)
+        for renamed in itertools.permutations(range(len(program)))
+        if all(program[one] == program[other] for one, other in enumerate(renamed))
+    )
+
+
+def real_time(choices: Sequence[int]) -> frozenset[tuple[int, int]]:
+    """Pairs of requests of which the first ended before the second began."""
+    last = {request: at for at, request in enumerate(choices)}
+    first = {request: at for at, request in reversed(list(enumerate(choices)))}
+    return frozenset((one, other) for one in last for other in first if last[one] < first[other])
+
+
+def _meet(left: Footprint, right: Footprint) -> bool:
+    def cells(part: dict[ItemId, frozenset[str]]) -> set[tuple[ItemId, str]]:
+        return {(item, attribute) for item, attributes in part.items() for attribute in attributes}
+
+    left_writes, right_writes = cells(dict(left.writes)), cells(dict(right.writes))
+    return bool(left_writes & (right_writes | cells(dict(right.reads))) or right_writes & cells(dict(left.reads)))
+
+
+def _by_item(cells: Iterable[Cell]) -> dict[ItemId, frozenset[str]]:
+    found: dict[ItemId, frozenset[str]] = {}
+    for item, attribute in cells:
+        key = ItemId("Items", (("S", item),))
+        found[key] = found.get(key, frozenset()) | {attribute or EXISTENCE}
+    return found
+
+
+def _checksum(value: object) -> int:
+    return zlib.crc32(repr(value).encode())

@@ -1,0 +1,111 @@
+"""Exhaustive exploration against brute force: the same outcomes, and one execution for each class of interleavings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from program_strategies import programs, static_programs
+from synthetic_programs import Program, every_interleaving, executions, real_time, serial_outcome, trace
+
+from checker.scheduling.dependence import interleavings, real_time_siblings, shape
+from checker.scheduling.strategies.dpor import Dpor
+from checker.scheduling.strategies.exhaustive import Exhaustive
+
+
+@settings(max_examples=100, deadline=None)
+@given(program=programs)
+def test_exhaustive_runs_one_execution_of_each_class_and_no_other(program: Program):
+    brute_force = {trace(run) for run in every_interleaving(program)}
+    traces = [trace(run) for run in executions(program, Exhaustive()) if run is not None]
+    assert len(set(traces)) == len(traces), "a class was run twice"
+    assert set(traces) == brute_force
+
+
+@settings(max_examples=200, deadline=None)
+@given(program=programs)
+def test_dpor_misses_no_class_and_begins_nothing_in_vain(program: Program):
+    """Its own classes are finer where conditions fail, so that it may run one of ours more than once."""
+    explored = list(executions(program, Dpor()))
+    assert None not in explored
+    assert {trace(run) for run in explored if run is not None} == {trace(run) for run in every_interleaving(program)}
+
+
+@settings(max_examples=200, deadline=None)
+@given(program=static_programs)
+def test_dpor_runs_each_class_once_where_steps_do_the_same_in_every_state(program: Program):
+    traces = [trace(run) for run in executions(program, Dpor()) if run is not None]
+    assert len(set(traces)) == len(traces)
+
+
+@pytest.mark.parametrize("strategy", [Exhaustive, Dpor])
+@settings(max_examples=100, deadline=None)
+@given(program=programs)
+def test_it_gives_the_outcomes_of_brute_force(strategy, program: Program):
+    explored = {run.outcome for run in executions(program, strategy()) if run is not None}
+    assert explored == {run.outcome for run in every_interleaving(program)}
+
+
+@pytest.mark.parametrize("strategy", [Exhaustive])
+@settings(max_examples=100, deadline=None)
+@given(program=programs)
+def test_each_class_stands_for_as_many_interleavings_as_it_has(strategy, program: Program):
+    brute_force = Counter(trace(run) for run in every_interleaving(program))
+    for run in executions(program, strategy()):
+        if run is not None:
+            assert interleavings(shape(run.steps)) == brute_force[trace(run)]
+
+
+@pytest.mark.parametrize("strategy", [Exhaustive, Dpor])
+@settings(max_examples=100, deadline=None)
+@given(program=programs)
+def test_siblings_show_the_strongest_real_time_orders_of_their_class(strategy, program: Program):
+    """What agrees with a real-time order agrees with every weaker one, so the strongest of a class must be among its siblings."""
+    orders: dict[object, set[frozenset[tuple[int, int]]]] = {}
+    for run in every_interleaving(program):
+        orders.setdefault(trace(run), set()).add(real_time(run.choices))
+    for run in executions(program, strategy()):
+        if run is None:
+            continue
+        siblings = [
+            tuple(run.choices[at] for at in order) for order in real_time_siblings(shape(run.steps), len(program))
+        ]
+        shown = {real_time(choices) for choices in (run.choices, *siblings)}
+        of_class = orders[trace(run)]
+        assert shown <= of_class, "a sibling is not of the class"
+        assert all(any(order <= strong for strong in shown) for order in of_class)
+
+
+@pytest.mark.parametrize("strategy", [Exhaustive, Dpor])
+@settings(max_examples=100, deadline=None)
+@given(program=programs)
+def test_strict_serializability_is_violated_in_a_sibling_if_it_is_violated_at_all(strategy, program: Program):
+    """Decided for every interleaving on the one hand, and for classes with their siblings on the other."""
+    allowed = _serial_orders_by_outcome(program)
+    by_force = {
+        trace(run) for run in every_interleaving(program) if not _explained(run.choices, allowed.get(run.outcome, []))
+    }
+    by_class = set()
+    for run in executions(program, strategy()):
+        if run is None:
+            continue
+        siblings = [
+            tuple(run.choices[at] for at in order) for order in real_time_siblings(shape(run.steps), len(program))
+        ]
+        if not all(_explained(choices, allowed.get(run.outcome, [])) for choices in (run.choices, *siblings)):
+            by_class.add(trace(run))
+    assert by_class == by_force
+
+
+def _serial_orders_by_outcome(program: Program) -> dict[object, list[tuple[int, ...]]]:
+    found: dict[object, list[tuple[int, ...]]] = {}
+    for order in permutations(range(len(program))):
+        found.setdefault(serial_outcome(program, order), []).append(order)
+    return found
+
+
+def _explained(choices: tuple[int, ...], orders: list[tuple[int, ...]]) -> bool:
+    before = real_time(choices)
+    return any(all(order.index(one) < order.index(other) for one, other in before) for order in orders)

@@ -1,0 +1,56 @@
+"""Causes: the same place in the code gives the same cause, whoever comes by; another place another one."""
+
+import pytest
+
+from checker.analysis.cause import cause
+from checker.analysis.explain import explain
+from checker.history.finding import Finding
+from checker.history.notation import parse
+from checker.oracles.ownership import Ownership
+
+OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
+ORDERS = Finding("linearizability", "no serial order fits", (0, 1))
+REQUESTS = "item i1 owner=alice n=1\nA alice: delete(item_id='i1')\nB alice: transfer(item_id='i1')\n"
+
+
+def of(text, oracle=ORDERS):
+    execution = parse(text)
+    finding = oracle if isinstance(oracle, Finding) else next(iter(oracle.judge(execution)))
+    return cause(execution, finding, explain(execution, finding))
+
+
+def test_the_read_that_was_invalidated_and_the_write_that_it_guards():
+    found = of(REQUESTS + "A.get(i1) B.set(i1.owner=bob) B=200 A.delete(i1) A=204", OWNERSHIP)
+    assert str(found) == (
+        "delete decides on its GetItem of Items, which may be out of date by the time of its DeleteItem of Items"
+    )
+    assert (found.read_at, found.write_at) == (0, 2)
+
+
+def test_other_oracles_and_principals_have_the_same_cause():
+    race = "A.get(i1) B.set(i1.owner=bob) B=200 A.delete(i1) A=204"
+    one = of(REQUESTS + race, OWNERSHIP)
+    other = of(REQUESTS.replace("alice:", "carol:").replace("'i1'", "'i2'") + race)
+    assert (one.handler, one.read, one.write) == (other.handler, other.read, other.write)
+
+
+@pytest.mark.parametrize("write", ["A.delete(i1 if owner=alice)! A=403", "A.delete(i1) A=204"])
+def test_a_write_that_was_refused_or_changed_nothing_is_the_same_place(write):
+    deleted = "A.get(i1) A.get(i1) B.delete(i1) B=200 "
+    assert str(of(REQUESTS + deleted + write).write) == "DeleteItem of Items"
+
+
+def test_a_request_that_only_reads_has_no_write():
+    found = of(REQUESTS + "A.get(i1) B.set(i1.n=2) B=200 A.get(i1) A=200(3)")
+    assert str(found) == "delete answers from its GetItem of Items, which may be out of date by then"
+    assert found.write is None
+
+
+def test_a_write_without_a_check():
+    found = of("item i1 owner=alice\nA bob: delete()\nA.delete(i1) A=204", OWNERSHIP)
+    assert str(found) == "delete performs its DeleteItem of Items without a check that holds until then"
+
+
+def test_what_has_neither_is_told_by_its_oracle():
+    found = of("item i1 owner=alice\nA bob: show()\nA.get(i1) A=500", Finding("no_exception", "it raised", (0,)))
+    assert str(found) == "show breaks no_exception"

@@ -1,0 +1,82 @@
+"""How option values become numbers, verdicts and an exit status."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+
+from checker.cli import main
+from checker.cli.check import at_least_one, exit_status, positive, read_expected
+from checker.errors import BadInput
+from checker.exploration.result import RunResult
+from checker.verdict import Verdict
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("250", 250)])
+def test_at_least_one(text, number):
+    assert at_least_one(text) == number
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "1.5", "two", ""])
+def test_less_than_one(text):
+    with pytest.raises((ArgumentTypeError, ValueError)):
+        at_least_one(text)
+
+
+@pytest.mark.parametrize(("text", "number"), [("0.5", 0.5), ("60", 60.0), ("1e3", 1000.0)])
+def test_positive(text, number):
+    assert positive(text) == number
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "soon"])
+def test_not_positive(text):
+    with pytest.raises((ArgumentTypeError, ValueError)):
+        positive(text)
+
+
+@dataclass
+class Checked:
+    verdict: Verdict
+
+
+@dataclass
+class Run:
+    models: tuple[Checked, ...]
+
+
+V, X, U = Verdict.VERIFIED, Verdict.VIOLATED, Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"),
+    [((V,), 0), ((V, V), 0), ((V, X), 1), ((X, U), 1), ((U, X), 1), ((U, V), 3), ((U,), 3)],
+    ids=str,
+)
+def test_the_exit_status_of_several_verdicts(verdicts, status):
+    assert exit_status(cast("RunResult", Run(tuple(map(Checked, verdicts))))) == status
+
+
+def test_expected_verdicts(tmp_path):
+    file = tmp_path / "expected.json"
+    file.write_text('{"a.py:A": "VIOLATED", "a.py:B": "VERIFIED"}')
+    assert read_expected(file) == {"a.py:A": X, "a.py:B": V}
+    file.write_text('{"a.py:A": "violated"}')
+    with pytest.raises(BadInput, match="'violated'"):
+        read_expected(file)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["replay", "--help"]], ids=" ".join)
+def test_help_names_the_exit_status(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "Exit status" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("toctou 0.")

@@ -1,0 +1,80 @@
+"""Clients whose calls are intercepted, without a scheduler: every call is let through at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from checker.client.backend import Performed
+from checker.client.embedded import EmbeddedBackend
+from checker.errors import ToctouError
+from checker.history.footprint import EMPTY
+from checker.history.operation import ErrorResponse, Operation
+from checker.scheduling.scheduling_point import Turn
+
+ITEMS = {
+    "TableName": "Items",
+    "KeySchema": [{"AttributeName": "item_id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "item_id", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+EVENTS = {
+    "TableName": "Events",
+    "KeySchema": [
+        {"AttributeName": "stream", "KeyType": "HASH"},
+        {"AttributeName": "position", "KeyType": "RANGE"},
+    ],
+    "AttributeDefinitions": [
+        {"AttributeName": "stream", "AttributeType": "S"},
+        {"AttributeName": "position", "AttributeType": "N"},
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+ALICES = {"item_id": {"S": "i1"}, "owner": {"S": "alice"}, "version": {"N": "1"}}
+
+
+class OpenDoor:
+    """A scheduling point at which nobody waits."""
+
+    def __init__(self) -> None:
+        self.reached: list[str] = []
+
+    def reach(self, action: str) -> Turn:
+        self.reached.append(action)
+        return Turn(0, len(self.reached) - 1)
+
+    def look_away(self) -> None:
+        """Nobody looks."""
+
+    def look_again(self) -> None:
+        """Nobody looks."""
+
+    def fail(self, fault: ToctouError) -> NoReturn:
+        raise fault
+
+
+class Interception:
+    """What a test needs of an open interception."""
+
+    def __init__(self) -> None:
+        self.point = OpenDoor()
+        self.backend = EmbeddedBackend()
+        self.operations: list[Operation] = []
+        self.backend.load([ITEMS, EVENTS], {"Items": [ALICES]})
+
+
+class Scripted:
+    """A backend that answers what a test has written down, for actions that no engine need know here."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Mapping[str, Any] | ErrorResponse]] = {}
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+
+    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+        self.asked.append((action, parameters))
+        answer = self.answers[action].pop(0)
+        if isinstance(answer, ErrorResponse):
+            return Performed(None, answer, EMPTY, ())
+        return Performed(answer, None, EMPTY, ())

@@ -1,0 +1,143 @@
+"""Linearizability against a reference: what a serial order explains passes, everything else names the closest order."""
+
+import pytest
+
+from checker.errors import ModelError
+from checker.history.notation import parse
+from checker.history.request import Response
+from checker.oracles.linearizability import Linearizability
+
+
+class Items:
+    """Owned items: only their owner may transfer or delete them; `read` answers with the owner."""
+
+    def __init__(self):
+        self.steps = 0
+
+    def state_of(self, items):
+        return {item["item_id"]: item["owner"] for item in items["Items"]}
+
+    def step(self, state, request):
+        self.steps += 1
+        name, owner = request.values["item_id"], state.get(request.values["item_id"])
+        if request.handler == "read":
+            return state, Response(200, owner)
+        if owner is None:
+            return state, 404
+        if owner != request.principal:
+            return state, 403
+        rest = {item: value for item, value in state.items() if item != name}
+        return (rest, 204) if request.handler == "delete" else ({**rest, name: request.values["to"]}, 200)
+
+
+START = """
+item x owner=alice
+A alice: delete(item_id='x')
+B alice: transfer(item_id='x', to='bob')
+"""
+READ = "C carol: read(item_id='x')\n"
+
+
+def judge(text):
+    return list(Linearizability(Items()).judge(parse(START + text)))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        "A.get(x) A.delete(x) A=204 B.get(x) B=404",
+        "A.get(x) B.get(x) A.delete(x) A=204 B.set(x.owner=bob if exists)! B=404",
+        "A.get(x) B.get(x) B.set(x.owner=bob) B=200 A.delete(x if owner=alice)! A=403",
+        "A.get(x) B.set(x.owner=bob) B=200 A.delete(x if owner=alice)! A=409",
+        "A.get(x) A=409 B.get(x) B=503",
+        READ + "C.get(x) A.delete(x) A=204 B.get(x) B=404 C=200('alice')",
+        READ + "C.get(x) A.delete(x) A=204 B.get(x) B=404 C=200(None)",
+    ],
+    ids=["serial", "concurrent", "refused_403", "retryable_refusal", "all_refused", "reads_the_start", "reads_the_end"],
+)
+def test_accepts(events):
+    assert judge(events) == []
+
+
+def test_rejects_a_lost_transfer_and_names_the_closest_order():
+    (finding,) = judge("A.get(x) B.get(x) B.set(x.owner=bob) B=200 A.delete(x) A=204")
+    assert finding.oracle == "linearizability"
+    assert finding.requests == (0, 1)
+    assert finding.closest.requests == (1, 0)
+    assert finding.closest.explained == 1
+    assert finding.closest.contradiction == (
+        "A (alice)'s delete answered 204, but after B (alice)'s transfer it would have answered 403"
+    )
+    assert finding.statement.startswith(
+        "no serial order of A (alice)'s delete (204) and B (alice)'s transfer (200) gives these responses"
+    )
+
+
+def test_the_closest_order_is_the_one_that_explains_most_not_the_one_tried_first():
+    (finding,) = judge("A.get(x) B.get(x) B.set(x.owner=bob) A=404 B=200")
+    assert (finding.closest.requests, finding.closest.explained) == ((1, 0), 1)
+
+
+def test_rejects_what_real_time_rules_out():
+    stale = "A.delete(x) A=204 C.get(x) C=200('alice') B.get(x) B=404"
+    assert judge(READ + stale.replace("A=204 C.get(x)", "C.get(x) A=204")) == []
+    (finding,) = judge(READ + stale)
+    assert finding.closest.explained == 1
+    assert finding.closest.requests == (0, 2, 1)
+    assert (
+        "carol's read answered 200 'alice', but after A (alice)'s delete it would have answered 200"
+        in finding.statement
+    )
+
+
+def test_rejects_a_state_that_the_responses_do_not_explain():
+    (finding,) = judge("A.get(x) A=204 B.get(x) B=404")
+    assert finding.closest.explained == 2
+    assert finding.closest.contradiction == (
+        "after A (alice)'s delete, then B (alice)'s transfer, 'x' would not be there, but it is stored as 'alice'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "difference"),
+    [
+        (
+            "A.delete(x) A=403 B.get(x) B=409",
+            "A (alice)'s delete answered 403, but run first it would have answered 204",
+        ),
+        ("A.get(x) A=409 B.set(x.owner=carol) B=200", "'x' would be stored as 'bob', but it is 'carol'"),
+        ("A.get(x) A=409 B.delete(x) B=200", "'x' would be stored as 'bob', but it is not there"),
+    ],
+)
+def test_rejects_one_request_that_is_wrong_alone(events, difference):
+    (finding,) = judge(events)
+    assert "did not do what it does alone" in finding.statement
+    assert finding.statement.endswith(difference)
+
+
+def test_a_refusal_that_changed_something_is_not_excluded():
+    (finding,) = judge("A.delete(x) A=409 B.get(x) B=404")
+    assert 0 in finding.requests
+
+
+def test_which_refusals_are_retryable_is_the_models_choice():
+    execution = parse(START + "A.get(x) A=409 B.get(x) B=503")
+    assert list(Linearizability(Items(), retryable=frozenset({409, 503})).judge(execution)) == []
+    assert list(Linearizability(Items(), retryable=frozenset({409})).judge(execution))
+
+
+def test_steps_of_the_reference_are_taken_once_per_scenario():
+    specification = Items()
+    oracle = Linearizability(specification)
+    execution = parse(START + "A.get(x) A.delete(x) A=204 B.get(x) B=404")
+    for _ in range(3):
+        assert list(oracle.judge(execution)) == []
+    assert specification.steps == 2
+    other = parse(START.replace("owner=alice", "owner=bob") + "A.get(x) A=403 B.get(x) B=403")
+    assert list(oracle.judge(other)) == []
+    assert specification.steps == 4
+
+
+def test_a_reference_that_raises_is_the_models_fault():
+    with pytest.raises(ModelError, match=r"`state_of` of the specification raised KeyError"):
+        list(Linearizability(Items()).judge(parse("item x n=1\nA.get(x)")))

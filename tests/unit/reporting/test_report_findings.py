@@ -1,0 +1,98 @@
+"""Findings: one per cause, worst first, the clearest report first within it."""
+
+from dataclasses import replace
+
+from sample_reports import MODEL, make_model, make_run, make_violation
+
+from checker.history.operation import Execution
+from checker.reporting.document import violation_document, without_places
+from checker.reporting.findings import findings, ranked
+from checker.reporting.run_document import documents, run_document
+
+
+def elsewhere(violation, handler="archive"):
+    """The same thing in another handler, which only changes what is bob's."""
+    execution = violation.execution
+    first, second = execution.requests
+    last = execution.operations[-1]
+    kept = tuple(replace(change, after=change.before | {"data": {"S": "x"}}) for change in last.changes)
+    return replace(
+        violation,
+        execution=replace(
+            execution,
+            requests=(replace(first, handler=handler), second),
+            operations=(*execution.operations[:-1], replace(last, action="UpdateItem", changes=kept)),
+        ),
+    )
+
+
+def longer(violation):
+    execution: Execution = violation.execution
+    return replace(
+        violation, execution=replace(execution, requests=(*execution.requests, execution.requests[1]),
+                                     responses=(*execution.responses, execution.responses[1]), endings=(3, 2, 3)),
+    )  # fmt: skip
+
+
+def test_violations_with_one_cause_are_one_finding_that_names_its_clearest_report():
+    run = run_document(
+        make_run(make_model(longer(make_violation()), make_violation(principal="carol"), make_violation()))
+    )
+    (finding,) = run["findings"]
+    assert (finding["model"], finding["handler"], finding["severity"]["level"]) == (MODEL, "delete_item", "critical")
+    assert finding["report"] == "delete_item.ReadThenDelete-1.json"
+    assert [len(one["requests"]) for one in finding["scenarios"]] == [2, 2, 3]
+    assert finding["scenarios"][0]["report"] == finding["report"]
+    assert (finding["oracles"], finding["anomalies"]) == (["ownership"], ["toctou"])
+
+
+def test_findings_are_sorted_by_severity_whatever_order_they_came_in():
+    mild, bad = elsewhere(make_violation()), make_violation()
+    run, stored = documents(make_run(make_model(mild, bad)))
+    assert [(one["handler"], one["severity"]["level"]) for one in run["findings"]] == [
+        ("delete_item", "critical"),
+        ("archive", "high"),
+    ]
+    assert [one["cause"]["handler"] for one in stored.values()] == ["delete_item", "archive"]
+    of_scenario = [one["report"] for one in run["models"][0]["scenarios"][0]["violations"]]
+    assert of_scenario == ["delete_item.ReadThenDelete-2.json", "delete_item.ReadThenDelete-1.json"]
+
+
+def test_a_confirmed_violation_comes_before_an_unconfirmed_one():
+    unconfirmed, confirmed = replace(make_violation(), confirmed_on=None), make_violation()
+    documented = [violation_document(MODEL, one) for one in (unconfirmed, confirmed)]
+    assert [one["confirmed_on"] for one in ranked(documented)] == ["moto", None]
+
+
+def moved(violation, *, by=0, text=None, file=None):
+    operations = tuple(
+        one if one.source is None else replace(one, source=replace(
+            one.source, line=one.source.line + by, text=text or one.source.text, file=file or one.source.file))
+        for one in violation.execution.operations
+    )  # fmt: skip
+    return replace(violation, execution=replace(violation.execution, operations=operations))
+
+
+def fingerprint(violation, model=MODEL):
+    return violation_document(model, violation)["cause"]["fingerprint"]
+
+
+def test_a_fingerprint_outlives_edits_elsewhere_and_changes_with_its_own_lines():
+    same = fingerprint(make_violation())
+    assert fingerprint(moved(make_violation(), by=40)) == same
+    assert fingerprint(make_violation(principal="erin", data="other")) == same
+    assert fingerprint(moved(make_violation(), text="table.other()")) != same
+    assert fingerprint(elsewhere(make_violation(), handler="delete_item")) != same
+    assert fingerprint(make_violation(), "models/other.py:Other") != same
+
+
+def test_a_sample_names_no_line_and_no_version():
+    document = without_places(violation_document(MODEL, make_violation()))
+    assert document["toctou"] == ""
+    assert {step["source"] for step in document["steps"]} == {None}
+    assert document["cause"]["read"]["source"] is None
+    assert document["severity"] == violation_document(MODEL, make_violation())["severity"]
+
+
+def test_nothing_found_is_no_finding():
+    assert findings([]) == run_document(make_run(make_model()))["findings"] == []

@@ -1,0 +1,132 @@
+"""What a task reaches behind the intercepted client is named, and ends the execution."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from checker.errors import OutsideControl
+
+
+def connect():
+    with socket.socket() as opened:
+        opened.connect(("127.0.0.1", 9))
+
+
+def send_datagram():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.sendto(b"count:1|c", ("127.0.0.1", 8125))
+
+
+def read_settings():
+    with open("settings.json") as file:
+        return file.read()
+
+
+def write_audit_log():
+    with open("audit.log", "a") as file:
+        file.write("alice was here")
+
+
+@pytest.mark.parametrize(
+    ("reach", "named"),
+    [
+        (connect, r"a socket to \('127\.0\.0\.1', 9\)"),
+        (send_datagram, r"a socket to \('127\.0\.0\.1', 8125\)"),
+        (lambda: socket.getaddrinfo("example.invalid", 443), r"the name service for 'example\.invalid'"),
+        (read_settings, r"the file 'settings\.json' \(for reading\)"),
+        (write_audit_log, r"the file 'audit\.log' \(for writing\)"),
+        (lambda: subprocess.run([sys.executable, "-V"], check=False), "another program"),
+        (lambda: os.system("true"), "another program"),
+        (lambda: sqlite3.connect("orders.db"), r"the database 'orders\.db'"),
+    ],
+    ids=["socket", "datagram", "name service", "read", "write", "subprocess", "system", "sqlite"],
+)
+def test_it_is_named_and_prevented(tasks, tmp_path, monkeypatch, reach, named):
+    monkeypatch.chdir(tmp_path)
+
+    def handler():
+        tasks.reach("GetItem")
+        reach()
+
+    with pytest.raises(OutsideControl, match=f"request B reached {named}") as outside:
+        tasks.execute([tasks.reach, handler])
+    assert "test_outside_control.py" in str(outside.value), "the line that did it is shown"
+    assert os.listdir(tmp_path) == []
+
+
+def test_it_is_kept_although_the_handler_swallows_it(tasks):
+    def handler():
+        try:
+            connect()
+        except BaseException:
+            return 503
+
+    with pytest.raises(OutsideControl):
+        tasks.execute([handler])
+
+
+def test_program_files_are_not_input(tasks):
+    def handler():
+        with open(json.__file__) as file:
+            assert file.read()
+        import colorsys  # noqa: PLC0415 - lazily, as handlers do
+
+        assert colorsys
+
+    tasks.execute([handler])
+
+
+def test_the_checker_itself_may_do_so_while_it_looks_away(tasks, tmp_path):
+    def handler():
+        tasks.reach()
+        tasks.runner.look_away()
+        (tmp_path / "moto.json").write_text("{}")
+        tasks.runner.look_again()
+        (tmp_path / "handler.json").write_text("{}")
+
+    with pytest.raises(OutsideControl, match=r"handler\.json"):
+        tasks.execute([handler])
+    assert [one.name for one in tmp_path.iterdir()] == ["moto.json"]
+
+
+def test_outside_of_steps_nothing_is_watched(tasks, tmp_path):
+    with tasks.runner.installed():
+        (tmp_path / "report.json").write_text("{}")
+        tasks.begin([lambda: None])
+        (tmp_path / "report.json").write_text("[]")
+    (tmp_path / "report.json").unlink()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_calls_the_service(tasks):
+    def handler():
+        thread = threading.Thread(target=tasks.reach, args=("PutItem",))
+        thread.start()
+        thread.join()
+
+    with pytest.raises(
+        OutsideControl, match=r"PutItem was called from a thread that a handler started|a thread of its own"
+    ):
+        tasks.execute([handler])
+
+
+def test_a_thread_that_goes_on_after_its_step(tasks):
+    going = threading.Event()
+
+    def handler():
+        threading.Thread(target=going.wait, daemon=True).start()
+        tasks.reach()
+
+    try:
+        with pytest.raises(OutsideControl, match="a thread of its own"):
+            tasks.execute([handler])
+    finally:
+        going.set()

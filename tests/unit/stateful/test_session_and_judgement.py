@@ -1,0 +1,158 @@
+"""A growing execution, and what may be said of it before it has ended."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+import pytest
+
+from checker import Model, Request, Table, handler
+from checker.client.backends import backend_named
+from checker.exploration.explorer import replayed
+from checker.exploration.laboratory import Laboratory
+from checker.exploration.scenario import Scenario
+from checker.scheduling.runner import Limits
+from checker.stateful.judgement import Judge
+from checker.stateful.session import PENDING, Session
+from models.counter import AtomicCounter, ReadModifyWriteCounter
+
+counters = boto3.resource("dynamodb", region_name="us-east-1").Table("Counters")
+
+
+class Unspecified(Model):
+    """The racy counter, held against its own serial runs."""
+
+    tables = ReadModifyWriteCounter.tables
+    items = ReadModifyWriteCounter.items
+    principals = ("alice",)
+    read = ReadModifyWriteCounter.read
+    increment = ReadModifyWriteCounter.increment
+
+
+class Drawing(Model):
+    """Stores a random number and reads it back."""
+
+    tables = (Table("Counters", "counter_id"),)
+    principals = ("alice",)
+
+    @handler()
+    def draw(self, principal: str) -> tuple[int, float]:
+        drawn = str(random.random())
+        counters.put_item(Item={"counter_id": drawn})
+        return 200, drawn
+
+
+READ = Request.of("alice", "read", {"counter_id": "c1"})
+INCREMENT = Request.of("alice", "increment", {"counter_id": "c1"})
+
+
+@contextmanager
+def opened(model: type[Model]) -> Iterator[tuple[Session, Judge]]:
+    laboratory = Laboratory(model, backend_named("embedded"), Limits())
+    with laboratory.opened():
+        session = Session(laboratory)
+        yield session, Judge(session, {})
+
+
+def test_requests_join_while_others_are_pending():
+    with opened(ReadModifyWriteCounter) as (session, _):
+        first = session.start(INCREMENT)
+        session.advance(first)
+        second = session.start(READ)
+        assert session.pending == [first, second]
+        session.advance(second)
+        so_far = session.execution()
+        assert so_far.responses[first] is PENDING
+        assert so_far.responses[second].body == 0
+        assert not so_far.precedes(first, second)
+        assert not so_far.precedes(second, first)
+        session.finish()
+        assert session.pending == []
+
+
+def test_the_schedule_of_a_finished_session_gives_the_same_execution():
+    with opened(Drawing) as (session, _):
+        one, two = session.start(Request("alice", "draw")), session.start(Request("alice", "draw"))
+        session.advance(two)
+        session.advance(one)
+        execution = session.execution()
+    laboratory = Laboratory(Drawing, backend_named("embedded"), Limits())
+    with laboratory.opened():
+        assert replayed(laboratory, Scenario(execution.requests), execution.schedule) == execution
+
+
+def test_a_request_without_operations_takes_its_step_when_it_starts():
+    class Refusing(Model):
+        tables = (Table("Counters", "counter_id"),)
+
+        @handler()
+        def refuse(self, principal: str) -> int:
+            return 403
+
+    with opened(Refusing) as (session, _):
+        session.start(Request("alice", "refuse"))
+        assert (session.pending, len(session.execution().schedule.choices)) == ([], 1)
+
+
+def test_resuming_runs_the_same_steps_again():
+    with opened(ReadModifyWriteCounter) as (session, _):
+        first = session.start(INCREMENT)
+        session.advance(first)
+        before = session.execution()
+        session.laboratory.serial(Scenario((INCREMENT, READ)), (0, 1))
+        session.resume()
+        assert session.execution() == before
+        assert session.pending == [first]
+
+
+@pytest.mark.parametrize("model", [ReadModifyWriteCounter, Unspecified])
+def test_a_pending_request_may_have_taken_effect(model):
+    with opened(model) as (session, judge):
+        writer = session.start(INCREMENT)
+        session.advance(writer)
+        reader = session.start(READ)
+        session.advance(reader)
+        assert judge.finding() is None  # read 0: the increment has not taken effect
+        session.advance(writer)
+        late = session.start(READ)
+        session.advance(late)
+        assert (session.execution().responses[late].body, judge.finding()) == (1, None)
+
+
+@pytest.mark.parametrize("model", [ReadModifyWriteCounter, Unspecified])
+def test_what_no_continuation_can_mend_is_found_while_requests_are_pending(model):
+    with opened(model) as (session, judge):
+        first, second = session.start(INCREMENT), session.start(INCREMENT)
+        for index in (first, second, first, second):
+            session.advance(index)
+        session.advance(session.start(READ))  # 1, after two increments had answered
+        session.start(INCREMENT)
+        found = judge.finding()
+        assert found is not None
+        session.finish()
+        assert judge.at_the_end(found).oracle == "linearizability"
+
+
+def test_stored_items_count_when_nothing_is_pending():
+    with opened(ReadModifyWriteCounter) as (session, judge):
+        first, second = session.start(INCREMENT), session.start(INCREMENT)
+        for index in (first, second, first):
+            session.advance(index)
+            assert judge.finding() is None
+        session.advance(second)
+        found = judge.finding()
+        assert found is not None
+        assert found.oracle == "linearizability"
+
+
+def test_a_right_model_is_never_objected_to():
+    with opened(AtomicCounter) as (session, judge):
+        for request in (INCREMENT, READ, INCREMENT):
+            session.start(request)
+            assert judge.finding() is None
+        for index in (1, 2, 0):
+            session.advance(index)
+            assert judge.finding() is None
