@@ -12,6 +12,15 @@ from pathlib import Path
 import pytest
 from written_models import FIXED, NEVER_WRITES, RACY
 
+# What makes Hypothesis choose its profile for CI, which remembers no examples: the project is a developer's.
+SIGNS_OF_CI = ("CI", "TF_BUILD", "bamboo.buildKey", "BUILDKITE", "CIRCLECI", "CIRRUS_CI", "CODEBUILD_BUILD_ID")
+SIGNS_OF_CI += (
+    "GITHUB_ACTIONS",
+    "GITLAB_CI",
+    "HEROKU_TEST_RUN_ID",
+    "TEAMCITY_VERSION",
+    "__TOX_ENVIRONMENT_VARIABLE_ORIGINAL_CI",
+)
 HEAVY = ("boto3", "botocore", "greenlet", "hypothesis", "moto", "networkx", "rich")
 
 
@@ -19,6 +28,8 @@ HEAVY = ("boto3", "botocore", "greenlet", "hypothesis", "moto", "networkx", "ric
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with a racy model, a fixed one and one that never writes."""
     monkeypatch.setenv("COLUMNS", "200")  # the last line of a test's failure is cut to the terminal's width
+    for sign in SIGNS_OF_CI:
+        monkeypatch.delenv(sign, raising=False)
     pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n")
     pytester.makepyfile(racy=RACY, fixed=FIXED, never=NEVER_WRITES)
     return pytester
