@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from checker.engine.schema import Schema
 from checker.history.footprint import ALL, EXISTENCE, Footprint, KeyRange
@@ -53,7 +52,7 @@ class Touched:
         return Footprint(_frozen(self._reads), _frozen(self._writes), _frozen(self._increments), tuple(self.ranges))
 
 
-_NOTHING: Mapping[ItemId, frozenset[str]] = MappingProxyType({})
+_NOTHING: Mapping[ItemId, frozenset[str]] = {}
 
 
 def _frozen(sets: dict[ItemId, set[str]]) -> Mapping[ItemId, frozenset[str]]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from checker.history.item import ItemId
@@ -26,7 +25,7 @@ EXISTENCE = ""
 """Whether the item is there at all; DynamoDB has no attribute with an empty name."""
 
 Attributes = frozenset[str]
-_NOTHING: Mapping[ItemId, Attributes] = MappingProxyType({})
+_NOTHING: Mapping[ItemId, Attributes] = {}  # a plain dictionary, because footprints travel between processes
 
 
 @dataclass(frozen=True, slots=True)

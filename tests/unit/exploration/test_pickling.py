@@ -1,0 +1,45 @@
+"""What an exploration yields can be sent to another process and compared there."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from checker.client.backends import backend_named
+from checker.exploration.check import check_model
+from checker.exploration.laboratory import Laboratory
+from checker.exploration.model import Model
+from checker.exploration.scenario import Scenario
+from checker.history.footprint import EMPTY
+from checker.scheduling.runner import Limits
+from checker.scheduling.strategies.random_walk import RandomWalk
+from models.counter import AtomicCounter
+from models.delete_item import ReadThenDelete
+
+
+@pytest.mark.parametrize("backend", ["embedded", "moto"])
+@pytest.mark.parametrize("model", [ReadThenDelete, AtomicCounter])
+def test_an_execution_comes_back_equal(model: type[Model], backend: str):
+    store = backend_named(backend)
+    laboratory = Laboratory(model, store, Limits())
+    try:
+        with laboratory.opened():
+            strategy = RandomWalk()
+            assert strategy.begin()
+            execution = laboratory.execute(Scenario(tuple(model.requests()[:2])), strategy)
+    finally:
+        store.close()
+    assert execution is not None
+    assert execution.operations
+    assert pickle.loads(pickle.dumps(execution)) == execution
+
+
+def test_a_result_with_violations_comes_back_equal():
+    result = check_model(ReadThenDelete, requests=2)
+    assert any(scenario.violations for scenario in result.scenarios)
+    assert pickle.loads(pickle.dumps(result)) == result
+
+
+def test_an_empty_footprint_comes_back_equal():
+    assert pickle.loads(pickle.dumps(EMPTY)) == EMPTY
