@@ -11,9 +11,12 @@ Three families, because they ask three different people to act:
     │   └── ReportError        a report file is damaged, or of another version
     ├── UncontrolledHandler    the author of the handler: nothing can be concluded      exit status 3
     │   ├── NondeterministicHandler
+    │   │   └── LateCall       a handler's calls came at once, but further apart than was waited for
     │   ├── OperationLimit
     │   ├── SilentHandler
     │   ├── OutsideControl
+    │   ├── ServiceCrashed     a process of the service under test has ended
+    │   ├── ToolMissing        what a service is built or run with is not installed
     │   └── UnsupportedAction
     └── InternalError          us
 
@@ -90,6 +93,13 @@ class NondeterministicHandler(UncontrolledHandler):
     """The same schedule gave two different histories."""
 
 
+class LateCall(NondeterministicHandler):
+    """A call came in while another of the same request was waiting, later than the request was given to make it.
+
+    What has been learned by it is remembered, so that the scenario can be begun again.
+    """
+
+
 class OperationLimit(UncontrolledHandler):
     """A request performed more operations than a request may."""
 
@@ -100,6 +110,14 @@ class SilentHandler(UncontrolledHandler):
 
 class OutsideControl(UncontrolledHandler):
     """A handler used a socket, a file, a thread or another service behind the checker's back."""
+
+
+class ServiceCrashed(UncontrolledHandler):
+    """A process of the service under test ended while it was needed."""
+
+
+class ToolMissing(UncontrolledHandler):
+    """What a service is built or run with is not installed, so that nothing was checked."""
 
 
 class UnsupportedAction(UncontrolledHandler):

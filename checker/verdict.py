@@ -30,6 +30,8 @@ class StopReason(StrEnum):
     SILENT_HANDLER = "silent_handler"
     OUTSIDE_CONTROL = "outside_control"
     UNSUPPORTED_ACTION = "unsupported_action"
+    SERVICE_CRASHED = "service_crashed"
+    TOOL_MISSING = "tool_missing"
     NEVER_WRITES = "never_writes"
     UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"

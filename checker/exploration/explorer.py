@@ -19,11 +19,14 @@ from operator import attrgetter
 
 from checker.analysis.explain import explain
 from checker.errors import (
+    LateCall,
     NondeterministicHandler,
     OperationLimit,
     OutsideControl,
     ScheduleDiverged,
+    ServiceCrashed,
     SilentHandler,
+    ToolMissing,
     UncontrolledHandler,
     UnsupportedAction,
 )
@@ -62,6 +65,9 @@ _REASONS: dict[type[UncontrolledHandler], StopReason] = {
     SilentHandler: StopReason.SILENT_HANDLER,
     OutsideControl: StopReason.OUTSIDE_CONTROL,
     UnsupportedAction: StopReason.UNSUPPORTED_ACTION,
+    LateCall: StopReason.NONDETERMINISTIC,
+    ServiceCrashed: StopReason.SERVICE_CRASHED,
+    ToolMissing: StopReason.TOOL_MISSING,
 }
 
 

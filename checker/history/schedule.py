@@ -7,6 +7,8 @@ A schedule is the list of choices that reproduces one execution of a scenario.  
 ``t1`` is the version of the notation, the choices follow in order, and four hexadecimal digits (CRC-16/CCITT of what
 stands before them) tell a damaged text from a whole one.  A choice is the letter of the request that takes its next step;
 ``A~1`` says that the step's weak read returned the answer before the newest one, ``A~2`` the one before that.
+``A+1`` says that the request had several calls waiting at once, and that the step performed the second of them, in an order
+that goes by what the calls are.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from checker.errors import ScheduleError
 from checker.history.request import label
 
 VERSION = "t1"
-_CHOICE = re.compile(r"([A-Z])(\d*)(?:~(\d+))?")
+_CHOICE = re.compile(r"([A-Z])(\d*)(?:\+(\d+))?(?:~(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,15 @@ class Choice:
     Attributes:
         request: index of the request that takes its next step.
         age: which answer its weak read returned: 0 for the newest, 1 for the one before, and so on.
+        call: which of the calls that it had waiting at once was performed, in their canonical order, from 0.
     """
 
     request: int
     age: int = 0
+    call: int = 0
 
     def __str__(self) -> str:
-        return label(self.request) + (f"~{self.age}" if self.age else "")
+        return label(self.request) + (f"+{self.call}" if self.call else "") + (f"~{self.age}" if self.age else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ def _choice(text: str) -> Choice:
             cause="the schedule was written by a newer version of toctou",
             remedy="run `toctou check` again and take the schedule that it prints",
         )
-    return Choice(ord(match[1]) - ord("A") + 26 * int(match[2] or 0), int(match[3] or 0))
+    request = ord(match[1]) - ord("A") + 26 * int(match[2] or 0)
+    return Choice(request, age=int(match[4] or 0), call=int(match[3] or 0))
 
 
 def _checksum(body: str) -> str:

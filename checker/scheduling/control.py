@@ -23,6 +23,7 @@ from typing import Any
 
 import time_machine
 
+from checker.scheduling.own_threads import is_own
 from checker.scheduling.task import Task
 
 EPOCH = 1_767_225_600
@@ -99,11 +100,11 @@ class Control:
         return True
 
     def _now(self) -> int:
-        self.personal = self.personal or self._task is not None
+        self.personal = self.personal or (self._task is not None and not is_own())
         return int(self._told())
 
     def _numbers(self, size: int, /) -> bytes:
-        if self._task is None:
+        if self._task is None or is_own():
             return self._urandom(size)
         self.personal = True
         if self._task.numbers is None:
@@ -111,7 +112,7 @@ class Control:
         return self._task.numbers.randbytes(size)
 
     def _sleep(self, seconds: float, /) -> None:
-        if self._task is None:
+        if self._task is None or is_own():
             self._real_sleep(seconds)
             return
         self._task.slept += seconds

@@ -153,6 +153,10 @@ class Runner:
         self._main.switch()
         return Turn(task.index, task.operations - 1)
 
+    def still_served(self) -> None:
+        """See :class:`checker.scheduling.scheduling_point.SchedulingPoint`."""
+        self._resumed = time.perf_counter()
+
     def look_away(self) -> None:
         """See :class:`checker.scheduling.scheduling_point.SchedulingPoint`."""
         boundary.watch(None)

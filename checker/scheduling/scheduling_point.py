@@ -31,6 +31,12 @@ class SchedulingPoint(Protocol):
             OutsideControl: called from outside a request, or from a thread that the handler started.
         """
 
+    def still_served(self) -> None:
+        """The running request is being served elsewhere (another thread or process): the time allowed to it starts anew.
+
+        Whoever waits for that calls this several times per second, and sets the limit itself.
+        """
+
     def look_away(self) -> None:
         """From now on sockets and files are the checker's own doing, not the handler's."""
 

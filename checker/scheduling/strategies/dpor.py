@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from checker.errors import InternalError
+from checker.errors import InternalError, OutsideControl
 from checker.history.footprint import EMPTY, Footprint, dependent
+from checker.history.request import label
 from checker.scheduling.dependence import Dependent, Twins
 from checker.scheduling.strategies.exhaustive import diverged_choice, diverged_step
 from checker.scheduling.strategies.strategy import Step
@@ -137,6 +138,15 @@ class Dpor:
     def choose_age(self, count: int) -> int:
         """Refuse: a weak read branches without a race, for which the text makes no provision."""
         raise InternalError(f"a weak read with {count} answers was met by the strategy dpor, which takes none")
+
+    def choose_call(self, count: int) -> int:
+        """Refuse, for the same reason."""
+        raise OutsideControl(
+            f"request {label(self._path[self._depth].chosen)} made {count} calls at once",
+            expected="one call at a time under the strategy dpor",
+            cause="the handler waits for several calls together; which goes first branches without a race",
+            remedy="choose --strategy exhaustive, or a random one",
+        )
 
     def performed(self, request: int, step: Step) -> None:
         """Keep the step and find its races, or compare it with what it was before."""

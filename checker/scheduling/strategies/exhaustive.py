@@ -20,7 +20,7 @@ also shows whether the handlers are deterministic, at the price of one compariso
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from checker.errors import NondeterministicHandler
@@ -39,18 +39,38 @@ class _Node:
         sleep: requests whose step from here leads into classes that were explored from an earlier sibling.
         chosen: the request whose branch is being explored.
         step: what its step did; ``None`` until it was performed.
-        age: which answer the step's weak read returns in the branch that is being explored.
-        answers: how many different ones there are; 1 if it is no weak read.
-        footprint: what the step did in the branches explored so far, with whatever answer.
+        alternatives: what the step was asked to choose in the branch that is being explored, in the order of asking: which
+            was taken, and of how many.
+        asked: how many of these questions the current execution has asked.
+        footprint: what the step did in the branches explored so far, with whatever alternatives.
     """
 
     enabled: tuple[int, ...]
     sleep: dict[int, Footprint]
     chosen: int
     step: Step | None = None
-    age: int = 0
-    answers: int = 1
+    alternatives: list[tuple[int, int]] = field(default_factory=list)
+    asked: int = 0
     footprint: Footprint = EMPTY
+
+    def alternative(self, count: int) -> int:
+        """The answer to the step's next question; raises ``ValueError`` if the same question had another count before."""
+        if self.asked == len(self.alternatives):
+            self.alternatives.append((0, count))
+        taken, known = self.alternatives[self.asked]
+        self.asked += 1
+        if known != count:
+            raise ValueError(known)
+        return taken
+
+    def advance(self) -> bool:
+        """Go on to the step's next combination of alternatives; ``False`` if there is none."""
+        while self.alternatives:
+            taken, count = self.alternatives.pop()
+            if taken + 1 < count:
+                self.alternatives.append((taken + 1, count))
+                return True
+        return False
 
 
 class Exhaustive:
@@ -82,14 +102,13 @@ class Exhaustive:
         while self._path:
             node = self._path[-1]
             node.step = None
-            if node.age + 1 < node.answers:
-                node.age += 1
+            if node.advance():
                 return True
             node.sleep[node.chosen] = node.footprint
             self._put_twins_to_sleep(node.enabled, node.sleep, len(self._path) - 1)
             following = _first_awake(node.enabled, node.sleep, None)
             if following is not None:
-                node.chosen, node.age, node.answers, node.footprint = following, 0, 1, EMPTY
+                node.chosen, node.footprint = following, EMPTY
                 return True
             self._path.pop()
         return False
@@ -101,6 +120,7 @@ class Exhaustive:
             node = self._path[self._depth]
             if node.enabled != now:
                 raise diverged_choice(self._depth, node.enabled, now)
+            node.asked = 0
             return node.chosen
         previous = self._path[-1] if self._path else None
         sleep = {} if previous is None else self._inherited(previous)
@@ -113,16 +133,27 @@ class Exhaustive:
 
     def choose_age(self, count: int) -> int:
         """Newest answers first."""
+        return self._alternative(count, "answers of a weak read")
+
+    def choose_call(self, count: int) -> int:
+        """Calls in their canonical order."""
+        return self._alternative(count, "calls at once")
+
+    def _alternative(self, count: int, what: str) -> int:
         node = self._path[self._depth]
-        node.answers = count
-        return node.age
+        try:
+            return node.alternative(count)
+        except ValueError as before:
+            raise _diverged(
+                self._depth, f"request {label(node.chosen)} had {before} {what}", f"it has {count}"
+            ) from None
 
     def performed(self, request: int, step: Step) -> None:
         """Keep the step, or compare it with what it was before."""
         node = self._path[self._depth]
         if node.step is None:
             node.step = step
-            node.footprint = union(node.footprint, step.footprint) if node.age else step.footprint
+            node.footprint = union(node.footprint, step.footprint) if node.footprint is not EMPTY else step.footprint
         elif node.step.observed != step.observed:
             raise diverged_step(self._depth, request, node.step, step)
         self._depth += 1

@@ -69,6 +69,10 @@ class Pct:
         """Any answer is as likely as another."""
         return self._random.randrange(count)
 
+    def choose_call(self, count: int) -> int:
+        """Any of them."""
+        return self._random.randrange(count)
+
     def performed(self, request: int, step: Step) -> None:  # noqa: ARG002
         """Count the step."""
         self._steps += 1

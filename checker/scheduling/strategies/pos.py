@@ -56,6 +56,10 @@ class Pos:
         """Any answer is as likely as another."""
         return self._random.randrange(count)
 
+    def choose_call(self, count: int) -> int:
+        """Any of them."""
+        return self._random.randrange(count)
+
     def performed(self, request: int, step: Step) -> None:
         """Draw anew for the request's next step, and for the pending steps that raced with this one."""
         number = self._taken.get(request, 0)

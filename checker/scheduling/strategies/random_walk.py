@@ -43,5 +43,9 @@ class RandomWalk:
         """Any of them."""
         return self._random.randrange(count)
 
+    def choose_call(self, count: int) -> int:
+        """Any of them."""
+        return self._random.randrange(count)
+
     def performed(self, request: int, step: Step) -> None:
         """Nothing is learned."""

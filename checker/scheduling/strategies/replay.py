@@ -50,6 +50,13 @@ class Replay:
             raise self._diverged(f"the schedule goes on with answer {age} of a weak read that has {count}")
         return age
 
+    def choose_call(self, count: int) -> int:
+        """The schedule's next call."""
+        call = self._schedule.choices[self._at - 1].call
+        if call >= count:
+            raise self._diverged(f"the schedule goes on with call {call + 1} of {count} made at once")
+        return call
+
     def performed(self, request: int, step: Step) -> None:
         """Remember what was done, to say where a divergence stands."""
         self._taken.append(f"{label(request)} {step.observed}")

@@ -66,6 +66,12 @@ class Strategy(Protocol):
         Called between :meth:`choose` and :meth:`performed`, at most once, and only if there are two answers or more.
         """
 
+    def choose_call(self, count: int) -> int:
+        """Which of ``count`` calls that the chosen request has made at once is performed; their order is canonical.
+
+        Called between :meth:`choose` and :meth:`performed`, at most once, and only if there are two calls or more.
+        """
+
     def performed(self, request: int, step: Step) -> None:
         """The chosen request has taken its step.
 

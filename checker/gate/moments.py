@@ -1,0 +1,79 @@
+"""Remembers how many calls a request makes at a moment, so that waiting for parallel calls costs time only once.
+
+From outside nobody can tell a request that will make another call at the same time from one that will not: one has to wait
+for a while (the settling time).  But what a request does next depends only on what it was asked and what it has been answered
+so far, which is called its moment here; so what was seen at a moment with patience is expected there ever after, and is
+waited for no longer than it takes to come.  A call that comes later than that corrects the memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from checker.history.operation import Operation
+
+Moment = bytes
+"""What a request was asked and has been answered so far, as a digest."""
+
+_CORRECTIONS = 3
+_MORE_PATIENCE = 5
+
+
+def canonical(value: Any) -> str:
+    """A text that is equal for equal parameters or results, whatever the order in which their members were written."""
+    return json.dumps(value, sort_keys=True, default=_plain, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    return sorted(map(repr, value)) if isinstance(value, set | frozenset) else repr(value)
+
+
+def beginning(request: Any) -> Moment:
+    """The moment before anything was answered; ``request`` is anything whose ``repr`` says what was asked."""
+    return hashlib.blake2b(repr(request).encode(), digest_size=16).digest()
+
+
+def after(moment: Moment, operation: Operation) -> Moment:
+    """The moment after the answer to a call."""
+    told: Any = operation.result if operation.error is None else (operation.error.code, operation.error.message)
+    text = f"{operation.action} {canonical(operation.parameters)} {canonical(told)}"
+    return hashlib.blake2b(moment + text.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+class Moments:
+    """How many new calls were seen at each moment; 0 where the request answers, or waits for calls made earlier.
+
+    Keep one for as long as the same code serves the requests.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[Moment, int] = {}
+        self._corrections: Counter[Moment] = Counter()
+
+    def calls(self, moment: Moment) -> int | None:
+        """How many calls to expect; ``None`` if it is not known yet."""
+        return self._calls.get(moment)
+
+    def learn(self, moment: Moment, calls: int) -> None:
+        """So many were seen after the settling time."""
+        self._calls[moment] = calls
+
+    def patience(self, moment: Moment) -> int:
+        """How many times the settling time this moment is to be given: more after each correction."""
+        patience: int = _MORE_PATIENCE ** self._corrections[moment]
+        return patience
+
+    def correct(self, moment: Moment) -> bool:
+        """Another one came later: the next time, have patience again.  ``False`` if that has not helped several times."""
+        self._calls.pop(moment, None)
+        self._corrections[moment] += 1
+        return self._corrections[moment] <= _CORRECTIONS
+
+
+def call_order(action: str, parameters: Mapping[str, Any]) -> tuple[str, str]:
+    """Sorts the calls that wait at once by what they are, not by when they came."""
+    return action, canonical(parameters)

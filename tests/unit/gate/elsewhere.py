@@ -1,0 +1,97 @@
+"""Requests that are served by a thread: scripts of calls and pauses, whose answers are kept."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from time import sleep  # as it is before a runner replaces it
+
+from checker.gate.mailbox import Answered, HeldCall, Mailbox
+from checker.gate.moments import Moments, beginning
+from checker.gate.relay import Patience, Relay
+from checker.history.operation import Operation
+from checker.scheduling.own_threads import claim, release
+from checker.scheduling.runner import Limits, Runner
+
+
+class Requests:
+    """Runs scripts ``(mailbox, call) -> None`` on one thread each, started before the runner looks."""
+
+    def __init__(self, *scripts, silence=2.0, settle=0.02, choose=lambda count: 0, moments=None, limit=10.0):
+        self.performed = []
+        self.answers = {}
+        self.moments = moments or Moments()
+        self.runner = Runner(Limits(operations=20, seconds=limit))
+        self.relay = Relay(
+            self.runner, self._perform, choose, self.moments, Patience(silence, settle), lambda index: f"log of {index}"
+        )
+        self._scripts = scripts
+        self._orders = [queue.SimpleQueue() for _ in scripts]
+        self._threads = [
+            threading.Thread(target=self._work, args=(script, orders), daemon=True)
+            for script, orders in zip(scripts, self._orders, strict=True)
+        ]
+
+    def _perform(self, turn, call):
+        self.performed.append(("AB"[turn.request], call.action, dict(call.parameters)))
+        return Operation(turn.request, turn.number, call.action, call.parameters, {"n": len(self.performed)})
+
+    def run(self, order):
+        """Take steps in this order, then whatever is left; returns the answers."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            with self.runner.installed():
+                self.runner.begin([self._body(index) for index in range(len(self._scripts))])
+                for index in order:
+                    self.runner.step(index)
+                while enabled := self.runner.enabled():
+                    self.runner.step(enabled[0])
+        finally:
+            for orders in self._orders:
+                orders.put(None)
+            for thread in self._threads:
+                thread.join(5)
+        return self.answers
+
+    def _body(self, index):
+        def body():
+            mailbox = Mailbox()
+            self._orders[index].put(mailbox)
+            self.answers[index] = self.relay.serve(index, mailbox, beginning(self._scripts[index].__name__))
+
+        return body
+
+    @staticmethod
+    def _work(script, orders):
+        claim()
+        while (mailbox := orders.get()) is not None:
+            script(Client(mailbox))
+        release()
+
+
+class Client:
+    """How a script calls DynamoDB and answers."""
+
+    def __init__(self, mailbox):
+        self._mailbox = mailbox
+        self._replies = queue.SimpleQueue()
+
+    def send(self, action, **parameters):
+        self._mailbox.put(HeldCall(action, parameters, self._replies.put))
+
+    def receive(self):
+        try:
+            return self._replies.get(timeout=1.5)
+        except queue.Empty:
+            return None
+
+    def call(self, action, **parameters):
+        self.send(action, **parameters)
+        return self.receive()
+
+    def answer(self, answer):
+        self._mailbox.put(Answered(answer))
+
+    put = property(lambda self: self._mailbox.put)
+    pause = staticmethod(sleep)

@@ -1,0 +1,202 @@
+"""A request that runs elsewhere steps like one that runs here, and calls that it makes at once are choices."""
+
+from __future__ import annotations
+
+import pytest
+from elsewhere import Requests
+
+from checker.errors import (
+    InternalError,
+    LateCall,
+    NondeterministicHandler,
+    OperationLimit,
+    OutsideControl,
+    ServiceCrashed,
+    SilentHandler,
+)
+from checker.gate.mailbox import Broken
+from checker.gate.moments import Moments
+
+
+def read_then_write(client):
+    seen = client.call("GetItem", key="a").result
+    client.call("PutItem", key="a", seen=seen["n"])
+    client.answer("done")
+
+
+def both_at_once(client):
+    client.send("PutItem", key="b")
+    client.send("GetItem", key="a")
+    client.receive(), client.receive()
+    client.answer("both")
+
+
+def test_each_call_is_a_step_of_its_request():
+    requests = Requests(read_then_write, read_then_write)
+    assert requests.run([0, 1, 1, 0]) == {0: "done", 1: "done"}
+    assert [(who, action) for who, action, _ in requests.performed] == [
+        ("A", "GetItem"),
+        ("B", "GetItem"),
+        ("B", "PutItem"),
+        ("A", "PutItem"),
+    ]
+
+
+def test_a_request_without_calls_is_one_step():
+    requests = Requests(lambda client: client.answer(204), lambda client: client.answer(403))
+    assert requests.run([1]) == {1: 403, 0: 204}
+
+
+@pytest.mark.parametrize(("choice", "first"), [(0, "GetItem"), (1, "PutItem")])
+def test_which_of_two_calls_at_once_goes_first_is_chosen_in_an_order_that_does_not_depend_on_arrival(choice, first):
+    counts = []
+
+    def choose(count):
+        counts.append(count)
+        return choice
+
+    requests = Requests(both_at_once, choose=choose)
+    assert requests.run([]) == {0: "both"}
+    assert requests.performed[0][1] == first
+    assert counts == [2]
+
+
+def test_a_call_that_follows_one_of_two_waits_beside_the_other():
+    def follows(client):
+        client.send("GetItem", key="a")
+        client.send("GetItem", key="b")
+        client.receive()
+        client.send("DeleteItem", key="c")
+        client.receive(), client.receive()
+        client.answer("three")
+
+    counts = []
+    requests = Requests(follows, choose=lambda count: counts.append(count) or count - 1)
+    assert requests.run([]) == {0: "three"}
+    assert counts == [2, 2]
+    assert [(action, call["key"]) for _, action, call in requests.performed] == [
+        ("GetItem", "b"),
+        ("GetItem", "a"),
+        ("DeleteItem", "c"),
+    ]
+
+
+def test_a_moment_that_was_seen_before_is_not_waited_for_again():
+    moments = Moments()
+    patient = Requests(both_at_once, settle=0.05, moments=moments)
+    assert patient.run([]) == {0: "both"}
+    # No time to settle at all: only what was remembered lets both calls be there.
+    counts = []
+    hasty = Requests(both_at_once, settle=0.0, moments=moments, choose=lambda count: counts.append(count) or 0)
+    assert hasty.run([]) == {0: "both"}
+    assert counts == [2]
+
+
+def test_a_call_that_comes_late_is_told_and_corrects_what_was_remembered():
+    def late(client):
+        client.send("GetItem", key="a")
+        client.pause(0.05)
+        client.send("GetItem", key="b")
+        client.receive(), client.receive()
+        client.answer("late")
+
+    def other(client):
+        client.call("GetItem", key="c")
+        client.pause(0.2)  # meanwhile the second call of the other one comes
+        client.answer("other")
+
+    moments = Moments()
+    requests = Requests(late, other, settle=0.02, moments=moments)
+    with pytest.raises(LateCall, match="request A called GetItem while an earlier call of it was waiting"):
+        _run_first_to_its_call(requests)
+    again = Requests(late, other, settle=0.02, moments=moments, choose=lambda count: count - 1)
+    assert again.run([0]) == {0: "late", 1: "other"}
+    assert [call["key"] for _, _, call in again.performed] == ["b", "a", "c"]
+
+
+def _run_first_to_its_call(requests):
+    start, step = requests.runner.start, requests.runner.step
+
+    def steps(index):
+        if index == 0 and requests.runner.tasks[0].coroutine is None:
+            start(0)
+            step(1)
+        step(index)
+
+    requests.runner.step = steps
+    requests.run([0])
+
+
+def test_a_call_that_always_comes_late_is_in_the_end_nondeterministic():
+    moments = Moments()
+    assert [moments.correct(b"m") for _ in range(4)] == [True, True, True, False]
+    assert issubclass(LateCall, NondeterministicHandler)
+
+
+def test_fewer_calls_than_before_are_told():
+    moments = Moments()
+    assert Requests(both_at_once, moments=moments).run([]) == {0: "both"}
+
+    def only_one(client):
+        client.call("GetItem", key="a")
+
+    only_one.__name__ = both_at_once.__name__
+    with pytest.raises(NondeterministicHandler, match="request A made 2 calls at once, and 1 when"):
+        Requests(only_one, moments=moments).run([])
+
+
+def test_silence_is_told_with_what_is_known_of_the_service():
+    with pytest.raises(SilentHandler, match=r"request A neither called DynamoDB nor answered for 0.3 s\nlog of 0"):
+        Requests(lambda client: client.pause(1), silence=0.3).run([])
+
+
+def test_a_patience_longer_than_the_limit_of_the_runner_is_kept():
+    def slow(client):
+        client.pause(1.5)
+        client.answer("slow")
+
+    assert Requests(slow, silence=5.0, limit=1.0).run([]) == {0: "slow"}
+
+
+def test_what_has_broken_ends_the_execution():
+    def crashes(client):
+        client.call("GetItem", key="a")
+        client.put(Broken(ServiceCrashed("it ended with status 101")))
+
+    with pytest.raises(ServiceCrashed, match="status 101"):
+        Requests(crashes).run([])
+
+
+def test_an_answer_before_the_end_of_a_call_is_told():
+    def careless(client):
+        client.send("PutItem", key="a")
+        client.answer("accepted")
+
+    with pytest.raises(OutsideControl, match="request A answered while its PutItem was waiting"):
+        Requests(careless).run([])
+
+
+def test_a_call_after_the_answer_is_told():
+    def careless(client):
+        client.answer("accepted")
+        client.send("PutItem", key="a")
+
+    with pytest.raises(OutsideControl, match="request A called PutItem after it had answered"):
+        Requests(careless).run([])
+
+
+def test_a_loop_of_calls_ends():
+    def endless(client):
+        while client.call("GetItem", key="a") is not None:
+            """Again."""
+
+    with pytest.raises(OperationLimit, match="request A performed 20 operations"):
+        Requests(endless).run([])
+
+
+def test_a_choice_that_a_strategy_refuses_ends_the_execution():
+    def refuse(count):
+        raise InternalError(f"{count} calls")
+
+    with pytest.raises(InternalError, match="2 calls"):
+        Requests(both_at_once, choose=refuse).run([])
