@@ -8,8 +8,7 @@ execution means the same on each of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from checker.history.footprint import Footprint
 from checker.history.item import Change, Image
@@ -19,8 +18,7 @@ CreateTable = Mapping[str, Any]
 """Parameters of DynamoDB's ``CreateTable``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Performed:
+class Performed(NamedTuple):
     """What became of one operation; exactly one of ``result`` and ``error`` is set."""
 
     result: Mapping[str, Any] | None

@@ -79,7 +79,15 @@ class EmbeddedBackend:
         changes: tuple[Change, ...],
     ) -> Footprint:
         code = error.code if error else None
-        return footprint(action, parameters, self._schemas, result=result, error_code=code, changes=changes)
+        return footprint(
+            action,
+            parameters,
+            self._schemas,
+            result=result,
+            error_code=code,
+            changes=changes,
+            largest=self._engine.largest if changes else None,
+        )
 
     def _declare(self, action: str, parameters: Mapping[str, Any], what: str) -> None:
         try:

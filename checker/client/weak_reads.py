@@ -13,7 +13,6 @@ choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, product
 from typing import Any
 
@@ -70,7 +69,7 @@ class WeakReads:
             return performed
         chosen = answers[self.choose_age(len(answers))]
         # which answers there are depends on all that any of them looked at
-        return replace(chosen, footprint=union(*(answer.footprint for answer in answers)))
+        return chosen._replace(footprint=union(*(answer.footprint for answer in answers)))
 
     def _hideable(self, action: str, parameters: Mapping[str, Any], looked_at: Footprint) -> Iterator[tuple[int, ...]]:
         """Numbers of changes that the read may miss together, the fewest first; nothing for a strongly consistent read."""

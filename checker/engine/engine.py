@@ -73,6 +73,11 @@ class Engine:
         """The number of the last committed change; 0 before the first."""
         return len(self._database.log)
 
+    @property
+    def largest(self) -> int:
+        """No item that is or was stored counts more bytes than this."""
+        return max((table.largest for table in self._database.tables.values()), default=0)
+
     def changes_since(self, sequence: int) -> tuple[Change, ...]:
         """The items changed after a point, in commit order; what left an item as it was is left out."""
         return tuple(

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checker.engine.item_footprints import (
+    EXISTS,
     Rule,
     delete_rule,
     get_rule,
@@ -36,7 +37,7 @@ from checker.engine.schema import Schema
 from checker.engine.service_error import ServiceError
 from checker.engine.touched import Touched
 from checker.errors import InternalError, UnsupportedAction
-from checker.history.footprint import ALL, EMPTY, EXISTENCE, Footprint, KeyRange
+from checker.history.footprint import ALL, EMPTY, Footprint, KeyRange
 from checker.history.item import Change
 
 _NOT_APPLIED = frozenset(
@@ -59,6 +60,7 @@ def footprint(
     result: Mapping[str, Any] | None,
     error_code: str | None,
     changes: Sequence[Change],
+    largest: int | None = None,
 ) -> Footprint:
     """What one operation read and wrote.
 
@@ -69,6 +71,7 @@ def footprint(
         result: what was answered; ``None`` for an error.
         error_code: the error's name, if an error was answered.
         changes: the items it changed, each before and after.
+        largest: no item before or after counts more bytes than this; ``None`` where that is not known.
 
     Raises:
         UnsupportedAction: the action is not known here, or it changed tables while requests run.
@@ -84,7 +87,7 @@ def footprint(
             remedy="reach the same items by one of these actions",
         )
     capacity = parameters.get("ReturnConsumedCapacity", "NONE") != "NONE"
-    touched = Touched(schemas, changes, capacity=capacity)
+    touched = Touched(schemas, changes, capacity=capacity, largest=largest)
     try:
         rule(touched, parameters, result, error_code)
     except (ServiceError, KeyError) as fault:
@@ -171,7 +174,7 @@ def _statement(
     _RULES[action](touched, parameters, None, outcome)
     if statement.kind in ("UPDATE", "DELETE"):
         # Their conditions say something of a missing item.
-        touched.reads(touched.schemas[statement.table].item_id(parameters["Key"]), {EXISTENCE})
+        touched.reads(touched.schemas[statement.table].item_id(parameters["Key"]), EXISTS)
 
 
 def _execute_batch(

@@ -6,19 +6,20 @@ that notes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from checker.engine import legacy
+from checker.engine.expressions.compiled import CACHE_SIZE
 from checker.engine.expressions.conditions import compiled_condition
-from checker.engine.expressions.placeholders import NO_NAMES
 from checker.engine.expressions.projections import compiled_projection
 from checker.engine.expressions.updates import CompiledUpdate, UpdateAction, compiled_update
 from checker.engine.schema import Schema
 from checker.engine.touched import WHOLE_ITEM, Touched
 from checker.engine.values import SETS, item_size, normal_value, type_of
 from checker.engine.writes import write_expressions
-from checker.history.footprint import ALL, EXISTENCE
+from checker.history.footprint import ALL, EXISTENCE, Attributes
 from checker.history.item import Change, Image, ItemId
 
 Rule = Callable[[Touched, Mapping[str, Any], Mapping[str, Any] | None, str | None], None]
@@ -31,42 +32,83 @@ TOKENS = "(client request tokens)"
 """Stands as table for the tokens of transactions; no table can have this name."""
 
 
-def names_in(parameters: Mapping[str, Any]) -> Mapping[str, str]:
-    """The request's ``ExpressionAttributeNames``."""
-    return parameters.get("ExpressionAttributeNames") or NO_NAMES
+EXISTS = frozenset({EXISTENCE})
+_ATTRIBUTES = frozenset({ALL})
+_NONE: Attributes = frozenset()
 
 
-def without_keys(schema: Schema, attributes: Iterable[str]) -> set[str]:
+class _Action(NamedTuple):
+    """One action of an update: what it looks at, and the attribute that it writes to."""
+
+    action: UpdateAction
+    reads: Attributes
+    writes: Attributes
+
+
+class _Looks(NamedTuple):
+    """What an operation's expressions look at; ``update`` is ``None`` if it has no update expression."""
+
+    condition: Attributes
+    projection: Attributes
+    update: CompiledUpdate | None
+    actions: tuple[_Action, ...]
+
+
+def _looks(schema: Schema, parameters: Mapping[str, Any]) -> _Looks:
+    given = parameters.get("ExpressionAttributeNames")
+    return _compiled_looks(
+        schema.key_names,
+        parameters.get("ConditionExpression"),
+        parameters.get("ProjectionExpression"),
+        parameters.get("UpdateExpression"),
+        tuple(given.items()) if given else (),
+    )
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _compiled_looks(
+    keys: Attributes,
+    condition_text: str | None,
+    projection_text: str | None,
+    update_text: str | None,
+    given: tuple[tuple[str, str], ...],
+) -> _Looks:
+    names, condition, projection, update = dict(given), _NONE, WHOLE_ITEM, None
+    actions: tuple[_Action, ...] = ()
+    if condition_text is not None:
+        condition = _without(keys, compiled_condition("ConditionExpression", condition_text, names).reads)
+    if projection_text is not None:
+        projection = _without(keys, compiled_projection(projection_text, names).reads) | EXISTS
+    if update_text is not None:
+        update = compiled_update(update_text, names)
+        actions = tuple(
+            _Action(one, _without(keys, one.reads), frozenset({str(one.steps[0])})) for one in update.actions
+        )
+    return _Looks(condition, projection, update, actions)
+
+
+def _without(keys: Attributes, attributes: Attributes) -> Attributes:
     """Key attributes cannot change, so that looking at one only tells whether the item exists."""
-    found = set(attributes)
-    if not found.isdisjoint(schema.key_names):
-        found -= schema.key_names
-        found.add(EXISTENCE)
-    return found
-
-
-def projected(schema: Schema, parameters: Mapping[str, Any]) -> set[str]:
-    """The attributes that a read returns, with the existence of the item."""
-    text = parameters.get("ProjectionExpression")
-    if text is not None:
-        attributes: Iterable[str] = compiled_projection(text, names_in(parameters)).reads
-    else:
-        attributes = parameters.get("AttributesToGet") or WHOLE_ITEM
-    return without_keys(schema, attributes) | {EXISTENCE}
+    return attributes if attributes.isdisjoint(keys) else (attributes - keys) | EXISTS
 
 
 def get_rule(touched: Touched, parameters: Mapping[str, Any], _: Mapping[str, Any] | None, error: str | None) -> None:
     """A ``GetItem``, or the ``Get`` of a transaction."""
-    if error is None:
-        schema = touched.schemas[parameters["TableName"]]
-        touched.reads(schema.item_id(parameters["Key"]), projected(schema, parameters))
+    if error is not None:
+        return
+    schema = touched.schemas[parameters["TableName"]]
+    attributes = WHOLE_ITEM
+    if parameters.get("ProjectionExpression") is not None:
+        attributes = _looks(schema, parameters).projection
+    elif parameters.get("AttributesToGet"):
+        attributes = _without(schema.key_names, frozenset(parameters["AttributesToGet"])) | EXISTS
+    touched.reads(schema.item_id(parameters["Key"]), attributes)
 
 
-def _condition_reads(schema: Schema, parameters: Mapping[str, Any]) -> set[str]:
-    text = parameters.get("ConditionExpression")
-    if text is not None:
-        return without_keys(schema, compiled_condition("ConditionExpression", text, names_in(parameters)).reads)
-    return set(WHOLE_ITEM) if parameters.get("Expected") else set()
+def _condition_reads(schema: Schema, parameters: Mapping[str, Any]) -> Attributes:
+    if parameters.get("ConditionExpression") is not None:
+        return _looks(schema, parameters).condition
+    return WHOLE_ITEM if parameters.get("Expected") else _NONE
 
 
 def _refused(touched: Touched, schema: Schema, item: ItemId, parameters: Mapping[str, Any]) -> None:
@@ -88,7 +130,7 @@ def put_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: 
         return
     _whole_write(touched, schema, item, parameters)
     change = touched.changes.get(item)
-    touched.writes(item, WHOLE_ITEM if change is not None and change.before is None else {ALL})
+    touched.writes(item, WHOLE_ITEM if change is not None and change.before is None else _ATTRIBUTES)
 
 
 def delete_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: str | None) -> None:
@@ -97,7 +139,7 @@ def delete_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
     item = schema.item_id(parameters["Key"])
     if error == "ValidationException":
         return
-    touched.reads(item, {EXISTENCE})
+    touched.reads(item, EXISTS)
     if error is not None:
         _refused(touched, schema, item, parameters)
         return
@@ -130,33 +172,38 @@ def update_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
     item = schema.item_id(parameters["Key"])
     if error == "ValidationException" and _always_invalid(schema, parameters):
         return
-    touched.reads(item, {EXISTENCE} | _condition_reads(schema, parameters))
+    touched.reads(item, EXISTS | _condition_reads(schema, parameters))
     if parameters.get("AttributeUpdates"):
         touched.reads(item, WHOLE_ITEM)
         if error is None:
             _legacy_update(touched, item)
         return
-    text = parameters.get("UpdateExpression")
-    update = None if text is None else compiled_update(text, names_in(parameters))
-    if error is not None:
-        _refused(touched, schema, item, parameters)
-        if error != "ConditionalCheckFailedException":
-            _unapplied(touched, schema, item, update, parameters)
+    looks = _looks(schema, parameters)
+    if error is None:
+        _updated(touched, item, looks, parameters)
         return
+    _refused(touched, schema, item, parameters)
+    if error != "ConditionalCheckFailedException":
+        _unapplied(touched, schema, item, looks.update, parameters)
+
+
+def _updated(touched: Touched, item: ItemId, looks: _Looks, parameters: Mapping[str, Any]) -> None:
     change = touched.changes.get(item)
     if change is not None and change.before is None:
-        touched.writes(item, {EXISTENCE})
-    if update is not None:
-        for one in update.actions:
-            _update_action(touched, schema, item, one, parameters)
-        returned = parameters.get("ReturnValues", "NONE")
-        if returned != "NONE":
-            touched.reads(item, WHOLE_ITEM if returned.startswith("ALL") else update.written)
-        if change is not None and _is_large(change):
-            touched.reads(item, WHOLE_ITEM)
-            touched.writes(item, {ALL})
-    elif parameters.get("ReturnValues", "NONE") != "NONE":
+        touched.writes(item, EXISTS)
+    for one in looks.actions:
+        if one.action.increment is not None and _commutes(touched, item, one.action, parameters):
+            touched.increments(item, one.writes)
+        else:
+            touched.reads(item, one.reads)
+            touched.writes(item, one.writes)
+    returned = parameters.get("ReturnValues", "NONE")
+    if returned != "NONE":
+        some = None if looks.update is None or returned.startswith("ALL") else looks.update.written
+        touched.reads(item, WHOLE_ITEM if some is None else frozenset(some))
+    if looks.update is not None and change is not None and _is_large(change, touched.largest):
         touched.reads(item, WHOLE_ITEM)
+        touched.writes(item, _ATTRIBUTES)
 
 
 def _always_invalid(schema: Schema, parameters: Mapping[str, Any]) -> bool:
@@ -171,7 +218,7 @@ def _unapplied(
     touched: Touched, schema: Schema, item: ItemId, update: CompiledUpdate | None, parameters: Mapping[str, Any]
 ) -> None:
     if update is not None:
-        touched.reads(item, without_keys(schema, update.reads | set(update.written)))
+        touched.reads(item, _without(schema.key_names, update.reads.union(update.written)))
         given: Mapping[str, Any] = parameters.get("ExpressionAttributeValues") or {}
         if any(_is_large_value(value) for value in given.values()):
             touched.reads(item, WHOLE_ITEM)
@@ -179,18 +226,7 @@ def _unapplied(
 
 def _legacy_update(touched: Touched, item: ItemId) -> None:
     change = touched.changes.get(item)
-    touched.writes(item, WHOLE_ITEM if change is not None and change.before is None else {ALL})
-
-
-def _update_action(
-    touched: Touched, schema: Schema, item: ItemId, action: UpdateAction, parameters: Mapping[str, Any]
-) -> None:
-    name = str(action.steps[0])
-    if action.increment is not None and _commutes(touched, item, action, parameters):
-        touched.increments(item, name)
-    else:
-        touched.reads(item, without_keys(schema, action.reads))
-        touched.writes(item, {name})
+    touched.writes(item, WHOLE_ITEM if change is not None and change.before is None else _ATTRIBUTES)
 
 
 def _commutes(touched: Touched, item: ItemId, action: UpdateAction, parameters: Mapping[str, Any]) -> bool:
@@ -210,7 +246,12 @@ def _commutes(touched: Touched, item: ItemId, action: UpdateAction, parameters: 
 
 def _is_ordinary(value: Mapping[str, Any]) -> bool:
     """Whether this is a number so short that three like it can be added without running out of digits."""
-    whole, _, fraction = str(value.get("N", "")).lstrip("-").partition(".")
+    return _is_short(str(value.get("N", "")))
+
+
+@lru_cache(maxsize=8192)
+def _is_short(number: str) -> bool:
+    whole, _, fraction = number.lstrip("-").partition(".")
     return whole.isdigit() and len(whole) <= 18 and len(fraction) <= 18
 
 
@@ -222,8 +263,10 @@ def _at(image: Image | None, steps: Sequence[str | int]) -> Mapping[str, Any] | 
     return value
 
 
-def _is_large(change: Change) -> bool:
-    return any(image is not None and item_size(image) > LARGE for image in (change.before, change.after))
+def _is_large(change: Change, largest: int | None) -> bool:
+    return (largest is None or largest > LARGE) and any(
+        image is not None and item_size(image) > LARGE for image in (change.before, change.after)
+    )
 
 
 def _is_large_value(value: Mapping[str, Any]) -> bool:

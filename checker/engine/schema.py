@@ -74,7 +74,7 @@ class Schema:
         indexes: the secondary indexes by name.
     """
 
-    __slots__ = ("_single", "_types", "indexes", "key", "key_names", "table")
+    __slots__ = ("_kinds", "_single", "_types", "indexes", "key", "key_names", "table")
 
     def __init__(self, table: str, key: KeySchema, indexes: Mapping[str, IndexSchema]) -> None:
         self.table = table
@@ -82,6 +82,7 @@ class Schema:
         self.indexes = dict(indexes)
         self.key_names = frozenset(attribute.name for attribute in key.attributes)
         self._types = key.attributes
+        self._kinds = tuple(kind for _, kind in key.attributes)
         self._single = key.partition if key.sort is None else None
 
     @classmethod
@@ -104,12 +105,14 @@ class Schema:
         parts = []
         for name, kind in self._types:
             content = image_or_key[name][kind]
-            parts.append((kind, normal_number(content) if kind == "N" else bytes(content) if kind == "B" else content))
+            if kind != "S":
+                content = normal_number(content) if kind == "N" else bytes(content)
+            parts.append((kind, content))
         return ItemId(self.table, tuple(parts))
 
     def named(self, key: Key) -> ItemId:
         """The name of the item with this key."""
-        return ItemId(self.table, tuple((kind, content) for (_, kind), content in zip(self._types, key, strict=True)))
+        return ItemId(self.table, tuple(zip(self._kinds, key, strict=True)))
 
     def key_of(self, key: Mapping[str, Mapping[str, Any]]) -> Key:
         """The key that a request's ``Key`` gives.

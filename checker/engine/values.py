@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from checker.engine.number import decimal, normal_number
@@ -209,27 +210,9 @@ def ordered_pair(left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Any
 
 def value_size(value: Mapping[str, Any]) -> int:
     """How many bytes a value counts towards the size of its item."""
-    kind = type_of(value)
-    content = value[kind]
-    match kind:
-        case "S":
-            return len(content) if content.isascii() else len(content.encode())
-        case "N":
-            return _number_size(content)
-        case "B":
-            return len(content)
-        case "BOOL" | "NULL":
-            return 1
-        case "L":
-            return 3 + sum(1 + value_size(element) for element in content)
-        case "M":
-            return 3 + sum(1 + _text_size(name) + value_size(element) for name, element in content.items())
-        case "SS":
-            return sum(map(_text_size, content))
-        case "NS":
-            return sum(map(_number_size, content))
-        case _:
-            return sum(map(len, content))
+    for kind, content in value.items():
+        return _SIZES[kind](content)
+    raise AssertionError("a stored value has a type")
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
@@ -238,11 +221,8 @@ def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
     for name, value in item.items():
         size += len(name) if name.isascii() else len(name.encode())
         for kind, content in value.items():
-            # Strings and numbers are most of most items; the rest is left to value_size.
-            if kind == "S" and content.isascii():
-                size += len(content)
-            else:
-                size += value_size(value)
+            # Strings are most of most items.
+            size += len(content) if kind == "S" and content.isascii() else _SIZES[kind](content)
     return size
 
 
@@ -250,9 +230,32 @@ def _text_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
+@lru_cache(maxsize=8192)
 def _number_size(text: str) -> int:
     digits = text.lstrip("-").replace(".", "").strip("0")
     return 2 + len(digits) // 2 + text.startswith("-")
+
+
+def _list_size(content: Iterable[Mapping[str, Any]]) -> int:
+    return 3 + sum(1 + value_size(element) for element in content)
+
+
+def _map_size(content: Mapping[str, Mapping[str, Any]]) -> int:
+    return 3 + sum(1 + _text_size(name) + value_size(element) for name, element in content.items())
+
+
+_SIZES: dict[str, Callable[[Any], int]] = {
+    "S": _text_size,
+    "N": _number_size,
+    "B": len,
+    "BOOL": lambda _: 1,
+    "NULL": lambda _: 1,
+    "L": _list_size,
+    "M": _map_size,
+    "SS": lambda content: sum(map(_text_size, content)),
+    "NS": lambda content: sum(map(_number_size, content)),
+    "BS": lambda content: sum(map(len, content)),
+}
 
 
 def in_context(error: ServiceError, before: str, after: str) -> ServiceError:

@@ -142,7 +142,7 @@ class Laboratory:
         footprint = self._backend.possible_footprint(operation.action, operation.parameters)
         if not self._judged:
             return footprint
-        return replace(footprint, judged=dict.fromkeys(footprint.writes, self._judged))
+        return footprint._replace(judged=dict.fromkeys(footprint.writes, self._judged))
 
     def _begin(self, scenario: Scenario, choose_age: ChooseAge = newest) -> Runner:
         self._backend.restore()
@@ -183,7 +183,7 @@ class Laboratory:
     def _observed_by_oracles(self, operation: Operation) -> Footprint:
         """The ownership rule looks at an item when it is changed, so its order with other changes matters."""
         judged = {change.item: self._judged for change in operation.changes if change.before is not None}
-        return replace(operation.footprint, judged=judged)
+        return operation.footprint._replace(judged=judged)
 
     def _execution(self, scenario: Scenario, schedule: Schedule, endings: dict[int, int]) -> Execution:
         count = len(scenario.requests)

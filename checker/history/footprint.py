@@ -12,9 +12,9 @@ later would have been read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from checker.history.item import ItemId
 
@@ -25,6 +25,7 @@ EXISTENCE = ""
 """Whether the item is there at all; DynamoDB has no attribute with an empty name."""
 
 Attributes = frozenset[str]
+_EXISTENCE_ONLY: Attributes = frozenset({EXISTENCE})
 _NOTHING: Mapping[ItemId, Attributes] = {}  # a plain dictionary, because footprints travel between processes
 
 
@@ -55,8 +56,7 @@ class KeyRange:
         return f"{self.table}[{inside}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Footprint:
+class Footprint(NamedTuple):
     """What one operation did.
 
     Attributes:
@@ -68,11 +68,11 @@ class Footprint:
             operation takes effect.  They decide which orders matter, like reads, and explain nothing to the handler.
     """
 
-    reads: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
-    writes: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
-    increments: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
+    reads: Mapping[ItemId, Attributes] = _NOTHING
+    writes: Mapping[ItemId, Attributes] = _NOTHING
+    increments: Mapping[ItemId, Attributes] = _NOTHING
     ranges: tuple[KeyRange, ...] = ()
-    judged: Mapping[ItemId, Attributes] = field(default_factory=lambda: _NOTHING)
+    judged: Mapping[ItemId, Attributes] = _NOTHING
 
     @property
     def writes_something(self) -> bool:
@@ -167,10 +167,29 @@ def conflicts(earlier: Footprint, later: Footprint) -> Iterator[Conflict]:
 
 
 def dependent(left: Footprint, right: Footprint) -> bool:
-    """Whether the order of two operations can matter (symmetric)."""
-    if not left.writes_something and not right.writes_something:
-        return False
-    return next(conflicts(left, right), None) is not None
+    """Whether the order of two operations can matter (symmetric): whether there are any :func:`conflicts`."""
+    return _disturbs(left, right) or _disturbs(right, left)
+
+
+def _disturbs(writer: Footprint, other: Footprint) -> bool:
+    """Whether something that one operation wrote was read, looked through, written or judged by the other."""
+    for item, attributes in writer.writes.items():
+        for touched in (other.reads, other.writes, other.increments, other.judged):
+            if item in touched and _share(attributes, touched[item]):
+                return True
+    for item, attributes in writer.increments.items():
+        for touched in (other.reads, other.writes, other.judged):
+            if item in touched and _share(attributes, touched[item]):
+                return True
+    return bool(other.ranges) and next(_range_meets(EdgeKind.WR, other.ranges, writer), None) is not None
+
+
+def _share(left: Attributes, right: Attributes) -> bool:
+    return (
+        not left.isdisjoint(right)
+        or (ALL in left and not right <= _EXISTENCE_ONLY)
+        or (ALL in right and not left <= _EXISTENCE_ONLY)
+    )
 
 
 def union(*footprints: Footprint) -> Footprint:

@@ -8,9 +8,8 @@ types, for people and for oracles.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 AttributeValue = Mapping[str, Any]
 """One typed value: ``{"S": "alice"}``, ``{"N": "1"}``, ``{"L": [...]}``, …"""
@@ -19,8 +18,7 @@ Image = Mapping[str, AttributeValue]
 """A whole item as the API writes it; see the module's text."""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemId:
+class ItemId(NamedTuple):
     """The name of an item: its table and primary key.
 
     Attributes:
@@ -36,8 +34,7 @@ class ItemId:
         return f"{self.table}[{', '.join(_key_text(value) for _, value in self.key)}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One item before and after an operation; ``None`` where it did not exist.  ``before == after`` never occurs."""
 
     item: ItemId

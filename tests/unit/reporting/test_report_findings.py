@@ -15,7 +15,7 @@ def elsewhere(violation, handler="archive"):
     execution = violation.execution
     first, second = execution.requests
     last = execution.operations[-1]
-    kept = tuple(replace(change, after=change.before | {"data": {"S": "x"}}) for change in last.changes)
+    kept = tuple(change._replace(after=change.before | {"data": {"S": "x"}}) for change in last.changes)
     return replace(
         violation,
         execution=replace(
