@@ -97,16 +97,17 @@ def medians(calls: int, rounds: int) -> dict[tuple[str, str], float]:
         rounds: how often each has its turn, after one round to warm up.
     """
     samples: dict[tuple[str, str], list[float]] = {(call, setting): [] for call in CALLS for setting in SETTINGS}
-    with _settings() as settings:
+    with settings() as perform:
         for _ in range(rounds + 1):
-            for call, setting in samples:
+            for (call, setting), seconds in samples.items():
                 count = calls if setting != "moto" else calls // 10 + 1
-                samples[call, setting].append(settings[setting](call, count) / count)
+                seconds.append(perform[setting](call, count) / count)
     return {key: statistics.median(seconds[1:]) * 1e6 for key, seconds in samples.items()}
 
 
 @contextmanager
-def _settings() -> Iterator[Mapping[str, Perform]]:
+def settings() -> Iterator[Mapping[str, Perform]]:
+    """What performs calls in each setting, on the same items."""
     with ExitStack() as stack:
         stack.enter_context(client_environment())
         stack.enter_context(mock_aws())

@@ -26,7 +26,9 @@ def calls_table(calls: int, rounds: int) -> str:
 
 def growth_table(sizes: Sequence[int]) -> str:
     """Cost per item at each size, and of going back."""
-    lines = [["items", "load µs/item", "bytes/item", "by owner µs/item", "by kind µs/item", "checkpoint µs", "restore µs"]]
+    lines = [
+        ["items", "load µs/item", "bytes/item", "by owner µs/item", "by kind µs/item", "checkpoint µs", "restore µs"]
+    ]
     for size in sizes:
         one = growth(size)
         costs = (one.load, one.memory, one.by_owner, one.by_kind, one.checkpoint, one.restore)
@@ -36,12 +38,8 @@ def growth_table(sizes: Sequence[int]) -> str:
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = [
-        "| " + " | ".join(cell.rjust(width) if at else cell.ljust(width) for at, (cell, width) in enumerate(zip(line, widths, strict=True))) + " |"
-        for line in lines
-    ]
-    rule = "|" + "|".join("-" * (width + 1) + (":" if at else "-") for at, width in enumerate(widths)) + "|"
-    return "\n".join([rows[0], rule, *rows[1:]])
+    ruled = [lines[0], ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])], *lines[1:]]
+    return "\n".join(f"| {' | '.join(map(str.rjust, line, widths))} |" for line in ruled)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

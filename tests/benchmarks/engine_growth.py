@@ -11,6 +11,7 @@ import statistics
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import thread_time
 from typing import Any
 
@@ -63,7 +64,7 @@ def growth(items: int, rounds: int = 3) -> Growth:
         checkpoint = _seconds(lambda: engine.sequence)
         initial = engine.sequence
         change(engine)
-        points.append((checkpoint, _seconds(lambda: engine.restore(initial))))
+        points.append((checkpoint, _seconds(partial(engine.restore, initial))))
     checkpoints, restores = zip(*points, strict=True)
     per_item = 1e6 / items
     return Growth(
