@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_an_intercepted_call_is_a_fraction_of_the_work_that_it_is_on_moto(call: 
         work = {}
         for setting in ("client", "moto"):
             perform[setting](call, 2)  # whatever is done at the first call only
-            once, twice = (function_calls(lambda count=count: perform[setting](call, count)) for count in (2, 4))
+            once, twice = (function_calls(partial(perform[setting], call, count)) for count in (2, 4))
             work[setting] = (twice - once) / 2
     assert work["moto"] > 20 * work["client"]
 
