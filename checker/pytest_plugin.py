@@ -55,7 +55,7 @@ class Toctou:
         Args:
             model: the model's class.
             expect: the verdict that should come out; ``VIOLATED`` for handlers that are racy on purpose.
-            options: fields of :class:`checker.exploration.check.Options`, for example ``requests=3``; also
+            options: fields of :class:`checker.exploration.options.Options`, for example ``requests=3``; also
                 ``max_schedules`` and ``max_seconds``.  ``requests`` and ``backend`` default to what pytest was told.
 
         Raises:
@@ -163,8 +163,9 @@ def _test_name() -> str:
 def _checked(model: type[Model], config: pytest.Config, options: dict[str, Any]) -> ModelResult:
     from checker.errors import BadInput  # noqa: PLC0415
     from checker.exploration.budget import Budget  # noqa: PLC0415
-    from checker.exploration.check import Options, check_model  # noqa: PLC0415
+    from checker.exploration.check import check_model  # noqa: PLC0415
     from checker.exploration.model import Model  # noqa: PLC0415
+    from checker.exploration.options import Options  # noqa: PLC0415
 
     if not (isinstance(model, type) and issubclass(model, Model)):
         raise BadInput(f"{model!r} is not a model", expected="a class that derives from checker.Model")

@@ -13,8 +13,9 @@ from rich.console import Console
 from checker.cli.progress import ConsoleProgress
 from checker.errors import BadInput
 from checker.exploration.budget import Budget
-from checker.exploration.check import Options, check
+from checker.exploration.check import check
 from checker.exploration.loading import load
+from checker.exploration.options import Options
 from checker.exploration.result import RunResult
 from checker.reporting.registry import FORMATS
 from checker.reporting.run_document import documents

@@ -7,6 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from checker.exploration.progress import Status
 from checker.exploration.result import ModelResult, ScenarioResult
 from checker.reporting.run_document import scenario_document
 from checker.reporting.text import scenario_line
@@ -38,13 +39,16 @@ class ConsoleProgress:
         self._bar.stop()
 
     def begin_model(self, model: str, total: int) -> None:
-        """See :class:`checker.exploration.check.Progress`."""
+        """See :class:`checker.exploration.progress.Progress`."""
         self._bar.reset(self._task, total=total, description=model)
 
+    def status(self, status: Status) -> None:
+        """See :class:`checker.exploration.progress.Progress`."""
+
     def end_scenario(self, model: str, result: ScenarioResult) -> None:
-        """See :class:`checker.exploration.check.Progress`."""
+        """See :class:`checker.exploration.progress.Progress`."""
         self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
         self._bar.advance(self._task)
 
     def end_model(self, result: ModelResult) -> None:
-        """See :class:`checker.exploration.check.Progress`."""
+        """See :class:`checker.exploration.progress.Progress`."""

@@ -12,11 +12,12 @@ from rich.console import Console
 from checker.analysis.explain import explain
 from checker.client.backends import backend_named, backend_replaying
 from checker.errors import ScheduleDiverged
-from checker.exploration.check import Options, confirmed
+from checker.exploration.check import confirmed
 from checker.exploration.explorer import judged, replayed
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel, load
+from checker.exploration.options import Options
 from checker.exploration.result import Violation
 from checker.exploration.scenario import Scenario
 from checker.history.operation import Execution

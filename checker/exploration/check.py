@@ -1,121 +1,90 @@
 """Checks models: every scenario of the scope, explored, confirmed on a second backend, and concluded.
 
-This is what the command line, the pytest plugin and :func:`checker.check` share.
+This is what the command line, the pytest plugin and :func:`checker.check` share.  Who explores is left to the caller
+(:data:`Explore`); what comes out does not depend on it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from checker.client.backends import backend_named
-from checker.errors import BadInput, ToctouError, UncontrolledHandler
-from checker.exploration.budget import Budget, Meter
-from checker.exploration.explorer import Explorer, judged, replayed, signature
+from checker.errors import ToctouError, UncontrolledHandler
+from checker.exploration.agenda import Agenda
+from checker.exploration.bench import Bench
+from checker.exploration.budget import Meter
+from checker.exploration.explorer import judged, pausing_at, replayed, signature
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel, named
 from checker.exploration.model import Model
+from checker.exploration.options import Options
+from checker.exploration.progress import Progress, Silent
 from checker.exploration.reachability import Reachability
 from checker.exploration.result import ModelResult, RunResult, ScenarioResult, Violation
-from checker.exploration.scenario import Scenario, scenarios
-from checker.scheduling.runner import Limits
-from checker.scheduling.strategies import STRATEGIES
+from checker.exploration.scenario import Scenario
 from checker.verdict import Evidence, StopReason, Verdict, certify
 
-_RANDOM_SCHEDULES = 200
+_TELL_SECONDS = 0.5
+_SLICE_SECONDS = 1.0
+"""How long a portion is explored before somebody may hear of it."""
+
+Explore = Callable[[Agenda, Options, Meter], Generator[None]]
+"""Explores what is on an agenda; yields whenever something was recorded.  No laboratory is open when a model's last portion
+has just been recorded, because concluding opens one on another backend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to check.
+def explore_here(agenda: Agenda, options: Options, meter: Meter) -> Generator[None]:
+    """Explore in this process, in order.
 
-    Attributes:
-        requests: how many requests run concurrently at most; at least 1.
-        strategy: a name in :data:`checker.scheduling.strategies.STRATEGIES`.
-        backend: ``embedded``, ``moto`` or ``endpoint=URL``.
-        reads: how many versions a read without ``ConsistentRead`` may return, the newest included; 1 for strong reads.
-        symmetry: leave out schedules in which interchangeable requests have only changed places.
-        confirm: replay each violation on a second backend.
-        budget: schedules per scenario, seconds for the whole run.
-        seed: for the random strategy.
-        limits: what one request may use.
+    Raises:
+        KeyboardInterrupt: what had been seen by then is recorded.
     """
-
-    requests: int = 2
-    strategy: str = "exhaustive"
-    backend: str = "embedded"
-    reads: int = 1
-    symmetry: bool = True
-    confirm: bool = True
-    budget: Budget = field(default_factory=Budget)
-    seed: int = 0
-    limits: Limits = field(default_factory=Limits)
-
-    def __post_init__(self) -> None:
-        if self.requests < 1:
-            raise BadInput(f"{self.requests} concurrent requests", expected="at least 1")
-        if self.strategy not in STRATEGIES:
-            raise BadInput(f"there is no strategy {self.strategy!r}", expected=" or ".join(STRATEGIES))
-        if self.reads < 1:
-            raise BadInput(f"a weak read that may return {self.reads} versions", expected="at least 1, the newest")
-        if self.reads > 1 and self.strategy == "dpor":
-            raise BadInput(
-                "the strategy dpor with eventually consistent reads",
-                expected="--strategy exhaustive or random",
-                cause="a weak read branches without a race, for which that reduction makes no provision",
-            )
-
-    @property
-    def second_backend(self) -> str:
-        """Where violations are confirmed."""
-        return "moto" if self.backend == "embedded" else "embedded"
+    with closing(Bench(options)) as bench:
+        while keys := agenda.take():
+            portion = agenda.portion(keys[0])
+            loaded = agenda.slots[keys[0].slot].loaded
+            assert portion is not None  # noqa: S101 - it has just been taken
+            until = time.perf_counter() + _SLICE_SECONDS
+            advance = bench.explorer(loaded.model, meter).advance(portion, pausing_at(until))
+            agenda.record(keys[0], advance)
+            if agenda.next_model() is not loaded:
+                bench.close()
+            if advance.tally.stop_reason is StopReason.INTERRUPTED:
+                raise KeyboardInterrupt
+            yield
 
 
-class Progress(Protocol):
-    """Is told how a run comes along."""
-
-    def begin_model(self, model: str, total: int) -> None:
-        """A model with this many scenarios is about to be explored."""
-
-    def end_scenario(self, model: str, result: ScenarioResult) -> None:
-        """One scenario has been explored."""
-
-    def end_model(self, result: ModelResult) -> None:
-        """A model has been explored and its violations were replayed on the second backend."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def begin_model(self, model: str, total: int) -> None:
-        """See :class:`Progress`."""
-
-    def end_scenario(self, model: str, result: ScenarioResult) -> None:
-        """See :class:`Progress`."""
-
-    def end_model(self, result: ModelResult) -> None:
-        """See :class:`Progress`."""
-
-
-def check(models: Sequence[LoadedModel], options: Options, progress: Progress | None = None) -> RunResult:
+def check(
+    models: Sequence[LoadedModel], options: Options, progress: Progress | None = None, explore: Explore = explore_here
+) -> RunResult:
     """Check models one after the other.
+
+    Args:
+        models: what to check.
+        options: how.
+        progress: is told how it comes along.
+        explore: who explores what is on the agenda: this process, or others.
 
     Raises:
         BadInput: a model or an option that cannot be used.
     """
     meter = options.budget.started()
-    results: list[ModelResult] = []
-    for loaded in models:
-        results.append(_check_model(loaded, options, meter, progress or Silent()))
-        if results[-1].stop_reason is StopReason.INTERRUPTED:
-            break
+    agenda = Agenda(models, options, meter)
+    conclusion = _Conclusion(agenda, options, progress or Silent())
+    try:
+        with closing(explore(agenda, options, meter)) as advances:
+            for _ in advances:
+                conclusion.go_on()
+    except KeyboardInterrupt:
+        agenda.interrupt()
+        conclusion.go_on()
     return RunResult(
-        models=tuple(results),
+        models=tuple(conclusion.models),
         backend=options.backend,
         strategy=options.strategy,
         reads=options.reads,
@@ -130,7 +99,7 @@ def check_model(model: type[Model], **options: Any) -> ModelResult:
 
     Args:
         model: the model's class.
-        options: fields of :class:`Options`, for example ``requests=3``.
+        options: fields of :class:`~checker.exploration.options.Options`, for example ``requests=3``.
 
     Raises:
         BadInput: the model, or an option, cannot be used.
@@ -144,49 +113,54 @@ def check_scenario(loaded: LoadedModel, scenario: Scenario, options: Options) ->
     Raises:
         BadInput: an option that cannot be used.
     """
-    with closing(backend_named(options.backend, options.reads)) as backend:
-        laboratory = Laboratory(loaded.model, backend, options.limits)
-        with laboratory.opened():
-            return _explorer(laboratory, options, options.budget.started()).explore(scenario)
+    with closing(Bench(options)) as bench:
+        return bench.explorer(loaded.model, options.budget.started()).explore(scenario)
 
 
-def _check_model(loaded: LoadedModel, options: Options, meter: Meter, progress: Progress) -> ModelResult:
-    begun = time.perf_counter()
-    work = list(scenarios(loaded.model.requests(), options.requests))
-    progress.begin_model(loaded.name, len(work))
-    results: list[ScenarioResult] = []
-    with closing(backend_named(options.backend, options.reads)) as backend:
-        laboratory = Laboratory(loaded.model, backend, options.limits)
-        with laboratory.opened():
-            explorer = _explorer(laboratory, options, meter)
-            for scenario in work:
-                results.append(explorer.explore(scenario))
-                progress.end_scenario(loaded.name, results[-1])
-                if results[-1].stop_reason is StopReason.INTERRUPTED:
-                    break
-    if options.confirm:
-        results = _confirmed(loaded, results, options)
-    result = _concluded(loaded, results, explorer.reachability, options, time.perf_counter() - begun)
-    progress.end_model(result)
-    return result
+class _Conclusion:
+    """Turns what has become final into results, model by model.
 
+    Attributes:
+        models: those that have been concluded.
+    """
 
-def _explorer(laboratory: Laboratory, options: Options, meter: Meter) -> Explorer:
-    strategy = STRATEGIES[options.strategy]
-    return Explorer(
-        laboratory,
-        partial(strategy, options.seed),
-        _metered(options, meter),
-        options.backend,
-        symmetry=options.symmetry and strategy.symmetric,
-    )
+    def __init__(self, agenda: Agenda, options: Options, progress: Progress) -> None:
+        self.models: list[ModelResult] = []
+        self._agenda = agenda
+        self._options = options
+        self._progress = progress
+        self._told = time.monotonic()
+        self._begin_model()
 
+    def go_on(self) -> None:
+        """Conclude what can be concluded now."""
+        for slot, tally in self._agenda.final():
+            self._reached.add(tally.reached)
+            self._results.append(tally.result(slot.scenario))
+            self._progress.end_scenario(slot.loaded.name, self._results[-1])
+            following = self._agenda.current()
+            if following is None or following.loaded is not slot.loaded:
+                self._end_model(slot.loaded)
+                self._begin_model()
+        now = time.monotonic()
+        if now - self._told >= _TELL_SECONDS and (status := self._agenda.status()) is not None:
+            self._told = now
+            self._progress.status(status)
 
-def _metered(options: Options, meter: Meter) -> Meter:
-    """A strategy that never ends by itself gets a budget of schedules if the user gave none."""
-    if STRATEGIES[options.strategy].complete or meter.budget.max_schedules is not None:
-        return meter
-    return Meter(replace(meter.budget, max_schedules=_RANDOM_SCHEDULES), meter.begun)
+    def _begin_model(self) -> None:
+        self._begun = time.perf_counter()
+        self._results: list[ScenarioResult] = []
+        current = self._agenda.current()
+        if current is not None:
+            self._reached = Reachability(current.loaded.model)
+            total = sum(slot.loaded is current.loaded for slot in self._agenda.slots)
+            self._progress.begin_model(current.loaded.name, total)
+
+    def _end_model(self, loaded: LoadedModel) -> None:
+        results = _confirmed(loaded, self._results, self._options) if self._options.confirm else self._results
+        seconds = time.perf_counter() - self._begun
+        self.models.append(_concluded(loaded, results, self._reached, self._options, seconds))
+        self._progress.end_model(self.models[-1])
 
 
 def _confirmed(loaded: LoadedModel, results: list[ScenarioResult], options: Options) -> list[ScenarioResult]:

@@ -12,9 +12,9 @@ gives the same history: the first schedule of a scenario is repeated at its end,
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 
 from checker.analysis.explain import explain
@@ -33,9 +33,11 @@ from checker.errors import (
 from checker.exploration.budget import Meter
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory, RandomNumbersShared
+from checker.exploration.portion import Advance, Portion
 from checker.exploration.reachability import Reachability
 from checker.exploration.result import ScenarioResult, Violation
 from checker.exploration.scenario import Scenario
+from checker.exploration.tally import Tally
 from checker.history.finding import Finding
 from checker.history.footprint import EMPTY, Footprint, dependent
 from checker.history.operation import Execution, Operation
@@ -53,13 +55,17 @@ from checker.scheduling.dependence import (
     shape,
 )
 from checker.scheduling.strategies.replay import Replay
-from checker.scheduling.strategies.strategy import Strategy
-from checker.verdict import Evidence, StopReason, certify
+from checker.scheduling.strategies.strategy import Divisible, Strategy
+from checker.verdict import StopReason
 
-NewStrategy = Callable[[Dependent, Twins], Strategy]
-"""Makes a strategy that has run nothing yet, given when two steps depend on each other and which requests are interchangeable."""
+NewStrategy = Callable[[int, Dependent, Twins], Strategy]
+"""Makes a strategy that has run nothing yet, given the number of a block of schedules (0 unless it is a random strategy), when
+two steps depend on each other, and which requests are interchangeable."""
 
-_REASONS: dict[type[UncontrolledHandler], StopReason] = {
+Pause = Callable[[], bool]
+"""Asked before each schedule but the first whether to end there and hand back what is left."""
+
+FAULTS: dict[type[UncontrolledHandler], StopReason] = {
     NondeterministicHandler: StopReason.NONDETERMINISTIC,
     OperationLimit: StopReason.OPERATION_LIMIT,
     SilentHandler: StopReason.SILENT_HANDLER,
@@ -72,20 +78,18 @@ _REASONS: dict[type[UncontrolledHandler], StopReason] = {
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What has been seen of one scenario so far."""
+class _Seen:
+    """What is known of a portion while it is explored, and no longer.
 
-    schedules: int = 0
-    redundant: int = 0
-    interleavings: int = 0
+    Attributes:
+        twins: which requests are interchangeable.
+        first: its first schedule, which is run again at its end.
+        left: the strategy, if it was interrupted.
+    """
+
+    twins: tuple[int, ...]
     first: Execution | None = None
-    kept: dict[object, Violation] = field(default_factory=dict)
-    stop_reason: StopReason | None = None
-    detail: str = ""
-    exhausted: bool = False
-    replayed: int = 0
-    symmetry: bool = False
-    twins: tuple[int, ...] = ()
+    left: Strategy | None = None
 
 
 class _NotInterchangeable(Exception):
@@ -105,84 +109,85 @@ class Explorer:
         self._symmetry = symmetry
         every_step = any(rule.at == "every_step" for rule in laboratory.model.invariants().values())
         self._depends = _writes_in_order if every_step else dependent
-        self._faults: list[tuple[Scenario, _Tally]] = []
-        self.reachability = Reachability(laboratory.model)
 
     def explore(self, scenario: Scenario) -> ScenarioResult:
-        """Explore one scenario until the strategy or the budget ends.
+        """Explore one scenario until the strategy or the budget ends."""
+        portion = Portion(scenario, symmetry=self._symmetry)
+        while (advance := self.advance(portion)).again is not None:
+            portion = advance.again
+        return advance.tally.result(scenario)
 
-        A scenario that contains one in which a handler has left the checker's control is not run: it would end alike.
+    def advance(self, portion: Portion, pause: Pause = lambda: False, pieces: int = 1) -> Advance:
+        """Explore a portion until it, the budget, or the caller's patience ends.
+
+        Args:
+            portion: where to go on.
+            pause: whether to end early.
+            pieces: into how many portions to cut what is left then, if it can be cut.
+
+        Raises:
+            ModelError: a handler that is declared read-only has written.
         """
         begun = time.perf_counter()
-        tally = self._doomed(scenario)
-        if tally is None:
-            tally = self._begun_until_explored(scenario)
-            if tally.stop_reason in _REASONS.values():
-                self._faults.append((scenario, tally))
-        verdict, reason = certify(
-            Evidence(
-                schedules=tally.schedules,
-                exhausted=tally.exhausted,
-                replayed=tally.replayed,
-                violations=len(tally.kept),
-                stop_reason=tally.stop_reason,
-            )
+        tally = Tally(Reachability(self._laboratory.model))
+        seen = _Seen(portion.twins)
+        if portion.own_numbers:
+            self._laboratory.own_numbers()
+        try:
+            self._run_and_repeat(portion, pause, tally, seen)
+        except RandomNumbersShared:
+            return Advance(tally, again=Portion(portion.scenario, symmetry=portion.symmetry, own_numbers=True))
+        except _NotInterchangeable:
+            return Advance(tally, again=Portion(portion.scenario, symmetry=False, own_numbers=portion.own_numbers))
+        finally:
+            tally.seconds = time.perf_counter() - begun
+        if seen.left is None or tally.stop_reason is not None:
+            return Advance(tally)
+        tally.exhausted = seen.left.complete
+        explored = seen.left.explored() if isinstance(seen.left, Divisible) else 0.0
+        before = portion.before + tally.schedules
+        rest = tuple(
+            replace(portion, strategy=one, twins=seen.twins, before=before) for one in _divided(seen.left, pieces)
         )
-        return ScenarioResult(
-            requests=scenario.requests,
-            verdict=verdict,
-            stop_reason=reason,
-            detail=tally.detail,
-            schedules=tally.schedules,
-            redundant=tally.redundant,
-            interleavings=tally.interleavings,
-            seconds=time.perf_counter() - begun,
-            violations=tuple(tally.kept.values()),
-        )
+        return Advance(tally, rest, explored=explored)
 
-    def _doomed(self, scenario: Scenario) -> _Tally | None:
-        for smaller, tally in self._faults:
-            if not Counter(smaller.requests) - Counter(scenario.requests):
-                return _Tally(stop_reason=tally.stop_reason, detail=f"contains {smaller}, where {tally.detail}")
-        return None
-
-    def _begun_until_explored(self, scenario: Scenario) -> _Tally:
-        symmetry = self._symmetry
-        while True:
+    def _run_and_repeat(self, portion: Portion, pause: Pause, tally: Tally, seen: _Seen) -> None:
+        oracles = oracles_of(self._laboratory.model, self._laboratory, portion.scenario)
+        for part in (partial(self._run, portion, pause), partial(self._repeat, portion.scenario)):
             try:
-                return self._explored(scenario, symmetry=symmetry)
-            except RandomNumbersShared:
-                """From now on every request has a generator of its own."""
-            except _NotInterchangeable:
-                symmetry = False
-
-    def _explored(self, scenario: Scenario, *, symmetry: bool) -> _Tally:
-        tally = _Tally(symmetry=symmetry)
-        oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
-        for part in (self._run, self._repeat):
-            try:
-                part(scenario, oracles, tally)
+                part(oracles, tally, seen)
             except UncontrolledHandler as fault:
-                tally.stop_reason, tally.detail = _REASONS[type(fault)], str(fault)
+                tally.stop_reason, tally.detail = FAULTS[type(fault)], str(fault)
             except KeyboardInterrupt:
                 tally.stop_reason, tally.detail = StopReason.INTERRUPTED, "interrupted"
-        return tally
 
-    def _run(self, scenario: Scenario, oracles: Sequence[Oracle], tally: _Tally) -> None:
-        tally.twins = self._interchangeable(scenario) if tally.symmetry else ()
-        strategy = self._new_strategy(self._depends, tally.twins)
-        while strategy.begin():
-            tally.stop_reason = self._meter.spent(tally.schedules)
-            if tally.stop_reason is not None:
-                tally.detail = _spent(tally.stop_reason, tally.schedules)
+    def _run(self, portion: Portion, pause: Pause, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
+        strategy = portion.strategy
+        if strategy is None:
+            seen.twins = self._interchangeable(portion.scenario) if portion.symmetry else ()
+            strategy = self._new_strategy(portion.block, self._depends, seen.twins)
+        begun = False
+        while True:
+            if begun and pause():
+                seen.left = strategy
                 return
-            execution = self._laboratory.execute(scenario, strategy)
-            if tally.twins and self._laboratory.take_personal():
+            if not strategy.begin():
+                break
+            begun = True
+            schedules = portion.before + tally.schedules
+            if portion.until is not None and schedules >= portion.until:
+                return
+            tally.stop_reason = self._meter.spent(schedules)
+            if tally.stop_reason is not None:
+                tally.detail = spent(tally.stop_reason, schedules)
+                return
+            execution = self._laboratory.execute(portion.scenario, strategy)
+            if seen.twins and self._laboratory.take_personal():
                 raise _NotInterchangeable
             if execution is None:
                 tally.redundant += 1
                 continue
-            self._count(execution, strategy, oracles, tally)
+            self._count(execution, strategy, oracles, tally, seen)
         tally.exhausted = strategy.complete
 
     def _interchangeable(self, scenario: Scenario) -> tuple[int, ...]:
@@ -206,13 +211,14 @@ class Explorer:
         operations, _, _ = self._laboratory.progress()
         return responses, stored, [(one.action, one.parameters, one.result, one.error) for one in operations]
 
-    def _count(self, execution: Execution, strategy: Strategy, oracles: Sequence[Oracle], tally: _Tally) -> None:
-        if tally.first is None:
-            tally.first = execution
+    def _count(
+        self, execution: Execution, strategy: Strategy, oracles: Sequence[Oracle], tally: Tally, seen: _Seen
+    ) -> None:
+        seen.first = seen.first or execution
         tally.schedules += 1
-        self.reachability.see(execution)
+        tally.reached.see(execution)
         order = self._order(execution, strategy)
-        tally.interleavings += interleavings(order) * (mirror_images(order, tally.twins) if tally.twins else 1)
+        tally.interleavings += interleavings(order) * (mirror_images(order, seen.twins) if seen.twins else 1)
         self._judge(execution, oracles, tally)
         for sibling in real_time_siblings(order, len(execution.requests)):
             self._judge(reordered(execution, sibling), oracles, tally)
@@ -224,19 +230,14 @@ class Explorer:
             [(request, footprint(one) if one else EMPTY) for request, one in steps_of(execution)], self._depends
         )
 
-    def _judge(self, execution: Execution, oracles: Sequence[Oracle], tally: _Tally) -> None:
+    def _judge(self, execution: Execution, oracles: Sequence[Oracle], tally: Tally) -> None:
         """Keep the clearest counterexample of each distinct violation: who broke what, by which anomaly."""
         for finding in judged(execution, oracles):
             explanation = explain(execution, finding)
             key = signature(finding), explanation.anomaly
-            known = tally.kept.get(key)
-            occurrences = known.occurrences + 1 if known else 1
-            if known is not None and _clarity(execution) >= _clarity(known.execution):
-                tally.kept[key] = replace(known, occurrences=occurrences)
-            else:
-                tally.kept[key] = Violation(finding, explanation, execution, self._backend, occurrences=occurrences)
+            tally.keep(key, Violation(finding, explanation, execution, self._backend))
 
-    def _repeat(self, scenario: Scenario, oracles: Sequence[Oracle], tally: _Tally) -> None:
+    def _repeat(self, scenario: Scenario, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
         """Run every counterexample and the first schedule again; what does not come out again does not count."""
         kept, tally.kept = tally.kept, {}
         for key, violation in kept.items():
@@ -245,8 +246,8 @@ class Explorer:
                 raise _different(violation.finding.statement, "no such finding")
             tally.kept[key] = violation
             tally.replayed += 1
-        if tally.first is not None:
-            self._again(scenario, tally.first)
+        if seen.first is not None:
+            self._again(scenario, seen.first)
             tally.replayed += 1
 
     def _again(self, scenario: Scenario, execution: Execution) -> Execution:
@@ -256,6 +257,11 @@ class Explorer:
             raise _different(f"the schedule {execution.schedule} ran to its end", diverged.observed) from None
         _same(execution, again)
         return again
+
+
+def pausing_at(until: float) -> Pause:
+    """Ends at a time, by ``time.perf_counter``."""
+    return lambda: time.perf_counter() >= until
 
 
 def judged(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[Finding]:
@@ -315,8 +321,12 @@ def reordered(execution: Execution, order: Order) -> Execution:
     )
 
 
-def _clarity(execution: Execution) -> tuple[int, int]:
-    return execution.schedule.context_switches, len(execution.operations)
+def _divided(strategy: Strategy, pieces: int) -> list[Strategy]:
+    """The strategy in as many pieces, in the order in which one process would run them; fewer if it has no more."""
+    given: list[Strategy] = []
+    while len(given) + 1 < pieces and isinstance(strategy, Divisible) and (last := strategy.divide()) is not None:
+        given.append(last)
+    return [strategy, *reversed(given)]
 
 
 def _writes_in_order(left: Footprint, right: Footprint) -> bool:
@@ -354,6 +364,7 @@ def _different(before: str, now: str) -> NondeterministicHandler:
     )
 
 
-def _spent(reason: StopReason, schedules: int) -> str:
+def spent(reason: StopReason, schedules: int) -> str:
+    """What a person is told whose budget has ended."""
     option = "--max-schedules" if reason is StopReason.MAX_SCHEDULES else "--max-seconds"
     return f"the budget ended after {schedules} schedules; raise {option} to explore the rest"

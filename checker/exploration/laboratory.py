@@ -133,6 +133,10 @@ class Laboratory:
         """Whether a handler has read its clock or drawn a number since this was last asked."""
         return self._runner.take_personal()
 
+    def own_numbers(self) -> None:
+        """See :meth:`checker.scheduling.runner.Runner.own_numbers`."""
+        self._runner.own_numbers()
+
     def progress(self) -> tuple[tuple[Operation, ...], dict[int, Response], StoredImages]:
         """Operations so far, responses by request, and the items stored now."""
         return tuple(self._operations), dict(self._responses), self._backend.stored()

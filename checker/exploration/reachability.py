@@ -42,6 +42,14 @@ class Reachability:
             if request.handler in self._missing:
                 self._missing[request.handler].setdefault(f"answered {response}")
 
+    def add(self, later: Reachability) -> None:
+        """Take note of what another one has seen of later executions."""
+        for name in list(self._missing):
+            if name in later._missing:
+                self._missing[name].update(later._missing[name])
+            else:
+                del self._missing[name]
+
     def unreached(self) -> tuple[tuple[str, str], ...]:
         """Each handler that never committed a write, and what was seen of it instead."""
         return tuple((name, _told(list(seen))) for name, seen in self._missing.items())

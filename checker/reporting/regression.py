@@ -16,11 +16,12 @@ from checker.analysis.explain import explain
 from checker.client.backends import backend_replaying
 from checker.errors import ScheduleDiverged, TargetError
 from checker.exploration.budget import Budget
-from checker.exploration.check import Options, check_scenario
+from checker.exploration.check import check_scenario
 from checker.exploration.explorer import judged, replayed
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel, load
+from checker.exploration.options import Options
 from checker.exploration.result import Violation
 from checker.exploration.scenario import Scenario
 from checker.history.request import Request

@@ -38,6 +38,7 @@ class Control:
     Attributes:
         personal: whether a task has read its clock or drawn a number, which tells it from its like, since somebody last set
             this to false.
+        per_request: whether each request has a generator of its own; see :meth:`random_was_shared`.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class Control:
         self._travel = time_machine.travel(EPOCH, tick=False)
         self._clock: Any = None
         self._pristine: Any = None
-        self._per_request = False
+        self.per_request = False
 
     @contextmanager
     def installed(self) -> Iterator[Control]:
@@ -75,14 +76,14 @@ class Control:
         """The task is about to run."""
         self._task = task
         self._clock.move_to(EPOCH + task.index + task.operations / 1000 + task.slept)
-        if self._per_request:
+        if self.per_request:
             if task.random_state is None:
                 task.random_state = random.Random(_SEED + 1 + task.index).getstate()  # noqa: S311
             random.setstate(task.random_state)
 
     def leave(self, task: Task) -> None:
         """The task has reached a scheduling point or its end."""
-        if self._per_request:
+        if self.per_request:
             before, task.random_state = task.random_state, random.getstate()
             self.personal = self.personal or task.random_state != before
         self._task = None
@@ -93,9 +94,9 @@ class Control:
         Saving a generator's state costs more than most operations, so it is done only for handlers that draw from it.
         The first execution that does is found out here and must be run again; from then on every request has its own.
         """
-        if self._per_request or random.getstate() == self._pristine:
+        if self.per_request or random.getstate() == self._pristine:
             return False
-        self._per_request = True
+        self.per_request = True
         random.setstate(self._pristine)
         return True
 

@@ -133,6 +133,10 @@ class Runner:
         """Whether the execution must be run again; see :meth:`Control.random_was_shared`."""
         return self._control.random_was_shared()
 
+    def own_numbers(self) -> None:
+        """Give every request a generator of its own, as an execution has shown to be necessary in another process."""
+        self._control.per_request = True
+
     def reach(self, action: str) -> Turn:
         """See :class:`checker.scheduling.scheduling_point.SchedulingPoint`."""
         task = self._running

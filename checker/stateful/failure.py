@@ -11,9 +11,10 @@ from contextlib import closing
 
 from checker.client.backends import backend_named
 from checker.errors import ToctouError
-from checker.exploration.check import Options, confirmed
+from checker.exploration.check import confirmed
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel
+from checker.exploration.options import Options
 from checker.exploration.result import Violation
 from checker.exploration.scenario import Scenario
 from checker.history.request import label

@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import statistics
 
-from checker.exploration.check import Options, check
+from checker.exploration.check import check
 from checker.exploration.loading import load
+from checker.exploration.options import Options
 
 
 def schedules_per_second(target: str, backend: str, requests: int) -> float:

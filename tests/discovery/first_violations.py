@@ -14,11 +14,12 @@ from pathlib import Path
 
 from checker import Model
 from checker.client.backends import backend_named
-from checker.exploration.check import Options, check
+from checker.exploration.check import check
 from checker.exploration.explorer import judged
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel, load
+from checker.exploration.options import Options
 from checker.exploration.scenario import Scenario
 from checker.scheduling.runner import Limits
 from checker.scheduling.strategies import STRATEGIES

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from checker.cli import main
-from checker.exploration.check import Options, check
+from checker.exploration.check import check
 from checker.exploration.loading import load
+from checker.exploration.options import Options
 from checker.reporting.document import Document, without_places
 from checker.reporting.load import load_violation
 from checker.reporting.registry import FORMATS

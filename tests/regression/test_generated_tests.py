@@ -12,8 +12,9 @@ import pytest
 
 from checker import Request
 from checker.errors import ScheduleDiverged, TargetError
-from checker.exploration.check import Options, check
+from checker.exploration.check import check
 from checker.exploration.loading import load
+from checker.exploration.options import Options
 from checker.reporting import pytest_file
 from checker.reporting.encoding import encode
 from checker.reporting.regression import RaceIsBack, RaceIsUndecided, assert_race_is_gone

@@ -20,7 +20,7 @@ also shows whether the handlers are deterministic, at the price of one compariso
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from checker.errors import NondeterministicHandler
@@ -43,6 +43,7 @@ class _Node:
             was taken, and of how many.
         asked: how many of these questions the current execution has asked.
         footprint: what the step did in the branches explored so far, with whatever alternatives.
+        branches: requests that were awake when the node was reached.
     """
 
     enabled: tuple[int, ...]
@@ -52,6 +53,7 @@ class _Node:
     alternatives: list[tuple[int, int]] = field(default_factory=list)
     asked: int = 0
     footprint: Footprint = EMPTY
+    branches: int = 1
 
     def alternative(self, count: int) -> int:
         """The answer to the step's next question; raises ``ValueError`` if the same question had another count before."""
@@ -88,6 +90,7 @@ class Exhaustive:
         twins: Twins = (),
     ) -> None:
         self._path: list[_Node] = []
+        self._floor = 0
         self._depth = 0
         self._begun = False
         self._depends = depends
@@ -99,7 +102,7 @@ class Exhaustive:
         if not self._begun:
             self._begun = True
             return True
-        while self._path:
+        while len(self._path) > self._floor:
             node = self._path[-1]
             node.step = None
             if node.advance():
@@ -128,7 +131,7 @@ class Exhaustive:
         chosen = _first_awake(now, sleep, previous.chosen if previous else None)
         if chosen is None:
             return None
-        self._path.append(_Node(now, sleep, chosen))
+        self._path.append(_Node(now, sleep, chosen, branches=len(now) - len(sleep)))
         return chosen
 
     def choose_age(self, count: int) -> int:
@@ -157,6 +160,40 @@ class Exhaustive:
         elif node.step.observed != step.observed:
             raise diverged_step(self._depth, request, node.step, step)
         self._depth += 1
+
+    def divide(self) -> Exhaustive | None:
+        """Give away all but the current branch of the first node that has others, and everything above it.
+
+        What sleeps in the given part is the same, because the sleeping steps have been performed: that a branch has been
+        explored is all that a node takes from it.
+        """
+        for depth in range(self._floor, len(self._path) - 1):
+            node = self._path[depth]
+            if any(taken + 1 < count for taken, count in node.alternatives) or self._awake_besides(node):
+                given = Exhaustive(depends=self._depends, twins=self._twins)
+                given._begun = True
+                given._path = [
+                    replace(one, sleep=dict(one.sleep), alternatives=list(one.alternatives))
+                    for one in self._path[: depth + 1]
+                ]
+                given._floor, self._floor = self._floor, depth + 1
+                return given
+        return None
+
+    def explored(self) -> float:
+        """See :class:`checker.scheduling.strategies.strategy.Divisible`."""
+        explored, share = 0.0, 1.0
+        for node in self._path[self._floor :]:
+            left = 1 + len(self._awake_besides(node))
+            share /= node.branches
+            explored += share * (node.branches - left)
+            for taken, count in node.alternatives:
+                share /= count
+                explored += share * taken
+        return explored + share if self._begun else 0.0
+
+    def _awake_besides(self, node: _Node) -> list[int]:
+        return [request for request in node.enabled if request != node.chosen and request not in node.sleep]
 
     def _put_twins_to_sleep(self, enabled: Sequence[int], sleep: dict[int, Footprint], depth: int) -> None:
         """Let those sleep that are in the same situation, after so many steps of the path, as one that sleeps."""

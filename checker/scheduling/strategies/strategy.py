@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from checker.history.footprint import Footprint
 
@@ -30,13 +30,20 @@ class Step:
     possible: Callable[[], Footprint] | None = None
     seen: Any = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between executions, what a step could do has been asked if it matters; only its laboratory can compute it."""
+        return Step, (self.footprint, self.observed, None, self.seen)
+
     def anything_it_could_do(self) -> Footprint:
         """An upper bound of the footprint over all states."""
         return self.footprint if self.possible is None else self.possible()
 
 
 class Strategy(Protocol):
-    """Chooses schedules, one execution after another."""
+    """Chooses schedules, one execution after another.
+
+    Between two executions it can be pickled, and goes on in another process as it would have in this one.
+    """
 
     name: ClassVar[str]
     """As on the command line."""
@@ -77,4 +84,22 @@ class Strategy(Protocol):
 
         Raises:
             NondeterministicHandler: the step differs from the one observed after the same choices before.
+        """
+
+
+@runtime_checkable
+class Divisible(Strategy, Protocol):
+    """A strategy that can share what it has left with another process."""
+
+    def divide(self) -> Self | None:
+        """Give away the part that would be explored last, as a strategy of its own; ``None`` if there is none to give.
+
+        Called between two executions.  Together the two run exactly the executions that the one would have run, the
+        part that is kept before the part that is given away.
+        """
+
+    def explored(self) -> float:
+        """An estimate, 0 to 1, of how much of its own part it has explored: it takes the branches of a node for equally large.
+
+        Knuth, *Estimating the efficiency of backtrack programs*, Mathematics of Computation 29, 1975.
         """

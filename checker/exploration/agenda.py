@@ -1,0 +1,175 @@
+"""What is left to explore in a run, and which results are final.
+
+Portions may be explored in any order and by anybody; results become final in the order of the scenarios, as if one process
+had gone through them one after the other.  So a scenario that contains one in which a handler left the checker's control
+is given up as that process would have done, whatever has been found out about it meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from checker.exploration.bench import beginning
+from checker.exploration.budget import Meter
+from checker.exploration.explorer import FAULTS, spent
+from checker.exploration.loading import LoadedModel
+from checker.exploration.options import Options
+from checker.exploration.partition import Partition
+from checker.exploration.portion import Advance, Portion
+from checker.exploration.progress import Status
+from checker.exploration.reachability import Reachability
+from checker.exploration.scenario import Scenario, scenarios
+from checker.exploration.tally import Tally
+from checker.verdict import StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Which portion of which scenario: the scenario's place on the agenda, and the portion's number in its partition."""
+
+    slot: int
+    number: int
+
+
+@dataclass(slots=True)
+class Slot:
+    """A scenario on the agenda."""
+
+    loaded: LoadedModel
+    scenario: Scenario
+    partition: Partition
+
+
+class Agenda:
+    """The scenarios of some models, in order."""
+
+    def __init__(self, models: Sequence[LoadedModel], options: Options, meter: Meter) -> None:
+        self.slots = [
+            Slot(loaded, scenario, Partition(beginning(scenario, options)))
+            for loaded in models
+            for scenario in scenarios(loaded.model.requests(), options.requests)
+        ]
+        self.interrupted = False
+        self._meter = meter
+        self._queue = deque(Key(at, number) for at, slot in enumerate(self.slots) for number in slot.partition.open())
+        self._final = 0
+        self._faults: list[int] = []
+        self._schedules = 0
+        self._seconds: dict[int, tuple[int, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def current(self) -> Slot | None:
+        """The first scenario that is not final; ``None`` at the end."""
+        return self.slots[self._final] if self._final < len(self.slots) else None
+
+    def portion(self, key: Key) -> Portion | None:
+        """The portion of that key; ``None`` if it has been dealt with."""
+        return self.slots[key.slot].partition.portion(key.number)
+
+    def take(self, most: int = 1) -> list[Key]:
+        """The next portions, all of one model; they are somebody's until they are recorded or put back."""
+        taken: list[Key] = []
+        of_model = self.next_model()
+        while of_model is not None and self.next_model() is of_model and len(taken) < most:
+            taken.append(self._queue.popleft())
+        return taken
+
+    def next_model(self) -> LoadedModel | None:
+        """Whose portions are next; ``None`` if all are taken."""
+        while self._queue:
+            key = self._queue[0]
+            if self.portion(key) is not None and self._doomed(key.slot, self._faults) is None:
+                return self.slots[key.slot].loaded
+            self._queue.popleft()
+        return None
+
+    def put_back(self, keys: Sequence[Key]) -> None:
+        """These were not explored; they are next."""
+        self._queue.extendleft(reversed(keys))
+
+    def record(self, key: Key, advance: Advance) -> None:
+        """Take in what became of a portion; the second answer for one portion is ignored."""
+        slot = self.slots[key.slot]
+        if slot.partition.portion(key.number) is None:
+            return
+        if advance.again is None:
+            self._schedules += advance.tally.schedules
+        self.put_back([Key(key.slot, number) for number in slot.partition.advance(key.number, advance)])
+        if slot.partition.complete and slot.partition.tally().stop_reason in FAULTS.values():
+            self._faults.append(key.slot)
+
+    def final(self) -> Iterator[tuple[Slot, Tally]]:
+        """The scenarios that have become final since this was last asked, in order."""
+        while self._final < len(self.slots):
+            slot = self.slots[self._final]
+            contained = self._doomed(self._final, [one for one in self._faults if one < self._final])
+            if contained is not None:
+                where = self.slots[contained]
+                told = where.partition.tally()
+                tally = Tally(Reachability(slot.loaded.model))
+                tally.stop_reason, tally.detail = told.stop_reason, f"contains {where.scenario}, where {told.detail}"
+            elif slot.partition.complete:
+                tally = slot.partition.tally()
+            else:
+                return
+            if tally.stop_reason in (StopReason.MAX_SECONDS, StopReason.MAX_SCHEDULES):
+                tally.detail = spent(tally.stop_reason, tally.schedules)
+            self._final += 1
+            self._remember(slot, tally)
+            yield slot, tally
+
+    def interrupt(self) -> None:
+        """Give up what is left; scenarios of which nothing is known are left out, but for the one that was next."""
+        self.interrupted = True
+        rest, self.slots = self.slots[self._final :], self.slots[: self._final]
+        first = True
+        for slot in rest:
+            if slot.partition.complete or first or slot.partition.schedules:
+                slot.partition.stop(StopReason.INTERRUPTED, "interrupted", Tally(Reachability(slot.loaded.model)))
+                self.slots.append(slot)
+                first = False
+
+    def status(self) -> Status | None:
+        """Where the run stands; ``None`` at its end."""
+        slot = self.current()
+        if slot is None:
+            return None
+        return Status(
+            scenarios=self._final,
+            total=len(self.slots),
+            schedules=self._schedules,
+            rate=self._schedules / max(self._meter.seconds, 1e-9),
+            model=slot.loaded.name,
+            scenario=str(slot.scenario),
+            begun=slot.partition.schedules,
+            explored=slot.partition.explored,
+            seconds_left=self._seconds_left(),
+        )
+
+    def _doomed(self, at: int, faults: Sequence[int]) -> int | None:
+        """The first earlier scenario of the same model that this one contains and in which a handler left control."""
+        slot = self.slots[at]
+        for one in sorted(faults):
+            smaller = self.slots[one]
+            contains = not Counter(smaller.scenario.requests) - Counter(slot.scenario.requests)
+            if one < at and smaller.loaded is slot.loaded and contains:
+                return one
+        return None
+
+    def _remember(self, slot: Slot, tally: Tally) -> None:
+        size = len(slot.scenario.requests)
+        count, seconds = self._seconds.get(size, (0, 0.0))
+        self._seconds[size] = count + 1, seconds + tally.seconds
+
+    def _seconds_left(self) -> float | None:
+        """By what scenarios of the same size have taken on average, and how fast time was made good use of so far."""
+        left = Counter(len(slot.scenario.requests) for slot in self.slots[self._final :])
+        if not self._seconds or not left.keys() <= self._seconds.keys():
+            return None
+        used = sum(seconds for _, seconds in self._seconds.values())
+        rest = sum(count * self._seconds[size][1] / self._seconds[size][0] for size, count in left.items())
+        return self._meter.seconds * rest / used if used else None

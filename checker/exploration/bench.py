@@ -1,0 +1,89 @@
+"""Where portions are explored: an open laboratory, kept open for as long as portions of the same model come.
+
+A process has one bench at a time, because an open laboratory takes the clock, the numbers and the DynamoDB clients of its
+whole process.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
+
+from checker.client.backends import backend_named
+from checker.exploration.budget import Budget, Meter
+from checker.exploration.explorer import Explorer
+from checker.exploration.laboratory import Laboratory
+from checker.exploration.model import Model
+from checker.exploration.options import Options
+from checker.exploration.portion import Portion
+from checker.exploration.scenario import Scenario
+from checker.scheduling.dependence import Dependent, Twins
+from checker.scheduling.strategies import STRATEGIES
+from checker.scheduling.strategies.strategy import Strategy
+
+SAMPLES = 200
+"""Schedules per scenario for a strategy that never ends by itself, if the user gave no number."""
+
+BLOCK = 1000
+"""Schedules that a random strategy draws from one seed; several processes draw different blocks."""
+
+
+class Bench:
+    """Hands out explorers; close it at the end."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._stack = ExitStack()
+        self._model: type[Model] | None = None
+        self._laboratory: Laboratory
+
+    def explorer(self, model: type[Model], meter: Meter) -> Explorer:
+        """An explorer of the model's scenarios, in its open laboratory.
+
+        Raises:
+            BadInput: the backend, or the model, cannot be used.
+        """
+        if model is not self._model:
+            self.close()
+            backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
+            laboratory = Laboratory(model, backend, self._options.limits)
+            self._laboratory = self._stack.enter_context(laboratory.opened())
+            self._model = model
+        strategy = STRATEGIES[self._options.strategy]
+        return Explorer(
+            self._laboratory,
+            partial(_new_strategy, self._options),
+            Meter(_budget(self._options), meter.begun),
+            self._options.backend,
+            symmetry=self._options.symmetry and strategy.symmetric,
+        )
+
+    def close(self) -> None:
+        """Give clock, numbers and clients back."""
+        self._model = None
+        self._stack.close()
+
+
+def beginning(scenario: Scenario, options: Options) -> Sequence[Portion]:
+    """All of a scenario, in as many portions as can be told apart without running anything."""
+    strategy = STRATEGIES[options.strategy]
+    whole = Portion(scenario, symmetry=options.symmetry and strategy.symmetric)
+    count = _budget(options).max_schedules
+    if strategy.complete or count is None:
+        return [whole]
+    ends = [*range(BLOCK, count, BLOCK), None]
+    return [replace(whole, before=at * BLOCK, until=end, block=at) for at, end in enumerate(ends)]
+
+
+def _new_strategy(options: Options, block: int, depends: Dependent, twins: Twins) -> Strategy:
+    seed = zlib.crc32(f"{options.seed}/{block}".encode()) if block else options.seed
+    return STRATEGIES[options.strategy](seed, depends, twins)
+
+
+def _budget(options: Options) -> Budget:
+    if STRATEGIES[options.strategy].complete or options.budget.max_schedules is not None:
+        return options.budget
+    return replace(options.budget, max_schedules=SAMPLES)

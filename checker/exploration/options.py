@@ -1,0 +1,56 @@
+"""How to check: everything that the outcome depends on, besides the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from checker.errors import BadInput
+from checker.exploration.budget import Budget
+from checker.scheduling.runner import Limits
+from checker.scheduling.strategies import STRATEGIES
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to check.
+
+    Attributes:
+        requests: how many requests run concurrently at most; at least 1.
+        strategy: a name in :data:`checker.scheduling.strategies.STRATEGIES`.
+        backend: ``embedded``, ``moto`` or ``endpoint=URL``.
+        reads: how many versions a read without ``ConsistentRead`` may return, the newest included; 1 for strong reads.
+        symmetry: leave out schedules in which interchangeable requests have only changed places.
+        confirm: replay each violation on a second backend.
+        budget: schedules per scenario, seconds for the whole run.
+        seed: for the random strategy.
+        limits: what one request may use.
+    """
+
+    requests: int = 2
+    strategy: str = "exhaustive"
+    backend: str = "embedded"
+    reads: int = 1
+    symmetry: bool = True
+    confirm: bool = True
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.requests < 1:
+            raise BadInput(f"{self.requests} concurrent requests", expected="at least 1")
+        if self.strategy not in STRATEGIES:
+            raise BadInput(f"there is no strategy {self.strategy!r}", expected=" or ".join(STRATEGIES))
+        if self.reads < 1:
+            raise BadInput(f"a weak read that may return {self.reads} versions", expected="at least 1, the newest")
+        if self.reads > 1 and self.strategy == "dpor":
+            raise BadInput(
+                "the strategy dpor with eventually consistent reads",
+                expected="--strategy exhaustive or random",
+                cause="a weak read branches without a race, for which that reduction makes no provision",
+            )
+
+    @property
+    def second_backend(self) -> str:
+        """Where violations are confirmed."""
+        return "moto" if self.backend == "embedded" else "embedded"

@@ -1,0 +1,57 @@
+"""Portions of a scenario: what one process explores in one go, and what it hands back.
+
+A portion is a scenario and a position in the search of its schedules.  The position is the strategy itself, between two
+executions; a strategy can be pickled there, and goes on in another process as it would have in this one.  ``None`` is the
+beginning.  A strategy that is :class:`~checker.scheduling.strategies.strategy.Divisible` can give away the part of the tree
+that it would come to last, as a strategy of its own, so that two processes go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checker.exploration.scenario import Scenario
+from checker.exploration.tally import Tally
+from checker.scheduling.strategies.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """A part of the schedules of one scenario.
+
+    Attributes:
+        scenario: whose schedules.
+        symmetry: leave out what differs only in which of several interchangeable requests did what.
+        own_numbers: every request has a generator of random numbers of its own, because one of them draws from it.
+        strategy: where the search stands; ``None`` at the beginning.
+        twins: which requests are interchangeable, as found out at the beginning.
+        before: schedules of the scenario that were run before this portion, as far as the budget is concerned.
+        until: end before that many schedules of the scenario have been run; ``None`` to end where the strategy does.
+        block: which block of a random strategy's schedules this is; each has a seed of its own.
+    """
+
+    scenario: Scenario
+    symmetry: bool = False
+    own_numbers: bool = False
+    strategy: Strategy | None = None
+    twins: tuple[int, ...] = ()
+    before: int = 0
+    until: int | None = None
+    block: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What became of a portion.
+
+    Attributes:
+        tally: what was seen.
+        rest: what is left of it, in the order in which one process would go on; empty if nothing is.
+        again: begin the whole scenario again like this, and forget all that was seen of it; ``None`` if all is well.
+        explored: an estimate of how much of the portion is done, 0 to 1.
+    """
+
+    tally: Tally
+    rest: tuple[Portion, ...] = ()
+    again: Portion | None = None
+    explored: float = 1.0

@@ -1,0 +1,96 @@
+"""What exploring a part of a scenario has shown, and how the parts are put together again.
+
+A scenario may be explored in portions, by several processes and with interruptions.  Each portion yields a tally; added
+up in the order in which one process would have run the portions, they make the tally that this process would have had:
+counts are summed, of two equally clear counterexamples the earlier one is kept, and what follows a fault is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from checker.exploration.reachability import Reachability
+from checker.exploration.result import ScenarioResult, Violation
+from checker.exploration.scenario import Scenario
+from checker.history.operation import Execution
+from checker.verdict import Evidence, StopReason, certify
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been seen of a scenario so far.
+
+    Attributes:
+        reached: which handlers have written.
+        kept: by signature and anomaly, the clearest counterexample so far.
+        stop_reason, detail: why it ended early, and the text for a person; ``None`` and ``""`` if nothing ended it.
+        exhausted: every class of schedules of the portion was executed, except for what was handed back.
+        replayed: executions that were run a second time and gave the same history.
+        seconds: time spent, added up over processes.
+    """
+
+    reached: Reachability
+    schedules: int = 0
+    redundant: int = 0
+    interleavings: int = 0
+    kept: dict[object, Violation] = field(default_factory=dict)
+    stop_reason: StopReason | None = None
+    detail: str = ""
+    exhausted: bool = False
+    replayed: int = 0
+    seconds: float = 0.0
+
+    def keep(self, key: object, violation: Violation) -> None:
+        """Count a violation, and keep its counterexample if it is the clearest so far."""
+        known = self.kept.get(key)
+        if known is None:
+            self.kept[key] = violation
+            return
+        clearest = known if clarity(violation.execution) >= clarity(known.execution) else violation
+        self.kept[key] = replace(clearest, occurrences=known.occurrences + violation.occurrences)
+
+    def add(self, later: Tally) -> None:
+        """Append the tally of the portion that follows; it counts as exhausted if both are."""
+        self.reached.add(later.reached)
+        self.schedules += later.schedules
+        self.redundant += later.redundant
+        self.interleavings += later.interleavings
+        for key, violation in later.kept.items():
+            self.keep(key, violation)
+        if self.stop_reason is None:
+            self.stop_reason, self.detail = later.stop_reason, later.detail
+        self.exhausted = self.exhausted and later.exhausted
+        self.replayed += later.replayed
+        self.seconds += later.seconds
+
+    def stop(self, reason: StopReason, detail: str) -> None:
+        """Nothing more will be known, for this reason."""
+        self.stop_reason, self.detail, self.exhausted = reason, detail, False
+
+    def result(self, scenario: Scenario) -> ScenarioResult:
+        """The scenario's result, if this is all that will be known of it."""
+        verdict, reason = certify(
+            Evidence(
+                schedules=self.schedules,
+                exhausted=self.exhausted,
+                replayed=self.replayed,
+                violations=len(self.kept),
+                stop_reason=self.stop_reason,
+            )
+        )
+        return ScenarioResult(
+            requests=scenario.requests,
+            verdict=verdict,
+            stop_reason=reason,
+            detail=self.detail,
+            schedules=self.schedules,
+            redundant=self.redundant,
+            interleavings=self.interleavings,
+            seconds=self.seconds,
+            violations=tuple(self.kept.values()),
+        )
+
+
+def clarity(execution: Execution) -> tuple[int, int]:
+    """The smaller, the easier a counterexample is to follow."""
+    return execution.schedule.context_switches, len(execution.operations)

@@ -1,0 +1,87 @@
+"""An exploration that is interrupted, carried to other processes and divided runs exactly what one process would have run."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from program_strategies import programs, programs_with_twins
+from synthetic_programs import Machine, Program, Run, executions
+
+from checker.scheduling.strategies import STRATEGIES
+from checker.scheduling.strategies.exhaustive import Exhaustive
+from checker.scheduling.strategies.strategy import Divisible, Strategy
+
+chances = st.integers(0, 2**32).map(random.Random)
+
+SAMPLED = 40
+"""Executions of a strategy that never ends."""
+
+
+def some(program: Program, strategy: Strategy, most: int, *, anonymous: bool = False) -> Iterator[Run | None]:
+    """The next executions of a strategy; fewer if it has no more."""
+    for _ in range(most):
+        if not strategy.begin():
+            return
+        machine = Machine(program, anonymous=anonymous)
+        while enabled := machine.enabled():
+            request = strategy.choose(enabled)
+            if request is None:
+                break
+            strategy.performed(request, machine.step(request))
+        yield None if machine.enabled() else machine.run()
+
+
+def in_pieces(
+    program: Program, strategy: Strategy, chance: random.Random, *, cuts: int = 5, anonymous: bool = False
+) -> list[Run | None]:
+    """What the pieces run, put together in order; the last piece is explored first, each is carried to another process."""
+    if not cuts:
+        return list(some(program, strategy, 10_000, anonymous=anonymous))
+    found = list(some(program, strategy, chance.randrange(4), anonymous=anonymous))
+    pieces = [strategy]
+    for _ in range(chance.randrange(3)):
+        given_away = pieces[0].divide() if isinstance(pieces[0], Divisible) else None
+        if given_away is not None:
+            pieces.insert(1, given_away)
+    carried = [pickle.loads(pickle.dumps(piece)) for piece in reversed(pieces)]
+    explored = [in_pieces(program, piece, chance, cuts=cuts - 1, anonymous=anonymous) for piece in carried]
+    return found + [run for runs in reversed(explored) for run in runs]
+
+
+@settings(max_examples=150, deadline=None)
+@given(program=programs, chance=chances)
+def test_pieces_run_what_the_whole_runs_in_the_same_order(program: Program, chance: random.Random):
+    assert list(in_pieces(program, Exhaustive(), chance)) == list(executions(program, Exhaustive()))
+
+
+@settings(max_examples=150, deadline=None)
+@given(program=programs_with_twins, chance=chances)
+def test_pieces_run_what_the_whole_runs_up_to_symmetry(program: Program, chance: random.Random):
+    twins = tuple(program.index(steps) for steps in program)
+    whole = list(executions(program, Exhaustive(twins=twins), anonymous=True))
+    assert list(in_pieces(program, Exhaustive(twins=twins), chance, anonymous=True)) == whole
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@settings(max_examples=50, deadline=None)
+@given(program=programs, cut=st.integers(0, 30))
+def test_a_strategy_goes_on_elsewhere_as_it_would_have_here(name: str, program: Program, cut: int):
+    strategy = STRATEGIES[name](seed=7)
+    first = list(some(program, strategy, cut))
+    later = list(some(program, pickle.loads(pickle.dumps(strategy)), SAMPLED))
+    assert first + later == list(some(program, STRATEGIES[name](seed=7), cut + SAMPLED))
+
+
+@settings(max_examples=100, deadline=None)
+@given(program=programs)
+def test_the_estimate_of_what_is_explored_grows_to_all(program: Program):
+    strategy = Exhaustive()
+    estimates = [0.0, *(strategy.explored() for _ in some(program, strategy, 10_000))]
+    assert estimates == sorted(estimates)
+    assert estimates[-1] == pytest.approx(1.0)
+    assert all(0 <= one <= 1.000001 for one in estimates)
