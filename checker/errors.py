@@ -8,7 +8,8 @@ Three families, because they ask three different people to act:
     │   ├── ModelError         a model that is incomplete or contradicts itself
     │   ├── ScheduleError      a schedule's text is damaged, or of another version
     │   ├── ScheduleDiverged   a schedule no longer fits the code it was recorded on
-    │   └── ReportError        a report file is damaged, or of another version
+    │   ├── ReportError        a report file is damaged, or of another version
+    │   └── DocumentError      an OpenAPI document that cannot be read, or that refers to what is not there
     ├── UncontrolledHandler    the author of the handler: nothing can be concluded      exit status 3
     │   ├── NondeterministicHandler
     │   │   └── LateCall       a handler's calls came at once, but further apart than was waited for
@@ -81,6 +82,10 @@ class ScheduleDiverged(BadInput):
 
 class ReportError(BadInput):
     """A report file is damaged or of another version."""
+
+
+class DocumentError(BadInput):
+    """An OpenAPI document that cannot be read, is too large, or refers to what is not there."""
 
 
 class UncontrolledHandler(ToctouError):

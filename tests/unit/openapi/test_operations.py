@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import pytest
+from documents import api, written
+
+from checker.errors import DocumentError
+from checker.openapi.operations import Operation, Unusable, operations
+from checker.openapi.request import HttpRequest, made
+
+
+def only(tmp_path, document) -> Operation:
+    (found,) = operations(written(tmp_path, {"api.json": document}))
+    assert isinstance(found, Operation), found
+    return found
+
+
+def parameter(name, location, schema=None, **more):
+    return {"name": name, "in": location, "required": location == "path", "schema": schema or {}, **more}
+
+
+def test_an_operation_of_3(tmp_path):
+    document = api(
+        "3.1",
+        {
+            "/items/{id}": {
+                "parameters": [parameter("id", "path", {"type": "string"}), parameter("trace", "header")],
+                "delete": {
+                    "operationId": "deleteItem",
+                    "parameters": [parameter("trace", "header", {"const": "x"})],
+                    "security": [{"key": []}],
+                    "responses": {"204": {}, "default": {}},
+                },
+            }
+        },
+        servers=[{"url": "https://{host}/v1/", "variables": {"host": {"default": "example.com"}}}],
+        components={"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-User"}}},
+    )
+    found = only(tmp_path, document)
+    assert (found.id, found.name, found.statuses) == ("deleteItem", "DELETE /v1/items/{id}", ("204", "default"))
+    assert [(one.name, one.location, one.required) for one in found.parameters] == [
+        ("id", "path", True),
+        ("trace", "header", False),
+    ]
+    assert found.parameters[1].schema == {"const": "x"}  # that of the operation, not of the path
+    asked = made(found, "alice", {"id": "a/b c", "trace": "x"}, {})
+    assert asked == HttpRequest("DELETE", "/v1/items/a%2Fb%20c", {"X-User": "alice", "trace": "x"})
+
+
+def test_an_operation_of_2(tmp_path):
+    document = api(
+        "2.0",
+        {
+            "/items/{id}": {
+                "put": {
+                    "parameters": [
+                        {"name": "id", "in": "path", "type": "string", "required": True},
+                        {"$ref": "#/parameters/tags"},
+                        {"name": "item", "in": "body", "schema": {"$ref": "#/definitions/item"}},
+                    ],
+                    "responses": {},
+                }
+            }
+        },
+        basePath="/api",
+        consumes=["application/json"],
+        parameters={"tags": {"name": "tags", "in": "query", "type": "array", "items": {"type": "string"}}},
+        definitions={"item": {"type": "object", "required": ["owner"]}},
+        securityDefinitions={"login": {"type": "basic"}},
+        security=[{"login": []}],
+    )
+    found = only(tmp_path, document)
+    assert (found.id, found.name) == ("put_items_id", "PUT /api/items/{id}")
+    assert found.body.schema["$defs"]["s0"]["required"] == ["owner"]
+    asked = made(found, "al", {"id": "1", "tags": ["x", "y"], "body": {"owner": "bob"}}, {})
+    assert asked.path == "/api/items/1?tags=x&tags=y"
+    assert asked.headers == {"Authorization": "Basic YWw6YWw=", "Content-Type": "application/json"}
+    assert asked.body == b'{"owner": "bob"}'
+
+
+def test_a_form_of_2(tmp_path):
+    fields = [{"name": "to", "in": "formData", "type": "string", "required": True}]
+    found = only(tmp_path, api("2.0", {"/x": {"post": {"parameters": fields, "responses": {}}}}))
+    asked = made(found, "alice", {"body": {"to": "b ob"}}, {})
+    assert (asked.headers["Content-Type"], asked.body) == ("application/x-www-form-urlencoded", b"to=b+ob")
+
+
+def test_a_file_is_a_part_of_its_own(tmp_path):
+    body = {"content": {"multipart/form-data": {"schema": {"type": "object"}}}}
+    found = only(tmp_path, api("3.0", {"/x": {"post": {"requestBody": body, "responses": {}}}}))
+    asked = made(found, "alice", {"body": {"a": "1"}}, {})
+    assert asked.headers["Content-Type"] == "multipart/form-data; boundary=toctou-boundary"
+    assert b'name="a"\r\n\r\n1\r\n--toctou-boundary--' in asked.body
+
+
+@pytest.mark.parametrize(
+    ("told", "value", "sent"),
+    [
+        ({}, [1, 2], "p=1&p=2"),
+        ({"explode": False}, [1, 2], "p=1%2C2"),
+        ({"style": "spaceDelimited", "explode": False}, ["a", "b"], "p=a%20b"),
+        ({"style": "pipeDelimited", "explode": False}, ["a", "b"], "p=a%7Cb"),
+        ({"style": "deepObject"}, {"a": 1}, "p%5Ba%5D=1"),
+        ({}, {"a": 1, "b": True}, "a=1&b=true"),
+        ({"content": {"application/json": {"schema": {}}}}, {"a": 1}, "p=%7B%22a%22%3A%201%7D"),
+        ({}, "a&b=c", "p=a%26b%3Dc"),
+    ],
+    ids=str,
+)
+def test_how_a_query_is_written(tmp_path, told, value, sent):
+    found = only(
+        tmp_path, api("3.0", {"/x": {"get": {"parameters": [parameter("p", "query", **told)], "responses": {}}}})
+    )
+    assert made(found, "alice", {"p": value}, {}).path == f"/x?{sent}"
+
+
+@pytest.mark.parametrize(("style", "sent"), [("simple", "/x/a,b"), ("label", "/x/.a,b"), ("matrix", "/x/;p=a,b")])
+def test_how_a_path_is_written(tmp_path, style, sent):
+    parameters = [parameter("p", "path", style=style)]
+    found = only(tmp_path, api("3.0", {"/x/{p}": {"get": {"parameters": parameters, "responses": {}}}}))
+    assert made(found, "alice", {"p": ["a", "b"]}, {}).path == sent
+
+
+@pytest.mark.parametrize(
+    ("scheme", "path", "headers"),
+    [
+        ({"type": "http", "scheme": "bearer"}, "/x", {"Authorization": "Bearer alice"}),
+        ({"type": "http", "scheme": "basic"}, "/x", {"Authorization": "Basic YWxpY2U6YWxpY2U="}),
+        ({"type": "oauth2", "flows": {}}, "/x", {"Authorization": "Bearer alice"}),
+        ({"type": "apiKey", "in": "cookie", "name": "user"}, "/x", {"Cookie": "user=alice"}),
+        ({"type": "apiKey", "in": "query", "name": "user"}, "/x?user=alice", {}),
+        ({"type": "mutualTLS"}, "/x", {}),
+    ],
+    ids=str,
+)
+def test_how_a_principal_is_told(tmp_path, scheme, path, headers):
+    document = api(
+        "3.0",
+        {"/x": {"get": {"responses": {}}}},
+        components={"securitySchemes": {"s": scheme}},
+        security=[{"s": []}],
+    )
+    found = only(tmp_path, document)
+    asked = made(found, "alice", {}, {})
+    assert (asked.path, asked.headers) == (path, headers)
+    assert made(found, "alice", {}, {"X-Me": "a"}).headers == {"X-Me": "a"}  # the model's own word
+
+
+def test_what_nobody_has_to_sign_in_for(tmp_path):
+    document = api("3.0", {"/x": {"get": {"responses": {}, "security": []}}}, security=[{"s": []}])
+    assert only(tmp_path, document).security == ()
+
+
+def test_methods_of_3_2(tmp_path):
+    item = {"query": {"responses": {}}, "additionalOperations": {"LINK": {"responses": {}}}}
+    found = list(operations(written(tmp_path, {"api.json": api("3.2", {"/x": item})})))
+    assert [one.name for one in found] == ["QUERY /x", "LINK /x"]
+
+
+def test_what_no_request_can_be_made_of(tmp_path):
+    binary = {"requestBody": {"content": {"application/octet-stream": {}}}, "responses": {}}
+    found = list(operations(written(tmp_path, {"api.json": api("3.0", {"/x": {"put": binary}, "/{y}": {"get": {}}})})))
+    assert all(isinstance(one, Unusable) for one in found)
+    assert "application/octet-stream" in found[0].reason
+    assert found[1].reason == "the document does not say what y is"
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (
+            {"/x": {"get": {"operationId": "a", "responses": {}}, "put": {"operationId": "a", "responses": {}}}},
+            "the operationId 'a' is used twice",
+        ),
+        ({"/x": {"get": {"parameters": [{"name": "p"}]}}}, "has no 'in'"),
+        ({"/x": {"get": {"parameters": [{"name": "p", "in": "query", "schema": 3}]}}}, "holds 3, which is no schema"),
+        ({"/x": {"$ref": "#/paths/nothing"}}, "leads nowhere"),
+    ],
+    ids=range(4),
+)
+def test_what_the_standard_does_not_allow(tmp_path, paths, said):
+    with pytest.raises(DocumentError) as refused:
+        list(operations(written(tmp_path, {"api.json": api("3.0", paths)})))
+    assert said in str(refused.value)
+    assert "api.json#/paths" in str(refused.value)
