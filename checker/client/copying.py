@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+_IMMUTABLE = frozenset({str, bytes, bool, int, float, type(None)})
+
 
 def copied(value: Any) -> Any:
     """A copy of dictionaries and lists at any depth; everything inside them is shared, because it is immutable."""
     kind = type(value)
     if kind is dict:
-        return {name: copied(element) for name, element in value.items()}
+        return {name: element if type(element) in _IMMUTABLE else copied(element) for name, element in value.items()}
     if kind is list or kind is tuple:
-        return [copied(element) for element in value]
+        return [element if type(element) in _IMMUTABLE else copied(element) for element in value]
     if kind is bytearray:
         return bytes(value)
     return value

@@ -7,19 +7,43 @@ listeners, and users register theirs; they are always told.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
-def somebody_listens(events: Any, name: str) -> bool:
-    """Whether the event must be emitted.
+class Listeners:
+    """Who listens to some events of a client.
 
-    Looks into the cache in which botocore itself finds the listeners of an event (it is emptied whenever one is registered).
-    Where that cache is not what is known of it, the answer is yes.
+    Looks into the cache in which botocore itself finds the listeners of an event.  botocore begins a new one whenever a
+    listener is registered or taken away; as long as the cache is the same, nobody has come or gone.  Where that cache is not
+    what is known of it, somebody may be listening.
     """
-    try:
-        listeners = events._emitter._lookup_cache.get(name)
-    except AttributeError:
-        return True
-    if listeners is None:  # nobody has emitted this event yet
-        return True
-    return not all(getattr(listener, "__module__", "").startswith("botocore.") for listener in listeners)
+
+    __slots__ = ("_emitter", "_names", "_quiet")
+
+    def __init__(self, events: Any, names: Sequence[str]) -> None:
+        self._emitter: Any = getattr(events, "_emitter", None)
+        self._names = names
+        self._quiet: object = None  # the cache in which nobody was found to listen to any of the events
+
+    def anybody(self) -> bool:
+        """Whether one of the events must be emitted."""
+        cache = getattr(self._emitter, "_lookup_cache", None)
+        if cache is None:
+            return True
+        if cache is self._quiet:
+            return False
+        if any(self.to(name) for name in self._names):
+            return True
+        self._quiet = cache
+        return False
+
+    def to(self, name: str) -> bool:
+        """Whether this event must be emitted."""
+        try:
+            listeners = self._emitter._lookup_cache.get(name)
+        except AttributeError:
+            return True
+        if listeners is None:  # nobody has emitted this event yet
+            return True
+        return not all(getattr(listener, "__module__", "").startswith("botocore.") for listener in listeners)

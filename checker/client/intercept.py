@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import CodeType, FrameType
+from functools import lru_cache
 from typing import Any, cast
 
 from botocore.awsrequest import AWSResponse
@@ -24,9 +24,9 @@ from botocore.validate import ParamValidator
 
 from checker.client.backend import Backend, Performed
 from checker.client.copying import copied
-from checker.client.events import somebody_listens
-from checker.client.parameters import NotPlainlyValid, copied_if_valid
-from checker.client.source import source_line
+from checker.client.events import Listeners
+from checker.client.parameters import NotPlainlyValid, copy_if_valid
+from checker.client.source import Callers
 from checker.errors import InternalError, OutsideControl, ToctouError
 from checker.history.operation import ErrorResponse, Operation
 from checker.scheduling.scheduling_point import SchedulingPoint, Turn
@@ -37,7 +37,8 @@ _SEAM = "_make_api_call"
 """botocore offers no public seam that skips signing and sending; this one has been there since its first release."""
 
 _VALIDATOR = ParamValidator()
-_NOT_THE_HANDLER = ("botocore.", "boto3.", "checker.", "contextlib", "s3transfer")
+_MOST_METHODS = 256
+"""So many actions of clients are remembered; each keeps its client, of which a handler may make one for each request."""
 
 
 @contextmanager
@@ -61,30 +62,20 @@ class _Interceptor:
         self._point = point
         self._backend = backend
         self._record = record
+        self._callers = Callers()
+        self._method = lru_cache(maxsize=_MOST_METHODS)(_Method)
 
     def call(self, client: BaseClient, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        meta = client.meta
-        service = meta.service_model
-        if service.service_name != "dynamodb":
-            self._point.fail(_other_service(service.service_name, action))
-        model = service.operation_model(action)
-        asked = _prepared(client, model, parameters)
-        source = source_line(_caller(sys._getframe(2)))
+        service = client.meta.service_model.service_name
+        if service != "dynamodb":
+            self._point.fail(_other_service(service, action))
+        method = self._method(client, action)
+        asked = method.prepared(parameters)
+        source = self._callers.line(sys._getframe(2))
         turn, performed = self._perform(action, asked)
-        self._record(
-            Operation(
-                turn.request,
-                turn.number,
-                action,
-                asked,
-                performed.result,
-                performed.error,
-                performed.footprint,
-                performed.changes,
-                source,
-            )
-        )
-        return _answered(client, model, performed)
+        result, error, footprint, changes = performed
+        self._record(Operation(turn.request, turn.number, action, asked, result, error, footprint, changes, source))
+        return method.answered(performed)
 
     def _perform(self, action: str, parameters: Mapping[str, Any]) -> tuple[Turn, Performed]:
         turn = self._point.reach(action)
@@ -99,44 +90,63 @@ class _Interceptor:
             self._point.look_again()
 
 
-def _prepared(client: BaseClient, model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
-    events, asked = client.meta.events, parameters
-    for event in ("provide-client-params", "before-parameter-build"):
-        name = f"{event}.dynamodb.{model.name}"
-        if model.idempotent_members or somebody_listens(events, name):
-            responses = events.emit(name, params=asked, model=model, context=_context(client))
-            if event == "provide-client-params":
-                asked = next((answer for _, answer in responses if answer is not None), asked)
-    try:
-        return copied_if_valid(model, asked)
-    except NotPlainlyValid:
-        if getattr(client.meta.config, "parameter_validation", True) and model.input_shape is not None:
-            report = _VALIDATOR.validate(asked, model.input_shape)
-            if report.has_errors():
-                raise ParamValidationError(report=report.generate_report()) from None
-        return cast("dict[str, Any]", copied(asked))
+class _Method:
+    """One action of one client: what comes before and after the operation."""
 
+    def __init__(self, client: BaseClient, action: str) -> None:
+        self._client = client
+        self._model: OperationModel = client.meta.service_model.operation_model(action)
+        self._before = tuple(
+            f"{event}.dynamodb.{action}" for event in ("provide-client-params", "before-parameter-build")
+        )
+        self._after = f"after-call.dynamodb.{action}"
+        self._listeners = Listeners(client.meta.events, (*self._before, self._after))
+        self._copy_if_valid = copy_if_valid(self._model)
 
-def _answered(client: BaseClient, model: OperationModel, performed: Performed) -> dict[str, Any]:
-    """What the client returns, or the exception that it raises."""
-    error = performed.error
-    status = 200 if error is None else 400
-    parsed: dict[str, Any] = copied(performed.result) if error is None else _error_body(client, error)
-    parsed["ResponseMetadata"] = {
-        "RequestId": "TOCTOU",
-        "HTTPStatusCode": status,
-        "HTTPHeaders": {"content-type": "application/x-amz-json-1.0"},
-        "RetryAttempts": 0,
-    }
-    name = f"after-call.dynamodb.{model.name}"
-    if somebody_listens(client.meta.events, name):
-        response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
-        client.meta.events.emit(name, http_response=response, parsed=parsed, model=model, context=_context(client))
-    if error is not None:
-        exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
-        raise exception(cast("Any", parsed), model.name)
-    return parsed
+    def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
+        model, asked = self._model, parameters
+        if model.idempotent_members or self._listeners.anybody():
+            asked = self._announced(parameters)
+        try:
+            copy: dict[str, Any] = self._copy_if_valid(asked)
+        except NotPlainlyValid:
+            if getattr(self._client.meta.config, "parameter_validation", True) and model.input_shape is not None:
+                report = _VALIDATOR.validate(asked, model.input_shape)
+                if report.has_errors():
+                    raise ParamValidationError(report=report.generate_report()) from None
+            return cast("dict[str, Any]", copied(asked))
+        return copy
+
+    def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        events, asked = self._client.meta.events, parameters
+        for name in self._before:
+            if self._model.idempotent_members or self._listeners.to(name):
+                responses = events.emit(name, params=asked, model=self._model, context=_context(self._client))
+                if name == self._before[0]:
+                    asked = next((answer for _, answer in responses if answer is not None), asked)
+        return asked
+
+    def answered(self, performed: Performed) -> dict[str, Any]:
+        """What the client returns, or the exception that it raises."""
+        client, error = self._client, performed.error
+        status = 200 if error is None else 400
+        parsed: dict[str, Any] = copied(performed.result) if error is None else _error_body(client, error)
+        parsed["ResponseMetadata"] = {
+            "RequestId": "TOCTOU",
+            "HTTPStatusCode": status,
+            "HTTPHeaders": {"content-type": "application/x-amz-json-1.0"},
+            "RetryAttempts": 0,
+        }
+        if self._listeners.anybody() and self._listeners.to(self._after):
+            response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
+            client.meta.events.emit(
+                self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
+            )
+        if error is not None:
+            exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
+            raise exception(cast("Any", parsed), self._model.name)
+        return parsed
 
 
 def _context(client: BaseClient) -> dict[str, Any]:
@@ -149,15 +159,6 @@ def _error_body(client: BaseClient, error: ErrorResponse) -> dict[str, Any]:
     again = {name: error.message for name in (shape.members if shape else ()) if name.lower() == "message"}
     fields = copied(dict(error.fields or {}))
     return {"Error": {"Message": error.message, "Code": error.code}, **again, **fields}
-
-
-def _caller(frame: FrameType | None) -> tuple[CodeType, int] | None:
-    """The innermost frame that belongs neither to boto3 nor to us."""
-    while frame is not None:
-        if not frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER):
-            return frame.f_code, frame.f_lineno
-        frame = frame.f_back
-    return None
 
 
 def _broken_backend(backend: str, action: str, parameters: Mapping[str, Any], bug: Exception) -> InternalError:

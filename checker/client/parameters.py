@@ -25,19 +25,13 @@ class NotPlainlyValid(Exception):
 _copies: dict[str, Copy] = {}
 
 
-def copied_if_valid(model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
-    """A deep copy of the parameters.
-
-    Raises:
-        NotPlainlyValid: botocore's validator has to decide.
-    """
+def copy_if_valid(model: OperationModel) -> Copy:
+    """What makes a deep copy of an operation's parameters, or raises :class:`NotPlainlyValid`: botocore has to decide."""
     copy = _copies.get(model.name)
     if copy is None:
-        if model.input_shape is None:
-            raise NotPlainlyValid
-        copy = _copies[model.name] = _compiled(model.input_shape, {})
-    result: dict[str, Any] = copy(parameters)
-    return result
+        shape = model.input_shape
+        copy = _copies[model.name] = _never if shape is None else _compiled(shape, {})
+    return copy
 
 
 def _compiled(shape: Shape, known: dict[str, Copy]) -> Copy:
@@ -49,20 +43,26 @@ def _compiled(shape: Shape, known: dict[str, Copy]) -> Copy:
     return copy
 
 
+def _plain_type(shape: Shape) -> type | None:
+    """The type whose values are all valid and need no copy; ``None`` if there is none."""
+    return _PLAIN.get(shape.type_name) if _range(shape) == _range(None) else None
+
+
 def _structure(shape: Any, known: dict[str, Copy]) -> Copy:
     if shape.metadata.get("document") or shape.metadata.get("union"):
         return _never
     members = {name: _compiled(member, known) for name, member in shape.members.items()}
-    required = tuple(shape.metadata.get("required", ()))
+    plain = {name: kind for name, member in shape.members.items() if (kind := _plain_type(member)) is not None}
+    required = frozenset(shape.metadata.get("required", ()))
 
     def copy(value: Any) -> Any:
-        if type(value) is not dict:
+        if type(value) is not dict or not required <= value.keys():
             raise NotPlainlyValid
-        for name in required:
-            if name not in value:
-                raise NotPlainlyValid
         try:
-            return {name: members[name](member) for name, member in value.items()}
+            return {
+                name: member if type(member) is plain.get(name) else members[name](member)
+                for name, member in value.items()
+            }
         except KeyError:
             raise NotPlainlyValid from None
 
@@ -70,7 +70,7 @@ def _structure(shape: Any, known: dict[str, Copy]) -> Copy:
 
 
 def _map(shape: Any, known: dict[str, Copy]) -> Copy:
-    member = _compiled(shape.value, known)
+    member, plain = _compiled(shape.value, known), _plain_type(shape.value)
     shortest, longest = _range(shape.key)
 
     def copy(value: Any) -> Any:
@@ -79,19 +79,19 @@ def _map(shape: Any, known: dict[str, Copy]) -> Copy:
         for name in value:
             if type(name) is not str or not shortest <= len(name) <= longest:
                 raise NotPlainlyValid
-        return {name: member(content) for name, content in value.items()}
+        return {name: content if type(content) is plain else member(content) for name, content in value.items()}
 
     return copy
 
 
 def _list(shape: Any, known: dict[str, Copy]) -> Copy:
-    member = _compiled(shape.member, known)
+    member, plain = _compiled(shape.member, known), _plain_type(shape.member)
     shortest, longest = _range(shape)
 
     def copy(value: Any) -> Any:
         if type(value) not in (list, tuple) or not shortest <= len(value) <= longest:
             raise NotPlainlyValid
-        return [member(content) for content in value]
+        return [content if type(content) is plain else member(content) for content in value]
 
     return copy
 
@@ -134,6 +134,8 @@ def _never(_value: Any) -> Any:
 def _give_up(_shape: Any, _known: dict[str, Copy]) -> Copy:
     return _never
 
+
+_PLAIN = {"string": str, "blob": bytes, "boolean": bool, "integer": int, "long": int}
 
 _COMPILERS: dict[str, Callable[[Any, dict[str, Copy]], Copy]] = {
     "structure": _structure,

@@ -5,9 +5,40 @@ from __future__ import annotations
 import linecache
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 
 from checker.history.request import SourceLine
+
+_NOT_THE_HANDLER = ("botocore.", "boto3.", "checker.", "contextlib", "s3transfer")
+_MOST_PLACES = 4096
+
+
+class Callers:
+    """The lines of handlers that calls come from, each looked up once."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        # By the identity of the code, whose own hash goes over all of its bytes, and the place in it.
+        self._known: dict[tuple[int, int], tuple[CodeType, SourceLine | None]] = {}
+
+    def line(self, frame: FrameType | None) -> SourceLine | None:
+        """The line that the innermost frame is at, from this one outwards, that belongs neither to boto3 nor to us."""
+        while frame is not None:
+            if not frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER):
+                return self._line_of(frame)
+            frame = frame.f_back
+        return None
+
+    def _line_of(self, frame: FrameType) -> SourceLine | None:
+        code = frame.f_code
+        place = id(code), frame.f_lasti
+        known = self._known.get(place)
+        if known is None:
+            if len(self._known) >= _MOST_PLACES:
+                self._known.clear()
+            known = self._known[place] = code, source_line((code, frame.f_lineno))
+        return known[1]
 
 
 def source_line(place: tuple[CodeType, int] | None) -> SourceLine | None:

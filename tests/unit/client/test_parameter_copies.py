@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checker.client.parameters import NotPlainlyValid, copied_if_valid
+from checker.client.parameters import NotPlainlyValid, copy_if_valid
 
 MODEL = boto3.client("dynamodb", region_name="us-east-1").meta.service_model
 ACTIONS = [
@@ -63,7 +63,7 @@ def test_what_is_copied_is_valid_and_equal(request):
     model = MODEL.operation_model(action)
     before = copy.deepcopy(parameters)
     try:
-        copied = copied_if_valid(model, parameters)
+        copied = copy_if_valid(model)(parameters)
     except NotPlainlyValid:
         return
     assert not ParamValidator().validate(parameters, model.input_shape).has_errors()
@@ -89,4 +89,4 @@ def _mutable(value: Any) -> set[int]:
     ],
 )
 def test_ordinary_requests_take_the_short_way(action, parameters):
-    assert copied_if_valid(MODEL.operation_model(action), parameters) == parameters
+    assert copy_if_valid(MODEL.operation_model(action))(parameters) == parameters
