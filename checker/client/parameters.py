@@ -58,13 +58,15 @@ def _structure(shape: Any, known: dict[str, Copy]) -> Copy:
     def copy(value: Any) -> Any:
         if type(value) is not dict or not required <= value.keys():
             raise NotPlainlyValid
-        try:
-            return {
-                name: member if type(member) is plain.get(name) else members[name](member)
-                for name, member in value.items()
-            }
-        except KeyError:
-            raise NotPlainlyValid from None
+        found = {}
+        for name, content in value.items():
+            if type(content) is plain.get(name):
+                found[name] = content
+            elif name in members:
+                found[name] = members[name](content)
+            else:
+                raise NotPlainlyValid
+        return found
 
     return copy
 
@@ -76,10 +78,12 @@ def _map(shape: Any, known: dict[str, Copy]) -> Copy:
     def copy(value: Any) -> Any:
         if type(value) is not dict:
             raise NotPlainlyValid
-        for name in value:
+        found = {}
+        for name, content in value.items():
             if type(name) is not str or not shortest <= len(name) <= longest:
                 raise NotPlainlyValid
-        return {name: content if type(content) is plain else member(content) for name, content in value.items()}
+            found[name] = content if type(content) is plain else member(content)
+        return found
 
     return copy
 

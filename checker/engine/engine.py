@@ -36,7 +36,7 @@ class Engine:
             parameters: in the client's shapes: typed attribute values, binaries as ``bytes``.
 
         Returns:
-            The result in the client's shapes; the caller may change it.
+            The result in the client's shapes.  It shares values with what is stored, so the caller must not change it.
 
         Raises:
             ServiceError: what the service would answer.

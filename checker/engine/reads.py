@@ -11,7 +11,7 @@ from checker.engine.expressions.placeholders import NO_VALUES, check_all_used, n
 from checker.engine.expressions.projections import CompiledProjection, compiled_projection
 from checker.engine.schema import Key
 from checker.engine.tables import Table
-from checker.engine.values import Item, detached_item
+from checker.engine.values import Item
 from checker.engine.writes import key_in
 
 _NOTHING: frozenset[str] = frozenset()
@@ -52,7 +52,7 @@ class Get:
         image = self.table.items.get(self.key)
         if image is None:
             return {}
-        return {"Item": detached_item(image) if self.projection is None else self.projection.part_of(image)}
+        return {"Item": image if self.projection is None else self.projection.part_of(image)}
 
 
 def get(database: Database, parameters: Mapping[str, Any]) -> Get:

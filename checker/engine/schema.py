@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from checker.engine.number import normal_number
 from checker.engine.service_error import ServiceError, invalid_parameter, validation
-from checker.engine.values import TYPE_NAMES, Item, Value, detached, normal_value, type_of
+from checker.engine.values import TYPE_NAMES, Item, Value, normal_value, type_of
 from checker.history.item import ItemId
 
 Key = tuple[Any, ...]
@@ -200,8 +200,8 @@ class Schema:
         return {name: {kind: content} for (name, kind), content in zip(self._types, key, strict=True)}
 
     def key_part(self, image: Mapping[str, Value]) -> Item:
-        """The key attributes of an item, detached."""
-        return {name: detached(image[name]) for name, _ in self._types}
+        """The key attributes of an item."""
+        return {name: image[name] for name, _ in self._types}
 
 
 def _index(

@@ -13,7 +13,7 @@ from checker.engine.expressions.projections import CompiledProjection, compiled_
 from checker.engine.legacy_conditions import legacy_condition
 from checker.engine.search import Page, Place, Source, check_limit, page
 from checker.engine.service_error import invalid_parameter, validation
-from checker.engine.values import Value, detached_item
+from checker.engine.values import Value
 
 _SELECTIONS = ("ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "COUNT", "SPECIFIC_ATTRIBUTES")
 
@@ -131,8 +131,8 @@ def answer(
     found = page(source, places, check_limit(parameters), selection.passes(), measured=level is not None)
     result: dict[str, Any] = {"Count": len(found.images), "ScannedCount": found.scanned}
     if not selection.count_only:
-        part = detached_item if selection.projection is None else selection.projection.part_of
-        result["Items"] = [part(image) for image in found.images]
+        projection = selection.projection
+        result["Items"] = found.images if projection is None else [projection.part_of(image) for image in found.images]
     if found.last is not None:
         result["LastEvaluatedKey"] = source.last_evaluated(found.last)
     if level is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from checker.engine import capacity
 from checker.engine.database import Database
 from checker.engine.service_error import constraint, validation
-from checker.engine.values import Item, detached_item
+from checker.engine.values import Item
 from checker.engine.writes import Write
 
 _RETURN_VALUES = ("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")
@@ -55,7 +55,7 @@ def _returned(write: Write, wanted: str, before: Item | None, after: Item | None
     if image is None:
         return None
     if wanted.startswith("ALL"):
-        return detached_item(image)
+        return image
     if write.update is None:
         return None
     return write.update.updated_old(image) if wanted.endswith("OLD") else write.update.updated_new(image)

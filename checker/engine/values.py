@@ -1,9 +1,9 @@
 """Attribute values: which ones are valid, their normal form, how they compare, and how many bytes they count.
 
 A value is kept as the API writes it (``{"S": "alice"}``), in normal form: numbers normalised, sets sorted, binaries as
-``bytes``.  Two values are equal exactly when their normal forms are.  Values are never changed once they are stored; what
-comes from a client is rebuilt on the way in, and :func:`detached` rebuilds what goes out, so that a handler that changes an
-item it was given changes nothing here.
+``bytes``.  Two values are equal exactly when their normal forms are.  Values are never changed once they are stored: what
+comes from a client is rebuilt on the way in, and results share what is stored, so that whoever hands them on to code that may
+change them (:mod:`checker.client.intercept`) copies them first.
 
 Sources: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html and
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
@@ -29,7 +29,6 @@ MAXIMUM_DEPTH = 32
 
 MAXIMUM_ITEM_SIZE = 400 * 1024
 
-_SCALARS = frozenset({"S", "N", "B", "BOOL", "NULL"})
 SETS = frozenset({"SS", "NS", "BS"})
 ORDERED = frozenset({"S", "N", "B"})
 
@@ -172,24 +171,6 @@ def type_of(value: Mapping[str, Any]) -> str:
     for kind in value:
         return kind
     raise AssertionError("a stored value has a type")
-
-
-def detached(value: Mapping[str, Any]) -> Value:
-    """A copy of a value that shares nothing changeable with it."""
-    for kind, content in value.items():
-        if kind in _SCALARS:
-            return {kind: content}
-        if kind == "L":
-            return {kind: [detached(element) for element in content]}
-        if kind == "M":
-            return {kind: {name: detached(element) for name, element in content.items()}}
-        return {kind: list(content)}
-    raise AssertionError("a stored value has a type")
-
-
-def detached_item(item: Mapping[str, Mapping[str, Any]]) -> Item:
-    """A copy of an item that shares nothing changeable with it."""
-    return {name: detached(value) for name, value in item.items()}
 
 
 def sortable(kind: str, content: Any) -> Any:

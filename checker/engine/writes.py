@@ -24,7 +24,6 @@ from checker.engine.values import (
     Item,
     Value,
     check_depth_of,
-    detached_item,
     item_size,
     normal_item,
 )
@@ -133,8 +132,7 @@ class Write:
         """
         condition = self._condition
         if condition is not None and not condition.holds(before or _EMPTY, self._values):
-            reported = detached_item(before) if self._report_old and before is not None else None
-            raise condition_failed(reported)
+            raise condition_failed(before if self._report_old else None)
         return self.make(before)
 
 

@@ -11,14 +11,14 @@ from checker.engine.expressions.meaning import check_path
 from checker.engine.expressions.overlaps import Overlaps
 from checker.engine.expressions.parser import parse_projection
 from checker.engine.expressions.placeholders import NO_VALUES, Names, Steps
-from checker.engine.values import Item, Value, detached
+from checker.engine.values import Item, Value
 
 Branches = dict[str | int, Any]
 """Steps, each with the ``Branches`` below it; no branches mean the whole value."""
 
 
 class CompiledProjection(Compiled):
-    """A projection; ``part_of(image)`` gives a detached copy of what it selects."""
+    """A projection; ``part_of(image)`` gives what it selects of an item."""
 
     __slots__ = ("_branches", "paths")
 
@@ -29,7 +29,7 @@ class CompiledProjection(Compiled):
         self._branches = branches_of(paths)
 
     def part_of(self, image: Mapping[str, Value]) -> Item:
-        """What the projection selects of an item; nothing shared with it."""
+        """What the projection selects of an item."""
         return part_of(image, self._branches)
 
 
@@ -67,7 +67,7 @@ def branches_of(paths: Iterable[Steps]) -> Branches:
 
 
 def part_of(image: Mapping[str, Value], branches: Branches) -> Item:
-    """The part of an item at these paths, detached from it."""
+    """The part of an item at these paths."""
     found: Item = {}
     for step, below in branches.items():
         name = str(step)
@@ -79,7 +79,7 @@ def part_of(image: Mapping[str, Value], branches: Branches) -> Item:
 
 def _part_of_value(value: Value, branches: Branches) -> Value | None:
     if not branches:
-        return detached(value)
+        return value
     if "M" in value:
         members = part_of(value["M"], {step: below for step, below in branches.items() if isinstance(step, str)})
         return {"M": members} if members else None

@@ -325,3 +325,53 @@ def test_a_fault_of_the_backend_is_not_an_answer(interception, client, monkeypat
     monkeypatch.setattr(interception.backend, "perform", broken)
     with pytest.raises(InternalError, match=r"the backend embedded failed at GetItem .*KeyError: 'item_id'"):
         client.get_item(TableName="Items", Key=I1)
+
+
+def _scribble(value):
+    """Change whatever can be changed, at any depth."""
+    if isinstance(value, dict):
+        for element in list(value.values()):
+            _scribble(element)
+        value["scribbled"] = True
+    elif isinstance(value, list):
+        for element in value:
+            _scribble(element)
+        value.append("scribbled")
+
+
+def _failure(client):
+    with pytest.raises(client.exceptions.ConditionalCheckFailedException) as failed:
+        client.delete_item(
+            TableName="Items",
+            Key=I1,
+            ConditionExpression="attribute_not_exists(tags)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    return failed.value.response
+
+
+ANSWERS_WITH_ITEMS = {
+    "GetItem": lambda client: client.get_item(TableName="Items", Key=I1),
+    "projection": lambda client: client.get_item(TableName="Items", Key=I1, ProjectionExpression="tags, m.k"),
+    "Scan": lambda client: client.scan(TableName="Items"),
+    "BatchGetItem": lambda client: client.batch_get_item(RequestItems={"Items": {"Keys": [I1]}}),
+    "TransactGetItems": lambda client: client.transact_get_items(
+        TransactItems=[{"Get": {"TableName": "Items", "Key": I1}}]
+    ),
+    "ALL_NEW": lambda client: client.update_item(TableName="Items", Key=I1, ReturnValues="ALL_NEW"),
+    "UPDATED_NEW": lambda client: client.update_item(
+        TableName="Items", Key=I1, UpdateExpression="SET m.k = tags", ReturnValues="UPDATED_NEW"
+    ),
+    "failed condition": _failure,
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS_WITH_ITEMS)
+def test_what_a_handler_does_to_an_answer_changes_neither_the_items_nor_the_history(interception, client, answer):
+    item = {**I1, "tags": {"L": [{"SS": ["a"]}]}, "m": {"M": {"k": {"L": [{"SS": ["a"]}]}}}}
+    client.put_item(TableName="Items", Item=item)
+    _scribble(ANSWERS_WITH_ITEMS[answer](client))
+    assert interception.backend.stored()["Items"] == [item]
+    last = interception.operations[-1]
+    assert "scribbled" not in repr((last.parameters, last.result, last.error, last.changes))
+    assert client.get_item(TableName="Items", Key=I1)["Item"] == item
