@@ -6,6 +6,7 @@ DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from checker.history.item import AttributeValue, image
 from checker.history.operation import Execution, Operation, StoredImages
 from checker.history.request import Request, Response
 from checker.history.schedule import Choice, Schedule
+from checker.scheduling import event_loop
 from checker.scheduling.runner import Limits, Runner
 from checker.scheduling.strategies.strategy import Step, Strategy
 from checker.scheduling.watchdog import Interrupted
@@ -164,6 +166,8 @@ class Laboratory:
     def _serve(self, model: Model, index: int, request: Request) -> None:
         try:
             returned: Any = self._handlers[request.handler].call(model, request)
+            if inspect.iscoroutine(returned):
+                returned = event_loop.run(returned, self._runner.fail)
         except (Interrupted, KeyboardInterrupt):
             raise
         except BaseException as raised:  # asyncio.CancelledError and SystemExit are answers of the handler too

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import traceback
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ def response_of(returned: Any, handler: str) -> Response:
     """The response that a returned value stands for; see :func:`checker.handler` for what may be returned.
 
     Raises:
-        ModelError: a value that stands for none, or a coroutine.
+        ModelError: a value that stands for none.
     """
     match returned:
         case Response():
@@ -34,13 +33,6 @@ def response_of(returned: Any, handler: str) -> Response:
             return Response(status, body)
         case Mapping() if isinstance(returned.get("statusCode"), int):
             return Response(returned["statusCode"], _decoded(returned.get("body")))
-        case _ if inspect.isawaitable(returned):
-            raise ModelError(
-                f"the handler {handler!r} is asynchronous",
-                expected="a synchronous function",
-                cause="it is declared with `async def`",
-                remedy="declare a handler that runs it to its end with synchronous boto3 calls",
-            )
         case _ if isinstance(getattr(returned, "status_code", None), int):
             return Response(returned.status_code)
     raise ModelError(

@@ -25,7 +25,7 @@ import greenlet
 
 from checker.errors import OperationLimit, OutsideControl, SilentHandler, ToctouError
 from checker.history.request import label
-from checker.scheduling import boundary
+from checker.scheduling import boundary, event_loop
 from checker.scheduling.control import Control
 from checker.scheduling.scheduling_point import Turn
 from checker.scheduling.task import Task, TaskState
@@ -149,6 +149,8 @@ class Runner:
             self.fail(self._stray(action))
         if task.state is TaskState.ENDED or self._fault is not None:  # a handler that goes on regardless is parked
             self._park()
+        if (fault := event_loop.calls_at_once()) is not None:
+            self.fail(fault)
         task.operations += 1
         if task.operations > self._limits.operations:
             self.fail(_too_many(task, action, self._limits.operations))
@@ -192,10 +194,16 @@ class Runner:
         self._running = task
         self._control.enter(task)
         boundary.watch(self._reached)
+        outer = event_loop.suspended()
+        if task.loop is not None:
+            event_loop.resumed(task.loop)
         try:
             task.coroutine.switch(*arguments)
         finally:
             boundary.watch(None)
+            task.loop = event_loop.suspended()
+            if outer is not None:
+                event_loop.resumed(outer)
             self._control.leave(task)
             self._running = None
         if threading.active_count() > threads:
@@ -204,8 +212,14 @@ class Runner:
             raise self._fault
 
     def _abandon(self, task: Task) -> None:
+        outer = event_loop.suspended()
+        if task.loop is not None:
+            event_loop.resumed(task.loop)
         with suppress(Exception):  # a handler's clean-up may fail while it is being given up
             task.coroutine.throw(Interrupted())
+        event_loop.suspended()
+        if outer is not None:
+            event_loop.resumed(outer)
 
     def _park(self) -> NoReturn:
         _PARKED.append(greenlet.getcurrent())

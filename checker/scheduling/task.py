@@ -30,6 +30,7 @@ class Task:
         slept: seconds that it asked to sleep; they pass on its own clock only.
         numbers: source of its identifiers (``os.urandom``); made when first asked for.
         random_state: state of the global generator of ``random`` while this task is not running.
+        loop: its event loop and what runs there, while another task is running; ``None`` if it has none.
         coroutine: what the runner switches to; opaque to everybody else.
     """
 
@@ -41,4 +42,5 @@ class Task:
     slept: float = 0.0
     numbers: random.Random | None = None
     random_state: Any = None
+    loop: Any = None
     coroutine: Any = field(default=None, repr=False)

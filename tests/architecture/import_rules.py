@@ -47,6 +47,10 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
         "checker.scheduling.control",
         "random._urandom",
     ): "`random` binds os.urandom at import; SystemRandom reads this name",
+    ("checker.scheduling.event_loop", "asyncio._get_running_loop"): "documented for makers of event loops",
+    ("checker.scheduling.event_loop", "asyncio._set_running_loop"): "documented for makers of event loops",
+    ("checker.scheduling.event_loop", "asyncio.tasks._enter_task"): "documented for makers of event loops",
+    ("checker.scheduling.event_loop", "asyncio.tasks._leave_task"): "documented for makers of event loops",
     ("checker.scheduling.runner", "sys._getframe"): "documented by Python, underscore and all",
     ("checker.client.intercept", "sys._getframe"): "documented by Python, underscore and all",
 }

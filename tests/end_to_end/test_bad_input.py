@@ -46,7 +46,6 @@ BROKEN_FILES = {
     "a pool for no argument": (FIXED.replace("@handler()", "@handler(note_id=['n1'])"), ["cannot be called with"]),
     "no pool for an argument": (FIXED.replace("(self, principal)", "(self, principal, by)"), ["cannot be called with"]),
     "no principals": (FIXED.replace('("alice",)', "()"), ["has no principals"]),
-    "an asynchronous handler": (FIXED.replace("def increment", "async def increment"), ["is asynchronous"]),
     "a handler that answers nonsense": (FIXED.replace("return 204", "return 'done'"), ["returned 'done'"]),
 }
 

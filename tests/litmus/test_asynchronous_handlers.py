@@ -1,0 +1,158 @@
+"""Handlers written with ``async def`` are found out like any other, and what cannot be scheduled is named."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+
+import boto3
+import pytest
+
+from checker import Model, Table, check, handler
+
+dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+KEY = {"id": {"S": "c"}}
+who = contextvars.ContextVar[str]("who")
+
+
+def read() -> int:
+    return int(dynamodb.get_item(TableName="Counters", Key=KEY, ConsistentRead=True)["Item"]["n"]["N"])
+
+
+def write(number: int) -> None:
+    dynamodb.put_item(TableName="Counters", Item={**KEY, "n": {"N": str(number)}})
+
+
+class Counter(Model):
+    tables = [Table("Counters", "id")]
+    items = {"Counters": [{"id": "c", "n": 0}]}
+
+
+class Direct(Counter):
+    @handler
+    async def increment(self, principal):
+        who.set(principal)
+        number = read()
+        await asyncio.sleep(0)
+        write(number + 1)
+        assert who.get() == principal
+        return 200
+
+
+class InThread(Counter):
+    @handler
+    async def increment(self, principal):
+        who.set(principal)
+        number = await asyncio.to_thread(read)
+        await asyncio.to_thread(write, number + 1)
+        assert await asyncio.to_thread(who.get) == principal
+        return 200
+
+
+class InTasks(Counter):
+    """Each call in a task of its own, one after the other; one of them outlives the answer."""
+
+    @handler
+    async def increment(self, principal):
+        number = await asyncio.get_running_loop().create_task(asyncio.to_thread(read))
+        self.left = asyncio.create_task(asyncio.to_thread(write, number + 1))
+        return 200
+
+
+class Fixed(Counter):
+    @handler
+    async def increment(self, principal):
+        async with asyncio.timeout(5):
+            await asyncio.to_thread(
+                dynamodb.update_item,
+                TableName="Counters",
+                Key=KEY,
+                UpdateExpression="ADD n :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+            )
+        return 200
+
+
+@pytest.mark.parametrize("model", [Direct, InThread, InTasks])
+def test_a_lost_update_is_found_and_confirmed(model):
+    result = check(model)
+    assert result.verdict == "VIOLATED", result.detail
+    assert {one.explanation.anomaly for one in result.violations} == {"lost_update"}
+    assert all(one.confirmed_on == "moto" for one in result.violations)
+    pair = result.scenarios[-1]
+    assert (pair.schedules, pair.interleavings) != (0, 0)
+
+
+def test_all_interleavings_of_two_read_modify_writes_are_run():
+    result = check(InThread, symmetry=False)
+    pairs = [one for one in result.scenarios if len(one.requests) == 2]
+    assert [(one.schedules, one.interleavings) for one in pairs] == [(4, 6)] * 3
+
+
+def test_the_fix_is_verified():
+    assert check(Fixed).verdict == "VERIFIED"
+
+
+class Sleeper(Counter):
+    @handler
+    async def increment(self, principal):
+        before = time.time()
+        await asyncio.sleep(3600)
+        assert time.time() - before == pytest.approx(3600, abs=1)
+        write(1)
+        return 200
+
+
+def test_waiting_passes_at_once_and_on_the_request_s_own_clock():
+    begun = time.perf_counter()
+    assert check(Sleeper).verdict == "VERIFIED"
+    assert time.perf_counter() - begun < 60
+
+
+class AtOnce(Counter):
+    @handler
+    async def increment(self, principal):
+        await asyncio.gather(asyncio.to_thread(read), asyncio.to_thread(read))
+        return 200
+
+
+class Waits(Counter):
+    @handler
+    async def increment(self, principal):
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("model", "reason", "said"),
+    [
+        (AtOnce, "outside_control", "while 2 of its worker threads are at work"),
+        (Waits, "silent_handler", "waits for something that will not come"),
+    ],
+)
+def test_what_cannot_be_scheduled_is_named(model, reason, said):
+    result = check(model)
+    assert (result.verdict, result.stop_reason) == ("INCONCLUSIVE", reason)
+    assert said in result.detail
+
+
+class Raises(Counter):
+    @handler
+    async def increment(self, principal):
+        await asyncio.sleep(1)
+        raise LookupError("no")
+
+
+def test_an_exception_is_the_handler_s():
+    result = check(Raises)
+    assert result.verdict == "VIOLATED"
+    assert result.violations[0].execution.responses[0].exception.type == "LookupError"
+
+
+def test_a_check_within_somebody_s_event_loop():
+    async def inside():
+        verdict = check(Fixed).verdict
+        await asyncio.sleep(0)
+        return verdict
+
+    assert asyncio.run(inside()) == "VERIFIED"
