@@ -74,11 +74,12 @@ class Collection:
 class Index(Collection):
     """One secondary index of a table."""
 
-    __slots__ = ("_key_types", "schema")
+    __slots__ = ("_key_types", "_names", "schema")
 
     def __init__(self, schema: IndexSchema, table: Schema) -> None:
         super().__init__(schema.key)
         self.schema = schema
+        self._names = tuple(attribute.name for attribute in schema.key.attributes)
         self._key_types = tuple(attribute.type for attribute in table.key.attributes)
 
     def place(self, image: Mapping[str, Value] | None, key: Key) -> tuple[Any, Entry] | None:
@@ -101,6 +102,12 @@ class Index(Collection):
 
     def update(self, key: Key, before: Mapping[str, Value] | None, after: Mapping[str, Value] | None) -> None:
         """Follow one change of the table."""
+        if (
+            before is not None
+            and after is not None
+            and all(before.get(name) == after.get(name) for name in self._names)
+        ):
+            return
         old, new = self.place(before, key), self.place(after, key)
         if old == new:
             return

@@ -26,6 +26,7 @@ PARAMETERS = (
     "QueryFilter",
     "ScanFilter",
 )
+_PARAMETERS = frozenset(PARAMETERS)
 EXPRESSIONS = (
     "UpdateExpression",
     "ConditionExpression",
@@ -37,6 +38,8 @@ EXPRESSIONS = (
 
 def used(parameters: Mapping[str, Any]) -> list[str]:
     """The legacy parameters that a request has."""
+    if _PARAMETERS.isdisjoint(parameters):
+        return []
     return [name for name in PARAMETERS if parameters.get(name)]
 
 

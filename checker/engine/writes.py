@@ -11,8 +11,16 @@ from typing import Any
 
 from checker.engine import legacy
 from checker.engine.database import Database
+from checker.engine.expressions.compiled import CACHE_SIZE
 from checker.engine.expressions.conditions import CompiledCondition, compiled_condition
-from checker.engine.expressions.placeholders import NO_VALUES, Values, check_all_used, names_of, values_of
+from checker.engine.expressions.placeholders import (
+    NO_VALUES,
+    Values,
+    check_all_used,
+    names_of,
+    normal_values,
+    values_of,
+)
 from checker.engine.expressions.updates import CompiledUpdate, compiled_update
 from checker.engine.legacy_conditions import legacy_condition
 from checker.engine.legacy_updates import legacy_update
@@ -49,6 +57,9 @@ class WriteExpressions:
 
 _NO_EXPRESSIONS = WriteExpressions(None, None, NO_VALUES)
 
+_SOUND: dict[tuple[object, ...], tuple[CompiledCondition | None, CompiledUpdate | None]] = {}
+"""The expressions of requests in which nothing was wrong, by all that they depend on but the values themselves."""
+
 
 def write_expressions(
     parameters: Mapping[str, Any], update_text: str | None = None, *, schema: Schema
@@ -68,6 +79,35 @@ def write_expressions(
         return WriteExpressions(legacy_condition(parameters, "Expected"), legacy_update(parameters), NO_VALUES)
     if condition_text is None and update_text is None and parameters.keys().isdisjoint(_PLACEHOLDERS):
         return _NO_EXPRESSIONS
+    names, given = parameters.get("ExpressionAttributeNames"), parameters.get("ExpressionAttributeValues")
+    key = (
+        update_text,
+        condition_text,
+        None if names is None else tuple(names.items()),
+        None if given is None else tuple(given),
+    )
+    sound = _SOUND.get(key)
+    if sound is None:
+        expressions = _checked_expressions(parameters, update_text, condition_text)
+        if len(_SOUND) >= CACHE_SIZE:
+            _SOUND.clear()
+        _SOUND[key] = expressions.condition, expressions.update
+    else:
+        condition, update = sound
+        values = normal_values(given) if given else NO_VALUES
+        for compiled in (update, condition):
+            if compiled is not None:
+                compiled.check(values)
+        expressions = WriteExpressions(condition, update, values)
+    for compiled in (expressions.update, expressions.condition):
+        if compiled is not None and compiled.opened:
+            schema.check_scalars(compiled.opened)
+    return expressions
+
+
+def _checked_expressions(
+    parameters: Mapping[str, Any], update_text: str | None, condition_text: str | None
+) -> WriteExpressions:
     present = (update_text is not None, condition_text is not None)
     names = names_of(parameters, present)
     missing = "UpdateExpression" if parameters.get("Key") is not None and "UpdateExpression" in parameters else None
@@ -85,9 +125,6 @@ def write_expressions(
         used_names |= condition.used_names
         used_values |= condition.used_values
     check_all_used(names, values, used_names, used_values)
-    for compiled in (update, condition):
-        if compiled is not None and compiled.opened:
-            schema.check_scalars(compiled.opened)
     return WriteExpressions(condition, update, values)
 
 

@@ -126,6 +126,14 @@ def values_of(parameters: Mapping[str, Any], missing: str | None) -> Values:
     values: dict[str, Value] = {}
     for key, value in given.items():
         _check_key("ExpressionAttributeValues", _VALUE, key)
+        values.update(normal_values({key: value}))
+    return values
+
+
+def normal_values(given: Mapping[str, Mapping[str, Any]]) -> Values:
+    """Values of well-formed placeholders in normal form."""
+    values: dict[str, Value] = {}
+    for key, value in given.items():
         try:
             values[key] = normal_value(value)
         except ServiceError as error:
