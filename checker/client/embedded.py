@@ -47,7 +47,7 @@ class EmbeddedBackend:
             result = self._engine.perform(action, parameters)
         except ServiceError as refused:
             error = ErrorResponse(refused.code, refused.message, refused.fields or None)
-        changes = self._engine.changes_since(before) if self._engine.sequence != before else ()
+        changes = self._engine.changes_since(before)
         return Performed(result, error, self._footprint(action, parameters, result, error, changes), changes)
 
     def touched(self) -> tuple[tuple[int, ItemId], ...]:

@@ -76,21 +76,28 @@ class Engine:
     @property
     def largest(self) -> int:
         """No item that is or was stored counts more bytes than this."""
-        return max((table.largest for table in self._database.tables.values()), default=0)
+        largest = 0
+        for table in self._database.tables.values():
+            largest = max(largest, table.largest)
+        return largest
 
     def changes_since(self, sequence: int) -> tuple[Change, ...]:
         """The items changed after a point, in commit order; what left an item as it was is left out."""
+        if sequence == len(self._database.log):
+            return ()
         return tuple(
-            Change(version.table.schema.named(version.key), version.before, version.after)
-            for version in self._database.log.since(sequence)
-            if isinstance(version, ItemVersion) and version.before != version.after
+            [
+                Change(version.table.schema.named(version.key), version.before, version.after)
+                for version in self._database.log[sequence:]
+                if isinstance(version, ItemVersion) and version.before != version.after
+            ]
         )
 
     def touched_since(self, sequence: int) -> tuple[tuple[int, ItemId], ...]:
         """The number of each change after a point that made a difference, and the item that it changed, in commit order."""
         return tuple(
             (number, version.table.schema.named(version.key))
-            for number, version in enumerate(self._database.log.since(sequence), sequence + 1)
+            for number, version in enumerate(self._database.log[sequence:], sequence + 1)
             if isinstance(version, ItemVersion) and version.before != version.after
         )
 
@@ -102,7 +109,7 @@ class Engine:
             action: a read.
             parameters: of the read.
         """
-        versions = [self._database.log.since(number - 1)[0] for number in hidden]
+        versions = [self._database.log[number - 1] for number in hidden]
         for version in reversed(versions):
             version.undo()
         try:

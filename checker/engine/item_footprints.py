@@ -15,6 +15,7 @@ from checker.engine.expressions.compiled import CACHE_SIZE
 from checker.engine.expressions.conditions import compiled_condition
 from checker.engine.expressions.projections import compiled_projection
 from checker.engine.expressions.updates import CompiledUpdate, UpdateAction, compiled_update
+from checker.engine.number import normal_number
 from checker.engine.schema import Schema
 from checker.engine.touched import WHOLE_ITEM, Touched
 from checker.engine.values import SETS, item_size, normal_value, type_of
@@ -62,18 +63,21 @@ def _looks(schema: Schema, parameters: Mapping[str, Any]) -> _Looks:
         parameters.get("ProjectionExpression"),
         parameters.get("UpdateExpression"),
         tuple(given.items()) if given else (),
+        bool(parameters.get("Expected")),
     )
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _compiled_looks(
+def _compiled_looks(  # noqa: PLR0917 - the cache takes what it goes by in order
     keys: Attributes,
     condition_text: str | None,
     projection_text: str | None,
     update_text: str | None,
     given: tuple[tuple[str, str], ...],
+    expected: bool,  # noqa: FBT001
 ) -> _Looks:
-    names, condition, projection, update = dict(given), _NONE, WHOLE_ITEM, None
+    names, projection, update = dict(given), WHOLE_ITEM, None
+    condition = WHOLE_ITEM if expected else _NONE
     actions: tuple[_Action, ...] = ()
     if condition_text is not None:
         condition = _without(keys, compiled_condition("ConditionExpression", condition_text, names).reads)
@@ -105,15 +109,9 @@ def get_rule(touched: Touched, parameters: Mapping[str, Any], _: Mapping[str, An
     touched.reads(schema.item_id(parameters["Key"]), attributes)
 
 
-def _condition_reads(schema: Schema, parameters: Mapping[str, Any]) -> Attributes:
-    if parameters.get("ConditionExpression") is not None:
-        return _looks(schema, parameters).condition
-    return WHOLE_ITEM if parameters.get("Expected") else _NONE
-
-
 def _refused(touched: Touched, schema: Schema, item: ItemId, parameters: Mapping[str, Any]) -> None:
     """A write that did not take effect has read its condition."""
-    attributes = _condition_reads(schema, parameters)
+    attributes = _looks(schema, parameters).condition
     if parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and attributes:
         attributes |= WHOLE_ITEM
     touched.reads(item, attributes)
@@ -149,7 +147,7 @@ def delete_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
 
 
 def _whole_write(touched: Touched, schema: Schema, item: ItemId, parameters: Mapping[str, Any]) -> None:
-    attributes = _condition_reads(schema, parameters)
+    attributes = _looks(schema, parameters).condition
     if parameters.get("ReturnValues", "NONE") != "NONE":
         attributes |= WHOLE_ITEM
     if attributes or touched.capacity:
@@ -172,13 +170,13 @@ def update_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
     item = schema.item_id(parameters["Key"])
     if error == "ValidationException" and _always_invalid(schema, parameters):
         return
-    touched.reads(item, EXISTS | _condition_reads(schema, parameters))
+    looks = _looks(schema, parameters)
+    touched.reads(item, EXISTS | looks.condition)
     if parameters.get("AttributeUpdates"):
         touched.reads(item, WHOLE_ITEM)
         if error is None:
             _legacy_update(touched, item)
         return
-    looks = _looks(schema, parameters)
     if error is None:
         _updated(touched, item, looks, parameters)
         return
@@ -233,7 +231,7 @@ def _commutes(touched: Touched, item: ItemId, action: UpdateAction, parameters: 
     """Whether an increment gives the same item, and succeeds, before as well as after any other such increment."""
     if parameters.get("ReturnValues", "NONE") != "NONE":
         return False
-    operand = normal_value(parameters["ExpressionAttributeValues"][action.increment])
+    operand = parameters["ExpressionAttributeValues"][action.increment]
     kind = type_of(operand)
     if kind not in SETS and not _is_ordinary(operand):
         return False
@@ -246,13 +244,13 @@ def _commutes(touched: Touched, item: ItemId, action: UpdateAction, parameters: 
 
 def _is_ordinary(value: Mapping[str, Any]) -> bool:
     """Whether this is a number so short that three like it can be added without running out of digits."""
-    return _is_short(str(value.get("N", "")))
+    return "N" in value and _is_short(value["N"])
 
 
 @lru_cache(maxsize=8192)
 def _is_short(number: str) -> bool:
-    whole, _, fraction = number.lstrip("-").partition(".")
-    return whole.isdigit() and len(whole) <= 18 and len(fraction) <= 18
+    whole, _, fraction = normal_number(number).lstrip("-").partition(".")
+    return len(whole) <= 18 and len(fraction) <= 18
 
 
 def _at(image: Image | None, steps: Sequence[str | int]) -> Mapping[str, Any] | None:

@@ -112,6 +112,8 @@ class Schema:
 
     def named(self, key: Key) -> ItemId:
         """The name of the item with this key."""
+        if len(key) == 1:
+            return ItemId(self.table, ((self._kinds[0], key[0]),))
         return ItemId(self.table, tuple(zip(self._kinds, key, strict=True)))
 
     def key_of(self, key: Mapping[str, Mapping[str, Any]]) -> Key:

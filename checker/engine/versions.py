@@ -69,35 +69,21 @@ class EntryVersion:
             self.register[self.name] = entry
 
 
-class Log:
+class Log(list[Version]):
     """The committed changes in order; ``len`` is the number of the last one."""
 
-    __slots__ = ("_versions",)
-
-    def __init__(self) -> None:
-        self._versions: list[Version] = []
-
-    def __len__(self) -> int:
-        return len(self._versions)
-
-    def append(self, version: Version) -> None:
-        """Add a change that has been made."""
-        self._versions.append(version)
-
-    def since(self, sequence: int) -> list[Version]:
-        """The changes after a point, in order."""
-        return self._versions[sequence:]
+    __slots__ = ()
 
     def rewind(self, sequence: int) -> list[Version]:
         """Undo and take off the changes after a point; they are returned in order, for :meth:`replay`."""
-        undone = self._versions[sequence:]
+        undone = self[sequence:]
         for version in reversed(undone):
             version.undo()
-        del self._versions[sequence:]
+        del self[sequence:]
         return undone
 
     def replay(self, versions: list[Version]) -> None:
         """Make changes again that were taken off."""
         for version in versions:
             version.redo()
-        self._versions.extend(versions)
+        self.extend(versions)

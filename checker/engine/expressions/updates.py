@@ -73,7 +73,8 @@ class CompiledUpdate(Compiled):
         super().__init__(compiler)
         self.actions = tuple(actions)
         self.written = tuple(dict.fromkeys(top_level(action.steps) for action in actions))
-        self._flat = all(len(action.steps) == 1 for action in actions)
+        flat = all(len(action.steps) == 1 for action in actions)
+        self._flat = tuple((top_level(action.steps), action.new_value) for action in actions) if flat else ()
         self.deepens = any(len(action.steps) > 1 for action in actions) or bool(self.reads)
         self._old = branches_of(action.steps for action in actions)
         self._new = branches_of(action.steps for action in actions if action.section != "REMOVE")
@@ -85,19 +86,17 @@ class CompiledUpdate(Compiled):
             ServiceError: an operand is missing or of the wrong type, or a path does not lead anywhere.
         """
         new = dict(image)
-        if not self._flat:
-            for action in self.actions:
-                _check_parent(new, action.steps)
-        changes = [(action, action.new_value(image, values)) for action in self.actions]
         if self._flat:
-            for action, value in changes:
-                name = top_level(action.steps)
+            for name, new_value in self._flat:
+                value = new_value(image, values)
                 if value is None:
                     new.pop(name, None)
                 else:
                     new[name] = value
             return new
-        return _store(new, [(action.steps, value) for action, value in changes])
+        for action in self.actions:
+            _check_parent(new, action.steps)
+        return _store(new, [(action.steps, action.new_value(image, values)) for action in self.actions])
 
     def updated_old(self, before: Image) -> Item:
         """What ``UPDATED_OLD`` returns: the part of the old item at the paths of this update, and nothing around it."""
