@@ -71,7 +71,7 @@ TOCTOU = Anomaly(
     "time of check, time of use",
     "CWE-367",
     "a request decided on what it had read, and acted after another request had changed it",
-    (Shape(RW, BACK, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_write)),),
+    (Shape(RW, BACK, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_write, patterns.looked_at)),),
 )
 
 TABLE: tuple[Anomaly, ...] = (
@@ -79,7 +79,7 @@ TABLE: tuple[Anomaly, ...] = (
         "stale_read",
         "stale read",
         "Elle 2020, real-time cycles; Amazon DynamoDB Developer Guide, read consistency",
-        "an eventually consistent read returned what had been overwritten before it was made",
+        "an eventually consistent read, of a table or through an index, returned what had been overwritten before it was made",
         (Shape(RW, ANY, (patterns.stale,)),),
     ),
     Anomaly(
@@ -106,7 +106,12 @@ TABLE: tuple[Anomaly, ...] = (
     # A write to what another principal owns is named after the check that should have stopped it, not after the value that
     # it overwrote; hence this row stands here a first time.
     replace(
-        TOCTOU, shapes=(Shape(RW, BACK, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_offence)),)
+        TOCTOU,
+        shapes=(
+            Shape(
+                RW, BACK, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_offence, patterns.looked_at)
+            ),
+        ),
     ),
     Anomaly(
         "missing_check",
@@ -182,6 +187,13 @@ TABLE: tuple[Anomaly, ...] = (
         "Berenson et al. 1995, P0; Adya 1999, G0",
         "two requests overwrote each other, so that neither's writes are all in place",
         (Shape(WW, WW, ()),),
+    ),
+    Anomaly(
+        "unhandled_exception",
+        "unhandled exception",
+        "CWE-248",
+        "a request ended in an exception that its handler does not catch, instead of an answer",
+        (Shape.without_cycle(patterns.raised),),
     ),
     Anomaly(
         "not_a_race",

@@ -14,6 +14,7 @@ from checker.history.finding import Finding
 from checker.history.footprint import EdgeKind
 from checker.history.operation import Execution
 from checker.history.request import SourceLine
+from checker.history.wording import listed
 
 READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
 """Actions that never write."""
@@ -41,6 +42,7 @@ class Cause:
         write: the write that follows from it, or the wrong operation; ``None`` for a request that only reads.
         read_at, write_at: their positions in the execution.
         other: what tells causes apart that have neither: the oracle.
+        decided: the attributes that it looked at in that read, and that were changed.
     """
 
     handler: str
@@ -49,12 +51,12 @@ class Cause:
     read_at: int | None
     write_at: int | None
     other: str = ""
+    decided: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.read and self.write:
-            return (
-                f"{self.handler} decides on its {self.read}, which may be out of date by the time of its {self.write}"
-            )
+            what = f"{_of_item(self.decided)}, as read by its {self.read}" if self.decided else f"its {self.read}"
+            return f"{self.handler} decides on {what}, which may be out of date by the time of its {self.write}"
         if self.read:
             return f"{self.handler} answers from its {self.read}, which may be out of date by then"
         if self.write:
@@ -62,12 +64,16 @@ class Cause:
         return f"{self.handler} breaks {self.other}"
 
 
+def _of_item(names: tuple[str, ...]) -> str:
+    return listed("that the item is there" if name == "its existence" else name for name in names)
+
+
 def cause(execution: Execution, finding: Finding, explanation: Explanation) -> Cause:
     """What this violation comes from."""
     read_at = _decision_read(explanation)
     if read_at is not None:
         request = execution.operations[read_at].request
-        write_at = _guarded_write(execution, finding, explanation, read_at)
+        write_at = guarded_write(execution, finding, read_at, explanation.cycle[-1].later)
     else:
         write_at = _wrong_write(execution, finding, explanation)
         about = finding.requests[0] if finding.requests else 0
@@ -80,6 +86,7 @@ def cause(execution: Execution, finding: Finding, explanation: Explanation) -> C
         read_at=read_at,
         write_at=write_at,
         other="" if read or write else finding.oracle,
+        decided=explanation.decided if read and write else (),
     )
 
 
@@ -89,14 +96,14 @@ def _decision_read(explanation: Explanation) -> int | None:
     return cycle[0].earlier if cycle and cycle[0].kind is EdgeKind.RW else None
 
 
-def _guarded_write(execution: Execution, finding: Finding, explanation: Explanation, read_at: int) -> int | None:
-    """The write that the cycle arrives at; else the wrong one, else the first one after the read, of the same request.
+def guarded_write(execution: Execution, finding: Finding, read_at: int, arrival: int) -> int | None:
+    """The write that a cycle arrives at; else the wrong one, else the first one after the read, of the same request.
 
     A write that was refused, or that happened to change nothing, is the same place in the code.
     """
     request = execution.operations[read_at].request
     own = [at for at in execution.of_request(request) if at > read_at and execution.operations[at].action not in READS]
-    for at in (explanation.cycle[-1].later, *finding.operations, *own):
+    for at in (arrival, *finding.operations, *own):
         if at in own:
             return at
     return None

@@ -14,9 +14,12 @@ from checker.analysis.dependencies import Dependency, dependencies
 from checker.analysis.explanation import Edge, Explanation
 from checker.analysis.happens_before import operation_graph, request_graph
 from checker.analysis.headlines import condition_of, decided_on, headline
+from checker.analysis.looking import decided
+from checker.analysis.patterns import came_back
+from checker.analysis.remedy import remedy
 from checker.analysis.wording import Words, acts
 from checker.history.finding import Finding
-from checker.history.footprint import EdgeKind
+from checker.history.footprint import EXISTENCE, EdgeKind
 from checker.history.operation import Execution
 from checker.history.request import label
 from checker.history.wording import attribute_words, listed
@@ -44,12 +47,18 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         cycle=tuple(_edge(words, one) for one in named.cycle),
         contradiction=_sentence(_contradiction(words, finding, named)),
         decision=_decision(words, finding, named),
+        decided=_decided(words, finding, named),
+        remedy=_capital(remedy(words, finding, named)),
     )
 
 
 def _sentence(text: str) -> str:
     """Upper case at the start, unless that is somebody's name or code."""
     return text[:1].upper() + text[1:] if text.startswith(_OURS) else text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _edge(words: Words, one: Dependency) -> Edge:
@@ -83,15 +92,26 @@ def _decision(words: Words, finding: Finding, named: Named) -> str:
     request = execution.operations[read].request
     guarded = any(at > read and acts(execution.operations[at]) for at in execution.of_request(request))
     if named.anomaly.key == "aba":
-        return condition_of(words, cycle)
-    return decided_on(cycle[0], finding.attributes) if guarded else ""
+        return f"{condition_of(words, cycle)}: the same when it was read and when the condition looked again"
+    return decided_on(words, cycle[0], finding.attributes) if guarded else ""
+
+
+def _decided(words: Words, finding: Finding, named: Named) -> tuple[str, ...]:
+    """The attributes that the suffering request decided on."""
+    cycle = named.cycle
+    if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].range is not None:
+        return ()
+    if named.anomaly.key == "aba":
+        return attribute_words(came_back(words.execution, cycle))
+    names = decided(words.execution.operations[cycle[0].earlier], cycle[0], finding.attributes)
+    return attribute_words({EXISTENCE} if EXISTENCE in names else names)
 
 
 def _contradiction(words: Words, finding: Finding, named: Named) -> str:
     if named.cycle:
         return words.contradiction(named.cycle)
     execution = words.execution
-    if finding.closest is not None:
+    if finding.closest is not None and finding.closest.contradiction and finding.oracle == "linearizability":
         order = ", then ".join(label(request) for request in finding.closest.requests)
         return f"the serial order that comes closest is {order}: {finding.closest.contradiction}"
     items = {change.item for at in _witness(execution, finding, ()) for change in execution.operations[at].changes}

@@ -41,6 +41,8 @@ class Explanation:
         cycle: the edges that close a cycle between the requests, in order; empty if the violation needs none.
         contradiction: one sentence that closes the argument.
         decision: what the handler decided on (``owner of Items[i1]``), ``""`` if nothing was decided.
+        decided: the same attributes alone, ready to read.
+        remedy: what would mend it, as far as that can be told from one execution; ``""`` if it cannot.
     """
 
     anomaly: str
@@ -52,3 +54,5 @@ class Explanation:
     cycle: tuple[Edge, ...]
     contradiction: str
     decision: str
+    decided: tuple[str, ...] = ()
+    remedy: str = ""

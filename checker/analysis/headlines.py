@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from checker.analysis.cycles import Cycle
 from checker.analysis.dependencies import Dependency
+from checker.analysis.looking import decided
 from checker.analysis.patterns import came_back
 from checker.analysis.wording import Words
 from checker.history.finding import Finding
@@ -26,18 +27,18 @@ def headline(key: str, words: Words, cycle: Cycle, finding: Finding) -> str:
     return _TEMPLATES.get(key, _interference)(words, cycle)
 
 
-def decided_on(one: Dependency, about: tuple[str, ...] = ()) -> str:
-    """What a read saw that another request then changed: ``owner of Items[x]``, ``existence of Items[x]``.
+def decided_on(words: Words, one: Dependency, about: tuple[str, ...] = ()) -> str:
+    """What a handler saw that another request then changed: ``owner of Items[x]``, ``existence of Items[x]``.
 
     Args:
+        words: of the execution.
         one: the anti-dependency.
         about: the attributes that the violated property looks at; empty if that is not known.
     """
-    changed = one.changed or one.attributes
-    if EXISTENCE in changed:
+    names = decided(words.execution.operations[one.earlier], one, about)
+    if EXISTENCE in names:
         return f"which items {one.range} holds" if one.range else f"existence of {one.item}"
-    names = sorted(changed & set(about)) or sorted(changed)
-    return f"{listed(attribute_words(names))} of {one.item}"
+    return f"{listed(attribute_words(names))} of {one.item}" if names else f"{one.item}"
 
 
 def _toctou(words: Words, cycle: Cycle, about: tuple[str, ...]) -> str:
@@ -48,7 +49,7 @@ def _toctou(words: Words, cycle: Cycle, about: tuple[str, ...]) -> str:
     acted = f"{words.who(victim)} {words.did(last.later)} although {_by_then(words, first, last, about)}"
     if first.range is not None:
         return f"{acted}: {handler} had looked through {first.range} before {words.handler(other)}"
-    return f"{acted}: {handler} had decided on {decided_on(first, about)} as read before {words.handler(other)}"
+    return f"{acted}: {handler} had decided on {decided_on(words, first, about)} as read before {words.handler(other)}"
 
 
 def _by_then(words: Words, first: Dependency, last: Dependency, about: tuple[str, ...]) -> str:
@@ -89,7 +90,7 @@ def _value_written(words: Words, one: Dependency) -> str:
 
 def _write_skew(words: Words, cycle: Cycle) -> str:
     pairs = [
-        f"{words.who(words.execution.operations[one.earlier].request)} on {decided_on(one)}"
+        f"{words.who(words.execution.operations[one.earlier].request)} on {decided_on(words, one)}"
         for one in cycle
         if one.item
     ]
@@ -117,14 +118,18 @@ def _resurrection(words: Words, cycle: Cycle) -> str:
 def _aba(words: Words, cycle: Cycle) -> str:
     first, last = cycle[0], cycle[-1]
     return (
-        f"{words.operation(last.later)} {words.did(last.later)} because its condition found {condition_of(words, cycle)} as "
+        f"{words.operation(last.later)} {words.did(last.later)} because its condition found {condition_of(words, cycle)}, as "
         f"read before, although in between {words.actor(first.later)} {words.written(first.later, first)}"
     )
 
 
 def condition_of(words: Words, cycle: Cycle) -> str:
-    """What the condition asked for that could not tell an old item from a new one: ``version of Items[x]``."""
-    return f"{listed(attribute_words(came_back(words.execution, cycle)))} of {cycle[0].item}"
+    """What the condition asked for that could not tell an old item from a new one: ``version 1 of Items[x]``."""
+    item, names = cycle[0].item, came_back(words.execution, cycle)
+    image = None if item is None else words.versions.at(item, cycle[-1].later)
+    if image is None or not names <= image.keys():
+        return f"{listed(attribute_words(names))} of {item}"
+    return f"{listed(f'{name} {value_text(image[name])}' for name in sorted(names))} of {item}"
 
 
 def _stale_read(words: Words, cycle: Cycle) -> str:
@@ -164,7 +169,7 @@ def _duplicate(words: Words, cycle: Cycle) -> str:
     ]
     return (
         f"{words.handler(victim)} {listed(effects[:2])} although {words.handler(other)} had done the same: it had decided on "
-        f"{decided_on(first)} before that"
+        f"{decided_on(words, first)} before that"
     )
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from checker.analysis.cycles import Cycle
 from checker.analysis.dependencies import Dependency
+from checker.analysis.looking import decided
 from checker.analysis.versions import Versions
 from checker.analysis.wording import acts
 from checker.history.finding import Finding
@@ -97,6 +98,11 @@ def arrives_at_offence(scene: Scene) -> bool:
     finding = scene.finding
     about = not finding.attributes or {*finding.attributes, EXISTENCE} & scene.first.changed
     return finding.oracle == "ownership" and scene.last.later in finding.operations and bool(about)
+
+
+def looked_at(scene: Scene) -> bool:
+    """The victim's handler looked at what it missed, as far as anybody watched."""
+    return bool(decided(scene.operation(scene.first.earlier), scene.first))
 
 
 def arrives_at_read(scene: Scene) -> bool:
@@ -238,9 +244,14 @@ def of_ownership(scene: Scene) -> bool:
     return scene.finding.oracle == "ownership"
 
 
+def raised(scene: Scene) -> bool:
+    """A request raised instead of answering."""
+    return scene.finding.oracle == "no_exception"
+
+
 def wrong_in_serial_order(scene: Scene) -> bool:
-    """The reference disagrees although no cycle keeps the requests from a serial order."""
-    return scene.finding.oracle == "linearizability" and not scene.cycles_exist
+    """The outcome is wrong although no cycle keeps the requests from a serial order."""
+    return not scene.cycles_exist and not scene.finding.operations
 
 
 def conditional(operation: Operation) -> bool:

@@ -55,11 +55,13 @@ class Severity:
         level: see :class:`Level`.
         score: from 0.1 to 10, one decimal.
         vector: the facts that the score was made of; see the module's text.
+        meaning: the same in words.
     """
 
     level: Level
     score: float
     vector: str
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,11 @@ class Scene:
         return [
             change.after is None for at in self.finding.operations for change in self.execution.operations[at].changes
         ]
+
+    def answers_wrongly(self) -> bool:
+        """Whether only what was read, or answered, is wrong, as far as anybody can tell."""
+        alone = self.explanation.anomaly == "not_a_race" and self.finding.oracle == "linearizability"
+        return alone or self.explanation.anomaly in {"read_skew", "non_repeatable_read", "dirty_read", "stale_read"}
 
     def loses_anothers_update(self) -> bool:
         """Whether the update that was overwritten had been made for another principal."""
@@ -175,7 +182,7 @@ IMPACTS: Sequence[Impact] = (
         "answers-wrongly",
         4.0,
         "what was read, or answered, fits no order of the requests",
-        _anomaly("read_skew", "non_repeatable_read", "dirty_read", "stale_read", "not_a_race"),
+        Scene.answers_wrongly,
     ),
     Impact("fits-no-order", 6.0, "answers and stored items fit no order of the requests", _oracle("linearizability")),
     Impact("breaks-invariant", 6.5, "what is stored breaks an invariant of the model", lambda _: True),
@@ -190,10 +197,12 @@ class Ease:
     Attributes:
         name: of the metric.
         value: its value in the vector, and what it takes off the base.
+        words: a value in words.
     """
 
     name: str
     value: Callable[[Scene], tuple[str, float]]
+    words: Callable[[str], str]
 
 
 def _counted(count: int, *costs: float) -> tuple[str, float]:
@@ -209,11 +218,19 @@ def _needs(scene: Scene) -> tuple[str, float]:
 
 EASE: Sequence[Ease] = (
     # one principal can race with himself whenever he likes; another one has to be caught in the act
-    Ease("principals", lambda scene: _counted(scene.principals(), 0.0, 0.0, 0.5, 1.0)),
+    Ease(
+        "principals",
+        lambda scene: _counted(scene.principals(), 0.0, 0.0, 0.5, 1.0),
+        lambda value: f"{value} principals have to meet",
+    ),
     # one interruption is a matter of trying often; each further one has to hit as well
-    Ease("preemptions", lambda scene: _counted(scene.preemptions(), 0.0, 0.5, 1.0, 1.5)),
+    Ease(
+        "preemptions",
+        lambda scene: _counted(scene.preemptions(), 0.0, 0.5, 1.0, 1.5),
+        lambda value: f"another request has to come in between {'once' if value == '1' else f'{value} times'}",
+    ),
     # the service has to help: a throttled call, or a replica that lags
-    Ease("needs", _needs),
+    Ease("needs", _needs, lambda value: f"it needs a {value.replace('-', ' ')}"),
 )
 """What it takes; every row counts."""
 
@@ -223,12 +240,19 @@ def severity(execution: Execution, finding: Finding, explanation: Explanation) -
     scene = Scene(execution, finding, explanation)
     impact = next(one for one in IMPACTS if one.fits(scene))
     metrics = [(one.name, *one.value(scene)) for one in EASE]
+    costs = [f"−{cost:g} as {one.words(value)}" for one, (_, value, cost) in zip(EASE, metrics, strict=True) if cost]
     score = round(max(impact.base - sum(cost for _, _, cost in metrics), 0.1), 1)
     return Severity(
         level=level_of(score),
         score=score,
         vector="/".join([f"impact:{impact.name}", *(f"{name}:{value}" for name, value, _ in metrics)]),
+        meaning=", ".join([f"{impact.meaning} ({impact.base:g} of 10)", *costs]),
     )
+
+
+def scale() -> str:
+    """The limits of the levels, in words: ``critical from 9, high from 7, medium from 4``."""
+    return ", ".join(f"{level} from {limit:g}" for limit, level in LIMITS if limit)
 
 
 def level_of(score: float) -> Level:

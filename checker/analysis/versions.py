@@ -1,14 +1,13 @@
 """Decides which attributes the items of an execution have, and which version of an item a read returned.
 
 A footprint says that *every attribute* was read; an explanation has to name them, so they are taken from the images
-that occur in the execution.  An eventually consistent ``GetItem`` may return an older version than the newest one;
-which one it was shows only in what it returned.
+that occur in the execution.  A weak read may return older versions than the newest;
+which ones, its operation says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from checker.history.footprint import ALL, EXISTENCE, Attributes
 from checker.history.item import Image, ItemId
@@ -59,15 +58,9 @@ class Versions:
 
     def seen(self, position: int, item: ItemId) -> int:
         """The position from which on writes to the item are not in what an operation read."""
-        operation = self._execution.operations[position]
-        versions = [version for version in self._written.get(item, ()) if version[0] < position]
-        if operation.parameters.get("ConsistentRead") or operation.action != "GetItem" or operation.result is None:
-            return position
-        returned = operation.result.get("Item")
-        for index in reversed(range(len(versions))):
-            if _shows(versions[index][1], returned):
-                return versions[index + 1][0] if index + 1 < len(versions) else position
-        return position
+        missed = (self._execution.operations[position].missed or {}).get(item, 0)
+        written = [at for at, _ in self._written.get(item, ()) if 0 <= at < position]
+        return written[-missed] if missed else position
 
 
 def key_names(item: ItemId, images: Iterable[Image]) -> set[str]:
@@ -77,16 +70,3 @@ def key_names(item: ItemId, images: Iterable[Image]) -> set[str]:
         return set()
     parts = [{kind: value} for kind, value in item.key]
     return {name for name in every[0] if all(image.get(name) in parts for image in every)}
-
-
-def _shows(version: Image | None, returned: Mapping[str, Any] | None) -> bool:
-    """Whether a read of this version could have returned that, given that a projection leaves attributes out."""
-    if version is None or returned is None:
-        return version is None and returned is None
-    return all(_within(value, version.get(name)) for name, value in returned.items())
-
-
-def _within(part: Any, whole: Any) -> bool:
-    if isinstance(part, Mapping) and isinstance(whole, Mapping):
-        return all(name in whole and _within(value, whole[name]) for name, value in part.items())
-    return bool(part == whole)

@@ -20,6 +20,7 @@ from checker.exploration.loading import LoadedModel, load
 from checker.exploration.options import Options
 from checker.exploration.result import Violation
 from checker.exploration.scenario import Scenario
+from checker.exploration.telling import told
 from checker.history.operation import Execution
 from checker.reporting.document import violation_document
 from checker.reporting.load import Counterexample, counterexample, load_violation
@@ -70,15 +71,15 @@ def _again(
             _check_fits(loaded, scenario, stored, laboratory)
             execution = replayed(laboratory, scenario, stored.schedule)
             findings = list(judged(execution, oracles_of(loaded.model, laboratory, scenario)))
-    finding = next((one for one in findings if one.oracle == stored.oracle), None)
-    if finding is None:
-        return None, execution
-    violation = Violation(finding, explain(execution, finding), execution, backend)
+            finding = next((one for one in findings if one.oracle == stored.oracle), None)
+            if finding is None:
+                return None, execution
+            violation = told(laboratory, Violation(finding, explain(execution, finding), execution, backend), replayed)
     second = Options(backend=backend).second_backend
     with closing(backend_named(second)) as store:
         laboratory = Laboratory(loaded.model, store, Limits())
         with laboratory.opened():
-            return confirmed(laboratory, scenario, violation, second), execution
+            return confirmed(laboratory, Scenario(violation.execution.requests), violation, second), execution
 
 
 def _check_fits(loaded: LoadedModel, scenario: Scenario, stored: Counterexample, laboratory: Laboratory) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from checker.history.footprint import Footprint
-from checker.history.item import Change, Image
+from checker.history.item import Change, Image, ItemId
 from checker.history.operation import ErrorResponse
 
 CreateTable = Mapping[str, Any]
@@ -19,12 +19,16 @@ CreateTable = Mapping[str, Any]
 
 
 class Performed(NamedTuple):
-    """What became of one operation; exactly one of ``result`` and ``error`` is set."""
+    """What became of one operation; exactly one of ``result`` and ``error`` is set.
+
+    ``missed`` is as in :class:`checker.history.operation.Operation`.
+    """
 
     result: Mapping[str, Any] | None
     error: ErrorResponse | None
     footprint: Footprint
     changes: tuple[Change, ...]
+    missed: Mapping[ItemId, int] | None = None
 
 
 class Backend(Protocol):

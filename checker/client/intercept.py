@@ -25,6 +25,7 @@ from botocore.validate import ParamValidator
 from checker.client.backend import Backend, Performed
 from checker.client.copying import copied
 from checker.client.events import Listeners
+from checker.client.onlooker import Onlooker, unwatched
 from checker.client.parameters import NotPlainlyValid, copy_if_valid
 from checker.client.source import Callers
 from checker.errors import InternalError, OutsideControl, ToctouError
@@ -42,9 +43,14 @@ _MOST_METHODS = 256
 
 
 @contextmanager
-def intercepted(point: SchedulingPoint, backend: Backend, record: Record) -> Iterator[None]:
-    """Send DynamoDB calls through ``point`` to ``backend`` while inside, and hand each finished one to ``record``."""
-    interceptor = _Interceptor(point, backend, record)
+def intercepted(
+    point: SchedulingPoint, backend: Backend, record: Record, onlooker: Onlooker | None = None
+) -> Iterator[None]:
+    """Send DynamoDB calls through ``point`` to ``backend`` while inside, and hand each finished one to ``record``.
+
+    Where there is an ``onlooker``, and it is on, handlers get their answers from it.
+    """
+    interceptor = _Interceptor(point, backend, record, onlooker or Onlooker())
     original = getattr(BaseClient, _SEAM)
 
     def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> Any:
@@ -58,10 +64,11 @@ def intercepted(point: SchedulingPoint, backend: Backend, record: Record) -> Ite
 
 
 class _Interceptor:
-    def __init__(self, point: SchedulingPoint, backend: Backend, record: Record) -> None:
+    def __init__(self, point: SchedulingPoint, backend: Backend, record: Record, onlooker: Onlooker) -> None:
         self._point = point
         self._backend = backend
         self._record = record
+        self._onlooker = onlooker
         self._callers = Callers()
         self._method = lru_cache(maxsize=_MOST_METHODS)(_Method)
 
@@ -70,12 +77,18 @@ class _Interceptor:
         if service != "dynamodb":
             self._point.fail(_other_service(service, action))
         method = self._method(client, action)
+        if self._onlooker.on:
+            parameters = unwatched(parameters)
         asked = method.prepared(parameters)
         source = self._callers.line(sys._getframe(2))
         turn, performed = self._perform(action, asked)
-        result, error, footprint, changes = performed
-        self._record(Operation(turn.request, turn.number, action, asked, result, error, footprint, changes, source))
-        return method.answered(performed)
+        result, error, footprint, changes, missed = performed
+        operation = Operation(
+            turn.request, turn.number, action, asked, result, error, footprint, changes, source, missed
+        )
+        self._record(operation)
+        answer = method.answered(performed)
+        return self._onlooker.hand_out(operation, answer) if self._onlooker.on else answer
 
     def _perform(self, action: str, parameters: Mapping[str, Any]) -> tuple[Turn, Performed]:
         turn = self._point.reach(action)

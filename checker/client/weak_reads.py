@@ -12,6 +12,7 @@ choice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, product
 from typing import Any
@@ -60,11 +61,11 @@ class WeakReads:
         performed = self._backend.perform(action, parameters)
         if performed.error is not None or performed.changes:
             return performed
-        answers = [performed]
+        answers, items = [performed], dict(self._backend.touched())
         for hidden in self._hideable(action, parameters, performed.footprint):
             older = self._backend.perform_without(hidden, action, parameters)
             if all(older.result != known.result for known in answers):
-                answers.append(older)
+                answers.append(older._replace(missed=Counter(items[number] for number in hidden)))
         if len(answers) == 1:
             return performed
         chosen = answers[self.choose_age(len(answers))]

@@ -174,7 +174,7 @@ def _confirmed(loaded: LoadedModel, results: list[ScenarioResult], options: Opti
                 replace(
                     result,
                     violations=tuple(
-                        confirmed(laboratory, Scenario(result.requests), violation, options.second_backend)
+                        confirmed(laboratory, Scenario(violation.execution.requests), violation, options.second_backend)
                         for violation in result.violations
                     ),
                 )

@@ -38,6 +38,7 @@ from checker.exploration.reachability import Reachability
 from checker.exploration.result import ScenarioResult, Violation
 from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Tally
+from checker.exploration.telling import told
 from checker.history.finding import Finding
 from checker.history.footprint import EMPTY, Footprint, dependent
 from checker.history.operation import Execution, Operation
@@ -244,7 +245,7 @@ class Explorer:
             again = self._again(scenario, violation.execution)
             if signature(violation.finding) not in {signature(one) for one in judged(again, oracles)}:
                 raise _different(violation.finding.statement, "no such finding")
-            tally.kept[key] = violation
+            tally.kept[key] = told(self._laboratory, violation, replayed)
             tally.replayed += 1
         if seen.first is not None:
             self._again(scenario, seen.first)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from checker.client.backend import Backend
 from checker.client.environment import client_environment
 from checker.client.intercept import intercepted
+from checker.client.onlooker import Onlooker, unwatched
 from checker.client.weak_reads import ChooseAge, WeakReads, newest
 from checker.errors import InternalError, ModelError, ToctouError
 from checker.exploration.model import Model
@@ -65,14 +66,22 @@ class Laboratory:
         self._responses: dict[int, Response] = {}
         self._instance: Model  # made anew for each schedule
         self._judged = _judged_attributes(model)
+        self._onlooker = Onlooker()
 
     @contextmanager
     def opened(self) -> Iterator[Laboratory]:
         """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
         self._backend.load([table.parameters for table in self.model.tables], _images(self.model))
         self.initial = self._backend.stored()
-        with client_environment(), intercepted(self._runner, self._backend, self._record), self._runner.installed():
+        with client_environment(), self._intercepted(), self._runner.installed():
             yield self
+
+    def looking(self) -> AbstractContextManager[None]:
+        """While inside, executions also say what handlers looked at; see :mod:`checker.client.onlooker`."""
+        return self._onlooker.looking()
+
+    def _intercepted(self) -> AbstractContextManager[None]:
+        return intercepted(self._runner, self._backend, self._record, self._onlooker)
 
     def execute(self, scenario: Scenario, strategy: Strategy) -> Execution | None:
         """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.
@@ -156,6 +165,7 @@ class Laboratory:
             self._backend.choose_age = choose_age
         self._operations = []
         self._responses = {}
+        self._onlooker.begin()
         self._instance = made(self.model)
         _attempted(self.model, self._instance.setup)
         self._runner.begin(
@@ -173,7 +183,8 @@ class Laboratory:
         except BaseException as raised:  # asyncio.CancelledError and SystemExit are answers of the handler too
             self._responses[index] = response_to(raised)
         else:
-            self._responses[index] = response_of(returned, request.handler)
+            response = response_of(returned, request.handler)
+            self._responses[index] = replace(response, body=unwatched(response.body)) if self._onlooker.on else response
 
     def _record(self, operation: Operation) -> None:
         if self._judged and operation.changes:
@@ -193,6 +204,9 @@ class Laboratory:
         judged = {change.item: self._judged for change in operation.changes if change.before is not None}
         return operation.footprint._replace(judged=judged)
 
+    def _looked_at(self, operation: Operation) -> Operation:
+        return replace(operation, looked_at=self._onlooker.looked_at(operation))
+
     def _execution(self, scenario: Scenario, schedule: Schedule, endings: dict[int, int]) -> Execution:
         count = len(scenario.requests)
         if len(self._responses) != count:
@@ -200,7 +214,7 @@ class Laboratory:
         return Execution(
             requests=scenario.requests,
             initial=self.initial,
-            operations=tuple(self._operations),
+            operations=tuple(map(self._looked_at, self._operations) if self._onlooker.on else self._operations),
             responses=tuple(self._responses[request] for request in range(count)),
             final=self._backend.stored(),
             schedule=schedule,

@@ -12,7 +12,8 @@ class SerialOrder:
     Attributes:
         requests: the requests in that order, by index; refused ones that were excluded are left out.
         explained: how many of them, from the front, answered as they would have in that order.
-        contradiction: one sentence: the first response or stored item that the order cannot explain.
+        contradiction: one sentence: the first response or stored item that the order cannot explain; ``""`` if it explains
+            all of them, so that something else than the outcome is wrong.
     """
 
     requests: tuple[int, ...]
@@ -30,7 +31,7 @@ class Finding:
         requests: the requests it is about, by index.
         operations: positions (in the execution) of the operations that are wrong; empty if only the outcome is.
         attributes: the attributes that the property looks at, where it is known to be only these.
-        closest: for ``linearizability``, the serial order that comes closest.
+        closest: the serial order that comes closest; ``None`` until somebody has looked for it.
     """
 
     oracle: str

@@ -23,6 +23,7 @@ An event is an operation, such as ``A.get(x)``, or a response.  Operations:
 ``get(x)``, ``get(x.owner)``       ``GetItem``, of the whole item or of the attributes named (``x.owner,version``)
 ``get(x@0)``                       the same as a weak read that returned version 0 of the item, the one of the start
 ``query(*)``, ``query(u1)``        ``Query`` of a whole table (as through an index), or of one partition
+``query(* x@0)``                   the same as a weak read that returned version 0 of that item
 ``put(x owner=bob)``               ``PutItem``
 ``set(x.owner=bob,version=2)``     ``UpdateItem`` with ``SET``; creates the item if it is not there
 ``remove(x.owner)``                ``UpdateItem`` with ``REMOVE``
@@ -172,6 +173,7 @@ def _operation(request: int, number: int, done: Performed) -> Operation:
         error=done.error,
         footprint=done.footprint,
         changes=done.changes,
+        missed=done.missed,
     )
 
 

@@ -40,6 +40,7 @@ class Performed:
     error: ErrorResponse | None = None
     footprint: Footprint = EMPTY
     changes: tuple[Change, ...] = ()
+    missed: Mapping[ItemId, int] | None = None
 
 
 class Store:
@@ -86,6 +87,10 @@ class Store:
         if number >= len(versions):
             raise ValueError(f"{item} has {len(versions)} versions by then, from 0")
         return versions[number]
+
+    def missed(self, item: ItemId, number: int) -> int:
+        """How many of the item's last changes a version does not show."""
+        return len(self._versions.get(item, [None])) - 1 - number
 
     def commit(self, item: ItemId, after: Image | None) -> Change | None:
         """Store a new version; ``None`` if it equals the one before."""
@@ -145,7 +150,9 @@ def _verb_first(part: str) -> tuple[str, str]:
 
 def _get(store: Store, inside: str) -> Performed:
     item, parameters, found, attributes = _read(store, inside)
-    return Performed("GetItem", parameters, found, footprint=Footprint(reads={item: attributes}))
+    _, weak, version = inside.partition("@")
+    missed = {item: store.missed(item, int(version))} if weak else None
+    return Performed("GetItem", parameters, found, footprint=Footprint(reads={item: attributes}), missed=missed)
 
 
 def _transact_get(store: Store, inside: str) -> Performed:
@@ -174,19 +181,27 @@ def _read(store: Store, text: str) -> tuple[ItemId, dict[str, Any], dict[str, An
 
 
 def _query(store: Store, inside: str) -> Performed:
-    table, parts = store.split(inside.strip())
+    where, *weak = inside.split()
+    table, parts = store.split(where)
     if len(parts) != 1 or not re.fullmatch(r"\*|[\w-]+", parts[0]):
-        raise ValueError(f"{inside!r} is neither * nor a partition key")
+        raise ValueError(f"{where!r} is neither * nor a partition key")
     partition = None if parts == ["*"] else ("S", parts[0])
     key_range = KeyRange(table, partition)
-    found = store.within(key_range)
+    found: dict[ItemId, Image | None] = {**store.within(key_range)}
+    missed = {}
+    for name, _, version in (one.partition("@") for one in weak):
+        item = store.resolve(name)
+        found[item] = store.version(item, int(version or 0))
+        missed[item] = store.missed(item, int(version or 0))
     key = store.tables[table][0]
     condition = {} if partition is None else {"KeyConditionExpression": f"{key} = :{key}"}
+    shown = [image for image in found.values() if image is not None]
     return Performed(
         "Query",
         {"TableName": table, **condition},
-        {"Items": list(found.values()), "Count": len(found)},
+        {"Items": shown, "Count": len(shown)},
         footprint=Footprint(reads=dict.fromkeys(found, WHOLE), ranges=(key_range,)),
+        missed=missed or None,
     )
 
 

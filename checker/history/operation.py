@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checker.history.footprint import EMPTY, Footprint
-from checker.history.item import Change, Image
+from checker.history.footprint import EMPTY, Attributes, Footprint
+from checker.history.item import Change, Image, ItemId
 from checker.history.request import Request, Response, SourceLine
 from checker.history.schedule import Schedule
 
@@ -23,6 +23,11 @@ class ErrorResponse:
     code: str
     message: str
     fields: Mapping[str, Any] | None = None
+
+
+LookedAt = Mapping[ItemId | None, Attributes]
+"""Items to the attributes that a handler looked at in an answer, ``EXISTENCE`` and ``ALL`` among them.  ``None`` stands for the
+answer as a whole: ``EXISTENCE`` there says that it looked at which items there are."""
 
 
 @dataclass(slots=True)  # making a frozen one takes five times as long, and one is made at every call
@@ -39,6 +44,8 @@ class Operation:
         footprint: what it read and wrote.
         changes: the items it changed, each before and after, in the order of its parameters.
         source: the line of the handler that made the call, where known.
+        missed: of a weak read that returned an old answer: for each item, how many of its last changes it does not show.
+        looked_at: what the handler looked at in the result; ``None`` if nobody watched.
     """
 
     request: int
@@ -50,6 +57,8 @@ class Operation:
     footprint: Footprint = EMPTY
     changes: tuple[Change, ...] = ()
     source: SourceLine | None = None
+    missed: Mapping[ItemId, int] | None = None
+    looked_at: LookedAt | None = None
 
 
 StoredImages = Mapping[str, Sequence[Image]]

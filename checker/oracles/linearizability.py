@@ -23,7 +23,7 @@ from checker.history.operation import Execution, StoredImages
 from checker.history.request import Request, Response
 from checker.history.wording import listed, who
 from checker.oracles.oracle import ask
-from checker.oracles.serial_order import participants, search
+from checker.oracles.serial_order import Explained, best_order, participants, search
 from checker.specification import Specification, StoredItems
 
 RETRYABLE = frozenset({409, 503})
@@ -47,12 +47,19 @@ class Linearizability:
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding, with the serial order that comes closest."""
+        outcome = self._outcome(execution)
+        if isinstance(outcome, SerialOrder):
+            yield unexplained(execution, participants(execution, self._retryable), outcome)
+
+    def closest(self, execution: Execution) -> SerialOrder:
+        """The serial order that comes closest; without a contradiction if it explains everything."""
+        return best_order(self._outcome(execution))
+
+    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
         if self._walked is None or not self._walked.serves(execution):
             self._walked = _Walked(self._specification, execution)
         requests = participants(execution, self._retryable)
-        outcome = search(execution, requests, _Reference(self._walked, execution))
-        if isinstance(outcome, SerialOrder):
-            yield unexplained(execution, requests, outcome)
+        return search(execution, requests, _Reference(self._walked, execution))
 
 
 def unexplained(execution: Execution, requests: tuple[int, ...], closest: SerialOrder) -> Finding:

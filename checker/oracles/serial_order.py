@@ -65,6 +65,11 @@ def search(execution: Execution, requests: tuple[int, ...], semantics: Sequentia
     return closest
 
 
+def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
+    """What a search found, as an order; one that explains everything contradicts nothing."""
+    return outcome if isinstance(outcome, SerialOrder) else SerialOrder(outcome.order, len(outcome.order), "")
+
+
 @dataclass(frozen=True, slots=True)
 class _Contradiction:
     """Why an order cannot be extended; ``request`` is the one whose response does not fit, if it is a response."""

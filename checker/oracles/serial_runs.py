@@ -17,7 +17,7 @@ from checker.history.item import Image, plain
 from checker.history.operation import Execution, StoredImages
 from checker.history.request import Response
 from checker.oracles.linearizability import NAME, RETRYABLE, unexplained
-from checker.oracles.serial_order import participants, search
+from checker.oracles.serial_order import Explained, best_order, participants, search
 
 Serial = Callable[[tuple[int, ...]], tuple[Sequence[Response], StoredImages]]
 """``serial(order)`` runs the named requests one after the other, from the scenario's initial items, and answers with
@@ -41,10 +41,17 @@ class SerialRuns:
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding, with the serial order that comes closest."""
-        requests = participants(execution, self._retryable)
-        outcome = search(execution, requests, _Runs(self._serial, execution))
+        outcome = self._outcome(execution)
         if isinstance(outcome, SerialOrder):
-            yield unexplained(execution, requests, outcome)
+            yield unexplained(execution, participants(execution, self._retryable), outcome)
+
+    def closest(self, execution: Execution) -> SerialOrder:
+        """The serial order that comes closest; without a contradiction if it explains everything."""
+        return best_order(self._outcome(execution))
+
+    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
+        requests = participants(execution, self._retryable)
+        return search(execution, requests, _Runs(self._serial, execution))
 
 
 class _Runs:

@@ -12,7 +12,7 @@ from checker.reporting.document import Document
 from checker.reporting.lanes import wrapped
 from checker.reporting.page_content import details
 from checker.reporting.renderer import Renderer
-from checker.reporting.summary import visible
+from checker.reporting.summary import looked_words, visible
 from checker.reporting.text import WIDTH, item_text, render_violation
 
 _MARGIN = 13
@@ -45,6 +45,9 @@ def _facts(detail: Document) -> Iterator[tuple[str, str]]:
         yield "refused", f"{step['error']['code']}: {step['error']['message']}"
     elif step["outcome"]:
         yield "outcome", step["outcome"]
+    for one in step["looked_at"] or ():
+        if one["by"] == "handler":  # what a condition looks at, it says itself
+            yield "saw", looked_words(one)
     for item in detail["read"]:
         yield "read", "{" + ", ".join(f"{name}: {value}" for name, value in item.items()) + "}"
     for change in step["changes"]:

@@ -23,15 +23,18 @@ from typing import Any
 
 from checker.analysis.cause import Cause, Site
 from checker.analysis.explanation import Edge, Explanation
+from checker.analysis.looking import looked
 from checker.analysis.severity import Severity
 from checker.exploration.result import Violation
 from checker.history.finding import Finding, SerialOrder
+from checker.history.footprint import ALL, EXISTENCE, Attributes
 from checker.history.operation import Execution, Operation, StoredImages
 from checker.history.request import HandlerException, Request, Response, SourceLine, label
+from checker.history.wording import attribute_words
 from checker.reporting import summary
 from checker.reporting.encoding import encode
 
-FORMAT = 2
+FORMAT = 3
 """Version of both kinds of document; a change that an old reader would misread makes it the next number."""
 
 Document = dict[str, Any]
@@ -58,6 +61,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "title": title,
         "report": "" if report is None else report.name,
         "replay": "" if report is None else replay_command(report),
+        "home": "" if report is None else home_of(report),
         "severity": _severity(violation.severity),
         "cause": _cause(portable_target(model), violation.cause, names),
         "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
@@ -125,8 +129,21 @@ def replay_command(report: Path) -> str:
     return f"toctou replay {shlex.quote(relative_path(report))}"
 
 
+def home_of(report: Path) -> str:
+    """The way from a report's folder to the working directory, from which its model is named."""
+    try:
+        return PurePath(os.path.relpath(Path.cwd(), report.parent)).as_posix()
+    except ValueError:  # on another drive
+        return ""
+
+
 def _severity(severity: Severity) -> Document:
-    return {"level": str(severity.level), "score": severity.score, "vector": severity.vector}
+    return {
+        "level": str(severity.level),
+        "score": severity.score,
+        "vector": severity.vector,
+        "meaning": severity.meaning,
+    }
 
 
 def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
@@ -238,12 +255,29 @@ def _step(operation: Operation, name: str, focus: summary.Focus) -> Document:
         "parameters": encode(operation.parameters),
         "result": None if operation.result is None else encode(_without_metadata(operation.result)),
         "error": error and {"code": error.code, "message": error.message, "fields": encode(error.fields)},
+        "looked_at": _looked_at(operation),
         "changes": [
             {"item": summary.visible(str(one.item)), "before": encode(one.before), "after": encode(one.after)}
             for one in operation.changes
         ],
         "source": _source(operation.source),
     }
+
+
+def _looked_at(operation: Operation) -> list[Document] | None:
+    found = [
+        {
+            "item": "" if one.item is None else summary.visible(str(one.item)),
+            "attributes": list(attribute_words(_foremost(one.attributes))),
+            "by": one.by,
+        }
+        for one in looked(operation)
+    ]
+    return found if found or operation.looked_at is not None else None
+
+
+def _foremost(attributes: Attributes) -> Attributes:
+    return attributes & {ALL, EXISTENCE} if ALL in attributes else attributes
 
 
 def _without_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,6 +290,8 @@ def _focus(explanation: Explanation) -> summary.Focus:
     for edge in explanation.cycle or explanation.edges:
         if edge.item:
             focus[edge.item] = focus.get(edge.item, frozenset()) | set(edge.attributes)
+    if explanation.anomaly == "aba" and explanation.cycle:
+        focus[explanation.cycle[0].item] |= frozenset(explanation.decided)
     return focus
 
 
@@ -280,6 +316,8 @@ def _explanation(explanation: Explanation, closest: SerialOrder | None, names: S
         "source": explanation.source,
         "headline": explanation.headline,
         "decision": explanation.decision,
+        "decided": list(explanation.decided),
+        "remedy": explanation.remedy,
         "edges": [_edge(edge, names) for edge in explanation.edges],
         "witness": [names[position] for position in explanation.witness],
         "cycle": [_edge(edge, names) for edge in explanation.cycle],

@@ -65,6 +65,8 @@ def _finding(group: Sequence[Document]) -> Document:
         "cause": cause["text"],
         "severity": clearest["severity"],
         "headline": explanation["headline"],
+        "decision": explanation["decision"],
+        "remedy": explanation["remedy"],
         "anomaly": explanation["anomaly"],
         "anomaly_title": explanation["anomaly_title"],
         "anomalies": list(_distinct(one["explanation"]["anomaly"] for one in group)),

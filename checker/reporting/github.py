@@ -35,7 +35,8 @@ def _finding(finding: Document) -> str:
     lines = [
         finding["headline"],
         f"Cause: {finding['cause']}.",
-        f"{severity['level']} {severity['score']}: {severity['vector']}",
+        *([f"To mend it (not tried): {finding['remedy']}."] if finding["remedy"] else []),
+        f"{severity['level']} {severity['score']} of 10: {severity['meaning']} ({severity['vector']})",
         *([f"{count} violations have this cause."] if count > 1 else []),
         *([f"See it again: {finding['replay']}"] if finding["replay"] else []),
     ]

@@ -17,25 +17,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from checker.analysis.severity import scale
 from checker.reporting.document import Document
 from checker.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from checker.reporting.renderer import Renderer
-from checker.reporting.summary import visible
-from checker.reporting.text import confirmation
+from checker.reporting.summary import EDGE_MEANINGS, backend_words, looked_words, visible
+from checker.reporting.text import closest_words, confirmation
 
-EDGE_MEANINGS = {
-    "wr": "the later one read what the earlier one wrote",
-    "ww": "the later one overwrote what the earlier one wrote",
-    "rw": "the later one overwrote what the earlier one had read",
-    "po": "the same request did one after the other",
-    "rt": "one request had answered before the other began",
-}
 LANE_COLOURS = 6
 
 
 def render_violation(document: Document) -> str:
     """A violation as one page."""
-    drawn = edges(document)
+    drawn, serial = edges(document), serial_order(document)
     present = {edge["kind"] for edge in drawn}
     return _page(
         "violation.html.j2",
@@ -48,7 +42,8 @@ def render_violation(document: Document) -> str:
         kinds={kind: meaning for kind, meaning in EDGE_MEANINGS.items() if kind in present},
         stored=stored_tables(document),
         confirmation=confirmation(document),
-        serial=serial_order(document),
+        closest=closest_words(document["explanation"]["closest"]) if serial else "",
+        serial=serial,
         colours={request["letter"]: index % LANE_COLOURS for index, request in enumerate(document["requests"])},
         page=document.get("report", "").removesuffix(".json"),
     )
@@ -116,6 +111,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["backend"] = backend_words
+    environment.filters["looked"] = looked_words
+    environment.globals["scale"] = scale()
     environment.filters["html_page"] = lambda report: report.removesuffix(".json") + ".html"
     return environment
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from checker.exploration.result import ModelResult, RunResult, ScenarioResult
-from checker.reporting.document import Document, envelope, portable_target, replay_command, violation_document
+from checker.reporting.document import Document, envelope, home_of, portable_target, replay_command, violation_document
 from checker.reporting.file_names import report_names
 from checker.reporting.findings import findings, ranked
 
@@ -85,6 +85,7 @@ def _store_as(document: Document, name: str, directory: Path | None) -> None:
     document["report"] = f"{name}.json"
     if directory is not None:
         document["replay"] = replay_command(directory / f"{name}.json")
+        document["home"] = home_of(directory / f"{name}.json")
 
 
 def _text_or_none(value: object) -> str | None:

@@ -129,7 +129,8 @@ def _taxon(number: str) -> Document:
 
 def _result(finding: Document, rule_index: int) -> Document:
     severity, write, read = finding["severity"], finding["write"], finding["read"]
-    related = [_location(read["source"], f"decides on this {read['action']}")] if read and read["source"] else []
+    decision = f"decides on {finding['decision']}, read here" if finding["decision"] else "decides on what is read here"
+    related = [_location(read["source"], decision)] if read and read["source"] else []
     place = write or read
     return {
         "ruleId": finding["anomaly"],
@@ -137,7 +138,7 @@ def _result(finding: Document, rule_index: int) -> Document:
         "level": LEVELS.get(severity["level"], "error"),
         "rank": severity["score"] * 10,
         "taxa": [_taxon(number) for number in weaknesses(finding)],
-        "message": _message(f"{finding['headline'].rstrip('.')}. Cause: {finding['cause']}."),
+        "message": _message(_told(finding)),
         "locations": [_primary(place["source"] if place else None, finding)],
         **({"relatedLocations": [{"id": 1, **related[0]}]} if related else {}),
         "codeFlows": [_code_flow(finding)],
@@ -146,6 +147,7 @@ def _result(finding: Document, rule_index: int) -> Document:
             "security-severity": f"{severity['score']:.1f}",
             "severity": severity["level"],
             "vector": severity["vector"],
+            "decision": visible(finding["decision"]),
             "model": visible(finding["model"]),
             "oracles": finding["oracles"],
             "anomalies": finding["anomalies"],
@@ -154,6 +156,11 @@ def _result(finding: Document, rule_index: int) -> Document:
             "replay": visible(finding["replay"]),
         },
     }
+
+
+def _told(finding: Document) -> str:
+    mend = f" To mend it (not tried): {finding['remedy']}." if finding["remedy"] else ""
+    return f"{finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{mend}"
 
 
 def _primary(source: Document | None, finding: Document) -> Document:

@@ -27,7 +27,7 @@ class Maybe:
 
 
 _SOURCE: Shape = Maybe({"file": str, "line": int, "function": str, "text": str})
-_SEVERITY: Shape = {"level": str, "score": float, "vector": str}
+_SEVERITY: Shape = {"level": str, "score": float, "vector": str, "meaning": str}
 _SITE: Shape = Maybe({"step": str, "action": str, "tables": [str], "source": _SOURCE})
 _CAUSE: Shape = {"fingerprint": str, "text": str, "handler": str, "read": _SITE, "write": _SITE}
 _EDGE: Shape = {"kind": str, "earlier": str, "later": str, "item": str, "attributes": [str], "reason": str}
@@ -41,6 +41,7 @@ _STEP: Shape = {
     "parameters": dict,
     "result": Maybe(dict),
     "error": Maybe({"code": str, "message": str}),
+    "looked_at": Maybe([{"item": str, "attributes": [str], "by": str}]),
     "changes": [{"item": str, "before": Maybe(dict), "after": Maybe(dict)}],
     "source": _SOURCE,
     "witness": bool,
@@ -52,6 +53,8 @@ _EXPLANATION: Shape = {
     "source": str,
     "headline": str,
     "decision": str,
+    "decided": [str],
+    "remedy": str,
     "edges": [_EDGE],
     "witness": [str],
     "cycle": [_EDGE],
@@ -63,6 +66,7 @@ VIOLATION: Shape = {
     "model": str,
     "report": str,
     "replay": str,
+    "home": str,
     "severity": _SEVERITY,
     "cause": _CAUSE,
     "requests": [{"letter": str, "principal": str, "handler": str, "arguments": dict, "text": str}],
@@ -93,6 +97,8 @@ RUN: Shape = {
             "cause": str,
             "severity": _SEVERITY,
             "headline": str,
+            "decision": str,
+            "remedy": str,
             "anomaly": str,
             "anomaly_title": str,
             "anomalies": [str],

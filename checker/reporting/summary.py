@@ -22,7 +22,27 @@ MAX_VALUE = 32
 Focus = Mapping[str, frozenset[str]]
 """Text of an item to the names of the attributes that matter in it."""
 
+EDGE_MEANINGS: Mapping[str, str] = {
+    "wr": "the later one read what the earlier one wrote",
+    "ww": "the later one overwrote what the earlier one wrote",
+    "rw": "the later one overwrote what the earlier one had read",
+    "po": "the same request did one after the other",
+    "rt": "one request had answered before the other began",
+}
+"""What the kinds of edges say, for people."""
+
+_BACKENDS = {"embedded": "toctou's own DynamoDB engine"}
 _ABSENT = object()
+
+
+def backend_words(name: str) -> str:
+    """A backend as people know it."""
+    return _BACKENDS.get(name, name)
+
+
+def looked_words(one: Mapping[str, Any]) -> str:
+    """What was looked at: ``owner of Items[i1]``."""
+    return f"{', '.join(one['attributes'])} of {one['item']}" if one["item"] else "which items there are"
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -111,7 +131,10 @@ def _change(change: Change, focus: Focus) -> str:
     pieces = [
         f"{visible(name)} {_value(before, name)} → {_value(after, name)}" for name in _foremost(differing, wanted)
     ]
-    return _listed(pieces, len(differing))
+    same = sorted(name for name in wanted if name in after and name not in differing)
+    return ", ".join(
+        [_listed(pieces, len(differing)), *(f"{visible(name)} still {_value(after, name)}" for name in same)]
+    )
 
 
 def _value(item: Mapping[str, Any], name: str) -> str:

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from checker.analysis.severity import scale
 from checker.history.item import plain
 from checker.reporting.document import Document
 from checker.reporting.encoding import decode
 from checker.reporting.lanes import WITNESS, lane_style, lanes, wrapped
 from checker.reporting.renderer import Renderer
-from checker.reporting.summary import visible
+from checker.reporting.summary import EDGE_MEANINGS, backend_words, visible
 
 WIDTH = 100
 MIN_WIDTH = 40
@@ -52,6 +53,7 @@ def violation_lines(document: Document, width: int) -> list[Text]:
             *_indented(lanes(document, width - 2)),
         ],
         list(_argument(document, width)),
+        list(_remedy(document, width)),
         list(_closest(document, width)),
         list(_items(document, width)),
         list(_replay(document, width)),
@@ -98,7 +100,8 @@ def _headline(document: Document, width: int) -> Iterator[Text]:
     head = Text.assemble(
         " " * 10, (severity["level"], LEVEL_STYLES.get(severity["level"], "")), f" {severity['score']}  "
     )
-    yield from _hanging(head, severity["vector"], width, "dim")
+    yield from _hanging(head, severity["meaning"], width)
+    yield from _hanging(Text(" " * 10), f"{severity['vector']}  ({scale()})", width, "dim")
     yield Text()
     yield from _hanging(Text("  "), explanation["headline"], width, "bold")
     statement = document["finding"]["statement"]
@@ -123,14 +126,36 @@ def _argument(document: Document, width: int) -> Iterator[Text]:
     if explanation.get("decision"):
         yield from _hanging(Text("  decided on ", style="dim"), explanation["decision"], width)
     yield from _hanging(Text("  cause ", style="dim"), document["cause"]["text"], width)
+    yield from _places(document["cause"], width)
     span = max((len(edge["earlier"]) + len(edge["later"]) for edge in edges), default=0)
     for edge in edges:
         style = _EDGE_STYLES.get(edge["kind"], "")
         pad = " " * (span - len(edge["earlier"]) - len(edge["later"]))
         head = Text.assemble("  ", edge["earlier"], (f" ─{edge['kind']}→ ", style), edge["later"], f"{pad}  ")
         yield from _hanging(head, edge["reason"], width)
+    for kind in dict.fromkeys(edge["kind"] for edge in edges):
+        head = Text.assemble("  ", (f"─{kind}→", _EDGE_STYLES.get(kind, "")), "  ")
+        yield from _hanging(head, EDGE_MEANINGS.get(kind, ""), width, "dim")
     if explanation["contradiction"]:
         yield from _hanging(Text("  ⇒ ", style="bold"), explanation["contradiction"], width, "bold")
+
+
+def _places(cause: Document, width: int) -> Iterator[Text]:
+    """The lines of code that read and that write."""
+    for what in ("read", "write"):
+        site = cause[what]
+        if site and site["source"]:
+            source = site["source"]
+            place = visible(f"{source['file']}:{source['line']}")
+            head = Text.assemble("    ", (f"{what:<6}", "dim"), f"{site['step']}  {place}  ")
+            yield from _hanging(head, source["text"], width)
+
+
+def _remedy(document: Document, width: int) -> Iterator[Text]:
+    remedy = document["explanation"]["remedy"]
+    if remedy:
+        yield _title("What would mend it", "not tried: check again after the change", width)
+        yield from _hanging(Text("  "), remedy, width)
 
 
 def _within_witness(edge: Document, explanation: Document) -> bool:
@@ -142,9 +167,21 @@ def _closest(document: Document, width: int) -> Iterator[Text]:
     if not closest:
         return
     yield _title("Closest serial order", "", width)
+    head = Text.assemble("  ", (" → ".join(closest["order"]), "bold"), "  ")
+    yield from _hanging(head, closest_words(closest), width)
+
+
+def closest_words(closest: Document) -> str:
+    """How far the serial order that comes closest explains what happened."""
     explained, total = closest["explained"], len(closest["order"])
-    head = Text.assemble("  ", (" → ".join(closest["order"]), "bold"), f"  explains {explained} of {total}: ")
-    yield from _hanging(head, closest["contradiction"], width)
+    if not closest["contradiction"]:
+        return (
+            "explains every answer and everything stored in the end, so what is wrong is not the outcome, but what was done "
+            "on the way to it"
+        )
+    if explained == total:
+        return f"explains every answer, but not what is stored: {closest['contradiction']}"
+    return f"explains {explained} of {total} answers: {closest['contradiction']}"
 
 
 def _items(document: Document, width: int) -> Iterator[Text]:
@@ -174,9 +211,9 @@ def _replay(document: Document, width: int) -> Iterator[Text]:
 
 def confirmation(document: Document) -> str:
     """Where the violation was found, and whether a second backend agreed."""
-    parts = [document["found_on"]]
+    parts = [backend_words(document["found_on"])]
     confirmed, difference = document.get("confirmed_on"), document.get("difference", "")
-    parts.append(f"confirmed on {confirmed}" if confirmed else "not confirmed on a second backend")
+    parts.append(f"confirmed on {backend_words(confirmed)}" if confirmed else "not confirmed on a second backend")
     if difference:
         parts.append(f"difference: {difference}")
     occurrences = document.get("occurrences", 1)
@@ -284,6 +321,8 @@ def _finding(finding: Document, directory: str) -> Iterator[Text]:
     )
     yield Text(f"  {visible(finding['headline'])}")
     yield Text(f"  {visible(finding['cause'])}")
+    if finding["remedy"]:
+        yield Text(f"  mend: {visible(finding['remedy'])}")
     found = f"{count} violations" if count > 1 else "1 violation"
     yield Text(f"  {found} of {', '.join(finding['oracles'])} · {severity['vector']}", "dim")
     if finding["report"]:

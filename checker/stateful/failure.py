@@ -7,16 +7,18 @@ plugin writes a report and shows the explanation in full.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from checker.client.backends import backend_named
 from checker.errors import ToctouError
 from checker.exploration.check import confirmed
+from checker.exploration.explorer import replayed
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel
 from checker.exploration.options import Options
 from checker.exploration.result import Violation
 from checker.exploration.scenario import Scenario
+from checker.exploration.telling import told
 from checker.history.request import label
 from checker.scheduling.runner import Limits
 
@@ -50,12 +52,19 @@ class RaceFound(AssertionError):
         return notes
 
     def confirmed(self) -> Violation:
-        """The violation, with what became of its schedule on a second backend."""
+        """The violation as reports want it, with what became of its schedule on a second backend."""
+        with self._opened(self.violation.found_on) as laboratory:
+            violation = told(laboratory, self.violation, replayed)
         second = Options(backend=self.violation.found_on).second_backend
-        with closing(backend_named(second)) as backend:
+        with self._opened(second) as laboratory:
+            return confirmed(laboratory, Scenario(violation.execution.requests), violation, second)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Laboratory]:
+        with closing(backend_named(name)) as backend:
             laboratory = Laboratory(self.loaded.model, backend, self._limits)
             with laboratory.opened():
-                return confirmed(laboratory, Scenario(self.violation.execution.requests), self.violation, second)
+                yield laboratory
 
     def __str__(self) -> str:
         return "\n".join(_lines(self.loaded, self.violation))

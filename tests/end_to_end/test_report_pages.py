@@ -108,27 +108,27 @@ WIRES = "document.querySelectorAll('.wires g').length"
 
 
 def test_stepping_by_buttons_shows_one_step_with_what_is_stored(reports, tab):
-    tab.open(violation(reports, "ownership"), "#step-B.1")
-    assert tab.run(SHOWN) == "step-B.1"
-    tab.run("document.querySelector('[data-move=\"1\"]').click()")
+    tab.open(violation(reports, "ownership"), "#step-A.1")
     assert tab.run(SHOWN) == "step-A.1"
-    assert tab.run("location.hash") == "#step-A.1"
-    assert tab.run("document.querySelector('.position').textContent") == "A.1, step 2 of 3"
-    cells = tab.run("[...document.querySelectorAll('#step-A\\\\.1 .state td')].map(one => one.textContent)")
+    tab.run("document.querySelector('[data-move=\"1\"]').click()")
+    assert tab.run(SHOWN) == "step-B.1"
+    assert tab.run("location.hash") == "#step-B.1"
+    assert tab.run("document.querySelector('.position').textContent") == "B.1, step 2 of 3"
+    cells = tab.run("[...document.querySelectorAll('#step-B\\\\.1 .state td')].map(one => one.textContent)")
     assert ["'alice'" in cell for cell in cells] == [True, False]
     assert "owner: 'bob'" in cells[1]
     tab.run("document.querySelector('[data-move=\"1\"]').click()")
-    assert tab.run("[...document.querySelectorAll('#step-B\\\\.2 .state td')].pop().textContent") == "nothing"
+    assert tab.run("[...document.querySelectorAll('#step-A\\\\.2 .state td')].pop().textContent") == "nothing"
     assert tab.run("document.querySelector('[data-move=\"1\"]').disabled")
 
 
 def test_stepping_by_keyboard(reports, tab):
     tab.open(violation(reports, "ownership"))
     tab.run("document.querySelector('.node').focus()")
-    for key, step in [("ArrowDown", "A.1"), ("End", "B.2"), ("ArrowDown", "B.2"), ("ArrowUp", "A.1"), ("Home", "B.1")]:
+    for key, step in [("ArrowDown", "B.1"), ("End", "A.2"), ("ArrowDown", "A.2"), ("ArrowUp", "B.1"), ("Home", "A.1")]:
         tab.press(key)
         assert tab.run(SHOWN) == f"step-{step}", key
-    assert tab.run("document.activeElement.dataset.name") == "B.1"
+    assert tab.run("document.activeElement.dataset.name") == "A.1"
 
 
 def test_edges_are_switched_by_kind(reports, tab):
@@ -180,7 +180,7 @@ def test_findings_come_in_the_order_of_their_severity(reports, tab):
 def test_paper_shows_every_step(reports, tab):
     tab.open(violation(reports, "ownership"))
     tab.call("Emulation.setEmulatedMedia", media="print")
-    assert tab.run(SHOWN) == "step-B.1,step-A.1,step-B.2"
+    assert tab.run(SHOWN) == "step-A.1,step-B.1,step-A.2"
     assert not tab.run("document.querySelector('.stepper').offsetParent")
     assert tab.pdf().startswith(b"%PDF")
 

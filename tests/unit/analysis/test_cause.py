@@ -22,7 +22,8 @@ def of(text, oracle=ORDERS):
 def test_the_read_that_was_invalidated_and_the_write_that_it_guards():
     found = of(REQUESTS + "A.get(i1) B.set(i1.owner=bob) B=200 A.delete(i1) A=204", OWNERSHIP)
     assert str(found) == (
-        "delete decides on its GetItem of Items, which may be out of date by the time of its DeleteItem of Items"
+        "delete decides on owner, as read by its GetItem of Items, which may be out of date by the time of its "
+        "DeleteItem of Items"
     )
     assert (found.read_at, found.write_at) == (0, 2)
 

@@ -169,7 +169,7 @@ def test_a_broken_invariant_without_a_race_shows_the_writes_and_what_is_left():
     execution = parse("item x n=1\nA.get(x) A.set(x.n=-1) B.delete(y)")
     (finding,) = Invariant("never_negative", lambda tables: tables["Items"][0]["n"] >= 0).judge(execution)
     told = explain(execution, finding)
-    assert told.anomaly == "unnamed"
+    assert told.anomaly == "not_a_race"
     assert told.witness == (1,)
     assert told.contradiction == "In the end Items[x] holds item_id 'x', n -1"
 
@@ -237,16 +237,16 @@ def headline_of(text):
         (
             "item x v=1\nA.get(x) B.delete(x) B.put(x v=1) A.delete(x if v=1)",
             "aba",
-            "alice's DeleteItem removed Items[x] because its condition found v of Items[x] as read before, although in "
+            "alice's DeleteItem removed Items[x] because its condition found v 1 of Items[x], as read before, although in "
             "between bob removed Items[x]",
-            "v of Items[x]",
+            "v 1 of Items[x]: the same when it was read and when the condition looked again",
         ),
         (
             "item x v=1 body=old\nA.get(x) B.put(x v=1 body=new) A.set(x.v=2 if v=1)",
             "aba",
-            "alice's UpdateItem changed v of Items[x] from 1 to 2 because its condition found v of Items[x] as read "
-            "before, although in between bob changed body of Items[x] from 'old' to 'new'",
-            "v of Items[x]",
+            "alice's UpdateItem changed v of Items[x] from 1 to 2 because its condition found v 1 of Items[x], as "
+            "read before, although in between bob changed body of Items[x] from 'old' to 'new'",
+            "v 1 of Items[x]: the same when it was read and when the condition looked again",
         ),
         (
             "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",

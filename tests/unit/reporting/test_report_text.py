@@ -59,12 +59,12 @@ def test_everything_a_reader_needs_is_there(violation, tmp_path, monkeypatch):
         "A.1 ─rw→ B.1 alice's GetItem read owner 'alice'",
         "B.1 ─ww→ A.2 alice's DeleteItem removed",
         "⇒ delete_item would have to come both before transfer",
-        "B → A explains 1 of 2: after transfer, delete_item would have answered 403",
+        "B → A explains 1 of 2 answers: after transfer, delete_item would have answered 403",
         "before Items {data: 'draft', item_id: 'i1', owner: 'alice', version: 1}",
         "after Items empty",
         "toctou replay delete_item.ReadThenDelete-1.json",
         f"schedule {document['schedule']}",
-        "found on embedded · confirmed on moto · in 2 schedules",
+        "found on toctou's own DynamoDB engine · confirmed on moto · in 2 schedules",
     ):
         assert expected in rendered
 
@@ -107,7 +107,7 @@ def test_what_is_there_to_be_pasted_is_never_wrapped(violation, tmp_path):
 def test_an_unconfirmed_violation_says_so(violation):
     document = violation_document(MODEL, replace(violation, confirmed_on=None, difference="moto answered 404"))
     assert text.confirmation(document) == (
-        "embedded · not confirmed on a second backend · difference: moto answered 404 · in 2 schedules"
+        "toctou's own DynamoDB engine · not confirmed on a second backend · difference: moto answered 404 · in 2 schedules"
     )
 
 

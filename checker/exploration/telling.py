@@ -1,0 +1,89 @@
+"""Completes a counterexample that is going to be told: letters in the order in which a reader meets them, what its handlers
+looked at, and the serial order that comes closest.
+
+Each of them takes runs that exploring can do without.  Whatever does not come out as before is left as it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from checker.analysis.explain import explain
+from checker.errors import ToctouError
+from checker.exploration.judges import oracles_of
+from checker.exploration.laboratory import Laboratory
+from checker.exploration.result import Violation
+from checker.exploration.scenario import Scenario
+from checker.history.finding import Finding
+from checker.history.operation import Execution
+from checker.history.schedule import Schedule
+from checker.oracles.linearizability import Linearizability
+from checker.oracles.serial_runs import SerialRuns
+
+Replayed = Callable[[Laboratory, Scenario, Schedule], Execution]
+
+
+def told(laboratory: Laboratory, violation: Violation, replayed: Replayed) -> Violation:
+    """The violation with everything that a report wants to say.
+
+    Args:
+        laboratory: open, on the backend on which it was found.
+        violation: whose schedule gives the same again.
+        replayed: runs a schedule.
+    """
+    violation = _in_order(laboratory, violation, replayed)
+    execution = _watched(laboratory, violation.execution, replayed)
+    finding = _placed(laboratory, violation.finding, execution)
+    return replace(violation, execution=execution, finding=finding, explanation=explain(execution, finding))
+
+
+def _in_order(laboratory: Laboratory, violation: Violation, replayed: Replayed) -> Violation:
+    """The violation with its first request called A, the next one B, if that is still the same violation."""
+    order = tuple(dict.fromkeys(choice.request for choice in violation.execution.schedule.choices))
+    if order == tuple(sorted(order)):
+        return violation
+    place = {request: index for index, request in enumerate(order)}
+    scenario = Scenario(tuple(violation.execution.requests[request] for request in order))
+    schedule = Schedule(
+        tuple(replace(choice, request=place[choice.request]) for choice in violation.execution.schedule.choices)
+    )
+    wanted = sorted(place[request] for request in violation.finding.requests)
+    try:
+        execution = replayed(laboratory, scenario, schedule)
+        oracles = oracles_of(laboratory.model, laboratory, scenario)
+        for finding in (one for oracle in oracles for one in oracle.judge(execution)):
+            if finding.oracle == violation.finding.oracle and sorted(finding.requests) == wanted:
+                return replace(violation, finding=finding, execution=execution)
+    except ToctouError:
+        """The handlers do otherwise under other indices: clocks and numbers hang on them."""
+    return violation
+
+
+def _watched(laboratory: Laboratory, execution: Execution, replayed: Replayed) -> Execution:
+    """The execution with what its handlers looked at, if it goes the same way when somebody watches."""
+    try:
+        with laboratory.looking():
+            again = replayed(laboratory, Scenario(execution.requests), execution.schedule)
+    except ToctouError:
+        return execution  # a handler that cares for the exact type of an answer
+    if _observed(again) != _observed(execution):
+        return execution
+    pairs = zip(execution.operations, again.operations, strict=True)
+    return replace(execution, operations=tuple(replace(one, looked_at=now.looked_at) for one, now in pairs))
+
+
+def _observed(execution: Execution) -> object:
+    operations = [(one.request, one.action, one.parameters, one.result, one.error) for one in execution.operations]
+    return operations, execution.responses, execution.final
+
+
+def _placed(laboratory: Laboratory, finding: Finding, execution: Execution) -> Finding:
+    """The finding with the serial order that comes closest, whatever the property."""
+    if finding.closest is not None:
+        return finding
+    oracles = oracles_of(laboratory.model, laboratory, Scenario(execution.requests))
+    for oracle in oracles:
+        if isinstance(oracle, Linearizability | SerialRuns):
+            return replace(finding, closest=oracle.closest(execution))
+    return finding

@@ -1,0 +1,112 @@
+"""What was decided on, going by what handlers and conditions looked at; and what is suggested then."""
+
+from dataclasses import replace
+
+import pytest
+
+from checker.analysis.cause import cause
+from checker.analysis.explain import explain
+from checker.analysis.looking import asked, conditions
+from checker.history.finding import Finding
+from checker.history.footprint import ALL, EXISTENCE
+from checker.history.notation import parse
+from checker.oracles.no_exception import NoException
+from checker.oracles.no_partial_effect import NoPartialEffect
+from checker.oracles.ownership import Ownership
+
+OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
+RACE = "item x owner=alice version=1\nB alice: give()\nA.get(x) B.set(x.owner=bob,version=2) B=200 A.delete(x) A=204"
+
+
+def seen(text, *looked):
+    """A history whose first operation's answer was looked at like this."""
+    execution = parse(text)
+    first = execution.operations[0]
+    (item,) = first.footprint.items()
+    operations = (replace(first, looked_at={None: frozenset({EXISTENCE}), item: frozenset(looked)}),)
+    return replace(execution, operations=operations + execution.operations[1:])
+
+
+def told(execution, oracle=None):
+    if oracle is None:
+        return explain(execution, Finding("linearizability", "no order", tuple(range(len(execution.requests)))))
+    return explain(execution, next(iter(oracle.judge(execution))))
+
+
+def test_only_what_was_looked_at_was_decided_on():
+    assert told(parse(RACE)).decision == "owner and version of Items[x]"
+    assert told(seen(RACE, "version")).decision == "version of Items[x]"
+    assert told(seen(RACE, EXISTENCE, "owner")).decided == ("owner",)
+    assert told(seen(RACE, ALL, EXISTENCE)).decided == ("owner", "version")
+
+
+def test_what_the_property_is_about_comes_first_if_it_was_looked_at():
+    assert told(seen(RACE, "owner", "version"), OWNERSHIP).decision == "owner of Items[x]"
+
+
+def test_a_read_that_nobody_looked_at_is_no_check():
+    ignored = told(seen(RACE, EXISTENCE), OWNERSHIP)
+    assert ignored.anomaly == "missing_check"
+    assert ignored.decision == ""
+    assert "without a check" in str(cause(seen(RACE, EXISTENCE), next(iter(OWNERSHIP.judge(parse(RACE)))), ignored))
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        (
+            {"ConditionExpression": "attribute_exists(a) AND #b = :v", "ExpressionAttributeNames": {"#b": "owner"}},
+            {"a", "owner"},
+        ),
+        ({"ConditionExpression": "NOT (a.b[0].#c > :v) or size(d) between :x AND :y"}, {"a", "d"}),
+        ({"FilterExpression": "begins_with(sku, :p) and kind IN (:a, :b)"}, {"sku", "kind"}),
+        ({"ConditionExpression": "contains ( tags , :t )"}, {"tags"}),
+        ({"Expected": {"version": {"Value": {"N": "1"}}}}, {"version"}),
+        ({"UpdateExpression": "SET a = :b"}, set()),
+    ],
+)
+def test_what_a_condition_speaks_of(part, names):
+    assert asked(part) == names
+
+
+def test_conditions_of_a_transaction_are_told_apart_by_item():
+    execution = parse("item x n=1\nA.transact(check x if n=1; put y m=2 if absent)")
+    assert {str(item): set(names) for item, names in conditions(execution.operations[0]).items()} == {
+        "Items[x]": {"n"},
+        "Items[y]": {"absent"},  # the notation's own word
+    }
+
+
+@pytest.mark.parametrize(
+    ("execution", "oracle", "suggestion"),
+    [
+        (seen(RACE, "owner"), OWNERSHIP, "Put the check into the DeleteItem: ConditionExpression='#owner = :caller'"),
+        (seen(RACE, "version"), None, "ConditionExpression='#version = :version', where :version is the value that was read"),
+        (seen(RACE.replace("delete(x)", "delete(x if exists)"), "owner"), OWNERSHIP, "Let the condition of the DeleteItem ask"),
+        (parse("item x n=1\nA.get(x) B.delete(x) A.put(x n=2)"), None, "ConditionExpression='attribute_exists(item_id)'"),
+        (parse("A.get(x) B.put(x n=1) A.put(x n=2)"), None, "ConditionExpression='attribute_not_exists(item_id)'"),
+        (parse("item x n=1\nA.get(x) B.set(x.n=2) A.set(x.n=3)"), None, "UpdateExpression='ADD #n :change' needs neither"),
+        (parse("item x s=a\nA.get(x) B.set(x.s=b) A.set(x.s=c)"), None, "or refuse"),
+        (parse("item x on=1\nitem y on=1\nA.get(x) A.get(y) B.get(x) B.get(y) A.set(x.on=0) B.set(y.on=0)"), None,
+         "do the UpdateItem in a TransactWriteItems together with a ConditionCheck of Items["),
+        (parse("A.query(*) B.query(*) A.put(y n=1) B.put(z n=2)"), None, "No condition covers a range such as Items[*]"),
+        (parse("item x v=1\nA.get(x) B.delete(x) B.put(x v=1) A.set(x.v=2 if v=1)"), None, "something that never comes back"),
+        (parse("item x n=0\nB.set(x.n=1) B=200 A.get(x@0)"), None, "Make the GetItem with ConsistentRead=True"),
+        (parse("item x n=1\nitem y n=1\nA.get(x) B.set(x.n=2) B.set(y.n=2) A.get(y)"), None, "one TransactGetItems"),
+        (parse("item x n=1\nA.set(x.n=2) A=409"), NoPartialEffect(), "in one TransactWriteItems, so that all of them happen"),
+        (parse("A.get(x) A=raises(KeyError: 'Item')"), NoException(), "Provide for KeyError"),
+        (parse("item x owner=alice\nB.delete(x)"), OWNERSHIP, "Put the check into the DeleteItem: ConditionExpression='#owner"),
+        (parse("item x n=1\nA.get(x) B.set(x.n=2) A.set(y.k=1) A.set(x.n=2)"), None, "the one to Items[x] with Condit"),
+    ],
+)  # fmt: skip
+def test_a_suggestion_is_concrete(execution, oracle, suggestion):
+    assert suggestion.lower() in told(execution, oracle).remedy.lower()
+
+
+def test_an_exception_without_a_name_of_its_own_is_an_unhandled_one():
+    explained = told(parse("A.get(x) A=raises(KeyError: 'Item')"), NoException())
+    assert (explained.anomaly, explained.anomaly_title, explained.source) == (
+        "unhandled_exception",
+        "unhandled exception",
+        "CWE-248",
+    )
