@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from checker.exploration.model import Handler, Model, handler, invariant
+from checker.exploration.route import route
 from checker.exploration.table import Table
+from checker.gate.service import HttpCall, Service
 from checker.history.item import plain
 from checker.history.request import Request, Response
 from checker.specification import Specification, StoredItems
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Handler",
+    "HttpCall",
     "Model",
     "Request",
     "Response",
+    "Service",
     "Specification",
     "StopReason",
     "StoredItems",
@@ -35,6 +39,7 @@ __all__ = [
     "handler",
     "invariant",
     "plain",
+    "route",
 ]
 
 _LOADED_WHEN_ASKED_FOR = {

@@ -30,7 +30,7 @@ from checker.client.parameters import NotPlainlyValid, copy_if_valid
 from checker.client.source import Callers
 from checker.errors import InternalError, OutsideControl, ToctouError
 from checker.history.operation import ErrorResponse, Operation
-from checker.scheduling.scheduling_point import SchedulingPoint, Turn
+from checker.scheduling.scheduling_point import SchedulingPoint
 
 Record = Callable[[Operation], None]
 
@@ -81,7 +81,8 @@ class _Interceptor:
             parameters = unwatched(parameters)
         asked = method.prepared(parameters)
         source = self._callers.line(sys._getframe(2))
-        turn, performed = self._perform(action, asked)
+        turn = self._point.reach(action)
+        performed = perform(self._point, self._backend, action, asked)
         result, error, footprint, changes, missed = performed
         operation = Operation(
             turn.request, turn.number, action, asked, result, error, footprint, changes, source, missed
@@ -90,17 +91,18 @@ class _Interceptor:
         answer = method.answered(performed)
         return self._onlooker.hand_out(operation, answer) if self._onlooker.on else answer
 
-    def _perform(self, action: str, parameters: Mapping[str, Any]) -> tuple[Turn, Performed]:
-        turn = self._point.reach(action)
-        self._point.look_away()
-        try:
-            return turn, self._backend.perform(action, parameters)
-        except ToctouError as fault:
-            self._point.fail(fault)
-        except Exception as bug:  # the handler must not take it for an answer of the service
-            self._point.fail(_broken_backend(self._backend.name, action, parameters, bug))
-        finally:
-            self._point.look_again()
+
+def perform(point: SchedulingPoint, backend: Backend, action: str, parameters: Mapping[str, Any]) -> Performed:
+    """Perform an operation whose turn it is; what goes wrong with us ends the request instead of reaching its handler."""
+    point.look_away()
+    try:
+        return backend.perform(action, parameters)
+    except ToctouError as fault:
+        point.fail(fault)
+    except Exception as bug:  # the handler must not take it for an answer of the service
+        point.fail(_broken_backend(backend.name, action, parameters, bug))
+    finally:
+        point.look_again()
 
 
 class _Method:

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from checker.exploration.bench import beginning
 from checker.exploration.budget import Meter
 from checker.exploration.explorer import FAULTS, spent
 from checker.exploration.loading import LoadedModel
+from checker.exploration.model import Model
+from checker.exploration.model_file import missing_tool
 from checker.exploration.options import Options
 from checker.exploration.partition import Partition
 from checker.exploration.portion import Advance, Portion
@@ -23,6 +26,11 @@ from checker.exploration.reachability import Reachability
 from checker.exploration.scenario import Scenario, scenarios
 from checker.exploration.tally import Tally
 from checker.verdict import StopReason
+
+
+def _scope(model: type[Model], options: Options) -> Iterator[Scenario]:
+    """Every scenario of the scope; where a tool is missing, the first one is enough to say so."""
+    return islice(scenarios(model.requests(), options.requests), None if missing_tool(model) is None else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class Agenda:
         self.slots = [
             Slot(loaded, scenario, Partition(beginning(scenario, options)))
             for loaded in models
-            for scenario in scenarios(loaded.model.requests(), options.requests)
+            for scenario in _scope(loaded.model, options)
         ]
         self.interrupted = False
         self._meter = meter

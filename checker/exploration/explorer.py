@@ -97,6 +97,10 @@ class _NotInterchangeable(Exception):
     """A request has asked for the time or for a number, so that its like may do otherwise; begin again without symmetry."""
 
 
+class _MeetsAnother(Exception):
+    """What serves the requests elsewhere is met in another way from now on; begin again."""
+
+
 class Explorer:
     """Explores scenarios in an open laboratory."""
 
@@ -138,6 +142,9 @@ class Explorer:
             self._run_and_repeat(portion, pause, tally, seen)
         except RandomNumbersShared:
             return Advance(tally, again=Portion(portion.scenario, symmetry=portion.symmetry, own_numbers=True))
+        except _MeetsAnother:
+            begun_again = Portion(portion.scenario, symmetry=portion.symmetry, own_numbers=portion.own_numbers)
+            return Advance(tally, again=begun_again)
         except _NotInterchangeable:
             return Advance(tally, again=Portion(portion.scenario, symmetry=False, own_numbers=portion.own_numbers))
         finally:
@@ -158,9 +165,17 @@ class Explorer:
             try:
                 part(oracles, tally, seen)
             except UncontrolledHandler as fault:
+                if self._can_be_met_otherwise(fault):
+                    raise _MeetsAnother from fault
                 tally.stop_reason, tally.detail = FAULTS[type(fault)], str(fault)
             except KeyboardInterrupt:
                 tally.stop_reason, tally.detail = StopReason.INTERRUPTED, "interrupted"
+
+    def _can_be_met_otherwise(self, fault: UncontrolledHandler) -> bool:
+        """Whether to try again: with more patience for calls that come at once, or with a service that has just been started."""
+        if isinstance(fault, LateCall):
+            return True
+        return isinstance(fault, NondeterministicHandler) and self._laboratory.isolate()
 
     def _run(self, portion: Portion, pause: Pause, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
         strategy = portion.strategy
@@ -282,17 +297,16 @@ def replayed(laboratory: Laboratory, scenario: Scenario, schedule: Schedule) -> 
     Raises:
         ScheduleDiverged: the code no longer fits the schedule.
     """
-    strategy = Replay(schedule)
-    strategy.begin()
-    try:
-        execution = laboratory.execute(scenario, strategy)
-    except RandomNumbersShared:
+    while True:
         strategy = Replay(schedule)
         strategy.begin()
-        execution = laboratory.execute(scenario, strategy)
-    strategy.finish()
-    assert execution is not None  # noqa: S101 - a replay gives nothing up
-    return execution
+        try:
+            execution = laboratory.execute(scenario, strategy)
+        except (RandomNumbersShared, LateCall):
+            continue  # either happens a few times at most
+        strategy.finish()
+        assert execution is not None  # noqa: S101 - a replay gives nothing up
+        return execution
 
 
 def steps_of(execution: Execution) -> list[tuple[int, Operation | None]]:

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from checker.client.backend import Backend
+from checker.client.backend import Backend, Performed
 from checker.client.environment import client_environment
-from checker.client.intercept import intercepted
+from checker.client.intercept import intercepted, perform
 from checker.client.onlooker import Onlooker, unwatched
 from checker.client.weak_reads import ChooseAge, WeakReads, newest
 from checker.errors import InternalError, ModelError, ToctouError
 from checker.exploration.model import Model
+from checker.exploration.model_file import under_test
 from checker.exploration.response import response_of, response_to
 from checker.exploration.scenario import Scenario
+from checker.gate.mailbox import HeldCall
+from checker.gate.relay import Patience, Relay
 from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint
 from checker.history.item import AttributeValue, image
 from checker.history.operation import Execution, Operation, StoredImages
@@ -29,6 +32,7 @@ from checker.history.request import Request, Response
 from checker.history.schedule import Choice, Schedule
 from checker.scheduling import event_loop
 from checker.scheduling.runner import Limits, Runner
+from checker.scheduling.scheduling_point import Turn
 from checker.scheduling.strategies.strategy import Step, Strategy
 from checker.scheduling.watchdog import Interrupted
 
@@ -67,13 +71,29 @@ class Laboratory:
         self._instance: Model  # made anew for each schedule
         self._judged = _judged_attributes(model)
         self._onlooker = Onlooker()
+        self._elsewhere = under_test(model)
+        self._choose_call: Callable[[int], int] = newest
+        if self._elsewhere is not None:
+            self._relay = Relay(
+                self._runner,
+                self._perform,
+                lambda count: self._choose_call(count),  # noqa: PLW0108 - another one for each execution
+                patience=Patience(limits.seconds, self._elsewhere.settle_seconds),
+                told=self._elsewhere.told,
+            )
 
     @contextmanager
     def opened(self) -> Iterator[Laboratory]:
         """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
         self._backend.load([table.parameters for table in self.model.tables], _images(self.model))
         self.initial = self._backend.stored()
-        with client_environment(), self._intercepted(), self._runner.installed():
+        served = nullcontext() if self._elsewhere is None else self._elsewhere.opened(self._read)
+        with (
+            served,
+            client_environment(),
+            self._intercepted(),
+            self._runner.installed(),
+        ):
             yield self
 
     def looking(self) -> AbstractContextManager[None]:
@@ -91,12 +111,17 @@ class Laboratory:
             RandomNumbersShared: begin the scenario again with a new strategy.
         """
         ages: list[int] = []
+        calls: list[int] = []
 
         def choose_age(count: int) -> int:
             ages.append(strategy.choose_age(count))
             return ages[-1]
 
-        runner = self._begin(scenario, choose_age)
+        def choose_call(count: int) -> int:
+            calls.append(strategy.choose_call(count))
+            return calls[-1]
+
+        runner = self._begin(scenario, choose_age, choose_call)
         choices: list[Choice] = []
         endings: dict[int, int] = {}
         while enabled := runner.enabled():
@@ -111,7 +136,7 @@ class Laboratory:
                 endings[chosen] = len(self._operations)
             performed = tuple(self._operations[before:])
             strategy.performed(chosen, self._step(performed, response))
-            choices.append(Choice(chosen, ages.pop() if ages else 0))
+            choices.append(Choice(chosen, ages.pop() if ages else 0, calls.pop() if calls else 0))
         if runner.random_was_shared():
             raise RandomNumbersShared
         return self._execution(scenario, Schedule(tuple(choices)), endings)
@@ -159,7 +184,17 @@ class Laboratory:
             return footprint
         return footprint._replace(judged=dict.fromkeys(footprint.writes, self._judged))
 
-    def _begin(self, scenario: Scenario, choose_age: ChooseAge = newest) -> Runner:
+    def isolate(self) -> bool:
+        """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""
+        return self._elsewhere is not None and self._elsewhere.isolate()
+
+    def _begin(
+        self, scenario: Scenario, choose_age: ChooseAge = newest, choose_call: Callable[[int], int] = newest
+    ) -> Runner:
+        if self._elsewhere is not None:
+            self._runner.end()
+            self._elsewhere.prepare(len(scenario.requests))
+            self._choose_call = choose_call
         self._backend.restore()
         if isinstance(self._backend, WeakReads):
             self._backend.choose_age = choose_age
@@ -178,6 +213,8 @@ class Laboratory:
             returned: Any = self._handlers[request.handler].call(model, request)
             if inspect.iscoroutine(returned):
                 returned = event_loop.run(returned, self._runner.fail)
+            if self._elsewhere is not None:
+                returned = self._elsewhere.serve(index, request, returned, self._relay, self._runner)
         except (Interrupted, KeyboardInterrupt):
             raise
         except BaseException as raised:  # asyncio.CancelledError and SystemExit are answers of the handler too
@@ -185,6 +222,15 @@ class Laboratory:
         else:
             response = response_of(returned, request.handler)
             self._responses[index] = replace(response, body=unwatched(response.body)) if self._onlooker.on else response
+
+    def _perform(self, turn: Turn, call: HeldCall) -> Operation:
+        performed = perform(self._runner, self._backend, call.action, call.parameters)
+        operation = _operation(turn, call, performed)
+        self._record(operation)
+        return operation
+
+    def _read(self, call: HeldCall) -> Operation:
+        return _operation(Turn(0, 0), call, self._backend.perform(call.action, call.parameters))
 
     def _record(self, operation: Operation) -> None:
         if self._judged and operation.changes:
@@ -220,6 +266,21 @@ class Laboratory:
             schedule=schedule,
             endings=tuple(endings[request] for request in range(count)),
         )
+
+
+def _operation(turn: Turn, call: HeldCall, performed: Performed) -> Operation:
+    return Operation(
+        turn.request,
+        turn.number,
+        call.action,
+        call.parameters,
+        performed.result,
+        performed.error,
+        performed.footprint,
+        performed.changes,
+        call.source,
+        performed.missed,
+    )
 
 
 def _images(model: type[Model]) -> dict[str, list[Mapping[str, AttributeValue]]]:

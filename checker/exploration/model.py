@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, overload
 
 from checker.errors import ModelError
 from checker.exploration.table import Table
+from checker.gate.service import Service
 from checker.history.request import Request
 from checker.specification import Specification, StoredItems
 
@@ -72,6 +73,8 @@ class Model:
         reference: the sequential specification; without one, the handlers are held against their own sequential runs.
         retryable: statuses that tell a client to try again.  A request that answered one of them without any effect is
             left out of the serial order.
+        service: the service that the handlers' requests are sent to, in any language; ``None`` where the handlers are the code
+            under test.
     """
 
     tables: ClassVar[Sequence[Table]] = ()
@@ -80,6 +83,7 @@ class Model:
     owner: ClassVar[str | None] = None
     reference: ClassVar[Specification | None] = None
     retryable: ClassVar[frozenset[int]] = frozenset({409, 503})
+    service: ClassVar[Service | None] = None
 
     def owns(self, principal: str, item: Mapping[str, Any]) -> bool:
         """Whether ``principal`` may change this (plain) item; override it where one attribute does not say so.

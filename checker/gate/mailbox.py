@@ -56,7 +56,8 @@ Event = HeldCall | Answered | Broken
 class Mailbox:
     """Events of one request, in the order in which they happened.  Any thread may put, one may take."""
 
-    _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+    # Not a SimpleQueue: its `get` may wait for ever if a signal arrives just as the timeout ends.
+    _events: queue.Queue[Event] = field(default_factory=queue.Queue)
 
     def put(self, event: Event) -> None:
         """Something has happened."""

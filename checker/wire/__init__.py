@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from checker.wire.calls import Call, HttpRequest, HttpResponse, Perform, answer, decoded, failed, unknown_operation
+from checker.wire.calls import (
+    Call,
+    HttpRequest,
+    HttpResponse,
+    Perform,
+    answer,
+    answered,
+    decoded,
+    failed,
+    read_call,
+    refused,
+    unknown_operation,
+)
+from checker.wire.client import NoResponse, fetch
 from checker.wire.encoding import encoded
 from checker.wire.http import LOOPBACK, HttpServer, Limits
 
@@ -13,10 +26,15 @@ __all__ = [
     "HttpResponse",
     "HttpServer",
     "Limits",
+    "NoResponse",
     "Perform",
     "answer",
+    "answered",
     "decoded",
     "encoded",
     "failed",
+    "fetch",
+    "read_call",
+    "refused",
     "unknown_operation",
 ]

@@ -66,16 +66,29 @@ Perform = Callable[[Call], Awaitable[Mapping[str, Any]]]
 
 async def answer(request: HttpRequest, perform: Perform) -> HttpResponse:
     """What the service answers to a request; faults of ``perform`` other than ``ServiceError`` are not caught."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "GET":
         return _text(200, "healthy: dynamodb.us-east-1.amazonaws.com ")
-    if request.method != "POST" or (request.body and content_type not in _CONTENT_TYPES):
+    if request.method != "POST" or (request.body and _content_type(request) not in _CONTENT_TYPES):
         return _text(404, "<UnknownOperationException/>\n")
     try:
-        status, body = 200, encoded(await perform(read_call(request)))
-    except ServiceError as refused:
-        status, body = error_status(refused.code), encoded_error(refused)
-    return _response(status, body, request.headers, content_type or _CONTENT_TYPES[1])
+        return answered(request, await perform(read_call(request)))
+    except ServiceError as error:
+        return refused(request, error)
+
+
+def answered(request: HttpRequest, result: Mapping[str, Any]) -> HttpResponse:
+    """The response with the result of a call."""
+    return _response(200, encoded(result), request.headers, _content_type(request) or _CONTENT_TYPES[1])
+
+
+def refused(request: HttpRequest, error: ServiceError) -> HttpResponse:
+    """The response with an error."""
+    content_type = _content_type(request) or _CONTENT_TYPES[1]
+    return _response(error_status(error.code), encoded_error(error), request.headers, content_type)
+
+
+def _content_type(request: HttpRequest) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 _CONTENT_TYPES = ("application/x-amz-json-1.0", "application/json")

@@ -58,17 +58,17 @@ class HttpServer:
         self._server: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
 
-    async def start(self, port: int = 0) -> int:
+    async def start(self, port: int = 0, address: str = LOOPBACK) -> int:
         """Listen; 0 for any free port.  Returns the port.
 
         Raises:
             OSError: the port cannot be had.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self, loop), LOOPBACK, port, backlog=512)
+        self._server = await loop.create_server(lambda: Connection(self, loop), address, port, backlog=512)
         self._watch = loop.create_task(self._drop_overdue())
-        address: tuple[str, int] = self._server.sockets[0].getsockname()
-        return address[1]
+        bound: tuple[str, int] = self._server.sockets[0].getsockname()
+        return bound[1]
 
     async def stop(self, grace: float = 5.0) -> None:
         """Take no more connections and requests, answer those that have arrived, within so many seconds."""

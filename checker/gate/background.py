@@ -1,0 +1,45 @@
+"""An event loop on a thread of its own, on which all network work of the gate happens."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from checker.scheduling import own_threads
+
+T = TypeVar("T")
+
+
+class Background:
+    """The loop; started when it is made, to be closed once."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="toctou-gate", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 30.0) -> T:
+        """What a coroutine returns that is run on the loop; the calling thread waits for it, so long at most."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
+
+    def close(self) -> None:
+        """End whatever still runs, and the thread."""
+        if self.loop.is_closed():
+            return
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def _run(self) -> None:
+        own_threads.claim()
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+            running = asyncio.all_tasks(self.loop)
+            for task in running:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+        finally:
+            own_threads.release()

@@ -1,0 +1,1 @@
+"""A service in Rust: Axum, and the AWS SDK for Rust."""

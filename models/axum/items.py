@@ -1,0 +1,50 @@
+"""Items over HTTP, served by Axum and the AWS SDK for Rust: read, change, delete and hand over what is one's own.
+
+The service is in ``src``; ``racy.rs`` checks and then acts, ``fixed.rs`` lets DynamoDB check.  It is built with cargo, once.
+
+Source: CWE-367; the ownership check before a delete, an update and a transfer.
+"""
+
+from checker import Model, Request, Response, Service, Table, route
+from models.references import OwnedItems, OwnedItemsState
+
+
+class ItemsAsJson(OwnedItems):
+    """The same items, of which a client sees JSON."""
+
+    def step(self, state: OwnedItemsState, request: Request) -> tuple[OwnedItemsState, Response | int]:
+        """Serve one request."""
+        after, response = super().step(state, request)
+        return after, Response(200, {"data": response.body}) if isinstance(response, Response) else response
+
+
+def variant(name: str) -> Service:
+    """The service in one of its variants."""
+    return Service(
+        command=["{cache}/debug/items", name, "127.0.0.1:{port}"],
+        build=[["cargo", "build", "--locked", "--target-dir", "{cache}"]],
+        headers={"Authorization": "Bearer {principal}"},
+    )
+
+
+class RacyItems(Model):
+    """Racy: every route reads the item, decides, and acts in a second call."""
+
+    service = variant("racy")
+    tables = [Table("Items", "item_id")]
+    items = {"Items": [{"item_id": "i1", "owner": "alice", "data": "draft", "version": 1}]}
+    owner = "owner"
+    reference = ItemsAsJson()
+
+    get_item = route("GET /items/{item_id}", item_id=["i1"], read_only=True)
+    delete_item = route("DELETE /items/{item_id}", item_id=["i1"])
+    update_item = route("PUT /items/{item_id}", body={"data": "{data}"}, item_id=["i1"], data=["edited"])
+    transfer = route(
+        "POST /items/{item_id}/transfer", body={"to": "{to}"}, item_id=["i1"], to=["alice", "bob"], changes_owner=True
+    )
+
+
+class FixedItems(RacyItems):
+    """Fixed: what a route relies on is in the condition of the call that acts."""
+
+    service = variant("fixed")

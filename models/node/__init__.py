@@ -1,0 +1,1 @@
+"""A service in JavaScript: Node, and the AWS SDK for JavaScript."""

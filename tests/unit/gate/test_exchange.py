@@ -1,0 +1,123 @@
+"""Attempts of an SDK are told apart from calls, and tokens that it makes up from those that mean something."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from checker.gate.exchange import Exchange
+from checker.gate.mailbox import Broken, HeldCall
+from checker.history.operation import ErrorResponse, Operation
+from checker.wire import Call
+
+UUID = "0b5c1d64-8d5a-4c39-9b0e-0f2a2f3c9a11"
+
+
+def put(invocation="", **parameters):
+    headers = {"amz-sdk-invocation-id": invocation} if invocation else {}
+    return Call("PutItem", {"TableName": "Items", **parameters}, headers)
+
+
+def done(error=None, result=None):
+    return Operation(0, 0, "PutItem", {}, None if error else result or {}, error)
+
+
+def run(scenario):
+    return asyncio.run(asyncio.wait_for(scenario, 5))
+
+
+async def arrived(exchange):
+    await asyncio.sleep(0)
+    return exchange.mailbox.take(0)
+
+
+def test_an_attempt_that_replaces_one_that_was_given_up_is_no_call_of_its_own():
+    async def scenario():
+        exchange = Exchange(0)
+        attempts = [asyncio.create_task(exchange.call(put("i"))) for _ in range(2)]
+        held = await arrived(exchange)
+        assert exchange.mailbox.take(0) is None
+        assert exchange.held() == [held]
+        held.reply(operation := done())
+        assert await asyncio.gather(*attempts) == [operation, operation]
+        assert exchange.held() == []
+
+    run(scenario())
+
+
+def test_the_attempt_goes_on_when_the_connection_of_the_first_is_gone():
+    async def scenario():
+        exchange = Exchange(0)
+        first = asyncio.create_task(exchange.call(put("i")))
+        held = await arrived(exchange)
+        first.cancel()
+        second = asyncio.create_task(exchange.call(put("i")))
+        assert await arrived(exchange) is None
+        held.reply(operation := done())
+        assert await second is operation
+
+    run(scenario())
+
+
+def test_an_attempt_after_an_error_is_another_call():
+    async def scenario():
+        exchange = Exchange(0)
+        for error in (ErrorResponse("TransactionInProgressException", "…"), None):
+            attempt = asyncio.create_task(exchange.call(put("i")))
+            held = await arrived(exchange)
+            assert isinstance(held, HeldCall)
+            held.reply(done(error))
+            assert (await attempt).error is error
+
+    run(scenario())
+
+
+def test_an_attempt_after_an_answer_is_told():
+    async def scenario():
+        exchange = Exchange(0)
+        first = asyncio.create_task(exchange.call(put("i")))
+        (await arrived(exchange)).reply(done())
+        await first
+        task = asyncio.create_task(exchange.call(put("i")))
+        event = await arrived(exchange)
+        assert isinstance(event, Broken)
+        assert "its SDK sent a PutItem again" in str(event.fault)
+        task.cancel()
+
+    run(scenario())
+
+
+def test_calls_without_an_identifier_are_calls_of_their_own():
+    async def scenario():
+        exchange = Exchange(0)
+        tasks = [asyncio.create_task(exchange.call(put())) for _ in range(2)]
+        held = [await arrived(exchange), await arrived(exchange)]
+        for one in held:
+            one.reply(done())
+        await asyncio.gather(*tasks)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("token", "exchange", "results", "kept"),
+    [
+        (UUID, Exchange(1), (), "B-token-1"),
+        ("order-17", Exchange(0), (), "order-17"),
+        (UUID, Exchange(0, asked=f"POST /orders?key={UUID}"), (), UUID),
+        (UUID, Exchange(0), ({"Item": {"token": {"S": UUID}}},), UUID),
+    ],
+)
+def test_a_token_that_nobody_has_told_the_service_is_replaced(token, exchange, results, kept):
+    async def scenario():
+        for result in results:
+            read = asyncio.create_task(exchange.call(put()))
+            (await arrived(exchange)).reply(done(result=result))
+            await read
+        write = asyncio.create_task(exchange.call(put(ClientRequestToken=token)))
+        held = await arrived(exchange)
+        assert held.parameters["ClientRequestToken"] == kept
+        write.cancel()
+
+    run(scenario())

@@ -1,0 +1,264 @@
+"""A service in another process is checked as handlers in this one are, and whatever it does, it is told and ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import checker
+from checker import Model, Service, StopReason, Table, Verdict, route
+from checker.errors import ModelError
+from checker.scheduling.runner import Limits
+
+TINY = Path(__file__).with_name("tiny_service.py")
+SERVICE = Service(command=[sys.executable, str(TINY), "{port}"], ready="/ready", headers={"X-Principal": "{principal}"})
+
+
+def model_of(*routes, service=SERVICE, **attributes):
+    """A model with these routes, by their last word."""
+    named = {route.function.path.strip("/").partition("?")[0]: route for route in routes}
+    declared = {
+        "tables": [Table("Items", "item_id")],
+        "items": {"Items": [{"item_id": "i1", "owner": "alice", "data": "d"}]},
+        "service": service,
+        "__module__": __name__,
+    }
+    return type("Tiny", (Model,), {**declared, **attributes, **named})
+
+
+def check(*routes, limits=None, **options):
+    model = options.pop("model", None) or model_of(*routes, **options.pop("attributes", {}))
+    if limits:
+        options["limits"] = limits
+    return checker.check(model, **{"requests": 1, "confirm": False, **options})
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind():
+    before = _children()
+    yield
+    assert _children() <= before
+
+
+def _children():
+    """Processes of this one, and of those that have lost their parent, that run the tiny service."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(TINY).encode() in command:
+                found.add(int(entry.name))
+    return found
+
+
+def test_a_race_is_found_explained_and_confirmed():
+    result = check(
+        route("DELETE /delete", principals=["alice"]),
+        requests=2,
+        confirm=True,
+        attributes={"owner": "owner", "retryable": frozenset()},
+    )
+    assert result.verdict is Verdict.VIOLATED
+    (violation,) = result.violations
+    assert violation.finding.oracle == "linearizability"
+    assert str(violation.execution.schedule).startswith("t1:A.B.B.A:")
+    assert violation.confirmed_on == "moto"
+    assert violation.explanation.anomaly == "toctou"
+
+
+def test_what_is_sent_and_what_comes_back():
+    model = model_of(
+        route(
+            "PUT /echo?name={name}&to={principal}",
+            body={"list": ["{number}", "n={number}"], "kept": "{name}"},
+            arguments={"name": ["ü & ö/é"]},
+            number=[7],
+        )
+    )
+    result = checker.check(model, requests=1, confirm=False)
+    assert result.verdict is Verdict.VERIFIED, result.detail
+
+
+def test_calls_made_at_once_are_explored_in_both_orders():
+    result = check(route("POST /both", principals=["alice"]))
+    # Alone, the last of two writes of different data decides; both orders are run, and they differ.
+    assert result.scenarios[0].schedules == 2
+    assert result.verdict is Verdict.VIOLATED
+    (violation,) = result.violations
+    assert str(violation.execution.schedule).startswith("t1:A+1.A:")
+
+
+def test_calls_made_at_once_are_one_by_one_under_the_strategy_that_takes_none():
+    result = check(route("POST /both", principals=["alice"]), strategy="dpor")
+    assert result.stop_reason is StopReason.OUTSIDE_CONTROL
+    assert "made 2 calls at once" in result.detail
+
+
+def test_one_replica_with_a_header_that_it_forwards():
+    service = replace(SERVICE, request_header="X-Request")
+    result = check(route("DELETE /delete", principals=["alice"]), requests=2, attributes={"service": service})
+    assert result.verdict is Verdict.VIOLATED
+    assert str(result.violations[0].execution.schedule).startswith("t1:A.B.B.A:")
+
+
+def test_one_replica_that_does_not_forward_the_header():
+    service = replace(SERVICE, request_header="X-Request")
+    result = check(route("POST /stateful", principals=["alice"]), attributes={"service": service})
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "without the header X-Request" in result.detail
+
+
+def test_a_stateful_service_is_started_again_for_every_schedule():
+    routes = route("POST /stateful", principals=["alice"])
+    assert check(routes).verdict is Verdict.VERIFIED
+    result = check(routes, attributes={"service": replace(SERVICE, restart="never")})
+    assert result.stop_reason is StopReason.NONDETERMINISTIC
+
+
+def test_a_service_that_makes_up_values_is_not_verified():
+    result = check(route("POST /random", principals=["alice"]))
+    assert result.stop_reason is StopReason.NONDETERMINISTIC
+
+
+def test_tokens_that_an_sdk_makes_up_do_no_harm():
+    assert check(route("POST /transaction", principals=["alice"])).verdict is Verdict.VERIFIED
+
+
+def test_a_crash_is_told_with_the_last_lines():
+    result = check(route("POST /crash", principals=["alice"]))
+    assert result.stop_reason is StopReason.SERVICE_CRASHED
+    assert "status 7" in result.detail
+    assert "something terrible" in result.detail
+
+
+def test_silence_is_told_with_the_last_lines():
+    result = check(route("POST /hang", principals=["alice"]), limits=Limits(seconds=0.5))
+    assert result.stop_reason is StopReason.SILENT_HANDLER
+    assert "waiting for somebody" in result.detail
+
+
+def test_a_dropped_connection_is_an_exception_of_the_handler():
+    result = check(route("POST /drop", principals=["alice"]))
+    assert result.verdict is Verdict.VIOLATED
+    (violation,) = [one for one in result.violations if one.finding.oracle == "no_exception"]
+    assert violation.execution.responses[0].exception.type == "NoResponse"
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("garbage", "SerializationException"), ("queue", "it also uses the AWS service AmazonSQS")],
+)
+def test_what_is_no_call_of_dynamodb_is_told(path, told):
+    result = check(route(f"POST /{path}", principals=["alice"]))
+    assert result.stop_reason is StopReason.OUTSIDE_CONTROL
+    assert told in result.detail
+
+
+def test_a_call_that_dynamodb_refuses_is_answered_as_dynamodb_does():
+    result = check(route("POST /invalid", principals=["alice"]), attributes={"reference": Refused()})
+    assert result.verdict is Verdict.VERIFIED, result.detail
+
+
+class Refused:
+    """What a client is told who leaves out the key, and what is stored all the same."""
+
+    def state_of(self, items):
+        return ()
+
+    def step(self, state, request):
+        return state, checker.Response(200, "com.amazon.coral.validate#ValidationException")
+
+
+def test_work_in_the_background_is_told():
+    result = check(route("POST /background", principals=["alice"]), requests=2)
+    assert result.stop_reason is StopReason.OUTSIDE_CONTROL
+    assert "the service called PutItem while none of its requests was under way" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("exits", "the service ended with status 1 before it was ready; its output ends with"),
+        ("never", "the service did not answer GET /ready on port"),
+        ("writes", "the service called PutItem while it was starting"),
+    ],
+)
+def test_a_service_that_does_not_start_is_told(how, told):
+    service = replace(SERVICE, command=[*SERVICE.command, how], start_seconds=1.0)
+    with pytest.raises(ModelError, match=told):
+        check(route("DELETE /delete"), attributes={"service": service})
+
+
+def test_a_service_may_read_while_it_starts():
+    service = replace(SERVICE, command=[*SERVICE.command, "reads"])
+    result = check(route("DELETE /delete", principals=["alice"]), attributes={"service": service})
+    assert result.verdict is Verdict.VERIFIED, result.detail
+
+
+def test_children_of_the_service_are_ended_too():
+    service = replace(SERVICE, command=[*SERVICE.command, "child"])
+    check(route("DELETE /delete", principals=["alice"]), attributes={"service": service})
+    until = time.monotonic() + 5
+    while _children() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _children()
+
+
+def test_a_tool_that_is_missing_is_said_so():
+    service = Service(command=["no-such-program", "{port}"], build=[["no-such-cargo", "build"]])
+    result = check(route("DELETE /delete"), requests=2, attributes={"service": service})
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.stop_reason is StopReason.TOOL_MISSING
+    assert "no-such-cargo is not installed" in result.detail
+    assert len(result.scenarios) == 1
+
+
+def test_a_handler_of_a_service_model_returns_a_request():
+    model = model_of(route("DELETE /delete"), other=checker.handler(lambda principal: 204))
+    with pytest.raises(ModelError, match="the handler 'other' of a service model returned 204"):
+        checker.check(model, requests=1, confirm=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"command": "node server.js"}, "the service's command is 'node server.js'"),
+        ({"command": ["node"]}, "does not name its port"),
+        ({"restart": "sometimes"}, "restart is 'sometimes'"),
+        ({"gate_address": "0.0.0.0"}, "where other machines can reach it"),
+    ],
+)
+def test_a_service_that_is_declared_wrongly(changes, told):
+    with pytest.raises(ModelError, match=told):
+        replace(SERVICE, **changes)
+
+
+def test_a_gate_beyond_loopback_is_said_explicitly():
+    assert replace(SERVICE, gate_address="0.0.0.0", beyond_loopback=True).beyond_loopback
+    assert replace(SERVICE, gate_address="127.0.0.2").gate_address == "127.0.0.2"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "pools", "told"),
+    [("items", {}, "is not a method and a path"), ("GET /items/{item_id}", {}, "names 'item_id'")],
+)
+def test_a_route_that_is_declared_wrongly(request_line, pools, told):
+    with pytest.raises(ModelError, match=told):
+        route(request_line, **pools)
+
+
+def test_credentials_and_endpoints_of_the_caller_do_not_reach_the_service(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://production.example")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    result = check(route("DELETE /delete", principals=["alice"]))
+    assert result.verdict is Verdict.VERIFIED, result.detail
+    assert os.environ["AWS_PROFILE"] == "production"
