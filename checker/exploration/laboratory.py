@@ -191,6 +191,8 @@ class Laboratory:
     def _begin(
         self, scenario: Scenario, choose_age: ChooseAge = newest, choose_call: Callable[[int], int] = newest
     ) -> Runner:
+        if isinstance(self._backend, WeakReads):
+            self._backend.choose_age = newest  # what was given up may still read
         if self._elsewhere is not None:
             self._runner.end()
             self._elsewhere.prepare(len(scenario.requests))
