@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from elsewhere import Requests
 
@@ -93,23 +95,27 @@ def test_a_moment_that_was_seen_before_is_not_waited_for_again():
 
 
 def test_a_call_that_comes_late_is_told_and_corrects_what_was_remembered():
+    go_on, sent = threading.Event(), threading.Event()
+
     def late(client):
         client.send("GetItem", key="a")
-        client.pause(0.05)
+        go_on.wait(5)
         client.send("GetItem", key="b")
+        sent.set()
         client.receive(), client.receive()
         client.answer("late")
 
     def other(client):
         client.call("GetItem", key="c")
-        client.pause(0.2)  # meanwhile the second call of the other one comes
+        go_on.set()
+        sent.wait(5)
         client.answer("other")
 
     moments = Moments()
-    requests = Requests(late, other, settle=0.02, moments=moments)
+    requests = Requests(late, other, moments=moments)
     with pytest.raises(LateCall, match="request A called GetItem while an earlier call of it was waiting"):
         _run_first_to_its_call(requests)
-    again = Requests(late, other, settle=0.02, moments=moments, choose=lambda count: count - 1)
+    again = Requests(late, other, settle=0.2, moments=moments, choose=lambda count: count - 1)
     assert again.run([0]) == {0: "late", 1: "other"}
     assert [call["key"] for _, _, call in again.performed] == ["b", "a", "c"]
 
