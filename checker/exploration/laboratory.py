@@ -97,8 +97,11 @@ class Laboratory:
             yield self
 
     def looking(self) -> AbstractContextManager[None]:
-        """While inside, executions also say what handlers looked at; see :mod:`checker.client.onlooker`."""
-        return self._onlooker.looking()
+        """While inside, executions also say what handlers looked at; see :mod:`checker.client.onlooker`.
+
+        What a service looks at in another process nobody sees.
+        """
+        return self._onlooker.looking() if self._elsewhere is None else nullcontext()
 
     def _intercepted(self) -> AbstractContextManager[None]:
         return intercepted(self._runner, self._backend, self._record, self._onlooker)
