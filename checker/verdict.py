@@ -32,6 +32,7 @@ class StopReason(StrEnum):
     UNSUPPORTED_ACTION = "unsupported_action"
     SERVICE_CRASHED = "service_crashed"
     TOOL_MISSING = "tool_missing"
+    WORKER_LOST = "worker_lost"
     NEVER_WRITES = "never_writes"
     UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,13 @@ from rich.console import Console
 from checker.cli.progress import ConsoleProgress
 from checker.errors import BadInput
 from checker.exploration.budget import Budget
-from checker.exploration.check import check
+from checker.exploration.check import Exploring, check
+from checker.exploration.child import end_children
+from checker.exploration.here import Here
 from checker.exploration.loading import load
 from checker.exploration.options import Options
 from checker.exploration.result import RunResult
+from checker.exploration.spreading import Spreading
 from checker.reporting.registry import FORMATS
 from checker.reporting.run_document import documents
 from checker.reporting.text import print_run
@@ -76,6 +82,9 @@ def add(subparsers: Any) -> None:
         metavar="S",
         help="seconds that a handler may take between two calls (default %(default)s)",
     )
+    parser.add_argument(
+        "--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes at once (default 1)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="for --strategy random (default 0)")
     parser.add_argument(
         "--report",
@@ -107,8 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
     models = load(arguments.targets)
     prepare_directory(arguments.report)
     for_people = arguments.format == "text"
-    with ConsoleProgress(Console(stderr=not for_people)) as progress:
-        result = check(models, options, progress)
+    with ConsoleProgress(Console(stderr=not for_people)) as progress, exploring(arguments.jobs) as explorers:
+        result = check(models, options, progress, explorers)
     write_run(result, arguments.report)
     run, _ = documents(result, arguments.report)
     render = FORMATS[arguments.format].run
@@ -119,6 +128,20 @@ def run(arguments: argparse.Namespace) -> int:
     if expected is not None:
         return report_expected(expected, result)
     return exit_status(result)
+
+
+@contextmanager
+def exploring(jobs: int) -> Iterator[Exploring]:
+    """Whoever explores: this process, or as many others."""
+    if jobs == 1:
+        yield Here()
+        return
+    with ThreadPoolExecutor(jobs) as executor:
+        try:
+            yield Spreading(executor, jobs)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+            end_children()
 
 
 def exit_status(result: RunResult) -> int:

@@ -12,7 +12,7 @@ from rich.console import Console
 from checker.analysis.explain import explain
 from checker.client.backends import backend_named, backend_replaying
 from checker.errors import ScheduleDiverged
-from checker.exploration.check import confirmed
+from checker.exploration.confirmation import confirmed
 from checker.exploration.explorer import judged, replayed
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory

@@ -59,7 +59,7 @@ class Agenda:
             for loaded in models
             for scenario in _scope(loaded.model, options)
         ]
-        self.interrupted = False
+        self._totals = Counter(slot.loaded.name for slot in self.slots)
         self._meter = meter
         self._queue = deque(Key(at, number) for at, slot in enumerate(self.slots) for number in slot.partition.open())
         self._final = 0
@@ -88,10 +88,15 @@ class Agenda:
 
     def next_model(self) -> LoadedModel | None:
         """Whose portions are next; ``None`` if all are taken."""
+        key = self.next_key()
+        return None if key is None else self.slots[key.slot].loaded
+
+    def next_key(self) -> Key | None:
+        """The portion that is next; ``None`` if all are taken."""
         while self._queue:
             key = self._queue[0]
             if self.portion(key) is not None and self._doomed(key.slot, self._faults) is None:
-                return self.slots[key.slot].loaded
+                return key
             self._queue.popleft()
         return None
 
@@ -131,15 +136,26 @@ class Agenda:
             yield slot, tally
 
     def interrupt(self) -> None:
-        """Give up what is left; scenarios of which nothing is known are left out, but for the one that was next."""
-        self.interrupted = True
+        """Give up what is left.
+
+        A scenario of which nothing is known is left out, unless it is the first of all, or the first of its model: what is
+        known must show that it is a part.
+        """
         rest, self.slots = self.slots[self._final :], self.slots[: self._final]
-        first = True
+        touched = {slot.loaded.name for slot in self.slots}
+        touched |= {slot.loaded.name for slot in rest if slot.partition.begun}
+        touched |= {slot.loaded.name for slot in [one for one in rest if not one.partition.complete][:1]}
         for slot in rest:
-            if slot.partition.complete or first or slot.partition.schedules:
+            incomplete = not slot.partition.complete
+            if slot.partition.begun or slot.loaded.name in touched:
+                if incomplete:
+                    touched.discard(slot.loaded.name)
                 slot.partition.stop(StopReason.INTERRUPTED, "interrupted", Tally(Reachability(slot.loaded.model)))
                 self.slots.append(slot)
-                first = False
+
+    def total(self, loaded: LoadedModel) -> int:
+        """How many scenarios a model has."""
+        return self._totals[loaded.name]
 
     def status(self) -> Status | None:
         """Where the run stands; ``None`` at its end."""

@@ -134,7 +134,7 @@ class Explorer:
             ModelError: a handler that is declared read-only has written.
         """
         begun = time.perf_counter()
-        tally = Tally(Reachability(self._laboratory.model))
+        tally = Tally(Reachability(self._laboratory.model), known=portion.known)
         seen = _Seen(portion.twins)
         if portion.own_numbers:
             self._laboratory.own_numbers()
@@ -155,7 +155,8 @@ class Explorer:
         explored = seen.left.explored() if isinstance(seen.left, Divisible) else 0.0
         before = portion.before + tally.schedules
         rest = tuple(
-            replace(portion, strategy=one, twins=seen.twins, before=before) for one in _divided(seen.left, pieces)
+            replace(portion, strategy=one, twins=seen.twins, before=before, known=tally.best())
+            for one in _divided(seen.left, pieces)
         )
         return Advance(tally, rest, explored=explored)
 

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def _import(dotted: str, file: Path | None) -> ModuleType:
 
 
 def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
-    name = f"{dotted}__{abs(hash(file)):x}"
+    name = f"{dotted}__{zlib.crc32(str(file).encode()):x}"
     if name in sys.modules:
         return sys.modules[name]
     specification = importlib.util.spec_from_file_location(name, file)

@@ -50,6 +50,11 @@ class Partition:
         return not any(isinstance(entry, _Open) for entry in self._entries)
 
     @property
+    def begun(self) -> bool:
+        """Whether anything is known."""
+        return any(isinstance(entry, Tally) for entry in self._entries)
+
+    @property
     def schedules(self) -> int:
         """Executions that ran to their end so far."""
         return sum(entry.schedules for entry in self._entries if isinstance(entry, Tally))

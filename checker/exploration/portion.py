@@ -8,10 +8,11 @@ that it would come to last, as a strategy of its own, so that two processes go o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from checker.exploration.scenario import Scenario
-from checker.exploration.tally import Tally
+from checker.exploration.tally import Clarity, Tally
 from checker.scheduling.strategies.strategy import Strategy
 
 
@@ -27,6 +28,7 @@ class Portion:
         twins: which requests are interchangeable, as found out at the beginning.
         before: schedules of the scenario that were run before this portion, as far as the budget is concerned.
         until: end before that many schedules of the scenario have been run; ``None`` to end where the strategy does.
+        known: see :attr:`checker.exploration.tally.Tally.known`.
         block: which block of a random strategy's schedules this is; each has a seed of its own.
     """
 
@@ -37,6 +39,7 @@ class Portion:
     twins: tuple[int, ...] = ()
     before: int = 0
     until: int | None = None
+    known: Mapping[object, Clarity] = field(default_factory=dict)
     block: int = 0
 
 

@@ -7,6 +7,8 @@ counts are summed, of two equally clear counterexamples the earlier one is kept,
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from checker.exploration.reachability import Reachability
@@ -14,6 +16,9 @@ from checker.exploration.result import ScenarioResult, Violation
 from checker.exploration.scenario import Scenario
 from checker.history.operation import Execution
 from checker.verdict import Evidence, StopReason, certify
+
+Clarity = tuple[int, ...]
+"""The smaller, the easier a counterexample is to follow."""
 
 
 @dataclass(slots=True)
@@ -23,6 +28,8 @@ class Tally:
     Attributes:
         reached: which handlers have written.
         kept: by signature and anomaly, the clearest counterexample so far.
+        known: by the same, how clear those are that were kept of what comes before; only clearer ones are kept here.
+        repeated: by the same, how often a violation was seen whose counterexample was not kept here.
         stop_reason, detail: why it ended early, and the text for a person; ``None`` and ``""`` if nothing ended it.
         exhausted: every class of schedules of the portion was executed, except for what was handed back.
         replayed: executions that were run a second time and gave the same history.
@@ -34,6 +41,8 @@ class Tally:
     redundant: int = 0
     interleavings: int = 0
     kept: dict[object, Violation] = field(default_factory=dict)
+    known: Mapping[object, Clarity] = field(default_factory=dict)
+    repeated: Counter[object] = field(default_factory=Counter)
     stop_reason: StopReason | None = None
     detail: str = ""
     exhausted: bool = False
@@ -43,11 +52,17 @@ class Tally:
     def keep(self, key: object, violation: Violation) -> None:
         """Count a violation, and keep its counterexample if it is the clearest so far."""
         known = self.kept.get(key)
-        if known is None:
-            self.kept[key] = violation
-            return
-        clearest = known if clarity(violation.execution) >= clarity(known.execution) else violation
-        self.kept[key] = replace(clearest, occurrences=known.occurrences + violation.occurrences)
+        if known is not None:
+            clearest = known if clarity(violation.execution) >= clarity(known.execution) else violation
+            self.kept[key] = replace(clearest, occurrences=known.occurrences + violation.occurrences)
+        elif key in self.known and clarity(violation.execution) >= self.known[key]:
+            self.repeated[key] += violation.occurrences
+        else:
+            self.kept[key] = replace(violation, occurrences=violation.occurrences + self.repeated.pop(key, 0))
+
+    def best(self) -> dict[object, Clarity]:
+        """How clear the counterexamples are that were kept until now."""
+        return {**self.known, **{key: clarity(one.execution) for key, one in self.kept.items()}}
 
     def add(self, later: Tally) -> None:
         """Append the tally of the portion that follows; it counts as exhausted if both are."""
@@ -57,6 +72,12 @@ class Tally:
         self.interleavings += later.interleavings
         for key, violation in later.kept.items():
             self.keep(key, violation)
+        for key, count in later.repeated.items():
+            known = self.kept.get(key)
+            if known is None:
+                self.repeated[key] += count
+            else:
+                self.kept[key] = replace(known, occurrences=known.occurrences + count)
         if self.stop_reason is None:
             self.stop_reason, self.detail = later.stop_reason, later.detail
         self.exhausted = self.exhausted and later.exhausted
@@ -91,6 +112,6 @@ class Tally:
         )
 
 
-def clarity(execution: Execution) -> tuple[int, int]:
+def clarity(execution: Execution) -> Clarity:
     """The smaller, the easier a counterexample is to follow."""
     return execution.schedule.context_switches, len(execution.operations)

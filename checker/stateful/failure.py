@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 
 from checker.client.backends import backend_named
 from checker.errors import ToctouError
-from checker.exploration.check import confirmed
+from checker.exploration.confirmation import confirmed
 from checker.exploration.explorer import replayed
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel

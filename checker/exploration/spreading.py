@@ -1,0 +1,153 @@
+"""Spreads the portions of an agenda over the workers of any ``concurrent.futures``-shaped executor.
+
+Each task of the executor explores, in a child process of the thread that runs it, a few portions of one model for about
+a second, and returns their tallies and what is left.  When there are fewer portions than workers, what is left of one is cut
+into several.  A task whose process is lost is handed out again, its portions one by one; a portion that is lost three
+times ends its scenario as INCONCLUSIVE.  Whatever happens, each portion is counted once (:mod:`checker.exploration.partition`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import Any
+
+from checker.errors import BadInput, ToctouError
+from checker.exploration.agenda import Agenda, Key
+from checker.exploration.assignment import Assignment, Source
+from checker.exploration.budget import Meter
+from checker.exploration.child import in_child, packed, unpacked
+from checker.exploration.loading import LoadedModel
+from checker.exploration.options import Options
+from checker.exploration.portion import Advance
+from checker.exploration.reachability import Reachability
+from checker.exploration.result import ScenarioResult
+from checker.exploration.tally import Tally
+from checker.scheduling.strategies import STRATEGIES
+from checker.verdict import StopReason
+
+SECONDS = 1.0
+"""How long a task lasts: long beside what it costs to hand it out, short beside what may be lost with it."""
+
+FIRST_SECONDS = 0.2
+"""The same while workers have nothing to do, so that there is soon something to share."""
+
+PORTIONS = 50
+"""Portions per task, at most."""
+
+ATTEMPTS = 3
+"""How often a portion is handed out."""
+
+
+class Spreading:
+    """Explores by means of others."""
+
+    def __init__(self, executor: Executor, workers: int) -> None:
+        self._executor = executor
+        self._workers = workers
+        self._sources: dict[str, Source] = {}
+        self._under_way: dict[Future[bytes], tuple[Key, ...]] = {}
+        self._lost: Counter[Key] = Counter()
+
+    def explore(self, agenda: Agenda, options: Options, meter: Meter) -> Generator[None]:
+        """Explore what is on the agenda; yields whenever something may have been recorded.
+
+        Raises:
+            BadInput: a model or an option that cannot be used.
+        """
+        if options.backend.startswith("endpoint="):
+            raise BadInput(
+                f"several jobs on the backend {options.backend}",
+                expected="one job",
+                cause="all of them would use the same tables",
+                remedy="leave out --jobs and --dask",
+            )
+        try:
+            while self._hand_out(agenda, options, meter):
+                done, _ = wait(self._under_way, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._take_in(agenda, future)
+                yield
+        finally:
+            for future in self._under_way:
+                future.cancel()
+            self._under_way.clear()
+
+    def finish(
+        self, models: Sequence[tuple[LoadedModel, tuple[ScenarioResult, ...]]], options: Options
+    ) -> Iterator[tuple[ScenarioResult, ...]]:
+        """Replay what was found on a second backend."""
+        asked = [
+            self._submit("confirm", loaded, results, options) if any(one.violations for one in results) else None
+            for loaded, results in models
+        ]
+        for (loaded, results), future in zip(models, asked, strict=True):
+            yield results if future is None else self._confirmed(loaded, results, options, future)
+
+    def _confirmed(
+        self, loaded: LoadedModel, results: tuple[ScenarioResult, ...], options: Options, future: Future[bytes]
+    ) -> tuple[ScenarioResult, ...]:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return tuple(unpacked(future.result()))
+            except ToctouError:
+                raise
+            except Exception:
+                future = self._submit("confirm", loaded, results, options)
+        return tuple(unpacked(future.result()))
+
+    def _hand_out(self, agenda: Agenda, options: Options, meter: Meter) -> bool:
+        """Keep each worker busy, with a task in reserve; returns whether anything is under way."""
+        while len(self._under_way) < 2 * self._workers and (loaded := agenda.next_model()) is not None:
+            short = len(agenda) < self._workers
+            most = 1 if agenda.next_key() in self._lost else max(1, min(PORTIONS, len(agenda) // (2 * self._workers)))
+            keys = agenda.take(most)
+            if meter.spent(0) is StopReason.MAX_SECONDS:
+                for key in keys:
+                    agenda.record(key, _given_up(loaded, StopReason.MAX_SECONDS, ""))
+                continue
+            portions = [(key, portion) for key in keys if (portion := agenda.portion(key)) is not None]
+            divisible = STRATEGIES[options.strategy].complete and options.budget.max_schedules is None
+            assignment = Assignment(
+                options=options,
+                portions=tuple(portions),
+                seconds=FIRST_SECONDS if short else SECONDS,
+                seconds_used=meter.seconds,
+                pieces=2 * self._workers if short and divisible else 1,
+            )
+            self._under_way[self._submit("explore", loaded, assignment)] = tuple(keys)
+        return bool(self._under_way)
+
+    def _take_in(self, agenda: Agenda, future: Future[bytes]) -> None:
+        keys = self._under_way.pop(future)
+        explored: Sequence[tuple[Key, Advance]] = ()
+        try:
+            explored = unpacked(future.result())
+        except ToctouError:
+            raise
+        except Exception as fault:
+            self._lost.update(keys)
+            for key in keys:
+                if self._lost[key] >= ATTEMPTS:
+                    detail = f"the process that explored it was lost {ATTEMPTS} times; the last time: {fault}"
+                    model = agenda.slots[key.slot].loaded
+                    explored = [*explored, (key, _given_up(model, StopReason.WORKER_LOST, detail))]
+        for key, advance in explored:
+            agenda.record(key, advance)
+        answered = {key for key, _ in explored}
+        agenda.put_back([key for key in keys if key not in answered])
+
+    def _submit(self, method: str, loaded: LoadedModel, *arguments: Any) -> Future[bytes]:
+        return self._executor.submit(in_child, packed(method, self._source(loaded), *arguments))
+
+    def _source(self, loaded: LoadedModel) -> Source:
+        if loaded.name not in self._sources:
+            self._sources[loaded.name] = Source.of(loaded)
+        return self._sources[loaded.name]
+
+
+def _given_up(loaded: LoadedModel, reason: StopReason, detail: str) -> Advance:
+    tally = Tally(Reachability(loaded.model))
+    tally.stop(reason, detail)
+    return Advance(tally)
