@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from checker.stateful.failure import RaceFound
 
 _FOUND = "toctou_found"
-"""Attribute of a test's report: a list of [model, headline, replay command].  pytest-xdist hands it to the controller."""
+"""Attribute of a test's report: the documents of its violations.  pytest-xdist hands it to the controller."""
 
 
 class CheckFailed(AssertionError):
@@ -93,10 +93,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_at_least_one,
         help="concurrent requests, where toctou.check is not told how many (default 2)",
     )
-    group.addoption("--toctou-report", metavar="DIR", help="where reports are written (default reports/latest)")
+    group.addoption("--toctou-report", metavar="DIR", help="where reports are written (default reports/pytest)")
     parser.addini("toctou_backend", "backend of toctou.check", default="embedded")
     parser.addini("toctou_requests", "concurrent requests, where toctou.check is not told how many", default="2")
-    parser.addini("toctou_report", "where reports are written", default="reports/latest")
+    parser.addini("toctou_report", "where reports are written", default="reports/pytest")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -110,22 +110,26 @@ def pytest_runtest_makereport(
         if shown is not None:
             text, documents = shown
             report.longrepr = item.repr_failure(_without_stack(text))
-            setattr(report, _FOUND, [_summary(document) for document in documents])
+            setattr(report, _FOUND, list(documents))
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the violations with their reports."""
+    """List the findings of all tests, one per cause, the worst first."""
     found = [
         one for reports in terminalreporter.stats.values() for report in reports for one in getattr(report, _FOUND, ())
     ]
     if not found:
         return
+    from checker.reporting.findings import findings  # noqa: PLC0415 - see the module's docstring
+    from checker.reporting.text import finding_lines  # noqa: PLC0415
+
     terminalreporter.section("toctou")
-    for model, headline, replay in found:
-        terminalreporter.write_line(f"VIOLATED  {model}", red=True)
-        terminalreporter.write_line(f"  {headline}")
-        terminalreporter.write_line(f"  {replay}")
+    for finding in findings(found):
+        title, *lines = finding_lines(finding, finding["replay"])
+        terminalreporter.write_line(title.plain, red=True)
+        for line in lines:
+            terminalreporter.write_line(line.plain)
 
 
 def _at_least_one(text: str) -> int:
@@ -189,13 +193,15 @@ def _written(
 
 
 def _told(result: ModelResult, expect: str, documents: Sequence[Document]) -> str:
-    """The first violation in full, since the smallest scenarios come first, and of each other one what it is."""
-    from checker.reporting.text import render_violation  # noqa: PLC0415
+    """The clearest violation of the worst cause in full, and of each other cause what it is."""
+    from checker.reporting.findings import findings  # noqa: PLC0415
+    from checker.reporting.text import finding_lines, render_violation  # noqa: PLC0415
 
     lines = [] if expect == "VERIFIED" else [f"expected {expect}"]
     if documents:
         lines += [render_violation(documents[0])]
-        lines += [f"also: {headline}\n  {replay}" for _, headline, replay in map(_summary, documents[1:])]
+        for finding in findings(documents)[1:]:
+            lines += ["also:", *(f"  {line.plain}" for line in finding_lines(finding, finding["replay"]))]
     else:
         lines += [f"{result.verdict}  {result.model}" + (f"  {result.stop_reason}" if result.stop_reason else "")]
         lines += [f"  {line}" for line in result.detail.splitlines()]
@@ -228,10 +234,6 @@ def _race(item: pytest.Item, failure: RaceFound) -> tuple[str, Sequence[Document
     documents = _written(item.config, item.nodeid, loaded.name, title, [failure.confirmed()])
     steps = [f"  {line}" for note in failure.steps for line in note.splitlines()]
     return "\n".join([render_violation(documents[0]), "STEPS OF HYPOTHESIS", *steps]), documents
-
-
-def _summary(document: Document) -> list[str]:
-    return [document["model"], document["explanation"]["headline"], document["replay"]]
 
 
 def _without_stack(text: str) -> pytest.ExceptionInfo[BaseException]:

@@ -19,7 +19,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from checker.errors import ReportError
-from checker.reporting.write import RUN
+from checker.reporting.document import RUN
 
 LOOPBACK = "127.0.0.1"
 INDEX = "index.html"

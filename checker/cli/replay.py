@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from checker.exploration.result import Violation
 from checker.exploration.scenario import Scenario
 from checker.exploration.telling import told
 from checker.history.operation import Execution
-from checker.reporting.document import violation_document
+from checker.reporting.document import stored_as, violation_document
 from checker.reporting.load import Counterexample, counterexample, load_violation
 from checker.reporting.text import print_violation
 from checker.scheduling.runner import Limits
@@ -47,19 +48,28 @@ def add(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay, print; returns the exit status."""
     stored = counterexample(load_violation(arguments.report))
-    (loaded,) = load([stored.model])
     backend = arguments.backend or stored.found_on
     scenario = Scenario(stored.requests)
-    violation, execution = _again(loaded, scenario, stored, backend)
-    if violation is None:
+    with contextlib.chdir(_home(arguments.report, stored)):
+        (loaded,) = load([stored.model])
+        violation, execution = _again(loaded, scenario, stored, backend)
+        document = None if violation is None else violation_document(loaded.name, violation, title=_title(loaded))
+    if document is None:
         answers = ", ".join(
             f"{request} → {response}" for request, response in zip(execution.requests, execution.responses, strict=True)
         )
         print(f"The schedule {stored.schedule} runs, and the oracle {stored.oracle} no longer objects: {answers}")
         return 0
-    document = violation_document(loaded.name, violation, title=_title(loaded), report=arguments.report)
-    print_violation(document, Console())
+    print_violation({**document, **stored_as(arguments.report)}, Console())
     return 1
+
+
+def _home(report: Path, stored: Counterexample) -> Path:
+    """The folder from which the report names its model: as when it was written, or else where we are."""
+    written = (report.resolve().parent / stored.home).resolve()
+    place = stored.model.rpartition(":")[0]
+    files = [place] if place.endswith(".py") else [place.split(".")[0], f"{place.split('.')[0]}.py"]
+    return written if stored.home and any((written / file).exists() for file in files) else Path.cwd()
 
 
 def _again(

@@ -9,9 +9,10 @@ from typing import Any
 
 from checker.cli.browsing import browse
 from checker.errors import BadInput, ReportError
+from checker.reporting.document import RUN
 from checker.reporting.load import load_report
 from checker.reporting.registry import FORMATS
-from checker.reporting.write import RUN, write_atomically
+from checker.reporting.write import write_atomically
 
 DEFAULT = Path("reports/latest")
 

@@ -33,9 +33,9 @@ _READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Sca
 class EndpointBackend:
     """Performs operations on whatever answers at a URL; loopback or a DynamoDB of your own choosing."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, region: str = "us-east-1") -> None:
         self.name = f"endpoint={url}"
-        self._client = _client(url)
+        self._client = _client(url, region)
         self._schemas: dict[str, Schema] = {}
         self._initial: dict[str, dict[ItemId, Image]] = {}
         self._now: dict[ItemId, Image | None] = {}  # what is stored, as far as it differs from the initial items
@@ -197,12 +197,12 @@ def _order(item: ItemId) -> tuple[Any, ...]:
     return tuple(Decimal(value) if kind == "N" else value for kind, value in item.key)
 
 
-def _client(url: str | None) -> BaseClient:
+def _client(url: str, region: str) -> BaseClient:
     return cast(
         "BaseClient",
         boto3.client(
             "dynamodb",
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id="toctou",
             aws_secret_access_key="toctou",  # noqa: S106 - no service that checks it is ever called
             endpoint_url=url,

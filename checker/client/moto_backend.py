@@ -6,6 +6,10 @@ from moto import mock_aws
 
 from checker.client.endpoint import EndpointBackend
 
+_REGION = "il-central-1"
+"""A region that tests are not likely to use: moto is one for the whole process, and theirs may be active with tables of the same
+names."""
+
 
 class MotoBackend(EndpointBackend):
     """Performs operations on moto's DynamoDB; no socket is opened."""
@@ -13,9 +17,10 @@ class MotoBackend(EndpointBackend):
     def __init__(self) -> None:
         self._moto = mock_aws()
         self._moto.start(reset=True)
-        super().__init__("https://dynamodb.us-east-1.amazonaws.com")
+        super().__init__(f"https://dynamodb.{_REGION}.amazonaws.com", _REGION)
         self.name = "moto"
 
     def close(self) -> None:
-        """Put back what moto replaced."""
+        """Remove the tables, which moto keeps while somebody else uses it, and put back what moto replaced."""
+        super().close()
         self._moto.stop()

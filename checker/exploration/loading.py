@@ -20,7 +20,7 @@ from types import ModuleType
 
 from checker.client.environment import CLIENT_ENVIRONMENT
 from checker.errors import TargetError
-from checker.exploration.model import Model
+from checker.exploration.model import Model, undeclared_handlers
 
 _SKIPPED = ("__pycache__", ".venv", "venv", "node_modules", "site-packages")
 
@@ -186,7 +186,8 @@ def _chosen(module: ModuleType, wanted: str, where: str) -> list[type[Model]]:
         if isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__
     ]
     if not wanted:
-        return [model for model in here if model.handlers() and not model.__name__.startswith("_")]
+        public = [model for model in here if not model.__name__.startswith("_")]
+        return [model for model in public if model.handlers() or undeclared_handlers(model)]
     chosen = getattr(module, wanted, None)
     if isinstance(chosen, type) and issubclass(chosen, Model):
         return [chosen]

@@ -112,6 +112,7 @@ class Model:
         Raises:
             ModelError: no handlers, no principals, an empty pool, or arguments that a handler does not take.
         """
+        _check_undeclared(cls)
         handlers = cls.handlers()
         if not handlers:
             raise ModelError(
@@ -145,6 +146,13 @@ def _takes_model(function: Function) -> bool:
     )
 
 
+def _parameters(function: Function) -> list[str]:
+    """The names of a function's parameters without ``self``; none for built-in functions."""
+    code = getattr(function, "__code__", None)
+    names = [] if code is None else list(code.co_varnames[: code.co_argcount])
+    return names[1:] if names[:1] == ["self"] else names
+
+
 def _check_declarations(cls: type[Model]) -> None:
     if not isinstance(cls.tables, Sequence) or not all(isinstance(table, Table) for table in cls.tables):
         raise ModelError(
@@ -162,8 +170,39 @@ def _check_declarations(cls: type[Model]) -> None:
         )
 
 
+def undeclared_handlers(cls: type[Model]) -> list[str]:
+    """Methods that take a principal and are not declared as handlers: none of them would be in any scenario."""
+    return [
+        name
+        for base in cls.__mro__[: cls.__mro__.index(Model)]
+        for name, value in vars(base).items()
+        if inspect.isfunction(value)
+        and value is getattr(cls, name)
+        and _parameters(value)[:1] == ["principal"]
+        and not name.startswith("_")
+        and not hasattr(Model, name)
+    ]
+
+
+def _check_undeclared(cls: type[Model]) -> None:
+    for name in undeclared_handlers(cls):
+        raise ModelError(
+            f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",
+            expected="@handler(...) above every method that serves requests",
+            cause="the decorator was forgotten, or the method of a base class that has it was overridden without",
+            remedy=f"declare it; or, if handlers call it, name it _{name}",
+        )
+
+
 def _check(cls: type[Model], name: str, handler: Handler) -> None:
     where = f"the handler {name!r} of the model {cls.__name__}"
+    if _parameters(handler.function)[:2] == ["event", "context"]:
+        raise ModelError(
+            f"{where} is a function for AWS Lambda: it takes (event, context)",
+            expected="a function that takes the principal first, then the arguments",
+            remedy=f"wrap it: @handler(item_id=['i1']) def {name}(self, principal, item_id): return function(event, None), with "
+            "an event made of principal and item_id",
+        )
     principals = handler.principals if handler.principals is not None else cls.principals
     if not principals:
         raise ModelError(f"{where} has no principals", remedy='give it some: principals = ("alice", "bob")')

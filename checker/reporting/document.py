@@ -37,6 +37,9 @@ from checker.reporting.encoding import encode
 FORMAT = 3
 """Version of both kinds of document; a change that an old reader would misread makes it the next number."""
 
+RUN = "run.json"
+"""What the document of a run is called; it lists the files of the run."""
+
 Document = dict[str, Any]
 """A document, or a part of one, as JSON holds it."""
 
@@ -59,9 +62,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         **envelope("violation"),
         "model": portable_target(model),
         "title": title,
-        "report": "" if report is None else report.name,
-        "replay": "" if report is None else replay_command(report),
-        "home": "" if report is None else home_of(report),
+        **stored_as(report),
         "severity": _severity(violation.severity),
         "cause": _cause(portable_target(model), violation.cause, names),
         "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
@@ -129,7 +130,19 @@ def replay_command(report: Path) -> str:
     return f"toctou replay {shlex.quote(relative_path(report))}"
 
 
-def home_of(report: Path) -> str:
+def stored_as(report: Path | None, run: str = "") -> Document:
+    """What a violation's document says about where it is.
+
+    Args:
+        report: its file; ``None`` if it is not stored.
+        run: name of the file of its run, in the same folder; ``""`` if there is none.
+    """
+    if report is None:
+        return {"report": "", "replay": "", "home": "", "run": ""}
+    return {"report": report.name, "replay": replay_command(report), "home": _home_of(report), "run": run}
+
+
+def _home_of(report: Path) -> str:
     """The way from a report's folder to the working directory, from which its model is named."""
     try:
         return PurePath(os.path.relpath(Path.cwd(), report.parent)).as_posix()

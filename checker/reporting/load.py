@@ -35,6 +35,7 @@ class Counterexample:
         schedule: the choices to follow.
         oracle: name of the oracle whose finding should come out again.
         found_on: name of the backend it was found on.
+        home: the way from the report's folder to where the model is named from; ``""`` if that is not known.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Counterexample:
     schedule: Schedule
     oracle: str
     found_on: str
+    home: str = ""
 
 
 def load_violation(path: Path) -> Document:
@@ -96,6 +98,7 @@ def counterexample(document: Document) -> Counterexample:
         schedule=parse_schedule(document["schedule"]),
         oracle=document["finding"]["oracle"],
         found_on=document["found_on"],
+        home=document["home"],
     )
 
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from checker.exploration.result import ModelResult, RunResult, ScenarioResult
-from checker.reporting.document import Document, envelope, home_of, portable_target, replay_command, violation_document
+from checker.reporting.document import RUN, Document, envelope, portable_target, stored_as, violation_document
 from checker.reporting.file_names import report_names
 from checker.reporting.findings import findings, ranked
 
@@ -35,7 +35,9 @@ def documents(result: RunResult, directory: Path | None = None) -> tuple[Documen
     for of_model in found:
         for one in ranked(of_model):
             name = next(names)
-            _store_as(one, name, directory)
+            file = Path(f"{name}.json")
+            where = stored_as(None if directory is None else directory / file, RUN)
+            one.update({**where, "report": file.name})
             stored[name] = one
     run = {
         **envelope("run"),
@@ -79,13 +81,6 @@ def scenario_document(scenario: ScenarioResult, violations: Sequence[Document] =
             for violation, document in zip_longest(scenario.violations, violations)
         ],
     }
-
-
-def _store_as(document: Document, name: str, directory: Path | None) -> None:
-    document["report"] = f"{name}.json"
-    if directory is not None:
-        document["replay"] = replay_command(directory / f"{name}.json")
-        document["home"] = home_of(directory / f"{name}.json")
 
 
 def _text_or_none(value: object) -> str | None:

@@ -67,6 +67,7 @@ VIOLATION: Shape = {
     "report": str,
     "replay": str,
     "home": str,
+    "run": str,
     "severity": _SEVERITY,
     "cause": _CAUSE,
     "requests": [{"letter": str, "principal": str, "handler": str, "arguments": dict, "text": str}],

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from checker.errors import ReportError
 from checker.exploration.result import Violation
-from checker.reporting.document import Document, violation_document
+from checker.reporting.document import Document, stored_as, violation_document
+from checker.reporting.findings import ranked
 from checker.reporting.registry import RENDERERS
 from checker.reporting.write import write_atomically
 
@@ -22,7 +23,7 @@ _READABLE = 80
 
 
 def write_found(directory: Path, test: str, model: str, title: str, violations: Sequence[Violation]) -> list[Document]:
-    """Write the reports of what one test found in one model, in every format; returns their documents.
+    """Write the reports of what one test found in one model, in every format; returns their documents, the worst first.
 
     Reports of an earlier run of the same test are replaced.
 
@@ -31,7 +32,7 @@ def write_found(directory: Path, test: str, model: str, title: str, violations: 
         test: what nobody else calls a test, such as pytest's node id.
         model: as the command line names it.
         title: first line of the model's docstring.
-        violations: in the order in which they are to be numbered, from 1.
+        violations: what was found; the worst gets number 1.
 
     Raises:
         ReportError: the directory cannot be written to.
@@ -42,9 +43,11 @@ def write_found(directory: Path, test: str, model: str, title: str, violations: 
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.glob(f"{stem}-*"):
             old.unlink(missing_ok=True)
-        for number, violation in enumerate(violations, 1):
+        for number, document in enumerate(
+            ranked([violation_document(model, one, title=title) for one in violations]), 1
+        ):
             file = directory / f"{stem}-{number}.json"
-            document = violation_document(model, violation, title=title, report=file)
+            document.update(stored_as(file))
             for renderer in RENDERERS.values():
                 write_atomically(file.with_name(f"{stem}-{number}{renderer.suffix}"), renderer.violation(document))
             documents.append(document)

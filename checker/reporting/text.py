@@ -302,7 +302,8 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
                 yield Text(f"  {visible(row)}")
     for finding in document["findings"]:
         yield Text()
-        yield from _finding(finding, directory)
+        report = f"{directory and directory.rstrip('/') + '/'}{finding['report']}" if finding["report"] else ""
+        yield from finding_lines(finding, f"toctou replay {report}" if report else "")
     if document["findings"] and directory:
         yield Text()
         yield Text(
@@ -310,8 +311,13 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
         )
 
 
-def _finding(finding: Document, directory: str) -> Iterator[Text]:
-    """A cause, told once: how bad, where, what its clearest report says, how often, and how to see it again."""
+def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
+    """A cause, told once: how bad, where, what its clearest report says, how often, and how to see it again.
+
+    Args:
+        finding: as in the document of a run.
+        replay: the command; ``""`` if its report is not stored.
+    """
     severity, count = finding["severity"], len(finding["scenarios"])
     yield Text.assemble(
         (f"{severity['level']} {severity['score']}", LEVEL_STYLES.get(severity["level"], "")),
@@ -325,8 +331,8 @@ def _finding(finding: Document, directory: str) -> Iterator[Text]:
         yield Text(f"  mend: {visible(finding['remedy'])}")
     found = f"{count} violations" if count > 1 else "1 violation"
     yield Text(f"  {found} of {', '.join(finding['oracles'])} · {severity['vector']}", "dim")
-    if finding["report"]:
-        yield Text(f"    toctou replay {directory and directory.rstrip('/') + '/'}{finding['report']}", "dim")
+    if replay:
+        yield Text(f"    {visible(replay)}", "dim")
 
 
 def render_run(document: Document) -> str:

@@ -16,12 +16,9 @@ from pathlib import Path
 
 from checker.errors import ReportError
 from checker.exploration.result import RunResult
-from checker.reporting.document import Document
+from checker.reporting.document import RUN, Document
 from checker.reporting.registry import RENDERERS
 from checker.reporting.run_document import documents
-
-RUN = "run.json"
-"""Lists the files of a run; :mod:`checker.reporting.json_report` writes it."""
 
 
 def prepare_directory(directory: Path) -> None:

@@ -41,7 +41,7 @@ def run(project: pytest.Pytester, test: str, *arguments: str, apart: bool = Fals
     return project.runpytest_subprocess(*arguments) if apart else project.runpytest_inprocess(*arguments)
 
 
-def reports(project: pytest.Pytester, directory: str = "reports/latest") -> list[Path]:
+def reports(project: pytest.Pytester, directory: str = "reports/pytest") -> list[Path]:
     return sorted((project.path / directory).glob("*.json"))
 
 
@@ -81,10 +81,11 @@ def test_a_violated_model_fails_with_an_explanation_that_can_be_replayed(project
             "WHAT HAPPENED*",
             "WHY THIS SHOULD NOT HAVE BEEN POSSIBLE",
             "REPLAY",
-            "  toctou replay reports/latest/test_it.py_test_racy.Racy-*-1.json",
+            "  toctou replay reports/pytest/test_it.py_test_racy.Racy-*-1.json",
             "* toctou *",
-            "VIOLATED  racy.py:Racy",
-            "  toctou replay reports/latest/*",
+            "medium *  racy.py:Racy  lost_update",
+            "  1 violation of linearizability*",
+            "    toctou replay reports/pytest/*",
             "FAILED test_it.py::test_racy - Failed: VIOLATED  racy.py:Racy",
         ]
     )
@@ -196,7 +197,7 @@ def test_a_test_that_goes_elsewhere_prints_a_command_for_where_pytest_was_starte
         project,
         "def test_racy(toctou, tmp_path, monkeypatch):\n    monkeypatch.chdir(tmp_path)\n    toctou.check(Racy)",
     )
-    result.stdout.fnmatch_lines(["VIOLATED  racy.py:Racy", "  toctou replay reports/latest/*"])
+    result.stdout.fnmatch_lines(["VIOLATED  racy.py:Racy", "  toctou replay reports/pytest/*"])
     assert replay(project, result.stdout.str()).returncode == 1
 
 
@@ -237,12 +238,12 @@ def test_a_machine_fails_with_our_explanation_and_the_steps_of_hypothesis(projec
             "*TestRacy.runTest*",
             "VIOLATED  racy.py:Racy",
             "WHAT HAPPENED*",
-            "  toctou replay reports/latest/test_it.py_TestRacy_runTest.Racy-*-1.json",
+            "  toctou replay reports/pytest/test_it.py_TestRacy_runTest.Racy-*-1.json",
             "STEPS OF HYPOTHESIS",
             "*state.step(name=*, start=alice: increment())",
             "*state.step(advance=*)",
             "* toctou *",
-            "  toctou replay reports/latest/*",
+            "    toctou replay reports/pytest/*",
         ]
     )
     shown = result.stdout.str()
@@ -283,7 +284,7 @@ def test_a_machine_of_a_fixed_model_passes_under_xdist_with_health_checks_and_a_
         apart=True,
     )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["  toctou replay reports/latest/test_it.py_TestRacy_runTest.Racy-*-1.json"])
+    result.stdout.fnmatch_lines(["  toctou replay reports/pytest/test_it.py_TestRacy_runTest.Racy-*-1.json"])
 
 
 def test_a_machine_whose_handler_leaves_control_says_so_at_once(project):

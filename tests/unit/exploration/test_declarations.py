@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import boto3
 import pytest
+from moto import mock_aws
 
 import checker
 from checker import Model, Table, handler
 from checker.errors import ModelError
+from checker.exploration.loading import load
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 
@@ -61,3 +63,64 @@ def test_items_of_a_table_that_is_not_declared_are_named():
     with pytest.raises(ModelError) as refused:
         checker.check(type("Elsewhere", (Notes,), {"items": {"Note": [{"note_id": "n1"}]}}))
     assert "`items` names a table that `tables` does not declare" in refused.value.cause
+
+
+def test_a_method_that_looks_like_a_handler_and_is_none_is_refused():
+    class Forgotten(Notes):
+        def erase(self, principal, note_id):
+            return 204
+
+        def _helper(self, principal):
+            return principal
+
+        def owns(self, principal, item):
+            return True
+
+    with pytest.raises(
+        ModelError, match="'erase' of the model Forgotten takes a principal, but is not declared"
+    ) as refused:
+        checker.check(Forgotten)
+    assert "name it _erase" in refused.value.remedy
+
+
+def test_overriding_a_handler_without_declaring_it_is_refused():
+    class Overrides(Notes):
+        def rewrite(self, principal):
+            return 204
+
+    with pytest.raises(ModelError, match="'rewrite' of the model Overrides takes a principal"):
+        checker.check(Overrides)
+    assert checker.check(type("Declares", (Overrides,), {"rewrite": Notes.handlers()["rewrite"]})).verdict == "VERIFIED"
+
+
+def test_a_model_without_any_handler_is_not_overlooked(tmp_path):
+    (tmp_path / "orders.py").write_text(
+        "from checker import Model\nclass Orders(Model):\n    def cancel(self, principal):\n        return 204\n"
+    )
+    (loaded,) = load([str(tmp_path)])
+    with pytest.raises(ModelError, match="'cancel' of the model Orders takes a principal"):
+        checker.check(loaded.model)
+
+
+@pytest.mark.parametrize("pools", [{}, {"context": [None]}, {"event": [{"id": 1}]}])
+def test_a_lambda_function_is_told_how_to_be_wrapped(pools):
+    def lambda_handler(event, context):
+        return {"statusCode": 200}
+
+    class Lambda(Notes):
+        delete = handler(lambda_handler, **pools)
+
+    with pytest.raises(
+        ModelError, match=r"'delete' .* is a function for AWS Lambda: it takes \(event, context\)"
+    ) as refused:
+        checker.check(Lambda)
+    assert "wrap it: @handler(" in refused.value.remedy
+
+
+def test_a_check_leaves_the_tables_of_a_test_that_uses_moto_alone():
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(**Notes.tables[0].parameters)
+        client.put_item(TableName="Notes", Item={"note_id": {"S": "mine"}})
+        assert checker.check(Notes, backend="moto").verdict == "VERIFIED"
+        assert client.scan(TableName="Notes")["Items"] == [{"note_id": {"S": "mine"}}]
