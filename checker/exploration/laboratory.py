@@ -239,7 +239,7 @@ class Laboratory:
 
     def _record(self, operation: Operation) -> None:
         if self._judged and operation.changes:
-            operation = replace(operation, footprint=self._observed_by_oracles(operation))
+            operation.footprint = self._observed_by_oracles(operation)
         self._operations.append(operation)
 
     def _step(self, performed: tuple[Operation, ...], response: Response | None) -> Step:

@@ -105,5 +105,12 @@ class Execution:
 
         Two requests without operations that fall on the same instant are not ordered.
         """
-        earlier, later = self.interval(first), self.interval(second)
-        return earlier[1] <= later[0] and earlier != later
+        return first in self.preceding()[second]
+
+    def preceding(self) -> tuple[frozenset[int], ...]:
+        """For each request, those that precede it in real time; see :meth:`precedes`."""
+        intervals = [self.interval(request) for request in range(len(self.requests))]
+        return tuple(
+            frozenset(other for other, earlier in enumerate(intervals) if earlier[1] <= later[0] and earlier != later)
+            for later in intervals
+        )

@@ -11,7 +11,7 @@ order that explains most requests is kept, as porcupine does with its longest pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,14 +55,17 @@ def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, 
 
 def search(execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics) -> Explained | SerialOrder:
     """The first order that explains the execution, or the one that comes closest."""
-    closest = SerialOrder(requests, 0, "")
-    for order, contradiction in _attempts(execution, requests, semantics, ()):
-        if not contradiction:
+    closest: tuple[tuple[int, ...], _Contradiction] | None = None
+    for order, contradiction in _attempts(execution, execution.preceding(), requests, semantics, ()):
+        if contradiction is None:
             return Explained(order)
-        if not closest.contradiction or len(order) > closest.explained:
-            rest = tuple(index for index in requests if index not in order)
-            closest = SerialOrder(order + _failing_first(contradiction, rest), len(order), contradiction.text)
-    return closest
+        if closest is None or len(order) > len(closest[0]):
+            closest = order, contradiction
+    if closest is None:
+        return SerialOrder(requests, 0, "")
+    order, contradiction = closest
+    rest = tuple(index for index in requests if index not in order)
+    return SerialOrder(order + _failing_first(contradiction, rest), len(order), contradiction.text(execution, order))
 
 
 def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
@@ -72,13 +75,22 @@ def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
 
 @dataclass(frozen=True, slots=True)
 class _Contradiction:
-    """Why an order cannot be extended; ``request`` is the one whose response does not fit, if it is a response."""
+    """Why an order cannot be extended.
 
-    text: str = ""
+    Attributes:
+        request: the request whose response does not fit, with what was ``expected``; ``None`` if what is stored does not.
+        difference: between what is stored and what would be.
+    """
+
     request: int | None = None
+    expected: Response | int = 0
+    difference: str = ""
 
-    def __bool__(self) -> bool:
-        return bool(self.text)
+    def text(self, execution: Execution, order: tuple[int, ...]) -> str:
+        """The contradiction in words; only one of many is ever told."""
+        if self.request is None:
+            return _stored(execution, order, self.difference)
+        return _answered(execution, (*order, self.request), self.expected)
 
 
 def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tuple[int, ...]:
@@ -88,23 +100,27 @@ def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tupl
 
 
 def _attempts(
-    execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics, order: tuple[int, ...]
-) -> Iterator[tuple[tuple[int, ...], _Contradiction]]:
+    execution: Execution,
+    preceding: Sequence[frozenset[int]],
+    requests: tuple[int, ...],
+    semantics: SequentialSemantics,
+    order: tuple[int, ...],
+) -> Iterator[tuple[tuple[int, ...], _Contradiction | None]]:
     """Every order that can be extended no further, with the reason; an order that explains everything has none."""
     remaining = [index for index in requests if index not in order]
     if not remaining:
         difference = semantics.difference(order)
-        yield order, _Contradiction(_stored(execution, order, difference) if difference else "")
+        yield order, _Contradiction(difference=difference) if difference else None
         return
     for index in remaining:
-        if any(execution.precedes(other, index) for other in remaining if other != index):
+        if not preceding[index].isdisjoint(remaining):
             continue
         longer = (*order, index)
         expected = semantics.answer(longer)
         if matches(expected, execution.responses[index]):
-            yield from _attempts(execution, requests, semantics, longer)
+            yield from _attempts(execution, preceding, requests, semantics, longer)
         else:
-            yield order, _Contradiction(_answered(execution, longer, expected), index)
+            yield order, _Contradiction(index, expected)
 
 
 def matches(expected: Response | int, observed: Response) -> bool:

@@ -44,6 +44,7 @@ class Control:
     def __init__(self) -> None:
         self.personal = False
         self._task: Task | None = None
+        self._late = False  # whether the clock has yet to be moved to the task's time
         self._travel = time_machine.travel(EPOCH, tick=False)
         self._clock: Any = None
         self._pristine: Any = None
@@ -75,11 +76,15 @@ class Control:
     def enter(self, task: Task) -> None:
         """The task is about to run."""
         self._task = task
-        self._clock.move_to(EPOCH + task.index + task.operations / 1000 + task.slept)
+        self._late = True
         if self.per_request:
             if task.random_state is None:
                 task.random_state = random.Random(_SEED + 1 + task.index).getstate()  # noqa: S311
             random.setstate(task.random_state)
+
+    def advance(self) -> None:
+        """The running task goes on to an operation, or has slept: its clock is to be moved."""
+        self._late = True
 
     def leave(self, task: Task) -> None:
         """The task has reached a scheduling point or its end."""
@@ -102,6 +107,10 @@ class Control:
 
     def _now(self) -> int:
         self.personal = self.personal or (self._task is not None and not is_own())
+        if self._late and self._task is not None:
+            # Moving the clock takes longer than most steps, and few handlers ask for the time.
+            self._late = False
+            self._clock.move_to(EPOCH + self._task.index + self._task.operations / 1000 + self._task.slept)
         return int(self._told())
 
     def _numbers(self, size: int, /) -> bytes:
@@ -117,4 +126,4 @@ class Control:
             self._real_sleep(seconds)
             return
         self._task.slept += seconds
-        self._clock.move_to(EPOCH + self._task.index + self._task.operations / 1000 + self._task.slept)
+        self.advance()

@@ -110,8 +110,9 @@ class Runner:
         if self._fault is not None:  # a thread that an earlier step started has called DynamoDB meanwhile
             raise self._fault
         if task.state is TaskState.NEW:
+            task.unhindered = True
             self.start(index)
-        if task.state is TaskState.WAITING:
+        elif task.state is TaskState.WAITING:
             self._resume(task)
 
     def end(self) -> None:
@@ -156,7 +157,12 @@ class Runner:
             self.fail(_too_many(task, action, self._limits.operations))
         task.action = action
         task.state = TaskState.WAITING
-        self._main.switch()
+        if task.unhindered:
+            task.unhindered = False
+            self._resumed = time.perf_counter()
+            self._control.advance()
+        else:
+            self._main.switch()
         return Turn(task.index, task.operations - 1)
 
     def still_served(self) -> None:

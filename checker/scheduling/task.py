@@ -26,6 +26,7 @@ class Task:
         body: runs the handler; its result is the task's.
         state: new, waiting at a scheduling point, or ended.
         action: what it waits to do, for messages.
+        unhindered: whether it goes on to perform its next operation without waiting for its turn.
         operations: operations it has been let through to.
         slept: seconds that it asked to sleep; they pass on its own clock only.
         numbers: source of its identifiers (``os.urandom``); made when first asked for.
@@ -38,6 +39,7 @@ class Task:
     body: Callable[[], Any]
     state: TaskState = TaskState.NEW
     action: str = ""
+    unhindered: bool = False
     operations: int = 0
     slept: float = 0.0
     numbers: random.Random | None = None
