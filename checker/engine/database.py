@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from checker.engine.constraints import check_table_name
 from checker.engine.schema import Key
 from checker.engine.service_error import ServiceError, table_not_found, validation
 from checker.engine.tables import Table
@@ -44,7 +45,7 @@ class Database:
     def _table_by_other_name(self, name: object) -> Table:
         if not isinstance(name, str):
             raise validation("Value null at 'tableName' failed to satisfy constraint: Member must not be null")
-        check_name("TableName", name)
+        check_table_name(name)
         table = self.tables.get(name.rpartition("/")[2])
         if table is None:
             raise table_not_found()
@@ -81,15 +82,3 @@ class Database:
         version = EntryVersion(self.completed, token, None, completed)
         version.redo()
         self.log.append(version)
-
-
-def check_name(parameter: str, name: str) -> None:
-    """Refuse what cannot be the name (or ARN) of a table or index."""
-    if name.startswith("arn:"):
-        return
-    allowed = name.isascii() and name.replace("_", "a").replace("-", "a").replace(".", "a").isalnum()
-    if not allowed or not 3 <= len(name) <= 255:
-        raise validation(
-            f"Invalid {'table/index' if parameter == 'TableName' else parameter} name.  Table/index names must be "
-            "between 3 and 255 characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'",
-        )

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from checker.engine.actions import ACTIONS
+from checker.engine.constraints import CONSTRAINED, check_constraints
 from checker.engine.database import Database
 from checker.engine.versions import ItemVersion
 from checker.errors import UnsupportedAction
@@ -50,6 +51,9 @@ class Engine:
                 cause="the action is not built yet, or its name is misspelt",
                 remedy="check the model on another backend (--backend moto, or endpoint=URL of DynamoDB Local)",
             )
+        constrained = CONSTRAINED.get(action)
+        if constrained is not None and not constrained.isdisjoint(parameters):
+            check_constraints(action, parameters)
         return handler(self._database, parameters)
 
     def perform_as_of(self, sequence: int, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -183,10 +183,12 @@ def _execute_batch(
     if error is not None or result is None:
         return
     for request, response in zip(parameters["Statements"], result["Responses"], strict=True):
-        statement, failed = statement_in(request), response.get("Error")
+        failed = response.get("Error")
         try:
+            statement = statement_in(request)
             if statement.kind == "SELECT":
-                get_rule(touched, single_read(statement, touched.schemas), None, None if failed is None else "Error")
+                read = single_read(statement, touched.schemas, "BatchExecuteStatement")
+                get_rule(touched, read, None, None if failed is None else "Error")
             else:
                 outcome = None if failed is None else _BATCH_ERRORS.get(failed["Code"], failed["Code"])
                 _statement(touched, statement, request, None, outcome)

@@ -295,7 +295,12 @@ def transact_write_rule(
     outcome = None if error is None else "TransactionCanceledException"
     for part in parameters["TransactItems"]:
         for name, inner in part.items():
-            _PARTS[name](touched, inner, None, outcome)
+            try:
+                _PARTS[name](touched, inner, None, outcome)
+            except KeyError:
+                # A part that fits no table cancels the transaction; what the others read still shows in the reasons.
+                if outcome is None:
+                    raise
 
 
 def transact_get_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: str | None) -> None:

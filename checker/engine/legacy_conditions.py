@@ -13,7 +13,7 @@ from checker.engine.expressions.compiled import Compiler
 from checker.engine.expressions.conditions import CompiledCondition, Test, begins_with, contains
 from checker.engine.expressions.key_conditions import KeyPart
 from checker.engine.expressions.placeholders import NO_NAMES, Values
-from checker.engine.service_error import ServiceError, constraint, invalid_parameter, validation
+from checker.engine.service_error import ServiceError, invalid_parameter, validation
 from checker.engine.values import Value, normal_value, ordered_pair, type_of
 
 _Compare = Callable[[Value, list[Value]], bool]
@@ -79,8 +79,6 @@ def legacy_condition(parameters: Mapping[str, Any], parameter: str) -> CompiledC
     if not conditions:
         return None
     joined = parameters.get("ConditionalOperator", "AND")
-    if joined not in ("AND", "OR"):
-        raise constraint(joined, "conditionalOperator", "Member must satisfy enum value set: [OR, AND]")
     tests = [_test(name, *_operands(name, condition)) for name, condition in conditions.items()]
     compiler = Compiler(parameter, NO_NAMES)
     compiler.reads |= conditions.keys()
@@ -109,8 +107,6 @@ def _operands(name: str, condition: Mapping[str, Any]) -> tuple[str, list[Value]
         raise invalid_parameter(f"{fault} for Attribute: {name}")
     if comparison is None:
         return ("NULL", []) if exists is False else ("EQ", [normal_value(value or {})])
-    if comparison not in _OPERANDS:
-        raise constraint(comparison, "comparisonOperator", f"Member must satisfy enum value set: {list(_OPERANDS)}")
     if listed is None and value is None and _OPERANDS[comparison][0]:
         raise invalid_parameter(
             f"Value or AttributeValueList must be used with ComparisonOperator: {comparison} for Attribute: {name}"
@@ -177,8 +173,6 @@ def legacy_key_parts(conditions: Mapping[str, Mapping[str, Any]]) -> list[KeyPar
 
 def _key_part(name: str, condition: Mapping[str, Any]) -> KeyPart:
     comparison = condition["ComparisonOperator"]
-    if comparison not in _OPERANDS:
-        raise constraint(comparison, "comparisonOperator", f"Member must satisfy enum value set: {list(_OPERANDS)}")
     operands = _checked(comparison, [normal_value(one) for one in condition.get("AttributeValueList") or ()])
     if comparison not in _KEY_OPERATORS:
         raise _not_indexable()

@@ -53,7 +53,7 @@ def storable(number: Decimal) -> str:
     if magnitude < LOWEST_EXPONENT:
         raise validation("Number underflow. Attempting to store a number with magnitude smaller than supported range")
     if len(stripped) > SIGNIFICANT_DIGITS:
-        raise validation(f"DynamoDB only supports precision up to {SIGNIFICANT_DIGITS} digits")
+        raise validation(f"Attempting to store more than {SIGNIFICANT_DIGITS} significant digits in a Number")
     text = f"{number:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")

@@ -10,9 +10,10 @@ from checker.engine.database import Database
 from checker.engine.expressions.placeholders import NO_VALUES, check_all_used, names_of
 from checker.engine.expressions.projections import CompiledProjection, compiled_projection
 from checker.engine.schema import Key
+from checker.engine.service_error import ServiceError
 from checker.engine.tables import Table
 from checker.engine.values import Item
-from checker.engine.writes import key_in
+from checker.engine.writes import check_values, key_in
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -57,8 +58,14 @@ class Get:
 
 def get(database: Database, parameters: Mapping[str, Any]) -> Get:
     """Prepare a ``GetItem`` or the ``Get`` of a transaction."""
-    table = database.table(parameters)
-    projection = None if len(parameters) == 2 else projection_of(parameters)
+    key = key_in(parameters)
+    try:
+        projection = None if len(parameters) == 2 else projection_of(parameters)
+        table = database.table(parameters)
+    except ServiceError:
+        check_values(key)
+        raise
+    found = table.schema.key_of(key)
     if projection is not None:
         table.schema.check_scalars(projection.opened)
-    return Get(table, table.schema.key_of(key_in(parameters)), projection)
+    return Get(table, found, projection)

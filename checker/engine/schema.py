@@ -145,29 +145,33 @@ class Schema:
         """
         for name, kind in self._types:
             if name not in item:
-                raise invalid_parameter(f"Missing the key {name} in the item")
+                raise _mismatch(f"Missing the key {name} in the item")
             if kind not in item[name]:
-                raise type_mismatch("key", name, kind, type_of(item[name]))
+                raise _mismatch(f"Type mismatch for key {name} expected: {kind} actual: {type_of(item[name])}")
         for index in self.indexes.values():
-            self._check_index_key(index, item)
+            if empty := self._empty_index_key(index, item):
+                name, kind = empty
+                raise validation(
+                    "One or more parameter values are not valid. A value specified for a secondary index key is not "
+                    f"supported. The AttributeValue for a key attribute cannot contain an empty {_word(kind)} value. "
+                    f"IndexName: {index.name}, IndexKey: {name}"
+                )
         return self._checked(item)
 
-    def _check_index_key(self, index: IndexSchema, item: Mapping[str, Value]) -> None:
+    def _empty_index_key(self, index: IndexSchema, item: Mapping[str, Value]) -> KeyAttribute | None:
+        """The first key attribute of an index that is empty; raises ``SchemaMismatch`` if one has another type."""
         for name, kind in index.key.attributes:
             value = item.get(name)
             if value is None or name in self.key_names:
                 continue
             if kind not in value:
                 actual = type_of(value)
-                raise invalid_parameter(
+                raise _mismatch(
                     f"Type mismatch for Index Key {name} Expected: {kind} Actual: {actual} IndexName: {index.name}"
                 )
             if kind != "N" and not value[kind]:
-                raise validation(
-                    "One or more parameter values are not valid. A value specified for a secondary index key is not "
-                    f"supported. The AttributeValue for a key attribute cannot contain an empty {_word(kind)} value. "
-                    f"IndexName: {index.name}, IndexKey: {name}"
-                )
+                return KeyAttribute(name, kind)
+        return None
 
     def check_scalars(self, opened: Iterable[str]) -> None:
         """Refuse paths into key attributes, which hold nothing inside; ``opened`` are the paths' first names."""
@@ -186,7 +190,8 @@ class Schema:
     def check_update(self, written: Mapping[str, Value]) -> None:
         """Refuse an updated item whose attributes do not fit the indexes' keys."""
         for index in self.indexes.values():
-            self._check_index_key(index, written)
+            if empty := self._empty_index_key(index, written):
+                raise EmptyIndexKey(empty.type)
 
     def _checked(self, item: Mapping[str, Value]) -> Key:
         contents = []
@@ -218,13 +223,36 @@ def _index(
     return IndexSchema(definition["IndexName"], key, is_global, projected)
 
 
+class SchemaMismatch(ServiceError):
+    """What a single call is refused with, and what a transaction is cancelled with: it does not fit the table's keys."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ValidationException", message)
+
+
+class EmptyIndexKey(ServiceError):
+    """An update that would make the key of an index empty; also a transaction is refused for it, and not cancelled."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            "ValidationException",
+            "One or more parameter values are not valid. The update expression attempted to update a secondary index key "
+            "to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty "
+            f"{_word(kind)} value.",
+        )
+
+
 def _no_match() -> ServiceError:
-    return validation("The provided key element does not match the schema")
+    return SchemaMismatch("The provided key element does not match the schema")
 
 
-def type_mismatch(what: str, name: str, expected: str, actual: str) -> ServiceError:
-    """A key attribute of the wrong type."""
-    return invalid_parameter(f"Type mismatch for {what} {name} expected: {expected} actual: {actual}")
+def key_update(name: str) -> ServiceError:
+    """The error for an update of an attribute of the key."""
+    return _mismatch(f"Cannot update attribute {name}. This attribute is part of the key")
+
+
+def _mismatch(detail: str) -> ServiceError:
+    return SchemaMismatch(f"One or more parameter values were invalid: {detail}")
 
 
 def _word(kind: str) -> str:

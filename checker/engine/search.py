@@ -14,14 +14,12 @@ from zlib import crc32
 from checker.engine.expressions.key_conditions import KeyPart
 from checker.engine.indexes import Collection, Entry, Index
 from checker.engine.schema import Key, KeySchema
-from checker.engine.service_error import constraint, invalid_parameter, validation
+from checker.engine.service_error import invalid_parameter, validation
 from checker.engine.tables import Table
 from checker.engine.values import TYPE_NAMES, Item, Value, item_size, normal_value, sortable, type_of
 from checker.errors import InternalError
 
 PAGE_SIZE = 1024 * 1024
-
-_MAXIMUM_SEGMENTS = 1_000_000
 
 _first = itemgetter(0)
 
@@ -213,14 +211,12 @@ def segment_of(parameters: Mapping[str, Any]) -> Segment:
     if number is None and total is None:
         return WHOLE
     if total is None or number is None:
-        given, other = ("segment", "total segment") if total is None else ("total segments", "a particular segment")
-        also = "must also be specified" if total is None else "must also be specified for this request"
-        raise validation(f"If {given} is specified, {other} {also}")
-    if not 1 <= total <= _MAXIMUM_SEGMENTS:
-        bound = f"less than or equal to {_MAXIMUM_SEGMENTS}" if total > 1 else "greater than or equal to 1"
-        raise constraint(total, "totalSegments", f"Member must have value {bound}")
-    if number < 0:
-        raise constraint(number, "segment", "Member must have value greater than or equal to 0")
+        lacking, given = (
+            ("TotalSegments", "Segment parameter") if total is None else ("Segment", "parameter TotalSegments")
+        )
+        raise validation(
+            f"The {lacking} parameter is required but was not present in the request when {given} is present"
+        )
     if number >= total:
         raise validation(
             f"The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {number} is "
@@ -299,11 +295,3 @@ def page(
         if scanned == limit or size > PAGE_SIZE:
             return Page(images, scanned, size, place)
     return Page(images, scanned, size, None)
-
-
-def check_limit(parameters: Mapping[str, Any]) -> int | None:
-    """The request's ``Limit``; raises ``ServiceError`` if it is below 1."""
-    limit: int | None = parameters.get("Limit")
-    if limit is not None and limit < 1:
-        raise constraint(limit, "limit", "Member must have value greater than or equal to 1")
-    return limit

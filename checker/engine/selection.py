@@ -11,11 +11,9 @@ from checker.engine.expressions.conditions import CompiledCondition, compiled_co
 from checker.engine.expressions.placeholders import Names, Values, check_all_used
 from checker.engine.expressions.projections import CompiledProjection, compiled_projection
 from checker.engine.legacy_conditions import legacy_condition
-from checker.engine.search import Page, Place, Source, check_limit, page
+from checker.engine.search import Page, Place, Source, page
 from checker.engine.service_error import invalid_parameter, validation
 from checker.engine.values import Value
-
-_SELECTIONS = ("ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "COUNT", "SPECIFIC_ATTRIBUTES")
 
 
 class Selection:
@@ -75,8 +73,6 @@ def check_select(parameters: Mapping[str, Any]) -> None:
     select = parameters.get("Select")
     if select is None:
         return
-    if select not in _SELECTIONS:
-        raise validation("Select must be ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES, COUNT, or SPECIFIC_ATTRIBUTES")
     projected = next((name for name in ("AttributesToGet", "ProjectionExpression") if parameters.get(name)), None)
     if select == "SPECIFIC_ATTRIBUTES":
         if projected is None:
@@ -122,16 +118,21 @@ def check_query_filter(source: Source, selection: Selection) -> None:
 
 
 def answer(
-    parameters: Mapping[str, Any], source: Source, selection: Selection, places: Iterable[Place]
+    parameters: Mapping[str, Any],
+    source: Source,
+    selection: Selection,
+    places: Iterable[Place],
+    *,
+    whole: bool = False,
 ) -> dict[str, Any]:
-    """The result of looking at these places."""
+    """The result of looking at these places; ``whole``: of items everything, for the caller to make its own projection."""
     level = capacity.level_of(parameters)
     if _leaves_index(parameters, source, selection):
         source.fetches = True
-    found = page(source, places, check_limit(parameters), selection.passes(), measured=level is not None)
+    found = page(source, places, parameters.get("Limit"), selection.passes(), measured=level is not None)
     result: dict[str, Any] = {"Count": len(found.images), "ScannedCount": found.scanned}
     if not selection.count_only:
-        projection = selection.projection
+        projection = None if whole else selection.projection
         result["Items"] = found.images if projection is None else [projection.part_of(image) for image in found.images]
     if found.last is not None:
         result["LastEvaluatedKey"] = source.last_evaluated(found.last)

@@ -6,13 +6,12 @@ on every run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from checker.engine.database import check_name
 from checker.engine.schema import Schema
-from checker.engine.service_error import ServiceError, invalid_parameter
+from checker.engine.service_error import invalid_parameter, validation
 from checker.engine.tables import Table
 from checker.engine.values import item_size
 
@@ -20,7 +19,11 @@ CREATED = datetime(2020, 1, 1, tzinfo=UTC)
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
-_MAXIMUM_INDEXES = {"GlobalSecondaryIndexes": 20, "LocalSecondaryIndexes": 5}
+WAS_ON_DEMAND = "WasOnDemand"
+"""A setting of our own: whether the table was billed on demand before; then its description goes on to tell how it is."""
+
+_MOST_LOCAL = 5
+_MOST_GLOBAL = 20
 
 
 def arn(table: str) -> str:
@@ -46,8 +49,9 @@ def described(table: Table) -> dict[str, Any]:
         "TableId": "00000000-0000-0000-0000-000000000000",
         "DeletionProtectionEnabled": bool(settings.get("DeletionProtectionEnabled")),
     }
-    if settings.get("BillingMode") == "PAY_PER_REQUEST":
-        result["BillingModeSummary"] = {"BillingMode": "PAY_PER_REQUEST", "LastUpdateToPayPerRequestDateTime": CREATED}
+    if settings.get("BillingMode") == "PAY_PER_REQUEST" or settings.get(WAS_ON_DEMAND):
+        mode = settings["BillingMode"]
+        result["BillingModeSummary"] = {"BillingMode": mode, "LastUpdateToPayPerRequestDateTime": CREATED}
     for parameter in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         if settings.get(parameter):
             result[parameter] = [_described_index(table, one, parameter) for one in settings[parameter]]
@@ -78,107 +82,118 @@ def checked_schema(parameters: Mapping[str, Any]) -> Schema:
     Raises:
         ServiceError: it contradicts itself.
     """
-    check_name("TableName", parameters["TableName"])
-    definitions = parameters.get("AttributeDefinitions") or []
-    types = {one["AttributeName"]: one["AttributeType"] for one in definitions}
-    if len(types) < len(definitions):
-        raise invalid_parameter("Duplicate AttributeName in AttributeDefinitions")
-    for kind in types.values():
-        if kind not in ("S", "N", "B"):
-            raise invalid_parameter(f"Member must satisfy enum value set: [B, N, S], not {kind}")
-    used = _check_key(parameters.get("KeySchema") or [], types)
-    seen: set[str] = set()
-    for parameter, limit in _MAXIMUM_INDEXES.items():
-        indexes = parameters.get(parameter)
-        if indexes is None:
-            continue
-        what = "GSI" if parameter.startswith("Global") else "LSI"
-        if not indexes:
-            raise invalid_parameter(f"List of {parameter} is empty")
-        if len(indexes) > limit:
-            raise invalid_parameter(f"{parameter} count exceeds the per-table limit of {limit}")
-        for index in indexes:
-            used |= check_index(index, types, parameters["KeySchema"], seen, what)
-    check_definitions(types, used)
     check_billing(parameters)
-    return Schema.of(parameters)
-
-
-def check_definitions(types: Mapping[str, str], used: Iterable[str]) -> None:
-    """Refuse attribute definitions that no key uses."""
-    if len(set(used)) != len(types):
+    types = types_of(parameters.get("AttributeDefinitions") or ())
+    key = parameters.get("KeySchema") or []
+    used = _check_key(key, types)
+    local, everywhere = parameters.get("LocalSecondaryIndexes"), parameters.get("GlobalSecondaryIndexes")
+    if local is None and everywhere is None and len(types) != len(key):
         raise invalid_parameter(
             "Number of attributes in KeySchema does not exactly match number of attributes defined in "
             "AttributeDefinitions"
         )
+    seen: set[str] = set()
+    if local is not None:
+        if not local:
+            raise invalid_parameter("List of LocalSecondaryIndexes is empty")
+        if len(key) < 2:
+            raise invalid_parameter(
+                "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"
+            )
+        for index in local:
+            used |= check_index(index, types, seen, key[0]["AttributeName"])
+        if len(local) > _MOST_LOCAL:
+            raise invalid_parameter(f"Number of LocalSecondaryIndexes exceeds per-table limit of {_MOST_LOCAL}")
+    if everywhere is not None:
+        if not everywhere:
+            raise invalid_parameter("List of GlobalSecondaryIndexes is empty")
+        for index in everywhere:
+            used |= check_index(index, types, seen)
+            check_index_billing(parameters, index)
+        if len(everywhere) > _MOST_GLOBAL:
+            raise invalid_parameter(f"GlobalSecondaryIndex count exceeds the per-table limit of {_MOST_GLOBAL}")
+    if len(used) != len(types):
+        raise invalid_parameter(
+            f"Some AttributeDefinitions are not used. AttributeDefinitions: [{', '.join(types)}], "
+            f"keys used: [{', '.join(name for name in types if name in used)}]"
+        )
+    return Schema.of(parameters)
 
 
-def _check_key(elements: list[Mapping[str, str]], types: Mapping[str, str]) -> set[str]:
-    roles = [one["KeyType"] for one in elements]
+def types_of(definitions: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """``AttributeDefinitions`` as types by name; raises ``ServiceError`` if one stands twice."""
+    types: dict[str, str] = {}
+    for one in definitions:
+        name = one["AttributeName"]
+        if name in types:
+            raise invalid_parameter(f"Duplicate AttributeName in AttributeDefinitions: {name}")
+        types[name] = one["AttributeType"]
+    return types
+
+
+def _check_key(elements: Sequence[Mapping[str, str]], types: Mapping[str, str]) -> set[str]:
     names = [one["AttributeName"] for one in elements]
-    if not elements or roles[0] != "HASH":
-        raise invalid_parameter("The first KeySchemaElement is not a HASH key type")
-    if len(elements) > 2 or roles[1:] not in ([], ["RANGE"]):
-        raise invalid_parameter("The second KeySchemaElement is not a RANGE key type")
+    if len(names) > len(types):
+        raise validation("Invalid KeySchema: Some index key attribute have no definition")
+    if any(name not in types for name in names):
+        raise invalid_parameter(
+            "Some index key attributes are not defined in AttributeDefinitions. "
+            f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(types)}]"
+        )
     if len(set(names)) < len(names):
-        raise invalid_parameter("Both the Hash Key and the Range Key element in the KeySchema have the same name")
-    missing = [name for name in names if name not in types]
-    if missing:
-        raise _undefined(names, types)
+        raise validation("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+    for element, ordinal, kind in zip(elements, ("first", "second"), ("HASH", "RANGE"), strict=False):
+        if element["KeyType"] != kind:
+            raise validation(f"Invalid KeySchema: The {ordinal} KeySchemaElement is not a {kind} key type")
     return set(names)
 
 
-def _undefined(names: Iterable[str], types: Mapping[str, str]) -> ServiceError:
-    return invalid_parameter(
-        "Some index key attributes are not defined in AttributeDefinitions. "
-        f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(types)}]"
-    )
-
-
 def check_index(
-    index: Mapping[str, Any],
-    types: Mapping[str, str],
-    table_key: list[Mapping[str, str]],
-    seen: set[str],
-    what: str,
+    index: Mapping[str, Any], types: Mapping[str, str], seen: set[str], leading: str | None = None
 ) -> set[str]:
     """Check one index; the attributes of its key.
 
     Args:
         index: its definition.
         types: the attribute definitions.
-        table_key: the table's ``KeySchema``.
         seen: the names of earlier indexes; this one's is added.
-        what: ``GSI`` or ``LSI``.
+        leading: for a local one, the partition key of its table.
     """
     name = index["IndexName"]
-    check_name("IndexName", name)
-    if name in seen:
-        raise invalid_parameter(f"Duplicate index name: {name}")
-    seen.add(name)
     used = _check_key(index["KeySchema"], types)
-    if what == "LSI":
-        if len(table_key) < 2:
-            raise invalid_parameter(
-                "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"
-            )
-        if index["KeySchema"][0]["AttributeName"] != table_key[0]["AttributeName"]:
+    if leading is not None:
+        if len(index["KeySchema"]) < 2:
+            raise invalid_parameter(f"Index KeySchema does not have a range key for index: {name}")
+        own = index["KeySchema"][0]["AttributeName"]
+        if own != leading:
             raise invalid_parameter(
                 "Index KeySchema does not have the same leading hash key as table KeySchema for index: "
-                f"{name}. index hash key: {index['KeySchema'][0]['AttributeName']}, "
-                f"table hash key: {table_key[0]['AttributeName']}"
+                f"{name}. index hash key: {own}, table hash key: {leading}"
             )
     projection = index.get("Projection") or {}
     kind, extra = projection.get("ProjectionType"), projection.get("NonKeyAttributes")
     if kind is None:
         raise invalid_parameter("Unknown ProjectionType: null")
-    if kind not in ("ALL", "KEYS_ONLY", "INCLUDE"):
-        raise invalid_parameter(f"Unknown ProjectionType: {kind}")
     if kind == "INCLUDE" and not extra:
         raise invalid_parameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
     if kind != "INCLUDE" and extra is not None:
         raise invalid_parameter(f"ProjectionType is {kind}, but NonKeyAttributes is specified")
+    if name in seen:
+        raise invalid_parameter(f"Duplicate index name: {name}")
+    seen.add(name)
     return used
+
+
+def check_index_billing(parameters: Mapping[str, Any], index: Mapping[str, Any]) -> None:
+    """Refuse throughput of a global index without provisioned billing, and the other way round."""
+    name, throughput = index["IndexName"], index.get("ProvisionedThroughput")
+    if parameters.get("BillingMode") == "PAY_PER_REQUEST":
+        if throughput is not None:
+            raise invalid_parameter(
+                f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is PAY_PER_REQUEST"
+            )
+    elif throughput is None:
+        raise invalid_parameter(f"ProvisionedThroughput must be specified for index: {name}")
 
 
 def check_billing(parameters: Mapping[str, Any]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from checker.engine.service_error import ServiceError
+from checker.engine.schema import Key, SchemaMismatch
+from checker.engine.service_error import ServiceError, validation
+from checker.engine.tables import Table
 
-MAXIMUM_ACTIONS = 100
 MAXIMUM_SIZE = 4 * 1024 * 1024
 
 _CODES = {
@@ -20,6 +21,40 @@ class Completed(NamedTuple):
     """A completed transaction: what it was asked to do, to tell a repeat from another request."""
 
     items: object
+
+
+Prepared = TypeVar("Prepared")
+
+
+def prepared_each(
+    items: Iterable[Mapping[str, Any]], prepare: Callable[[Mapping[str, Any]], Prepared]
+) -> list[Prepared | SchemaMismatch]:
+    """Every action of a transaction, prepared, or why it does not fit its table: that is a reason to cancel it.
+
+    Raises:
+        ServiceError: an action is wrong by itself, or, if none is, a table is not there.
+    """
+    prepared: list[Prepared | SchemaMismatch] = []
+    missing: ServiceError | None = None
+    for item in items:
+        try:
+            prepared.append(prepare(item))
+        except SchemaMismatch as fault:
+            prepared.append(fault)
+        except ServiceError as fault:
+            if fault.code != "ResourceNotFoundException":
+                raise
+            missing = missing or fault
+    if missing is not None:
+        raise missing
+    return prepared
+
+
+def check_distinct(targets: Iterable[tuple[Table, Key]]) -> None:
+    """Refuse a transaction that names an item twice."""
+    named = [(table.schema.table, key) for table, key in targets]
+    if len(set(named)) < len(named):
+        raise validation("Transaction request cannot include multiple operations on one item")
 
 
 def cancelled(faults: Sequence[ServiceError | None]) -> ServiceError:

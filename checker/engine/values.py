@@ -128,7 +128,7 @@ def check_depth_of(value: Mapping[str, Any], depth: int = 1) -> None:
 
 
 def _string_set(content: Iterable[str], _: int) -> list[str]:
-    return _distinct("An string set  may not be empty", list(content), "contains duplicates")
+    return _distinct("An string set  may not be empty", list(content), "contains duplicates.")
 
 
 def _number_set(content: Iterable[str], _: int) -> list[str]:

@@ -24,8 +24,8 @@ from checker.engine.expressions.placeholders import (
 from checker.engine.expressions.updates import CompiledUpdate, compiled_update
 from checker.engine.legacy_conditions import legacy_condition
 from checker.engine.legacy_updates import legacy_update
-from checker.engine.schema import Key, Schema
-from checker.engine.service_error import condition_failed, constraint, invalid_parameter, validation
+from checker.engine.schema import Key, Schema, key_update
+from checker.engine.service_error import ServiceError, condition_failed, constraint, validation
 from checker.engine.tables import Table
 from checker.engine.values import (
     MAXIMUM_ITEM_SIZE,
@@ -34,6 +34,7 @@ from checker.engine.values import (
     check_depth_of,
     item_size,
     normal_item,
+    normal_value,
 )
 
 Make = Callable[[Item | None], Item | None]
@@ -41,7 +42,6 @@ Make = Callable[[Item | None], Item | None]
 
 _EMPTY: Item = {}
 _PLACEHOLDERS = ("ExpressionAttributeNames", "ExpressionAttributeValues")
-_ON_FAILURE = ("ALL_OLD", "NONE")
 
 
 class WriteExpressions:
@@ -54,6 +54,12 @@ class WriteExpressions:
         self.update = update
         self.values = values
 
+    def check_scalars(self, schema: Schema) -> None:
+        """Refuse paths into the table's key attributes."""
+        for compiled in (self.update, self.condition):
+            if compiled is not None and compiled.opened:
+                schema.check_scalars(compiled.opened)
+
 
 _NO_EXPRESSIONS = WriteExpressions(None, None, NO_VALUES)
 
@@ -64,7 +70,7 @@ _SOUND: dict[tuple[object, ...], tuple[CompiledCondition | None, CompiledUpdate 
 def write_expressions(
     parameters: Mapping[str, Any], update_text: str | None = None, *, schema: Schema
 ) -> WriteExpressions:
-    """Compile and check what a write's parameters say in expressions.
+    """What a write's parameters say in expressions, compiled and checked, also against the table's schema.
 
     Args:
         parameters: the request.
@@ -74,8 +80,19 @@ def write_expressions(
     Raises:
         ServiceError: the request is wrong, whatever is stored.
     """
+    expressions = _compiled(parameters, update_text)
+    expressions.check_scalars(schema)
+    return expressions
+
+
+def check_expressions(parameters: Mapping[str, Any]) -> None:
+    """Refuse a write whose expressions are wrong, whatever table it is to; raises ``ServiceError``."""
+    _compiled(parameters, parameters.get("UpdateExpression"))
+
+
+def _compiled(parameters: Mapping[str, Any], update_text: str | None = None) -> WriteExpressions:
     condition_text = parameters.get("ConditionExpression")
-    if legacy.check_not_mixed(parameters):
+    if legacy.used(parameters):
         return WriteExpressions(legacy_condition(parameters, "Expected"), legacy_update(parameters), NO_VALUES)
     if condition_text is None and update_text is None and parameters.keys().isdisjoint(_PLACEHOLDERS):
         return _NO_EXPRESSIONS
@@ -99,9 +116,6 @@ def write_expressions(
             if compiled is not None:
                 compiled.check(values)
         expressions = WriteExpressions(condition, update, values)
-    for compiled in (expressions.update, expressions.condition):
-        if compiled is not None and compiled.opened:
-            schema.check_scalars(compiled.opened)
     return expressions
 
 
@@ -150,11 +164,7 @@ class Write:
         self.update = expressions.update
         self._condition = expressions.condition
         self._values = expressions.values
-        on_failure = parameters.get("ReturnValuesOnConditionCheckFailure")
-        if on_failure is not None and on_failure not in _ON_FAILURE:
-            allowed = f"Member must satisfy enum value set: [{', '.join(_ON_FAILURE)}]"
-            raise constraint(on_failure, "returnValuesOnConditionCheckFailure", allowed)
-        self._report_old = on_failure == "ALL_OLD"
+        self._report_old = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
 
     @property
     def before(self) -> Item | None:
@@ -189,44 +199,52 @@ def key_in(parameters: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return key
 
 
+def check_values(key: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a key with values that are none; only needed before another fault is told, since keys are read after all."""
+    for value in key.values():
+        normal_value(value)
+
+
+# Each of these finds what is wrong in the order of the service: mixed parameters, values, expressions; then whether the
+# table is there, and whether all of it fits the table.
+
+
 def put(database: Database, parameters: Mapping[str, Any]) -> Write:
     """Prepare a ``PutItem`` or the ``Put`` of a transaction."""
-    table = database.table(parameters)
+    legacy.check_not_mixed(parameters)
     item = item_of(parameters)
+    size = item_size(item)
+    _check_size(size, "Item size has exceeded the maximum allowed size")
+    expressions = _compiled(parameters)
+    table = database.table(parameters)
     key = table.schema.key_of_item(item)
-    _check_size(table, item, "Item size has exceeded the maximum allowed size")
-    expressions = write_expressions(parameters, schema=table.schema)
+    expressions.check_scalars(table.schema)
+    table.largest = max(table.largest, size)
     return Write(parameters, table, key, expressions, lambda _: item)
 
 
 def delete(database: Database, parameters: Mapping[str, Any]) -> Write:
     """Prepare a ``DeleteItem`` or the ``Delete`` of a transaction."""
-    table = database.table(parameters)
-    key = table.schema.key_of(key_in(parameters))
-    expressions = write_expressions(parameters, schema=table.schema)
+    table, key, expressions = _keyed(database, parameters)
     return Write(parameters, table, key, expressions, lambda _: None)
 
 
 def check(database: Database, parameters: Mapping[str, Any]) -> Write:
     """Prepare the ``ConditionCheck`` of a transaction."""
-    table = database.table(parameters)
     if parameters.get("ConditionExpression") is None:
         raise constraint(None, "transactItems.member.conditionCheck.conditionExpression", "Member must not be null")
-    key = table.schema.key_of(key_in(parameters))
-    expressions = write_expressions(parameters, schema=table.schema)
+    table, key, expressions = _keyed(database, parameters)
     return Write(parameters, table, key, expressions, lambda before: before)
 
 
 def update(database: Database, parameters: Mapping[str, Any]) -> Write:
     """Prepare an ``UpdateItem`` or the ``Update`` of a transaction."""
-    table = database.table(parameters)
-    key = table.schema.key_of(key_in(parameters))
-    expressions = write_expressions(parameters, parameters.get("UpdateExpression"), schema=table.schema)
+    table, key, expressions = _keyed(database, parameters, parameters.get("UpdateExpression"))
     compiled = expressions.update
     if compiled is not None:
         for name in compiled.written:
             if name in table.schema.key_names:
-                raise invalid_parameter(f"Cannot update attribute {name}. This attribute is part of the key")
+                raise key_update(name)
     values = expressions.values
 
     def make(before: Item | None) -> Item:
@@ -236,9 +254,27 @@ def update(database: Database, parameters: Mapping[str, Any]) -> Write:
     return Write(parameters, table, key, expressions, make)
 
 
+def _keyed(
+    database: Database, parameters: Mapping[str, Any], update_text: str | None = None
+) -> tuple[Table, Key, WriteExpressions]:
+    legacy.check_not_mixed(parameters)
+    given = key_in(parameters)
+    try:
+        expressions = _compiled(parameters, update_text)
+        table = database.table(parameters)
+    except ServiceError:
+        check_values(given)
+        raise
+    key = table.schema.key_of(given)
+    expressions.check_scalars(table.schema)
+    return table, key, expressions
+
+
 def _updated(table: Table, compiled: CompiledUpdate, base: Item, values: Mapping[str, Value]) -> Item:
     new = compiled.apply(base, values)
-    _check_size(table, new, "Item size to update has exceeded the maximum allowed size")
+    size = item_size(new)
+    _check_size(size, "Item size to update has exceeded the maximum allowed size")
+    table.largest = max(table.largest, size)
     if table.indexes:
         table.schema.check_update(new)
     if compiled.deepens:
@@ -248,8 +284,6 @@ def _updated(table: Table, compiled: CompiledUpdate, base: Item, values: Mapping
     return new
 
 
-def _check_size(table: Table, item: Item, message: str) -> None:
-    size = item_size(item)
+def _check_size(size: int, message: str) -> None:
     if size > MAXIMUM_ITEM_SIZE:
         raise validation(message)
-    table.largest = max(table.largest, size)

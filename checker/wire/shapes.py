@@ -183,7 +183,7 @@ class ListOf:
 
 
 class MapOf:
-    """A map from strings with at least ``minimum`` entries; ``None`` for any number."""
+    """A map from strings.  That it may not be empty, if so described, is worded by the engine."""
 
     def __init__(self, value: Shape, minimum: int | None = None) -> None:
         java = value.java.removeprefix("class ")
@@ -202,8 +202,6 @@ class MapOf:
 
     def faults(self, value: Any, path: str) -> Iterator[str]:
         """See :class:`Shape`."""
-        if self.minimum is not None and len(value) < self.minimum:
-            yield too_small({}, path, "length greater than or equal to", self.minimum)
         for name, one in value.items():
             yield from self.value.faults(one, f"{path}.{name}.member")
 

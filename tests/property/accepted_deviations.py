@@ -22,6 +22,7 @@ class Deviation(NamedTuple):
     evidence: str
 
 
+_PLACE = r"(?:Validation failed in TransactStatements\[\d\]: )?"
 _NO_MATCH = (
     r"The number of conditions on the keys is invalid|Invalid attribute value type|One of the required keys|"
     r".*Type mismatch for key"
@@ -70,7 +71,81 @@ DEVIATIONS = (
         r"ResourceNotFoundException: Cannot do operations on a non-existent table",
         "wording; dynalite test/getItem.js",
     ),
+    Deviation(
+        LOCAL,
+        r"(Create|Update)Table refused (ValidationException|ResourceNotFoundException): ",
+        r"(\1Table refused \w+: |ok \1Table)",
+        "it words nearly all faults of tables otherwise, and does not find some; dynalite test/createTable.js, "
+        "test/updateTable.js",
+    ),
+    Deviation(
+        LOCAL,
+        rf"ValidationException: {_PLACE}Statement wasn't well formed, can't be processed: ",
+        rf"ValidationException: {_PLACE}(Statement wasn't well formed|Unsupported operation|EXISTS can|Unexpected path)",
+        "it gives the statement where the service says what is wrong; "
+        "https://github.com/nubo-db/dynamodb-conformance, tests/tier3/error-messages/partiqlGrammar.test.ts",
+    ),
+    Deviation(
+        LOCAL,
+        r"ValidationException: (?P<same>.*) (under root\S*|at \d+:\d+:\d+)$",
+        r"ValidationException: (?P=same)( at \d+:\d+:\d+)?$",
+        "it leaves out some of the places in a statement; the service was seen to tell them: the same, partiqlFunctions.test.ts",
+    ),
+    Deviation(
+        LOCAL,
+        r"DuplicateItemException: ",
+        r"DuplicateItem: ",
+        "the API reference, ExecuteStatement, calls it DuplicateItemException",
+    ),
+    Deviation(
+        LOCAL,
+        r"TransactionCanceledException: .*DuplicateItem",
+        r"TransactionCanceledException: .*ValidationError",
+        "the API reference, BatchStatementError, has a code of its own for it",
+    ),
+    Deviation(
+        LOCAL,
+        rf"ValidationException: {_PLACE}(Where clause does not contain|Multiple conditions|Key attribute's data type)",
+        r"TransactionCanceledException: ",
+        "it cancels transactions for statements that name no item, without reasons, and refuses others",
+    ),
+    Deviation(
+        LOCAL,
+        r"ValidationException: (.*)The table does not have the specified index$",
+        r"ValidationException: \1The table does not have the specified index: ",
+        "the service does not name it in answer to a statement; the same, partiql.test.ts",
+    ),
+    Deviation(
+        LOCAL,
+        r"ValidationException: One or more parameter values were invalid: Secondary index \S+ does not project",
+        r"ok ExecuteStatement",
+        "it filters by attributes that the index does not hold; the service refuses: the same, partiql.test.ts",
+    ),
+    Deviation(
+        LOCAL,
+        r"ValidationException: (.*)Attempting to store more than 38",
+        r"ValidationException: \1DynamoDB only supports precision",
+        "wording; dynalite test/putItem.js",
+    ),
+    Deviation(
+        LOCAL,
+        r"TransactionCanceledException: .*ValidationError.*(provided key element|Missing the key|Type mismatch)",
+        rf"\w+: .*({_NO_MATCH})",
+        "what does not fit the key is a reason to cancel, in the words of single calls; the same, transactWriteItems.test.ts",
+    ),
     # Faults of DynamoDB Local
+    Deviation(
+        LOCAL,
+        r".*",
+        r"InternalFailure: ",
+        "it fails itself, such as where a statement compares two attributes or orders by a key that it does not fix",
+    ),
+    Deviation(
+        LOCAL,
+        r"ValidationException: 1 validation error detected: Value '0' at 'limit'",
+        r"ValidationException: Limit must be greater",
+        "wording; dynalite test/query.js",
+    ),
     Deviation(
         LOCAL,
         r"ok UpdateItem UPDATED_(OLD|NEW)",
@@ -80,14 +155,14 @@ DEVIATIONS = (
     ),
     Deviation(
         LOCAL,
-        r"ValidationException: Invalid (\w+): Two document paths",
-        r"ValidationException: Invalid \1: Two document paths",
+        r"ValidationException: (.*)Two document paths",
+        r"ValidationException: \1Two document paths",
         "as path two it names the path before the one that overlaps",
     ),
     Deviation(
         LOCAL,
-        r"ValidationException: Invalid (\w+): The BETWEEN operator",
-        r"ValidationException: Invalid \1: The BETWEEN operator",
+        r"ValidationException: (.*)The BETWEEN operator",
+        r"ValidationException: \1The BETWEEN operator",
         "it shows Java's HeapByteBuffer, and numbers as written",
     ),
     Deviation(
@@ -224,6 +299,10 @@ KNOWN_TEXTS = re.compile(
     r"KeyConditionExpressions cannot contain|The document path provided|The provided expression refers|An operand in the|"
     r"Transaction cancelled|Provided list of item keys|The list of keys in RequestItems|The BETWEEN condition|"
     r"Cannot have two attributes|Item to put in PutItem cannot|Value null at 'transactItems|"
+    r"Validation failed in TransactStatements|ValidationError Where clause|Invalid returning clause|RETURNING |"
+    r"Unsupported data type|Statement wasn't|List index is not|Duplicate identifiers|Key attribute|Where clause|"
+    r"Multiple conditions|Path component|Incorrect |The BETWEEN operator|Two document paths|Unexpected path|"
+    r"Must have |The second argument|Conditions can be of|Attempting to store|"
     r"ConditionalOperator c|QueryFilter can only|Type mismatch for attribute)"
 )
 
@@ -240,9 +319,14 @@ def accepted(peer: str, ours: str, theirs: str) -> Deviation | None:
 
 
 def _filled(pattern: str, match: re.Match[str]) -> str:
+    same = match.groupdict().get("same")
+    if same is not None:
+        return pattern.replace("(?P=same)", re.escape(same))
     return pattern.replace("\\1", re.escape(match[1])) if "\\1" in pattern else pattern
 
 
 def both_refuse(ours: str, theirs: str) -> bool:
     """Whether both answers are refusals with known texts, for requests with several faults."""
-    return bool(KNOWN_TEXTS.match(ours) and KNOWN_TEXTS.match(theirs)) and ours.startswith("V")
+    if not KNOWN_TEXTS.match(ours) or not KNOWN_TEXTS.match(theirs):
+        return False
+    return ours.startswith("ValidationException") or "ValidationError" in ours

@@ -133,7 +133,7 @@ def dynamodb_local() -> Iterator[LocalPeer]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["java", "-Xmx512m", f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}"]
+    command = ["java", "-Xmx512m", "-XX:+UseSerialGC", f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}"]
     command += ["-jar", str(folder / JAR), "-inMemory", "-disableTelemetry", "-port", str(port)]
     # A folder of its own, because it writes its metadata where it is started.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:

@@ -338,8 +338,10 @@ def _looking(make: Expressions, *, query: bool) -> dict[str, Any]:
         parameters["FilterExpression"] = make.damaged(make.condition())
     if make.chance(4):
         parameters["ProjectionExpression"] = make.damaged(make.projection())
-    if query and make.chance(3):
-        parameters["Limit"] = make.pick(1, 2, 3, 10)
+    if make.chance(3):
+        parameters["Limit"] = make.pick(1, 2, 3, 10, 10, 0) if make.chance(12) else make.pick(1, 2, 3, 10)
+    if not query and make.chance(8):
+        parameters["TotalSegments"] = make.pick(1, 3)
     if make.chance(6):
         parameters["Select"] = make.pick("COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES")
     if make.chance(8):

@@ -9,7 +9,7 @@ from checker.engine import capacity
 from checker.engine.batches import MAXIMUM_GETS, MAXIMUM_RESPONSE, check_distinct
 from checker.engine.database import Database
 from checker.engine.reads import Get, projection_of
-from checker.engine.service_error import constraint, validation
+from checker.engine.service_error import validation
 from checker.engine.values import item_size
 
 
@@ -17,7 +17,7 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     """Perform one ``BatchGetItem``."""
     requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
     if not requested:
-        raise constraint("{}", "requestItems", "Member must have length greater than or equal to 1")
+        raise validation("The requestItems parameter is required for BatchGetItem")
     if sum(len(one.get("Keys") or ()) for one in requested.values()) > MAXIMUM_GETS:
         raise validation("Too many items requested for the BatchGetItem call")
     reads = {name: _reads(database, name, one) for name, one in requested.items()}
@@ -49,10 +49,11 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _reads(database: Database, name: str, request: Mapping[str, Any]) -> list[Get]:
-    table = database.table({"TableName": name})
     if not request.get("Keys"):
         raise validation(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
     projection = projection_of(request)
+    table = database.table({"TableName": name})
+    keys = [table.schema.key_of(key) for key in request["Keys"]]
     if projection is not None:
         table.schema.check_scalars(projection.opened)
-    return [Get(table, table.schema.key_of(key), projection) for key in request["Keys"]]
+    return [Get(table, key, projection) for key in keys]

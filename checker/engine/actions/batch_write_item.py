@@ -7,18 +7,20 @@ from typing import Any
 
 from checker.engine import capacity, writes
 from checker.engine.batches import MAXIMUM_WRITES, check_distinct
+from checker.engine.constraints import shown
 from checker.engine.database import Database
 from checker.engine.service_error import constraint, validation
 from checker.engine.writes import Write
 
+_LENGTH = (
+    f"Map value must satisfy constraint: [Member must have length less than or equal to {MAXIMUM_WRITES}, "
+    "Member must have length greater than or equal to 1]"
+)
+
 
 def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Perform one ``BatchWriteItem``."""
-    requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
-    if not requested:
-        raise constraint("{}", "requestItems", "Member must have length greater than or equal to 1")
-    if sum(map(len, requested.values())) > MAXIMUM_WRITES:
-        raise validation("Too many items requested for the BatchWriteItem call")
+    requested = _requested(parameters)
     prepared = {name: _writes(database, name, requests) for name, requests in requested.items()}
     check_distinct((write.table, write.key) for group in prepared.values() for write in group)
     level = capacity.level_of(parameters)
@@ -47,9 +49,18 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
+def _requested(parameters: Mapping[str, Any]) -> Mapping[str, list[Mapping[str, Any]]]:
+    requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
+    if not requested:
+        raise validation("The requestItems parameter is required for BatchWriteItem")
+    if any(not 1 <= len(requests) <= MAXIMUM_WRITES for requests in requested.values()):
+        raise constraint(shown(requested), "requestItems", _LENGTH)
+    if sum(map(len, requested.values())) > MAXIMUM_WRITES:
+        raise validation("Too many items requested for the BatchWriteItem call")
+    return requested
+
+
 def _writes(database: Database, name: str, requests: list[Mapping[str, Any]]) -> list[Write]:
-    if not requests:
-        raise validation(f"The batch write request list for a table cannot be null or empty: {name}")
     return [_write(database, name, request) for request in requests]
 
 

@@ -8,14 +8,19 @@ from typing import Any
 from checker.engine.actions import transact_get_items, transact_write_items
 from checker.engine.database import Database
 from checker.engine.partiql.execution import schemas_of
-from checker.engine.partiql.requests import statement_in
-from checker.engine.partiql.transaction import transaction_call
+from checker.engine.partiql.requests import statement_in, without_expression
+from checker.engine.partiql.transaction import in_place, transaction_call
 from checker.engine.service_error import ServiceError
 
 
 def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Perform one ``ExecuteTransaction``."""
-    statements = [statement_in(request) for request in parameters.get("TransactStatements") or ()]
+    statements = []
+    for position, request in enumerate(parameters.get("TransactStatements") or ()):
+        try:
+            statements.append(statement_in(request))
+        except ServiceError as error:
+            raise in_place(position, error) from None
     action, translated = transaction_call(parameters, statements, schemas_of(database))
     if action == "TransactGetItems":
         return transact_get_items.perform(database, translated)
@@ -24,7 +29,7 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     except ServiceError as error:
         reasons = error.fields.get("CancellationReasons")
         if reasons is None:
-            raise
+            raise without_expression(error) from None
         kinds = [statement.kind for statement in statements]
         raise _with_duplicates(error, kinds, reasons) from None
     return {"Responses": [], **done}

@@ -11,9 +11,9 @@ from checker.engine.expressions.compiled import Compiled
 from checker.engine.expressions.key_conditions import CompiledKeyCondition, KeyPart, compiled_key_condition
 from checker.engine.expressions.placeholders import names_of, values_of
 from checker.engine.legacy_conditions import legacy_key_parts
-from checker.engine.search import Source, check_limit, matched_keys, query_places
+from checker.engine.search import Source, matched_keys, query_places
 from checker.engine.selection import Selection, answer, check_query_filter, check_select, check_source
-from checker.engine.service_error import validation
+from checker.engine.service_error import ServiceError, validation
 
 
 class QueryExpressions:
@@ -64,11 +64,14 @@ class QueryExpressions:
 
 def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Perform one ``Query``."""
-    table = database.table(parameters)
-    check_limit(parameters)
-    source = Source(table, parameters.get("IndexName"))
     expressions = QueryExpressions(parameters)
     selection = expressions.selection
+    try:
+        table = database.table(parameters)
+    except ServiceError:
+        expressions.parts()  # what is wrong in them is told first
+        raise
+    source = Source(table, parameters.get("IndexName"))
     for compiled in expressions.compiled:
         table.schema.check_scalars(compiled.opened)
     partition, sort = matched_keys(source, expressions.parts())

@@ -8,17 +8,16 @@ from typing import Any
 from checker.engine import legacy
 from checker.engine.database import Database
 from checker.engine.expressions.placeholders import names_of, values_of
-from checker.engine.search import Source, check_limit, scan_places, segment_of
+from checker.engine.search import Source, scan_places, segment_of
 from checker.engine.selection import Selection, answer, check_select, check_source
 
 
 def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Perform one ``Scan``."""
-    table = database.table(parameters)
-    check_limit(parameters)
     segment = segment_of(parameters)
-    source = Source(table, parameters.get("IndexName"))
     selection = scan_selection(parameters)
+    table = database.table(parameters)
+    source = Source(table, parameters.get("IndexName"))
     for compiled in selection.compiled:
         table.schema.check_scalars(compiled.opened)
     check_select(parameters)

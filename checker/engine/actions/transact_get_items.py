@@ -8,9 +8,9 @@ from typing import Any
 from checker.engine import capacity
 from checker.engine.database import Database
 from checker.engine.reads import Get, get
-from checker.engine.service_error import constraint, validation
+from checker.engine.service_error import constraint
 from checker.engine.tables import Table
-from checker.engine.transactions import MAXIMUM_ACTIONS
+from checker.engine.transactions import cancelled, check_distinct, prepared_each
 from checker.engine.values import item_size
 
 
@@ -19,21 +19,22 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     items = parameters.get("TransactItems")
     if not items:
         raise constraint(items, "transactItems", "Member must have length greater than or equal to 1")
-    if len(items) > MAXIMUM_ACTIONS:
-        rule = f"Member must have length less than or equal to {MAXIMUM_ACTIONS}"
-        raise constraint(f"[{len(items)} elements]", "transactItems", rule)
-    reads = []
-    for item in items:
-        if item.get("Get") is None:
-            raise constraint(None, "transactItems.member.get", "Member must not be null")
-        reads.append(get(database, item["Get"]))
-    if len({(read.table.schema.table, read.key) for read in reads}) < len(reads):
-        raise validation("Transaction request cannot include multiple operations on one item")
+    prepared = prepared_each(items, lambda item: _prepared(database, item))
+    reads = [read for read in prepared if isinstance(read, Get)]
+    check_distinct((read.table, read.key) for read in reads)
+    if len(reads) < len(prepared):
+        raise cancelled([None if isinstance(one, Get) else one for one in prepared])
     result: dict[str, Any] = {"Responses": [read.result() for read in reads]}
     level = capacity.level_of(parameters)
     if level is not None:
         result["ConsumedCapacity"] = _consumed(level, reads)
     return result
+
+
+def _prepared(database: Database, item: Mapping[str, Any]) -> Get:
+    if item.get("Get") is None:
+        raise constraint(None, "transactItems.member.get", "Member must not be null")
+    return get(database, item["Get"])
 
 
 def _consumed(level: str, reads: list[Get]) -> list[dict[str, Any]]:

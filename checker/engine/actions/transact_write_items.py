@@ -7,9 +7,10 @@ from typing import Any
 
 from checker.engine import capacity, writes
 from checker.engine.database import Database
+from checker.engine.schema import EmptyIndexKey, SchemaMismatch
 from checker.engine.service_error import ServiceError, constraint, validation
 from checker.engine.tables import Table
-from checker.engine.transactions import MAXIMUM_ACTIONS, MAXIMUM_SIZE, Completed, cancelled
+from checker.engine.transactions import MAXIMUM_SIZE, Completed, cancelled, check_distinct, prepared_each
 from checker.engine.values import Item, item_size
 
 _PREPARE: dict[str, Callable[[Database, Mapping[str, Any]], writes.Write]] = {
@@ -18,7 +19,6 @@ _PREPARE: dict[str, Callable[[Database, Mapping[str, Any]], writes.Write]] = {
     "Delete": writes.delete,
     "ConditionCheck": writes.check,
 }
-_MAXIMUM_TOKEN = 36
 
 
 def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,22 +26,17 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     items = parameters.get("TransactItems")
     if not items:
         raise constraint(items, "transactItems", "Member must have length greater than or equal to 1")
-    if len(items) > MAXIMUM_ACTIONS:
-        rule = f"Member must have length less than or equal to {MAXIMUM_ACTIONS}"
-        raise constraint(f"[{len(items)} elements]", "transactItems", rule)
     token = parameters.get("ClientRequestToken")
-    if token is not None and len(token) > _MAXIMUM_TOKEN:
-        rule = f"Member must have length less than or equal to {_MAXIMUM_TOKEN}"
-        raise constraint(token, "clientRequestToken", rule)
-    prepared = [_prepared(database, item) for item in items]
+    every = prepared_each(items, lambda item: _prepared(database, item))
+    prepared = [write for write in every if isinstance(write, writes.Write)]
     level = capacity.level_of(parameters)
     if token and (earlier := database.completed.get(token)) is not None:
         if earlier.items != items:
             message = "Request uses the same client token as a previous, but non-identical request"
             raise ServiceError("IdempotentParameterMismatchException", message)
         return {} if level is None else {"ConsumedCapacity": _repeated(level, prepared)}
-    _check_together(prepared)
-    images = _images(prepared)
+    check_distinct((write.table, write.key) for write in prepared)
+    images = _images(every)
     for write, (before, after) in zip(prepared, images, strict=True):
         if after is not before:
             database.commit(write.table, write.key, before, after)
@@ -61,20 +56,20 @@ def _prepared(database: Database, item: Mapping[str, Any]) -> writes.Write:
     raise validation("TransactItems can only contain one of Check, Put, Update or Delete")
 
 
-def _check_together(prepared: list[writes.Write]) -> None:
-    if len({(write.table.schema.table, write.key) for write in prepared}) < len(prepared):
-        raise validation("Transaction request cannot include multiple operations on one item")
-
-
-def _images(prepared: list[writes.Write]) -> list[tuple[Item | None, Item | None]]:
+def _images(every: list[writes.Write | SchemaMismatch]) -> list[tuple[Item | None, Item | None]]:
     """Each item before and after; raises ``ServiceError`` with all reasons if any write fails."""
     images: list[tuple[Item | None, Item | None]] = []
     faults: list[ServiceError | None] = []
-    for write in prepared:
+    for write in every:
+        if isinstance(write, SchemaMismatch):
+            faults.append(write)
+            continue
         before = write.before
         try:
             images.append((before, write.after(before)))
             faults.append(None)
+        except EmptyIndexKey:
+            raise
         except ServiceError as fault:
             faults.append(fault)
     if any(faults):

@@ -28,6 +28,7 @@ from checker.engine.values import Value
 
 KIND = "KeyConditionExpression"
 
+_MOST_PARTS = 2
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -79,6 +80,8 @@ def _compile(text: str, names: tuple[tuple[str, str], ...]) -> CompiledKeyCondit
             parts.extend(_parts(compiler, term))
         if len({name for name, _, _ in parts}) < len(parts):
             raise validation("KeyConditionExpressions must only contain one condition per key")
+        if len(parts) > _MOST_PARTS:
+            raise validation("Conditions can be of length 1 or 2 only")
     except ServiceError as fault:
         error = fault
     return CompiledKeyCondition(compiler, parts, error)
@@ -137,10 +140,7 @@ def _part(compiler: Compiler, operator: str, operands: tuple[Operand, ...]) -> t
         raise validation("Invalid condition in KeyConditionExpression: No key attribute specified")
     steps = compiler.resolver.path(paths[0])
     if len(steps) > 1:
-        raise validation(
-            "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
-            f"Key: {steps[0]}"
-        )
+        raise validation("KeyConditionExpressions cannot have conditions on nested attributes")
     if not isinstance(operands[0], Path):
         if operator not in _FLIPPED:
             raise _not_first(operator)

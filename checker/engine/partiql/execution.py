@@ -12,12 +12,12 @@ from checker.engine.actions.query import QueryExpressions
 from checker.engine.actions.scan import scan_selection
 from checker.engine.database import Database
 from checker.engine.expressions.compiled import descend
-from checker.engine.partiql.requests import PASSED_ON
+from checker.engine.partiql.requests import PASSED_ON, without_expression
 from checker.engine.partiql.statements import Statement
 from checker.engine.partiql.translation import translated
 from checker.engine.schema import Schema
 from checker.engine.search import WHOLE, Source, matched_keys, query_places, scan_places
-from checker.engine.selection import answer, check_source
+from checker.engine.selection import answer, check_query_filter, check_source
 from checker.engine.service_error import ServiceError, validation
 from checker.engine.values import Item
 
@@ -40,14 +40,14 @@ def perform_statement(database: Database, statement: Statement, request: Mapping
         raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
     action, parameters = translated(statement, schemas_of(database))
     parameters.update({name: request[name] for name in PASSED_ON if name in request})
-    if action in ("Query", "Scan"):
-        return _selected(database, statement, action, parameters, request)
     try:
+        if action in ("Query", "Scan"):
+            return _selected(database, statement, action, parameters, request)
         done = single_writes.perform(database, parameters, _PREPARE[action](database, parameters))
     except ServiceError as error:
         if statement.kind == "INSERT" and error.code == "ConditionalCheckFailedException":
             raise duplicate() from None
-        raise
+        raise without_expression(error) from None
     attributes = done.pop("Attributes", None)
     return {"Items": [] if attributes is None else [attributes], **done}
 
@@ -67,13 +67,16 @@ def _selected(
     else:
         selection = scan_selection(parameters)
         places = scan_places(source, start, WHOLE)
+    if source.index is not None and source.index.schema.is_global and parameters.get("ConsistentRead"):
+        raise validation("Strongly consistent read is not supported on Global Secondary Indexes")
     check_source(parameters, source, selection)
+    check_query_filter(source, selection)
+    for compiled in selection.compiled:
+        table.schema.check_scalars(compiled.opened)
     paths = (
         {} if selection.projection is None else dict(zip(_texts(statement), selection.projection.paths, strict=True))
     )
-    # Columns are named by the last step of their path, so they are picked from the whole item.
-    selection.projection = None
-    found = answer(parameters, source, selection, places)
+    found = answer(parameters, source, selection, places, whole=True)
     items: list[Item] = found["Items"]
     result: dict[str, Any] = {"Items": [_columns(statement, paths, item) for item in items] if paths else items}
     if "LastEvaluatedKey" in found:

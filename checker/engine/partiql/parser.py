@@ -1,28 +1,34 @@
 """From the text of a PartiQL statement to what it says.
 
-Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.statements.html
+Sources: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.statements.html; for texts of errors see
+``tokens``, and the answers of Amazon's DynamoDB Local.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import re
+from collections.abc import Sequence
 
-from checker.engine.partiql.statements import Statement, Term, TypedValue
-from checker.engine.partiql.tokens import END, NUMBER, QUOTED, STRING, SYMBOL, WORD, Cursor
+from checker.engine.number import added, subtracted
+from checker.engine.partiql.conditions import ConditionReader
+from checker.engine.partiql.operands import Operand
+from checker.engine.partiql.statements import Statement, TypedValue
+from checker.engine.partiql.tokens import END, NUMBER, QUOTED, STRING, SYMBOL, WORD, malformed
 from checker.engine.service_error import ServiceError, validation
 
-_COMPARATORS = ("=", "<>", "!=", "<=", ">=", "<", ">")
-_PREDICATES = ("begins_with", "contains", "attribute_type")
-_FLIPPED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _RETURNING = {
     ("ALL", "OLD"): "ALL_OLD",
     ("ALL", "NEW"): "ALL_NEW",
     ("MODIFIED", "OLD"): "UPDATED_OLD",
     ("MODIFIED", "NEW"): "UPDATED_NEW",
 }
-
-_Found = TypeVar("_Found")
+_UPDATES = {"set_add": "ADD", "set_delete": "DELETE"}
+_FUNCTIONS = ("list_append", "if_not_exists")
+_SETS = frozenset({"SS", "NS", "BS"})
+_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+_ARITHMETIC = ("+", "-", "*", "/", "%")
+_MOST_OPERANDS = 2
+_UNEXPECTED = "Unexpected path component"
 
 
 def parsed(text: str, parameters: Sequence[TypedValue]) -> Statement:
@@ -38,35 +44,15 @@ def parsed(text: str, parameters: Sequence[TypedValue]) -> Statement:
     return _Parser(text, parameters).parsed()
 
 
-class _Operand:
-    """An operand of a condition: its text, and the attribute's name or the value where it is one."""
-
-    __slots__ = ("attribute", "placeholder", "text", "value")
-
-    def __init__(
-        self, text: str, attribute: str | None = None, placeholder: str | None = None, value: TypedValue | None = None
-    ) -> None:
-        self.text = text
-        self.attribute = attribute
-        self.placeholder = placeholder
-        self.value = value
-
-
-class _Parser(Cursor):
-    __slots__ = ("_found", "_parameters", "_used")
-
-    def __init__(self, text: str, parameters: Sequence[TypedValue]) -> None:
-        super().__init__(text)
-        self._parameters = parameters
-        self._used = 0
-        self._found = Statement("", "")
+class _Parser(ConditionReader):
+    __slots__ = ()
 
     def parsed(self) -> Statement:
-        found = self._found
+        found = self.found
         if self.accept("EXISTS", "("):
             self.expect("SELECT")
             self.select()
-            self.expect(")")
+            self.close()
             found.kind = "EXISTS"
         elif self.accept("SELECT"):
             self.select()
@@ -74,324 +60,255 @@ class _Parser(Cursor):
             self.insert()
         elif self.accept("UPDATE"):
             self.update()
-        elif self.accept("DELETE", "FROM"):
+        elif self.accept("DELETE"):
             self.delete()
+        elif self.accept("FROM"):
+            self.update_from()
         else:
-            raise self.malformed()
+            raise self.no_statement()
         if self.token.kind != END:
-            raise self.malformed()
+            raise malformed("Unexpected token after expression")
         return found
+
+    def no_statement(self) -> ServiceError:
+        """What is said of an expression, or of nothing at all, in the place of a statement."""
+        kind = self.token.kind
+        if kind in (END, SYMBOL) or self.token.is_reserved:
+            return self.misplaced()
+        if self.following.kind == END:
+            return validation(
+                f"Unsupported operation: {'Literal' if kind in (NUMBER, STRING) else 'VariableReference'}"
+            )
+        if self.following.text in _ARITHMETIC and kind == WORD:
+            return malformed("Expected data manipulation")
+        return malformed("Unexpected token after expression")
 
     # Statements
 
     def select(self) -> None:
-        found = self._found
+        found = self.found
         found.kind = "SELECT"
+        if self.next_is("DISTINCT"):
+            raise validation("Unsupported token in expression: DISTINCT")
+        if self.next_is("VALUE"):
+            raise validation("Select projection doesn't support value or pivot keywords")
         if not self.accept("*"):
             found.columns = self.separated(self.column)
+            self.check_columns()
         self.expect("FROM")
         self.source()
+        if self.next_is(","):
+            raise validation("Only select from a single table or index is supported.")
         self.where()
+        if self.accept("GROUP", "BY"):
+            raise validation("Unsupported clause: GROUP BY")
+        if self.next_is("HAVING"):
+            raise validation(f"Unsupported clause: HAVING{self.at(self.following)}")
         if self.accept("ORDER", "BY"):
-            attribute = self.name()
-            found.order = (attribute, self.accept("DESC"))
-            self.accept("ASC")
+            found.order = self.separated(self.ordering)
+        if self.next_is("LIMIT"):
+            raise validation(f"Unsupported clause: LIMIT{self.at(self.following)}")
 
     def column(self) -> tuple[str, str]:
+        token = self.token
+        if token.kind in (NUMBER, STRING) or (token.kind == WORD and self.following.text == "("):
+            raise validation(_UNEXPECTED + self.at(token))
         text, names = self.path()
-        if self.accept("AS"):
+        if self.next_is(*_ARITHMETIC):
+            raise validation(_UNEXPECTED + self.at(self.token))
+        if self.accept("AS") or (self.is_alias() and self.following.text.upper() in (",", "FROM")):
             raise validation("Aliasing is not supported")
         return names[-1], text
 
+    def check_columns(self) -> None:
+        seen = set()
+        for name, _ in self.found.columns:
+            if name in seen:
+                raise validation(f"Duplicate identifiers in select clause: {name}")
+            seen.add(name)
+
+    def is_alias(self) -> bool:
+        return self.token.kind == QUOTED or (self.token.kind == WORD and not self.token.is_reserved)
+
+    def ordering(self) -> tuple[str, bool]:
+        attribute = self.name()
+        descending = self.accept("DESC")
+        if not descending:
+            self.accept("ASC")
+        return attribute, descending
+
     def insert(self) -> None:
-        self._found.kind = "INSERT"
-        self.source()
-        self.expect("VALUE")
-        value = self.value() if self.next_is("{") else None
-        if value is None:
+        self.found.kind = "INSERT"
+        self.table()
+        if self.found.index is not None:
+            raise validation("FROM clause may only contain a single table name in data manipulation statements")
+        if self.next_is("VALUES", "<<", "("):
+            raise validation("Unsupported operation: InsertOp")
+        self.expect("VALUE", "Unexpected token after expression" if self.is_alias() else None)
+        token = self.token
+        if token.kind == END:
+            raise self.misplaced()
+        if not self.accept("{"):
             raise validation(
                 "Unsupported format in item expression. Please use struct format {...} to express item values for "
-                "insert statement."
+                f"insert statement.{self.at(token)}"
             )
-        self._found.item = value["M"]
+        self.found.item = self.item()
+        if self.next_is("RETURNING"):
+            raise validation("RETURNING is not supported in INSERT")
 
     def update(self) -> None:
-        found = self._found
-        found.kind = "UPDATE"
-        self.source()
+        self.found.kind = "UPDATE"
+        self.changed_table()
+        self.clauses()
+        self.where()
+        self.returning()
+
+    def update_from(self) -> None:
+        """The form of an update that begins with ``FROM``."""
+        self.found.kind = "UPDATE"
+        self.changed_table()
+        self.where()
+        self.clauses()
+        self.returning()
+
+    def clauses(self) -> None:
+        clauses = self.found.clauses
         while self.next_is("SET", "REMOVE"):
             if self.accept("SET"):
                 self.separated(self.assignment)
             else:
                 self.expect("REMOVE")
-                found.clauses.setdefault("REMOVE", []).extend(self.separated(lambda: self.path()[0]))
-        if not found.clauses:
-            raise self.malformed()
-        self.where()
-        self.returning()
-
-    def assignment(self) -> None:
-        path, _ = self.path()
-        self.expect("=")
-        clauses = self._found.clauses
-        for function, section in (("set_add", "ADD"), ("set_delete", "DELETE")):
-            if self.next_is(function.upper()) and self.following.text == "(":
-                self.expect(function.upper(), "(")
-                own, _ = self.path()
-                self.expect(",")
-                operand = self.operand()
-                self.expect(")")
-                if own != path or operand.placeholder is None:
-                    raise self.malformed()
-                clauses.setdefault(section, []).append(f"{path} {operand.text}")
-                return
-        clauses.setdefault("SET", []).append(f"{path} = {self.set_value()}")
-
-    def set_value(self) -> str:
-        text = self.set_operand()
-        while self.next_is("+", "-"):
-            operator = "+" if self.accept("+") else "-"
-            self.accept("-")
-            text = f"{text} {operator} {self.set_operand()}"
-        return text
-
-    def set_operand(self) -> str:
-        for function in ("list_append", "if_not_exists"):
-            if self.next_is(function.upper()) and self.following.text == "(":
-                self.expect(function.upper(), "(")
-                operands = self.separated(self.set_operand)
-                self.expect(")")
-                return f"{function}({', '.join(operands)})"
-        return self.operand().text
+                clauses.setdefault("REMOVE", []).append(self.path()[0])
+        if not clauses:
+            raise malformed("Expected data manipulation")
 
     def delete(self) -> None:
-        self._found.kind = "DELETE"
-        self.source()
+        self.found.kind = "DELETE"
+        self.expect("FROM", "Expected FROM after DELETE")
+        self.changed_table()
         self.where()
         self.returning()
+        if self.found.returning not in (None, "ALL_OLD"):
+            which, _, age = str(self.found.returning).replace("UPDATED", "MODIFIED").partition("_")
+            raise validation(
+                f"Invalid returning clause: RETURNING {which} {age} *. "
+                "Only RETURNING ALL OLD * is allowed in DELETE statements."
+            )
 
     def source(self) -> None:
-        self._found.table = self.name()
-        if self.accept("."):
-            self._found.index = self.name()
+        if self.next_is("(", "?"):
+            raise validation("Unexpected from source")
+        self.components()
+        if self.accept("AS") or self.is_alias():
+            raise validation("Aliasing is not supported")
+
+    def changed_table(self) -> None:
+        self.table()
+        if self.found.index is not None:
+            raise validation("This operation is not supported on an index")
+        if self.accept("AS") or self.is_alias():
+            raise validation("Aliasing is not supported")
+
+    def table(self) -> None:
+        if self.token.kind not in (WORD, QUOTED) or self.token.is_reserved:
+            raise malformed("Expected identifier for simple path")
+        self.components()
+
+    def components(self) -> None:
+        """A table, and an index if one is named."""
+        names = [self.name()]
+        while self.accept("."):
+            names.append(self.name())
+        if len(names) > _MOST_OPERANDS:
+            raise validation("A path may contain at most 2 components in the FROM clause")
+        if _TABLE_NAME.fullmatch(names[0]) is None:
+            raise validation(
+                "Table name should be within the length [3, 255] and only contain 'a-z', 'A-Z', '0-9', '-', '_', '.'."
+            )
+        self.found.table = names[0]
+        self.found.index = names[1] if len(names) > 1 else None
 
     def where(self) -> None:
         if self.accept("WHERE"):
-            self._found.where = self.disjunction()
+            self.found.where = self.condition()
 
     def returning(self) -> None:
         if not self.accept("RETURNING"):
             return
         for (which, age), wanted in _RETURNING.items():
-            if self.accept(which, age, "*"):
-                self._found.returning = wanted
+            if self.accept(which, age):
+                if not self.accept("*"):
+                    raise validation("Expected '*' after ( MODIFIED | ALL ) ( NEW | OLD ) in RETURNING clause")
+                self.found.returning = wanted
                 return
-        raise self.malformed()
+        raise malformed()
 
-    # Conditions
+    # Assignments
 
-    def disjunction(self) -> Term:
-        terms = [self.conjunction()]
-        while self.accept("OR"):
-            terms.append(self.conjunction())
-        return terms[0] if len(terms) == 1 else Term(" OR ".join(map(_grouped, terms)), compound=True)
+    def assignment(self) -> None:
+        path, _ = self.path()
+        self.expect("=")
+        for function, section in _UPDATES.items():
+            if self.calls(function):
+                self.found.clauses.setdefault(section, []).append(f"{path} {self.set_operand(function, path)}")
+                return
+        self.found.clauses.setdefault("SET", []).append(f"{path} = {self.sum()}")
 
-    def conjunction(self) -> Term:
-        terms = [self.negation()]
-        while self.accept("AND"):
-            terms.append(self.negation())
-        if len(terms) == 1:
-            return terms[0]
-        flat = tuple(part for term in terms for part in term.parts)
-        return Term(joined(flat), compound=True, conjuncts=flat)
+    def set_operand(self, function: str, path: str) -> str:
+        """What a set function adds to or deletes from the attribute that it is assigned to."""
+        call, name = self.token, function.upper()
+        self.expect(name)
+        self.expect("(")
+        first = self.token
+        operands = [] if self.next_is(")") else self.separated(self.set_argument)
+        self.close()
+        if len(operands) != _MOST_OPERANDS:
+            raise validation(f"{name} must have exactly two arguments{self.at(call)}")
+        own, other = operands
+        if own.text != path:
+            raise validation(f"The first argument to {name} must equal the assignment value{self.at(call)}")
+        if other.value is None or _SETS.isdisjoint(other.value):
+            raise validation(f"The second argument to {name} must be a value with type SET{self.at(first)}")
+        return other.text
 
-    def negation(self) -> Term:
-        if self.accept("NOT"):
-            return Term(f"NOT {_grouped(self.negation())}")
-        return self.predicate()
+    def set_argument(self) -> Operand:
+        if self.next_is("<<") and self.following.text == ">>":
+            raise validation("Empty bags are not supported")
+        return self.operand()
 
-    def predicate(self) -> Term:
-        if self.accept("("):
-            inner = self.disjunction()
-            self.expect(")")
-            return inner
-        for function in _PREDICATES:
-            if self.next_is(function.upper()) and self.following.text == "(":
-                return self.function(function)
-        left = self.operand()
-        for operator in _COMPARATORS:
-            if self.accept(operator):
-                return _compared(left, "<>" if operator == "!=" else operator, self.operand())
-        if self.accept("BETWEEN"):
-            low = self.operand()
-            self.expect("AND")
-            high = self.operand()
-            return _ranged(f"{left.text} BETWEEN {low.text} AND {high.text}", left, "BETWEEN", (low, high))
-        if self.accept("IN"):
-            return Term(f"{left.text} IN ({', '.join(self.options())})")
-        self.expect("IS")
-        wanted = not self.accept("NOT")
-        if self.accept("MISSING"):
-            return Term(f"attribute_{'not_' if wanted else ''}exists({left.text})")
-        self.expect("NULL")
-        kind = self.placeholder({"S": "NULL"})
-        return Term(f"{'' if wanted else 'NOT '}attribute_type({left.text}, {kind})")
-
-    def function(self, function: str) -> Term:
-        self.expect(function.upper(), "(")
-        first = self.operand()
-        self.expect(",")
-        second = self.operand()
-        self.expect(")")
-        text = f"{function}({first.text}, {second.text})"
-        return _ranged(text, first, function, (second,)) if function == "begins_with" else Term(text)
-
-    def options(self) -> list[str]:
-        closing = ")" if self.accept("(") else "]"
-        if closing == "]":
-            self.expect("[")
-        options = self.separated(lambda: self.operand().text)
-        self.expect(closing)
-        return options
-
-    def operand(self) -> _Operand:
-        if self.next_is("SIZE") and self.following.text == "(":
-            self.expect("SIZE", "(")
-            path, _ = self.path()
-            self.expect(")")
-            return _Operand(f"size({path})")
-        value = self.value()
-        if value is not None:
-            placeholder = self.placeholder(value)
-            return _Operand(placeholder, placeholder=placeholder, value=value)
-        path, names = self.path()
-        return _Operand(path, attribute=names[0] if len(names) == 1 else None)
-
-    # Names and values
-
-    def name(self) -> str:
-        return self.take(QUOTED if self.token.kind == QUOTED else WORD)
-
-    def path(self) -> tuple[str, list[str]]:
-        """A document path: as an expression writes it, and its names (an index stays with the name before it)."""
-        names = [self.name()]
-        text = self.named(names[0])
-        while self.next_is(".", "["):
-            if self.accept("."):
-                names.append(self.name())
-                text += f".{self.named(names[-1])}"
+    def sum(self) -> str:
+        """Terms with ``+`` and ``-`` between them; numbers after the first term are made one, for there may be but two."""
+        text, rest, constant = self.summand().text, "", None
+        while self.next_is(*_ARITHMETIC):
+            operator = self.take(SYMBOL).text
+            if operator not in ("+", "-"):
+                raise validation(f"Unsupported operator in Update Expression. Operator: {operator}")
+            term = self.summand()
+            if term.placeholder is not None and term.value is not None and "N" in term.value:
+                del self.found.values[term.placeholder]
+                combine = added if operator == "+" else subtracted
+                constant = combine(constant or "0", term.value["N"])
+            elif rest:
+                raise malformed()
             else:
-                self.expect("[")
-                index = self.take(NUMBER)
-                self.expect("]")
-                names.append(f"{names[-1]}[{index}]")
-                text += f"[{index}]"
-        return text, names
+                rest = f" {operator} {term.text}"
+        if constant is None:
+            return text + rest
+        if rest:
+            raise malformed()
+        return f"{text} + {self.placeholder({'N': constant})}"
 
-    def named(self, name: str) -> str:
-        names = self._found.names
-        for placeholder, other in names.items():
-            if other == name:
-                return placeholder
-        placeholder = f"#n{len(names)}"
-        names[placeholder] = name
-        return placeholder
-
-    def placeholder(self, value: TypedValue) -> str:
-        placeholder = f":v{len(self._found.values)}"
-        self._found.values[placeholder] = value
-        return placeholder
-
-    def value(self) -> TypedValue | None:
-        """A literal or a parameter; ``None`` if something else comes next."""
-        kind, text = self.token
-        if kind == STRING:
-            return {"S": self.take(STRING)}
-        if kind == NUMBER or (text == "-" and kind == SYMBOL):
-            sign = "-" if self.accept("-") else ""
-            return {"N": sign + self.take(NUMBER)}
-        if kind == WORD and text.upper() in ("TRUE", "FALSE", "NULL"):
-            self.take(WORD)
-            return {"NULL": True} if text.upper() == "NULL" else {"BOOL": text.upper() == "TRUE"}
-        if self.accept("?"):
-            return self.parameter()
-        if self.accept("["):
-            return {"L": self.elements("]")}
-        if self.accept("<<"):
-            return self.set_of(self.elements(">>"))
-        return {"M": self.members()} if self.accept("{") else None
-
-    def parameter(self) -> TypedValue:
-        if self._used >= len(self._parameters):
-            raise validation("Number of parameters in request and statement don't match.")
-        self._used += 1
-        return self._parameters[self._used - 1]
-
-    def elements(self, closing: str) -> list[TypedValue]:
-        if self.accept(closing):
-            return []
-        found = self.separated(self.required_value)
-        self.expect(closing)
-        return found
-
-    def required_value(self) -> TypedValue:
-        value = self.value()
-        if value is None:
-            raise self.malformed()
-        return value
-
-    def set_of(self, members: list[TypedValue]) -> TypedValue:
-        kinds = {kind for member in members for kind in member}
-        if len(kinds) != 1 or not kinds <= {"S", "N", "B"}:
-            raise self.malformed()
-        (kind,) = kinds
-        return {f"{kind}S": [member[kind] for member in members]}
-
-    def members(self) -> dict[str, TypedValue]:
-        found: dict[str, TypedValue] = {}
-        while not self.accept("}"):
-            name = self.take(STRING)
-            self.expect(":")
-            found[name] = self.required_value()
-            if not self.next_is("}"):
-                self.expect(",")
-        return found
-
-    def separated(self, element: Callable[[], _Found]) -> list[_Found]:
-        found = [element()]
-        while self.accept(","):
-            found.append(element())
-        return found
-
-
-def joined(terms: Sequence[Term]) -> str:
-    """The conditions joined by ``AND``."""
-    return " AND ".join(map(_grouped, terms)) if len(terms) > 1 else terms[0].text
-
-
-def _grouped(term: Term) -> str:
-    return f"({term.text})" if term.compound else term.text
-
-
-def _compared(left: _Operand, operator: str, right: _Operand) -> Term:
-    text = f"{left.text} {operator} {right.text}"
-    if left.value is not None:
-        left, right, operator = right, left, _FLIPPED[operator]
-    return _ranged(text, left, operator, (right,))
-
-
-def _ranged(text: str, attribute: _Operand, operator: str, operands: tuple[_Operand, ...]) -> Term:
-    if attribute.attribute is None or any(operand.value is None for operand in operands):
-        return Term(text)
-    return Term(
-        text,
-        attribute=attribute.attribute,
-        operator=operator,
-        operands=tuple(operand.value for operand in operands if operand.value is not None),
-        placeholders=tuple(operand.placeholder for operand in operands if operand.placeholder is not None),
-    )
-
-
-def empty_statement() -> ServiceError:
-    """The error for a call without statements."""
-    return validation("The statement was empty.")
+    def summand(self) -> Operand:
+        if self.accept("("):
+            inner = self.sum()
+            self.close()
+            return Operand(inner)
+        for function in _FUNCTIONS:
+            if self.calls(function):
+                self.expect(function.upper())
+                self.expect("(")
+                operands = [] if self.next_is(")") else self.separated(self.summand)
+                self.close()
+                return Operand(f"{function}({', '.join(operand.text for operand in operands)})")
+        return self.operand()

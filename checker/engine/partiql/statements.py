@@ -50,7 +50,7 @@ class Statement:
         item: what is inserted.
         clauses: the update's actions by section.
         returning: what is returned, as ``ReturnValues`` writes it.
-        order: for ``ORDER BY``: the attribute, and whether descending.
+        order: what stands after ``ORDER BY``: attributes, and whether descending.
         names: the placeholders of names.
         values: the placeholders of values.
     """
@@ -63,6 +63,6 @@ class Statement:
     item: dict[str, TypedValue] = field(default_factory=dict)
     clauses: dict[str, list[str]] = field(default_factory=dict)
     returning: str | None = None
-    order: tuple[str, bool] | None = None
+    order: list[tuple[str, bool]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, TypedValue] = field(default_factory=dict)

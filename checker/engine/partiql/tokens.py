@@ -1,10 +1,17 @@
-"""Tokens of a PartiQL statement, and a cursor over them."""
+"""Tokens of a PartiQL statement, and a cursor over them.
+
+Some words are reserved and stand for an attribute only in double quotes; they are those of the parser that the service uses
+(https://github.com/partiql/partiql-lang-kotlin, ``LexerConstants.kt``).  What is told of a statement that cannot be parsed are
+that parser's words, as far as the service was seen to answer them (https://github.com/nubo-db/dynamodb-conformance,
+``tests/tier3/error-messages``, ``partiqlGrammar.test.ts``).
+"""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
+from checker.engine.partiql.reserved import RESERVED
 from checker.engine.service_error import ServiceError, validation
 
 STRING = "string"
@@ -14,23 +21,38 @@ WORD = "word"
 SYMBOL = "symbol"
 END = "end"
 
+_OPERATORS = frozenset({"IS", "IN", "LIKE", "BETWEEN", "AND", "OR", "NOT"})
 _TOKEN = re.compile(
-    r"""\s+
+    r"""\s+ | --[^\r\n]* | /\*.*?\*/
     | '(?P<string>(?:[^']|'')*)'
     | "(?P<quoted>(?:[^"]|"")*)"
     | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<symbol><<|>>|<>|!=|<=|>=|[=<>()\[\]{},.:*+?-])
+    | (?P<word>[A-Za-z_$][A-Za-z0-9_$]*)
+    | (?P<symbol><<|>>|<>|!=|<=|>=|[=<>()\[\]{},.:*/%+?;-])
     | (?P<unknown>.)""",
     re.VERBOSE | re.DOTALL,
 )
 
 
 class Token(NamedTuple):
-    """One token; the text of strings and quoted names is what stands between the quotes."""
+    """One token.
+
+    Attributes:
+        kind: one of the constants above.
+        text: as written; of strings and quoted names what stands between the quotes.
+        start: where it begins in the statement.
+        end: where it ends.
+    """
 
     kind: str
     text: str
+    start: int
+    end: int
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether it is a word that stands for no attribute."""
+        return self.kind == WORD and self.text.upper() in RESERVED
 
 
 class Cursor:
@@ -45,15 +67,13 @@ class Cursor:
         for match in _TOKEN.finditer(statement):
             kind = match.lastgroup
             if kind == "unknown":
-                raise self.malformed()
+                raise malformed()
             if kind is not None:
                 text = match[kind].replace("''", "'") if kind == STRING else match[kind].replace('""', '"')
-                self._tokens.append(Token(kind, text))
-        self._tokens.append(Token(END, ""))
-
-    def malformed(self) -> ServiceError:
-        """The error for a statement that cannot be parsed."""
-        return validation(f"Statement wasn't well formed, can't be processed: {self.statement}")
+                self._tokens.append(Token(kind, text, match.start(), match.end()))
+        if self._tokens and self._tokens[-1].text == ";" and self._tokens[-1].kind == SYMBOL:
+            self._tokens.pop()
+        self._tokens.append(Token(END, "", len(statement), len(statement)))
 
     @property
     def token(self) -> Token:
@@ -65,18 +85,29 @@ class Cursor:
         """The token after the next one."""
         return self._tokens[min(self._at + 1, len(self._tokens) - 1)]
 
-    def take(self, kind: str) -> str:
-        """Take a token of this kind; its text."""
+    def misplaced(self) -> ServiceError:
+        """The error for a token that comes where something else must begin."""
+        kind, text, *_ = self.token
+        if kind == WORD:
+            return malformed("Unexpected operator" if text.upper() in _OPERATORS else "Unexpected keyword")
+        return malformed("Unexpected term")
+
+    def take(self, kind: str) -> Token:
+        """Take a token of this kind."""
         token = self.token
         if token.kind != kind:
-            raise self.malformed()
+            raise self.misplaced()
         self._at += 1
-        return token.text
+        return token
 
     def next_is(self, *words: str) -> bool:
         """Whether one of these symbols, or keywords in capitals, comes next."""
-        kind, text = self.token
+        kind, text, *_ = self.token
         return (kind == SYMBOL and text in words) or (kind == WORD and text.upper() in words)
+
+    def calls(self, function: str) -> bool:
+        """Whether a call of this function comes next."""
+        return self.next_is(function.upper()) and self.following.text == "("
 
     def accept(self, *words: str) -> bool:
         """Take these tokens if they come next, in this order."""
@@ -88,7 +119,18 @@ class Cursor:
             self._at += 1
         return True
 
-    def expect(self, *words: str) -> None:
-        """Take these tokens; anything else is malformed."""
-        if not self.accept(*words):
-            raise self.malformed()
+    def expect(self, word: str, detail: str | None = None) -> None:
+        """Take this token; anything else is malformed, for the reason given or for being misplaced."""
+        if not self.accept(word):
+            raise self.misplaced() if detail is None else malformed(detail)
+
+    def at(self, token: Token) -> str:
+        """Where a token stands, as errors tell it: line, column and length."""
+        before = self.statement[: token.start]
+        line, column = before.count("\n") + 1, token.start - (before.rfind("\n") + 1) + 1
+        return f" at {line}:{column}:{max(1, token.end - token.start)}"
+
+
+def malformed(detail: str = "") -> ServiceError:
+    """The error for a statement that cannot be parsed."""
+    return validation(f"Statement wasn't well formed, can't be processed: {detail}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from checker.engine.partiql.requests import without_expression
 from checker.engine.partiql.statements import Statement
 from checker.engine.partiql.translation import Call, single_read, translated
 from checker.engine.schema import Schema
 from checker.engine.service_error import ServiceError, validation
+from checker.engine.writes import check_expressions
 
 _PARTS = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete", "ConditionCheck": "ConditionCheck"}
 _ON_FAILURE = "ReturnValuesOnConditionCheckFailure"
@@ -24,24 +26,37 @@ def transaction_call(
     """
     if not statements:
         raise validation("ExecutePartiQLTransaction can not have empty statement.")
+    for position, statement in enumerate(statements):
+        if statement.returning is not None:
+            raise in_place(position, validation("RETURNING clause is not supported in ExecuteTransaction."))
     reads = [statement.kind == "SELECT" for statement in statements]
     if any(reads) and not all(reads):
         raise validation("ExecuteTransaction API does not support both read and write operations in the same request.")
     kept = {name: parameters[name] for name in ("ClientRequestToken", "ReturnConsumedCapacity") if name in parameters}
     if all(reads):
         kept.pop("ClientRequestToken", None)
-        gets = [{"Get": single_read(statement, schemas)} for statement in statements]
+        gets = []
+        for position, statement in enumerate(statements):
+            try:
+                gets.append({"Get": single_read(statement, schemas, "ExecuteTransaction")})
+            except ServiceError as error:
+                raise in_place(position, error) from None
         return "TransactGetItems", {"TransactItems": gets, **kept}
     parts = []
     for position, (statement, request) in enumerate(zip(statements, parameters["TransactStatements"], strict=True)):
         try:
             action, inner = translated(statement, schemas)
+            check_expressions(inner)
         except ServiceError as error:
-            if error.code != "ValidationException":
-                raise
-            raise validation(f"Validation failed in TransactStatements[{position}]: {error.message}") from None
-        inner.pop("ReturnValues", None)
+            raise in_place(position, without_expression(error)) from None
         if _ON_FAILURE in request:
             inner[_ON_FAILURE] = request[_ON_FAILURE]
         parts.append({_PARTS[action]: inner})
     return "TransactWriteItems", {"TransactItems": parts, **kept}
+
+
+def in_place(position: int, error: ServiceError) -> ServiceError:
+    """The same error, if it is about the statement itself saying which one of the transaction it is about."""
+    if error.code != "ValidationException":
+        return error
+    return validation(f"Validation failed in TransactStatements[{position}]: {error.message}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from checker.engine.partiql.parser import joined
+from checker.engine.partiql.conditions import joined
 from checker.engine.partiql.statements import Statement, Term
 from checker.engine.schema import KeySchema, Schema
 from checker.engine.service_error import ServiceError, table_not_found, validation
@@ -41,17 +41,31 @@ def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Call:
     return _exists(statement, schema)
 
 
-def single_read(statement: Statement, schemas: Mapping[str, Schema]) -> dict[str, Any]:
-    """The parameters of the ``GetItem`` that a ``SELECT`` of one item stands for; raises ``ServiceError`` otherwise."""
+def single_read(statement: Statement, schemas: Mapping[str, Schema], within: str) -> dict[str, Any]:
+    """The parameters of the ``GetItem`` that a ``SELECT`` of one item stands for.
+
+    Args:
+        statement: the statement.
+        schemas: the schemas of all tables, by name.
+        within: the action that performs it.
+
+    Raises:
+        ServiceError: it is about an index, or does not name an item.
+    """
     schema = schemas.get(statement.table)
     if schema is None:
         raise table_not_found()
+    unnamed = validation(f"Select statements within {within} must specify the primary key in the where clause.")
+    if statement.index is not None:
+        raise validation("Reads on indices are not supported within transactions.") if "Trans" in within else unnamed
+    terms = () if statement.where is None else statement.where.parts
+    _check_types(schema.key, terms)
     try:
         key, rest = _key(statement, schema)
     except ServiceError:
-        raise validation("Only single item select is supported") from None
-    if rest or statement.index is not None:
-        raise validation("Only single item select is supported")
+        raise unnamed from None
+    if rest:
+        raise unnamed
     return _used(statement, {"TableName": statement.table, "Key": key, **_projection(statement)})
 
 
@@ -61,21 +75,33 @@ def _select(statement: Statement, schema: Schema) -> Call:
     if statement.index is not None:
         index = schema.indexes.get(statement.index)
         if index is None:
-            raise validation(f"The table does not have the specified index: {statement.index}")
+            raise validation("The table does not have the specified index")
         key, parameters["IndexName"] = index.key, statement.index
     terms = () if statement.where is None else statement.where.parts
     keyed = _key_terms(key, terms)
     _check_types(key, terms)
     if keyed:
         parameters["KeyConditionExpression"] = joined(keyed)
-        if statement.order is not None:
-            parameters["ScanIndexForward"] = not statement.order[1]
-    elif statement.order is not None:
-        raise validation("Must have WHERE clause in the statement when using ORDER BY clause.")
+    if statement.order:
+        parameters["ScanIndexForward"] = not _is_descending(statement, key, keyed)
     rest = [term for term in terms if term not in keyed]
     if rest:
         parameters["FilterExpression"] = joined(rest)
     return "Query" if keyed else "Scan", _used(statement, parameters)
+
+
+def _is_descending(statement: Statement, key: KeySchema, keyed: Sequence[Term]) -> bool:
+    if statement.where is None:
+        raise validation("Must have WHERE clause in the statement when using ORDER BY clause.")
+    if not keyed:
+        raise validation(
+            "Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause."
+        )
+    names = {attribute.name for attribute in key.attributes}
+    for name, _ in statement.order:
+        if name not in names:
+            raise validation(f"Variable reference {name} in ORDER BY clause must be part of the primary key")
+    return any(descending for name, descending in statement.order if key.sort is not None and name == key.sort.name)
 
 
 def _projection(statement: Statement) -> dict[str, Any]:
@@ -107,10 +133,14 @@ def _key(statement: Statement, schema: Schema) -> tuple[dict[str, Any], list[Ter
     key = {}
     for name, _ in schema.key.attributes:
         fixed = [term for term in terms if term.attribute == name and term.operator == "="]
-        if len(fixed) != 1:
+        if any(term.operands != fixed[0].operands for term in fixed):
+            raise validation(
+                f"Multiple conditions on same key {name}. Only single item Update/Insert/Delete are supported"
+            )
+        if not fixed:
             raise validation("Where clause does not contain a mandatory equality on all key attributes")
         key[name] = fixed[0].operands[0]
-        terms.remove(fixed[0])
+        terms = [term for term in terms if term not in fixed]
     return key, terms
 
 

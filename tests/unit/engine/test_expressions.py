@@ -256,7 +256,7 @@ def test_numbers_are_stored_in_normal_form(written: str, stored: str):
     [
         ({"N": "1e126"}, "Number overflow. Attempting to store a number with magnitude larger than supported range"),
         ({"N": "1e-131"}, "Number underflow. Attempting to store a number with magnitude smaller than supported range"),
-        ({"N": "1" * 39}, "DynamoDB only supports precision up to 38 digits"),
+        ({"N": "1" * 39}, "Attempting to store more than 38 significant digits in a Number"),
         ({"N": "x"}, "A value provided cannot be converted into a number"),
         ({"SS": []}, "One or more parameter values were invalid: An string set  may not be empty"),
         ({"NS": ["1", "1.0"]}, "Input collection contains duplicates"),

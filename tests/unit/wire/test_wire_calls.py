@@ -181,12 +181,6 @@ def test_what_is_not_a_whole_number_cannot_be_read(limit):
             "1 validation error detected: Value null at 'requestItems.Items.member.keys' {null}",
         ),
         (
-            "BatchWriteItem",
-            {"RequestItems": {}},
-            "1 validation error detected: Value '{{}}' at 'requestItems' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 1",
-        ),
-        (
             "TransactGetItems",
             {"TransactItems": []},
             "1 validation error detected: Value '[]' at 'transactItems' failed to satisfy constraint: "
