@@ -50,7 +50,7 @@ def add(subparsers: Any) -> None:
         "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
     )
     parser.add_argument("--requests", type=at_least_one, default=2, metavar="N", help="concurrent requests (default 2)")
-    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="exhaustive", help="default exhaustive")
+    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="dpor", help="default dpor")
     parser.add_argument(
         "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
     )
@@ -85,7 +85,9 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes at once (default 1)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="for --strategy random (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="for --strategy random, pct and pos (default 0)"
+    )
     parser.add_argument(
         "--report",
         type=Path,

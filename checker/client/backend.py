@@ -54,9 +54,6 @@ class Backend(Protocol):
             UnsupportedAction: the backend does not know the action.
         """
 
-    def possible_footprint(self, action: str, parameters: Mapping[str, Any]) -> Footprint:
-        """Everything that the operation could read or write in any state."""
-
     def stored(self) -> dict[str, list[Image]]:
         """Every stored item, by table, ordered by key."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checker.client.backend import CreateTable, Performed
-from checker.engine import Engine, Schema, ServiceError, footprint, possible_footprint
+from checker.engine import Engine, Schema, ServiceError, footprint
 from checker.errors import ModelError
 from checker.history.footprint import Footprint
 from checker.history.item import Change, Image, ItemId
@@ -58,10 +58,6 @@ class EmbeddedBackend:
         """Perform a read as if the changes with these numbers had not reached it yet; see :class:`Engine`."""
         result = self._engine.perform_without(hidden, action, parameters)
         return Performed(result, None, self._footprint(action, parameters, result, None, ()), ())
-
-    def possible_footprint(self, action: str, parameters: Mapping[str, Any]) -> Footprint:
-        """See :class:`Backend`."""
-        return possible_footprint(action, parameters, self._schemas)
 
     def stored(self) -> dict[str, list[Image]]:
         """See :class:`Backend`."""

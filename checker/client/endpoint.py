@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from checker.client.backend import CreateTable, Performed
 from checker.client.embedded import refused_declaration
-from checker.engine import Schema, footprint, possible_footprint
+from checker.engine import Schema, footprint
 from checker.errors import TargetError, UnsupportedAction
 from checker.history.footprint import Footprint
 from checker.history.item import Change, Image, ItemId
@@ -83,10 +83,6 @@ class EndpointBackend:
             after = self._now[item] = self._read(item.table, key)
             if before != after:
                 yield Change(item, before, after)
-
-    def possible_footprint(self, action: str, parameters: Mapping[str, Any]) -> Footprint:
-        """See :class:`Backend`."""
-        return possible_footprint(action, parameters, self._schemas)
 
     def stored(self) -> dict[str, list[Image]]:
         """See :class:`Backend`."""

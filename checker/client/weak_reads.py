@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, product
 from typing import Any
 
 from checker.client.backend import CreateTable, Performed
 from checker.client.embedded import EmbeddedBackend
-from checker.history.footprint import Footprint, union
+from checker.history.footprint import ALL, EXISTENCE, Footprint, looked_at, union
 from checker.history.item import Image, ItemId
 
 ChooseAge = Callable[[int], int]
@@ -27,6 +28,9 @@ ChooseAge = Callable[[int], int]
 
 ANY_AGE = 1_000
 """A window in which every answer of a recorded schedule can be found again."""
+
+
+_WHOLE = frozenset({ALL, EXISTENCE})
 
 
 def newest(_count: int) -> int:
@@ -59,6 +63,7 @@ class WeakReads:
     def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
         """See :class:`Backend`; a weak read returns the answer that is chosen."""
         performed = self._backend.perform(action, parameters)
+        performed = performed._replace(footprint=_of_versions(performed.footprint, action, parameters))
         if performed.error is not None or performed.changes:
             return performed
         answers, items = [performed], dict(self._backend.touched())
@@ -70,7 +75,8 @@ class WeakReads:
             return performed
         chosen = answers[self.choose_age(len(answers))]
         # which answers there are depends on all that any of them looked at
-        return chosen._replace(footprint=union(*(answer.footprint for answer in answers)))
+        footprint = union(*(answer.footprint for answer in answers))
+        return chosen._replace(footprint=_of_versions(footprint, action, parameters))
 
     def _hideable(self, action: str, parameters: Mapping[str, Any], looked_at: Footprint) -> Iterator[tuple[int, ...]]:
         """Numbers of changes that the read may miss together, the fewest first; nothing for a strongly consistent read."""
@@ -88,10 +94,6 @@ class WeakReads:
         combinations = sorted((tuple(sorted(chain(*parts))) for parts in product(*suffixes)), key=_fewest_first)
         yield from (hidden for hidden in combinations if hidden)
 
-    def possible_footprint(self, action: str, parameters: Mapping[str, Any]) -> Footprint:
-        """See :class:`Backend`."""
-        return self._backend.possible_footprint(action, parameters)
-
     def stored(self) -> dict[str, list[Image]]:
         """See :class:`Backend`."""
         return self._backend.stored()
@@ -99,6 +101,18 @@ class WeakReads:
     def close(self) -> None:
         """See :class:`Backend`."""
         self._backend.close()
+
+
+def _of_versions(footprint: Footprint, action: str, parameters: Mapping[str, Any]) -> Footprint:
+    """The footprint, where every change of an item makes a version of the whole of it.
+
+    Two writes that have no attribute in common commute for whoever reads the newest version, but in between they leave
+    different ones.  And every write, whatever it touches, moves the window of a weak read.
+    """
+    weak = _weak_tables(action, parameters)
+    counted = {*footprint.writes, *footprint.increments, *(item for item in footprint.reads if item.table in weak)}
+    ranges = tuple(replace(one, attributes=_WHOLE) if one.table in weak else one for one in footprint.ranges)
+    return looked_at(footprint._replace(ranges=ranges), counted, _WHOLE)
 
 
 def _weak_tables(action: str, parameters: Mapping[str, Any]) -> frozenset[str]:

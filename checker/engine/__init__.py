@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from checker.engine.engine import Engine
 from checker.engine.footprints import footprint
-from checker.engine.possible_footprints import possible_footprint
 from checker.engine.schema import Schema
 from checker.engine.service_error import ServiceError
 
-__all__ = ["Engine", "Schema", "ServiceError", "footprint", "possible_footprint"]
+__all__ = ["Engine", "Schema", "ServiceError", "footprint"]

@@ -52,13 +52,12 @@ class Bench:
             laboratory = Laboratory(model, backend, self._options.limits)
             self._laboratory = self._stack.enter_context(laboratory.opened())
             self._model = model
-        strategy = STRATEGIES[self._options.strategy]
         return Explorer(
             self._laboratory,
             partial(_new_strategy, self._options),
             Meter(_budget(self._options), meter.begun),
             self._options.backend,
-            symmetry=self._options.symmetry and strategy.symmetric,
+            symmetry=self._options.symmetric,
         )
 
     def close(self) -> None:
@@ -70,7 +69,7 @@ class Bench:
 def beginning(scenario: Scenario, options: Options) -> Sequence[Portion]:
     """All of a scenario, in as many portions as can be told apart without running anything."""
     strategy = STRATEGIES[options.strategy]
-    whole = Portion(scenario, symmetry=options.symmetry and strategy.symmetric)
+    whole = Portion(scenario, symmetry=options.symmetric)
     count = _budget(options).max_schedules
     if strategy.complete or count is None:
         return [whole]

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 
 from checker.analysis.explain import explain
 from checker.errors import (
@@ -56,7 +55,7 @@ from checker.scheduling.dependence import (
     shape,
 )
 from checker.scheduling.strategies.replay import Replay
-from checker.scheduling.strategies.strategy import Divisible, Strategy
+from checker.scheduling.strategies.strategy import Divisible, StartOver, Strategy
 from checker.verdict import StopReason
 
 NewStrategy = Callable[[int, Dependent, Twins], Strategy]
@@ -141,12 +140,13 @@ class Explorer:
         try:
             self._run_and_repeat(portion, pause, tally, seen)
         except RandomNumbersShared:
-            return Advance(tally, again=Portion(portion.scenario, symmetry=portion.symmetry, own_numbers=True))
+            return Advance(tally, again=replace(portion.beginning, own_numbers=True))
         except _MeetsAnother:
-            begun_again = Portion(portion.scenario, symmetry=portion.symmetry, own_numbers=portion.own_numbers)
-            return Advance(tally, again=begun_again)
+            return Advance(tally, again=portion.beginning)
         except _NotInterchangeable:
-            return Advance(tally, again=Portion(portion.scenario, symmetry=False, own_numbers=portion.own_numbers))
+            return Advance(tally, again=replace(portion.beginning, symmetry=False))
+        except StartOver as over:
+            return Advance(tally, again=replace(portion.beginning, strategy=over.strategy, twins=seen.twins))
         finally:
             tally.seconds = time.perf_counter() - begun
         if seen.left is None or tally.stop_reason is not None:
@@ -235,17 +235,17 @@ class Explorer:
         tally.schedules += 1
         tally.reached.see(execution)
         order = self._order(execution, strategy)
-        tally.interleavings += interleavings(order) * (mirror_images(order, seen.twins) if seen.twins else 1)
+        if not strategy.mirrored:
+            tally.interleavings += interleavings(order) * (mirror_images(order, seen.twins) if seen.twins else 1)
         self._judge(execution, oracles, tally)
         for sibling in real_time_siblings(order, len(execution.requests)):
             self._judge(reordered(execution, sibling), oracles, tally)
 
     def _order(self, execution: Execution, strategy: Strategy) -> Shape:
         """The partial order that makes up the execution's class, as the strategy understands classes."""
-        footprint = self._laboratory.possible_footprint if strategy.static else attrgetter("footprint")
-        return shape(
-            [(request, footprint(one) if one else EMPTY) for request, one in steps_of(execution)], self._depends
-        )
+        steps = steps_of(execution)
+        footprints = strategy.taken_for or [one.footprint if one else EMPTY for _, one in steps]
+        return shape([(request, one) for (request, _), one in zip(steps, footprints, strict=True)], self._depends)
 
     def _judge(self, execution: Execution, oracles: Sequence[Oracle], tally: Tally) -> None:
         """Keep the clearest counterexample of each distinct violation: who broke what, by which anomaly."""

@@ -25,7 +25,7 @@ from checker.exploration.response import response_of, response_to
 from checker.exploration.scenario import Scenario
 from checker.gate.mailbox import HeldCall
 from checker.gate.relay import Patience, Relay
-from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint
+from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, looked_at
 from checker.history.item import AttributeValue, image
 from checker.history.operation import Execution, Operation, StoredImages
 from checker.history.request import Request, Response
@@ -180,13 +180,6 @@ class Laboratory:
         """Operations so far, responses by request, and the items stored now."""
         return tuple(self._operations), dict(self._responses), self._backend.stored()
 
-    def possible_footprint(self, operation: Operation) -> Footprint:
-        """Everything that the operation could read or write in any state, and what oracles would look at then."""
-        footprint = self._backend.possible_footprint(operation.action, operation.parameters)
-        if not self._judged:
-            return footprint
-        return footprint._replace(judged=dict.fromkeys(footprint.writes, self._judged))
-
     def isolate(self) -> bool:
         """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""
         return self._elsewhere is not None and self._elsewhere.isolate()
@@ -248,12 +241,12 @@ class Laboratory:
             return Step(EMPTY, observed, seen=response)
         (operation,) = performed
         seen = (operation.action, operation.parameters, operation.result, operation.error, response)
-        return Step(operation.footprint, observed, partial(self.possible_footprint, operation), seen)
+        return Step(operation.footprint, observed, seen)
 
     def _observed_by_oracles(self, operation: Operation) -> Footprint:
         """The ownership rule looks at an item when it is changed, so its order with other changes matters."""
-        judged = {change.item: self._judged for change in operation.changes if change.before is not None}
-        return operation.footprint._replace(judged=judged)
+        changed = (change.item for change in operation.changes if change.before is not None)
+        return looked_at(operation.footprint, changed, self._judged)
 
     def _looked_at(self, operation: Operation) -> Operation:
         return replace(operation, looked_at=self._onlooker.looked_at(operation))

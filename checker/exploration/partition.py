@@ -83,7 +83,16 @@ class Partition:
             return []
         if advance.again is not None:
             how = advance.again
-            again = [replace(one, symmetry=how.symmetry, own_numbers=how.own_numbers) for one in self._beginning]
+            again = [
+                replace(
+                    one,
+                    symmetry=how.symmetry,
+                    own_numbers=how.own_numbers,
+                    strategy=how.strategy,
+                    twins=how.twins,
+                )
+                for one in self._beginning
+            ]
             self._entries = [*self._opened(again, 1.0)]
             return list(self.open())
         found = self._entries[at]

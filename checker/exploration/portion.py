@@ -9,7 +9,7 @@ that it would come to last, as a strategy of its own, so that two processes go o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Clarity, Tally
@@ -41,6 +41,11 @@ class Portion:
     until: int | None = None
     known: Mapping[object, Clarity] = field(default_factory=dict)
     block: int = 0
+
+    @property
+    def beginning(self) -> Portion:
+        """The whole scenario, explored as this portion was."""
+        return replace(self, strategy=None, twins=(), before=0, until=None, known={}, block=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class ScenarioResult:
         requests: the concurrent requests.
         verdict, stop_reason: see :func:`checker.verdict.certify`.
         detail: for an ``INCONCLUSIVE`` scenario, the text that tells a person why and what to do; else ``""``.
-        schedules: executions that ran to their end, one per class of equivalent schedules under ``exhaustive``.
+        schedules: executions that ran to their end, one per class of equivalent schedules under ``dpor`` and ``exhaustive``.
         redundant: executions that were begun and given up because an equivalent one had been run.
         interleavings: how many interleavings those schedules stand for (the brute-force number).
         seconds: wall time.

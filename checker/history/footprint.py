@@ -11,7 +11,7 @@ later would have been read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -64,8 +64,9 @@ class Footprint(NamedTuple):
         writes: attributes that were set or removed.
         increments: attributes that were added to, by an operation that did not report the sum; two of them commute.
         ranges: key ranges that were looked through.
-        judged: attributes that neither the operation nor its caller saw, but that an oracle looks at as they are when the
-            operation takes effect.  They decide which orders matter, like reads, and explain nothing to the handler.
+        judged: attributes that neither the operation nor its caller saw, but that an oracle, or a stale read, looks at as they
+            are when the operation takes effect.  They decide which orders matter, like reads, and explain nothing to the
+            handler.
     """
 
     reads: Mapping[ItemId, Attributes] = _NOTHING
@@ -190,6 +191,32 @@ def _share(left: Attributes, right: Attributes) -> bool:
         or (ALL in left and not right <= _EXISTENCE_ONLY)
         or (ALL in right and not left <= _EXISTENCE_ONLY)
     )
+
+
+def looked_at(footprint: Footprint, items: Iterable[ItemId], attributes: Attributes) -> Footprint:
+    """The footprint of an operation at which these attributes of some items are judged as well."""
+    judged = dict(footprint.judged)
+    for item in items:
+        judged[item] = judged.get(item, frozenset()) | attributes
+    return footprint._replace(judged=judged)
+
+
+def contains(whole: Footprint, part: Footprint) -> bool:
+    """Whether one footprint takes in all of another, so that it conflicts with whatever the other conflicts with."""
+    return (
+        _within(part.reads, whole.reads)
+        and _within(part.writes, whole.writes)
+        and _within(part.judged, whole.judged)
+        and all(
+            _within({item: names}, whole.increments) or _within({item: names}, whole.writes)
+            for item, names in part.increments.items()
+        )
+        and set(part.ranges) <= set(whole.ranges)
+    )
+
+
+def _within(part: Mapping[ItemId, Attributes], whole: Mapping[ItemId, Attributes]) -> bool:
+    return all(item in whole and names <= whole[item] for item, names in part.items())
 
 
 def union(*footprints: Footprint) -> Footprint:

@@ -15,7 +15,7 @@ class BruteForce:
     complete = True
 
     def __init__(self) -> None:
-        self._digits: list[list[int]] = []
+        self._digits: list[list[int]] = []  # for each choice the alternatives still to be taken, the current one first
         self._depth = 0
         self._begun = False
 
@@ -32,9 +32,19 @@ class BruteForce:
         return False
 
     def choose(self, enabled: Sequence[int]) -> int | None:
-        if self._depth == len(self._digits):
-            self._digits.append(list(enabled))
-        return self._digits[self._depth][0]
+        return self._choice(enabled)
+
+    def choose_age(self, count: int) -> int:
+        return self._choice(range(count))
+
+    def choose_call(self, count: int) -> int:
+        return self._choice(range(count))
 
     def performed(self, request: int, step: Step) -> None:
+        """Nothing is learned."""
+
+    def _choice(self, alternatives: Sequence[int]) -> int:
+        if self._depth == len(self._digits):
+            self._digits.append(list(alternatives))
         self._depth += 1
+        return self._digits[self._depth - 1][0]

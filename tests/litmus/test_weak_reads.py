@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import boto3
 import pytest
+from brute_force import BruteForce
 
 from checker import Model, Table, handler
 from checker.client.backends import backend_named
@@ -12,7 +13,9 @@ from checker.exploration.check import check_model
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.scenario import Scenario
 from checker.scheduling.runner import Limits
+from checker.scheduling.strategies.dpor import Dpor
 from checker.scheduling.strategies.exhaustive import Exhaustive
+from checker.scheduling.strategies.strategy import Strategy
 from checker.verdict import Verdict
 from models.delete_item import ConditionalDelete, ReadThenDelete
 from models.weak_reads import ListedByIndex, ListedByScan, StronglyCheckedGet, WeaklyCheckedGet
@@ -25,6 +28,26 @@ def value(key: str, *, consistent: bool = False) -> int:
         "Item"
     ]
     return int(item["value"]["N"])
+
+
+def write_attribute(name: str) -> None:
+    dynamodb.update_item(
+        TableName="Cells",
+        Key={"p": {"S": "p"}, "s": {"S": "x"}},
+        UpdateExpression="SET #name = :one",
+        ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+
+
+def attributes(names: str, *, consistent: bool = False) -> tuple[int, ...]:
+    item = dynamodb.get_item(
+        TableName="Cells",
+        Key={"p": {"S": "p"}, "s": {"S": "x"}},
+        ConsistentRead=consistent,
+        ProjectionExpression=", ".join(names),
+    )["Item"]
+    return tuple(int(item.get(name, {"N": "0"})["N"]) for name in names)
 
 
 def write(key: str, number: int) -> None:
@@ -61,6 +84,22 @@ class Cells(Model):
     def write_both_at_once(self, principal):
         puts = [{"Put": {"TableName": "Cells", "Item": _cell(key, 1)}} for key in "xy"]
         dynamodb.transact_write_items(TransactItems=puts)
+
+    @handler()
+    def write_a(self, principal):
+        write_attribute("a")
+
+    @handler()
+    def write_b(self, principal):
+        write_attribute("b")
+
+    @handler(read_only=True)
+    def read_a_twice(self, principal):
+        return 200, attributes("a") + attributes("a")
+
+    @handler(read_only=True)
+    def read_a_and_b_strongly_then_weakly(self, principal):
+        return 200, attributes("ab", consistent=True) + attributes("ab")
 
     @handler(read_only=True)
     def read_x(self, principal):
@@ -112,12 +151,11 @@ def _cell(key: str, number: int) -> dict[str, dict[str, str]]:
     return {"p": {"S": "p"}, "s": {"S": key}, "value": {"N": str(number)}}
 
 
-def outcomes(*names: str, window: int) -> set[object]:
+def outcomes(*names: str, window: int, strategy: Strategy) -> set[object]:
     """Bodies of the last request, over every schedule of the requests with these handlers."""
     requests = {request.handler: request for request in Cells.requests()}
     laboratory = Laboratory(Cells, backend_named("embedded", window), Limits())
     scenario = Scenario(tuple(requests[name] for name in names))
-    strategy = Exhaustive()
     found: set[object] = set()
     with laboratory.opened():
         while strategy.begin():
@@ -128,6 +166,18 @@ def outcomes(*names: str, window: int) -> set[object]:
 
 
 STRONG, EVENTUAL = 1, 2
+
+STRONG_PAIRS = {
+    (0, 0, 0, 0),
+    (0, 0, 0, 1),
+    (0, 0, 1, 0),
+    (0, 0, 1, 1),
+    (0, 1, 0, 1),
+    (0, 1, 1, 1),
+    (1, 0, 1, 0),
+    (1, 0, 1, 1),
+    (1, 1, 1, 1),
+}
 
 LITMUS = [
     # a read overlaps, precedes or follows the write
@@ -156,12 +206,23 @@ LITMUS = [
     (("write_both_at_once", "get_both_in_a_transaction"), EVENTUAL, {(0, 0), (1, 1)}),
     (("write_x", "read_x_by_index"), STRONG, {(0,), (1,)}),
     (("write_x_twice", "read_x_by_index"), EVENTUAL, {(0,), (1,), (2,)}),
+    # a version is one of the whole item: the write of another attribute moves the window
+    (("write_a", "write_b", "read_a_twice"), STRONG, {(0, 0), (0, 1), (1, 1)}),
+    (("write_a", "write_b", "read_a_twice"), EVENTUAL, {(0, 0), (0, 1), (1, 0), (1, 1)}),
+    # and the versions in between show in which order two attributes were written
+    (("write_a", "write_b", "read_a_and_b_strongly_then_weakly"), STRONG, STRONG_PAIRS),
+    (
+        ("write_a", "write_b", "read_a_and_b_strongly_then_weakly"),
+        EVENTUAL,
+        STRONG_PAIRS | {(1, 0, 0, 0), (0, 1, 0, 0), (1, 1, 1, 0), (1, 1, 0, 1)},
+    ),
 ]
 
 
+@pytest.mark.parametrize("strategy", [BruteForce, Exhaustive, Dpor])
 @pytest.mark.parametrize(("names", "window", "expected"), LITMUS, ids=lambda part: str(part).replace(" ", ""))
-def test_outcomes(names, window, expected):
-    assert outcomes(*names, window=window) == expected
+def test_outcomes(names, window, expected, strategy):
+    assert outcomes(*names, window=window, strategy=strategy()) == expected
 
 
 @pytest.mark.parametrize(
@@ -189,7 +250,7 @@ def test_a_stale_read_needs_no_overlap_and_is_not_confirmed_where_nothing_is_sta
     assert "moto" in clearest.difference
 
 
-@pytest.mark.parametrize("options", [{"backend": "moto"}, {"strategy": "dpor"}, {"reads": 0}])
+@pytest.mark.parametrize("options", [{"backend": "moto"}, {"reads": 0}])
 def test_what_cannot_be_had_together_is_refused(options):
     with pytest.raises(BadInput):
         check_model(WeaklyCheckedGet, **{"reads": 2, **options})

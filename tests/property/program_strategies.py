@@ -19,27 +19,38 @@ _touches = st.one_of(
     st.builds(Touch, reads=_one_or_two, writes=_one_or_two, skippable=_sometimes),
     st.builds(Touch, reads=_one_or_two, writes=_one_or_two, conditional=st.just(value=True)),
 )
+_weak_touches = st.one_of(_touches, st.builds(Touch, reads=_one_or_two, weak=st.just(value=True)))
 
 
-def _always(touch: Touch) -> Touch:
-    return replace(touch, skippable=False, conditional=False)
+def always(program: Program) -> Program:
+    """The program with every step doing the same in every state."""
+    return tuple(tuple(replace(touch, skippable=False, conditional=False) for touch in steps) for steps in program)
 
 
 def _of_shape(shape: tuple[int, ...]) -> st.SearchStrategy[Program]:
     return st.tuples(*(st.tuples(*([_touches] * steps)) for steps in shape))
 
 
-static_programs: st.SearchStrategy[Program] = st.sampled_from(SHAPES).flatmap(
-    lambda shape: st.tuples(*(st.tuples(*([_touches.map(_always)] * steps)) for steps in shape))
-)
-"""Programs in which every step does the same in every state."""
-
 programs: st.SearchStrategy[Program] = st.sampled_from(SHAPES).flatmap(_of_shape)
 
+static_programs = programs.map(always)
+"""Programs in which every step does the same in every state."""
+
+weak_programs: st.SearchStrategy[Program] = st.sampled_from(
+    [(2, 2), (3, 3), (2, 1, 1), (2, 2, 2), (1, 1, 1, 1)]
+).flatmap(lambda shape: st.tuples(*(st.tuples(*([_weak_touches] * steps)) for steps in shape)))
+"""Programs some of whose steps are weak reads."""
+
+
+def _steps(count: int) -> st.SearchStrategy[tuple[Touch, ...]]:
+    return st.tuples(*([_touches] * count))
+
+
 programs_with_twins: st.SearchStrategy[Program] = st.one_of(
-    st.sampled_from([1, 2, 3]).flatmap(lambda steps: st.tuples(*([_touches] * steps))).map(lambda one: (one, one)),
-    st.sampled_from([1, 2]).flatmap(lambda steps: st.tuples(*([_touches] * steps))).map(lambda one: (one, one, one)),
-    st.tuples(st.tuples(_touches, _touches), st.tuples(_touches)).map(lambda pair: (pair[0], pair[1], pair[0])),
-    st.tuples(st.tuples(_touches), st.tuples(_touches)).map(lambda pair: (pair[0], pair[1], pair[0], pair[1])),
+    st.sampled_from([1, 2, 3]).flatmap(_steps).map(lambda one: (one, one)),
+    st.sampled_from([1, 2]).flatmap(_steps).map(lambda one: (one, one, one)),
+    st.tuples(_steps(2), _steps(1)).map(lambda pair: (pair[0], pair[1], pair[0])),
+    st.tuples(_steps(2), _steps(1)).map(lambda pair: (pair[0], pair[0], pair[1])),
+    st.tuples(_steps(1), _steps(1)).map(lambda pair: (pair[0], pair[1], pair[0], pair[1])),
 )
 """Programs some of whose requests have the same steps."""

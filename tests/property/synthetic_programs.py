@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from checker.history.footprint import EXISTENCE, Footprint
 from checker.history.item import ItemId
-from checker.scheduling.strategies.strategy import Step, Strategy
+from checker.scheduling.strategies.strategy import StartOver, Step, Strategy
 
 Cell = tuple[str, str]
 """An item and one of its attributes."""
@@ -28,20 +28,19 @@ class Touch:
         reads, writes: cells.
         skippable: it is not performed if what the request has read so far has an odd checksum.
         conditional: it writes only if what it reads has an even checksum, like a conditional write.
+        weak: each cell that it reads may be as it was before its last change.
     """
 
     reads: tuple[Cell, ...] = ()
     writes: tuple[Cell, ...] = ()
     skippable: bool = False
     conditional: bool = False
-
-    def possible(self) -> Footprint:
-        return Footprint(reads=_by_item(self.reads), writes=_by_item(self.writes))
+    weak: bool = False
 
 
 Program = tuple[tuple[Touch, ...], ...]
-Event = tuple[int, int]
-"""A request, and how many steps it had performed before."""
+Event = tuple[int, int, int]
+"""A request, how many steps it had performed before, and which answer its weak read returned."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,14 @@ class Run:
 
     Attributes:
         choices: the request that took each step.
+        ages: which answer the weak read of each step returned.
         footprints: what each step did.
         seen: by request, everything that it read.
         final: every cell at the end.
     """
 
     choices: tuple[int, ...]
+    ages: tuple[int, ...]
     footprints: tuple[Footprint, ...]
     seen: tuple[tuple[int, ...], ...]
     final: tuple[tuple[Cell, int], ...]
@@ -77,8 +78,9 @@ class Machine:
         self._anonymous = anonymous
         self._at = [0] * len(program)
         self._seen: list[list[int]] = [[] for _ in program]
-        self._cells: dict[Cell, int] = {}
+        self._cells: dict[Cell, list[int]] = {}
         self._choices: list[int] = []
+        self._ages: list[int] = []
         self._footprints: list[Footprint] = []
         for request in range(len(program)):
             self._skip(request)
@@ -86,20 +88,32 @@ class Machine:
     def enabled(self) -> list[int]:
         return [request for request, steps in enumerate(self._program) if self._at[request] < len(steps)]
 
-    def step(self, request: int) -> Step:
+    def answers(self, request: int) -> list[list[int]]:
+        """What the request's next step may read, the newest first."""
         touch = self._program[request][self._at[request]]
+        window = 2 if touch.weak else 1
+        versions = [[0, *self._cells.get(cell, ())][-window:][::-1] for cell in touch.reads]
+        found: list[list[int]] = []
+        for values in map(list, itertools.product(*versions)):
+            if values not in found:
+                found.append(values)
+        return found
+
+    def step(self, request: int, age: int = 0) -> Step:
+        touch = self._program[request][self._at[request]]
+        values = self.answers(request)[age]
         self._at[request] += 1
-        values = [self._cells.get(cell, 0) for cell in touch.reads]
         self._seen[request] += values
         written = () if touch.conditional and _checksum(values) % 2 else touch.writes
         for cell in written:
             author = self._program[request] if self._anonymous else request
-            self._cells[cell] = _checksum((author, self._at[request], cell, self._seen[request]))
+            self._cells.setdefault(cell, []).append(_checksum((author, self._at[request], cell, self._seen[request])))
         self._choices.append(request)
+        self._ages.append(age)
         footprint = Footprint(reads=_by_item(touch.reads), writes=_by_item(written))
         self._footprints.append(footprint)
         self._skip(request)
-        return Step(footprint, values, touch.possible, values)
+        return Step(footprint, values, values)
 
     def _skip(self, request: int) -> None:
         steps = self._program[request]
@@ -111,45 +125,58 @@ class Machine:
     def run(self) -> Run:
         return Run(
             tuple(self._choices),
+            tuple(self._ages),
             tuple(self._footprints),
             tuple(tuple(seen) for seen in self._seen),
-            tuple(sorted(self._cells.items())),
+            tuple(sorted((cell, versions[-1]) for cell, versions in self._cells.items())),
         )
 
 
-def follow(program: Program, choices: Iterable[int]) -> Machine:
-    """The program after these choices."""
+def follow(program: Program, choices: Iterable[tuple[int, int]]) -> Machine:
+    """The program after these choices of a request and of an answer to its weak read."""
     machine = Machine(program)
-    for request in choices:
-        machine.step(request)
+    for request, age in choices:
+        machine.step(request, age)
     return machine
 
 
 def every_interleaving(program: Program) -> Iterator[Run]:
     """Brute force."""
-    waiting: list[tuple[int, ...]] = [()]
+    waiting: list[tuple[tuple[int, int], ...]] = [()]
     while waiting:
         choices = waiting.pop()
         machine = follow(program, choices)
         enabled = machine.enabled()
         if not enabled:
             yield machine.run()
-        waiting += [(*choices, request) for request in enabled]
+        waiting += [(*choices, (request, age)) for request in enabled for age in range(len(machine.answers(request)))]
 
 
-def executions(program: Program, strategy: Strategy, *, anonymous: bool = False) -> Iterator[Run | None]:
-    """What a strategy runs; ``None`` for each execution that it gave up.
+def executions(program: Program, strategy: Strategy, *, anonymous: bool = False) -> list[Run | None]:
+    """What a strategy runs, but for what it wants forgotten; ``None`` for each execution that it gave up.
 
     Where requests are ``anonymous``, two with the same steps write the same, so that they are interchangeable.
     """
-    while strategy.begin():
-        machine = Machine(program, anonymous=anonymous)
-        while enabled := machine.enabled():
-            request = strategy.choose(enabled)
-            if request is None:
-                break
-            strategy.performed(request, machine.step(request))
-        yield None if machine.enabled() else machine.run()
+    runs: list[Run | None] = []
+    try:
+        while strategy.begin():
+            runs.append(execution(program, strategy, anonymous=anonymous))
+    except StartOver as over:
+        return executions(program, over.strategy, anonymous=anonymous)
+    return runs
+
+
+def execution(program: Program, strategy: Strategy, *, anonymous: bool = False) -> Run | None:
+    """The next execution, once the strategy has begun it."""
+    machine = Machine(program, anonymous=anonymous)
+    while enabled := machine.enabled():
+        request = strategy.choose(enabled)
+        if request is None:
+            return None
+        count = len(machine.answers(request))
+        age = strategy.choose_age(count) if count > 1 else 0
+        strategy.performed(request, machine.step(request, age))
+    return machine.run()
 
 
 def serial_outcome(program: Program, order: Sequence[int]) -> object:
@@ -165,8 +192,8 @@ def trace(run: Run) -> frozenset[tuple[Event, Event]]:
     """The Mazurkiewicz trace of a run, as its pairs of steps whose order matters, written down naively."""
     events: list[tuple[Event, Footprint]] = []
     counts: dict[int, int] = {}
-    for request, footprint in run.steps:
-        events.append(((request, counts.get(request, 0)), footprint))
+    for (request, footprint), age in zip(run.steps, run.ages, strict=True):
+        events.append(((request, counts.get(request, 0), age), footprint))
         counts[request] = counts.get(request, 0) + 1
     pairs = {((event), (event)) for event, _ in events}
     for (one, left), (other, right) in itertools.combinations(events, 2):
@@ -178,7 +205,7 @@ def trace(run: Run) -> frozenset[tuple[Event, Event]]:
 def orbit(of: frozenset[tuple[Event, Event]], program: Program) -> frozenset[frozenset[tuple[Event, Event]]]:
     """The traces that come out of one when requests with the same steps change places."""
     return frozenset(
-        frozenset(((renamed[a], m), (renamed[b], n)) for (a, m), (b, n) in of)
+        frozenset(((renamed[a], *m), (renamed[b], *n)) for (a, *m), (b, *n) in of)
         for renamed in itertools.permutations(range(len(program)))
         if all(program[one] == program[other] for one, other in enumerate(renamed))
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program_strategies import programs, programs_with_twins
-from synthetic_programs import Machine, Program, Run, executions
+from synthetic_programs import Program, Run, execution, executions
 
 from checker.scheduling.strategies import STRATEGIES
 from checker.scheduling.strategies.exhaustive import Exhaustive
-from checker.scheduling.strategies.strategy import Divisible, Strategy
+from checker.scheduling.strategies.strategy import Divisible, StartOver, Strategy
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -23,17 +24,12 @@ SAMPLED = 40
 
 
 def some(program: Program, strategy: Strategy, most: int, *, anonymous: bool = False) -> Iterator[Run | None]:
-    """The next executions of a strategy; fewer if it has no more."""
-    for _ in range(most):
-        if not strategy.begin():
-            return
-        machine = Machine(program, anonymous=anonymous)
-        while enabled := machine.enabled():
-            request = strategy.choose(enabled)
-            if request is None:
-                break
-            strategy.performed(request, machine.step(request))
-        yield None if machine.enabled() else machine.run()
+    """The next executions of a strategy; fewer if it has no more, or wants to begin again."""
+    with suppress(StartOver):
+        for _ in range(most):
+            if not strategy.begin():
+                return
+            yield execution(program, strategy, anonymous=anonymous)
 
 
 def in_pieces(

@@ -7,7 +7,8 @@ from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
-from program_strategies import programs, static_programs
+from hypothesis import strategies as st
+from program_strategies import always, programs, static_programs, weak_programs
 from synthetic_programs import Program, every_interleaving, executions, real_time, serial_outcome, trace
 
 from checker.scheduling.dependence import interleavings, real_time_siblings, shape
@@ -16,7 +17,7 @@ from checker.scheduling.strategies.exhaustive import Exhaustive
 
 
 @settings(max_examples=100, deadline=None)
-@given(program=programs)
+@given(program=st.one_of(programs, weak_programs))
 def test_exhaustive_runs_one_execution_of_each_class_and_no_other(program: Program):
     brute_force = {trace(run) for run in every_interleaving(program)}
     traces = [trace(run) for run in executions(program, Exhaustive()) if run is not None]
@@ -25,7 +26,7 @@ def test_exhaustive_runs_one_execution_of_each_class_and_no_other(program: Progr
 
 
 @settings(max_examples=200, deadline=None)
-@given(program=programs)
+@given(program=st.one_of(programs, weak_programs))
 def test_dpor_misses_no_class_and_begins_nothing_in_vain(program: Program):
     """Its own classes are finer where conditions fail, so that it may run one of ours more than once."""
     explored = list(executions(program, Dpor()))
@@ -34,7 +35,7 @@ def test_dpor_misses_no_class_and_begins_nothing_in_vain(program: Program):
 
 
 @settings(max_examples=200, deadline=None)
-@given(program=static_programs)
+@given(program=st.one_of(static_programs, weak_programs.map(always)))
 def test_dpor_runs_each_class_once_where_steps_do_the_same_in_every_state(program: Program):
     traces = [trace(run) for run in executions(program, Dpor()) if run is not None]
     assert len(set(traces)) == len(traces)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
-from program_strategies import programs_with_twins
-from synthetic_programs import Program, executions, orbit, trace
+from program_strategies import always, programs_with_twins
+from synthetic_programs import Program, execution, executions, orbit, trace
 
 from checker.scheduling.dependence import mirror_images, shape
+from checker.scheduling.strategies.dpor import Dpor
 from checker.scheduling.strategies.exhaustive import Exhaustive
 
 
@@ -32,3 +33,25 @@ def test_mirror_images_are_counted(program: Program):
     for run in executions(program, Exhaustive(), anonymous=True):
         if run is not None:
             assert mirror_images(shape(run.steps), twins(program)) == len(orbit(trace(run), program))
+
+
+@settings(max_examples=300, deadline=None)
+@given(program=programs_with_twins)
+def test_dpor_runs_a_mirror_image_of_every_class_and_begins_nothing_in_vain(program: Program):
+    every = {trace(run) for run in executions(program, Exhaustive(), anonymous=True) if run is not None}
+    runs = list(executions(program, Dpor(twins=twins(program)), anonymous=True))
+    assert None not in runs
+    assert frozenset().union(*(orbit(trace(run), program) for run in runs if run is not None)) == every
+
+
+@settings(max_examples=200, deadline=None)
+@given(program=programs_with_twins.map(always))
+def test_dpor_knows_which_of_its_executions_are_mirror_images_of_earlier_ones(program: Program):
+    strategy = Dpor(twins=twins(program))
+    known: set[object] = set()
+    while strategy.begin():
+        run = execution(program, strategy, anonymous=True)
+        assert run is not None
+        of_run = orbit(trace(run), program)
+        assert strategy.mirrored == (of_run in known)
+        known.add(of_run)

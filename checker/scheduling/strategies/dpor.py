@@ -3,33 +3,67 @@
 Abdulla, Aronis, Jonsson, Sagonas, *Source Sets: A Foundation for Optimal Dynamic Partial Order Reduction*, JACM 64(4), 2017
 (first at POPL 2014), algorithm 2: after each execution, every race (two neighbouring dependent steps of different requests) is
 looked at, and unless the reversed order is covered already, the steps that lead to it are put into the wakeup tree of the
-state before the race.  Where the dependence of steps does not change with the state, no execution is begun in vain.
+state before the race.  No execution is begun in vain.
 
 Departures from the text:
 
 - No step ever blocks and all requests are there from the start, so every race can be reversed.
 - Whether two steps depend on each other must not change with the state (the text's properties of a happens-before assignment;
-  a conditional write that fails only reads, which breaks them).  So a step counts with all that it could do in any state
-  (:attr:`Step.possible`).  The classes are then as fine as that: one execution each, none begun in vain, but where conditions
-  fail more executions than :mod:`exhaustive`, which goes by what steps did and explores more states, would complete.
+  a conditional write that fails only reads, which breaks them).  So a request's step of some number counts with all that
+  steps of that number were seen to touch in any execution so far.  Once one is seen to touch more, the search begins again.
+  Nothing more is there to be learned at the end, because what a step does is decided by what it reads: in a schedule not
+  run, the first step that touches more would read, in its place in an equivalent one that was run, the same.
+  The classes are as fine as that: one execution each, but where conditions fail more executions than :mod:`exhaustive`, which
+  goes by what steps did and begins executions in vain, would complete.
+- A weak read has several answers, each of which makes a step of its own.  They conflict with each other without being a race,
+  so all of them are explored from the state in which the read is met without instructions.  Instructions name the answer,
+  because what follows may depend on it; and where steps commute with a read that has not been met yet, they are
+  followed once for each of its answers that is explored.
+- Interchangeable requests: what one of them has explored from a state, its twins need not, if they are in the same situation
+  there (:mod:`checker.scheduling.symmetry`).  The races of executions left out that way are reversed all the same, because
+  they may ask for something at an earlier state where the two were not in the same situation.  Some mirror images are run
+  nevertheless.
 - The tree of executions is not stored: a node is kept for each step of the current one, and the prefix is performed anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from checker.errors import InternalError, OutsideControl
-from checker.history.footprint import EMPTY, Footprint, dependent
-from checker.history.request import label
+from checker.errors import InternalError
+from checker.history.footprint import EMPTY, Footprint, contains, dependent, union
 from checker.scheduling.dependence import Dependent, Twins
-from checker.scheduling.strategies.exhaustive import diverged_choice, diverged_step
-from checker.scheduling.strategies.strategy import Step
+from checker.scheduling.strategies.exhaustive import Exhaustive, diverged_choice, diverged_step
+from checker.scheduling.strategies.strategy import StartOver, Step
+from checker.scheduling.symmetry import Taken, alike
 
-Sequel = list[tuple[int, Footprint]]
-"""Steps that lead from a state to the reversal of a race: request and footprint of each."""
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A step as instructions name it, or as it was explored.
+
+    Attributes:
+        request: who takes it.
+        footprint: what it is taken to touch.
+        answers: how many different answers it has, if it is a weak read; 1 if it is none.
+        ages: which of them are meant; ``None`` for all there are in the state where it will be taken.
+    """
+
+    request: int
+    footprint: Footprint
+    answers: int = 1
+    ages: frozenset[int] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every answer is meant."""
+        return self.ages is None or len(self.ages) == self.answers
+
+
+Sequel = tuple[_Event, ...]
+"""Steps that lead from a state to the reversal of a race; only the last may be meant with all its answers."""
 
 
 @dataclass(slots=True)
@@ -37,13 +71,11 @@ class _Branch:
     """A node of a wakeup tree: a step that has to be explored, and what has to follow it.
 
     Attributes:
-        request: who takes the step.
-        footprint: what the step could do; ``None`` until it is performed, if it was chosen freely.
+        event: the step; its footprint is ``EMPTY`` until it is performed, if it was chosen freely.
         children: in the order in which they will be explored; empty for a leaf, after which any order will do.
     """
 
-    request: int
-    footprint: Footprint | None
+    event: _Event
     children: list[_Branch] = field(default_factory=list)
 
 
@@ -53,25 +85,59 @@ class _Node:
 
     Attributes:
         enabled: requests that can step here; equal every time the node is reached.
-        sleep: requests whose step from here leads into classes that were explored from an earlier branch.
+        sleep: steps from here that lead into classes which were explored from an earlier branch, by request.
         tree: the branches still to be explored; the first is the current one.
+        mirrors: for each request those that are interchangeable with it and in the same situation here.
+        inherited: the requests whose steps slept when the node was reached, with all their answers.
         step: what the current step did; ``None`` until it was performed.
-        footprint: what it could have done in any state.
-        before: bit *i* is set if the step at depth *i* happens before this one.
-        races: depths of the steps that this one races with.
+        age: which answer it returns.
+        answers: how many it has.
     """
 
     enabled: tuple[int, ...]
-    sleep: dict[int, Footprint]
+    sleep: dict[int, _Event]
     tree: list[_Branch]
+    mirrors: dict[int, list[int]]
+    inherited: frozenset[int] = frozenset()
     step: Step | None = None
-    footprint: Footprint = EMPTY
-    before: int = 0
-    races: list[int] = field(default_factory=list)
+    age: int = 0
+    answers: int = 1
 
     @property
     def chosen(self) -> int:
-        return self.tree[0].request
+        return self.tree[0].event.request
+
+    @property
+    def footprint(self) -> Footprint:
+        return self.tree[0].event.footprint
+
+    def done(self) -> None:
+        """The current branch has been explored: its step sleeps, and so do those of which it is the mirror image."""
+        explored = self.tree.pop(0).event
+        self.step, self.age, self.answers = None, 0, 1
+        known = self.sleep.get(explored.request)
+        if known is not None and known.ages is not None and explored.ages is not None:
+            explored = replace(explored, ages=known.ages | explored.ages)
+        for request in (explored.request, *self.mirrors.get(explored.request, ())):
+            self.sleep[request] = replace(explored, request=request)
+        if self.mirrors:
+            self.tree[:] = [branch for branch in self.tree if not self._sleeps(branch.event)]
+
+    def _sleeps(self, event: _Event) -> bool:
+        asleep = self.sleep.get(event.request)
+        if asleep is None:
+            return False
+        return asleep.complete or (event.ages is not None and asleep.ages is not None and event.ages <= asleep.ages)
+
+    def covered(self) -> Iterator[_Event]:
+        """Steps that need not be taken from here: those that sleep, and the mirror images of the current one."""
+        yield from self.sleep.values()
+        current = self.chosen
+        for request in self.mirrors.get(current, ()):
+            if request not in self.sleep:
+                branches = [branch.event for branch in self.tree if branch.event.request == current]
+                ages = frozenset().union(*(event.ages or frozenset(range(event.answers)) for event in branches))
+                yield replace(branches[0], request=request, ages=ages)
 
 
 class Dpor:
@@ -79,35 +145,34 @@ class Dpor:
 
     name: ClassVar[str] = "dpor"
     complete: ClassVar[bool] = True
-    static: ClassVar[bool] = True
-    symmetric: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = True
 
     def __init__(
         self,
         seed: int = 0,  # noqa: ARG002 - every strategy takes one
         depends: Dependent = dependent,
-        twins: Twins = (),  # noqa: ARG002 - wakeup trees make no provision for them
+        twins: Twins = (),
     ) -> None:
         self._path: list[_Node] = []
         self._depth = 0
         self._begun = False
         self._depends = depends
+        self._twins = twins
+        self._learned: dict[tuple[int, int], Footprint] = {}
+        self._instead: Dpor | Exhaustive | None = None
 
     def begin(self) -> bool:
         """Reverse the races of the last execution, and move to the next branch."""
+        if self._instead is not None:
+            raise StartOver(self._instead)
         self._depth = 0
         if not self._begun:
             self._begun = True
             return True
-        for depth, node in enumerate(self._path):
-            for earlier in node.races:
-                self._reverse(earlier, depth)
+        self._reverse_races()
         while self._path:
             node = self._path[-1]
-            if node.step is not None:
-                node.sleep[node.chosen] = node.footprint
-            node.step = None
-            node.tree.pop(0)
+            node.done()
             if node.tree:
                 return True
             self._path.pop()
@@ -121,103 +186,198 @@ class Dpor:
             if node.enabled != now:
                 raise diverged_choice(self._depth, node.enabled, now)
             return node.chosen
-        sleep: dict[int, Footprint] = {}
-        tree: list[_Branch] = []
+        node = _Node(now, {}, [], self._mirrors(now))
         preferred = None
         if self._path:
             parent = self._path[-1]
-            sleep, tree, preferred = self._inherited(parent), parent.tree[0].children, parent.chosen
-        if not tree:
-            awake = [request for request in now if request not in sleep]
+            node.sleep, node.tree, preferred = self._inherited(parent), parent.tree[0].children, parent.chosen
+            node.inherited = frozenset(request for request, event in node.sleep.items() if event.complete)
+        if not node.tree:
+            awake = [request for request in now if request not in node.sleep or not node.sleep[request].complete]
             if not awake:
                 raise InternalError("every request that could go on is asleep, which optimal reduction rules out")
-            tree.append(_Branch(preferred if preferred in awake else awake[0], None))
-        self._path.append(_Node(now, sleep, tree))
-        return tree[0].request
+            node.tree.append(_Branch(_Event(preferred if preferred in awake else awake[0], EMPTY)))
+        self._path.append(node)
+        return node.chosen
 
     def choose_age(self, count: int) -> int:
-        """Refuse: a weak read branches without a race, for which the text makes no provision."""
-        raise InternalError(f"a weak read with {count} answers was met by the strategy dpor, which takes none")
+        """The answer that the branch names, or the newest that does not sleep."""
+        node = self._path[self._depth]
+        node.answers = count
+        meant = node.tree[0].event.ages
+        if meant is None:
+            asleep = node.sleep.get(node.chosen)
+            meant = frozenset(range(count)) - (asleep.ages or frozenset() if asleep else frozenset())
+        node.age = min(meant)
+        return node.age
 
-    def choose_call(self, count: int) -> int:
-        """Refuse, for the same reason."""
-        raise OutsideControl(
-            f"request {label(self._path[self._depth].chosen)} made {count} calls at once",
-            expected="one call at a time under the strategy dpor",
-            cause="the handler waits for several calls together; which goes first branches without a race",
-            remedy="choose --strategy exhaustive, or a random one",
-        )
+    def choose_call(self, count: int) -> int:  # noqa: ARG002
+        """Any: which of several calls goes first branches without a race, so that sleep sets will have to do."""
+        self._instead = Exhaustive(depends=self._depends, twins=self._twins)
+        return 0
 
     def performed(self, request: int, step: Step) -> None:
-        """Keep the step and find its races, or compare it with what it was before."""
+        """Keep the step, or compare it with what it was before."""
         node = self._path[self._depth]
         if node.step is None:
             node.step = step
-            node.footprint = node.tree[0].footprint = step.anything_it_could_do()
-            self._find_races(node, self._depth)
+            self._keep(node, step)
         elif node.step.observed != step.observed:
             raise diverged_step(self._depth, request, node.step, step)
         self._depth += 1
 
-    def _inherited(self, node: _Node) -> dict[int, Footprint]:
-        """The requests that sleep after the node's step: those it is independent of."""
+    def _taken_for(self, request: int, footprint: Footprint) -> Footprint:
+        """What a request's step of the same number has touched so far, over all executions."""
+        number = sum(node.chosen == request for node in self._path[: self._depth])
+        step = self._twins[request] if self._twins else request, number
+        known = self._learned.get(step)
+        if known is None:
+            self._learned[step] = known = footprint
+        elif not contains(known, footprint):
+            self._learned[step] = known = union(known, footprint)
+            self._instead = self._instead or Dpor(depends=self._depends, twins=self._twins)
+            if isinstance(self._instead, Dpor):
+                self._instead._learned = self._learned
+        return known
+
+    @property
+    def taken_for(self) -> Sequence[Footprint]:
+        """See :class:`Strategy`."""
+        return [node.footprint for node in self._path]
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the last execution is the mirror image of an earlier one: a step was taken whose mirror image slept.
+
+        It had to be run nevertheless, for the sake of its races.
+        """
+        return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path)
+
+    def _keep(self, node: _Node, step: Step) -> None:
+        """Write down what the current branch turned out to be; a weak read's other answers become branches of their own."""
+        branch = node.tree[0]
+        event = _Event(node.chosen, self._taken_for(node.chosen, step.footprint), node.answers)
+        if node.answers > 1:
+            if branch.event.ages is None:
+                asleep = node.sleep.get(node.chosen)
+                known = asleep.ages or frozenset() if asleep else frozenset[int]()
+                others = [age for age in range(node.answers) if age != node.age and age not in known]
+                node.tree[1:1] = [_Branch(replace(event, ages=frozenset({age}))) for age in others]
+            event = replace(event, ages=frozenset({node.age}))
+        branch.event = event
+
+    def _mirrors(self, enabled: Sequence[int]) -> dict[int, list[int]]:
+        if not self._twins:
+            return {}
+        taken: list[Taken] = [(node.chosen, node.footprint, node.step.seen) for node in self._path if node.step]
         return {
-            request: footprint
-            for request, footprint in node.sleep.items()
-            if request != node.chosen and not self._depends(footprint, node.footprint)
+            one: [other for other in enabled if other != one and alike(self._twins, self._depends, taken, one, other)]
+            for one in enabled
         }
 
-    def _find_races(self, node: _Node, depth: int) -> None:
-        """Nearest dependent steps first, so that whatever happens before one of them is not a race of its own."""
-        node.before, node.races = 0, []
-        for at in range(depth - 1, -1, -1):
-            if node.before >> at & 1:
-                continue
-            earlier = self._path[at]
-            same = earlier.chosen == node.chosen
-            if same or self._depends(earlier.footprint, node.footprint):
-                node.before |= earlier.before | 1 << at
-                if not same:
-                    node.races.append(at)
+    def _inherited(self, node: _Node) -> dict[int, _Event]:
+        """The steps that sleep after the node's step: those it is independent of."""
+        return {
+            request: event
+            for request, event in node.sleep.items()
+            if request != node.chosen and not self._depends(event.footprint, node.footprint)
+        }
 
-    def _reverse(self, first: int, second: int) -> None:
-        """Make sure that the steps at two depths will also be performed in the other order."""
-        origin = self._path[first]
-        sequel: Sequel = [
-            (node.chosen, node.footprint)
-            for depth, node in enumerate(self._path[first + 1 :], first + 1)
-            if not node.before >> first & 1
-        ]
-        racing = self._path[second]
-        sequel.append((racing.chosen, racing.footprint))
-        for asleep, footprint in origin.sleep.items():
-            if self._follow(asleep, footprint, sequel) is not None:
-                return  # an execution that begins with the sleeping step has covered it
+    def _reverse_races(self) -> None:
+        """Look at the races of the last execution, and of those mirror images of it that were left out."""
+        executed = tuple(node.tree[0].event for node in self._path)
+        self._reverse_races_before(len(executed), executed)
+        images: list[Sequel] = [()]
+        for depth in range(len(executed) - 1, -1, -1):
+            images = [(executed[depth], *rest) for rest in images]
+            mirrored = [
+                tuple(_exchanged(event, executed[depth].request, other) for event in image)
+                for image in images
+                for other in self._path[depth].mirrors.get(executed[depth].request, ())
+            ]
+            for image in mirrored:
+                self._reverse_races_before(depth, (*executed[:depth], *image))
+            images += mirrored
+
+    def _reverse_races_before(self, end: int, execution: Sequel) -> None:
+        """Make sure that, for each race of an execution whose first step is less deep than ``end``, the other order is taken."""
+        before: list[int] = []
+        for depth, event in enumerate(execution):
+            mask = 0
+            races: list[int] = []
+            for at in range(
+                depth - 1, -1, -1
+            ):  # nearest first: what happens before one that races with it does not race
+                if mask >> at & 1:
+                    continue
+                same = execution[at].request == event.request
+                if same or self._depends(execution[at].footprint, event.footprint):
+                    mask |= before[at] | 1 << at
+                    if not same and at < end:
+                        races.append(at)
+            before.append(mask)
+            for first in races:
+                between = [execution[at] for at in range(first + 1, depth) if not before[at] >> first & 1]
+                self._cover(self._path[first], (*between, replace(event, answers=1, ages=None)))
+
+    def _cover(self, origin: _Node, sequel: Sequel) -> None:
+        """Make sure that the steps are explored from a state, unless they are covered by what has been explored from it."""
+        for explored in origin.covered():
+            if explored.complete or not self._open(explored, sequel):
+                if self._follow(explored, sequel) is not None:
+                    return
+            else:
+                for pinned in _pinned(explored, sequel):
+                    self._cover(origin, pinned)
+                return
         self._insert(origin.tree, sequel)
 
     def _insert(self, branches: list[_Branch], sequel: Sequel) -> None:
-        while sequel:
-            for branch in branches:
-                assert branch.footprint is not None  # noqa: S101 - the current branch has been performed
-                rest = self._follow(branch.request, branch.footprint, sequel)
-                if rest is not None:
-                    if not branch.children:
-                        return  # after a leaf every order will be explored
-                    branches, sequel = branch.children, rest
-                    break
-            else:
-                for request, footprint in sequel:
-                    branches.append(_Branch(request, footprint))
-                    branches = branches[-1].children
+        for branch in branches:
+            if not branch.event.complete and self._open(branch.event, sequel):
+                for pinned in _pinned(branch.event, sequel):
+                    self._insert(branches, pinned)
                 return
+            rest = self._follow(branch.event, sequel)
+            if rest is not None:
+                if branch.children and rest:  # after a leaf every order will be explored
+                    self._insert(branch.children, rest)
+                return
+        for event in sequel:
+            branches.append(_Branch(event))
+            branches = branches[-1].children
 
-    def _follow(self, request: int, footprint: Footprint, sequel: Sequel) -> Sequel | None:
-        """What is left of the sequel after the request's step was taken first; ``None`` if that is another class."""
-        for at, (other, other_footprint) in enumerate(sequel):
-            if other == request:
-                if any(self._depends(earlier, other_footprint) for _, earlier in sequel[:at]):
+    def _open(self, explored: _Event, sequel: Sequel) -> bool:
+        """Whether the sequel can begin with an explored step, and does not say with which of its answers."""
+        for at, event in enumerate(sequel):
+            if event.request == explored.request:
+                return event.ages is None and not self._touched(event, sequel[:at])
+        return not self._touched(explored, sequel)
+
+    def _follow(self, explored: _Event, sequel: Sequel) -> Sequel | None:
+        """What is left of the sequel after an explored step was taken first; ``None`` if that is another class."""
+        for at, event in enumerate(sequel):
+            if event.request == explored.request:
+                if self._touched(event, sequel[:at]):
+                    return None
+                if explored.ages is not None and event.ages is not None and not event.ages <= explored.ages:
                     return None
                 return sequel[:at] + sequel[at + 1 :]
-        if any(self._depends(footprint, other_footprint) for _, other_footprint in sequel):
-            return None
-        return sequel
+        return None if self._touched(explored, sequel) else sequel
+
+    def _touched(self, event: _Event, sequel: Sequel) -> bool:
+        return any(self._depends(event.footprint, other.footprint) for other in sequel)
+
+
+def _pinned(explored: _Event, sequel: Sequel) -> Iterator[Sequel]:
+    """The sequel beginning with an explored step, once for each answer that the step has."""
+    rest = tuple(event for event in sequel if event.request != explored.request)
+    for age in range(explored.answers):
+        yield (replace(explored, ages=frozenset({age})), *rest)
+
+
+def _exchanged(event: _Event, one: int, other: int) -> _Event:
+    """The event with two requests exchanged."""
+    if event.request == one:
+        return replace(event, request=other)
+    return replace(event, request=one) if event.request == other else event

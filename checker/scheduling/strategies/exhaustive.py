@@ -8,10 +8,8 @@ those are given up as soon as only sleeping requests are left, and counted apart
 Departures from the text: a step's footprint is known only after it has been performed, so a request falls asleep with the
 footprint that its step had from the same state; an independent step taken meanwhile cannot have changed it.
 
-Twins, which are interchangeable requests, are in the same situation where exchanging them leaves the steps taken so far as
-they are: what they saw, and which steps depend on which.  Whatever follows a step of one then follows, with the two
-exchanged, the same step of the other.  So where one of them sleeps, the other does (the idea of Ip and Dill, *Better
-Verification Through Symmetry*, FMSD 9, 1996, applied to sleep sets).
+Where one of two interchangeable requests sleeps, the other does if it is in the same situation
+(:mod:`checker.scheduling.symmetry`).
 
 The tree is not stored: a node is kept for each step of the current execution, and the prefix is performed anew.  Doing so
 also shows whether the handlers are deterministic, at the price of one comparison per step.
@@ -28,6 +26,7 @@ from checker.history.footprint import EMPTY, Footprint, dependent, union
 from checker.history.request import label
 from checker.scheduling.dependence import Dependent, Twins
 from checker.scheduling.strategies.strategy import Step
+from checker.scheduling.symmetry import alike
 
 
 @dataclass(slots=True)
@@ -80,8 +79,9 @@ class Exhaustive:
 
     name: ClassVar[str] = "exhaustive"
     complete: ClassVar[bool] = True
-    static: ClassVar[bool] = False
     symmetric: ClassVar[bool] = True
+    mirrored: ClassVar[bool] = False
+    taken_for: ClassVar[None] = None
 
     def __init__(
         self,
@@ -207,34 +207,8 @@ class Exhaustive:
                         break
 
     def _alike(self, one: int, other: int, depth: int) -> bool:
-        if self._twins[one] != self._twins[other]:
-            return False
-        path = self._path[:depth]
-        seen = {
-            request: [node.step.seen for node in path if node.chosen == request and node.step]
-            for request in (one, other)
-        }
-        if seen[one] != seen[other]:
-            return False
-        if not seen[one]:
-            return True
-        return self._order(path, {}) == self._order(path, {one: other, other: one})
-
-    def _order(self, path: list[_Node], renamed: dict[int, int]) -> frozenset[tuple[tuple[int, int], tuple[int, int]]]:
-        """Which steps depend on which earlier ones, each named by its request, after renaming, and its number in it."""
-        taken: dict[int, int] = {}
-        steps: list[tuple[tuple[int, int], Footprint]] = []
-        pairs = set()
-        for node in path:
-            assert node.step is not None  # noqa: S101 - only the last node of a path has yet to be performed
-            request = renamed.get(node.chosen, node.chosen)
-            event = request, taken.get(request, 0)
-            taken[request] = event[1] + 1
-            for earlier, footprint in steps:
-                if earlier[0] == request or self._depends(footprint, node.step.footprint):
-                    pairs.add((earlier, event))
-            steps.append((event, node.step.footprint))
-        return frozenset(pairs)
+        taken = [(node.chosen, node.step.footprint, node.step.seen) for node in self._path[:depth] if node.step]
+        return alike(self._twins, self._depends, taken, one, other)
 
     def _inherited(self, node: _Node) -> dict[int, Footprint]:
         """The requests that sleep after the node's step: those it is independent of."""

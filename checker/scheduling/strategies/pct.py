@@ -29,8 +29,9 @@ class Pct:
 
     name: ClassVar[str] = "pct"
     complete: ClassVar[bool] = False
-    static: ClassVar[bool] = False
     symmetric: ClassVar[bool] = False
+    mirrored: ClassVar[bool] = False
+    taken_for: ClassVar[None] = None
 
     def __init__(
         self,

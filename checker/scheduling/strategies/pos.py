@@ -25,8 +25,9 @@ class Pos:
 
     name: ClassVar[str] = "pos"
     complete: ClassVar[bool] = False
-    static: ClassVar[bool] = False
     symmetric: ClassVar[bool] = False
+    mirrored: ClassVar[bool] = False
+    taken_for: ClassVar[None] = None
 
     def __init__(
         self,

@@ -20,8 +20,9 @@ class RandomWalk:
 
     name: ClassVar[str] = "random"
     complete: ClassVar[bool] = False
-    static: ClassVar[bool] = False
     symmetric: ClassVar[bool] = False
+    mirrored: ClassVar[bool] = False
+    taken_for: ClassVar[None] = None
 
     def __init__(
         self,

@@ -16,8 +16,9 @@ class Replay:
 
     name: ClassVar[str] = "replay"
     complete: ClassVar[bool] = False
-    static: ClassVar[bool] = False
     symmetric: ClassVar[bool] = False
+    mirrored: ClassVar[bool] = False
+    taken_for: ClassVar[None] = None
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule

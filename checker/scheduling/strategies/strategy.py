@@ -6,11 +6,23 @@ observed of it, and it decides when there is nothing left to run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from checker.history.footprint import Footprint
+
+
+class StartOver(Exception):
+    """What a strategy has learned shows that it must begin again; what was run so far is to be forgotten.
+
+    Attributes:
+        strategy: how to begin.
+    """
+
+    def __init__(self, strategy: Strategy) -> None:
+        super().__init__()
+        self.strategy = strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +34,11 @@ class Step:
         observed: anything comparable that must be equal when the same schedule is run again.
         seen: what the request itself saw of the step, whatever its index; equal for two interchangeable requests that have
             come equally far.
-        possible: computes what the step could do in any state; ``None`` if that is what it did.
     """
 
     footprint: Footprint
     observed: Any
-    possible: Callable[[], Footprint] | None = None
     seen: Any = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Between executions, what a step could do has been asked if it matters; only its laboratory can compute it."""
-        return Step, (self.footprint, self.observed, None, self.seen)
-
-    def anything_it_could_do(self) -> Footprint:
-        """An upper bound of the footprint over all states."""
-        return self.footprint if self.possible is None else self.possible()
 
 
 class Strategy(Protocol):
@@ -51,14 +53,23 @@ class Strategy(Protocol):
     complete: ClassVar[bool]
     """Whether a ``False`` from :meth:`begin` means that every class of schedules has been run."""
 
-    static: ClassVar[bool]
-    """Whether its classes go by what steps could do in any state, and not by what they did."""
-
     symmetric: ClassVar[bool]
     """Whether it leaves out what differs from a class only in which of several interchangeable requests did what."""
 
+    @property
+    def taken_for(self) -> Sequence[Footprint] | None:
+        """What the steps of the last execution are taken to touch as far as classes go; ``None`` if that is what they touched."""
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the last execution was the mirror image of an earlier one, run for the sake of what follows from it."""
+
     def begin(self) -> bool:
-        """Get ready for the next execution; ``False`` if there is none left."""
+        """Get ready for the next execution; ``False`` if there is none left.
+
+        Raises:
+            StartOver: what was run so far was run in vain.
+        """
 
     def choose(self, enabled: Sequence[int]) -> int | None:
         """The request that takes the next step; ``None`` to give this execution up as redundant.
