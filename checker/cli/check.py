@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from checker.exploration.budget import Budget
 from checker.exploration.check import Exploring, check
 from checker.exploration.child import end_children
 from checker.exploration.here import Here
-from checker.exploration.loading import load
+from checker.exploration.journal import Journal
+from checker.exploration.loading import LoadedModel, load
 from checker.exploration.options import Options
 from checker.exploration.result import RunResult
 from checker.exploration.spreading import Spreading
@@ -86,6 +87,12 @@ def add(subparsers: Any) -> None:
         "--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes at once (default 1)"
     )
     parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="keep in FILE what has been explored, and go on from there if the file exists",
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="for --strategy random, pct and pos (default 0)"
     )
     parser.add_argument(
@@ -118,8 +125,12 @@ def run(arguments: argparse.Namespace) -> int:
     models = load(arguments.targets)
     prepare_directory(arguments.report)
     for_people = arguments.format == "text"
-    with ConsoleProgress(Console(stderr=not for_people)) as progress, exploring(arguments.jobs) as explorers:
-        result = check(models, options, progress, explorers)
+    with (
+        journal(arguments.resume, models, options) as kept,
+        ConsoleProgress(Console(stderr=not for_people)) as progress,
+        exploring(arguments.jobs) as explorers,
+    ):
+        result = check(models, options, progress, explorers, kept)
     write_run(result, arguments.report)
     run, _ = documents(result, arguments.report)
     render = FORMATS[arguments.format].run
@@ -130,6 +141,18 @@ def run(arguments: argparse.Namespace) -> int:
     if expected is not None:
         return report_expected(expected, result)
     return exit_status(result)
+
+
+@contextmanager
+def journal(file: Path | None, models: Sequence[LoadedModel], options: Options) -> Iterator[Journal | None]:
+    """The journal in a file, if there is to be one."""
+    if file is None:
+        yield None
+        return
+    with closing(Journal(file, models, options)) as kept:
+        if kept.explored:
+            print(f"toctou: going on from {file}", file=sys.stderr)
+        yield kept
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from itertools import islice
 from checker.exploration.bench import beginning
 from checker.exploration.budget import Meter
 from checker.exploration.explorer import FAULTS, spent
+from checker.exploration.journal import Journal
 from checker.exploration.loading import LoadedModel
 from checker.exploration.model import Model
 from checker.exploration.model_file import missing_tool
@@ -53,7 +54,9 @@ class Slot:
 class Agenda:
     """The scenarios of some models, in order."""
 
-    def __init__(self, models: Sequence[LoadedModel], options: Options, meter: Meter) -> None:
+    def __init__(
+        self, models: Sequence[LoadedModel], options: Options, meter: Meter, journal: Journal | None = None
+    ) -> None:
         self.slots = [
             Slot(loaded, scenario, Partition(beginning(scenario, options)))
             for loaded in models
@@ -61,11 +64,18 @@ class Agenda:
         ]
         self._totals = Counter(slot.loaded.name for slot in self.slots)
         self._meter = meter
+        self._journal: Journal | None = None
         self._queue = deque(Key(at, number) for at, slot in enumerate(self.slots) for number in slot.partition.open())
         self._final = 0
         self._faults: list[int] = []
         self._schedules = 0
+        self._busy = 0.0
         self._seconds: dict[int, tuple[int, float]] = {}
+        for scenario, portion, advance in journal.explored if journal else ():
+            self.record(Key(scenario, portion), advance)
+        self._before = self._schedules
+        self._busy = 0.0
+        self._journal = journal  # what is taken from it is not written to it again
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -109,8 +119,11 @@ class Agenda:
         slot = self.slots[key.slot]
         if slot.partition.portion(key.number) is None:
             return
+        if self._journal is not None:
+            self._journal.write(key.slot, key.number, advance)
         if advance.again is None:
             self._schedules += advance.tally.schedules
+            self._busy += advance.tally.seconds
         self.put_back([Key(key.slot, number) for number in slot.partition.advance(key.number, advance)])
         if slot.partition.complete and slot.partition.tally().stop_reason in FAULTS.values():
             self._faults.append(key.slot)
@@ -166,7 +179,7 @@ class Agenda:
             scenarios=self._final,
             total=len(self.slots),
             schedules=self._schedules,
-            rate=self._schedules / max(self._meter.seconds, 1e-9),
+            rate=(self._schedules - self._before) / max(self._meter.seconds, 1e-9),
             model=slot.loaded.name,
             scenario=str(slot.scenario),
             begun=slot.partition.schedules,
@@ -194,6 +207,5 @@ class Agenda:
         left = Counter(len(slot.scenario.requests) for slot in self.slots[self._final :])
         if not self._seconds or not left.keys() <= self._seconds.keys():
             return None
-        used = sum(seconds for _, seconds in self._seconds.values())
         rest = sum(count * self._seconds[size][1] / self._seconds[size][0] for size, count in left.items())
-        return self._meter.seconds * rest / used if used else None
+        return self._meter.seconds * rest / self._busy if self._busy else None

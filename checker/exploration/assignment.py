@@ -18,7 +18,7 @@ from checker.exploration.bench import Bench
 from checker.exploration.budget import Meter
 from checker.exploration.code import fingerprint
 from checker.exploration.confirmation import with_confirmations
-from checker.exploration.explorer import pausing_at
+from checker.exploration.explorer import never, pausing_at
 from checker.exploration.loading import LoadedModel, load
 from checker.exploration.options import Options
 from checker.exploration.portion import Advance, Portion
@@ -107,7 +107,9 @@ class Workplace:
             if explored and time.perf_counter() >= until:
                 break
             explorer = bench.explorer(loaded.model, meter)
-            explored.append((key, explorer.advance(portion, pausing_at(until), assignment.pieces)))
+            alone = loaded.model.service is not None  # what a service remembers cannot be carried elsewhere
+            pause = never if alone else pausing_at(until)
+            explored.append((key, explorer.advance(portion, pause, assignment.pieces)))
             if explored[-1][1].tally.stop_reason is StopReason.INTERRUPTED:
                 raise KeyboardInterrupt
         return tuple(explored)

@@ -16,6 +16,7 @@ from checker.exploration.agenda import Agenda, Slot
 from checker.exploration.bench import Bench
 from checker.exploration.budget import Meter
 from checker.exploration.here import Here
+from checker.exploration.journal import Journal
 from checker.exploration.loading import LoadedModel, named
 from checker.exploration.model import Model
 from checker.exploration.options import Options
@@ -45,6 +46,7 @@ def check(
     options: Options,
     progress: Progress | None = None,
     exploring: Exploring | None = None,
+    journal: Journal | None = None,
 ) -> RunResult:
     """Check models one after the other.
 
@@ -53,15 +55,17 @@ def check(
         options: how.
         progress: is told how it comes along.
         exploring: who explores; this process, if nobody else does.
+        journal: what was explored before; takes what is explored now.
 
     Raises:
         BadInput: a model or an option that cannot be used.
     """
     meter = options.budget.started()
-    agenda = Agenda(models, options, meter)
+    agenda = Agenda(models, options, meter, journal)
     progress, exploring = progress or Silent(), exploring or Here()
     conclusion = _Conclusion(agenda, progress)
     try:
+        conclusion.go_on()
         with closing(exploring.explore(agenda, options, meter)) as advances:
             for _ in advances:
                 conclusion.go_on()

@@ -22,7 +22,7 @@ _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib"
 def fingerprint(model: type[Model]) -> str:
     """Sixteen hexadecimal digits that change with the source of the model, of what it uses, or of toctou."""
     digest = hashlib.sha256(_own_fingerprint())
-    for name, file in sorted(_modules(model).items()):
+    for name, file in sorted(modules_of(model).items()):
         digest.update(f"{name}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
@@ -37,7 +37,7 @@ def _own_fingerprint() -> bytes:
     return digest.digest()
 
 
-def _modules(model: type[Model]) -> dict[str, Path]:
+def modules_of(model: type[Model]) -> dict[str, Path]:
     """The files of the modules that the model's code can reach by name."""
     found: dict[str, Path] = {}
     waiting = [base.__module__ for base in model.__mro__]

@@ -100,6 +100,11 @@ class _MeetsAnother(Exception):
     """What serves the requests elsewhere is met in another way from now on; begin again."""
 
 
+def never() -> bool:
+    """No pause."""
+    return False
+
+
 class Explorer:
     """Explores scenarios in an open laboratory."""
 
@@ -112,7 +117,7 @@ class Explorer:
         self._backend = backend
         self._symmetry = symmetry
         every_step = any(rule.at == "every_step" for rule in laboratory.model.invariants().values())
-        self._depends = _writes_in_order if every_step else dependent
+        self._depends = writes_in_order if every_step else dependent
 
     def explore(self, scenario: Scenario) -> ScenarioResult:
         """Explore one scenario until the strategy or the budget ends."""
@@ -121,7 +126,7 @@ class Explorer:
             portion = advance.again
         return advance.tally.result(scenario)
 
-    def advance(self, portion: Portion, pause: Pause = lambda: False, pieces: int = 1) -> Advance:
+    def advance(self, portion: Portion, pause: Pause = never, pieces: int = 1) -> Advance:
         """Explore a portion until it, the budget, or the caller's patience ends.
 
         Args:
@@ -345,7 +350,7 @@ def _divided(strategy: Strategy, pieces: int) -> list[Strategy]:
     return [strategy, *reversed(given)]
 
 
-def _writes_in_order(left: Footprint, right: Footprint) -> bool:
+def writes_in_order(left: Footprint, right: Footprint) -> bool:
     """For invariants that are judged at every step: each order of two writes shows other states in between."""
     return (left.writes_something and right.writes_something) or dependent(left, right)
 
