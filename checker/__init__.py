@@ -19,10 +19,12 @@ from checker.specification import Specification, StoredItems
 from checker.verdict import StopReason, Verdict
 
 if TYPE_CHECKING:
+    from checker.exploration.app import App
     from checker.exploration.check import check_model as check
     from checker.reporting.regression import assert_race_is_gone
 
 __all__ = [
+    "App",
     "Handler",
     "HttpCall",
     "Model",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _LOADED_WHEN_ASKED_FOR = {
+    "App": ("checker.exploration.app", "App"),
     "assert_race_is_gone": ("checker.reporting.regression", "assert_race_is_gone"),
     "check": ("checker.exploration.check", "check_model"),
 }

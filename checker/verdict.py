@@ -34,6 +34,8 @@ class StopReason(StrEnum):
     TOOL_MISSING = "tool_missing"
     WORKER_LOST = "worker_lost"
     NEVER_WRITES = "never_writes"
+    NOT_REACHED = "not_reached"
+    TAKES_PART = "takes_part"
     UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"
 

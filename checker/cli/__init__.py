@@ -12,10 +12,10 @@ import traceback
 from collections.abc import Sequence
 from importlib import metadata
 
-from checker.cli import check, replay, report, serve
+from checker.cli import check, replay, report, scan, serve
 from checker.errors import InternalError, ToctouError
 
-SUBCOMMANDS = (check, replay, report, serve)
+SUBCOMMANDS = (check, scan, replay, report, serve)
 """Modules with ``add(subparsers)`` and ``run(arguments) -> int``; a new subcommand is a file here and a name in this line."""
 
 

@@ -24,14 +24,14 @@ from checker.exploration.partition import Partition
 from checker.exploration.portion import Advance, Portion
 from checker.exploration.progress import Status
 from checker.exploration.reachability import Reachability
-from checker.exploration.scenario import Scenario, scenarios
+from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Tally
 from checker.verdict import StopReason
 
 
 def _scope(model: type[Model], options: Options) -> Iterator[Scenario]:
     """Every scenario of the scope; where a tool is missing, the first one is enough to say so."""
-    return islice(scenarios(model.requests(), options.requests), None if missing_tool(model) is None else 1)
+    return islice(model.scenarios(options.requests), None if missing_tool(model) is None else 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from checker.client.environment import CLIENT_ENVIRONMENT
 from checker.errors import TargetError
 from checker.exploration.model import Model, undeclared_handlers
 
+_DOCUMENTS = (".json", ".yaml", ".yml")
 _SKIPPED = ("__pycache__", ".venv", "venv", "node_modules", "site-packages")
 
 
@@ -42,7 +43,11 @@ def load(targets: list[str]) -> list[LoadedModel]:
     _prepare_environment()
     found: dict[str, LoadedModel] = {}
     for target in targets:
-        models = list(_models(target))
+        name, at, document = target.rpartition("@")
+        documented = bool(at) and document.endswith(_DOCUMENTS)
+        models = list(_models(name if documented else target))
+        if documented:
+            models = [with_document(one, document) for one in models]
         if not models:
             raise TargetError(
                 f"{target} holds no model",
@@ -52,6 +57,25 @@ def load(targets: list[str]) -> list[LoadedModel]:
             )
         found.update({one.name: one for one in models})
     return list(found.values())
+
+
+def with_document(loaded: LoadedModel, document: str) -> LoadedModel:
+    """The model of an application with the operations of this OpenAPI document; its name says so (``app.py:Shop@api.yaml``).
+
+    Raises:
+        BadInput: the model is none of an application, or the document cannot be used.
+    """
+    use = getattr(
+        loaded.model, "use_file", None
+    )  # of checker.App, which takes too long to load for those who do not need it
+    if use is None:
+        raise TargetError(
+            f"{loaded.name} is not the model of an application, so {document} says nothing about it",
+            expected="a model that derives from checker.App",
+            remedy=f"toctou scan {document} --model {loaded.name}",
+        )
+    use(Path(document))
+    return LoadedModel(f"{loaded.name}@{document}", loaded.model)
 
 
 def named(model: type[Model]) -> LoadedModel:

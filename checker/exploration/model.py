@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any, ClassVar, Literal, overload
 
 from checker.errors import ModelError
+from checker.exploration.scenario import Scenario, scenarios
 from checker.exploration.table import Table
 from checker.gate.service import Service
 from checker.history.request import Request
@@ -33,6 +34,7 @@ class Handler:
         read_only: it is not expected to write.  Any other handler that never commits a write keeps its model from being
             verified, because nothing it should guard was ever at risk.
         changes_owner: it hands an item to another principal (the stateful machine has a rule for such requests).
+        operation: of an OpenAPI document that it serves, by ``operationId`` or as ``METHOD /path``; empty if it has its name.
     """
 
     function: Function
@@ -40,6 +42,7 @@ class Handler:
     principals: Sequence[str] | None = None
     read_only: bool = False
     changes_owner: bool = False
+    operation: str = ""
 
     def requests(self, name: str, principals: Sequence[str]) -> Iterable[Request]:
         """Every request that this handler can be given."""
@@ -104,6 +107,11 @@ class Model:
     def invariants(cls) -> dict[str, InvariantRule]:
         """The invariants by name."""
         return dict(_declared(cls, InvariantRule))
+
+    @classmethod
+    def scenarios(cls, size: int) -> list[Scenario]:
+        """What is explored: every multiset of one to ``size`` requests."""
+        return list(scenarios(cls.requests(), size))
 
     @classmethod
     def requests(cls) -> list[Request]:
@@ -234,6 +242,7 @@ def handler(
     principals: Sequence[str] | None = None,
     read_only: bool = False,
     changes_owner: bool = False,
+    operation: str = "",
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Handler: ...
@@ -245,6 +254,7 @@ def handler(
     principals: Sequence[str] | None = None,
     read_only: bool = False,
     changes_owner: bool = False,
+    operation: str = "",
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Callable[[Function], Handler]: ...
@@ -257,6 +267,7 @@ def handler(
     principals: Sequence[str] | None = None,
     read_only: bool = False,
     changes_owner: bool = False,
+    operation: str = "",
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Handler | Callable[[Function], Handler]:
@@ -272,12 +283,13 @@ def handler(
         principals: who may call it, if not every principal of the model.
         read_only: it is not expected to write.
         changes_owner: it hands an item to another principal.
+        operation: of an OpenAPI document that it serves, for ``toctou scan``; by default the one of its name.
         arguments: more pools, for arguments whose names are taken by one of the options above.
         pools: the values of each argument.
     """
 
     def declare(declared: Function) -> Handler:
-        return Handler(declared, {**(arguments or {}), **pools}, principals, read_only, changes_owner)
+        return Handler(declared, {**(arguments or {}), **pools}, principals, read_only, changes_owner, operation)
 
     return declare if function is None else declare(function)
 

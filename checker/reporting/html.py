@@ -21,6 +21,7 @@ from checker.analysis.severity import scale
 from checker.reporting.document import Document
 from checker.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from checker.reporting.renderer import Renderer
+from checker.reporting.scan_text import findings_of, ranked_operations, window_text
 from checker.reporting.summary import EDGE_MEANINGS, backend_words, looked_words, visible
 from checker.reporting.text import closest_words, confirmation
 
@@ -64,6 +65,21 @@ def render_run(document: Document) -> str:
         findings=document["findings"],
         violations=sum(len(finding["scenarios"]) for finding in document["findings"]),
         filters=_filters(document["findings"]),
+    )
+
+
+def render_scan(document: Document) -> str:
+    """A scan: every operation of the API, with its calls, its findings and links to their pages."""
+    ranked = ranked_operations(document)
+    concluded = [one["verdict"] for one in ranked]
+    return _page(
+        "scan.html.j2",
+        "",
+        document=document,
+        operations=ranked,
+        findings=findings_of(document),
+        verdicts={verdict: concluded.count(verdict) for verdict in dict.fromkeys(concluded)},
+        window_text=window_text,
     )
 
 

@@ -44,6 +44,11 @@ def render_run(document: Document) -> str:
     return _log(document["findings"], document["toctou"])
 
 
+def render_findings(found: Sequence[Document], version: str) -> str:
+    """Findings of a scan, each with the operation of the API as a logical location."""
+    return _log(found, version)
+
+
 def _log(found: Sequence[Document], version: str) -> str:
     rules: dict[str, list[Document]] = {}
     for finding in found:
@@ -163,6 +168,14 @@ def _told(finding: Document) -> str:
     return f"{finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{mend}"
 
 
+def _api(finding: Document) -> list[Document]:
+    """The operation of an API, where the finding comes of a scan."""
+    if "operation" not in finding:
+        return []
+    name = visible(finding["operation"])
+    return [{"name": name, "fullyQualifiedName": name, "kind": "resource"}]
+
+
 def _primary(source: Document | None, finding: Document) -> Document:
     logical = {
         "logicalLocations": [
@@ -170,7 +183,8 @@ def _primary(source: Document | None, finding: Document) -> Document:
                 "name": visible(finding["handler"]),
                 "fullyQualifiedName": visible(f"{finding['model'].rpartition(':')[2]}.{finding['handler']}"),
                 "kind": "function",
-            }
+            },
+            *_api(finding),
         ]
     }
     if source is not None:

@@ -20,6 +20,9 @@ from checker.reporting.document import RUN, Document
 from checker.reporting.registry import RENDERERS
 from checker.reporting.run_document import documents
 
+More = Callable[[Document], dict[str, str]]
+"""Makes texts by the names of their files."""
+
 
 def prepare_directory(directory: Path) -> None:
     """Make sure, before hours of exploring, that reports can be written there.
@@ -40,13 +43,18 @@ def prepare_directory(directory: Path) -> None:
     _refuse_foreign(directory, _run_renderers(), _own_files(directory))
 
 
-def write_run(result: RunResult, directory: Path) -> list[Path]:
+def write_run(result: RunResult, directory: Path, more: More | None = None) -> list[Path]:
     """Write every report of a run, replacing those of an earlier one; returns the files, ``run.json`` first.
+
+    Args:
+        result: what came out.
+        directory: where to.
+        more: makes further files, given the run's document.
 
     Raises:
         ReportError: see :func:`prepare_directory`.
     """
-    texts = _texts(result, directory)
+    texts = _texts(result, directory, more)
     prepare_directory(directory)
     old = _own_files(directory)
     _refuse_foreign(directory, texts, old)
@@ -68,15 +76,16 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _texts(result: RunResult, directory: Path) -> dict[str, str]:
+def _texts(result: RunResult, directory: Path, more: More | None) -> dict[str, str]:
     """File name to content; ``run.json`` is first, so that no file is ever there without being listed."""
     run, stored = documents(result, directory)
     violations: dict[str, str] = {}
     for name, document in stored.items():
         violations |= _rendered(document, name)
     renderers = _run_renderers()
-    run["files"] = [*renderers, *violations]
-    return {name: render(run) for name, render in renderers.items()} | violations
+    further = more(run) if more is not None else {}
+    run["files"] = [*renderers, *violations, *further]
+    return {name: render(run) for name, render in renderers.items()} | violations | further
 
 
 def _run_renderers() -> dict[str, Callable[[Document], str]]:

@@ -20,6 +20,7 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import closing
 from typing import Any, NoReturn
 
 from checker.errors import OutsideControl, SilentHandler, ToctouError
@@ -27,9 +28,6 @@ from checker.errors import OutsideControl, SilentHandler, ToctouError
 Fail = Callable[[ToctouError], NoReturn]
 Suspended = tuple[Any, Any]
 """A running loop and its current task."""
-
-_idle: list[RequestLoop] = []
-"""Loops that have run to their end; making one takes longer than most handlers."""
 
 _at_once = 1
 """How many worker functions wait together with the one that is running.  Where there are several, none of them gets past a
@@ -43,19 +41,13 @@ def run(coroutine: Coroutine[Any, Any, Any], fail: Fail) -> Any:
         coroutine: of the handler.
         fail: ends the request with a fault; see :class:`~checker.scheduling.scheduling_point.SchedulingPoint`.
     """
-    loop = _idle.pop() if _idle else RequestLoop()
-    loop.begin(fail)
-    try:
+    with closing(RequestLoop(fail)) as loop:
         task = loop.create_task(coroutine)
         loop.run_until_complete(asyncio.wait([task]))
         while rest := asyncio.all_tasks(loop):  # a server would go on with them after the answer
             loop.run_until_complete(asyncio.wait(rest))
         loop.run_until_complete(loop.shutdown_asyncgens())
-    except BaseException:
-        loop.close()
-        raise
-    _idle.append(loop)
-    return task.result()
+        return task.result()
 
 
 def suspended() -> Suspended | None:
@@ -79,19 +71,14 @@ def resumed(state: Suspended) -> None:
 
 
 class RequestLoop(asyncio.SelectorEventLoop):
-    """The event loop of one request at a time."""
+    """The event loop of one request; ``fail`` ends the request with a fault."""
 
-    def __init__(self) -> None:
+    def __init__(self, fail: Fail) -> None:
         self._waiting = _Waiting(self)
         self._workers: list[Callable[[], None]] = []
-        self._fail: Fail
+        self._fail = fail
         super().__init__(self._waiting)
         self.set_exception_handler(lambda _loop, _context: None)  # what nobody awaits is nobody's answer
-
-    def begin(self, fail: Fail) -> None:
-        """Another request begins."""
-        self._fail = fail
-        self._waiting.now = 0.0
 
     def time(self) -> float:
         """Seconds since the request began, as far as it waited."""

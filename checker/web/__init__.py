@@ -1,0 +1,1 @@
+"""WSGI and ASGI applications, asked in this process."""
