@@ -16,8 +16,9 @@ from typing import Any
 from checker.engine.actions import ACTIONS
 from checker.engine.constraints import CONSTRAINED, check_constraints
 from checker.engine.database import Database
+from checker.engine.sources import Source, sources_of
 from checker.engine.versions import ItemVersion
-from checker.errors import UnsupportedAction
+from checker.errors import InternalError, UnsupportedAction
 from checker.history.item import Change, Image, ItemId
 
 
@@ -64,13 +65,42 @@ class Engine:
         with self._rewound(sequence):
             return self.perform(action, parameters)
 
+    def perform_with_lags(
+        self, points: Mapping[Source, int], action: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Answer a read of tables and indexes that are each as of a point of their own; see :meth:`perform`.
+
+        An index that lags behind its table, on its own, is ``{Source("Orders", "by-customer"): sequence}``: queries of the
+        index are answered as of that point, and reads of the table, or of another index, as of now.
+
+        Args:
+            points: the numbers of the last changes that have reached each; what is not named has all changes.
+            action: a read.
+            parameters: of the read.
+        """
+        hidden: set[int] = set()
+        for source in sources_of(action, parameters):
+            point = points.get(source, self.sequence)
+            hidden.update(
+                number
+                for number, version in enumerate(self._database.log[point:], point + 1)
+                if version.belongs_to(source.table)
+            )
+        return self.perform_without(sorted(hidden), action, parameters)
+
     @contextmanager
     def _rewound(self, sequence: int) -> Iterator[None]:
         undone = self._database.log.rewind(sequence)
         try:
             yield
+            self._check_unchanged(sequence)
         finally:
+            self._database.log.rewind(sequence)
             self._database.log.replay(undone)
+
+    def _check_unchanged(self, sequence: int) -> None:
+        if self.sequence != sequence:
+            raise InternalError("a read of the past has changed something")
 
     @property
     def sequence(self) -> int:
@@ -114,17 +144,34 @@ class Engine:
             parameters: of the read.
         """
         versions = [self._database.log[number - 1] for number in hidden]
+        now = self.sequence
         for version in reversed(versions):
             version.undo()
         try:
-            return self.perform(action, parameters)
+            result = self.perform(action, parameters)
+            self._check_unchanged(now)
+            return result
         finally:
+            self._database.log.rewind(now)
             for version in versions:
                 version.redo()
 
     def restore(self, sequence: int) -> None:
         """Go back to a point and forget what came after; the cost is that of what is undone."""
         self._database.log.rewind(sequence)
+
+    def forget(self) -> None:
+        """Forget how things came to be as they are, for who will not go back; points so far mean nothing from now on."""
+        self._database.log.clear()
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The ``ClientRequestToken`` of every completed transaction that is remembered, in their order."""
+        return tuple(self._database.completed)
+
+    def forget_transaction(self, token: str) -> None:
+        """Forget that a transaction has completed, so that its token may be used again; no time passes in here."""
+        self._database.completed.pop(token, None)
 
     def stored(self) -> dict[str, list[Image]]:
         """Every table's items, ordered by key."""

@@ -7,14 +7,16 @@ stored, is undone and answered with status 500; the server lives on.
 from __future__ import annotations
 
 import sys
+import time
 import traceback
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from checker.engine import Engine
 from checker.errors import UnsupportedAction
-from checker.server.storage import Storage
+from checker.server.storage import TOKEN_SECONDS, Storage
 from checker.wire import Call, HttpRequest, HttpResponse, answer, failed, unknown_operation
 
 
@@ -31,6 +33,9 @@ class Service:
     def __init__(self, data: Path | None = None) -> None:
         self._engine = Engine()
         self._storage = None if data is None else Storage(self._engine, data)
+        now = time.monotonic()
+        self._tokens = deque((now, token) for token in self._engine.tokens)
+        self._engine.forget()
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """The response to a request, whatever happens."""
@@ -52,9 +57,20 @@ class Service:
         except BaseException:
             self._engine.restore(before)
             raise
+        self._forget(call)
         if self._storage is not None:
             self._storage.compact_if_due()
         return result
+
+    def _forget(self, call: Call) -> None:
+        """Let go of what nobody can ask for any more: earlier versions, and transactions completed ten minutes ago."""
+        now = time.monotonic()
+        token = call.parameters.get("ClientRequestToken")
+        if token and self._engine.sequence:
+            self._tokens.append((now, token))
+        self._engine.forget()
+        while self._tokens and now - self._tokens[0][0] > TOKEN_SECONDS:
+            self._engine.forget_transaction(self._tokens.popleft()[1])
 
     def close(self) -> None:
         """Let go of the data file."""

@@ -24,7 +24,8 @@ from checker.wire import decoded, encoded
 
 _SMALLEST = 1024 * 1024
 _BEYOND_MEASURE = 16
-_TOKEN_SECONDS = 600.0
+TOKEN_SECONDS = 600.0
+"""How long the service remembers a completed transaction by its token."""
 
 _ITEM_ACTIONS = frozenset(
     {
@@ -57,7 +58,7 @@ class Storage:
         self._engine = engine
         self._smallest = smallest
         self._tables: dict[str, list[bytes]] = {}  # the requests that made each table what it is
-        self._last_token = -_TOKEN_SECONDS
+        self._last_token = -TOKEN_SECONDS
         self._file = DataFile(path)
         try:
             for document in self._file.records():
@@ -114,7 +115,7 @@ class Storage:
         limit = max(self._smallest, 2 * self._compacted)
         if self._file.size <= limit:
             return
-        recent = time.monotonic() - self._last_token < _TOKEN_SECONDS
+        recent = time.monotonic() - self._last_token < TOKEN_SECONDS
         if recent and self._file.size <= _BEYOND_MEASURE * limit:
             return
         try:

@@ -57,7 +57,7 @@ def write(key: str, number: int) -> None:
 class Cells(Model):
     """Two cells in one partition, both 0 at the start."""
 
-    tables = (Table("Cells", "p", "s", indexes={"by-s": ("s",)}),)
+    tables = (Table("Cells", "p", "s", indexes={"by-s": ("s",), "by-value": ("value:N",)}),)
     items = {"Cells": [{"p": "p", "s": "x", "value": 0}, {"p": "p", "s": "y", "value": 0}]}
     principals = ("alice",)
 
@@ -126,13 +126,15 @@ class Cells(Model):
 
     @handler(read_only=True)
     def read_x_by_index(self, principal):
-        found = dynamodb.query(
-            TableName="Cells",
-            IndexName="by-s",
-            KeyConditionExpression="s = :s",
-            ExpressionAttributeValues={":s": {"S": "x"}},
-        )["Items"]
-        return 200, tuple(int(item["value"]["N"]) for item in found)
+        return 200, _by_index()
+
+    @handler(read_only=True)
+    def read_x_strongly_then_by_index(self, principal):
+        return 200, (value("x", consistent=True), *_by_index())
+
+    @handler(read_only=True)
+    def look_for_x_where_it_was_and_where_it_is(self, principal):
+        return 200, tuple("x" in _with_value(number) for number in (0, 1))
 
     @handler(read_only=True)
     def get_both_in_a_transaction(self, principal):
@@ -145,6 +147,27 @@ class Cells(Model):
         keys = [{"p": {"S": "p"}, "s": {"S": key}} for key in "xy"]
         found = dynamodb.batch_get_item(RequestItems={"Cells": {"Keys": keys}})["Responses"]["Cells"]
         return 200, tuple(int(item["value"]["N"]) for item in sorted(found, key=lambda item: item["s"]["S"]))
+
+
+def _by_index() -> tuple[int, ...]:
+    found = dynamodb.query(
+        TableName="Cells",
+        IndexName="by-s",
+        KeyConditionExpression="s = :s",
+        ExpressionAttributeValues={":s": {"S": "x"}},
+    )["Items"]
+    return tuple(int(item["value"]["N"]) for item in found)
+
+
+def _with_value(number: int) -> set[str]:
+    found = dynamodb.query(
+        TableName="Cells",
+        IndexName="by-value",
+        KeyConditionExpression="#v = :v",
+        ExpressionAttributeNames={"#v": "value"},
+        ExpressionAttributeValues={":v": {"N": str(number)}},
+    )["Items"]
+    return {item["s"]["S"] for item in found}
 
 
 def _cell(key: str, number: int) -> dict[str, dict[str, str]]:
@@ -206,6 +229,16 @@ LITMUS = [
     (("write_both_at_once", "get_both_in_a_transaction"), EVENTUAL, {(0, 0), (1, 1)}),
     (("write_x", "read_x_by_index"), STRONG, {(0,), (1,)}),
     (("write_x_twice", "read_x_by_index"), EVENTUAL, {(0,), (1,), (2,)}),
+    # an index lags behind its table, which has been read before and is up to date
+    (("write_x", "read_x_strongly_then_by_index"), STRONG, {(0, 0), (0, 1), (1, 1)}),
+    (("write_x", "read_x_strongly_then_by_index"), EVENTUAL, {(0, 0), (0, 1), (1, 1), (1, 0)}),
+    # an item that moves within an index: between two queries it may be missed or met twice; if they lag on their own, also after
+    (("write_x", "look_for_x_where_it_was_and_where_it_is"), STRONG, {(True, False), (True, True), (False, True)}),
+    (
+        ("write_x", "look_for_x_where_it_was_and_where_it_is"),
+        EVENTUAL,
+        {(True, False), (True, True), (False, True), (False, False)},
+    ),
     # a version is one of the whole item: the write of another attribute moves the window
     (("write_a", "write_b", "read_a_twice"), STRONG, {(0, 0), (0, 1), (1, 1)}),
     (("write_a", "write_b", "read_a_twice"), EVENTUAL, {(0, 0), (0, 1), (1, 0), (1, 1)}),

@@ -302,7 +302,7 @@ KNOWN_TEXTS = re.compile(
     r"Validation failed in TransactStatements|ValidationError Where clause|Invalid returning clause|RETURNING |"
     r"Unsupported data type|Statement wasn't|List index is not|Duplicate identifiers|Key attribute|Where clause|"
     r"Multiple conditions|Path component|Incorrect |The BETWEEN operator|Two document paths|Unexpected path|"
-    r"Must have |The second argument|Conditions can be of|Attempting to store|"
+    r"Must have |Variable reference|The second argument|Conditions can be of|Attempting to store|"
     r"ConditionalOperator c|QueryFilter can only|Type mismatch for attribute)"
 )
 

@@ -162,7 +162,7 @@ def run_for_long(wanted: int, name: str) -> tuple[int, Counter[str], list[str]]:
         comparison = Comparison(peer)
         while comparison.operations < wanted:
             try:
-                _run(comparison, 50, 80, print_blob=True, phases=(Phase.generate,))
+                _run(comparison, 50, 150, print_blob=True, phases=(Phase.generate,))
             except Difference as difference:
                 unexplained.append(str(difference))
                 print(f"{name}: {difference}", flush=True)

@@ -12,7 +12,7 @@ from checker.engine.partiql.execution import perform_statement, schemas_of
 from checker.engine.partiql.requests import PASSED_ON, statement_in, without_expression
 from checker.engine.partiql.statements import Statement
 from checker.engine.partiql.translation import single_read, translated
-from checker.engine.reads import get
+from checker.engine.reads import get, projection_of
 from checker.engine.schema import Key
 from checker.engine.service_error import ServiceError, validation
 from checker.engine.tables import Table
@@ -64,6 +64,7 @@ def _target(database: Database, member: Member) -> tuple[Table, Key] | None:
         schemas = schemas_of(database)
         if member.kind == "SELECT":
             call = single_read(member, schemas, "")
+            projection_of(call)
         else:
             call = translated(member, schemas)[1]
             check_expressions(call)

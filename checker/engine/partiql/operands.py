@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from checker.engine.number import normal_number
+from checker.engine.partiql.reserved import FUNCTIONS
 from checker.engine.partiql.statements import Statement, TypedValue
 from checker.engine.partiql.tokens import NUMBER, QUOTED, STRING, SYMBOL, WORD, Cursor, Token, malformed
 from checker.engine.service_error import ServiceError, validation
@@ -115,7 +116,12 @@ class OperandReader(Cursor):
         if value is not None:
             placeholder = self.placeholder(value)
             return Operand(placeholder, placeholder=placeholder, value=value)
-        if self.token.kind == WORD and self.following.text == "(":
+        token = self.token
+        if (
+            token.kind == WORD
+            and self.following.text == "("
+            and (not token.is_reserved or token.text.upper() in FUNCTIONS)
+        ):
             raise self.unrecognized()
         path, names = self.path()
         return Operand(path, attribute=names[0] if len(names) == 1 else None)
