@@ -15,7 +15,7 @@ from checker.exploration.scenario import Scenario
 from checker.scheduling.runner import Limits
 from checker.scheduling.strategies.dpor import Dpor
 from checker.scheduling.strategies.exhaustive import Exhaustive
-from checker.scheduling.strategies.strategy import Strategy
+from checker.scheduling.strategies.strategy import StartOver, Strategy
 from checker.verdict import Verdict
 from models.delete_item import ConditionalDelete, ReadThenDelete
 from models.weak_reads import ListedByIndex, ListedByScan, StronglyCheckedGet, WeaklyCheckedGet
@@ -180,11 +180,14 @@ def outcomes(*names: str, window: int, strategy: Strategy) -> set[object]:
     laboratory = Laboratory(Cells, backend_named("embedded", window), Limits())
     scenario = Scenario(tuple(requests[name] for name in names))
     found: set[object] = set()
-    with laboratory.opened():
-        while strategy.begin():
-            execution = laboratory.execute(scenario, strategy)
-            if execution is not None:
-                found.add(execution.responses[-1].body)
+    try:
+        with laboratory.opened():
+            while strategy.begin():
+                execution = laboratory.execute(scenario, strategy)
+                if execution is not None:
+                    found.add(execution.responses[-1].body)
+    except StartOver as over:
+        return outcomes(*names, window=window, strategy=over.strategy)
     return found
 
 
