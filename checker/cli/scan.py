@@ -47,7 +47,7 @@ def add(subparsers: Any) -> None:
         metavar="N",
         help="size of the document with everything that it refers to (default %(default)s)",
     )
-    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="exhaustive", help="default exhaustive")
+    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="dpor", help="default dpor")
     parser.add_argument(
         "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
     )

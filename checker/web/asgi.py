@@ -105,6 +105,10 @@ def started(application: Any) -> dict[str, Any]:
         loop.close()
         return {}  # it knows no such thing, which the standard lets it say by raising
     if not answered or answered[0]["type"] != "lifespan.startup.complete":
+        if not task.done():
+            task.cancel()
+            loop.run_forever()  # until it is
+        loop.close()
         raise ModelError(
             f"the application cannot start: {answered[0].get('message', '') if answered else 'it does not answer'}",
             expected="an application that starts without anything but its DynamoDB clients",

@@ -77,3 +77,37 @@ def test_the_printed_tests_fail_with_our_explanation(project: Path, test_file: s
     assert finished.returncode == 1, finished.stdout + finished.stderr
     assert "Orders[o1]" in finished.stdout
     assert "toctou replay" in finished.stdout
+
+
+OPENAPI = """
+openapi: 3.1.0
+info: {title: Shop, version: "1"}
+security: [{user: []}]
+components: {securitySchemes: {user: {type: apiKey, in: header, name: X-User}}}
+paths:
+  /orders/{order_id}:
+    delete:
+      operationId: cancelOrder
+      parameters: [{name: order_id, in: path, required: true, schema: {type: string}}]
+      responses: {"204": {description: cancelled}}
+  /orders/{order_id}/owner:
+    post:
+      operationId: handOver
+      parameters: [{name: order_id, in: path, required: true, schema: {type: string}}]
+      requestBody:
+        content:
+          application/json: {schema: {type: object, required: [to], properties: {to: {type: string}}}}
+        required: true
+      responses: {"200": {description: handed over}}
+"""
+
+
+def test_the_printed_scan_finds_the_race(project: Path) -> None:
+    pytest.importorskip("flask")
+    (project / "openapi.yaml").write_text(OPENAPI, encoding="utf-8")
+    command = examples()["scan"].split()
+    for arguments in (command[1:], ["scan", "openapi.yaml", "--model", "orders_model.py:Orders"]):
+        finished = run(project, "checker.cli", *arguments)
+        assert finished.returncode == 1, finished.stdout + finished.stderr
+        assert "VIOLATED      DELETE /orders/{order_id}  cancelOrder" in finished.stdout
+        assert "unguarded" in finished.stdout

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import pytest
+
+from checker.errors import ModelError, ToctouError
+from checker.openapi.request import HttpRequest
+from checker.scheduling import event_loop
+from checker.web import asgi, wsgi
+
+
+def wsgi_echo(environ, start_response):
+    body = environ["wsgi.input"].read().decode()
+    names = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "HTTP_X_USER", "CONTENT_TYPE")
+    told = {**{name: environ.get(name, "") for name in names}, "body": body}
+    start_response("201 Created", [("Content-Type", "application/json")])
+    return [json.dumps(told).encode()]
+
+
+async def asgi_echo(scope, receive, send):
+    message = await receive()
+    headers = dict(scope["headers"])
+    told = {
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": scope["path"],
+        "QUERY_STRING": scope["query_string"].decode(),
+        "HTTP_X_USER": headers[b"x-user"].decode(),
+        "CONTENT_TYPE": headers[b"content-type"].decode(),
+        "body": message["body"].decode(),
+    }
+    await send({"type": "http.response.start", "status": 201, "headers": [(b"Content-Type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()[:10], "more_body": True})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()[10:]})
+
+
+def failing(fault: ToctouError):
+    raise fault
+
+
+def ask(application, request):
+    if asgi.is_asgi(application):
+        return event_loop.run(asgi.answer(application, request, {}), failing)
+    return wsgi.answer(application, request)
+
+
+@pytest.mark.parametrize("application", [wsgi_echo, asgi_echo])
+def test_a_request_arrives_as_it_was_sent(application):
+    request = HttpRequest("PUT", "/a%20b/c%2Fd?x=1&y=%26", {"X-User": "alice", "Content-Type": "text/x"}, b"body")
+    answer = ask(application, request)
+    assert answer.status == 201
+    assert answer.body == {
+        "REQUEST_METHOD": "PUT",
+        "PATH_INFO": "/a b/c/d",
+        "QUERY_STRING": "x=1&y=%26",
+        "HTTP_X_USER": "alice",
+        "CONTENT_TYPE": "text/x",
+        "body": "body",
+    }
+
+
+async def silent(scope, receive, send):
+    """Answers nothing."""
+
+
+def test_an_application_without_an_answer():
+    with pytest.raises(RuntimeError, match="without an answer"):
+        ask(silent, HttpRequest("GET", "/"))
+
+
+def lifespan(*, fails: bool, state=None):
+    async def application(scope, receive, send):
+        assert scope["type"] == "lifespan"
+        assert (await receive())["type"] == "lifespan.startup"
+        scope["state"].update(state or {})
+        if fails:
+            await send({"type": "lifespan.startup.failed", "message": "no cache"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+
+    return application
+
+
+def test_the_start_of_an_application():
+    assert asgi.started(lifespan(fails=False, state={"n": 1})) == {"n": 1}
+    assert asgi.started(asgi_echo) == {}  # which knows no such thing
+    with pytest.raises(ModelError, match="no cache"):
+        asgi.started(lifespan(fails=True))
+
+
+def test_which_kind_an_application_is():
+    class Callable:
+        async def __call__(self, scope, receive, send): ...
+
+    assert asgi.is_asgi(asgi_echo)
+    assert asgi.is_asgi(Callable())
+    assert not asgi.is_asgi(wsgi_echo)
+
+
+def test_functions_of_anyio_s_threads_run_on_the_request_s_loop():
+    anyio = pytest.importorskip("anyio")
+    asyncio.run(
+        asgi.answer(asgi_echo, HttpRequest("GET", "/", {"X-User": "a", "Content-Type": "b"}), {})
+    )  # installs it
+
+    async def where():
+        return await anyio.to_thread.run_sync(threading.get_ident)
+
+    assert event_loop.run(where(), failing) == threading.get_ident()
+    assert asyncio.run(where()) != threading.get_ident()  # elsewhere it is as it was
