@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from checker.cli.progress import ConsoleProgress
+from checker.dask_executor import on_cluster
 from checker.errors import BadInput
 from checker.exploration.budget import Budget
 from checker.exploration.check import Exploring, check
@@ -83,8 +84,12 @@ def add(subparsers: Any) -> None:
         metavar="S",
         help="seconds that a handler may take between two calls (default %(default)s)",
     )
-    parser.add_argument(
+    spread = parser.add_mutually_exclusive_group()
+    spread.add_argument(
         "--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes at once (default 1)"
+    )
+    spread.add_argument(
+        "--dask", metavar="ADDRESS", help="explore on a Dask cluster, such as tcp://127.0.0.1:8786; needs toctou[dask]"
     )
     parser.add_argument(
         "--resume",
@@ -128,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
     with (
         journal(arguments.resume, models, options) as kept,
         ConsoleProgress(Console(stderr=not for_people)) as progress,
-        exploring(arguments.jobs) as explorers,
+        exploring(arguments.jobs, arguments.dask) as explorers,
     ):
         result = check(models, options, progress, explorers, kept)
     write_run(result, arguments.report)
@@ -156,8 +161,12 @@ def journal(file: Path | None, models: Sequence[LoadedModel], options: Options) 
 
 
 @contextmanager
-def exploring(jobs: int) -> Iterator[Exploring]:
-    """Whoever explores: this process, or as many others."""
+def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
+    """Whoever explores: this process, as many others, or a cluster."""
+    if cluster is not None:
+        with on_cluster(cluster) as spreading:
+            yield spreading
+        return
     if jobs == 1:
         yield Here()
         return

@@ -1,0 +1,102 @@
+"""A real Dask cluster of two worker processes on this machine, one of which is killed half-way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from checker.dask_executor import on_cluster
+from checker.errors import BadInput
+from checker.exploration import spreading
+from checker.exploration.check import check
+from checker.exploration.loading import load
+from checker.exploration.options import Options
+from checker.exploration.progress import Silent, Status
+from checker.exploration.result import ModelResult, ScenarioResult
+
+distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'toctou[dask]'")
+pytestmark = pytest.mark.filterwarnings("default")  # warnings of Dask's are none of ours
+
+TARGET = f"{Path(__file__).parents[1]}/unit/exploration/models_to_spread.py:BetweenTwoItems"
+
+
+@dataclass
+class Cluster:
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+
+def started(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    file = tmp_path / "scheduler.json"
+    where = ["--scheduler-file", str(file), "--no-dashboard", "--host", "127.0.0.1"]
+    scheduler = started("scheduler", *where, "--port", "0")
+    one = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path)]
+    workers = [started("worker", *where, *one) for _ in range(2)]
+    try:
+        deadline = time.monotonic() + 120
+        while not file.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        with distributed.Client(scheduler_file=str(file), set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=120)
+            address = client.scheduler.address
+        yield Cluster(address, workers)
+    finally:
+        for process in [*workers, scheduler]:
+            process.kill()
+            process.wait()
+
+
+class KillsOne(Silent):
+    """Kills a worker as soon as a part of the large scenario is known."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.killed_at: int | None = None
+
+    def status(self, status: Status) -> None:
+        if self.killed_at is None and status.scenarios == 2 and status.begun > 50:
+            self.killed_at = status.begun
+            self.cluster.workers[0].kill()
+
+    def end_model(self, result: ModelResult) -> None:
+        assert self.cluster.workers[0].poll() is not None
+
+
+def timeless(results: tuple[ScenarioResult, ...]) -> list[ScenarioResult]:
+    return [replace(one, seconds=0.0) for one in results]
+
+
+def test_nothing_is_lost_and_nothing_counted_twice(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(spreading, "SECONDS", 0.3)
+    assert cluster.address.startswith("tcp://127.0.0.1:")
+    models = load([TARGET])
+    options = Options(requests=3, strategy="exhaustive", symmetry=False, confirm=False)
+    (alone,) = check(models, options).models
+    kills = KillsOne(cluster)
+    with on_cluster(cluster.address) as spread:
+        (together,) = check(models, options, kills, spread).models
+    assert kills.killed_at is not None
+    assert kills.killed_at < 588
+    assert together.scenarios[-1].schedules == 588
+    assert timeless(together.scenarios) == timeless(alone.scenarios)
+    assert together.covered == alone.covered
+
+
+def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("checker.dask_executor._CONNECT_SECONDS", 1)
+    with pytest.raises(BadInput, match=r"--dask tcp://127.0.0.1:9"), on_cluster("tcp://127.0.0.1:9"):
+        pass
