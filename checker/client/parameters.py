@@ -56,7 +56,7 @@ def _structure(shape: Any, known: dict[str, Copy]) -> Copy:
     required = frozenset(shape.metadata.get("required", ()))
 
     def copy(value: Any) -> Any:
-        if type(value) is not dict or not required <= value.keys():
+        if type(value) is not dict or (required and not required <= value.keys()):
             raise NotPlainlyValid
         found = {}
         for name, content in value.items():

@@ -109,9 +109,9 @@ def get_rule(touched: Touched, parameters: Mapping[str, Any], _: Mapping[str, An
     touched.reads(schema.item_id(parameters["Key"]), attributes)
 
 
-def _refused(touched: Touched, schema: Schema, item: ItemId, parameters: Mapping[str, Any]) -> None:
-    """A write that did not take effect has read its condition."""
-    attributes = _looks(schema, parameters).condition
+def _refused(touched: Touched, item: ItemId, condition: Attributes, parameters: Mapping[str, Any]) -> None:
+    """A write that did not take effect has read what its condition looks at."""
+    attributes = condition
     if parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and attributes:
         attributes |= WHOLE_ITEM
     touched.reads(item, attributes)
@@ -124,7 +124,7 @@ def put_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: 
     if error == "ValidationException":
         return
     if error is not None:
-        _refused(touched, schema, item, parameters)
+        _refused(touched, item, _looks(schema, parameters).condition, parameters)
         return
     _whole_write(touched, schema, item, parameters)
     change = touched.changes.get(item)
@@ -139,7 +139,7 @@ def delete_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
         return
     touched.reads(item, EXISTS)
     if error is not None:
-        _refused(touched, schema, item, parameters)
+        _refused(touched, item, _looks(schema, parameters).condition, parameters)
         return
     _whole_write(touched, schema, item, parameters)
     if item in touched.changes:
@@ -158,8 +158,8 @@ def _check(touched: Touched, parameters: Mapping[str, Any], _: object, error: st
     schema = touched.schemas[parameters["TableName"]]
     _refused(
         touched,
-        schema,
         schema.item_id(parameters["Key"]),
+        _looks(schema, parameters).condition,
         parameters if error else {**parameters, "ReturnValuesOnConditionCheckFailure": "NONE"},
     )
 
@@ -180,7 +180,7 @@ def update_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
     if error is None:
         _updated(touched, item, looks, parameters)
         return
-    _refused(touched, schema, item, parameters)
+    _refused(touched, item, looks.condition, parameters)
     if error != "ConditionalCheckFailedException":
         _unapplied(touched, schema, item, looks.update, parameters)
 

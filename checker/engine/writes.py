@@ -30,11 +30,11 @@ from checker.engine.tables import Table
 from checker.engine.values import (
     MAXIMUM_ITEM_SIZE,
     Item,
-    Value,
     check_depth_of,
     item_size,
     normal_item,
     normal_value,
+    value_size,
 )
 
 Make = Callable[[Item | None], Item | None]
@@ -249,7 +249,14 @@ def update(database: Database, parameters: Mapping[str, Any]) -> Write:
 
     def make(before: Item | None) -> Item:
         base = table.schema.image_of_key(key) if before is None else before
-        return base if compiled is None else _updated(table, compiled, base, values)
+        new = base if compiled is None else compiled.apply(base, values)
+        if before is None or (compiled is not None and _grows(compiled, base, new)):
+            size = item_size(new)
+            _check_size(size, "Item size to update has exceeded the maximum allowed size")
+            table.largest = max(table.largest, size)
+        if compiled is not None:
+            _check_updated(table, compiled, new)
+        return new
 
     return Write(parameters, table, key, expressions, make)
 
@@ -270,18 +277,19 @@ def _keyed(
     return table, key, expressions
 
 
-def _updated(table: Table, compiled: CompiledUpdate, base: Item, values: Mapping[str, Value]) -> Item:
-    new = compiled.apply(base, values)
-    size = item_size(new)
-    _check_size(size, "Item size to update has exceeded the maximum allowed size")
-    table.largest = max(table.largest, size)
+def _check_updated(table: Table, compiled: CompiledUpdate, new: Item) -> None:
     if table.indexes:
         table.schema.check_update(new)
     if compiled.deepens:
         for name in compiled.written:
             if name in new:
                 check_depth_of(new[name])
-    return new
+
+
+def _grows(compiled: CompiledUpdate, base: Item, new: Item) -> bool:
+    """Whether the new item may be larger than the one that it is made of."""
+    changed = ((new[name], base.get(name)) for name in compiled.written if name in new)
+    return any(old is None or value_size(value) > value_size(old) for value, old in changed)
 
 
 def _check_size(size: int, message: str) -> None:

@@ -19,6 +19,7 @@ from checker.client.intercept import intercepted, perform
 from checker.client.onlooker import Onlooker, unwatched
 from checker.client.weak_reads import ChooseAge, WeakReads, newest
 from checker.errors import InternalError, ModelError, ToctouError
+from checker.exploration.long_lived import long_lived_set_aside
 from checker.exploration.model import Model
 from checker.exploration.model_file import under_test
 from checker.exploration.response import response_of, response_to
@@ -93,6 +94,7 @@ class Laboratory:
             client_environment(),
             self._intercepted(),
             self._runner.installed(),
+            long_lived_set_aside(),
         ):
             yield self
 

@@ -86,23 +86,6 @@ def test_a_read_can_be_answered_as_of_an_earlier_point():
     assert engine.sequence == points[-1] + 1
 
 
-def test_restoring_costs_what_is_undone_and_not_what_is_stored():
-    def cost(items: int) -> float:
-        engine = engine_with()
-        for n in range(items):
-            put(engine, id=f"i{n}", n=n)
-        start = engine.sequence
-        best = 1.0
-        for _ in range(200):
-            engine.perform("UpdateItem", ADD)
-            began = time.perf_counter()
-            engine.restore(start)
-            best = min(best, time.perf_counter() - began)
-        return best
-
-    assert cost(20_000) < 10 * cost(20)
-
-
 def test_what_goes_in_is_detached_from_what_is_stored():
     engine = engine_with()
     item = {"id": {"S": "a"}, "l": {"L": [{"S": "x"}]}, "m": {"M": {"k": {"SS": ["s"]}}}}
