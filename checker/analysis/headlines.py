@@ -48,7 +48,7 @@ def _toctou(words: Words, cycle: Cycle, about: tuple[str, ...]) -> str:
     handler = words.execution.requests[victim].handler
     acted = f"{words.who(victim)} {words.did(last.later)} although {_by_then(words, first, last, about)}"
     if first.range is not None:
-        return f"{acted}: {handler} had looked through {first.range} before {words.handler(other)}"
+        return f"{acted}: {handler} had looked through {first.range} before that"
     return f"{acted}: {handler} had decided on {decided_on(words, first, about)} as read before {words.handler(other)}"
 
 
@@ -62,11 +62,8 @@ def _by_then(words: Words, first: Dependency, last: Dependency, about: tuple[str
     names = sorted((first.changed or first.attributes) - {EXISTENCE, ALL})
     names = sorted({*names} & {*about}) or names
     if EXISTENCE in first.changed or not names:
-        return (
-            f"{'it' if same else item} had been created by then"
-            if EXISTENCE in first.changed
-            else "it had been written"
-        )
+        did = "created" if EXISTENCE in first.changed else "written"
+        return f"{words.actor(first.later)} had {did} {'it' if same else item} by then"
     told = [f"{name} was {value_text(image.get(name))}" for name in names[:2]]
     return f"{'its' if same else f'in {item}'} {listed(told)} by then"
 
