@@ -65,7 +65,7 @@ class Cause:
 
 
 def _of_item(names: tuple[str, ...]) -> str:
-    return listed("that the item is there" if name == "its existence" else name for name in names)
+    return listed("whether the item is there" if name == "its existence" else name for name in names)
 
 
 def cause(execution: Execution, finding: Finding, explanation: Explanation) -> Cause:

@@ -34,9 +34,15 @@ def oracles_of(model: type[Model], laboratory: Laboratory, scenario: Scenario) -
         oracles.append(SerialRuns(_Remembered(laboratory, scenario), model.retryable))
     oracles += [NoPartialEffect(), NoException()]
     oracles += [
-        Invariant(name, partial(rule.predicate, instance), at=rule.at) for name, rule in model.invariants().items()
+        Invariant(name, partial(rule.predicate, instance), rule.at, _first_line(rule.predicate.__doc__))
+        for name, rule in model.invariants().items()
     ]
     return oracles
+
+
+def _first_line(text: str | None) -> str:
+    """The first sentence of a docstring, without its full stop."""
+    return (text or "").strip().partition("\n")[0].rstrip(".")
 
 
 class _Remembered:

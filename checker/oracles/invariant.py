@@ -33,11 +33,13 @@ class Invariant:
         name: what the model calls it, such as ``stock_never_negative``.
         predicate: see :data:`Predicate`.
         at: ``end``, or ``every_step`` for after each operation.
+        meaning: what it says, in a sentence, for people; ``""`` if nobody has written that down.
     """
 
     name: str
     predicate: Predicate
     at: Literal["end", "every_step"] = "end"
+    meaning: str = ""
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding: the first moment at which the predicate does not hold.
@@ -88,7 +90,7 @@ class Invariant:
             case True | "":
                 return None
             case False:
-                return ""
+                return f": {self.meaning}" if self.meaning else ""
             case str():
                 return f": {answer}"
             case _:

@@ -319,7 +319,7 @@ def _finding(finding: Finding, names: Sequence[str]) -> Document:
 
 def _sentence(text: str) -> str:
     # the oracle's own words may begin a sentence with a capital; a name from the handler is left as it is
-    return f"No {text[3:]}" if text.startswith("no ") else text
+    return text[:1].upper() + text[1:] if text.startswith(("no ", "the invariant ")) else text
 
 
 def _explanation(explanation: Explanation, closest: SerialOrder | None, names: Sequence[str]) -> Document:

@@ -25,7 +25,7 @@ Focus = Mapping[str, frozenset[str]]
 EDGE_MEANINGS: Mapping[str, str] = {
     "wr": "the later one read what the earlier one wrote",
     "ww": "the later one overwrote what the earlier one wrote",
-    "rw": "the later one overwrote what the earlier one had read",
+    "rw": "the later one changed what the earlier one had already read",
     "po": "the same request did one after the other",
     "rt": "one request had answered before the other began",
 }

@@ -68,3 +68,11 @@ def test_a_predicate_that_fails_is_named(predicate, observed):
 def test_an_invariant_that_is_false_before_anything_ran_is_the_models_fault():
     with pytest.raises(ModelError, match="the items that the model starts with"):
         list(Invariant("total", total_is_two, at="every_step").judge(parse("item x n=5\nA.get(x)")))
+
+
+def test_what_it_means_is_told_where_it_does_not_say_so_itself():
+    execution = parse("item x n=1\nA.set(x.n=0)")
+    (finding,) = Invariant("stock", lambda tables: False, meaning="There is always something in stock").judge(execution)
+    assert finding.statement == "the invariant stock does not hold at the end: There is always something in stock"
+    (finding,) = Invariant("stock", lambda tables: "the shelf is empty", meaning="There is stock").judge(execution)
+    assert finding.statement == "the invariant stock does not hold at the end: the shelf is empty"
