@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from decimal import ROUND_FLOOR, Context
 from typing import Any, Protocol
 
 from checker.exploration.agenda import Agenda, Slot
@@ -24,7 +25,11 @@ from checker.exploration.progress import Progress, Silent
 from checker.exploration.reachability import Reachability
 from checker.exploration.result import ModelResult, RunResult, ScenarioResult
 from checker.exploration.scenario import Scenario
+from checker.scheduling.strategies import STRATEGIES
 from checker.verdict import Evidence, StopReason, Verdict, certify
+
+_NEARLY_CERTAIN = 0.9999
+"""No schedules that are drawn make certain, however many there are."""
 
 _TELL_SECONDS = 0.5
 
@@ -207,8 +212,26 @@ def _covered(results: list[ScenarioResult], options: Options) -> str:
     return (
         f"{len(results)} scenarios of up to {options.requests} concurrent requests; {schedules} schedules run, standing for "
         f"{stood_for} interleavings; backend {options.backend}; {_reads(options)}, no faults, "
-        "each request with its own clock"
+        f"each request with its own clock{_likely(results, options)}"
     )
+
+
+def _likely(results: list[ScenarioResult], options: Options) -> str:
+    """How likely the schedules of any scenario were to meet what they look for, if the strategy draws them and this is known."""
+    strategy = STRATEGIES[options.strategy]
+    if strategy.complete or not results:
+        return ""
+    likely: dict[float, str] = {}
+    for result in results:
+        bound = strategy.bound(len(result.requests), max(result.longest, 1))
+        if bound is None:
+            return "; no bound is known on the probability that a violation is missed"
+        drawn = max(result.schedules - 1, 0)  # the first one may have gone by a shorter execution
+        likely[1 - (1 - bound[0]) ** drawn] = bound[1]
+    least = min([_NEARLY_CERTAIN, *likely])
+    what = next(iter(likely.values()), "a violation")
+    told = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(least)
+    return f"; {what} of a scenario is met with a probability of at least {told}, going by the longest execution seen"
 
 
 def _reads(options: Options) -> str:

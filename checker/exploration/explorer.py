@@ -36,6 +36,7 @@ from checker.exploration.portion import Advance, Portion
 from checker.exploration.reachability import Reachability
 from checker.exploration.result import ScenarioResult, Violation
 from checker.exploration.scenario import Scenario
+from checker.exploration.simplest import simplest
 from checker.exploration.tally import Tally
 from checker.exploration.telling import told
 from checker.history.finding import Finding
@@ -54,6 +55,7 @@ from checker.scheduling.dependence import (
     real_time_siblings,
     shape,
 )
+from checker.scheduling.minimize import Following
 from checker.scheduling.strategies.replay import Replay
 from checker.scheduling.strategies.strategy import Divisible, StartOver, Strategy
 from checker.verdict import StopReason
@@ -238,6 +240,7 @@ class Explorer:
     ) -> None:
         seen.first = seen.first or execution
         tally.schedules += 1
+        tally.longest = max(tally.longest, len(execution.schedule.choices))
         tally.reached.see(execution)
         order = self._order(execution, strategy)
         if not strategy.mirrored:
@@ -253,16 +256,14 @@ class Explorer:
         return shape([(request, one) for (request, _), one in zip(steps, footprints, strict=True)], self._depends)
 
     def _judge(self, execution: Execution, oracles: Sequence[Oracle], tally: Tally) -> None:
-        """Keep the clearest counterexample of each distinct violation: who broke what, by which anomaly."""
-        for finding in judged(execution, oracles):
-            explanation = explain(execution, finding)
-            key = signature(finding), explanation.anomaly
-            tally.keep(key, Violation(finding, explanation, execution, self._backend))
+        """Keep the clearest counterexample of each distinct violation."""
+        for key, violation in self._violations(execution, oracles):
+            tally.keep(key, violation)
 
     def _repeat(self, scenario: Scenario, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
         """Run every counterexample and the first schedule again; what does not come out again does not count."""
         kept, tally.kept = tally.kept, {}
-        for key, violation in kept.items():
+        for key, violation in simplest(kept, partial(self._shown, scenario, oracles)).items():
             again = self._again(scenario, violation.execution)
             if signature(violation.finding) not in {signature(one) for one in judged(again, oracles)}:
                 raise _different(violation.finding.statement, "no such finding")
@@ -271,6 +272,25 @@ class Explorer:
         if seen.first is not None:
             self._again(scenario, seen.first)
             tally.replayed += 1
+
+    def _shown(
+        self, scenario: Scenario, oracles: Sequence[Oracle], schedule: Schedule
+    ) -> tuple[Execution, dict[object, Violation]] | None:
+        """What a schedule shows, if it can be run; see :mod:`checker.exploration.simplest`."""
+        following = Following(schedule)
+        following.begin()
+        try:
+            execution = self._laboratory.execute(scenario, following)
+        except UncontrolledHandler:
+            return None
+        assert execution is not None  # noqa: S101 - nothing is given up
+        return execution, dict(self._violations(execution, oracles))
+
+    def _violations(self, execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple[object, Violation]]:
+        """What the oracles find, by what makes two violations the same: who broke what, by which anomaly."""
+        for finding in judged(execution, oracles):
+            explanation = explain(execution, finding)
+            yield (signature(finding), explanation.anomaly), Violation(finding, explanation, execution, self._backend)
 
     def _again(self, scenario: Scenario, execution: Execution) -> Execution:
         try:

@@ -60,6 +60,7 @@ class ScenarioResult:
         interleavings: how many interleavings those schedules stand for (the brute-force number).
         seconds: wall time.
         violations: one per distinct finding, the clearest counterexample of each.
+        longest: steps of the longest execution.
     """
 
     requests: tuple[Request, ...]
@@ -71,6 +72,7 @@ class ScenarioResult:
     interleavings: int
     seconds: float
     violations: tuple[Violation, ...]
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Tally:
         exhausted: every class of schedules of the portion was executed, except for what was handed back.
         replayed: executions that were run a second time and gave the same history.
         seconds: time spent, added up over processes.
+        longest: steps of the longest execution.
     """
 
     reached: Reachability
@@ -48,6 +49,7 @@ class Tally:
     exhausted: bool = False
     replayed: int = 0
     seconds: float = 0.0
+    longest: int = 0
 
     def keep(self, key: object, violation: Violation) -> None:
         """Count a violation, and keep its counterexample if it is the clearest so far."""
@@ -83,6 +85,7 @@ class Tally:
         self.exhausted = self.exhausted and later.exhausted
         self.replayed += later.replayed
         self.seconds += later.seconds
+        self.longest = max(self.longest, later.longest)
 
     def stop(self, reason: StopReason, detail: str) -> None:
         """Nothing more will be known, for this reason."""
@@ -108,10 +111,12 @@ class Tally:
             redundant=self.redundant,
             interleavings=self.interleavings,
             seconds=self.seconds,
+            longest=self.longest,
             violations=tuple(self.kept.values()),
         )
 
 
 def clarity(execution: Execution) -> Clarity:
     """The smaller, the easier a counterexample is to follow."""
-    return execution.schedule.context_switches, len(execution.operations)
+    schedule = execution.schedule
+    return schedule.context_switches, len(execution.operations), sum(choice.age for choice in schedule.choices)

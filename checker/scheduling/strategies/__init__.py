@@ -21,6 +21,9 @@ class NewStrategy(Protocol):
     complete: bool
     symmetric: bool
 
+    def bound(self, requests: int, steps: int) -> tuple[float, str] | None:
+        """See :meth:`Strategy.bound`."""
+
     def __call__(self, seed: int = 0, depends: Dependent = dependent, twins: Twins = ()) -> Strategy:
         """Make one from a seed, from what makes two steps dependent, and from which requests are interchangeable."""
 

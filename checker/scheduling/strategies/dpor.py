@@ -161,6 +161,10 @@ class Dpor:
         self._learned: dict[tuple[int, int], Footprint] = {}
         self._instead: Dpor | Exhaustive | None = None
 
+    @staticmethod
+    def bound(requests: int, steps: int) -> None:
+        """None: every class is run."""
+
     def begin(self) -> bool:
         """Reverse the races of the last execution, and move to the next branch."""
         if self._instead is not None:

@@ -96,6 +96,10 @@ class Exhaustive:
         self._depends = depends
         self._twins = twins
 
+    @staticmethod
+    def bound(requests: int, steps: int) -> None:
+        """None: every class is run."""
+
     def begin(self) -> bool:
         """Move to the next branch in depth-first order."""
         self._depth = 0

@@ -45,6 +45,11 @@ class Pct:
         self._priorities: dict[int, float] = {}
         self._changes: dict[int, int] = {}
 
+    @staticmethod
+    def bound(requests: int, steps: int) -> tuple[float, str]:
+        """The text's, with the longest execution seen for ``k``."""
+        return 1 / (requests * steps ** (DEPTH - 1)), f"a violation that takes up to {DEPTH} ordering constraints"
+
     def begin(self) -> bool:
         """Draw new priorities and points of change."""
         self._longest = max(self._longest, self._steps)

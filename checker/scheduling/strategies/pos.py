@@ -41,6 +41,10 @@ class Pos:
         self._taken: dict[int, int] = {}
         self._priorities: dict[int, float] = {}
 
+    @staticmethod
+    def bound(requests: int, steps: int) -> None:
+        """None: the text's bound depends on the class that is to be met."""
+
     def begin(self) -> bool:
         """There is always another sample."""
         self._taken = {}

@@ -26,6 +26,10 @@ class Replay:
         self._begun = False
         self._taken: list[str] = []
 
+    @staticmethod
+    def bound(requests: int, steps: int) -> None:
+        """None: it runs one schedule."""
+
     def begin(self) -> bool:
         """True once."""
         begun, self._begun = self._begun, True

@@ -56,6 +56,15 @@ class Strategy(Protocol):
     symmetric: ClassVar[bool]
     """Whether it leaves out what differs from a class only in which of several interchangeable requests did what."""
 
+    @staticmethod
+    def bound(requests: int, steps: int) -> tuple[float, str] | None:
+        """A lower bound of the probability that one execution shows something, and what; ``None`` if there is none to state.
+
+        Args:
+            requests: how many there are.
+            steps: that all of them take together, at most.
+        """
+
     @property
     def taken_for(self) -> Sequence[Footprint] | None:
         """What the steps of the last execution are taken to touch as far as classes go; ``None`` if that is what they touched."""
