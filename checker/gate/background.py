@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -13,12 +14,17 @@ T = TypeVar("T")
 
 
 class Background:
-    """The loop; started when it is made, to be closed once."""
+    """The loop; started when it is made, to be closed once.  Make it before the clock is replaced."""
 
     def __init__(self) -> None:
+        self._clock_ahead = time.time() - time.monotonic()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="toctou-gate", daemon=True)
         self._thread.start()
+
+    def clock(self) -> float:
+        """The time outside, in seconds since 1970."""
+        return self._clock_ahead + time.monotonic()
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 30.0) -> T:
         """What a coroutine returns that is run on the loop; the calling thread waits for it, so long at most."""

@@ -6,27 +6,12 @@ starts (``starting``); whoever starts it decides about that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from checker.engine import ServiceError
 from checker.errors import InternalError, OutsideControl, ToctouError
 from checker.gate.exchange import Exchange
 from checker.wire import Call, HttpRequest, HttpResponse, HttpServer, Limits, answered, failed, read_call, refused
-
-ONLY_READ = frozenset(
-    {
-        "BatchGetItem",
-        "DescribeEndpoints",
-        "DescribeLimits",
-        "DescribeTable",
-        "DescribeTimeToLive",
-        "GetItem",
-        "ListTables",
-        "ListTagsOfResource",
-        "Query",
-        "Scan",
-        "TransactGetItems",
-    }
-)
-"""Actions that change nothing."""
 
 _NOT_A_CALL = frozenset({"MissingAuthenticationTokenException", "SerializationException", "UnknownOperationException"})
 """Errors of a request that no SDK would send to DynamoDB."""
@@ -41,14 +26,15 @@ class Endpoint:
     Args:
         header: the name of the header that tells which request a call belongs to; ``None`` if the replica
             serves one request at a time.
+        clock: the time outside of the checker, whose own is not to be seen.
     """
 
-    def __init__(self, header: str | None) -> None:
+    def __init__(self, header: str | None, clock: Callable[[], float]) -> None:
         self.exchanges: dict[str, Exchange] = {}
         self.starting: Exchange | None = Exchange(0)
         self.fault: ToctouError | None = None
         self._header = header
-        self._server = HttpServer(self._respond, _PATIENT)
+        self._server = HttpServer(self._respond, _PATIENT, clock)
 
     async def open(self, address: str) -> int:
         """Listen on a free port; returns it."""

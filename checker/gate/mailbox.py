@@ -15,6 +15,23 @@ from checker.errors import ToctouError
 from checker.history.operation import Operation
 from checker.history.request import SourceLine
 
+ONLY_READ = frozenset(
+    {
+        "BatchGetItem",
+        "DescribeEndpoints",
+        "DescribeLimits",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "GetItem",
+        "ListTables",
+        "ListTagsOfResource",
+        "Query",
+        "Scan",
+        "TransactGetItems",
+    }
+)
+"""Actions that change nothing."""
+
 Reply = Callable[[Operation], None]
 """Hands what became of a call to whoever waits for it; called once, in the runner's thread, and must not block."""
 

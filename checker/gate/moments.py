@@ -44,8 +44,12 @@ def after(moment: Moment, operation: Operation) -> Moment:
     return hashlib.blake2b(moment + text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
+ANSWERS = -1
+"""In place of a number of calls: the request answers."""
+
+
 class Moments:
-    """How many new calls were seen at each moment; 0 where the request answers, or waits for calls made earlier.
+    """How many new calls were seen at each moment; 0 where the request waits for calls made earlier.
 
     Keep one for as long as the same code serves the requests.
     """
@@ -55,7 +59,7 @@ class Moments:
         self._corrections: Counter[Moment] = Counter()
 
     def calls(self, moment: Moment) -> int | None:
-        """How many calls to expect; ``None`` if it is not known yet."""
+        """How many calls to expect, or ``ANSWERS``; ``None`` if it is not known yet."""
         return self._calls.get(moment)
 
     def learn(self, moment: Moment, calls: int) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from checker.errors import LateCall, NondeterministicHandler, OutsideControl, SilentHandler, ToctouError
-from checker.gate.mailbox import Answered, Broken, HeldCall, Mailbox
-from checker.gate.moments import Moment, Moments, after, call_order
+from checker.gate.mailbox import ONLY_READ, Answered, Broken, HeldCall, Mailbox
+from checker.gate.moments import ANSWERS, Moment, Moments, after, call_order
 from checker.history.operation import Operation
 from checker.history.request import label
 from checker.scheduling.scheduling_point import SchedulingPoint, Turn
@@ -66,6 +66,8 @@ class Relay:
     def serve(self, index: int, mailbox: Mailbox, asked: Moment) -> Any:
         """The answer of the request with this index, after all its calls had their turn.
 
+        A read that is still waiting when the request answers is left out: it shows nobody anything.
+
         Faults are raised at the scheduling point: ``SilentHandler``, ``OutsideControl``, ``LateCall``,
         ``NondeterministicHandler``, and whatever a ``Broken`` event holds.
         """
@@ -87,7 +89,7 @@ class _Serving:
         while True:
             self._hear()
             if self._ended is not None:
-                if self._waiting:
+                if any(call.action not in ONLY_READ for call in self._waiting):
                     self._fail(self._unfinished())
                 return self._ended.answer
             self._take_a_turn()
@@ -114,7 +116,7 @@ class _Serving:
         arrived: list[HeldCall] = []
         if known is None:
             self._wait_until_settled(arrived)
-            self._relay.moments.learn(self._moment, len(arrived))
+            self._relay.moments.learn(self._moment, ANSWERS if self._ended is not None else len(arrived))
         else:
             self._wait_for(known, arrived)
         self._waiting = sorted([*self._waiting, *arrived], key=lambda call: call_order(call.action, call.parameters))
@@ -163,11 +165,9 @@ class _Serving:
                 return
             case Broken(fault):
                 self._fail(fault)
-            case Answered():
-                self._fail(self._unfinished())
-            case HeldCall():
+            case Answered() | HeldCall():
                 again = self._relay.moments.correct(self._moment)
-                self._fail((LateCall if again else NondeterministicHandler)(*_late(self._index, event), **_LATE))
+                self._fail(_late(self._index, event, again=again))
 
     def _fail(self, fault: ToctouError) -> NoReturn:
         self._relay.point.fail(fault)
@@ -212,14 +212,11 @@ class _Serving:
         )
 
 
-def _late(index: int, call: HeldCall) -> tuple[str]:
-    return (
-        f"request {label(index)} called {call.action} while an earlier call of it was waiting, but later than it was given",
+def _late(index: int, event: HeldCall | Answered, *, again: bool) -> NondeterministicHandler:
+    did = f"called {event.action}" if isinstance(event, HeldCall) else "answered"
+    return (LateCall if again else NondeterministicHandler)(
+        f"request {label(index)} {did} while an earlier call of it was waiting, but later than it was given",
+        expected="what a handler does without waiting for an answer to come within the settling time",
+        cause="a busy machine, or a handler that works between the calls that it makes at once",
+        remedy="raise the settling time (settle_seconds of the service)",
     )
-
-
-_LATE = {
-    "expected": "calls that a handler makes at once to come within the settling time",
-    "cause": "a busy machine, or a handler that works between the calls that it makes at once",
-    "remedy": "raise the settling time",
-}

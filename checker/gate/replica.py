@@ -14,9 +14,9 @@ from typing import Any
 
 from checker.errors import ModelError, ServiceCrashed, ToctouError
 from checker.gate.background import Background
-from checker.gate.endpoint import ONLY_READ, Endpoint
+from checker.gate.endpoint import Endpoint
 from checker.gate.exchange import Exchange
-from checker.gate.mailbox import HeldCall
+from checker.gate.mailbox import ONLY_READ, HeldCall
 from checker.gate.process import Process
 from checker.gate.service import Service
 from checker.history.operation import Operation
@@ -51,7 +51,7 @@ class Replica:
         self._background = background
         self.spoilt = False
         self._sending: dict[str, Future[None]] = {}
-        self.endpoint = Endpoint(service.request_header)
+        self.endpoint = Endpoint(service.request_header, background.clock)
         self._process: Process | None = None
         try:
             gate = background.run(self.endpoint.open(service.gate_address))

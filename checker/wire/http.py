@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -48,11 +49,15 @@ class Limits:
 
 
 class HttpServer:
-    """Listens on a loopback port and answers requests by ``respond``, which must not raise."""
+    """Listens on a loopback port and answers requests by ``respond``, which must not raise.
 
-    def __init__(self, respond: Respond, limits: Limits = Limits()) -> None:
+    ``clock`` tells the time of a response, in seconds since 1970; an SDK that finds it wrong corrects its own, and tries again.
+    """
+
+    def __init__(self, respond: Respond, limits: Limits = Limits(), clock: Callable[[], float] = time.time) -> None:
         self.respond = respond
         self.limits = limits
+        self.clock = clock
         self.connections: set[Connection] = set()
         self.stopping = False
         self._server: asyncio.Server | None = None
@@ -252,7 +257,7 @@ class Connection(asyncio.Protocol):
         head = [
             f"HTTP/1.1 {status.value} {status.phrase}",
             "Server: Server",
-            f"Date: {formatdate(usegmt=True)}",
+            f"Date: {formatdate(self._server.clock(), usegmt=True)}",
             f"Connection: {'keep-alive' if keep else 'close'}",
             f"Content-Length: {len(response.body)}",
             *(f"{name}: {value}" for name, value in response.headers.items()),

@@ -182,6 +182,20 @@ def test_an_answer_before_the_end_of_a_call_is_told():
         Requests(careless).run([])
 
 
+def test_an_answer_while_a_read_is_waiting_is_the_answer():
+    def refuses_as_soon_as_it_can(client):
+        client.send("GetItem", key="a")
+        client.send("GetItem", key="b")
+        client.receive()
+        client.answer(403)
+
+    moments = Moments()
+    for _ in range(2):  # what is known of the moment the second time is that the request answers
+        requests = Requests(refuses_as_soon_as_it_can, moments=moments)
+        assert requests.run([]) == {0: 403}
+        assert [call["key"] for _, _, call in requests.performed] == ["a"]
+
+
 def test_a_call_after_the_answer_is_told():
     def careless(client):
         client.answer("accepted")

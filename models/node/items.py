@@ -1,0 +1,36 @@
+"""The items of models/axum, served by Node and the AWS SDK for JavaScript; a transfer reads two items at once.
+
+Which of the two reads goes first is explored too.  npm installs the SDK outside of the tree, once.
+
+Source: CWE-367; the ownership check before a delete, an update and a transfer.
+"""
+
+from checker import Service, Table
+from models.axum import items
+
+
+def variant(name: str) -> Service:
+    """The service in one of its variants."""
+    return Service(
+        command=["node", "server.cjs", name, "{port}"],
+        build=[
+            ["cp", "package.json", "package-lock.json", "{cache}"],
+            ["npm", "ci", "--prefix", "{cache}", "--ignore-scripts", "--no-audit", "--no-fund"],
+        ],
+        environment={"NODE_PATH": "{cache}/node_modules"},
+        headers={"Authorization": "Bearer {principal}"},
+    )
+
+
+class RacyItems(items.RacyItems):
+    """Racy: every route reads the item, decides, and acts in a second call."""
+
+    service = variant("racy")
+    tables = [*items.RacyItems.tables, Table("Members", "member_id")]
+    items = {**items.RacyItems.items, "Members": [{"member_id": "alice"}, {"member_id": "bob"}]}
+
+
+class FixedItems(RacyItems):
+    """Fixed: what a route relies on is in the condition of the call, or of the transaction, that acts."""
+
+    service = variant("fixed")

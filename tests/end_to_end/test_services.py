@@ -1,0 +1,119 @@
+"""Services in Rust and JavaScript, built and started as they are: their races are found and replayed, their fixes verified."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to look for processes")
+
+SERVICES = [
+    pytest.param("axum", "debug/items", marks=pytest.mark.skipif(shutil.which("cargo") is None, reason="needs cargo")),
+    pytest.param(
+        "node", "server.cjs", marks=pytest.mark.skipif(shutil.which("npm") is None, reason="needs node and npm")
+    ),
+]
+
+
+@pytest.fixture
+def toctou(monkeypatch):
+    """The command in a process of its own; what its services need is kept between runs, outside of the tree."""
+
+    def run(*arguments, **options):
+        return subprocess.run(
+            [sys.executable, "-m", "checker.cli", *map(str, arguments)],
+            cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False, **options,
+        )  # fmt: skip
+
+    return run
+
+
+def processes(of):
+    """Numbers of the processes whose command names this."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if of.encode() in (entry / "cmdline").read_bytes():
+                    found.add(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+@pytest.mark.parametrize(("name", "program"), SERVICES)
+def test_a_service_is_built_checked_and_replayed(name, program, toctou, tmp_path):
+    folder = Path("models") / name
+    done = toctou("check", folder, "--report", tmp_path, "--expect", folder / "expected.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = json.loads((tmp_path / "run.json").read_text())
+    racy, fixed = sorted(run["models"], key=lambda model: model["verdict"], reverse=True)
+    assert (racy["model"], racy["verdict"]) == (f"models/{name}/items.py:RacyItems", "VIOLATED")
+    assert (fixed["model"], fixed["verdict"]) == (f"models/{name}/items.py:FixedItems", "VERIFIED")
+    assert len(fixed["scenarios"]) == 65
+    assert all(scenario["verdict"] == "VERIFIED" for scenario in fixed["scenarios"])
+
+    reports = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("items.RacyItems-*.json"))]
+    deletes = [
+        one for one in reports if one["requests"][0]["handler"] == "delete_item" and one["oracle"] == "ownership"
+    ]
+    assert deletes, [one["oracle"] for one in reports]
+    again = toctou("replay", tmp_path / "items.RacyItems-1.json")
+    assert again.returncode == 1, again.stdout + again.stderr
+    assert "WHY THIS SHOULD NOT HAVE BEEN POSSIBLE" in again.stdout
+    assert not processes(program)
+
+
+@pytest.mark.parametrize(("name", "program"), SERVICES[1:])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_check_leaves_no_process_behind(name, program, number, tmp_path):
+    command = [sys.executable, "-m", "checker.cli", "check", f"models/{name}", "--report", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        until = time.monotonic() + 600
+        while not processes(program) and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 3, output
+    assert "interrupted" in output
+    assert not processes(program)
+
+
+@pytest.mark.parametrize(("name", "program"), SERVICES)
+def test_without_the_tool_nothing_is_claimed(name, program, toctou, tmp_path):
+    done = toctou("check", f"models/{name}", "--report", tmp_path, env={**os.environ, "PATH": str(tmp_path)})
+    assert done.returncode == 3
+    assert "is not installed, so the service was not checked" in done.stdout
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert {model["stop_reason"] for model in run["models"]} == {"tool_missing"}
+
+
+def test_a_folder_above_a_service_says_that_it_does_not_build_it(toctou, tmp_path):
+    (tmp_path / "inner").mkdir()
+    service = (
+        "from checker import Model, Service, route\n"
+        "class Inner(Model):\n"
+        "    service = Service(command=['x', '{port}'], build=[['make']])\n"
+        "    get = route('GET /')\n"
+    )
+    (tmp_path / "inner" / "inner_service.py").write_text(service)
+    (tmp_path / "plain.py").write_text(
+        "from checker import Model, handler\n"
+        "class Plain(Model):\n"
+        "    get = handler(lambda principal: 200, read_only=True)\n"
+    )
+    done = toctou("check", tmp_path, "--report", tmp_path / "reports")
+    assert done.returncode == 0, done.stderr
+    assert "1 model of a service" in done.stderr
+    assert "inner" in done.stderr
+    assert "Inner" not in done.stdout
