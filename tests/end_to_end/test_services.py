@@ -63,11 +63,12 @@ def test_a_service_is_built_checked_and_replayed(name, program, toctou, tmp_path
     assert len(fixed["scenarios"]) == 65
     assert all(scenario["verdict"] == "VERIFIED" for scenario in fixed["scenarios"])
 
-    reports = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("items.RacyItems-*.json"))]
-    deletes = [
-        one for one in reports if one["requests"][0]["handler"] == "delete_item" and one["oracle"] == "ownership"
-    ]
-    assert deletes, [one["oracle"] for one in reports]
+    found = {finding["handler"]: finding for finding in run["findings"]}
+    assert set(found) == {"delete_item", "update_item", "transfer"}
+    assert found["delete_item"]["severity"]["level"] == "critical"
+    assert {finding["confirmed_on"] for finding in run["findings"]} == {"moto"}
+    assert {finding["anomaly"] for finding in run["findings"]} == {"toctou"}
+
     again = toctou("replay", tmp_path / "items.RacyItems-1.json")
     assert again.returncode == 1, again.stdout + again.stderr
     assert "WHY THIS SHOULD NOT HAVE BEEN POSSIBLE" in again.stdout
