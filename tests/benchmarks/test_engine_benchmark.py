@@ -11,7 +11,7 @@ from typing import Any
 import engine
 import pytest
 from calls_compared import CALLS, settings
-from engine_growth import change, loaded
+from engine_growth import change, loaded, query_kind, query_owners
 
 
 def function_calls(work: Callable[[], object]) -> int:
@@ -61,3 +61,14 @@ def test_going_back_is_as_much_work_in_a_large_table_as_in_a_small_one():
         work.append(function_calls(lambda filled=filled, point=point: filled.restore(point[0])))
     assert work[2] == work[0]
     assert work[3] < 1.5 * work[1]
+
+
+def test_loading_and_querying_are_as_much_work_for_each_item_of_a_large_table_as_of_a_small_one():
+    loads, owners, kinds = [], [], []
+    for size in (400, 3200):
+        loads.append(function_calls(partial(loaded, size)) / size)
+        filled = loaded(size)
+        owners.append(function_calls(partial(query_owners, filled, size)) / size)
+        kinds.append(function_calls(partial(query_kind, filled)) / size)
+    for small, large in (loads, owners, kinds):
+        assert large < 1.5 * small
