@@ -17,8 +17,9 @@ class Reachability:
     """Collects over all schedules of a model which handlers have committed a write."""
 
     def __init__(self, model: type[Model]) -> None:
-        self._read_only = {name for name, handler in model.handlers().items() if handler.read_only}
-        self._missing = {name: dict[str, None]() for name, handler in model.handlers().items() if not handler.read_only}
+        handlers = model.handlers()
+        self._read_only = {name for name, handler in handlers.items() if handler.read_only}
+        self._missing = {name: dict[str, None]() for name, handler in handlers.items() if not handler.read_only}
 
     def see(self, execution: Execution) -> None:
         """Take note of one execution.
