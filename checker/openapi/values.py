@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -25,6 +26,7 @@ _ALTERNATIVES = 12
 _OPTIONAL_DEPTH = 3
 _DEEPEST = 8
 _SPAN = 1000
+_STRUCTURE = frozenset({"allOf", "$ref", "oneOf", "anyOf", "$defs"})
 _LETTERS = string.ascii_lowercase + string.digits
 _TYPES: Mapping[str, tuple[str, ...]] = {
     "object": ("properties", "required", "additionalProperties", "minProperties", "patternProperties"),
@@ -105,34 +107,40 @@ class _Proposals:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._defs = root.get("$defs", {})
+        self._expanded: dict[str, list[dict[str, Any]]] = {}
+        self._made: dict[tuple[int, int], tuple[Any, st.SearchStrategy[Any]]] = {}
 
     def of(self, schema: Any, depth: int) -> st.SearchStrategy[Any]:
+        """Values that the schema is likely to accept; each schema is looked at once for each depth."""
         if depth > _DEEPEST:
             return st.nothing()
-        return st.one_of([self._flat(one, depth) for one in list(self._alternatives(schema, 0))[:_ALTERNATIVES]])
+        key = id(schema), depth
+        if key not in self._made:  # the schema is kept, so that its identity stays its own
+            made = st.one_of([self._flat(one, depth) for one in self._alternatives(schema)])
+            self._made[key] = schema, made
+        return self._made[key][1]
 
-    def _alternatives(self, schema: Any, depth: int) -> Iterator[dict[str, Any]]:
-        """The schema without references, ``allOf`` and alternatives: what it asks for, in each of the ways it allows."""
-        if schema is False or depth > 4 * _DEEPEST:
-            return
-        if schema is True:
-            yield {}
-            return
-        parts: list[Any] = list(schema.get("allOf", []))
+    def _alternatives(self, schema: Any) -> list[dict[str, Any]]:
+        """The schema without references, ``allOf`` and alternatives: what it asks for, in a few of the ways it allows."""
+        if isinstance(schema, bool):
+            return [{}] if schema else []
+        parts = [[one] for one in schema.get("allOf", [])]
+        parts += [schema[key] for key in ("oneOf", "anyOf") if schema.get(key)]
+        found = [{key: value for key, value in schema.items() if key not in _STRUCTURE}]
+        expanded = [[one for option in part for one in self._alternatives(option)] for part in parts]
         if "$ref" in schema:
-            parts.append(self._defs[schema["$ref"].rpartition("/")[2]])
-        choices = [schema[key] for key in ("oneOf", "anyOf") if schema.get(key)]
-        own = {key: value for key, value in schema.items() if key not in ("allOf", "$ref", "oneOf", "anyOf", "$defs")}
-        found = [own]
-        for options in (*([part] for part in parts), *choices):
-            found = [
-                merged
-                for left in found
-                for option in options
-                for right in self._alternatives(option, depth + 1)
-                if (merged := _both(left, right)) is not None
-            ][:_ALTERNATIVES]
-        yield from found
+            expanded.append(self._referred(schema["$ref"].rpartition("/")[2]))
+        for rights in expanded:
+            merged = (_both(left, right) for left in found for right in rights)
+            found = list(islice((one for one in merged if one is not None), _ALTERNATIVES))
+        return found
+
+    def _referred(self, name: str) -> list[dict[str, Any]]:
+        """The alternatives of a definition; one that leads to itself, and to nothing else on the way, has none."""
+        if name not in self._expanded:
+            self._expanded[name] = []
+            self._expanded[name] = self._alternatives(self._defs[name])
+        return self._expanded[name]
 
     def _flat(self, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
         if "const" in schema:
@@ -165,6 +173,8 @@ class _Proposals:
         properties, required = schema.get("properties", {}), schema.get("required", [])
         other = schema.get("additionalProperties", True)
         missing = schema.get("minProperties", 0) - len(set(required))
+        if missing > _SPAN:
+            return st.nothing()
         extra = [name for name in properties if name not in required][: max(missing, 0)]
         extra += [f"key{at}" for at in range(max(missing - len(extra), 0))]
         always = {name: self.of(properties.get(name, other), depth + 1) for name in [*required, *extra]}

@@ -29,7 +29,7 @@ def scanned(tmp_path, monkeypatch, capsys):
         return status, json.loads(file.read_text()) if file.exists() else None, told.out, told.err, report
 
     yield run
-    for name in ("flask_items", "fastapi_items", "item_table", "plain_items"):
+    for name in ("flask_items", "fastapi_items", "service_items", "item_table", "plain_items"):
         sys.modules.pop(name, None)
 
 

@@ -58,6 +58,33 @@ def test_a_schema_that_nothing_fits(schema):
         values(schema, 2, "here")
 
 
+NODE = {"type": "object", "required": list("abcdefghij")}
+NODE["properties"] = {name: {"$ref": "#/$defs/n"} for name in NODE["required"]}
+LADDER = {f"r{at}": {"anyOf": [{"$ref": f"#/$defs/r{at + 1}"}] * 3} for at in range(40)}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}]}}},
+        {"$ref": "#/$defs/n", "$defs": {"n": NODE}},
+        {"type": "object", "minProperties": 10**9},
+        {"type": "array", "minItems": 10**9},
+        {"type": "string", "minLength": 10**9},
+        {"type": "string", "pattern": "a{100000000}"},
+    ],
+    ids=range(6),
+)
+def test_a_schema_that_would_take_for_ever(schema):
+    with pytest.raises(DocumentError, match="here: no value was found"):
+        values(schema, 2, "here")
+
+
+def test_many_ways_to_the_same_thing():
+    schema = {"$ref": "#/$defs/r0", "$defs": {**LADDER, "r40": {"type": "boolean"}}}
+    assert values(schema, 2, "here") == [True, False]
+
+
 def test_a_schema_that_is_none():
     with pytest.raises(DocumentError, match="here: the schema is not valid at type"):
         values({"type": "strin"}, 2, "here")
