@@ -16,7 +16,7 @@ from checker.analysis.cause import guarded_write
 from checker.analysis.dependencies import Dependency
 from checker.analysis.looking import decided, decisive, parts
 from checker.analysis.patterns import came_back, conditional
-from checker.analysis.wording import READING, Words
+from checker.analysis.wording import READING, Words, acts
 from checker.history.finding import Finding
 from checker.history.footprint import ALL, EXISTENCE, EdgeKind
 from checker.history.item import ItemId
@@ -146,12 +146,14 @@ def _read_together(words: Words, _finding: Finding, named: Named) -> str:
 
 def _stale(words: Words, _finding: Finding, named: Named) -> str:
     read = words.execution.operations[named.cycle[0].earlier]
+    own = (words.execution.operations[at] for at in words.execution.of_request(read.request))
+    instead = ", or let the write ask for what it relies on" if any(map(acts, own)) else ""
     if "IndexName" in read.parameters:
         return (
             f"a global secondary index cannot be read consistently: take only keys from the {read.action}, and read the item "
-            "itself with ConsistentRead=True, or let the write ask for what it relies on"
+            f"itself with ConsistentRead=True{instead}"
         )
-    return f"make the {read.action} with ConsistentRead=True, or let the write ask for what it relies on"
+    return f"make the {read.action} with ConsistentRead=True{instead}"
 
 
 def _aba(words: Words, _finding: Finding, named: Named) -> str:

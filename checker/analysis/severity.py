@@ -216,6 +216,8 @@ def _needs(scene: Scene) -> tuple[str, float]:
     return ("weak-read", 1.0) if scene.needs_weak_read() else ("nothing", 0.0)
 
 
+_NEEDS = {"weak-read": "a read has to be out of date", "fault": "the service has to fail", "nothing": ""}
+
 EASE: Sequence[Ease] = (
     # one principal can race with himself whenever he likes; another one has to be caught in the act
     Ease(
@@ -230,7 +232,7 @@ EASE: Sequence[Ease] = (
         lambda value: f"another request has to come in between {'once' if value == '1' else f'{value} times'}",
     ),
     # the service has to help: a throttled call, or a replica that lags
-    Ease("needs", _needs, lambda value: f"it needs a {value.replace('-', ' ')}"),
+    Ease("needs", _needs, _NEEDS.__getitem__),
 )
 """What it takes; every row counts."""
 

@@ -63,7 +63,8 @@ def target(operation: Operation) -> str:
     if isinstance(parts := parameters.get("TransactItems"), list):
         return ", ".join(_part_target(part) for part in parts)
     if operation.footprint.ranges:
-        return visible(", ".join(str(one) for one in operation.footprint.ranges))
+        through = f" through {parameters['IndexName']}" if "IndexName" in parameters else ""
+        return visible(", ".join(dict.fromkeys(str(one) for one in operation.footprint.ranges)) + through)
     names = sorted(str(item) for item in operation.footprint.items())
     if names:
         return visible(", ".join(names))
