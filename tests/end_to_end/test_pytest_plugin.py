@@ -186,6 +186,9 @@ def test_workers_of_xdist_write_reports_of_their_own_and_the_controller_lists_th
         apart=True,
     )
     result.assert_outcomes(failed=4, passed=1)
+    summary = result.stdout.str().rpartition("= toctou =")[2]
+    assert summary.count("racy.py:Racy  lost_update") == 1
+    assert "  4 violations of linearizability" in summary
     assert len({path.name for path in reports(project)}) == 4
     listed = set(re.findall(r"^  toctou replay (\S+)$", result.stdout.str(), re.MULTILINE))
     assert listed == {path.relative_to(project.path).as_posix() for path in reports(project)}

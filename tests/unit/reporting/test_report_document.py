@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from sample_reports import ITEM, KEY, MODEL, make_execution, make_model, make_run, make_violation, stored
 
-from checker.history.footprint import Footprint, KeyRange
+from checker.history.footprint import ALL, EXISTENCE, Footprint, KeyRange
 from checker.history.item import Change, ItemId
 from checker.history.operation import ErrorResponse, Operation
 from checker.history.request import HandlerException, Request, Response, SourceLine
 from checker.reporting import summary
 from checker.reporting.document import FORMAT, portable_target, violation_document
 from checker.reporting.encoding import decode
+from checker.reporting.registry import FORMATS
 from checker.reporting.run_document import run_document
 
 
@@ -226,3 +227,43 @@ def test_the_attributes_that_the_explanation_argues_with_push_the_others_out():
     assert summary.outcome(execution.operations[0], NOTHING) == "→ data 'draft', owner 'alice', version 1"
     focus = {str(ITEM): frozenset({"owner"})}
     assert summary.outcome(execution.operations[0], focus) == "→ owner 'alice'"
+
+
+def watched(violation, looked_at):
+    """The sample, whose GetItem was looked at like this."""
+    first, *others = violation.execution.operations
+    execution = replace(violation.execution, operations=(replace(first, looked_at=looked_at), *others))
+    return violation_document(MODEL, replace(violation, execution=execution))
+
+
+def test_what_was_looked_at_stands_with_its_step(violation):
+    looked_at = {None: frozenset({EXISTENCE}), ITEM: frozenset({EXISTENCE, "owner"})}
+    steps = watched(violation, looked_at)["steps"]
+    assert steps[0]["looked_at"] == [{"item": "Items[i1]", "attributes": ["its existence", "owner"], "by": "handler"}]
+    assert steps[1]["looked_at"] == [{"item": "Items[i1]", "attributes": ["item_id", "owner"], "by": "condition"}]
+    assert steps[2]["looked_at"] is None
+    assert watched(violation, {})["steps"][0]["looked_at"] == []
+    assert watched(violation, {ITEM: frozenset({ALL, "n"})})["steps"][0]["looked_at"][0]["attributes"] == [
+        "every attribute"
+    ]
+
+
+def test_every_zoom_level_of_a_step_shows_what_was_looked_at(violation):
+    document = watched(violation, {ITEM: frozenset({EXISTENCE, "owner"})})
+    assert "    saw      its existence, owner of Items[i1]" in FORMATS["detail"].violation(document)
+    assert "<dt>handler looked at</dt><dd>its existence, owner of Items[i1]</dd>" in FORMATS["html"].violation(document)
+
+
+def test_where_a_report_is_stored_says_from_where_its_model_is_named(violation, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = violation_document(MODEL, violation, report=Path("reports/latest/x-1.json"))
+    assert (document["home"], document["run"]) == ("../..", "")
+    assert violation_document(MODEL, violation)["home"] == ""
+
+
+def test_a_read_through_an_index_names_it():
+    whole = KeyRange("Items")
+    operation = Operation(
+        0, 0, "Query", {"IndexName": "by-owner"}, {"Items": []}, footprint=Footprint(ranges=(whole, whole))
+    )
+    assert summary.target(operation) == "Items[*] through by-owner"
