@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from checker.errors import BadInput
 from checker.server import serve
 
 
@@ -24,12 +25,30 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="FILE", help="keep tables and items in this file (default: in memory only)"
     )
+    parser.add_argument(
+        "--sync",
+        action="store_true",
+        help="with --data: answer a write only once it is on the disk (default: once the system has it, so that no end of "
+        "this process loses it, but a crash of the machine may lose the last ones)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer requests for this host too (default: loopback addresses and localhost, so that no web page gets in)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped; returns the exit status."""
-    serve(arguments.port, arguments.data, _announce)
+    if arguments.sync and arguments.data is None:
+        raise BadInput(
+            "--sync says when data is on the disk, and there is none without --data", remedy="add --data FILE"
+        )
+    hosts = [name.lower() for name in arguments.allow_host]
+    serve(arguments.port, arguments.data, _announce, sync=arguments.sync, hosts=hosts)
     return 0
 
 

@@ -1,7 +1,8 @@
 """The file behind ``--data``: records, one per line, each with its checksum; added to, and replaced as a whole.
 
 A record is handed to the operating system before ``append`` returns, so no end of this process loses it; a crash of the
-machine can lose the last moments, because the disk is not waited for.  What such an end can leave behind is a last record
+machine can lose the last moments, unless the disk is waited for (``sync``), which takes milliseconds for each record.
+What such an end can leave behind is a last record
 that is not whole: it was never acknowledged, and is cut off when the file is opened again.  Anything else that does not fit
 is damage, or not a file of ours: an error, and the file stays as it is.
 
@@ -32,8 +33,8 @@ class DataFile:
         size: bytes of whole records, header included.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create a data file.
+    def __init__(self, path: Path, *, sync: bool = False) -> None:
+        """Open or create a data file; with ``sync``, each record is on the disk before ``append`` returns.
 
         Raises:
             BadInput: it cannot be opened, is in use, or is not one of ours.
@@ -41,8 +42,10 @@ class DataFile:
         self.path = path.resolve()
         self._descriptor = _locked(self.path, path)
         self._broken = False
+        self._sync = sync
         try:
             self.size = self._begin()
+            self._settle_name()
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -96,6 +99,8 @@ class DataFile:
         line = _line(document)
         try:
             self._write(line, self.size)
+            if self._sync:
+                os.fsync(self._descriptor)
         except BaseException:
             self._broken = True
             os.ftruncate(self._descriptor, self.size)
@@ -124,11 +129,21 @@ class DataFile:
             raise
         os.close(self._descriptor)
         self._descriptor, self.size = descriptor, size
+        self._settle_name()
 
     def close(self) -> None:
         """Wait for the disk, and let go of the file."""
         os.fsync(self._descriptor)
         os.close(self._descriptor)
+
+    def _settle_name(self) -> None:
+        """Wait until the file is found by its name after a crash of the machine."""
+        if self._sync:
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def _write(self, data: bytes, offset: int) -> None:
         while data:

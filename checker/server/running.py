@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from checker.errors import BadInput
@@ -13,18 +13,27 @@ from checker.server.service import Service
 from checker.wire import LOOPBACK, HttpServer
 
 
-def serve(port: int, data: Path | None, ready: Callable[[str], None]) -> None:
+def serve(
+    port: int,
+    data: Path | None,
+    ready: Callable[[str], None],
+    *,
+    sync: bool = False,
+    hosts: Collection[str] = (),
+) -> None:
     """Serve the embedded DynamoDB on loopback until SIGTERM or SIGINT.
 
     Args:
         port: where to listen; 0 for any free port.
         data: the file to keep data in; ``None`` to keep it in memory.
         ready: called with the URL as soon as it answers.
+        sync: whether a write is answered only once it is on the disk; else a crash of the machine may lose the last ones.
+        hosts: names that requests may be for, besides those of this machine; in lower case.
 
     Raises:
         BadInput: the port or the file cannot be used.
     """
-    service = Service(data)
+    service = Service(data, sync=sync, hosts=hosts)
     try:
         asyncio.run(_serve(service, port, ready))
     finally:

@@ -10,14 +10,23 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from checker.engine import Engine
 from checker.errors import UnsupportedAction
 from checker.server.storage import TOKEN_SECONDS, Storage
-from checker.wire import Call, HttpRequest, HttpResponse, answer, failed, unknown_operation
+from checker.wire import (
+    Call,
+    HttpRequest,
+    HttpResponse,
+    answer,
+    failed,
+    names_this_machine,
+    unknown_operation,
+    wrong_host,
+)
 
 
 class Service:
@@ -25,20 +34,25 @@ class Service:
 
     Args:
         data: the file that it keeps its data in; ``None`` to keep it in memory.
+        sync: whether a write is answered only once it is on the disk.
+        hosts: names that requests may be for, besides those of this machine; in lower case.
 
     Raises:
         BadInput: the file cannot be used.
     """
 
-    def __init__(self, data: Path | None = None) -> None:
+    def __init__(self, data: Path | None = None, *, sync: bool = False, hosts: Collection[str] = ()) -> None:
+        self._hosts = frozenset(hosts)
         self._engine = Engine()
-        self._storage = None if data is None else Storage(self._engine, data)
+        self._storage = None if data is None else Storage(self._engine, data, sync=sync)
         now = time.monotonic()
         self._tokens = deque((now, token) for token in self._engine.tokens)
         self._engine.forget()
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """The response to a request, whatever happens."""
+        if not names_this_machine(request.headers, self._hosts):
+            return wrong_host(request)
         try:
             return await answer(request, self._perform)
         except Exception:
@@ -47,6 +61,7 @@ class Service:
 
     async def _perform(self, call: Call) -> Mapping[str, Any]:
         # Nothing is awaited in here: that makes the call atomic.
+        self._forget_transactions()
         before = self._engine.sequence
         try:
             result = self._engine.perform(call.action, call.parameters)
@@ -57,18 +72,21 @@ class Service:
         except BaseException:
             self._engine.restore(before)
             raise
-        self._forget(call)
+        self._forget_versions(call)
         if self._storage is not None:
             self._storage.compact_if_due()
         return result
 
-    def _forget(self, call: Call) -> None:
-        """Let go of what nobody can ask for any more: earlier versions, and transactions completed ten minutes ago."""
-        now = time.monotonic()
+    def _forget_versions(self, call: Call) -> None:
+        """Let go of how things came to be as they are: nobody can go back."""
         token = call.parameters.get("ClientRequestToken")
         if token and self._engine.sequence:
-            self._tokens.append((now, token))
+            self._tokens.append((time.monotonic(), token))
         self._engine.forget()
+
+    def _forget_transactions(self) -> None:
+        """Let go of the transactions that nobody can repeat any more."""
+        now = time.monotonic()
         while self._tokens and now - self._tokens[0][0] > TOKEN_SECONDS:
             self._engine.forget_transaction(self._tokens.popleft()[1])
 

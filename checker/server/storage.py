@@ -49,17 +49,18 @@ class Storage:
         engine: an empty engine; what the file holds is performed on it.
         path: the file.
         smallest: bytes below which the file is left to grow.
+        sync: whether a request counts as stored only once it is on the disk.
 
     Raises:
         BadInput: the file cannot be used, or holds a request that the engine refuses.
     """
 
-    def __init__(self, engine: Engine, path: Path, smallest: int = _SMALLEST) -> None:
+    def __init__(self, engine: Engine, path: Path, smallest: int = _SMALLEST, *, sync: bool = False) -> None:
         self._engine = engine
         self._smallest = smallest
         self._tables: dict[str, list[bytes]] = {}  # the requests that made each table what it is
         self._last_token = -TOKEN_SECONDS
-        self._file = DataFile(path)
+        self._file = DataFile(path, sync=sync)
         try:
             for document in self._file.records():
                 self._perform_again(document)

@@ -14,9 +14,11 @@ from checker.wire.calls import (
     read_call,
     refused,
     unknown_operation,
+    wrong_host,
 )
 from checker.wire.client import NoResponse, fetch
 from checker.wire.encoding import encoded
+from checker.wire.hosts import names_this_machine
 from checker.wire.http import LOOPBACK, HttpServer, Limits
 
 __all__ = [
@@ -34,7 +36,9 @@ __all__ = [
     "encoded",
     "failed",
     "fetch",
+    "names_this_machine",
     "read_call",
     "refused",
     "unknown_operation",
+    "wrong_host",
 ]

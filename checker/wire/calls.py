@@ -99,6 +99,17 @@ def too_large() -> HttpResponse:
     return HttpResponse(413, {"x-amzn-RequestId": request_id()}, b"")
 
 
+def wrong_host(request: HttpRequest) -> HttpResponse:
+    """What a request is told that is for a host which is not this machine; see ``hosts``."""
+    shown = request.headers.get("host", "")
+    error = ServiceError(
+        "AccessDeniedException",
+        f"toctou serves this machine only, and the request is for host {shown!r}: use http://127.0.0.1 or http://localhost, "
+        "or start it with --allow-host for a name of your own",
+    )
+    return _response(403, encoded_error(error), {}, _CONTENT_TYPES[0])
+
+
 def failed(request: HttpRequest) -> HttpResponse:
     """What the service answers when it has failed itself."""
     error = ServiceError("InternalServerError", "The request processing has failed because of an unknown error.")

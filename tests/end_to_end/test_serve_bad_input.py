@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import http.client
 import json
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from serving_process import TABLE, command, raw_request, raw_response, serving
+from serving_process import SIGNED, TABLE, command, raw_request, raw_response, serving
 
 from checker.server import Service
 from checker.wire import HttpServer, Limits
@@ -57,8 +58,8 @@ def exchange(connection, request):
         (raw_request("GetItem", LIST).replace(b'{"TableName', b"{!TableName"), 400, b"SerializationException"),
         (raw_request("GetItem", LIST, Content_Type="text/plain"), 404, b"<UnknownOperationException/>"),
         (raw_request("GetItem", {}), 400, b"2 validation errors detected"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200, b"healthy: dynamodb"),
-        (b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", 404, b"<UnknownOperationException/>"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, b"healthy: dynamodb"),
+        (b"DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, b"<UnknownOperationException/>"),
     ],
 )
 def test_the_connection_survives_a_wrong_request(connection, request_bytes, status, body):
@@ -363,6 +364,44 @@ def test_a_port_in_use(server):
 @pytest.mark.parametrize("port", ["-1", "65536", "http", ""])
 def test_a_port_that_is_none(port):
     assert failing(f"--port={port}")[0] == 2
+
+
+def test_no_page_of_the_web_gets_in(server, connection):
+    def asked(host):
+        body = b"{}"
+        head = [
+            "POST / HTTP/1.1",
+            f"Host: {host}",
+            "Content-Type: application/x-amz-json-1.0",
+            f"Authorization: {SIGNED}",
+            "X-Amz-Target: DynamoDB_20120810.ListTables",
+            f"Content-Length: {len(body)}",
+        ]
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+        return connection.recv(65536)
+
+    refused = asked("evil.example:8000")
+    assert refused.startswith(b"HTTP/1.1 403 ")
+    assert b"AccessDeniedException" in refused
+    assert b"--allow-host" in refused
+    assert asked("localhost:8000").startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_host_of_ones_own_is_allowed():
+    with serving("--allow-host", "My.Example") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        for host, status in (("my.example:1", 200), ("other.example", 403)):
+            connection.request("GET", "/", headers={"Host": host})
+            response = connection.getresponse()
+            response.read()
+            assert response.status == status
+        connection.close()
+
+
+def test_waiting_for_the_disk_needs_a_file():
+    ended = subprocess.run(command("--sync"), capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "--data" in ended.stderr
 
 
 def test_no_other_host_is_offered():

@@ -303,7 +303,7 @@ KNOWN_TEXTS = re.compile(
     r"Invalid returning clause|RETURNING |"
     r"Unsupported data type|Statement wasn't|List index is not|Duplicate identifiers|Key attribute|Where clause|"
     r"Multiple conditions|Path component|Incorrect |The BETWEEN operator|Two document paths|Unexpected path|"
-    r"Must have |Variable reference|The second argument|Conditions can be of|Attempting to store|"
+    r"Negative zero|Must have |Variable reference|The second argument|Conditions can be of|Attempting to store|"
     r"ConditionalOperator c|QueryFilter can only|Type mismatch for attribute)"
 )
 

@@ -59,7 +59,8 @@ class Statements:
             case "SS":
                 text = "<<" + ", ".join(map(self.literal, ({"S": one} for one in content))) + ">>"
             case "NS":
-                text = "<<" + ", ".join(content) + ">>"
+                # DynamoDB Local takes 3.0 in a literal set for another number than 3, and keeps both.
+                text = "<<" + ", ".join(one.removesuffix(".0") for one in content) + ">>"
             case _:
                 self.parameters.append(value)
                 return "?"

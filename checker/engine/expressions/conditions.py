@@ -214,6 +214,7 @@ def _size(getter: Getter) -> Getter:
         if value is None or (kind := type_of(value)) in ("N", "BOOL", "NULL"):
             return None
         content = value[kind]
-        return {"N": str(len(content.encode()) if kind == "S" else len(content))}
+        # Strings count in the units of UTF-16, as in DynamoDB Local (and dynalite): the length of a string, says the guide.
+        return {"N": str(len(content.encode("utf-16-le")) // 2 if kind == "S" else len(content))}
 
     return size

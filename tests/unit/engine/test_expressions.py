@@ -126,6 +126,18 @@ def test_conditions_hold_as_documented(text: str, met: bool):
         assert refusal(engine, "UpdateItem", request).code == "ConditionalCheckFailedException"
 
 
+@pytest.mark.parametrize(("text", "size"), [("", 0), ("a", 1), ("é", 1), ("\U0001f600", 2)])
+def test_the_size_of_a_string_is_its_length_in_utf_16(text: str, size: int):
+    engine = engine_with()
+    engine.perform("PutItem", {"TableName": "Items", "Item": {"id": {"S": "a"}, "s": {"S": text}}})
+    scan = {
+        "TableName": "Items",
+        "FilterExpression": "size(s) = :n",
+        "ExpressionAttributeValues": {":n": {"N": str(size)}},
+    }
+    assert engine.perform("Scan", scan)["Count"] == 1
+
+
 def test_every_reserved_word_is_refused_in_any_case():
     assert len(RESERVED_WORDS) == 573
     engine = loaded()

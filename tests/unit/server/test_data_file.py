@@ -65,6 +65,42 @@ def test_a_file_cut_off_anywhere_keeps_every_whole_record(path):
         assert contents(path) == [*RECORDS[:expected], b"after"]
 
 
+def test_a_record_is_on_the_disk_if_that_is_asked_for(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    file = DataFile(path, sync=True)
+    synced.clear()
+    file.append(b"one")
+    assert synced == [path.stat().st_size]
+    file.replace([b"two"])
+    assert len(synced) == 3  # the new file, and the folder that now has it
+    file.close()
+    file = DataFile(path)
+    synced.clear()
+    assert list(file.records()) == [b"two"]
+    file.append(b"three")
+    assert synced == []
+    file.close()
+
+
+def test_a_write_that_the_disk_refuses_has_not_happened(path, monkeypatch):
+    file = DataFile(path, sync=True)
+    file.append(b"one")
+
+    def refuse(descriptor):
+        raise OSError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        with pytest.raises(OSError, match="no room"):
+            file.append(b"two")
+    file.append(b"three")
+    file.close()
+    file = DataFile(path)
+    assert list(file.records()) == [b"one", b"three"]
+    file.close()
+
+
 def test_a_damaged_record_is_an_error_and_stays(path):
     written(path)
     whole = path.read_bytes()

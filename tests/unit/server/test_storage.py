@@ -303,6 +303,32 @@ def test_a_fault_of_ours_is_undone_and_reported(monkeypatch, capsys):
     assert "a bug" in capsys.readouterr().err
 
 
+def test_a_server_keeps_no_versions(monkeypatch):
+    service = Service()
+    answered(service, "CreateTable", **TABLE)
+    for n in range(100):
+        answered(service, "PutItem", TableName="Items", Item={"id": {"S": "a"}, "n": {"N": str(n)}})
+    assert service._engine.sequence == 0
+    assert answered(service, "GetItem", TableName="Items", Key={"id": {"S": "a"}})[1]["Item"]["n"] == {"N": "99"}
+
+
+def test_a_server_forgets_a_transaction_after_ten_minutes(monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    service = Service()
+    answered(service, "CreateTable", **TABLE)
+    key = {"id": {"S": "a"}}
+    add = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+    update = {"TableName": "Items", "Key": key, **add}
+    transaction = {"TransactItems": [{"Update": update}], "ClientRequestToken": "t"}
+    stored = []
+    for now in (1000, 1599, 1601, 1602):
+        clock[0] = now
+        answered(service, "TransactWriteItems", **transaction)
+        stored.append(answered(service, "GetItem", TableName="Items", Key=key)[1]["Item"]["n"]["N"])
+    assert stored == ["1", "1", "2", "2"]
+
+
 def test_an_action_that_the_engine_lacks_is_an_unknown_operation(monkeypatch):
     from checker.engine import engine  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from checker.engine import ServiceError
-from checker.wire import HttpRequest, answer, decoded, failed
+from checker.wire import HttpRequest, answer, decoded, failed, names_this_machine
 from checker.wire.calls import MAXIMUM_BODY, read_call, request_id
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=any, SignedHeaders=host, Signature=any"
@@ -385,6 +385,32 @@ def test_a_fault_of_ours_has_status_500():
     response = failed(request())
     assert response.status == 500
     assert json.loads(response.body)["__type"] == "com.amazonaws.dynamodb.v20120810#InternalServerError"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:8000",
+        "localhost",
+        "LocalHost:1",
+        "a.localhost:80",
+        "[::1]:8000",
+        "127.8.9.1",
+        "mine.example",
+        "localhost.",
+    ],
+)
+def test_a_request_may_be_for_this_machine(host):
+    assert names_this_machine({"host": host}, {"mine.example"})
+    assert names_this_machine({})
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "[::2]", "", "0.0.0.0"],
+)
+def test_a_request_may_be_for_no_other(host):
+    assert not names_this_machine({"host": host}, {"mine.example"})
 
 
 def test_request_identifiers_differ():
