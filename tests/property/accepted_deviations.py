@@ -148,8 +148,8 @@ DEVIATIONS = (
     ),
     Deviation(
         LOCAL,
-        r"ok UpdateItem UPDATED_(OLD|NEW)",
-        r"ok UpdateItem",
+        r"ok (UpdateItem|ExecuteStatement) UPDATED",
+        r"ok \1",
         "it returns whole attributes, and what moved to the place of removed elements; the service only what lies at the "
         "paths: https://github.com/ExtendDB/extenddb/pull/105, tested on the service",
     ),
@@ -303,7 +303,7 @@ KNOWN_TEXTS = re.compile(
     r"Invalid returning clause|RETURNING |"
     r"Unsupported data type|Statement wasn't|List index is not|Duplicate identifiers|Key attribute|Where clause|"
     r"Multiple conditions|Path component|Incorrect |The BETWEEN operator|Two document paths|Unexpected path|"
-    r"Negative zero|Must have |Variable reference|The second argument|Conditions can be of|Attempting to store|"
+    r"Negative zero|Aliasing is|Updates on index keys must|Must have |Variable reference|The second argument|Conditions can be of|Attempting to store|"
     r"ConditionalOperator c|QueryFilter can only|Type mismatch for attribute)"
 )
 

@@ -282,7 +282,8 @@ def _unpaged(answer: Answer) -> Answer:
 def _text(action: str, parameters: Mapping[str, Any], answer: Answer) -> str:
     if answer.code is None:
         named = (parameters.get(name, "") for name in ("ReturnValues", "IndexName", "Select"))
-        return f"ok {action} {' '.join(filter(None, named))}"
+        modified = "UPDATED" if "RETURNING MODIFIED" in parameters.get("Statement", "") else ""
+        return f"ok {action} {' '.join(filter(None, (*named, modified)))}"
     reasons = (one.get("Message", "") for one in answer.fields.get("CancellationReasons", ()))
     if action in DEFINING:
         return f"{action} refused {answer.code}: {answer.message}"
