@@ -303,7 +303,8 @@ KNOWN_TEXTS = re.compile(
     r"Invalid returning clause|RETURNING |"
     r"Unsupported data type|Statement wasn't|List index is not|Duplicate identifiers|Key attribute|Where clause|"
     r"Multiple conditions|Path component|Incorrect |The BETWEEN operator|Two document paths|Unexpected path|"
-    r"Negative zero|Aliasing is|Updates on index keys must|Must have |Variable reference|The second argument|Conditions can be of|Attempting to store|"
+    r"Negative zero|Aliasing is|Updates on index keys must|"
+    r"Must have |Variable reference|The second argument|Conditions can be of|Attempting to store|"
     r"ConditionalOperator c|QueryFilter can only|Type mismatch for attribute)"
 )
 

@@ -143,6 +143,257 @@ def test_wrong_statements_are_refused(statement: str, told: str):
     assert (error.code, error.message) == ("ValidationException", told)
 
 
+IN_WHERE = "SELECT * FROM Log WHERE day = 'mon' AND "
+KEY = """WHERE day = 'mon' AND "at" = 1"""
+UPDATE = f"UPDATE Log SET {{}} {KEY}"
+INSERT = "INSERT INTO Log VALUE {{'day': 'x', 'at': 1, {}}}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        # https://github.com/nubo-db/dynamodb-conformance, tests/tier3/error-messages, partiqlGrammar.test.ts
+        (IN_WHERE + "n = 1 foo", MALFORMED + "Unexpected token after expression"),
+        (IN_WHERE + "n = 1)", MALFORMED + "Unexpected token after expression"),
+        ("INSERT INTO Log VALUE {'day': 'x', 'at': 1} foo", MALFORMED + "Unexpected token after expression"),
+        ("INSERT INTO Log t VALUE {'day': 'x'}", MALFORMED + "Unexpected token after expression"),
+        ("SELECT * FROM Log WHERE n = 1e2147483648", MALFORMED),
+        ("SELECT * FROM Log WHERE n = 1.5e-2147483647", MALFORMED),
+        ("SELECT * FROM Log WHERE n = 1 # note", MALFORMED),
+        ("SELECT * FROM Log t WHERE n = 1", "Aliasing is not supported"),
+        ("SELECT * FROM Log AS t WHERE n = 1", "Aliasing is not supported"),
+        ("UPDATE Log t SET n = 1", "Aliasing is not supported"),
+        ("DELETE FROM Log t WHERE n = 1", "Aliasing is not supported"),
+        ("SELECT * FROM Log WHERE", MALFORMED + "Unexpected term"),
+        ("SELECT * FROM Log WHERE NOT", MALFORMED + "Unexpected term"),
+        ("SELECT * FROM Log WHERE (", MALFORMED + "Unexpected term"),
+        ("SELECT * FROM", MALFORMED + "Unexpected term"),
+        (IN_WHERE, MALFORMED + "Missing right-hand side expression of infix operator"),
+        ("SELECT * FROM Log WHERE n = 1 OR", MALFORMED + "Missing right-hand side expression of infix operator"),
+        ("SELECT * FROM Log WHERE ORDER BY day", MALFORMED + "Unexpected keyword"),
+        ("SELECT * FROM Log WHERE IS NULL", MALFORMED + "Unexpected operator"),
+        (IN_WHERE + "n = LIKE", MALFORMED + "Unexpected operator"),
+        (IN_WHERE + "n IS FOO", MALFORMED + "Expected type name"),
+        ("DELETE FROM", MALFORMED + "Expected identifier for simple path"),
+        ("DELETE FROM WHERE n = 1", MALFORMED + "Expected identifier for simple path"),
+        ("UPDATE Log-x SET n = 1", MALFORMED + "Expected data manipulation"),
+        (IN_WHERE + "attribute_exists(m.inner)", MALFORMED + "Invalid path dot component"),
+        ("INSERT INTO Log (day) VALUES ('x')", "Unsupported operation: InsertOp"),
+        (
+            INSERT.format("'n': 1e126"),
+            "Number overflow. Attempting to store a number with magnitude larger than supported range under root",
+        ),
+        (
+            INSERT.format("'m': {'x': 1e-131}"),
+            "Number underflow. Attempting to store a number with magnitude smaller than supported range under root.x",
+        ),
+        (
+            INSERT.format("'l': [1, 123456789012345678901234567890123456789]"),
+            "Attempting to store more than 38 significant digits in a Number under root[1]",
+        ),
+        ("FROM Log SET n = 1", "Where clause does not contain a mandatory equality on all key attributes"),
+        # partiqlFunctions.test.ts
+        (
+            IN_WHERE + "attribute_exists('n')",
+            "Operator or function requires a document path; operator or function: attribute_exists",
+        ),
+        (
+            IN_WHERE + "attribute_exists(n, l)",
+            "Incorrect number of operands for operator or function; operator or function: attribute_exists, "
+            "number of operands: 2",
+        ),
+        ("SELECT attribute_exists(n) FROM Log", "Unexpected path component at 1:8:16"),
+        ("SELECT * FROM Log WHERE EXISTS(n)", "Unrecognized function: exists at 1:25:6"),
+        (
+            UPDATE.format("t = set_add(s, <<'x'>>)"),
+            "The first argument to SET_ADD must equal the assignment value at 1:20:7",
+        ),
+        (
+            UPDATE.format("s = set_add(s, 'x')"),
+            "The second argument to SET_ADD must be a value with type SET at 1:28:1",
+        ),
+        (UPDATE.format("s = set_delete(s)"), "SET_DELETE must have exactly two arguments at 1:20:10"),
+        (UPDATE.format("s = set_add(s, <<>>)"), "Empty bags are not supported"),
+        (INSERT.format("'s': set_add(<<'a'>>, <<'b'>>)"), "Unsupported data type: set_add under key root at 1:50:7"),
+        # partiql.test.ts
+        ('SELECT * FROM Log."no-such-index" WHERE n = 1', "The table does not have the specified index"),
+        ("SELECT * FROM Log.by_who.x WHERE n = 1", "A path may contain at most 2 components in the FROM clause"),
+        ('SELECT * FROM Log."" WHERE n = 1', "Path component cannot be an empty string"),
+        ('SELECT * FROM "" WHERE n = 1', "Path component cannot be an empty string"),
+        (
+            "SELECT day FROM Log.by_who WHERE who = 'alice' AND n = 1",
+            "One or more parameter values were invalid: Secondary index by_who does not project one or more filter "
+            "attributes: [n]",
+        ),
+        (
+            "SELECT n FROM Log.by_who WHERE who = 'alice'",
+            "One or more parameter values were invalid: Global secondary index by_who does not project [n]",
+        ),
+        (
+            f"DELETE FROM Log {KEY} RETURNING MODIFIED OLD *",
+            "Invalid returning clause: RETURNING MODIFIED OLD *. Only RETURNING ALL OLD * is allowed in DELETE statements.",
+        ),
+        (
+            IN_WHERE + "n < true",
+            "Incorrect operand type for operator or function; operator or function: <, operand type: BOOL",
+        ),
+        # DynamoDB Local
+        ("SELECT DISTINCT n FROM Log", "Unsupported token in expression: DISTINCT"),
+        ("SELECT VALUE n FROM Log", "Select projection doesn't support value or pivot keywords"),
+        ("SELECT n, n FROM Log", "Duplicate identifiers in select clause: n"),
+        ("SELECT * FROM Log, Log", "Only select from a single table or index is supported."),
+        ("SELECT * FROM (Log)", "Unexpected from source"),
+        (
+            "SELECT * FROM Lo",
+            "Table name should be within the length [3, 255] and only contain 'a-z', 'A-Z', '0-9', '-', '_', '.'.",
+        ),
+        ("SELECT * FROM Log WHERE n = 1 LIMIT 1", "Unsupported clause: LIMIT at 1:37:1"),
+        ("SELECT * FROM Log GROUP BY n", "Unsupported clause: GROUP BY"),
+        ("SELECT * FROM Log WHERE n", "WHERE clause must contain an expression that resolves to a boolean"),
+        ("SELECT * FROM Log WHERE n + 1 = 2", "Unsupported operator in Condition Expression. Operator: +"),
+        ("SELECT * FROM Log WHERE who LIKE 'a'", "Unsupported operator in Condition Expression. Operator: like"),
+        (
+            "SELECT * FROM Log WHERE n IS INT",
+            "Unsupported data type for IS operator: INTEGER. Supported data types are [MISSING, NULL, BOOLEAN, BLOB, "
+            "STRING, NUMERIC, STRUCT, TUPLE, LIST] at 1:27:2",
+        ),
+        (
+            "SELECT * FROM Log WHERE n IN []",
+            "IN operator must have a left hand argument of type Variable Reference and right hand argument of type Seq "
+            "with at least one member",
+        ),
+        ("SELECT * FROM Log WHERE l[-1] = 1", "List index is not within the allowable range; index: [-1] at 1:28:1"),
+        ("SELECT * FROM Log WHERE l[*] = 1", "Wildcard path component like a[*].b are not supported at 1:27:1"),
+        ("SELECT * FROM Log ORDER BY n", "Must have WHERE clause in the statement when using ORDER BY clause."),
+        (IN_WHERE + "n = 1 ORDER BY n", "Variable reference n in ORDER BY clause must be part of the primary key"),
+        (UPDATE.format("n = n * 2"), "Unsupported operator in Update Expression. Operator: *"),
+        (UPDATE.format("n = f(n)"), "Unrecognized function: f at 1:20:1"),
+        (
+            f"UPDATE Log SET n = 1 {KEY} RETURNING ALL NEW",
+            "Expected '*' after ( MODIFIED | ALL ) ( NEW | OLD ) in RETURNING clause",
+        ),
+        (f"UPDATE Log.by_who SET n = 1 {KEY}", "This operation is not supported on an index"),
+        (
+            f"UPDATE Log SET n = 1 {KEY} AND day = 'tue'",
+            "Multiple conditions on same key day. Only single item Update/Insert/Delete are supported",
+        ),
+        (
+            "INSERT INTO Log.by_who VALUE {'day': 'x'}",
+            "FROM clause may only contain a single table name in data manipulation statements",
+        ),
+        ("INSERT INTO Log VALUE {'day': 'x', 'at': 1} RETURNING ALL OLD *", "RETURNING is not supported in INSERT"),
+        (INSERT.format("'day': 'y'"), "Duplicate keys in tuple. Key: day under root at 1:45:5"),
+        (
+            INSERT.format("n: 1"),
+            "Tuple keys must be of type String. Actual type: VariableReference under root at 1:45:1",
+        ),
+        (INSERT.format("'l': [?]"), "Unsupported data type: Parameter under key root.0 at 1:51:1"),
+        (INSERT.format("'l': [-0.0]"), "Negative zero decimal is not supported under key root.0 at 1:52:3"),
+        (
+            INSERT.format("'s': <<'a', 1>>"),
+            "Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags at 1:57:1",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_services_words(statement: str, told: str):
+    engine = loaded()
+    stored = engine.stored()
+    error = refusal(engine, "ExecuteStatement", {"Statement": statement})
+    assert (error.code, error.message) == ("ValidationException", told)
+    assert engine.stored() == stored
+
+
+def test_a_consistent_read_of_a_global_index_is_refused():
+    request = {"Statement": "SELECT * FROM Log.by_who WHERE who = 'alice'", "ConsistentRead": True}
+    error = refusal(loaded(), "ExecuteStatement", request)
+    assert error.message == "Strongly consistent read is not supported on Global Secondary Indexes"
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("day = 'mon' AND n NOT BETWEEN 2 AND 3", ["1", "4"]),
+        ("day = 'mon' AND n NOT IN [1, 2]", ["3", "4"]),
+        ("day = 'mon' AND attribute_exists(who) AND attribute_not_exists(z)", ["1", "2", "3", "4"]),
+        ("day = 'mon' AND n IS NUMERIC AND who IS NOT LIST", ["1", "2", "3", "4"]),
+        ("day = 'mon' AND 2 < n -- a note", ["3", "4"]),
+        ("day = 'mon' /* a note */ AND n = +.1e1;", ["1"]),
+    ],
+)
+def test_more_that_select_understands(where: str, found: list[str]):
+    assert ats(execute(loaded(), f"SELECT * FROM Log WHERE {where}")) == found
+
+
+def test_sums_have_any_number_of_constants_and_parentheses():
+    engine = loaded()
+    for assigned, expected in (("n + 1 - 3", "-1"), ("(n + 10)", "9"), ("n - -1", "10"), ("n - 5 + 5", "10")):
+        execute(engine, f"UPDATE Log SET n = {assigned} {KEY}")
+        assert execute(engine, f"SELECT n FROM Log {KEY}") == [{"n": {"N": expected}}]
+
+
+def test_an_update_may_begin_with_from():
+    engine = loaded()
+    execute(engine, f"FROM Log {KEY} SET n = 7 REMOVE who")
+    assert execute(engine, f"SELECT * FROM Log {KEY}") == [{"day": {"S": "mon"}, "at": {"N": "1"}, "n": {"N": "7"}}]
+
+
+def batch(engine: Engine, *statements: str, **more: Any) -> dict[str, Any]:
+    return engine.perform("BatchExecuteStatement", {"Statements": [{"Statement": one} for one in statements], **more})
+
+
+def test_a_wrong_statement_in_a_batch_leaves_the_others_alone():
+    engine = loaded()
+    good, unnamed = f"SELECT n FROM Log {KEY}", "SELECT * FROM Log WHERE n = 1"
+    responses = batch(engine, "SLECT * FROM Log", unnamed, good)["Responses"]
+    needed = "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
+    assert responses == [
+        {"Error": {"Code": "ValidationError", "Message": MALFORMED + "Expected data manipulation"}},
+        {"Error": {"Code": "ValidationError", "Message": needed}},
+        {"TableName": "Log", "Item": {"n": {"N": "1"}}},
+    ]
+
+
+def test_a_batch_may_not_name_an_item_twice():
+    engine = loaded()
+    stored = engine.stored()
+    for statements in ([f"SELECT n FROM Log {KEY}"] * 2, [f"UPDATE Log SET n = 9 {KEY}", f"DELETE FROM Log {KEY}"]):
+        request = {"Statements": [{"Statement": one} for one in statements]}
+        error = refusal(engine, "BatchExecuteStatement", request)
+        assert error.message == "Provided list of item keys contains duplicates"
+    assert engine.stored() == stored
+
+
+def test_a_batch_returns_what_its_statements_ask_for_and_is_charged_for_each():
+    engine = loaded()
+    done = batch(engine, f"UPDATE Log SET n = 9 {KEY} RETURNING MODIFIED NEW *", ReturnConsumedCapacity="TOTAL")
+    assert done["Responses"] == [{"TableName": "Log", "Item": {"n": {"N": "9"}}}]
+    assert [one["CapacityUnits"] for one in done["ConsumedCapacity"]] == [1.0]
+    read = {"Statement": f"SELECT n FROM Log {KEY}"}
+    request = {"Statements": [{**read, "ConsistentRead": True}], "ReturnConsumedCapacity": "TOTAL"}
+    assert engine.perform("BatchExecuteStatement", request)["ConsumedCapacity"][0]["CapacityUnits"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("SELECT * FROM Log WHERE", MALFORMED + "Unexpected term"),
+        (f"UPDATE Log SET n = 1 {KEY} RETURNING ALL NEW *", "RETURNING clause is not supported in ExecuteTransaction."),
+        ("SELECT * FROM Log.by_who WHERE who = 'alice'", "Reads on indices are not supported within transactions."),
+        (
+            "SELECT * FROM Log WHERE n = 1",
+            "Select statements within ExecuteTransaction must specify the primary key in the where clause.",
+        ),
+        (
+            f"EXISTS(SELECT * FROM Log {KEY})",
+            "EXISTS() must contain a single item read with additional condition",
+        ),
+    ],
+)
+def test_a_wrong_statement_of_a_transaction_is_named(statement: str, told: str):
+    error = refusal(loaded(), "ExecuteTransaction", {"TransactStatements": [{"Statement": statement}]})
+    assert (error.code, error.message) == ("ValidationException", f"Validation failed in TransactStatements[0]: {told}")
+
+
 def test_a_batch_answers_each_statement_on_its_own():
     engine = loaded()
     one, nine = ({"Statement": f"INSERT INTO Log VALUE {{'day': 'mon', 'at': {at}}}"} for at in (1, 9))
