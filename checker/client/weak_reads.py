@@ -70,7 +70,7 @@ class WeakReads:
         for hidden in self._hideable(action, parameters, performed.footprint):
             older = self._backend.perform_without(hidden, action, parameters)
             if all(older.result != known.result for known in answers):
-                answers.append(older._replace(missed=Counter(items[number] for number in hidden)))
+                answers.append(older._replace(missed=dict(Counter(items[number] for number in hidden))))
         if len(answers) == 1:
             return performed
         chosen = answers[self.choose_age(len(answers))]

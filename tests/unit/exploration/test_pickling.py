@@ -16,6 +16,7 @@ from checker.scheduling.runner import Limits
 from checker.scheduling.strategies.random_walk import RandomWalk
 from models.counter import AtomicCounter
 from models.delete_item import ReadThenDelete
+from models.weak_reads import WeaklyCheckedGet
 
 
 @pytest.mark.parametrize("backend", ["embedded", "moto"])
@@ -43,3 +44,10 @@ def test_a_result_with_violations_comes_back_equal():
 
 def test_an_empty_footprint_comes_back_equal():
     assert pickle.loads(pickle.dumps(EMPTY)) == EMPTY
+
+
+def test_what_a_weak_read_missed_is_of_plain_types():
+    found = check_model(WeaklyCheckedGet, reads=2).violations
+    missed = [one.missed for violation in found for one in violation.execution.operations if one.missed is not None]
+    assert missed
+    assert {type(one) for one in missed} == {dict}  # a journal makes nothing but plain values and classes of ours
