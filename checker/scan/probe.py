@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from checker.analysis.cause import READS
 from checker.client.backends import backend_named
 from checker.errors import UncontrolledHandler
 from checker.exploration.laboratory import Laboratory, RandomNumbersShared
@@ -26,12 +27,15 @@ class Alone:
         response: the answer; ``None`` if the request left the checker's control.
         operations: its DynamoDB calls.
         fault: why it left control; empty if it did not.
+        only_way: whether it does the same in every scenario in which it meets nobody.  A request that asks for the time or
+            for numbers is told others there; a service may make calls at once, and go on by which is answered first.
     """
 
     request: Request
     response: Response | None
     operations: tuple[Operation, ...]
     fault: str = ""
+    only_way: bool = True
 
     @property
     def reached(self) -> bool:
@@ -48,13 +52,24 @@ class Alone:
 
         Alone is enough: as long as neither has met anything of the other, each does what it does alone, so the first thing
         that one of them does differently, it does because of a conflict between what both do alone.  Where one of them left
-        control, anything is possible.
+        control, anything is possible; where what was seen is not the only way, all that both use the same table for.
         """
         if self.fault or other.fault:
             return True
+        if not (self.only_way and other.only_way):
+            return bool(self._tables() & other._tables()) and (self._may_write() or other._may_write())
         return any(
             dependent(one.footprint, another.footprint) for one in self.operations for another in other.operations
         )
+
+    def _tables(self) -> frozenset[str]:
+        footprints = [one.footprint for one in self.operations]
+        items = [item.table for footprint in footprints for item in footprint.items()]
+        return frozenset(items + [one.table for footprint in footprints for one in footprint.ranges])
+
+    def _may_write(self) -> bool:
+        """Whether it made a call that writes, refused or not."""
+        return any(one.action not in READS for one in self.operations)
 
 
 class Probe:
@@ -76,13 +91,15 @@ class Probe:
         return self._known[request]
 
     def _run(self, request: Request) -> Alone:
+        self._laboratory.take_personal()
         try:
             (response,), _ = self._laboratory.serial(Scenario((request,)), (0,))
         except UncontrolledHandler as fault:
             return Alone(request, None, self._laboratory.progress()[0], str(fault))
         except RandomNumbersShared:
             return self._run(request)
-        return Alone(request, response, self._laboratory.progress()[0])
+        only_way = self._laboratory.model.service is None and not self._laboratory.take_personal()
+        return Alone(request, response, self._laboratory.progress()[0], only_way=only_way)
 
 
 @contextmanager

@@ -69,6 +69,7 @@ def test_a_racy_application(library, file, scanned):
     }
     page = (report / "scan.html").read_text()
     assert "DELETE " in page
+    assert 'href="scan.html"' in (report / "index.html").read_text()
     assert found["deleteItem"]["findings"][0]["report"].replace(".json", ".html") in page
 
 

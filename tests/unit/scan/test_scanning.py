@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ from checker import Model, Table, check, handler
 from checker.exploration.budget import Budget
 from checker.exploration.loading import named
 from checker.exploration.options import Options
+from checker.history.footprint import dependent
 from checker.openapi.document import taken
 from checker.scan.scanning import ScannedOperation, scan
 
@@ -269,3 +271,40 @@ def test_a_handler_that_leaves_control_is_named():
 def test_a_spent_budget_is_no_pass():
     found = scanned(Counter, COUNTER, budget=Budget(max_schedules=1))
     assert found["read"].verdict == "INCONCLUSIVE"
+
+
+class Buckets(Model):
+    """Two requests meet in a bucket that the time tells, which is another one when they run alone."""
+
+    tables = [Table("Buckets", "id")]
+    items = {"Buckets": [{"id": "0", "v": 1}, {"id": "1", "v": 1}]}
+
+    def _add(self, number):
+        key = {"id": {"S": str(number % 2)}}
+        item = dynamodb.get_item(TableName="Buckets", Key=key, ConsistentRead=True)["Item"]
+        dynamodb.put_item(TableName="Buckets", Item={**key, "v": {"N": str(int(item["v"]["N"]) + 1)}})
+        return 200
+
+    @handler
+    def by_time(self, principal):
+        return self._add(int(time.time()))
+
+    @handler
+    def fixed(self, principal):
+        return self._add(1)
+
+
+def test_what_the_time_could_bring_is_not_ruled_out():
+    """The first request of a scenario meets bucket 0, the second one bucket 1."""
+    found = scanned(Buckets, document(("by_time", "post", "/time"), ("fixed", "post", "/fixed")))
+    alone = {name: one.requests[0] for name, one in found.items()}
+    assert not any(
+        dependent(one.footprint, other.footprint)
+        for one in alone["by_time"].operations
+        for other in alone["fixed"].operations
+    )
+    assert alone["by_time"].conflicts_with(alone["fixed"])
+    assert not alone["by_time"].only_way
+    assert alone["fixed"].only_way
+    scenarios = found["by_time"].scenarios, found["fixed"].scenarios
+    assert scenarios == (2 + 3 + 4, 2 + 3 + 4)  # each alone, with its like, and with every request of the other
