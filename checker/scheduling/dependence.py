@@ -17,6 +17,9 @@ from itertools import permutations
 
 from checker.history.footprint import Footprint, dependent
 
+_REMEMBERED = 512
+"""Partial orders whose numbers are remembered, per function: enough for what recurs, and a megabyte or two of sets."""
+
 Dependent = Callable[[Footprint, Footprint], bool]
 Twins = Sequence[int]
 """For each request, the number of its group; requests of one group are interchangeable.  Empty if none are."""
@@ -41,7 +44,7 @@ def shape(steps: Sequence[tuple[int, Footprint]], depends: Dependent = dependent
     return tuple(rows)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def interleavings(order: Shape) -> int:
     """How many interleavings of the operations respect the partial order (its linear extensions)."""
     counts: dict[frozenset[int], int] = {frozenset(): 1}
@@ -56,7 +59,7 @@ def interleavings(order: Shape) -> int:
     return sum(counts.values())
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def mirror_images(order: Shape, twins: tuple[int, ...]) -> int:
     """How many different partial orders come out when twins are exchanged in every way, this one included."""
     if len(set(twins)) == len(twins):
@@ -75,7 +78,7 @@ def mirror_images(order: Shape, twins: tuple[int, ...]) -> int:
     return len(images)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def real_time_siblings(order: Shape, requests: int) -> tuple[Order, ...]:
     """Equivalent orders of the steps whose real-time orders of requests, with the executed one, imply all others.
 

@@ -1,0 +1,52 @@
+"""What a person is told while a run is under way."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from checker.cli import progress
+from checker.cli.progress import ConsoleProgress, status_line
+from checker.exploration.progress import Status
+
+STATUS = Status(
+    scenarios=120,
+    total=445,
+    schedules=12_345,
+    rate=410.4,
+    model="models/counter.py:AtomicCounter",
+    scenario="alice: increment() ‖ bob: increment()",
+    begun=1_234,
+    explored=0.35,
+    seconds_left=3_725.0,
+)
+
+
+def test_a_line_tells_what_is_done_how_fast_and_what_is_left():
+    assert status_line(STATUS) == (
+        "…  120 of 445 scenarios, 12,345 schedules, 410/s, about 1 h 2 min left (estimate); "
+        "1,234 schedules of alice: increment() ‖ bob: increment(), about 35% of them (estimate)"
+    )
+
+
+def test_nothing_is_made_up_where_nothing_is_known():
+    line = status_line(replace(STATUS, seconds_left=None, explored=0.0))
+    assert "estimate" not in line
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(False, 1), (True, 0)])
+def test_lines_are_rare_where_nobody_watches_and_the_bar_tells_it_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, lines: int
+):
+    clock = iter([0.0, 4.0, 11.0, 12.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    told = ConsoleProgress(console)
+    for _ in range(3):
+        told.status(STATUS)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count("…  120 of 445") == lines
