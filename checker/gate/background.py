@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, on which all network work of the gate happens."""
+"""What works beside the runner: an event loop on a thread of its own, for all of the gate's network, and the guardian."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from checker.gate.guardian import Guardian
 from checker.scheduling import own_threads
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ class Background:
     """The loop; started when it is made, to be closed once.  Make it before the clock is replaced."""
 
     def __init__(self) -> None:
+        self.guardian = Guardian()
         self._clock_ahead = time.time() - time.monotonic()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="toctou-gate", daemon=True)
@@ -37,6 +39,7 @@ class Background:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+        self.guardian.close()
 
     def _run(self) -> None:
         own_threads.claim()

@@ -86,7 +86,7 @@ def test_a_service_is_built_checked_and_replayed(name, program, toctou, tmp_path
 
 
 @pytest.mark.parametrize(("name", "program"), SERVICES[1:])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_check_leaves_no_process_behind(name, program, number, tmp_path):
     command = [sys.executable, "-m", "checker.cli", "check", f"models/{name}", "--report", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -95,8 +95,22 @@ def test_an_interrupted_check_leaves_no_process_behind(name, program, number, tm
             time.sleep(0.05)
         process.send_signal(number)
         output, _ = process.communicate(timeout=60)
-    assert process.returncode == 3, output
-    assert "interrupted" in output
+    if number is not signal.SIGKILL:
+        assert process.returncode == 3, output
+        assert "interrupted" in output
+    until = time.monotonic() + 10
+    while processes(program) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not processes(program)
+
+
+@pytest.mark.parametrize(("name", "program"), SERVICES[1:])
+def test_several_processes_leave_none_behind(name, program, toctou, tmp_path):
+    done = toctou("check", f"models/{name}/items.py:FixedItems", "--requests", 1, "--jobs", 2, "--report", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    until = time.monotonic() + 10
+    while processes(program) and time.monotonic() < until:
+        time.sleep(0.05)
     assert not processes(program)
 
 

@@ -1,0 +1,57 @@
+"""Ends the processes of a service when the checker is gone, in whatever way: also when it was killed and could end nothing.
+
+A small process of its own waits at the end of a pipe that only the checker holds.  It is told which process groups there are, and
+when the pipe closes it kills those that are left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+
+_PROGRAM = """
+import os, signal, sys
+groups = set()
+for line in sys.stdin:
+    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for group in groups:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except OSError:
+        pass
+"""
+
+
+class Guardian:
+    """Watches over process groups until it is closed, or its parent has ended."""
+
+    def __init__(self) -> None:
+        self._popen = subprocess.Popen(  # noqa: S603 - the program above
+            [sys.executable, "-I", "-S", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def watch(self, group: int) -> None:
+        """End this group when the checker is gone."""
+        self._tell(f"+{group}")
+
+    def leave(self, group: int) -> None:
+        """This group has been ended; its number may be given to another."""
+        self._tell(f"-{group}")
+
+    def close(self) -> None:
+        """End what is left, and the guardian."""
+        assert self._popen.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(OSError):
+            self._popen.stdin.close()
+        self._popen.wait()
+
+    def _tell(self, what: str) -> None:
+        assert self._popen.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(OSError):  # a guardian that somebody has ended guards nothing, and does no harm
+            self._popen.stdin.write(f"{what}\n".encode())
+            self._popen.stdin.flush()
