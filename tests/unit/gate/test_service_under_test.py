@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from checker.errors import ModelError
 from checker.scheduling.runner import Limits
 
 TINY = Path(__file__).with_name("tiny_service.py")
+pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to look for what is left")
+
 SERVICE = Service(command=[sys.executable, str(TINY), "{port}"], ready="/ready", headers={"X-Principal": "{principal}"})
 
 
@@ -43,6 +46,19 @@ def nothing_is_left_behind():
     before = _children()
     yield
     assert _children() <= before
+    assert _listening() == set()
+    assert not [thread.name for thread in threading.enumerate() if thread.name == "toctou-gate"]
+
+
+def _listening():
+    """Sockets of this process on which it listens."""
+    own = {os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd") if _is_open(one)}
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own}
+
+
+def _is_open(descriptor):
+    return os.path.lexists(f"/proc/self/fd/{descriptor}")
 
 
 def _children():
