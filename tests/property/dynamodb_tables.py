@@ -67,7 +67,7 @@ def _spoil(draw: Any, parameters: dict[str, Any]) -> None:  # noqa: C901, PLR091
             )
         case 12 if indexes:
             draw(st.sampled_from(indexes))["IndexName"] = draw(st.sampled_from(("ab", "a;b", "by_0")))
-        case 13 if "GlobalSecondaryIndexes" in parameters:
+        case 13 if parameters.get("GlobalSecondaryIndexes"):
             parameters["GlobalSecondaryIndexes"].append(copy.deepcopy(parameters["GlobalSecondaryIndexes"][0]))
         case _:
             parameters["TableName"] = SPARE

@@ -38,7 +38,7 @@ class SideBySide(RuleBasedStateMachine):
     def __init__(self, comparison: Comparison) -> None:
         super().__init__()
         self._comparison = comparison
-        self._agreed = True
+        self._agreed = False  # until there is something to agree on
         self._next_page: dict[str, Any] | None = None
         self.tables: tuple[Table, ...] = ()
 
