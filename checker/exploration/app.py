@@ -52,10 +52,15 @@ class App(Model):
     _states: ClassVar[dict[int, dict[str, Any]]] = {}
 
     def __init__(self) -> None:
-        if self.app is None and self.service is None:
-            raise _no_app(type(self))
+        self.require_application()
         if self.app is not None and asgi.is_asgi(self.app) and id(self.app) not in App._states:
             App._states[id(self.app)] = asgi.started(self.app)
+
+    @classmethod
+    def require_application(cls) -> None:
+        """Raise ``ModelError`` if there is nothing to ask."""
+        if cls.app is None and cls.service is None:
+            raise _no_app(cls)
 
     def ask(self, request: HttpRequest) -> Any:
         """What the application answers, or a coroutine that makes it; for a service, what it is asked."""

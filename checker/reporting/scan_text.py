@@ -128,7 +128,7 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
         (f"  {visible(operation['operation'])}  {answers}", "dim"),
     )
     for head, sentence in operation_points(operation):
-        yield Text.assemble((f"  {head:<12}  ", "dim"), visible(sentence))
+        yield Text.assemble((f"  {head:<12}  ", "dim"), visible(" ".join(sentence.split())))
     for finding in operation["findings"]:
         severity = finding["severity"]
         head = f"{severity['level']} {severity['score']}"

@@ -93,6 +93,8 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
         BadInput: the document or the model cannot be used.
     """
     model = loaded.model
+    if issubclass(model, App):
+        model.require_application()
     known = model.operations() if issubclass(model, App) else operations(document)
     subjects, unusable, idle = joined(model, list(known))
     driven: list[tuple[Subject, list[Alone]]] = []

@@ -190,6 +190,41 @@ def test_bad_input(scanned, plain, arguments, said):
     assert "Traceback" not in complaint
 
 
+INCOMPLETE = """
+import sys
+from checker import App, Service, Table
+
+class Incomplete(App):
+    tables = [Table("Items", "item_id")]
+    {attributes}
+"""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status", "said"),
+    [
+        ("document = 'api.yaml'", 2, "the model Incomplete has no application"),
+        ("app = print", 2, "the model Incomplete has no OpenAPI document"),
+        (
+            "document, service = 'api.yaml', Service(command=[sys.executable, '-c', 'exit(3)', '{port}'])",
+            2,
+            "ended with status 3",
+        ),
+        (
+            "document, service = 'api.yaml', Service(command=['no-such-tool', '{port}'])",
+            3,
+            "no-such-tool is not installed",
+        ),
+    ],
+)
+def test_an_application_that_cannot_be_asked(scanned, tmp_path, attributes, status, said):
+    (tmp_path / "api.yaml").write_text((SERVICES / "items.openapi.yaml").read_text())
+    (tmp_path / "plain_items.py").write_text(INCOMPLETE.replace("{attributes}", attributes))
+    found, _, printed, complaint, _ = scanned("--model", f"{tmp_path / 'plain_items.py'}:Incomplete")
+    assert (found, said in printed + complaint) == (status, True), printed + complaint
+    assert "Traceback" not in complaint
+
+
 BROKEN = """
 openapi: 3.0.0
 info: {title: t, version: "1"}
