@@ -23,6 +23,7 @@ from checker.exploration.options import Options
 from checker.exploration.scenario import Scenario
 from checker.scheduling.runner import Limits
 from checker.scheduling.strategies import STRATEGIES
+from checker.scheduling.strategies.strategy import StartOver, Strategy
 from checker.verdict import Verdict
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -46,10 +47,15 @@ def schedules_to_violation(model: type[Model], scenario: Scenario, strategy: str
     """Executions up to and including the first one that an oracle objects to; ``MOST`` + 1 if there is none by then."""
     laboratory = Laboratory(model, backend_named("embedded"), Limits())
     with laboratory.opened():
-        chooser = STRATEGIES[strategy](seed)
+        chooser: Strategy = STRATEGIES[strategy](seed)
         oracles = oracles_of(model, laboratory, scenario)
         for count in range(1, MOST + 1):
-            if not chooser.begin():
+            try:
+                begun = chooser.begin()
+            except StartOver as over:  # what was run before counts all the same: it has been paid for
+                chooser = over.strategy
+                begun = chooser.begin()
+            if not begun:
                 break
             execution = laboratory.execute(scenario, chooser)
             if execution is not None and any(judged(execution, oracles)):
