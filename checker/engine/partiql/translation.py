@@ -112,7 +112,7 @@ def _projection(statement: Statement) -> dict[str, Any]:
 
 def _key_terms(key: KeySchema, terms: Sequence[Term]) -> list[Term]:
     partitions = [term for term in terms if term.attribute == key.partition.name and term.operator == "="]
-    if not partitions or any(term.operands != partitions[0].operands for term in partitions):
+    if not partitions:
         return []
     sort = key.sort
     ranges = [term for term in terms if sort and term.attribute == sort.name and term.operator in _SORT_OPERATORS]

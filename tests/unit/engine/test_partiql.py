@@ -43,6 +43,7 @@ def ats(items: list[dict[str, Any]]) -> list[str]:
         ("day = 'mon' AND attribute_type(n, 'N') AND size(who) = 3", ["2", "4"]),
         ("n >= 3", ["3", "4"]),
         ("day = 'mon' AND day = 'mon' AND n = 1", ["1"]),
+        ("day = 'mon' AND day = 'tue' ORDER BY \"at\"", []),
         ("day = 'mon' ORDER BY \"at\" DESC", ["4", "3", "2", "1"]),
         ("day = 'tue'", []),
     ],
