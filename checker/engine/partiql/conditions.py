@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from checker.engine.partiql.operands import Operand, OperandReader
 from checker.engine.partiql.statements import Term
 from checker.engine.partiql.tokens import END, WORD, malformed
-from checker.engine.service_error import ServiceError, validation
+from checker.engine.service_error import validation
 
 _COMPARATORS = ("=", "<>", "!=", "<=", ">=", "<", ">")
 _PREDICATES = {
@@ -119,7 +119,8 @@ class ConditionReader(OperandReader):
         """What ``IS`` says of an operand; without it there is no condition."""
         operator = self.token
         if not self.accept("IS"):
-            raise self._no_condition()
+            self._check_unfinished()
+            return Term(left.text)  # what follows fits nowhere, and whoever reads on says so
         negated = self.accept("NOT")
         token = self.take(WORD)
         kind = token.text.upper()
@@ -135,11 +136,12 @@ class ConditionReader(OperandReader):
         placeholder = self.placeholder({"S": _TYPES[kind]})
         return Term(f"{'NOT ' if negated else ''}attribute_type({left.text}, {placeholder})")
 
-    def _no_condition(self) -> ServiceError:
-        kind, text, *_ = self.token
-        if text in ("+", "-", "*", "/", "%") or (kind == WORD and text.upper() == "LIKE"):
-            return validation(f"Unsupported operator in Condition Expression. Operator: {text.lower()}")
-        return validation(_NOT_BOOLEAN)
+    def _check_unfinished(self) -> None:
+        """Refuse an operand that is all there is of a condition, or that has an operator that conditions do not know."""
+        if self.next_is("+", "-", "*", "/", "%", "LIKE"):
+            raise validation(f"Unsupported operator in Condition Expression. Operator: {self.token.text.lower()}")
+        if self.token.kind == END or self.next_is(")", "AND", "OR", "RETURNING", "ORDER"):
+            raise validation(_NOT_BOOLEAN)
 
 
 def joined(terms: Sequence[Term]) -> str:

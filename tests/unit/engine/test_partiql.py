@@ -155,6 +155,8 @@ INSERT = "INSERT INTO Log VALUE {{'day': 'x', 'at': 1, {}}}"
     [
         # https://github.com/nubo-db/dynamodb-conformance, tests/tier3/error-messages, partiqlGrammar.test.ts
         (IN_WHERE + "n = 1 foo", MALFORMED + "Unexpected token after expression"),
+        (IN_WHERE + "9.n = 1", MALFORMED + "Unexpected token after expression"),
+        (IN_WHERE + "(9.n = 1)", MALFORMED + "Expected RIGHT_PAREN"),
         (IN_WHERE + "n = 1)", MALFORMED + "Unexpected token after expression"),
         ("INSERT INTO Log VALUE {'day': 'x', 'at': 1} foo", MALFORMED + "Unexpected token after expression"),
         ("INSERT INTO Log t VALUE {'day': 'x'}", MALFORMED + "Unexpected token after expression"),
