@@ -82,7 +82,7 @@ def access(operation: Operation, keys: Mapping[str, frozenset[str]]) -> Access:
 def windows(operations: Sequence[Operation], keys: Mapping[str, frozenset[str]]) -> Iterator[Window]:
     """The windows of one request, given its calls in order."""
     for at, write in enumerate(operations):
-        for item in [*write.footprint.writes, *write.footprint.increments]:
+        for item in dict.fromkeys([*write.footprint.writes, *write.footprint.increments]):
             read_at = _last_read(operations[:at], item)
             if read_at is None:
                 continue

@@ -85,6 +85,25 @@ def test_a_service_is_built_checked_and_replayed(name, program, toctou, tmp_path
     assert not processes(program)
 
 
+@pytest.mark.parametrize(("name", "program"), SERVICES[:1])
+def test_the_surface_of_a_service_is_scanned_from_its_document(name, program, toctou, tmp_path):
+    folder = Path("models") / name
+    done = toctou("scan", folder / "openapi.yaml", "--model", folder / "items.py:RacyItems", "--report", tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    operations = {one["operation"]: one for one in json.loads((tmp_path / "scan.json").read_text())["operations"]}
+    verdicts = {one: operation["verdict"] for one, operation in operations.items()}
+    assert verdicts == {
+        "deleteItem": "VIOLATED",
+        "updateItem": "VIOLATED",
+        "transfer": "VIOLATED",
+        "getItem": "VERIFIED",
+    }
+    windows = {one: len(operation["windows"]) for one, operation in operations.items()}
+    assert windows == {"deleteItem": 1, "updateItem": 1, "transfer": 1, "getItem": 0}
+    assert not any(operation["undocumented"] for operation in operations.values())
+    assert not processes(program)
+
+
 @pytest.mark.parametrize(("name", "program"), SERVICES[1:])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_check_leaves_no_process_behind(name, program, number, tmp_path):
