@@ -43,6 +43,7 @@ class Cause:
         read_at, write_at: their positions in the execution.
         other: what tells causes apart that have neither: the oracle.
         decided: the attributes that it looked at in that read, and that were changed.
+        returned: of ABA, whose write left them the same although it changed the item; ``""`` otherwise.
     """
 
     handler: str
@@ -52,8 +53,15 @@ class Cause:
     write_at: int | None
     other: str = ""
     decided: tuple[str, ...] = ()
+    returned: str = ""
 
     def __str__(self) -> str:
+        if self.read and self.write and self.returned:
+            return (
+                f"the condition of {self.handler}'s {self.write} asks for {listed(self.decided)} as its {self.read} found "
+                f"{'it' if len(self.decided) == 1 else 'them'}, which was so again although {self.returned} had changed the "
+                "item in between: it passed on an item that had never been read"
+            )
         if self.read and self.write:
             what = f"{_of_item(self.decided)}, as read by its {self.read}" if self.decided else f"its {self.read}"
             return f"{self.handler} decides on {what}, which may be out of date by the time of its {self.write}"
@@ -87,6 +95,7 @@ def cause(execution: Execution, finding: Finding, explanation: Explanation) -> C
         write_at=write_at,
         other="" if read or write else finding.oracle,
         decided=explanation.decided if read and write else (),
+        returned=_returned(execution, explanation),
     )
 
 
@@ -94,6 +103,14 @@ def _decision_read(explanation: Explanation) -> int | None:
     """Cycles start in the request that suffers, with what it did not see."""
     cycle = explanation.cycle
     return cycle[0].earlier if cycle and cycle[0].kind is EdgeKind.RW else None
+
+
+def _returned(execution: Execution, explanation: Explanation) -> str:
+    """Of ABA, the call that changed the item in between: ``replace's PutItem``."""
+    if explanation.anomaly != "aba" or not explanation.cycle:
+        return ""
+    between = execution.operations[explanation.cycle[-1].earlier]
+    return f"{execution.requests[between.request].handler}'s {between.action}"
 
 
 def guarded_write(execution: Execution, finding: Finding, read_at: int, arrival: int) -> int | None:

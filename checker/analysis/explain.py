@@ -24,7 +24,7 @@ from checker.history.operation import Execution
 from checker.history.request import label
 from checker.history.wording import attribute_words, listed
 
-_OURS = ("no ", "if ", "each ", "the ", "every ", "a refusal ", "in the end ")
+_OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a refusal ", "in the end ")
 """How sentences of ours begin, if not with a name."""
 
 

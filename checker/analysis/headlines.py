@@ -14,7 +14,7 @@ from checker.analysis.looking import decided
 from checker.analysis.patterns import came_back
 from checker.analysis.wording import Words
 from checker.history.finding import Finding
-from checker.history.footprint import ALL, EXISTENCE
+from checker.history.footprint import ALL, EXISTENCE, EdgeKind
 from checker.history.wording import LONGEST_VALUE, attribute_words, change_text, listed, value_text
 
 
@@ -49,7 +49,8 @@ def _toctou(words: Words, cycle: Cycle, about: tuple[str, ...]) -> str:
     acted = f"{words.who(victim)} {words.did(last.later)} although {_by_then(words, first, last, about)}"
     if first.range is not None:
         return f"{acted}: {handler} had looked through {first.range} before that"
-    return f"{acted}: {handler} had decided on {decided_on(words, first, about)} as read before {words.handler(other)}"
+    change = f"{words.short(other)}'s {words.execution.requests[other].handler}"
+    return f"{acted}: {handler} checked {decided_on(words, first, about)} before {change}, and not again"
 
 
 def _by_then(words: Words, first: Dependency, last: Dependency, about: tuple[str, ...]) -> str:
@@ -72,9 +73,9 @@ def _lost_update(words: Words, cycle: Cycle) -> str:
     first, last = cycle[0], cycle[-1]
     victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
     return (
-        f"{words.handler(victim)} overwrote what {words.handler(other)} had written: {words.operation(first.later)} "
-        f"{words.written(first.later, first)}, then {words.operation(last.later)} stored{_value_written(words, last)} having "
-        "read the older value"
+        f"{words.handler(victim)} overwrote what {words.handler(other)} had written: {words.short(other)} "
+        f"{words.written(first.later, first)}, then {words.short(victim)} stored{_value_written(words, last)} made from "
+        "the older value"
     )
 
 
@@ -98,10 +99,19 @@ def _phantom(words: Words, cycle: Cycle) -> str:
     first = cycle[0]
     victim = words.execution.operations[first.earlier].request
     ranges = words.execution.operations[first.earlier].footprint.ranges
+    if len(cycle) > 1 and all(one.kind is EdgeKind.RW and one.range is not None for one in cycle):
+        looked = [words.handler(words.execution.operations[one.earlier].request) for one in cycle]
+        did = [f"{words.short(words.execution.operations[at].request)} {words.did(at)}" for at in _writes(cycle)]
+        through = listed(dict.fromkeys(str(one.range) for one in cycle))
+        return f"{listed(looked)} looked through {through} before either had written: then {listed(did)}"
     return (
         f"{words.handler(victim)} decided on what it found in {listed(map(str, ranges))}, but meanwhile "
         f"{words.actor(first.later)} {words.written(first.later, first)}"
     )
+
+
+def _writes(cycle: Cycle) -> list[int]:
+    return sorted({one.later for one in cycle})
 
 
 def _resurrection(words: Words, cycle: Cycle) -> str:
@@ -114,9 +124,13 @@ def _resurrection(words: Words, cycle: Cycle) -> str:
 
 def _aba(words: Words, cycle: Cycle) -> str:
     first, last = cycle[0], cycle[-1]
+    victim, other = (words.execution.operations[at].request for at in (first.earlier, last.earlier))
+    change = words.change(last.later, first.item)
+    gone = change is not None and change.after is None
+    seen = f"the same as before {words.short(other)} {words.written(first.later, first)}"
     return (
-        f"{words.operation(last.later)} {words.did(last.later)} because its condition found {condition_of(words, cycle)}, as "
-        f"read before, although in between {words.actor(first.later)} {words.written(first.later, first)}"
+        f"{words.handler(victim)} {'removed' if gone else 'overwrote'} what {words.handler(other)} had written: its "
+        f"condition found {condition_of(words, cycle)}, {seen}"
     )
 
 

@@ -21,11 +21,9 @@ from checker.history.finding import Finding
 from checker.history.footprint import ALL, EXISTENCE, EdgeKind
 from checker.history.item import ItemId
 from checker.history.operation import Operation
-from checker.history.wording import listed
+from checker.history.wording import listed, value_text
 
 MOST_TERMS = 3
-_FAILED = "if that fails with ConditionalCheckFailedException, somebody was faster: read again, or refuse"
-_CANCELLED = "if that is cancelled, somebody was faster: read again, or refuse"
 
 
 def remedy(words: Words, finding: Finding, named: Named) -> str:
@@ -36,6 +34,17 @@ def remedy(words: Words, finding: Finding, named: Named) -> str:
     if finding.oracle == "no_exception":
         return _answer_instead(words, finding, named)
     return _guard(words, finding, named)
+
+
+def _failed(
+    words: Words, finding: Finding, request: int, how: str = "fails with ConditionalCheckFailedException"
+) -> str:
+    """What to do once the condition does not hold: the answer that the closest serial order asks of the request."""
+    closest, answered = finding.closest, words.execution.responses[request].status
+    other = closest is not None and closest.answer not in {None, answered}
+    fits = closest is not None and other and closest.requests[closest.explained] == request
+    instead = f"answer {closest.answer} as the model does then" if closest is not None and fits else "refuse"
+    return f"if that {how}, somebody was faster: read again, or {instead}"
 
 
 def _guard(words: Words, finding: Finding, named: Named) -> str:
@@ -49,6 +58,7 @@ def _guard(words: Words, finding: Finding, named: Named) -> str:
         return _read_together(words, finding, named)
     write, item = execution.operations[at], cycle[0].item
     asks = _condition(words, first, item, finding)
+    cancelled = _failed(words, finding, write.request, "is cancelled")
     if item in _written(write) and write.action != "BatchWriteItem":
         request = execution.of_request(write.request)
         others = [
@@ -58,18 +68,25 @@ def _guard(words: Words, finding: Finding, named: Named) -> str:
             writes = ", ".join(dict.fromkeys([*others, write.action]))
             return (
                 f"do the request's writes ({writes}) in one TransactWriteItems, the one to {item} with "
-                f"ConditionExpression={asks}; {_CANCELLED}"
+                f"ConditionExpression={asks}; {cancelled}"
             )
-        return f"{_put_into(write)}: ConditionExpression={asks}; {_FAILED}{_count(words, named, item)}"
+        guarded = f"{_put_into(write)}: ConditionExpression={asks}; {_failed(words, finding, write.request)}"
+        name = _counted(words, named, item)
+        if not name:
+            return guarded
+        return (
+            f"if {name} is only counted up or down, write UpdateExpression='ADD #{name} :change': that needs neither read nor "
+            f"condition.  Otherwise {guarded}"
+        )
     if first.range is not None:
         return (
             f"no condition covers a range such as {first.range}: keep what is decided on (a count, a limit, the next "
             f"number) in an item of its own, and change it by a condition in one TransactWriteItems with the {write.action}; "
-            f"{_CANCELLED}"
+            f"{cancelled}"
         )
     return (
         f"do the {write.action} in a TransactWriteItems together with a ConditionCheck of {item}: "
-        f"ConditionExpression={asks}; {_CANCELLED}"
+        f"ConditionExpression={asks}; {cancelled}"
     )
 
 
@@ -86,15 +103,13 @@ def _put_into(write: Operation) -> str:
     )
 
 
-def _count(words: Words, named: Named, item: ItemId) -> str:
-    """For an update that was lost: numbers need not be read before they are written."""
+def _counted(words: Words, named: Named, item: ItemId) -> str:
+    """Of an update that was lost, the attribute that is a number and so need not be read before it is written."""
     name = next(iter(sorted(named.cycle[0].changed - {EXISTENCE, ALL})), "")
     image = words.versions.at(item, named.cycle[0].earlier) or {}
     if named.anomaly.key != "lost_update" or "N" not in image.get(name, ()):
         return ""
-    return (
-        f".  If it is only counted up or down, UpdateExpression='ADD #{name} :change' needs neither read nor condition"
-    )
+    return name
 
 
 def _condition(words: Words, first: Dependency, item: ItemId, finding: Finding) -> str:
@@ -116,6 +131,13 @@ def _condition(words: Words, first: Dependency, item: ItemId, finding: Finding) 
     if as_read:
         meanings.append(
             f"{listed(as_read)} {'is the value that was' if len(as_read) == 1 else 'are the values that were'} read"
+        )
+    if len(asked) == 1:
+        meaning = "the principal" if of_caller else "the value that was read"
+        (placeholder,) = [":caller"] if of_caller else as_read
+        return (
+            f"'{terms[0]}', ExpressionAttributeNames={{'#{asked[0]}': '{asked[0]}'}}, "
+            f"ExpressionAttributeValues={{'{placeholder}': <{meaning}>}}"
         )
     more = " and so on" if len(asked) > MOST_TERMS else ""
     return f"'{' AND '.join(terms)}'{more}, where {listed(meanings)}"
@@ -157,10 +179,17 @@ def _stale(words: Words, _finding: Finding, named: Named) -> str:
 
 
 def _aba(words: Words, _finding: Finding, named: Named) -> str:
-    names = listed(sorted(came_back(words.execution, named.cycle)))
+    item, execution = named.cycle[0].item, words.execution
+    names = sorted(came_back(execution, named.cycle))
+    image = None if item is None else words.versions.at(item, named.cycle[-1].later)
+    told = [f"{name} {value_text(image[name])}" if image and name in image else name for name in names]
+    last = execution.operations[named.cycle[-1].earlier]
+    handler = execution.requests[last.request].handler
+    numbers = image is not None and all("N" in image.get(name, ()) for name in names)
+    mend = "increment it, or store" if numbers and len(names) == 1 else "store"
     return (
-        f"let the condition ask for something that never comes back: {names} can be the same for another content; an "
-        "attribute that every write, also one that creates the item again, sets to a new unique value cannot"
+        f"the {last.action} of {handler} leaves the item with {listed(told)} again: {mend} a new unique value on every "
+        "write, also on one that creates the item again, and let the condition ask for that"
     )
 
 
@@ -183,7 +212,7 @@ def _missing_check(words: Words, finding: Finding, _named: Named) -> str:
     names = finding.attributes or ("the owner",)
     terms = " AND ".join(f"#{name} = :caller" for name in names)
     asks = f": ConditionExpression='{terms}', where :caller is the principal" if finding.attributes else ""
-    return f"{_put_into(write)}{asks}; {_FAILED}"
+    return f"{_put_into(write)}{asks}; {_failed(words, finding, write.request)}"
 
 
 def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:

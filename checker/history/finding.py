@@ -14,11 +14,13 @@ class SerialOrder:
         explained: how many of them, from the front, answered as they would have in that order.
         contradiction: one sentence: the first response or stored item that the order cannot explain; ``""`` if it explains
             all of them, so that something else than the outcome is wrong.
+        answer: the status that the first request that does not fit would have answered; ``None`` if all of them fit.
     """
 
     requests: tuple[int, ...]
     explained: int
     contradiction: str
+    answer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Invariant:
         )
         if wrong is not None:
             writers = tuple(sorted({one.request for one in execution.operations if one.changes}))
-            yield Finding(self.name, f"the invariant {self.name} does not hold at the end{wrong}", requests=writers)
+            yield Finding(self.name, f"afterwards the rule {self.name} is broken{wrong}", requests=writers)
 
     def _at_every_step(self, execution: Execution) -> Iterator[Finding]:
         tables = {table: list(images) for table, images in execution.initial.items()}
@@ -76,7 +76,7 @@ class Invariant:
                 actor = who(execution.requests, operation.request)
                 yield Finding(
                     self.name,
-                    f"the invariant {self.name} does not hold once {actor}'s {operation.action} "
+                    f"the rule {self.name} is broken once {actor}'s {operation.action} "
                     f"{change_text(operation.changes[0])}{wrong}",
                     requests=(operation.request,),
                     operations=(position,),
@@ -90,7 +90,7 @@ class Invariant:
             case True | "":
                 return None
             case False:
-                return f": {self.meaning}" if self.meaning else ""
+                return f" (“{self.meaning}”)" if self.meaning else ""
             case str():
                 return f": {answer}"
             case _:

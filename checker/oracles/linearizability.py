@@ -21,7 +21,7 @@ from checker.history.finding import Finding, SerialOrder
 from checker.history.item import plain
 from checker.history.operation import Execution, StoredImages
 from checker.history.request import Request, Response
-from checker.history.wording import listed, who
+from checker.history.wording import changed_attributes, listed, who
 from checker.oracles.oracle import ask
 from checker.oracles.serial_order import Explained, best_order, participants, search
 from checker.specification import Specification, StoredItems
@@ -124,10 +124,10 @@ class _Reference:
         if self._final is None:
             self._final = (self._walked.state_of(self._execution.final),)
         expected, stored = self._walked.node(order)[0], self._final[0]
-        return "" if expected == stored else _state_difference(expected, stored)
+        return "" if expected == stored else _state_difference(expected, stored, self._execution)
 
 
-def _state_difference(expected: Any, stored: Any) -> str:
+def _state_difference(expected: Any, stored: Any, execution: Execution) -> str:
     if isinstance(expected, Mapping) and isinstance(stored, Mapping):
         for key in sorted({*expected, *stored}, key=repr):
             if key not in stored:
@@ -135,8 +135,29 @@ def _state_difference(expected: Any, stored: Any) -> str:
             if key not in expected:
                 return f"{key!r} would not be there, but it is stored as {stored[key]!r}"
             if expected[key] != stored[key]:
-                return f"{key!r} would be stored as {expected[key]!r}, but it is {stored[key]!r}"
+                what = _attribute(execution, key, stored[key])
+                would = f"{what} would be" if what else f"{key!r} would be stored as"
+                return f"{would} {expected[key]!r}, but it is {stored[key]!r}"
     return f"the state would be {expected!r}, but it is {stored!r}"
+
+
+def _attribute(execution: Execution, key: Any, value: Any) -> str:
+    """The attribute that a value of the reference's state is stored in: ``owner of Items[i1]``; ``""`` if that is not plain."""
+    changed = [
+        (change.item, name)
+        for operation in execution.operations
+        for change in operation.changes
+        if change.after is not None and [str(key)] == [part for _, part in change.item.key]
+        for name in changed_attributes(change)
+    ]
+    found = {
+        f"{name} of {item}"
+        for item, name in changed
+        for image in execution.final.get(item.table, ())
+        if all({kind: part} in image.values() for kind, part in item.key) and name in image
+        if plain(image)[name] == value
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 def _plain(images: StoredImages) -> StoredItems:

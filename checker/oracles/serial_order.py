@@ -65,7 +65,8 @@ def search(execution: Execution, requests: tuple[int, ...], semantics: Sequentia
         return SerialOrder(requests, 0, "")
     order, contradiction = closest
     rest = tuple(index for index in requests if index not in order)
-    return SerialOrder(order + _failing_first(contradiction, rest), len(order), contradiction.text(execution, order))
+    told = contradiction.text(execution, order)
+    return SerialOrder(order + _failing_first(contradiction, rest), len(order), told, contradiction.answer())
 
 
 def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
@@ -91,6 +92,12 @@ class _Contradiction:
         if self.request is None:
             return _stored(execution, order, self.difference)
         return _answered(execution, (*order, self.request), self.expected)
+
+    def answer(self) -> int | None:
+        """The status that the request would have answered; ``None`` if its response is not what does not fit."""
+        if self.request is None:
+            return None
+        return self.expected if isinstance(self.expected, int) else self.expected.status
 
 
 def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tuple[int, ...]:

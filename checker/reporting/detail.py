@@ -12,8 +12,9 @@ from checker.reporting.document import Document
 from checker.reporting.lanes import wrapped
 from checker.reporting.page_content import details
 from checker.reporting.renderer import Renderer
+from checker.reporting.stored import item_text
 from checker.reporting.summary import looked_words, visible
-from checker.reporting.text import WIDTH, item_text, render_violation
+from checker.reporting.text import WIDTH, render_violation
 
 _MARGIN = 13
 _LABELS = {"KeyCondition": "key", "Condition": "if", "Projection": "only"}

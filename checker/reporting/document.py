@@ -25,9 +25,11 @@ from checker.analysis.cause import Cause, Site
 from checker.analysis.explanation import Edge, Explanation
 from checker.analysis.looking import looked
 from checker.analysis.severity import Severity
+from checker.analysis.versions import Versions
 from checker.exploration.result import Violation
 from checker.history.finding import Finding, SerialOrder
 from checker.history.footprint import ALL, EXISTENCE, Attributes
+from checker.history.item import Image
 from checker.history.operation import Execution, Operation, StoredImages
 from checker.history.request import HandlerException, Request, Response, SourceLine, label
 from checker.history.wording import attribute_words
@@ -243,10 +245,11 @@ def _stored(items: StoredImages) -> Document:
 def _steps(violation: Violation, names: Sequence[str]) -> list[Document]:
     focus = _focus(violation.explanation)
     witness = set(violation.explanation.witness)
-    wrong = set(violation.finding.operations)
+    wrong = set(violation.finding.operations) or _offender(violation)
+    versions = Versions(violation.execution)
     return [
         {
-            **_step(operation, names[position], focus),
+            **_step(operation, names[position], focus, _held(versions, operation, position)),
             "witness": position in witness,
             "wrong": position in wrong,
         }
@@ -254,8 +257,22 @@ def _steps(violation: Violation, names: Sequence[str]) -> list[Document]:
     ]
 
 
-def _step(operation: Operation, name: str, focus: summary.Focus) -> Document:
-    target, outcome = summary.target(operation), summary.outcome(operation, focus)
+def _offender(violation: Violation) -> set[int]:
+    """The write that closes the cycle: harmless, had it been made when what it follows from was read."""
+    cycle, write = violation.explanation.cycle, violation.cause.write_at
+    operations = violation.execution.operations
+    closes = cycle and write == cycle[-1].later and operations[write].error is None
+    return {write} if closes and write is not None else set()
+
+
+def _held(versions: Versions, operation: Operation, position: int) -> Image | None:
+    """The one item that an operation was to write, as it was left."""
+    item = None if operation.error else summary.only_written(operation)
+    return None if item is None else versions.at(item, position + 1)
+
+
+def _step(operation: Operation, name: str, focus: summary.Focus, held: Image | None) -> Document:
+    target, outcome = summary.target(operation), summary.outcome(operation, focus, held)
     error = operation.error
     return {
         "name": name,
@@ -319,7 +336,7 @@ def _finding(finding: Finding, names: Sequence[str]) -> Document:
 
 def _sentence(text: str) -> str:
     # the oracle's own words may begin a sentence with a capital; a name from the handler is left as it is
-    return text[:1].upper() + text[1:] if text.startswith(("no ", "the invariant ")) else text
+    return text[:1].upper() + text[1:] if text.startswith(("no ", "afterwards ", "the rule ")) else text
 
 
 def _explanation(explanation: Explanation, closest: SerialOrder | None, names: Sequence[str]) -> Document:

@@ -19,10 +19,12 @@ from markupsafe import Markup
 
 from checker.analysis.severity import scale
 from checker.reporting.document import Document
+from checker.reporting.lanes import marked
 from checker.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from checker.reporting.renderer import Renderer
 from checker.reporting.scan_text import findings_of, ranked_operations, window_text
-from checker.reporting.summary import EDGE_MEANINGS, backend_words, looked_words, visible
+from checker.reporting.stored import item_text, just_before
+from checker.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, looked_words, visible
 from checker.reporting.text import closest_words, confirmation
 
 LANE_COLOURS = 6
@@ -42,7 +44,10 @@ def render_violation(document: Document) -> str:
         edges=drawn,
         kinds={kind: meaning for kind, meaning in EDGE_MEANINGS.items() if kind in present},
         stored=stored_tables(document),
+        just_before=just_before(document),
         confirmation=confirmation(document),
+        simulated=SIMULATED[:1].upper() + SIMULATED[1:],
+        marked=marked(document),
         closest=closest_words(document["explanation"]["closest"]) if serial else "",
         serial=serial,
         colours={request["letter"]: index % LANE_COLOURS for index, request in enumerate(document["requests"])},
@@ -128,6 +133,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["backend"] = backend_words
+    environment.filters["item"] = item_text
     environment.filters["looked"] = looked_words
     environment.globals["scale"] = scale()
     environment.filters["html_page"] = lambda report: report.removesuffix(".json") + ".html"

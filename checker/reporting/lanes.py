@@ -15,6 +15,7 @@ from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from checker.reporting.document import Document
+from checker.reporting.expressions import conditions
 from checker.reporting.summary import visible
 
 MIN_COLUMN = 18
@@ -60,16 +61,23 @@ def cells(document: Document) -> Iterator[Cell]:
     """The entries of all lanes in the order in which they happened."""
     index = {request["letter"]: at for at, request in enumerate(document["requests"])}
     waiting = sorted(document["responses"], key=lambda response: response["after"])
-    steps = document["steps"]
+    steps, marks = document["steps"], marked(document)
     for position in range(len(steps) + 1):
         while waiting and waiting[0]["after"] <= position:
             response = waiting.pop(0)
             yield Cell(index[response["request"]], "", ANSWER, ((f"answers {response['text']}", False),), witness=False)
         if position < len(steps):
             step = steps[position]
-            lines = ((f"{step['action']} {step['target']}", True), (step["outcome"], False))
-            mark = WITNESS if step["witness"] else STEP
+            flag = f"violates {document['finding']['oracle']}" if step["wrong"] else ""
+            told = (conditions(step), step["outcome"], flag)
+            lines = ((f"{step['action']} {step['target']}", True), *((line, False) for line in told))
+            mark = "" if not marks else WITNESS if step["witness"] else STEP
             yield Cell(index[step["request"]], step["name"], mark, lines, witness=step["witness"])
+
+
+def marked(document: Document) -> bool:
+    """Whether some operations show the violation and others do not; else marks tell nothing."""
+    return len({step["witness"] for step in document["steps"]}) > 1
 
 
 def lanes(document: Document, width: int) -> list[Text]:
@@ -107,7 +115,7 @@ def _cell_lines(cell: Cell, column: int) -> list[Text]:
         if not text:
             continue
         for piece in wrapped(text, column - 2):
-            lead = f"{cell.mark} " if not lines else "  "
+            lead = f"{cell.mark:<1} " if not lines else "  "
             emphasis = "bold " if cell.witness and is_title else ""
             lines.append(Text.assemble((lead, style), (piece, f"{emphasis}{style}" if is_title else "")))
     return lines

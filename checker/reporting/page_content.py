@@ -6,23 +6,14 @@ Templates lay out what they are given and decide nothing; whatever takes thought
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from checker.history.item import plain
 from checker.reporting.document import Document
 from checker.reporting.encoding import decode
+from checker.reporting.expressions import conditions, expressions, listing, mapping
+from checker.reporting.stored import states
 from checker.reporting.summary import value_text
-from checker.reporting.text import item_text
-
-_PLACEHOLDER = re.compile(r"[#:][A-Za-z0-9_]+")
-_EXPRESSIONS = (
-    "KeyConditionExpression",
-    "FilterExpression",
-    "ConditionExpression",
-    "UpdateExpression",
-    "ProjectionExpression",
-)
 
 
 def moments(document: Document) -> list[Document]:
@@ -36,7 +27,9 @@ def moments(document: Document) -> list[Document]:
             moments.append({"answer": response, "step": None, "column": column[response["request"]]})
         if position < len(document["steps"]):
             step = document["steps"][position]
-            moments.append({"step": step, "answer": None, "column": column[step["request"]]})
+            moments.append(
+                {"step": step, "answer": None, "column": column[step["request"]], "condition": conditions(step)}
+            )
     return moments
 
 
@@ -63,40 +56,13 @@ def _detail(step: Document, document: Document, stored: list[Document]) -> Docum
     return {
         "step": step,
         "request": request,
-        "expressions": _expressions(parameters),
+        "expressions": expressions(parameters),
         "changes": [_side_by_side(one["item"], one["before"], one["after"]) for one in step.get("changes", [])],
         "stored": stored,
         "read": _items_read(decode(step.get("result") or {})),
         "parameters": _indented(step.get("parameters")),
         "result": _indented(step["result"]) if step.get("result") else "",
     }
-
-
-def states(document: Document) -> list[list[Document]]:
-    """For each step, every item that is stored before or after it.
-
-    A change is applied to the item that looks as the change says it did before, so no key schema is needed.
-    """
-    stored = [(table, image) for table, images in sorted(document["initial"].items()) for image in images]
-    states = []
-    for step in document["steps"]:
-        rows: list[tuple[str, Any, Any]] = [(table, image, image) for table, image in stored]
-        for change in step["changes"]:
-            table = change["item"].partition("[")[0]
-            found = (table, change["before"], change["before"])
-            if found in rows:
-                rows[rows.index(found)] = (table, change["before"], change["after"])
-            else:
-                rows.append((table, change["before"], change["after"]))
-        stored = [(table, after) for table, _, after in rows if after is not None]
-        states.append(
-            [
-                {"table": table, "before": before and item_text(before), "after": after and item_text(after)}
-                | {"changed": before != after}
-                for table, before, after in rows
-            ]
-        )
-    return states
 
 
 def serial_order(document: Document) -> list[Document]:
@@ -115,32 +81,6 @@ def serial_order(document: Document) -> list[Document]:
     ]
 
 
-def _expressions(parameters: Document) -> list[tuple[str, str]]:
-    """Every expression of an operation, and of the parts of a transaction, with its placeholders filled in."""
-    found = [
-        (name.removesuffix("Expression"), _filled_in(parameters[name], parameters))
-        for name in _EXPRESSIONS
-        if isinstance(parameters.get(name), str)
-    ]
-    for part in _listing(parameters.get("TransactItems")):
-        for verb, content in _mapping(part).items():
-            found += [(f"{verb} · {name}", text) for name, text in _expressions(_mapping(content))]
-    return found
-
-
-def _filled_in(expression: str, parameters: Document) -> str:
-    names = _mapping(parameters.get("ExpressionAttributeNames"))
-    values = _mapping(parameters.get("ExpressionAttributeValues"))
-
-    def fill(match: re.Match[str]) -> str:
-        token = match[0]
-        if token in values:
-            return value_text(values[token])
-        return str(names.get(token, token))
-
-    return _PLACEHOLDER.sub(fill, expression)
-
-
 def _side_by_side(item: str, before: Any, after: Any) -> Document:
     old, new = plain(decode(before or {})), plain(decode(after or {}))
     rows = [
@@ -156,17 +96,9 @@ def _side_by_side(item: str, before: Any, after: Any) -> Document:
 
 
 def _items_read(result: Document) -> list[Document]:
-    images = [result.get("Item"), *_listing(result.get("Items"))]
-    images += [_mapping(one).get("Item") for one in _listing(result.get("Responses"))]
+    images = [result.get("Item"), *listing(result.get("Items"))]
+    images += [mapping(one).get("Item") for one in listing(result.get("Responses"))]
     return [{name: value_text(one[name]) for name in sorted(one)} for one in images if isinstance(one, dict)]
-
-
-def _mapping(value: Any) -> Document:
-    return value if isinstance(value, dict) else {}
-
-
-def _listing(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _indented(value: Any) -> str:

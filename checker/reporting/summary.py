@@ -31,7 +31,9 @@ EDGE_MEANINGS: Mapping[str, str] = {
 }
 """What the kinds of edges say, for people."""
 
-_BACKENDS = {"embedded": "toctou's own DynamoDB engine"}
+_BACKENDS = {"embedded": "toctou's own DynamoDB engine", "moto": "moto, an independent imitation of AWS"}
+SIMULATED = "found by running the handlers under simulated concurrency; no production data"
+"""What no reader should have to guess."""
 _ABSENT = object()
 
 
@@ -99,13 +101,29 @@ def value_text(value: Any) -> str:
         return repr(value)
 
 
-def outcome(operation: Operation, focus: Focus) -> str:
-    """What came of the operation: its error, what it changed, or what it read."""
+def outcome(operation: Operation, focus: Focus, held: Image | None = None) -> str:
+    """What came of the operation: its error, what it changed, what it wrote over the same, or what it read.
+
+    Args:
+        operation: the operation.
+        focus: the attributes that matter.
+        held: the only item that it was to write, as it was found and left; ``None`` if it is not there, or not known.
+    """
     if operation.error is not None:
         return _refusal(operation.error)
     if operation.changes:
         return _changes(operation.changes, focus)
+    if held is not None and operation.action in {"PutItem", "UpdateItem"}:
+        item = only_written(operation)
+        listing = attributes(held, item, focus.get(str(item), frozenset()))
+        return f"wrote {listing}, as already stored" if listing else "wrote what was already stored"
     return _read(operation, focus)
+
+
+def only_written(operation: Operation) -> ItemId | None:
+    """The item that an operation was to write, if it is exactly one."""
+    written = {*operation.footprint.writes, *operation.footprint.increments}
+    return next(iter(written)) if len(written) == 1 else None
 
 
 def _refusal(error: ErrorResponse) -> str:

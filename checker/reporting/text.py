@@ -14,12 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from checker.analysis.severity import scale
-from checker.history.item import plain
 from checker.reporting.document import Document
-from checker.reporting.encoding import decode
-from checker.reporting.lanes import WITNESS, lane_style, lanes, wrapped
+from checker.reporting.lanes import WITNESS, lane_style, lanes, marked, wrapped
 from checker.reporting.renderer import Renderer
-from checker.reporting.summary import EDGE_MEANINGS, backend_words, visible
+from checker.reporting.stored import item_text, just_before
+from checker.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, visible
 
 WIDTH = 100
 MIN_WIDTH = 40
@@ -49,7 +48,7 @@ def violation_lines(document: Document, width: int) -> list[Text]:
         list(_headline(document, width)),
         list(_requests(document, width)),
         [
-            _title("What happened", f"time runs down, {WITNESS} marks the operations that show the violation", width),
+            _title("What happened", _legend(document), width),
             *_indented(lanes(document, width - 2)),
         ],
         list(_argument(document, width)),
@@ -63,6 +62,11 @@ def violation_lines(document: Document, width: int) -> list[Text]:
         if section:
             lines += [Text(), *section] if lines else section
     return lines
+
+
+def _legend(document: Document) -> str:
+    marks = f", {WITNESS} marks the operations that show the violation"
+    return f"time runs down{marks if marked(document) else ''}"
 
 
 def _title(title: str, remark: str, width: int) -> Text:
@@ -95,13 +99,13 @@ def _headline(document: Document, width: int) -> Iterator[Text]:
     explanation = document["explanation"]
     yield from _hanging(Text("VIOLATED  ", style=_VERDICT_STYLES["VIOLATED"]), document["model"], width, "bold")
     kind = explanation.get("anomaly_title") or explanation["anomaly"]
-    yield from _hanging(Text(" " * 10), f"{document['finding']['oracle']} · {kind}", width)
+    yield from _hanging(Text(" " * 10), f"rule broken: {document['finding']['oracle']} · pattern: {kind}", width)
+    yield from _hanging(Text(" " * 10), SIMULATED, width, "dim")
     severity = document["severity"]
     head = Text.assemble(
-        " " * 10, (severity["level"], LEVEL_STYLES.get(severity["level"], "")), f" {severity['score']}  "
+        " " * 10, (severity["level"], LEVEL_STYLES.get(severity["level"], "")), f" {severity['score']}"
     )
-    yield from _hanging(head, severity["meaning"], width)
-    yield from _hanging(Text(" " * 10), f"{severity['vector']}  ({scale()})", width, "dim")
+    yield head
     yield Text()
     yield from _hanging(Text("  "), explanation["headline"], width, "bold")
     statement = document["finding"]["statement"]
@@ -154,7 +158,7 @@ def _places(cause: Document, width: int) -> Iterator[Text]:
 def _remedy(document: Document, width: int) -> Iterator[Text]:
     remedy = document["explanation"]["remedy"]
     if remedy:
-        yield _title("What would mend it", "not tried: check again after the change", width)
+        yield _title("Suggested fix (not tried)", "", width)
         yield from _hanging(Text("  "), remedy, width)
 
 
@@ -176,29 +180,28 @@ def closest_words(closest: Document) -> str:
     explained, total = closest["explained"], len(closest["order"])
     if not closest["contradiction"]:
         return (
-            "explains every answer and everything stored in the end, so what is wrong is not the outcome, but what was done "
+            "fits every answer and everything stored in the end, so what is wrong is not the outcome, but what was done "
             "on the way to it"
         )
     if explained == total:
-        return f"explains every answer, but not what is stored: {closest['contradiction']}"
-    return f"explains {explained} of {total} answers: {closest['contradiction']}"
+        return f"fits every answer, but not what is stored: {closest['contradiction']}"
+    return f"does not fit: {closest['contradiction']}"
 
 
 def _items(document: Document, width: int) -> Iterator[Text]:
     yield _title("Stored items", "", width)
-    for moment, stored in (("before", document["initial"]), ("after", document["final"])):
+    offence, then = just_before(document)
+    between = [(f"just before {offence}", then)] if offence else []
+    moments = [("before", document["initial"]), *between, ("after", document["final"])]
+    margin = max(len(moment) for moment, _ in moments) + 2
+    for moment, stored in moments:
         if not stored:
-            yield Text.assemble("  ", (f"{moment:<8}", "dim"), "nothing")
+            yield Text.assemble("  ", (f"{moment:<{margin}}", "dim"), "nothing")
         for table, images in stored.items():
             texts = [item_text(image) for image in images] or ["empty"]
             for number, text in enumerate(texts):
-                head = Text.assemble("  ", (f"{moment if number == 0 else '':<8}", "dim"), f"{visible(table)}  ")
+                head = Text.assemble("  ", (f"{moment if number == 0 else '':<{margin}}", "dim"), f"{visible(table)}  ")
                 yield from _hanging(head, text, width)
-
-
-def item_text(image: Document) -> str:
-    """One stored item of a document, as ``{item_id: 'i1', owner: 'alice'}``."""
-    return "{" + ", ".join(f"{name}: {value!r}" for name, value in plain(decode(image)).items()) + "}"
 
 
 def _replay(document: Document, width: int) -> Iterator[Text]:
@@ -206,7 +209,12 @@ def _replay(document: Document, width: int) -> Iterator[Text]:
     if document["replay"]:
         yield Text.assemble("  ", (visible(document["replay"]), "bold"))  # never wrapped: it is there to be pasted
     yield Text.assemble(("  schedule  ", "dim"), document["schedule"])
+    yield from _hanging(Text(" " * 12), "whose call comes next, call by call, and a checksum", width, "dim")
     yield from _hanging(Text("  found on  ", style="dim"), confirmation(document), width)
+    severity = document["severity"]
+    told = f"{severity['level']} {severity['score']} ({scale()}): {severity['meaning']}"
+    yield from _hanging(Text("  severity  ", style="dim"), told, width)
+    yield from _hanging(Text(" " * 12), severity["vector"], width, "dim")
 
 
 def confirmation(document: Document) -> str:

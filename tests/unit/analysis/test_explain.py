@@ -40,8 +40,8 @@ def test_a_race_on_the_owner_is_told_from_end_to_end():
     told = explain(execution, finding)
     assert (told.anomaly, told.anomaly_title, told.source) == ("toctou", "time of check, time of use", "CWE-367")
     assert told.headline == (
-        "A (alice) removed Items[i1] although its owner was 'bob' by then: delete_item had decided on owner of Items[i1] "
-        "as read before B (alice)'s transfer_item"
+        "A (alice) removed Items[i1] although its owner was 'bob' by then: delete_item checked owner of Items[i1] "
+        "before B's transfer_item, and not again"
     )
     assert told.witness == (0, 2, 3)
     assert [(str(edge.kind), edge.earlier, edge.later, edge.item) for edge in told.cycle] == [
@@ -90,8 +90,8 @@ def test_a_deletion_that_came_between():
     )
     told = explain(execution, serial(execution))
     assert told.headline == (
-        "B (alice) performed DeleteItem on Items[i1] although it no longer existed by then: delete_item had decided on "
-        "existence of Items[i1] as read before A (alice)'s delete_item"
+        "B (alice) performed DeleteItem on Items[i1] although it no longer existed by then: delete_item checked "
+        "existence of Items[i1] before A's delete_item, and not again"
     )
     assert told.decision == "existence of Items[i1]"
 
@@ -237,28 +237,29 @@ def headline_of(text):
         (
             "item x v=1\nA.get(x) B.delete(x) B.put(x v=1) A.delete(x if v=1)",
             "aba",
-            "alice's DeleteItem removed Items[x] because its condition found v 1 of Items[x], as read before, although in "
-            "between bob removed Items[x]",
+            "alice's request removed what bob's request had written: its condition found v 1 of Items[x], the same as "
+            "before bob removed Items[x]",
             "v 1 of Items[x]: the same when it was read and when the condition looked again",
         ),
         (
             "item x v=1 body=old\nA.get(x) B.put(x v=1 body=new) A.set(x.v=2 if v=1)",
             "aba",
-            "alice's UpdateItem changed v of Items[x] from 1 to 2 because its condition found v 1 of Items[x], as "
-            "read before, although in between bob changed body of Items[x] from 'old' to 'new'",
+            "alice's request overwrote what bob's request had written: its condition found v 1 of Items[x], the same as "
+            "before bob changed body of Items[x] from 'old' to 'new'",
             "v 1 of Items[x]: the same when it was read and when the condition looked again",
         ),
         (
             "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
             "lost_update",
-            "bob's request overwrote what alice's request had written: alice's UpdateItem changed n of Items[x] from 0 "
-            "to 1, then bob's UpdateItem stored n 1 having read the older value",
+            "bob's request overwrote what alice's request had written: alice changed n of Items[x] from 0 to 1, "
+            "then bob stored n 1 made from the older value",
             "n of Items[x]",
         ),
         (
             "A.query(*) B.query(*) A.put(y n=1) B.put(z n=2)",
             "phantom",
-            "alice's request decided on what it found in Items[*], but meanwhile bob created Items[z]",
+            "alice's request and bob's request looked through Items[*] before either had written: then alice created "
+            "Items[y] and bob created Items[z]",
             "which items Items[*] holds",
         ),
         (

@@ -16,16 +16,14 @@ def total_is_two(tables):
 def test_at_the_end_only_the_outcome_counts():
     assert list(Invariant("total", total_is_two).judge(parse(TRANSFER))) == []
     (finding,) = Invariant("total", total_is_two).judge(parse("item x n=1\nitem y n=1\nA.get(x) B.set(x.n=0)"))
-    assert finding.statement == "the invariant total does not hold at the end"
+    assert finding.statement == "afterwards the rule total is broken"
     assert (finding.oracle, finding.requests, finding.operations) == ("total", (1,), ())
 
 
 def test_at_every_step_the_first_wrong_state_counts():
     (finding,) = Invariant("total", total_is_two, at="every_step").judge(parse(TRANSFER))
     assert finding.operations == (0,)
-    assert finding.statement == (
-        "the invariant total does not hold once alice's UpdateItem changed n of Items[x] from 1 to 0"
-    )
+    assert finding.statement == ("the rule total is broken once alice's UpdateItem changed n of Items[x] from 1 to 0")
     transaction = "item x n=1\nitem y n=1\nA.transact(set x.n=0; set y.n=2)"
     assert list(Invariant("total", total_is_two, at="every_step").judge(parse(transaction))) == []
 
@@ -48,7 +46,7 @@ def test_a_text_says_what_is_wrong():
     oracle = Invariant("stock", lambda tables: "" if tables["Items"] else "the shelf is empty")
     assert list(oracle.judge(parse("item x n=1\nA.get(x)"))) == []
     (finding,) = oracle.judge(parse("item x n=1\nA.delete(x)"))
-    assert finding.statement == "the invariant stock does not hold at the end: the shelf is empty"
+    assert finding.statement == "afterwards the rule stock is broken: the shelf is empty"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +71,6 @@ def test_an_invariant_that_is_false_before_anything_ran_is_the_models_fault():
 def test_what_it_means_is_told_where_it_does_not_say_so_itself():
     execution = parse("item x n=1\nA.set(x.n=0)")
     (finding,) = Invariant("stock", lambda tables: False, meaning="There is always something in stock").judge(execution)
-    assert finding.statement == "the invariant stock does not hold at the end: There is always something in stock"
+    assert finding.statement == "afterwards the rule stock is broken (“There is always something in stock”)"
     (finding,) = Invariant("stock", lambda tables: "the shelf is empty", meaning="There is stock").judge(execution)
-    assert finding.statement == "the invariant stock does not hold at the end: the shelf is empty"
+    assert finding.statement == "afterwards the rule stock is broken: the shelf is empty"

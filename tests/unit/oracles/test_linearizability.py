@@ -105,7 +105,7 @@ def test_rejects_a_state_that_the_responses_do_not_explain():
             "A.delete(x) A=403 B.get(x) B=409",
             "A (alice)'s delete answered 403, but run first it would have answered 204",
         ),
-        ("A.get(x) A=409 B.set(x.owner=carol) B=200", "'x' would be stored as 'bob', but it is 'carol'"),
+        ("A.get(x) A=409 B.set(x.owner=carol) B=200", "owner of Items[x] would be 'bob', but it is 'carol'"),
         ("A.get(x) A=409 B.delete(x) B=200", "'x' would be stored as 'bob', but it is not there"),
     ],
 )
