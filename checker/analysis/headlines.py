@@ -74,7 +74,7 @@ def _lost_update(words: Words, cycle: Cycle) -> str:
     victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
     return (
         f"{words.handler(victim)} overwrote what {words.handler(other)} had written: {words.short(other)} "
-        f"{words.written(first.later, first)}, then {words.short(victim)} stored{_value_written(words, last)} made from "
+        f"{words.written(first.later, first)}, then {words.short(victim)} stored{_value_written(words, last)}, made from "
         "the older value"
     )
 

@@ -55,3 +55,13 @@ def test_a_write_without_a_check():
 def test_what_has_neither_is_told_by_its_oracle():
     found = of("item i1 owner=alice\nA bob: show()\nA.get(i1) A=500", Finding("no_exception", "it raised", (0,)))
     assert str(found) == "show breaks no_exception"
+
+
+def test_a_condition_that_passed_on_another_content_is_not_told_as_one_that_was_out_of_date():
+    found = of(
+        "item x v=1 body=old\nA alice: append()\nB bob: replace()\nA.get(x) B.put(x v=1 body=new) A.set(x.v=2 if v=1)"
+    )
+    assert str(found) == (
+        "the condition of append's UpdateItem of Items asks for v as its GetItem of Items found it, which was so again "
+        "although replace's PutItem had changed the item in between: it passed on an item that had never been read"
+    )

@@ -7,7 +7,7 @@ import pytest
 from checker.analysis.cause import cause
 from checker.analysis.explain import explain
 from checker.analysis.looking import asked, conditions
-from checker.history.finding import Finding
+from checker.history.finding import Finding, SerialOrder
 from checker.history.footprint import ALL, EXISTENCE
 from checker.history.notation import parse
 from checker.oracles.no_exception import NoException
@@ -113,3 +113,20 @@ def test_an_exception_without_a_name_of_its_own_is_an_unhandled_one():
         "unhandled exception",
         "CWE-248",
     )
+
+
+@pytest.mark.parametrize(
+    ("closest", "advice"),
+    [
+        (SerialOrder((1, 0), 1, "it would have answered 403", 403), "or answer 403 as the model does then"),
+        (SerialOrder((1, 0), 1, "it would have answered 204 and a body", 204), "or refuse"),
+        (SerialOrder((0, 1), 1, "the other would have answered 403", 403), "or refuse"),
+        (SerialOrder((1, 0), 2, "another item would be stored"), "or refuse"),
+    ],
+)
+def test_the_answer_to_give_is_told_where_the_serial_order_tells_it(closest, advice):
+    execution = parse(
+        "item x owner=alice\nA alice: delete()\nB alice: give()\nA.get(x) B.set(x.owner=bob) B=200 A.delete(x) A=204"
+    )
+    (finding,) = OWNERSHIP.judge(execution)
+    assert explain(execution, replace(finding, closest=closest)).remedy.endswith(advice)

@@ -252,7 +252,7 @@ def headline_of(text):
             "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
             "lost_update",
             "bob's request overwrote what alice's request had written: alice changed n of Items[x] from 0 to 1, "
-            "then bob stored n 1 made from the older value",
+            "then bob stored n 1, made from the older value",
             "n of Items[x]",
         ),
         (

@@ -267,3 +267,15 @@ def test_a_read_through_an_index_names_it():
         0, 0, "Query", {"IndexName": "by-owner"}, {"Items": []}, footprint=Footprint(ranges=(whole, whole))
     )
     assert summary.target(operation) == "Items[*] through by-owner"
+
+
+def test_what_is_written_over_the_same_is_told_as_a_write():
+    put = Operation(0, 0, "PutItem", {}, {}, footprint=Footprint(writes={ITEM: frozenset({"*"})}))
+    same = summary.outcome(put, {"Items[i1]": frozenset({"owner"})}, stored("bob", "x"))
+    assert same == "wrote owner 'bob', as already stored"
+
+
+def test_the_write_that_closes_the_cycle_is_the_wrong_one_where_the_oracle_names_none(violation):
+    finding = replace(violation.finding, oracle="linearizability", operations=())
+    steps = violation_document(MODEL, replace(violation, finding=finding))["steps"]
+    assert [step["name"] for step in steps if step["wrong"]] == ["A.2"]
