@@ -42,19 +42,19 @@ def conditions(step: Mapping[str, Any]) -> str:
     parts = [content for part in listing(parameters.get("TransactItems")) for content in mapping(part).values()]
     reasons = listing(mapping(error.get("fields")).get("CancellationReasons"))
     codes = [mapping(one).get("Code") for one in reasons] if parts else [error.get("code")]
+    judged = not error or (parts and codes and all(code in {None, "None", *_FAILED} for code in codes))
     told = []
     for at, part in enumerate(parts or [parameters]):
         code = codes[at] if at < len(codes) else None
         text = dict(expressions(mapping(part))).get("Condition")
         if text is not None:
-            told.append(f"{text}{_result(code, refused=bool(error) and not parts)}")
+            told.append(f"{text}{_result(code, judged=bool(judged))}")
     return f"condition{'s' if len(told) > 1 else ''}: {'; '.join(told)}" if told else ""
 
 
-def _result(code: object, *, refused: bool) -> str:
-    if code in _FAILED:
-        return " failed"
-    return "" if refused or code not in {None, "None"} else " held"
+def _result(code: object, *, judged: bool) -> str:
+    """What came of a condition; ``""`` where the service refused for another reason, perhaps before it looked."""
+    return " failed" if code in _FAILED else " held" if judged else ""
 
 
 def _filled_in(expression: str, parameters: Mapping[str, Any]) -> str:

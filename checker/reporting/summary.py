@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from checker.history.footprint import ALL
 from checker.history.item import Change, Image, ItemId, plain, plain_value
 from checker.history.operation import ErrorResponse, Operation
 
@@ -115,9 +116,18 @@ def outcome(operation: Operation, focus: Focus, held: Image | None = None) -> st
         return _changes(operation.changes, focus)
     if held is not None and operation.action in {"PutItem", "UpdateItem"}:
         item = only_written(operation)
-        listing = attributes(held, item, focus.get(str(item), frozenset()))
+        listing = attributes(_written(held, item, operation), item, focus.get(str(item), frozenset()))
         return f"wrote {listing}, as already stored" if listing else "wrote what was already stored"
     return _read(operation, focus)
+
+
+def _written(held: Image, item: ItemId | None, operation: Operation) -> Image:
+    """The part of an item that an operation was to write."""
+    if item is None:
+        return held
+    footprint = operation.footprint
+    names = footprint.writes.get(item, frozenset()) | footprint.increments.get(item, frozenset())
+    return held if ALL in names else {name: value for name, value in held.items() if name in names}
 
 
 def only_written(operation: Operation) -> ItemId | None:

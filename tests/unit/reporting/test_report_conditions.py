@@ -32,8 +32,9 @@ def refused(code, *reasons):
         (
             TWO,
             refused("TransactionCanceledException", "None", "TransactionConflict", "None"),
-            "conditions: version = 1; version = 1 held",
+            "conditions: version = 1; version = 1",
         ),
+        (TWO, refused("TransactionCanceledException"), "conditions: version = 1; version = 1"),
         ({"ConditionExpression": 5}, None, ""),
         ({"TransactItems": ["x", {"Put": 1}]}, None, ""),
     ],

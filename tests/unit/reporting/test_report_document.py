@@ -273,6 +273,8 @@ def test_what_is_written_over_the_same_is_told_as_a_write():
     put = Operation(0, 0, "PutItem", {}, {}, footprint=Footprint(writes={ITEM: frozenset({"*"})}))
     same = summary.outcome(put, {"Items[i1]": frozenset({"owner"})}, stored("bob", "x"))
     assert same == "wrote owner 'bob', as already stored"
+    update = replace(put, action="UpdateItem", footprint=Footprint(writes={ITEM: frozenset({"data"})}))
+    assert summary.outcome(update, NOTHING, stored("bob", "x")) == "wrote data 'x', as already stored"
 
 
 def test_the_write_that_closes_the_cycle_is_the_wrong_one_where_the_oracle_names_none(violation):
