@@ -270,6 +270,12 @@ DEVIATIONS = (
     ),
     Deviation(
         MOTO,
+        r"ok UpdateItem",
+        r"ValidationException: .*Cannot update attribute \w+. This attribute is part of the key",
+        "it takes if_not_exists(pk, :v), which reads a key, for setting that key; DynamoDB Local performs it",
+    ),
+    Deviation(
+        MOTO,
         r"ok",
         r"ValidationException: Value provided in ExpressionAttributeNames unused",
         "it finds #name only where no index or dot follows",

@@ -44,9 +44,9 @@ def _spoil(draw: Any, parameters: dict[str, Any]) -> None:  # noqa: C901, PLR091
             keyed["KeySchema"][0]["KeyType"] = draw(st.sampled_from(("RANGE", "X")))
         case 5:
             parameters["AttributeDefinitions"].append({"AttributeName": "more", "AttributeType": "S"})
-        case 6:
+        case 6 if parameters["AttributeDefinitions"]:
             parameters["AttributeDefinitions"].pop()
-        case 7:
+        case 7 if parameters["AttributeDefinitions"]:
             parameters["AttributeDefinitions"][0]["AttributeType"] = draw(st.sampled_from(("SS", "X")))
         case 8:
             parameters["BillingMode"] = draw(st.sampled_from(("PROVISIONED", "X")))

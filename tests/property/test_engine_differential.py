@@ -20,6 +20,8 @@ from dynamodb_statements import statements
 from dynamodb_tables import creations, updates
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from node_packages import NotInstalled
 from side_by_side import SEVERAL_FAULTS, Comparison, Difference
@@ -125,6 +127,13 @@ def _run(comparison: Comparison, examples: int, steps: int, **more: Any) -> None
     )
 
 
+@pytest.fixture(autouse=True)
+def drawn_alike_whatever_else_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis draws constants of all modules that happen to be imported, so other tests would change what is compared."""
+    if hasattr(providers, "_get_local_constants"):
+        monkeypatch.setattr(providers, "_get_local_constants", Constants)
+
+
 @pytest.fixture(scope="module")
 def beside_moto() -> Iterator[Comparison]:
     with moto() as peer:
@@ -142,7 +151,11 @@ def beside_local() -> Iterator[Comparison]:
 
 
 def test_the_engine_answers_as_moto_does(beside_moto: Comparison) -> None:
+    """moto goes its own way more often than a table can list; what the table leaves unexplained must stay rare."""
     _run(beside_moto, 40, 15, derandomize=True)
+    print("\n".join(beside_moto.unexplained))
+    assert beside_moto.operations > 200
+    assert len(beside_moto.unexplained) < 0.02 * beside_moto.operations
 
 
 def test_the_engine_answers_as_dynamodb_local_does(beside_local: Comparison) -> None:
