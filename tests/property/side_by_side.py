@@ -41,7 +41,6 @@ class Comparison:
         operations: how many requests were compared.
         databases: how many sets of tables they were made to.
         deviations: how often each accepted deviation, or several faults in a request, explained a difference.
-        unexplained: the differences from moto that nothing accepts; a difference from DynamoDB Local is raised instead.
     """
 
     def __init__(self, peer: Peer) -> None:
@@ -49,7 +48,6 @@ class Comparison:
         self.operations = 0
         self.databases = 0
         self.deviations: Counter[str] = Counter()
-        self.unexplained: list[str] = []
         self._engine = Engine()
         self._tables: dict[str, Table] = {}
 
@@ -99,7 +97,7 @@ class Comparison:
         elif both_refuse(left, right):
             self.deviations[SEVERAL_FAULTS] += 1
         else:
-            self._report(f"{action} {parameters}\n   engine: {ours}\n   {self.peer.name}: {theirs}")
+            raise Difference(f"{action} {parameters}\n   engine: {ours}\n   {self.peer.name}: {theirs}")
         if ours.code is None or theirs.code is None or self.peer.name == "moto":
             self._align()
         return None
@@ -132,13 +130,7 @@ class Comparison:
         for name in self._tables:
             ours, theirs = self._ours(name), self._theirs(name)
             if ours != theirs:
-                self._report(f"stored in {name}:\n   engine: {ours}\n   {self.peer.name}: {theirs}")
-
-    def _report(self, difference: str) -> None:
-        """Raise what nothing explains, or keep it, where the peer is no authority."""
-        if self.peer.name != "moto":
-            raise Difference(difference)
-        self.unexplained.append(difference)
+                raise Difference(f"stored in {name}:\n   engine: {ours}\n   {self.peer.name}: {theirs}")
 
     def _perform(self, action: str, parameters: Mapping[str, Any]) -> Answer:
         try:
