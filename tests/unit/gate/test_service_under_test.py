@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 import checker
 from checker import Model, Service, StopReason, Table, Verdict, route
 from checker.errors import ModelError
+from checker.gate import replica
 from checker.scheduling.runner import Limits
 
 TINY = Path(__file__).with_name("tiny_service.py")
@@ -206,6 +208,16 @@ def test_a_service_that_does_not_start_is_told(how, told):
     service = replace(SERVICE, command=[*SERVICE.command, how], start_seconds=1.0)
     with pytest.raises(ModelError, match=told):
         check(route("DELETE /delete"), attributes={"service": service})
+
+
+def test_a_port_that_somebody_else_has_taken_meanwhile_is_given_up(monkeypatch):
+    free = replica._free_port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        ports = [taken.getsockname()[1]]
+        monkeypatch.setattr(replica, "_free_port", lambda: ports.pop() if ports else free())
+        assert check(route("POST /transaction", principals=["alice"])).verdict is Verdict.VERIFIED
+    assert not ports
 
 
 def test_a_service_may_read_while_it_starts():
