@@ -1,7 +1,8 @@
 """Ends the processes of a service when the checker is gone, in whatever way: also when it was killed and could end nothing.
 
 A small process of its own waits at the end of a pipe that only the checker holds.  It is told which process groups there are, and
-when the pipe closes it kills those that are left.
+when the pipe closes it kills those that are left.  A group is told before its program begins, so that there is no moment
+in which the checker could be interrupted or killed, and a program be left that nobody knows of.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 _PROGRAM = """
 import os, signal, sys
@@ -21,6 +24,9 @@ for group in groups:
     except OSError:
         pass
 """
+
+_ANNOUNCED = '(echo "+$$" >&0); exec "$@" </dev/null'
+"""The subshell alone is ended by a pipe at whose end nobody is; ``$$`` is the number of the shell that becomes the program."""
 
 
 class Guardian:
@@ -35,13 +41,18 @@ class Guardian:
             start_new_session=True,
         )
 
-    def watch(self, group: int) -> None:
-        """End this group when the checker is gone."""
-        self._tell(f"+{group}")
+    def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program without input, in a group of its own that ends with the checker; ``options`` are those of ``Popen``."""
+        return subprocess.Popen(  # noqa: S603 - the model's author says what is run
+            ["/bin/sh", "-c", _ANNOUNCED, "sh", *command], stdin=self._popen.stdin, start_new_session=True, **options
+        )
 
     def leave(self, group: int) -> None:
         """This group has been ended; its number may be given to another."""
-        self._tell(f"-{group}")
+        assert self._popen.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(OSError):  # a guardian that somebody has ended guards nothing, and does no harm
+            self._popen.stdin.write(f"-{group}\n".encode())
+            self._popen.stdin.flush()
 
     def close(self) -> None:
         """End what is left, and the guardian."""
@@ -49,9 +60,3 @@ class Guardian:
         with contextlib.suppress(OSError):
             self._popen.stdin.close()
         self._popen.wait()
-
-    def _tell(self, what: str) -> None:
-        assert self._popen.stdin is not None  # noqa: S101 - it is a pipe
-        with contextlib.suppress(OSError):  # a guardian that somebody has ended guards nothing, and does no harm
-            self._popen.stdin.write(f"{what}\n".encode())
-            self._popen.stdin.flush()

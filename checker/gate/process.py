@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections import deque
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from checker.errors import ModelError
+from checker.gate.guardian import Guardian
 
 _LINES = 200
 _LINE = 2_000
@@ -27,26 +28,24 @@ class Process:
         ModelError: it cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
-        read, write = os.pipe()
-        try:
-            self._popen = subprocess.Popen(  # noqa: S603 - the model's author says what is run
-                command,
-                cwd=folder,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=write,
-                stderr=write,
-                start_new_session=True,
-            )
-        except OSError as fault:
-            os.close(read)
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str], guardian: Guardian
+    ) -> None:
+        program = folder / command[0] if os.sep in command[0] else command[0]
+        if shutil.which(program, path=environment.get("PATH")) is None:
             raise ModelError(
-                f"the service cannot be started: {' '.join(command)}: {fault}",
+                f"the service cannot be started: {' '.join(command)}: there is no program {command[0]}",
                 expected="a program that can be run",
                 cause="it has not been built, or the command names another file",
                 remedy="correct `command`, or give the service a `build`",
-            ) from None
+            )
+        read, write = os.pipe()
+        try:
+            self._guardian = guardian
+            self._popen = guardian.start(command, cwd=folder, env=dict(environment), stdout=write, stderr=write)
+        except BaseException:
+            os.close(read)
+            raise
         finally:
             os.close(write)
         os.set_blocking(read, False)
@@ -96,6 +95,7 @@ class Process:
         if self.wait(_GRACE) is None or self._group_lives():
             self._signal(signal.SIGKILL)
             self._popen.wait()
+        self._guardian.leave(self.number)
         self.read_output()
         with self._lock:
             os.close(self.descriptor)

@@ -57,8 +57,7 @@ class Replica:
             gate = background.run(self.endpoint.open(service.gate_address))
             for attempt in range(1, _ATTEMPTS + 1):
                 self.port = _free_port()
-                self._process = Process(*_start(service, folder, cache, self.port, gate))
-                background.guardian.watch(self._process.number)
+                self._process = Process(*_start(service, folder, cache, self.port, gate), background.guardian)
                 background.loop.call_soon_threadsafe(background.loop.add_reader, self._process.descriptor, self._heard)
                 if self._started(self._process, read, last=attempt == _ATTEMPTS):
                     break
@@ -94,7 +93,6 @@ class Replica:
             process, self._process = self._process, None
             self._background.run(_without_reader(process.descriptor))
             process.end()
-            self._background.guardian.leave(process.number)
 
     async def _send(self, exchange: Exchange, name: str, request: HttpRequest) -> None:
         self.endpoint.exchanges[name] = exchange
