@@ -127,18 +127,21 @@ def matched_keys(source: Source, parts: Iterable[KeyPart]) -> tuple[Any, KeyPart
             raise validation(f"Query condition missed key schema element: {missed}")
     for attribute, part in zip(source.key.attributes, (partition, sort), strict=False):
         if part is not None:
-            _check_operands(attribute.name, attribute.type, part)
+            _check_operands(source, attribute.name, attribute.type, part)
     return partition.operands[0][source.key.partition.type], sort
 
 
-def _check_operands(name: str, kind: str, part: KeyPart) -> None:
+def _check_operands(source: Source, name: str, kind: str, part: KeyPart) -> None:
+    index = source.index
     for operand in part.operands:
         if kind not in operand:
             raise invalid_parameter("Condition parameter type does not match schema type")
-        if kind != "N" and not operand[kind] and part.operator != "begins_with":
+        if kind != "N" and not operand[kind]:
+            where = "" if index is None else "A value specified for a secondary index key is not supported. "
+            named = f"Key: {name}" if index is None else f"IndexName: {index.schema.name}, IndexKey: {name}"
             raise validation(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-                f"empty {TYPE_NAMES[type_of(operand)].lower()} value. Key: {name}"
+                f"One or more parameter values are not valid. {where}The AttributeValue for a key attribute cannot "
+                f"contain an empty {TYPE_NAMES[type_of(operand)].lower()} value. {named}"
             )
     if part.operator == "begins_with" and kind == "N":
         raise validation(

@@ -148,7 +148,7 @@ DEVIATIONS = (
     ),
     Deviation(
         LOCAL,
-        r"ok (UpdateItem|ExecuteStatement) UPDATED",
+        r"ok (UpdateItem|(?:Batch)?ExecuteStatement) UPDATED",
         r"ok \1",
         "it returns whole attributes, and what moved to the place of removed elements; the service only what lies at the "
         "paths: https://github.com/ExtendDB/extenddb/pull/105, tested on the service",

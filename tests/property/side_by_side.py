@@ -282,7 +282,8 @@ def _unpaged(answer: Answer) -> Answer:
 def _text(action: str, parameters: Mapping[str, Any], answer: Answer) -> str:
     if answer.code is None:
         named = (parameters.get(name, "") for name in ("ReturnValues", "IndexName", "Select"))
-        modified = "UPDATED" if "RETURNING MODIFIED" in parameters.get("Statement", "") else ""
+        statements = (parameters, *parameters.get("Statements", ()))
+        modified = "UPDATED" if any("RETURNING MODIFIED" in one.get("Statement", "") for one in statements) else ""
         return f"ok {action} {' '.join(filter(None, (*named, modified)))}"
     reasons = (one.get("Message", "") for one in answer.fields.get("CancellationReasons", ()))
     if action in DEFINING:

@@ -213,6 +213,44 @@ def test_an_empty_key_refuses_a_transaction_and_does_not_cancel_it():
         assert told(engine, "TransactWriteItems", TransactItems=[parts]).endswith(message)
 
 
+WORDS = {
+    "TableName": "Words",
+    "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}, {"AttributeName": "b", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in "abc"],
+    "LocalSecondaryIndexes": [
+        {
+            "IndexName": "by_c",
+            "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}, {"AttributeName": "c", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["{0} = :empty AND {1} = :some", *(f"{{0}} = :some AND {{1}} {operator} :empty" for operator in ("=", "<", ">="))]
+    + ["{0} = :some AND begins_with({1}, :empty)", "{0} = :some AND {1} BETWEEN :empty AND :some"],
+)
+@pytest.mark.parametrize(("index", "sort"), [(None, "b"), ("by_c", "c")])
+def test_a_query_for_an_empty_key_is_refused_and_of_an_index_in_words_of_its_own(index, sort, condition):
+    """As in DynamoDB Local; moto refuses these as well, all in the words for a table."""
+    name = "a" if condition.startswith("{0} = :empty") else sort
+    where, named = "", f"Key: {name}"
+    if index:
+        where = "A value specified for a secondary index key is not supported. "
+        named = f"IndexName: {index}, IndexKey: {name}"
+    request: dict[str, Any] = {
+        "TableName": "Words",
+        "KeyConditionExpression": condition.format("a", sort),
+        "ExpressionAttributeValues": {":some": {"S": "x"}, ":empty": {"S": ""}},
+        **({"IndexName": index} if index else {}),
+    }
+    empty = f"{where}The AttributeValue for a key attribute cannot contain an empty string value. {named}"
+    assert told(engine_with(WORDS), "Query", **request) == f"One or more parameter values are not valid. {empty}"
+
+
 THROUGHPUT = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
 
 
