@@ -16,7 +16,7 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checker.analysis import patterns
@@ -229,13 +229,10 @@ def _fit(shape: Shape, execution: Execution, finding: Finding, cycles: Sequence[
         scene = Scene(execution, finding, (), cycles_exist=bool(cycles))
         return () if all(test(scene) for test in shape.tests) else None
     for cycle in cycles:
-        for turned in _turns(cycle):
-            scene = Scene(execution, finding, turned, cycles_exist=True)
-            drawn = turned[0].kind in shape.first and turned[-1].kind in shape.last
-            if drawn and all(test(scene) for test in shape.tests):
-                return turned
+        for index, first in enumerate(cycle):
+            if first.kind in shape.first and cycle[index - 1].kind in shape.last:
+                turned = cycle[index:] + cycle[:index]
+                scene = Scene(execution, finding, turned, cycles_exist=True)
+                if all(test(scene) for test in shape.tests):
+                    return turned
     return None
-
-
-def _turns(cycle: Cycle) -> Iterable[Cycle]:
-    return (cycle[index:] + cycle[:index] for index in range(len(cycle)))

@@ -9,25 +9,28 @@ looked at, up to :data:`MOST_CYCLES`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from itertools import islice, product
 
 import networkx as nx
 
 from checker.analysis.dependencies import Dependency
+from checker.analysis.happens_before import RequestGraph
 from checker.history.footprint import EdgeKind
 
 MOST_CYCLES = 5_000
+_REMEMBERED = 512
 Cycle = tuple[Dependency, ...]
 """Dependencies that lead from request to request and back to the first; each ends in the request where the next starts."""
 
 _TELLING = {EdgeKind.RW: 0, EdgeKind.WR: 1, EdgeKind.WW: 1, EdgeKind.RT: 3}
 
 
-def cycles(graph: nx.MultiDiGraph, offending: Collection[int] = (), about: Collection[int] = ()) -> tuple[Cycle, ...]:
+def cycles(graph: RequestGraph, offending: Collection[int] = (), about: Collection[int] = ()) -> tuple[Cycle, ...]:
     """Every cycle between requests, the most telling one first.
 
     Args:
-        graph: requests and the dependencies between them.
+        graph: which requests depend on which, and why.
         offending: positions of operations; if cycles go through any of them, only those are given.
         about: indices of requests; preferred to other requests.
     """
@@ -52,9 +55,15 @@ def _touches(cycle: Cycle, offending: Collection[int]) -> bool:
     return any(one.earlier in offending or one.later in offending for one in cycle)
 
 
-def _all_cycles(graph: nx.MultiDiGraph) -> Iterator[tuple[tuple[int, ...], Cycle]]:
-    for requests in nx.simple_cycles(nx.DiGraph(graph)):
+def _all_cycles(graph: RequestGraph) -> Iterator[tuple[tuple[int, ...], Cycle]]:
+    for requests in _ways_around(tuple((earlier, tuple(later)) for earlier, later in graph.items())):
         steps = zip(requests, [*requests[1:], requests[0]], strict=True)
-        choices = [[data["dependency"] for data in graph.get_edge_data(a, b).values()] for a, b in steps]
-        for cycle in product(*choices):
-            yield tuple(requests), cycle
+        for cycle in product(*(graph[earlier][later] for earlier, later in steps)):
+            yield requests, cycle
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _ways_around(graph: tuple[tuple[int, tuple[int, ...]], ...]) -> tuple[tuple[int, ...], ...]:
+    """Executions are many, graphs of a few requests are few."""
+    drawn = nx.from_dict_of_lists(dict(graph), create_using=nx.DiGraph)
+    return tuple(tuple(requests) for requests in islice(nx.simple_cycles(drawn), MOST_CYCLES))

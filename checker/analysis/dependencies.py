@@ -149,11 +149,12 @@ def _merged(found: Sequence[Dependency]) -> tuple[Dependency, ...]:
     for one in found:
         key = (one.kind, one.earlier, one.later, one.item, one.judged)
         known = groups.setdefault(key, one)
-        groups[key] = replace(
-            known,
-            attributes=known.attributes | one.attributes,
-            changed=known.changed | one.changed,
-            range=known.range or one.range,
-        )
+        if known is not one:
+            groups[key] = replace(
+                known,
+                attributes=known.attributes | one.attributes,
+                changed=known.changed | one.changed,
+                range=known.range or one.range,
+            )
     order: Mapping[EdgeKind, int] = {kind: index for index, kind in enumerate(EdgeKind)}
     return tuple(sorted(groups.values(), key=lambda one: (one.later, one.earlier, order[one.kind], str(one.item))))

@@ -6,7 +6,7 @@ left a write, a handler raised), the witness is the operations that the finding 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from checker.analysis.anomalies import Named, name
 from checker.analysis.cycles import Cycle, cycles
@@ -28,15 +28,16 @@ _OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a refusal ", "
 """How sentences of ours begin, if not with a name."""
 
 
+def anomaly(execution: Execution, finding: Finding) -> str:
+    """The key of the anomaly that an explanation would name."""
+    return _named(execution, finding, _dependencies(execution, finding)).anomaly.key
+
+
 def explain(execution: Execution, finding: Finding) -> Explanation:
     """Why an execution in which an oracle found something should not have been possible."""
     words = Words(execution)
-    judged = finding.operations if finding.oracle == "ownership" else ()
-    found = dependencies(execution, judged)
-    # Refusals that no serial order has to hold cannot contradict one.
-    ordered = finding.requests if finding.oracle == "linearizability" else range(len(execution.requests))
-    graph = request_graph(execution, found, ordered)
-    named = name(execution, finding, cycles(graph, finding.operations, finding.requests))
+    found = _dependencies(execution, finding)
+    named = _named(execution, finding, found)
     return Explanation(
         anomaly=named.anomaly.key,
         anomaly_title=named.anomaly.title,
@@ -50,6 +51,17 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         decided=_decided(words, finding, named),
         remedy=_capital(remedy(words, finding, named)),
     )
+
+
+def _dependencies(execution: Execution, finding: Finding) -> tuple[Dependency, ...]:
+    return dependencies(execution, finding.operations if finding.oracle == "ownership" else ())
+
+
+def _named(execution: Execution, finding: Finding, found: Sequence[Dependency]) -> Named:
+    # Refusals that no serial order has to hold cannot contradict one.
+    ordered = finding.requests if finding.oracle == "linearizability" else range(len(execution.requests))
+    graph = request_graph(execution, found, ordered)
+    return name(execution, finding, cycles(graph, finding.operations, finding.requests))
 
 
 def _sentence(text: str) -> str:

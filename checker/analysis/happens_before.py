@@ -9,7 +9,7 @@ serializability.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import networkx as nx
@@ -17,6 +17,9 @@ import networkx as nx
 from checker.analysis.dependencies import Dependency
 from checker.history.footprint import EdgeKind
 from checker.history.operation import Execution
+
+RequestGraph = Mapping[int, Mapping[int, Sequence[Dependency]]]
+"""Each request, by index, to the requests that it comes before, and why."""
 
 
 def operation_graph(execution: Execution, found: Sequence[Dependency]) -> nx.MultiDiGraph:
@@ -27,19 +30,19 @@ def operation_graph(execution: Execution, found: Sequence[Dependency]) -> nx.Mul
     graph = nx.MultiDiGraph()
     for position, operation in enumerate(execution.operations):
         graph.add_node(position, request=operation.request, action=operation.action)
-    for one in (*program_order(execution), *crossing(execution, found), *real_time(execution)):
+    for one in (*program_order(execution), *crossing(execution, found), *_real_time(execution, _reduced(execution))):
         graph.add_edge(one.earlier, one.later, kind=str(one.kind), dependency=one)
     return graph
 
 
-def request_graph(execution: Execution, found: Sequence[Dependency], requests: Iterable[int]) -> nx.MultiDiGraph:
-    """The given requests by index; edges have the ``dependency`` or real-time edge between them that they stand for."""
-    graph = nx.MultiDiGraph()
-    graph.add_nodes_from(requests)
-    for one in (*crossing(execution, found), *real_time(execution, nx.DiGraph)):
-        earlier, later = (execution.operations[position].request for position in (one.earlier, one.later))
+def request_graph(execution: Execution, found: Sequence[Dependency], requests: Iterable[int]) -> RequestGraph:
+    """The given requests, and each dependency and real-time edge between two of them."""
+    operations = execution.operations
+    graph: dict[int, dict[int, list[Dependency]]] = {request: {} for request in requests}
+    for one in (*crossing(execution, found), *_real_time(execution, _in_real_time(execution))):
+        earlier, later = operations[one.earlier].request, operations[one.later].request
         if earlier in graph and later in graph:
-            graph.add_edge(earlier, later, dependency=one)
+            graph[earlier].setdefault(later, []).append(one)
     return graph
 
 
@@ -57,17 +60,19 @@ def program_order(execution: Execution) -> Iterator[Dependency]:
             yield Dependency(EdgeKind.PO, earlier, later)
 
 
-def real_time(
-    execution: Execution, shape: Callable[[nx.DiGraph], nx.DiGraph] = nx.transitive_reduction
-) -> Iterator[Dependency]:
-    """From the last operation of a request to the first of each that was invoked after it had answered.
-
-    Args:
-        execution: what happened.
-        shape: which of the edges to give; by default those that do not follow from others.
-    """
-    order = nx.DiGraph()
-    acting = [request for request in range(len(execution.requests)) if execution.of_request(request)]
-    order.add_edges_from((a, b) for a in acting for b in acting if a != b and execution.precedes(a, b))
-    for earlier, later in sorted(shape(order).edges):
+def _real_time(execution: Execution, pairs: Iterable[tuple[int, int]]) -> Iterator[Dependency]:
+    """From the last operation of a request to the first of one that was invoked after it had answered."""
+    for earlier, later in pairs:
         yield Dependency(EdgeKind.RT, execution.of_request(earlier)[-1], execution.of_request(later)[0])
+
+
+def _in_real_time(execution: Execution) -> list[tuple[int, int]]:
+    """Requests that perform operations, and those of them that were invoked after they had answered."""
+    acting = {one.request for one in execution.operations}
+    preceding = execution.preceding()
+    return sorted((one, other) for other in acting for one in preceding[other] & acting)
+
+
+def _reduced(execution: Execution) -> list[tuple[int, int]]:
+    """The same without those that follow from others."""
+    return sorted(nx.transitive_reduction(nx.DiGraph(_in_real_time(execution))).edges)

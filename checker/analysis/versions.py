@@ -21,6 +21,7 @@ class Versions:
         self._execution = execution
         self._written: dict[ItemId, list[tuple[int, Image | None]]] = {}
         self._names: dict[ItemId, set[str]] = {}
+        self._keys: dict[ItemId, set[str]] = {}
         for position, operation in enumerate(execution.operations):
             for change in operation.changes:
                 known = self._written.setdefault(change.item, [(-1, change.before)])
@@ -41,12 +42,16 @@ class Versions:
 
     def named(self, item: ItemId, attributes: Attributes) -> Attributes:
         """The attributes of a footprint by name; a key attribute says no more than whether the item is there."""
+        if not attributes:
+            return attributes
         names = attributes - {ALL} | self.attributes(item) if ALL in attributes else attributes
         key = self._key(item)
         return (names - key) | {EXISTENCE} if names & key else names
 
     def _key(self, item: ItemId) -> set[str]:
-        return key_names(item, (image for _, image in self._written.get(item, ()) if image is not None))
+        if item not in self._keys:
+            self._keys[item] = key_names(item, (image for _, image in self._written.get(item, ()) if image is not None))
+        return self._keys[item]
 
     def at(self, item: ItemId, position: int) -> Image | None:
         """The item just before an operation; ``None`` if it does not exist, or never changes."""

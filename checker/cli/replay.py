@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 
-from checker.analysis.explain import explain
 from checker.client.backends import backend_named, backend_replaying
 from checker.errors import ScheduleDiverged
 from checker.exploration.confirmation import confirmed
@@ -19,7 +18,7 @@ from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel, load
 from checker.exploration.options import Options
-from checker.exploration.result import Violation
+from checker.exploration.result import Sighting, Violation
 from checker.exploration.scenario import Scenario
 from checker.exploration.telling import told
 from checker.history.operation import Execution
@@ -84,7 +83,7 @@ def _again(
             finding = next((one for one in findings if one.oracle == stored.oracle), None)
             if finding is None:
                 return None, execution
-            violation = told(laboratory, Violation(finding, explain(execution, finding), execution, backend), replayed)
+            violation = told(laboratory, Sighting(finding, execution), backend, replayed)
     second = Options(backend=backend).second_backend
     with closing(backend_named(second)) as store:
         laboratory = Laboratory(loaded.model, store, Limits())

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from checker.analysis.explain import explain
+from checker.analysis.explain import anomaly
 from checker.errors import (
     LateCall,
     NondeterministicHandler,
@@ -34,7 +34,7 @@ from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory, RandomNumbersShared
 from checker.exploration.portion import Advance, Portion
 from checker.exploration.reachability import Reachability
-from checker.exploration.result import ScenarioResult, Violation
+from checker.exploration.result import ScenarioResult, Sighting
 from checker.exploration.scenario import Scenario
 from checker.exploration.simplest import simplest
 from checker.exploration.tally import Tally
@@ -257,17 +257,17 @@ class Explorer:
 
     def _judge(self, execution: Execution, oracles: Sequence[Oracle], tally: Tally) -> None:
         """Keep the clearest counterexample of each distinct violation."""
-        for key, violation in self._violations(execution, oracles):
-            tally.keep(key, violation)
+        for key, sighting in _sightings(execution, oracles):
+            tally.see(key, sighting)
 
     def _repeat(self, scenario: Scenario, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
         """Run every counterexample and the first schedule again; what does not come out again does not count."""
-        kept, tally.kept = tally.kept, {}
-        for key, violation in simplest(kept, partial(self._shown, scenario, oracles)).items():
-            again = self._again(scenario, violation.execution)
-            if signature(violation.finding) not in {signature(one) for one in judged(again, oracles)}:
-                raise _different(violation.finding.statement, "no such finding")
-            tally.kept[key] = told(self._laboratory, violation, replayed)
+        sighted, tally.sighted = tally.sighted, {}
+        for key, sighting in simplest(sighted, partial(self._shown, scenario, oracles)).items():
+            again = self._again(scenario, sighting.execution)
+            if signature(sighting.finding) not in {signature(one) for one in judged(again, oracles)}:
+                raise _different(sighting.finding.statement, "no such finding")
+            tally.kept[key] = told(self._laboratory, sighting, self._backend, replayed)
             tally.replayed += 1
         if seen.first is not None:
             self._again(scenario, seen.first)
@@ -275,7 +275,7 @@ class Explorer:
 
     def _shown(
         self, scenario: Scenario, oracles: Sequence[Oracle], schedule: Schedule
-    ) -> tuple[Execution, dict[object, Violation]] | None:
+    ) -> tuple[Execution, dict[object, Sighting]] | None:
         """What a schedule shows, if it can be run; see :mod:`checker.exploration.simplest`."""
         following = Following(schedule)
         following.begin()
@@ -284,13 +284,7 @@ class Explorer:
         except UncontrolledHandler:
             return None
         assert execution is not None  # noqa: S101 - nothing is given up
-        return execution, dict(self._violations(execution, oracles))
-
-    def _violations(self, execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple[object, Violation]]:
-        """What the oracles find, by what makes two violations the same: who broke what, by which anomaly."""
-        for finding in judged(execution, oracles):
-            explanation = explain(execution, finding)
-            yield (signature(finding), explanation.anomaly), Violation(finding, explanation, execution, self._backend)
+        return execution, dict(_sightings(execution, oracles))
 
     def _again(self, scenario: Scenario, execution: Execution) -> Execution:
         try:
@@ -304,6 +298,12 @@ class Explorer:
 def pausing_at(until: float) -> Pause:
     """Ends at a time, by ``time.perf_counter``."""
     return lambda: time.perf_counter() >= until
+
+
+def _sightings(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple[object, Sighting]]:
+    """What the oracles find, by what makes two violations the same: who broke what, by which anomaly."""
+    for finding in judged(execution, oracles):
+        yield (signature(finding), anomaly(execution, finding)), Sighting(finding, execution)
 
 
 def judged(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[Finding]:

@@ -14,6 +14,19 @@ from checker.verdict import StopReason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A finding with its counterexample, before anybody has explained it, which takes longer than running the schedule.
+
+    Attributes:
+        finding, execution, occurrences: see :class:`Violation`.
+    """
+
+    finding: Finding
+    execution: Execution
+    occurrences: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Violation:
     """A finding with its counterexample and its explanation.
 

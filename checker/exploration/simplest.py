@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from checker.exploration.result import Violation
+from checker.exploration.result import Sighting
 from checker.exploration.tally import Clarity, clarity
 from checker.history.operation import Execution
 from checker.history.schedule import Schedule
@@ -20,11 +20,11 @@ from checker.scheduling.minimize import fewer_switches, newer_answers
 MOST = 40
 """Schedules that are tried for a scenario at most, and again for each stale answer."""
 
-Shown = Callable[[Schedule], tuple[Execution, Mapping[object, Violation]] | None]
+Shown = Callable[[Schedule], tuple[Execution, Mapping[object, Sighting]] | None]
 """Runs a schedule as far as it fits; the execution and the violations it shows; ``None`` if it cannot be run."""
 
 
-def simplest(kept: Mapping[object, Violation], shown: Shown) -> dict[object, Violation]:
+def simplest(kept: Mapping[object, Sighting], shown: Shown) -> dict[object, Sighting]:
     """The violations, each with the clearest counterexample that was found.
 
     Args:
@@ -49,7 +49,7 @@ def simplest(kept: Mapping[object, Violation], shown: Shown) -> dict[object, Vio
     return found
 
 
-def _improve(found: dict[object, Violation], candidates: Iterable[Schedule], shown: Shown) -> None:
+def _improve(found: dict[object, Sighting], candidates: Iterable[Schedule], shown: Shown) -> None:
     tried: set[Schedule] = set()
     for candidate, _ in zip(candidates, range(MOST), strict=False):
         if all(candidate.context_switches >= _clear(one)[0] and not _clear(one)[2] for one in found.values()):
@@ -63,5 +63,5 @@ def _improve(found: dict[object, Violation], candidates: Iterable[Schedule], sho
                 found[key] = replace(violation, occurrences=found[key].occurrences)
 
 
-def _clear(violation: Violation) -> Clarity:
+def _clear(violation: Sighting) -> Clarity:
     return clarity(violation.execution)

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from checker.exploration.reachability import Reachability
-from checker.exploration.result import ScenarioResult, Violation
+from checker.exploration.result import ScenarioResult, Sighting, Violation
 from checker.exploration.scenario import Scenario
 from checker.history.operation import Execution
 from checker.verdict import Evidence, StopReason, certify
 
 Clarity = tuple[int, ...]
 """The smaller, the easier a counterexample is to follow."""
+
+_Shown = TypeVar("_Shown", Sighting, Violation)
 
 
 @dataclass(slots=True)
@@ -27,7 +30,9 @@ class Tally:
 
     Attributes:
         reached: which handlers have written.
-        kept: by signature and anomaly, the clearest counterexample so far.
+        sighted: by signature and anomaly, the clearest counterexample so far of what has yet to be run again and explained; empty
+            when the portion has ended.
+        kept: by the same, what has been.
         known: by the same, how clear those are that were kept of what comes before; only clearer ones are kept here.
         repeated: by the same, how often a violation was seen whose counterexample was not kept here.
         stop_reason, detail: why it ended early, and the text for a person; ``None`` and ``""`` if nothing ended it.
@@ -41,6 +46,7 @@ class Tally:
     schedules: int = 0
     redundant: int = 0
     interleavings: int = 0
+    sighted: dict[object, Sighting] = field(default_factory=dict)
     kept: dict[object, Violation] = field(default_factory=dict)
     known: Mapping[object, Clarity] = field(default_factory=dict)
     repeated: Counter[object] = field(default_factory=Counter)
@@ -51,16 +57,19 @@ class Tally:
     seconds: float = 0.0
     longest: int = 0
 
-    def keep(self, key: object, violation: Violation) -> None:
+    def see(self, key: object, sighting: Sighting) -> None:
         """Count a violation, and keep its counterexample if it is the clearest so far."""
-        known = self.kept.get(key)
+        self._keep(self.sighted, key, sighting)
+
+    def _keep(self, kept: dict[object, _Shown], key: object, shown: _Shown) -> None:
+        known = kept.get(key)
         if known is not None:
-            clearest = known if clarity(violation.execution) >= clarity(known.execution) else violation
-            self.kept[key] = replace(clearest, occurrences=known.occurrences + violation.occurrences)
-        elif key in self.known and clarity(violation.execution) >= self.known[key]:
-            self.repeated[key] += violation.occurrences
+            clearest = known if clarity(shown.execution) >= clarity(known.execution) else shown
+            kept[key] = replace(clearest, occurrences=known.occurrences + shown.occurrences)
+        elif key in self.known and clarity(shown.execution) >= self.known[key]:
+            self.repeated[key] += shown.occurrences
         else:
-            self.kept[key] = replace(violation, occurrences=violation.occurrences + self.repeated.pop(key, 0))
+            kept[key] = replace(shown, occurrences=shown.occurrences + self.repeated.pop(key, 0))
 
     def best(self) -> dict[object, Clarity]:
         """How clear the counterexamples are that were kept until now."""
@@ -73,7 +82,7 @@ class Tally:
         self.redundant += later.redundant
         self.interleavings += later.interleavings
         for key, violation in later.kept.items():
-            self.keep(key, violation)
+            self._keep(self.kept, key, violation)
         for key, count in later.repeated.items():
             known = self.kept.get(key)
             if known is None:

@@ -13,7 +13,7 @@ from checker.analysis.explain import explain
 from checker.errors import ToctouError
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
-from checker.exploration.result import Violation
+from checker.exploration.result import Sighting, Violation
 from checker.exploration.scenario import Scenario
 from checker.history.finding import Finding
 from checker.history.operation import Execution
@@ -24,40 +24,41 @@ from checker.oracles.serial_runs import SerialRuns
 Replayed = Callable[[Laboratory, Scenario, Schedule], Execution]
 
 
-def told(laboratory: Laboratory, violation: Violation, replayed: Replayed) -> Violation:
+def told(laboratory: Laboratory, sighting: Sighting, backend: str, replayed: Replayed) -> Violation:
     """The violation with everything that a report wants to say.
 
     Args:
         laboratory: open, on the backend on which it was found.
-        violation: whose schedule gives the same again.
+        sighting: whose schedule gives the same again.
+        backend: the backend's name.
         replayed: runs a schedule.
     """
-    violation = _in_order(laboratory, violation, replayed)
-    execution = _watched(laboratory, violation.execution, replayed)
-    finding = _placed(laboratory, violation.finding, execution)
-    return replace(violation, execution=execution, finding=finding, explanation=explain(execution, finding))
+    sighting = _in_order(laboratory, sighting, replayed)
+    execution = _watched(laboratory, sighting.execution, replayed)
+    finding = _placed(laboratory, sighting.finding, execution)
+    return Violation(finding, explain(execution, finding), execution, backend, occurrences=sighting.occurrences)
 
 
-def _in_order(laboratory: Laboratory, violation: Violation, replayed: Replayed) -> Violation:
-    """The violation with its first request called A, the next one B, if that is still the same violation."""
-    order = tuple(dict.fromkeys(choice.request for choice in violation.execution.schedule.choices))
+def _in_order(laboratory: Laboratory, sighting: Sighting, replayed: Replayed) -> Sighting:
+    """The sighting with its first request called A, the next one B, if that is still the same violation."""
+    order = tuple(dict.fromkeys(choice.request for choice in sighting.execution.schedule.choices))
     if order == tuple(sorted(order)):
-        return violation
+        return sighting
     place = {request: index for index, request in enumerate(order)}
-    scenario = Scenario(tuple(violation.execution.requests[request] for request in order))
+    scenario = Scenario(tuple(sighting.execution.requests[request] for request in order))
     schedule = Schedule(
-        tuple(replace(choice, request=place[choice.request]) for choice in violation.execution.schedule.choices)
+        tuple(replace(choice, request=place[choice.request]) for choice in sighting.execution.schedule.choices)
     )
-    wanted = sorted(place[request] for request in violation.finding.requests)
+    wanted = sorted(place[request] for request in sighting.finding.requests)
     try:
         execution = replayed(laboratory, scenario, schedule)
         oracles = oracles_of(laboratory.model, laboratory, scenario)
         for finding in (one for oracle in oracles for one in oracle.judge(execution)):
-            if finding.oracle == violation.finding.oracle and sorted(finding.requests) == wanted:
-                return replace(violation, finding=finding, execution=execution)
+            if finding.oracle == sighting.finding.oracle and sorted(finding.requests) == wanted:
+                return replace(sighting, finding=finding, execution=execution)
     except ToctouError:
         """The handlers do otherwise under other indices: clocks and numbers hang on them."""
-    return violation
+    return sighting
 
 
 def _watched(laboratory: Laboratory, execution: Execution, replayed: Replayed) -> Execution:

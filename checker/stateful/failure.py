@@ -16,7 +16,7 @@ from checker.exploration.explorer import replayed
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel
 from checker.exploration.options import Options
-from checker.exploration.result import Violation
+from checker.exploration.result import Sighting, Violation
 from checker.exploration.scenario import Scenario
 from checker.exploration.telling import told
 from checker.history.request import label
@@ -53,8 +53,9 @@ class RaceFound(AssertionError):
 
     def confirmed(self) -> Violation:
         """The violation as reports want it, with what became of its schedule on a second backend."""
+        seen = Sighting(self.violation.finding, self.violation.execution)
         with self._opened(self.violation.found_on) as laboratory:
-            violation = told(laboratory, self.violation, replayed)
+            violation = told(laboratory, seen, self.violation.found_on, replayed)
         second = Options(backend=self.violation.found_on).second_backend
         with self._opened(second) as laboratory:
             return confirmed(laboratory, Scenario(violation.execution.requests), violation, second)
