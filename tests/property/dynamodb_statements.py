@@ -106,7 +106,8 @@ class Statements:
             case 7:
                 return f"{self.make.pick('attribute_exists', 'attribute_not_exists')}({path})"
             case 8:
-                return f"size({path}) {self.make.pick('=', '<', '>')} {self.value('n')}"
+                measured = self.value(path) if self.make.chance(8) else path
+                return f"size({measured}) {self.make.pick('=', '<', '>')} {self.value('n')}"
             case 9:
                 return f"NOT ({self.condition(depth + 1)})"
             case 10:

@@ -91,13 +91,7 @@ class ConditionReader(OperandReader):
         return Term(f"NOT {term.text}") if negated else term
 
     def _function(self, function: str, count: int) -> Term:
-        self.expect(function.upper())
-        self.expect("(")
-        operands = [] if self.next_is(")") else self.separated(self.operand)
-        self.close()
-        if len(operands) != count:
-            detail = f"operator or function: {function}, number of operands: {len(operands)}"
-            raise validation(f"Incorrect number of operands for operator or function; {detail}")
+        operands = self.arguments(function, count)
         text = f"{function}({', '.join(operand.text for operand in operands)})"
         return _keyed(text, operands[0], function, operands[1:]) if function == "begins_with" else Term(text)
 

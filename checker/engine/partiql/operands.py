@@ -105,13 +105,9 @@ class OperandReader(Cursor):
         return placeholder
 
     def operand(self) -> Operand:
-        """A value, a path, or the size of what is at a path."""
+        """A value, a path, or the size of one of them."""
         if self.calls("size"):
-            self.expect("SIZE")
-            self.expect("(")
-            path, _ = self.path()
-            self.close()
-            return Operand(f"size({path})")
+            return Operand(f"size({self.arguments('size', 1)[0].text})")
         value = self.value()
         if value is not None:
             placeholder = self.placeholder(value)
@@ -125,6 +121,17 @@ class OperandReader(Cursor):
             raise self.unrecognized()
         path, names = self.path()
         return Operand(path, attribute=names[0] if len(names) == 1 else None)
+
+    def arguments(self, function: str, count: int) -> list[Operand]:
+        """The operands of a function, which must be so many."""
+        self.expect(function.upper())
+        self.expect("(")
+        operands = [] if self.next_is(")") else self.separated(self.operand)
+        self.close()
+        if len(operands) != count:
+            detail = f"operator or function: {function}, number of operands: {len(operands)}"
+            raise validation(f"Incorrect number of operands for operator or function; {detail}")
+        return operands
 
     def unrecognized(self) -> ServiceError:
         """The error for a call of a function that there is not."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from checker.engine.expressions.conditions import compiled_condition
+from checker.engine.expressions.placeholders import normal_values
 from checker.engine.partiql.conditions import joined
+from checker.engine.partiql.requests import without_expression
 from checker.engine.partiql.statements import Statement, Term
 from checker.engine.schema import KeySchema, Schema
 from checker.engine.service_error import ServiceError, table_not_found, validation
@@ -78,6 +81,7 @@ def _select(statement: Statement, schema: Schema) -> Call:
             raise validation("The table does not have the specified index")
         key, parameters["IndexName"] = index.key, statement.index
     terms = () if statement.where is None else statement.where.parts
+    _check_conditions(statement)
     keyed = _key_terms(key, terms)
     _check_types(key, terms)
     if keyed:
@@ -88,6 +92,16 @@ def _select(statement: Statement, schema: Schema) -> Call:
     if rest:
         parameters["FilterExpression"] = joined(rest)
     return "Query" if keyed else "Scan", _used(statement, parameters)
+
+
+def _check_conditions(statement: Statement) -> None:
+    """What is wrong with the conditions in themselves is told before what of them does not fit the table."""
+    if statement.where is not None:
+        try:
+            condition = compiled_condition("FilterExpression", statement.where.text, statement.names)
+            condition.check(normal_values(statement.values))
+        except ServiceError as error:
+            raise without_expression(error) from None
 
 
 def _is_descending(statement: Statement, key: KeySchema, keyed: Sequence[Term]) -> bool:

@@ -296,6 +296,23 @@ INSERT = "INSERT INTO Log VALUE {{'day': 'x', 'at': 1, {}}}"
             INSERT.format("'s': <<'a', 1>>"),
             "Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags at 1:57:1",
         ),
+        # As DynamoDB Local has it: what is wrong with a condition in itself comes before what does not fit the table's keys.
+        (
+            "SELECT * FROM Log WHERE attribute_exists(9) ORDER BY n",
+            "Operator or function requires a document path; operator or function: attribute_exists",
+        ),
+        (
+            "SELECT * FROM Log WHERE day = 5 AND size(9) = 1",
+            "Incorrect operand type for operator or function; operator or function: size, operand type: N",
+        ),
+        (
+            "SELECT * FROM Log WHERE n = 1 ORDER BY day",
+            "Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause.",
+        ),
+        (
+            "SELECT * FROM Log WHERE size(n, 1) = 1",
+            "Incorrect number of operands for operator or function; operator or function: size, number of operands: 2",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_the_services_words(statement: str, told: str):
@@ -320,6 +337,7 @@ def test_a_consistent_read_of_a_global_index_is_refused():
         ("day = 'mon' AND attribute_exists(who) AND attribute_not_exists(z)", ["1", "2", "3", "4"]),
         ("day = 'mon' AND n IS NUMERIC AND who IS NOT LIST", ["1", "2", "3", "4"]),
         ("day = 'mon' AND 2 < n -- a note", ["3", "4"]),
+        ("day = 'mon' AND size(who) = size('bob')", ["2", "4"]),
         ("day = 'mon' /* a note */ AND n = +.1e1;", ["1"]),
     ],
 )
