@@ -8,8 +8,7 @@ from typing import Any
 from checker.client.backend import CreateTable, Performed
 from checker.engine import Engine, Schema, ServiceError, footprint
 from checker.errors import ModelError
-from checker.history.footprint import Footprint
-from checker.history.item import Change, Image, ItemId
+from checker.history.item import Image, ItemId
 from checker.history.operation import ErrorResponse
 
 
@@ -48,7 +47,16 @@ class EmbeddedBackend:
         except ServiceError as refused:
             error = ErrorResponse(refused.code, refused.message, refused.fields or None)
         changes = self._engine.changes_since(before)
-        return Performed(result, error, self._footprint(action, parameters, result, error, changes), changes)
+        touched = footprint(
+            action,
+            parameters,
+            self._schemas,
+            result=result,
+            error_code=error.code if error else None,
+            changes=changes,
+            largest=self._engine.largest if changes else None,
+        )
+        return Performed(result, error, touched, changes)
 
     def touched(self) -> tuple[tuple[int, ItemId], ...]:
         """The number of each change since the initial state, and the item that it changed, in commit order."""
@@ -57,7 +65,8 @@ class EmbeddedBackend:
     def perform_without(self, hidden: Sequence[int], action: str, parameters: Mapping[str, Any]) -> Performed:
         """Perform a read as if the changes with these numbers had not reached it yet; see :class:`Engine`."""
         result = self._engine.perform_without(hidden, action, parameters)
-        return Performed(result, None, self._footprint(action, parameters, result, None, ()), ())
+        read = footprint(action, parameters, self._schemas, result=result, error_code=None, changes=())
+        return Performed(result, None, read, ())
 
     def stored(self) -> dict[str, list[Image]]:
         """See :class:`Backend`."""
@@ -65,25 +74,6 @@ class EmbeddedBackend:
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def _footprint(
-        self,
-        action: str,
-        parameters: Mapping[str, Any],
-        result: Mapping[str, Any] | None,
-        error: ErrorResponse | None,
-        changes: tuple[Change, ...],
-    ) -> Footprint:
-        code = error.code if error else None
-        return footprint(
-            action,
-            parameters,
-            self._schemas,
-            result=result,
-            error_code=code,
-            changes=changes,
-            largest=self._engine.largest if changes else None,
-        )
 
     def _declare(self, action: str, parameters: Mapping[str, Any], what: str) -> None:
         try:

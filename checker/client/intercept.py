@@ -50,46 +50,36 @@ def intercepted(
 
     Where there is an ``onlooker``, and it is on, handlers get their answers from it.
     """
-    interceptor = _Interceptor(point, backend, record, onlooker or Onlooker())
     original = getattr(BaseClient, _SEAM)
-
-    def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> Any:
-        return interceptor.call(client, operation_name, api_params)
-
-    setattr(BaseClient, _SEAM, call)
+    setattr(BaseClient, _SEAM, _interceptor(point, backend, record, onlooker or Onlooker()))
     try:
         yield
     finally:
         setattr(BaseClient, _SEAM, original)
 
 
-class _Interceptor:
-    def __init__(self, point: SchedulingPoint, backend: Backend, record: Record, onlooker: Onlooker) -> None:
-        self._point = point
-        self._backend = backend
-        self._record = record
-        self._onlooker = onlooker
-        self._callers = Callers()
-        self._method = lru_cache(maxsize=_MOST_METHODS)(_Method)
+def _interceptor(point: SchedulingPoint, backend: Backend, record: Record, onlooker: Onlooker) -> Callable[..., Any]:
+    """What takes the place of the seam."""
+    line = Callers().line
+    method_of = lru_cache(maxsize=_MOST_METHODS)(_Method)
 
-    def call(self, client: BaseClient, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        service = client.meta.service_model.service_name
-        if service != "dynamodb":
-            self._point.fail(_other_service(service, action))
-        method = self._method(client, action)
-        if self._onlooker.on:
-            parameters = unwatched(parameters)
-        asked = method.prepared(parameters)
-        source = self._callers.line(sys._getframe(2))
-        turn = self._point.reach(action)
-        performed = perform(self._point, self._backend, action, asked)
+    def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
+        method = method_of(client, operation_name)
+        if method.elsewhere is not None:
+            point.fail(_other_service(method.elsewhere, operation_name))
+        asked = method.prepared(unwatched(api_params) if onlooker.on else api_params)
+        source = line(sys._getframe(1))
+        turn = point.reach(operation_name)
+        performed = perform(point, backend, operation_name, asked)
         result, error, footprint, changes, missed = performed
         operation = Operation(
-            turn.request, turn.number, action, asked, result, error, footprint, changes, source, missed
+            turn.request, turn.number, operation_name, asked, result, error, footprint, changes, source, missed
         )
-        self._record(operation)
+        record(operation)
         answer = method.answered(performed)
-        return self._onlooker.hand_out(operation, answer) if self._onlooker.on else answer
+        return onlooker.hand_out(operation, answer) if onlooker.on else answer
+
+    return call
 
 
 def perform(point: SchedulingPoint, backend: Backend, action: str, parameters: Mapping[str, Any]) -> Performed:
@@ -106,9 +96,15 @@ def perform(point: SchedulingPoint, backend: Backend, action: str, parameters: M
 
 
 class _Method:
-    """One action of one client: what comes before and after the operation."""
+    """One action of one client: what comes before and after the operation.
+
+    Attributes:
+        elsewhere: the name of the service that the client is of, unless that is DynamoDB.
+    """
 
     def __init__(self, client: BaseClient, action: str) -> None:
+        service = client.meta.service_model.service_name
+        self.elsewhere = None if service == "dynamodb" else service
         self._client = client
         self._model: OperationModel = client.meta.service_model.operation_model(action)
         self._before = tuple(
@@ -116,7 +112,8 @@ class _Method:
         )
         self._after = f"after-call.dynamodb.{action}"
         self._listeners = Listeners(client.meta.events, (*self._before, self._after))
-        self._copy_if_valid = copy_if_valid(self._model)
+        if self.elsewhere is None:
+            self._copy_if_valid = copy_if_valid(self._model)
 
     def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the client would send them: converted by its event handlers, validated, and copied."""

@@ -10,6 +10,7 @@ The copy keeps a handler from changing what it has already sent, and a history f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -52,7 +53,7 @@ def _structure(shape: Any, known: dict[str, Copy]) -> Copy:
     if shape.metadata.get("document") or shape.metadata.get("union"):
         return _never
     members = {name: _compiled(member, known) for name, member in shape.members.items()}
-    plain = {name: kind for name, member in shape.members.items() if (kind := _plain_type(member)) is not None}
+    plain = _plain_members(shape)
     required = frozenset(shape.metadata.get("required", ()))
 
     def copy(value: Any) -> Any:
@@ -71,9 +72,18 @@ def _structure(shape: Any, known: dict[str, Copy]) -> Copy:
     return copy
 
 
+def _plain_members(shape: Any) -> dict[str, type]:
+    """The members of a structure whose type is all that there is to check, with their types."""
+    return {name: kind for name, member in shape.members.items() if (kind := _plain_type(member)) is not None}
+
+
 def _map(shape: Any, known: dict[str, Copy]) -> Copy:
     member, plain = _compiled(shape.value, known), _plain_type(shape.value)
     shortest, longest = _range(shape.key)
+    if member is not _never and shape.value.type_name == "structure" and not shape.value.metadata.get("required"):
+        single = _plain_members(shape.value)
+    else:
+        single = {}
 
     def copy(value: Any) -> Any:
         if type(value) is not dict:
@@ -82,7 +92,14 @@ def _map(shape: Any, known: dict[str, Copy]) -> Copy:
         for name, content in value.items():
             if type(name) is not str or not shortest <= len(name) <= longest:
                 raise NotPlainlyValid
-            found[name] = content if type(content) is plain else member(content)
+            if type(content) is plain:
+                found[name] = content
+            elif single and type(content) is dict and len(content) == 1:
+                # Nearly always an attribute value such as {"S": "alice"}: spares a call for each.
+                for kind, inner in content.items():
+                    found[name] = {kind: inner} if type(inner) is single.get(kind) else member(content)
+            else:
+                found[name] = member(content)
         return found
 
     return copy
@@ -126,9 +143,9 @@ def _of_type(*types: type) -> Callable[[Any, dict[str, Copy]], Copy]:
     return compiler
 
 
-def _range(shape: Any) -> tuple[float, float]:
+def _range(shape: Any) -> tuple[int, int]:
     metadata = {} if shape is None else shape.metadata
-    return metadata.get("min", float("-inf")), metadata.get("max", float("inf"))
+    return metadata.get("min", -sys.maxsize), metadata.get("max", sys.maxsize)
 
 
 def _never(_value: Any) -> Any:

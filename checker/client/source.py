@@ -20,25 +20,28 @@ class Callers:
 
     def __init__(self) -> None:
         # By the identity of the code, whose own hash goes over all of its bytes, and the place in it.
-        self._known: dict[tuple[int, int], tuple[CodeType, SourceLine | None]] = {}
+        self._known: dict[tuple[int, int], tuple[CodeType, SourceLine | None]] = {}  # no line: it is not the handler's
 
     def line(self, frame: FrameType | None) -> SourceLine | None:
         """The line that the innermost frame is at, from this one outwards, that belongs neither to boto3 nor to us."""
         while frame is not None:
-            if not frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER):
-                return self._line_of(frame)
+            code = frame.f_code
+            place = id(code), frame.f_lasti
+            known = self._known.get(place)
+            if known is None:
+                if len(self._known) >= _MOST_PLACES:
+                    self._known.clear()
+                known = self._known[place] = code, _line_of(frame)
+            if known[1] is not None:
+                return known[1]
             frame = frame.f_back
         return None
 
-    def _line_of(self, frame: FrameType) -> SourceLine | None:
-        code = frame.f_code
-        place = id(code), frame.f_lasti
-        known = self._known.get(place)
-        if known is None:
-            if len(self._known) >= _MOST_PLACES:
-                self._known.clear()
-            known = self._known[place] = code, source_line((code, frame.f_lineno))
-        return known[1]
+
+def _line_of(frame: FrameType) -> SourceLine | None:
+    if frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER):
+        return None
+    return source_line((frame.f_code, frame.f_lineno))
 
 
 def source_line(place: tuple[CodeType, int] | None) -> SourceLine | None:

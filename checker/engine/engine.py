@@ -117,15 +117,11 @@ class Engine:
 
     def changes_since(self, sequence: int) -> tuple[Change, ...]:
         """The items changed after a point, in commit order; what left an item as it was is left out."""
-        if sequence == len(self._database.log):
-            return ()
-        return tuple(
-            [
-                Change(version.table.schema.named(version.key), version.before, version.after)
-                for version in self._database.log[sequence:]
-                if isinstance(version, ItemVersion) and version.before != version.after
-            ]
-        )
+        changes: list[Change] = []
+        for version in self._database.log[sequence:]:
+            if isinstance(version, ItemVersion) and version.before != version.after:
+                changes.append(Change(version.table.schema.named(version.key), version.before, version.after))  # noqa: PERF401 - a comprehension is a call
+        return tuple(changes)
 
     def touched_since(self, sequence: int) -> tuple[tuple[int, ItemId], ...]:
         """The number of each change after a point that made a difference, and the item that it changed, in commit order."""

@@ -40,6 +40,7 @@ from checker.errors import InternalError, UnsupportedAction
 from checker.history.footprint import ALL, EMPTY, Footprint, KeyRange
 from checker.history.item import Change
 
+_OF_ONE_ITEM = frozenset({"DeleteItem", "PutItem", "UpdateItem"})
 _NOT_APPLIED = frozenset(
     {
         "InternalServerError",
@@ -87,7 +88,7 @@ def footprint(
             remedy="reach the same items by one of these actions",
         )
     capacity = parameters.get("ReturnConsumedCapacity", "NONE") != "NONE"
-    touched = Touched(schemas, changes, capacity=capacity, largest=largest)
+    touched = Touched(schemas, changes, capacity=capacity, largest=largest, single=action in _OF_ONE_ITEM)
     try:
         rule(touched, parameters, result, error_code)
     except (ServiceError, KeyError) as fault:

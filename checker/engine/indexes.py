@@ -102,12 +102,12 @@ class Index(Collection):
 
     def update(self, key: Key, before: Mapping[str, Value] | None, after: Mapping[str, Value] | None) -> None:
         """Follow one change of the table."""
-        if (
-            before is not None
-            and after is not None
-            and all(before.get(name) == after.get(name) for name in self._names)
-        ):
-            return
+        if before is not None and after is not None:
+            for name in self._names:
+                if before.get(name) != after.get(name):
+                    break
+            else:
+                return
         old, new = self.place(before, key), self.place(after, key)
         if old == new:
             return

@@ -47,9 +47,13 @@ class _Action(NamedTuple):
 
 
 class _Looks(NamedTuple):
-    """What an operation's expressions look at; ``update`` is ``None`` if it has no update expression."""
+    """What an operation's expressions look at; ``update`` is ``None`` if it has no update expression.
+
+    ``existing`` is ``condition`` and whether the item is there.
+    """
 
     condition: Attributes
+    existing: Attributes
     projection: Attributes
     update: CompiledUpdate | None
     actions: tuple[_Action, ...]
@@ -88,7 +92,7 @@ def _compiled_looks(  # noqa: PLR0917 - the cache takes what it goes by in order
         actions = tuple(
             _Action(one, _without(keys, one.reads), frozenset({str(one.steps[0])})) for one in update.actions
         )
-    return _Looks(condition, projection, update, actions)
+    return _Looks(condition, EXISTS | condition, projection, update, actions)
 
 
 def _without(keys: Attributes, attributes: Attributes) -> Attributes:
@@ -120,7 +124,7 @@ def _refused(touched: Touched, item: ItemId, condition: Attributes, parameters: 
 def put_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: str | None) -> None:
     """A ``PutItem``, or the ``Put`` of a transaction."""
     schema = touched.schemas[parameters["TableName"]]
-    item = schema.item_id(parameters["Item"])
+    item = touched.item(schema, parameters["Item"])
     if error == "ValidationException":
         return
     if error is not None:
@@ -134,7 +138,7 @@ def put_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: 
 def delete_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: str | None) -> None:
     """A ``DeleteItem``, or the ``Delete`` of a transaction."""
     schema = touched.schemas[parameters["TableName"]]
-    item = schema.item_id(parameters["Key"])
+    item = touched.item(schema, parameters["Key"])
     if error == "ValidationException":
         return
     touched.reads(item, EXISTS)
@@ -167,11 +171,11 @@ def _check(touched: Touched, parameters: Mapping[str, Any], _: object, error: st
 def update_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: str | None) -> None:
     """An ``UpdateItem``, or the ``Update`` of a transaction."""
     schema = touched.schemas[parameters["TableName"]]
-    item = schema.item_id(parameters["Key"])
+    item = touched.item(schema, parameters["Key"])
     if error == "ValidationException" and _always_invalid(schema, parameters):
         return
     looks = _looks(schema, parameters)
-    touched.reads(item, EXISTS | looks.condition)
+    touched.reads(item, looks.existing)
     if parameters.get("AttributeUpdates"):
         touched.reads(item, WHOLE_ITEM)
         if error is None:
@@ -189,13 +193,13 @@ def _updated(touched: Touched, item: ItemId, looks: _Looks, parameters: Mapping[
     change = touched.changes.get(item)
     if change is not None and change.before is None:
         touched.writes(item, EXISTS)
+    returned = parameters.get("ReturnValues", "NONE")
     for one in looks.actions:
-        if one.action.increment is not None and _commutes(touched, item, one.action, parameters):
+        if one.action.increment is not None and returned == "NONE" and _commutes(change, one.action, parameters):
             touched.increments(item, one.writes)
         else:
             touched.reads(item, one.reads)
             touched.writes(item, one.writes)
-    returned = parameters.get("ReturnValues", "NONE")
     if returned != "NONE":
         some = None if looks.update is None or returned.startswith("ALL") else looks.update.written
         touched.reads(item, WHOLE_ITEM if some is None else frozenset(some))
@@ -227,15 +231,12 @@ def _legacy_update(touched: Touched, item: ItemId) -> None:
     touched.writes(item, WHOLE_ITEM if change is not None and change.before is None else _ATTRIBUTES)
 
 
-def _commutes(touched: Touched, item: ItemId, action: UpdateAction, parameters: Mapping[str, Any]) -> bool:
+def _commutes(change: Change | None, action: UpdateAction, parameters: Mapping[str, Any]) -> bool:
     """Whether an increment gives the same item, and succeeds, before as well as after any other such increment."""
-    if parameters.get("ReturnValues", "NONE") != "NONE":
-        return False
     operand = parameters["ExpressionAttributeValues"][action.increment]
     kind = type_of(operand)
     if kind not in SETS and not _is_ordinary(operand):
         return False
-    change = touched.changes.get(item)
     if change is None:
         return True  # nothing changed, so the attribute was there
     before = _at(change.before, action.steps)
@@ -255,8 +256,11 @@ def _is_short(number: str) -> bool:
 
 def _at(image: Image | None, steps: Sequence[str | int]) -> Mapping[str, Any] | None:
     """The value at a path through maps; ``None`` within lists, where adding beyond the end appends."""
-    value: Mapping[str, Any] | None = {"M": image or {}}
-    for step in steps:
+    if image is None:
+        return None
+    top, *deeper = steps
+    value = image.get(str(top))
+    for step in deeper:
         value = None if value is None else value.get("M", {}).get(step)
     return value
 

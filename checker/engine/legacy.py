@@ -45,6 +45,8 @@ def used(parameters: Mapping[str, Any]) -> list[str]:
 
 def check_not_mixed(parameters: Mapping[str, Any]) -> list[str]:
     """Refuse a request that has legacy parameters beside expressions; the legacy parameters that it has."""
+    if _PARAMETERS.isdisjoint(parameters):
+        return []
     old = used(parameters)
     if not old:
         return old

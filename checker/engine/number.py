@@ -65,7 +65,7 @@ def storable(number: Decimal) -> str:
 
 def added(left: str, right: str) -> str:
     """The sum of two numbers in normal form; raises ``ServiceError`` if it cannot be stored."""
-    if len(left) < 16 and len(right) < 16 and left.lstrip("-").isdigit() and right.lstrip("-").isdigit():
+    if len(left) < 16 and len(right) < 16 and "." not in left and "." not in right:
         return str(int(left) + int(right))
     with localcontext(_EXACT):
         return storable(decimal(left) + decimal(right))

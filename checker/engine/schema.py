@@ -74,7 +74,7 @@ class Schema:
         indexes: the secondary indexes by name.
     """
 
-    __slots__ = ("_kinds", "_single", "_types", "indexes", "key", "key_names", "table")
+    __slots__ = ("_index_keys", "_kinds", "_single", "_types", "indexes", "key", "key_names", "table")
 
     def __init__(self, table: str, key: KeySchema, indexes: Mapping[str, IndexSchema]) -> None:
         self.table = table
@@ -84,6 +84,13 @@ class Schema:
         self._types = key.attributes
         self._kinds = tuple(kind for _, kind in key.attributes)
         self._single = key.partition if key.sort is None else None
+        # What a table's own key does not fix already.
+        self._index_keys = tuple(
+            (index.name, *attribute)
+            for index in self.indexes.values()
+            for attribute in index.key.attributes
+            if attribute.name not in self.key_names
+        )
 
     @classmethod
     def of(cls, create_table: Mapping[str, Any]) -> Schema:
@@ -148,29 +155,33 @@ class Schema:
                 raise _mismatch(f"Missing the key {name} in the item")
             if kind not in item[name]:
                 raise _mismatch(f"Type mismatch for key {name} expected: {kind} actual: {type_of(item[name])}")
-        for index in self.indexes.values():
-            if empty := self._empty_index_key(index, item):
-                name, kind = empty
-                raise validation(
-                    "One or more parameter values are not valid. A value specified for a secondary index key is not "
-                    f"supported. The AttributeValue for a key attribute cannot contain an empty {_word(kind)} value. "
-                    f"IndexName: {index.name}, IndexKey: {name}"
-                )
+        if empty := self._empty_index_key(item):
+            index, name, kind = empty
+            raise validation(
+                "One or more parameter values are not valid. A value specified for a secondary index key is not "
+                f"supported. The AttributeValue for a key attribute cannot contain an empty {_word(kind)} value. "
+                f"IndexName: {index}, IndexKey: {name}"
+            )
         return self._checked(item)
 
-    def _empty_index_key(self, index: IndexSchema, item: Mapping[str, Value]) -> KeyAttribute | None:
-        """The first key attribute of an index that is empty; raises ``SchemaMismatch`` if one has another type."""
-        for name, kind in index.key.attributes:
+    def _empty_index_key(self, item: Mapping[str, Value]) -> tuple[str, str, str] | None:
+        """Index, name and type of the first key attribute of an index that is empty.
+
+        Raises:
+            SchemaMismatch: one before it has another type.
+        """
+        for key in self._index_keys:
+            index, name, kind = key
             value = item.get(name)
-            if value is None or name in self.key_names:
+            if value is None:
                 continue
             if kind not in value:
                 actual = type_of(value)
                 raise _mismatch(
-                    f"Type mismatch for Index Key {name} Expected: {kind} Actual: {actual} IndexName: {index.name}"
+                    f"Type mismatch for Index Key {name} Expected: {kind} Actual: {actual} IndexName: {index}"
                 )
             if kind != "N" and not value[kind]:
-                return KeyAttribute(name, kind)
+                return key
         return None
 
     def check_scalars(self, opened: Iterable[str]) -> None:
@@ -189,9 +200,8 @@ class Schema:
 
     def check_update(self, written: Mapping[str, Value]) -> None:
         """Refuse an updated item whose attributes do not fit the indexes' keys."""
-        for index in self.indexes.values():
-            if empty := self._empty_index_key(index, written):
-                raise EmptyIndexKey(empty.type)
+        if empty := self._empty_index_key(written):
+            raise EmptyIndexKey(empty[2])
 
     def _checked(self, item: Mapping[str, Value]) -> Key:
         contents = []

@@ -6,12 +6,12 @@ transaction.  Preparing a write finds what is wrong with the request; applying i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from checker.engine import legacy
 from checker.engine.database import Database
-from checker.engine.expressions.compiled import CACHE_SIZE
+from checker.engine.expressions.compiled import CACHE_SIZE, Check
 from checker.engine.expressions.conditions import CompiledCondition, compiled_condition
 from checker.engine.expressions.placeholders import (
     NO_VALUES,
@@ -63,8 +63,9 @@ class WriteExpressions:
 
 _NO_EXPRESSIONS = WriteExpressions(None, None, NO_VALUES)
 
-_SOUND: dict[tuple[object, ...], tuple[CompiledCondition | None, CompiledUpdate | None]] = {}
-"""The expressions of requests in which nothing was wrong, by all that they depend on but the values themselves."""
+_SOUND: dict[tuple[object, ...], tuple[CompiledCondition | None, CompiledUpdate | None, tuple[Check, ...]]] = {}
+"""The expressions of requests in which nothing was wrong, by all that they depend on but the values themselves, and the checks
+of those."""
 
 
 def write_expressions(
@@ -80,19 +81,20 @@ def write_expressions(
     Raises:
         ServiceError: the request is wrong, whatever is stored.
     """
-    expressions = _compiled(parameters, update_text)
+    expressions = _compiled(parameters, legacy.used(parameters), update_text)
     expressions.check_scalars(schema)
     return expressions
 
 
 def check_expressions(parameters: Mapping[str, Any]) -> None:
     """Refuse a write whose expressions are wrong, whatever table it is to; raises ``ServiceError``."""
-    _compiled(parameters, parameters.get("UpdateExpression"))
+    _compiled(parameters, legacy.used(parameters), parameters.get("UpdateExpression"))
 
 
-def _compiled(parameters: Mapping[str, Any], update_text: str | None = None) -> WriteExpressions:
+def _compiled(parameters: Mapping[str, Any], old: Sequence[str], update_text: str | None = None) -> WriteExpressions:
+    """``old``: the legacy parameters that the request has."""
     condition_text = parameters.get("ConditionExpression")
-    if legacy.used(parameters):
+    if old:
         return WriteExpressions(legacy_condition(parameters, "Expected"), legacy_update(parameters), NO_VALUES)
     if condition_text is None and update_text is None and parameters.keys().isdisjoint(_PLACEHOLDERS):
         return _NO_EXPRESSIONS
@@ -108,15 +110,15 @@ def _compiled(parameters: Mapping[str, Any], update_text: str | None = None) -> 
         expressions = _checked_expressions(parameters, update_text, condition_text)
         if len(_SOUND) >= CACHE_SIZE:
             _SOUND.clear()
-        _SOUND[key] = expressions.condition, expressions.update
-    else:
-        condition, update = sound
-        values = normal_values(given) if given else NO_VALUES
-        for compiled in (update, condition):
-            if compiled is not None:
-                compiled.check(values)
-        expressions = WriteExpressions(condition, update, values)
-    return expressions
+        parts = (expressions.update, expressions.condition)
+        checks = tuple(check for part in parts if part is not None for check in part.checks)
+        _SOUND[key] = expressions.condition, expressions.update, checks
+        return expressions
+    condition, update, checks = sound
+    values = normal_values(given) if given else NO_VALUES
+    for check in checks:
+        check(values)
+    return WriteExpressions(condition, update, values)
 
 
 def _checked_expressions(
@@ -211,11 +213,11 @@ def check_values(key: Mapping[str, Mapping[str, Any]]) -> None:
 
 def put(database: Database, parameters: Mapping[str, Any]) -> Write:
     """Prepare a ``PutItem`` or the ``Put`` of a transaction."""
-    legacy.check_not_mixed(parameters)
+    old = legacy.check_not_mixed(parameters)
     item = item_of(parameters)
     size = item_size(item)
     _check_size(size, "Item size has exceeded the maximum allowed size")
-    expressions = _compiled(parameters)
+    expressions = _compiled(parameters, old)
     table = database.table(parameters)
     key = table.schema.key_of_item(item)
     expressions.check_scalars(table.schema)
@@ -264,10 +266,10 @@ def update(database: Database, parameters: Mapping[str, Any]) -> Write:
 def _keyed(
     database: Database, parameters: Mapping[str, Any], update_text: str | None = None
 ) -> tuple[Table, Key, WriteExpressions]:
-    legacy.check_not_mixed(parameters)
+    old = legacy.check_not_mixed(parameters)
     given = key_in(parameters)
     try:
-        expressions = _compiled(parameters, update_text)
+        expressions = _compiled(parameters, old, update_text)
         table = database.table(parameters)
     except ServiceError:
         check_values(given)
@@ -288,8 +290,12 @@ def _check_updated(table: Table, compiled: CompiledUpdate, new: Item) -> None:
 
 def _grows(compiled: CompiledUpdate, base: Item, new: Item) -> bool:
     """Whether the new item may be larger than the one that it is made of."""
-    changed = ((new[name], base.get(name)) for name in compiled.written if name in new)
-    return any(old is None or value_size(value) > value_size(old) for value, old in changed)
+    for name in compiled.written:
+        if name in new:
+            old = base.get(name)
+            if old is None or value_size(new[name]) > value_size(old):
+                return True
+    return False
 
 
 def _check_size(size: int, message: str) -> None:

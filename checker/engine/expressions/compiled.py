@@ -32,9 +32,10 @@ class Compiled:
         used_values: the ``:values`` in it.
         reads: the top-level attributes whose values it looks at.
         opened: the top-level attributes that it looks or writes inside of.
+        checks: what is wrong with it, if anything, is told by these alone once it was used with values of the same names.
     """
 
-    __slots__ = ("_checks", "_fault", "_required", "kind", "opened", "reads", "used_names", "used_values")
+    __slots__ = ("_fault", "_required", "checks", "kind", "opened", "reads", "used_names", "used_values")
 
     def __init__(self, compiler: Compiler) -> None:
         resolver = compiler.resolver
@@ -45,7 +46,7 @@ class Compiled:
         self.opened = tuple(compiler.opened)
         self._required = tuple(resolver.required)
         self._fault = resolver.fault
-        self._checks = tuple(compiler.checks)
+        self.checks = tuple(compiler.checks)
 
     def check(self, values: Values) -> None:
         """Raise the ``ServiceError`` that the service would, if the expression cannot be used with these values."""
@@ -54,7 +55,7 @@ class Compiled:
                 raise undefined_value(self.kind, name)
         if self._fault is not None:
             raise ServiceError(self._fault.code, self._fault.message)
-        for check in self._checks:
+        for check in self.checks:
             check(values)
 
 

@@ -133,11 +133,12 @@ def values_of(parameters: Mapping[str, Any], missing: str | None) -> Values:
 def normal_values(given: Mapping[str, Mapping[str, Any]]) -> Values:
     """Values of well-formed placeholders in normal form."""
     values: dict[str, Value] = {}
-    for key, value in given.items():
-        try:
+    key = ""
+    try:
+        for key, value in given.items():
             values[key] = normal_value(value)
-        except ServiceError as error:
-            raise in_context(error, "ExpressionAttributeValues contains invalid value: ", f" for key {key}") from None
+    except ServiceError as error:
+        raise in_context(error, "ExpressionAttributeValues contains invalid value: ", f" for key {key}") from None
     return values
 
 
