@@ -83,8 +83,8 @@ def dependencies(execution: Execution, judged: Sequence[int] = ()) -> tuple[Depe
             for position, operation in enumerate(execution.operations)
             if (access := _access(versions, position, operation, item, is_judged=position in judged)) is not None
         ]
-        for attribute in sorted({name for access in accesses for name in (access.reads | _written(access))}):
-            found.extend(_of_attribute(item, attribute, accesses))
+        for attributes in _alike(accesses):
+            found.extend(_of_attributes(item, attributes, accesses))
     return _merged(found)
 
 
@@ -119,24 +119,43 @@ def _written(access: _Access) -> Attributes:
     return access.writes | access.increments
 
 
-def _of_attribute(item: ItemId, attribute: str, accesses: Sequence[_Access]) -> Iterator[Dependency]:
-    name = frozenset({attribute})
+def _alike(accesses: Sequence[_Access]) -> Iterator[Attributes]:
+    """The attributes of an item, those together to which every operation did the same; in alphabetical order of the first."""
+    groups: dict[tuple[tuple[bool, ...], ...], list[str]] = {}
+    for name in sorted({name for access in accesses for name in (access.reads | _written(access))}):
+        done = tuple(
+            (
+                name in access.reads,
+                name in access.judged,
+                name in access.writes,
+                name in access.increments,
+                name in access.changed,
+            )
+            for access in accesses
+        )
+        groups.setdefault(done, []).append(name)
+    return map(frozenset, groups.values())
+
+
+def _of_attributes(item: ItemId, names: Attributes, accesses: Sequence[_Access]) -> Iterator[Dependency]:
+    attribute = next(iter(names))
     writers = [access for access in accesses if attribute in _written(access)]
     plain = [access.position for access in writers if attribute in access.writes]
     for access in accesses:
+        reads, judged = attribute in access.reads, attribute in access.judged
+        increments, writes = attribute in access.increments, attribute in access.writes
         for writer in writers:
             at = writer.position
-            changed = name & writer.changed
-            if attribute in access.reads | access.judged:
-                judged = attribute in access.judged
+            changed = names & writer.changed
+            if reads or judged:
                 if at < access.seen and not _between(plain, at, access.seen):
-                    yield Dependency(EdgeKind.WR, at, access.position, item, name, changed, judged=judged)
+                    yield Dependency(EdgeKind.WR, at, access.position, item, names, changed, judged=judged)
                 if access.seen <= at != access.position and not judged and not _between(plain, access.seen - 1, at):
-                    yield Dependency(EdgeKind.RW, access.position, at, item, name, changed, access.range)
-            adds = attribute in access.increments and attribute in writer.increments
-            overwrites = attribute in _written(access) and at < access.position and not adds
+                    yield Dependency(EdgeKind.RW, access.position, at, item, names, changed, access.range)
+            adds = increments and attribute in writer.increments
+            overwrites = (writes or increments) and at < access.position and not adds
             if overwrites and not _between(plain, at, access.position):
-                yield Dependency(EdgeKind.WW, at, access.position, item, name, name & access.changed)
+                yield Dependency(EdgeKind.WW, at, access.position, item, names, names & access.changed)
 
 
 def _between(positions: Sequence[int], low: int, high: int) -> bool:

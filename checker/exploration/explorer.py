@@ -275,7 +275,7 @@ class Explorer:
 
     def _shown(
         self, scenario: Scenario, oracles: Sequence[Oracle], schedule: Schedule
-    ) -> tuple[Execution, dict[object, Sighting]] | None:
+    ) -> tuple[Execution, Callable[[], dict[object, Sighting]]] | None:
         """What a schedule shows, if it can be run; see :mod:`checker.exploration.simplest`."""
         following = Following(schedule)
         following.begin()
@@ -284,7 +284,7 @@ class Explorer:
         except UncontrolledHandler:
             return None
         assert execution is not None  # noqa: S101 - nothing is given up
-        return execution, dict(_sightings(execution, oracles))
+        return execution, lambda: dict(_sightings(execution, oracles))
 
     def _again(self, scenario: Scenario, execution: Execution) -> Execution:
         try:

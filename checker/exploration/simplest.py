@@ -20,8 +20,8 @@ from checker.scheduling.minimize import fewer_switches, newer_answers
 MOST = 40
 """Schedules that are tried for a scenario at most, and again for each stale answer."""
 
-Shown = Callable[[Schedule], tuple[Execution, Mapping[object, Sighting]] | None]
-"""Runs a schedule as far as it fits; the execution and the violations it shows; ``None`` if it cannot be run."""
+Shown = Callable[[Schedule], tuple[Execution, Callable[[], Mapping[object, Sighting]]] | None]
+"""Runs a schedule as far as it fits; the execution, and what tells the violations it shows; ``None`` if it cannot be run."""
 
 
 def simplest(kept: Mapping[object, Sighting], shown: Shown) -> dict[object, Sighting]:
@@ -57,8 +57,11 @@ def _improve(found: dict[object, Sighting], candidates: Iterable[Schedule], show
         outcome = shown(candidate)
         if outcome is None or outcome[0].schedule in tried:
             continue
-        tried.add(outcome[0].schedule)
-        for key, violation in outcome[1].items():
+        execution, violations = outcome
+        tried.add(execution.schedule)
+        if not any(clarity(execution) < _clear(one) for one in found.values()):
+            continue
+        for key, violation in violations().items():
             if key in found and _clear(violation) < _clear(found[key]):
                 found[key] = replace(violation, occurrences=found[key].occurrences)
 

@@ -198,7 +198,7 @@ def looked_at(footprint: Footprint, items: Iterable[ItemId], attributes: Attribu
     judged = dict(footprint.judged)
     for item in items:
         judged[item] = judged.get(item, frozenset()) | attributes
-    return footprint._replace(judged=judged)
+    return Footprint(footprint.reads, footprint.writes, footprint.increments, footprint.ranges, judged)
 
 
 def contains(whole: Footprint, part: Footprint) -> bool:

@@ -63,6 +63,9 @@ class Runner:
         self._resumed = 0.0
         self._fault: ToctouError | None = None
         self._main: Any = None
+        self._idle: list[
+            Any
+        ] = []  # coroutines that have run a task to its end; making one takes longer than most steps
         self._thread = 0
 
     @contextmanager
@@ -75,6 +78,8 @@ class Runner:
                 yield self
             finally:
                 self.end()
+                while self._idle:
+                    self._idle.pop().throw(greenlet.GreenletExit)
 
     def begin(self, bodies: Sequence[Callable[[], Any]]) -> None:
         """Make a task of each body; none of them has started.  What an earlier execution left is given up."""
@@ -94,7 +99,7 @@ class Runner:
     def start(self, index: int) -> None:
         """Run a new task to its first scheduling point, or to its end if it performs no operation."""
         task = self.tasks[index]
-        task.coroutine = greenlet.greenlet(self._run, parent=self._main)
+        task.coroutine = self._coroutine()
         self._resume(task, task)
 
     def step(self, index: int) -> None:
@@ -186,13 +191,25 @@ class Runner:
         self._fault = self._fault or fault
         raise Interrupted
 
+    def _coroutine(self) -> Any:
+        while self._idle:
+            coroutine = self._idle.pop()
+            if not coroutine.dead:
+                coroutine.gr_context = None  # context variables are those of one request
+                return coroutine
+        return greenlet.greenlet(self._run, parent=self._main)
+
     def _run(self, task: Task) -> None:
-        try:
-            task.body()
-        except Interrupted:
-            pass
-        finally:
-            task.state = TaskState.ENDED
+        while True:
+            try:
+                task.body()
+            except Interrupted:
+                pass
+            finally:
+                task.state = TaskState.ENDED
+            del task
+            self._idle.append(greenlet.getcurrent())
+            task = self._main.switch()
 
     def _resume(self, task: Task, *arguments: Any) -> None:
         threads = threading.active_count()

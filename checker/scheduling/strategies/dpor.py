@@ -237,7 +237,7 @@ class Dpor:
         known = self._learned.get(step)
         if known is None:
             self._learned[step] = known = footprint
-        elif not contains(known, footprint):
+        elif known != footprint and not contains(known, footprint):
             self._learned[step] = known = union(known, footprint)
             self._instead = self._instead or Dpor(depends=self._depends, twins=self._twins)
             if isinstance(self._instead, Dpor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import subprocess
 import sys
 import textwrap
@@ -43,6 +44,41 @@ def test_a_body_without_operations_is_one_step(tasks):
     happened = []
     tasks.execute([lambda: happened.append("A"), lambda: happened.append("B")], order=[1])
     assert happened == ["B", "A"]
+
+
+def test_what_a_request_leaves_in_a_context_variable_is_gone_for_the_next(tasks):
+    caller, seen = contextvars.ContextVar[str]("caller", default="nobody"), []
+
+    def body(name):
+        seen.append(caller.get())
+        caller.set(name)
+        tasks.reach()
+        seen.append(caller.get())
+
+    with tasks.runner.installed():
+        for names in ("AB", "CD"):
+            tasks.runner.begin([lambda name=name: body(name) for name in names])
+            for index in (0, 1):
+                tasks.runner.step(index)
+    assert seen == ["nobody", "A", "nobody", "B", "nobody", "C", "nobody", "D"]
+
+
+def test_a_body_that_was_given_up_disturbs_none_that_comes_after_it(tasks):
+    ended = []
+
+    def body(name):
+        try:
+            tasks.reach()
+            tasks.reach()
+        finally:
+            ended.append(name)
+
+    with tasks.runner.installed():
+        for name in "ABC":
+            tasks.runner.begin([lambda name=name: body(name), tasks.reach])
+            tasks.runner.step(0)
+            tasks.runner.step(1)
+    assert ended == ["A", "B", "C"]
 
 
 def test_an_exception_of_a_body_comes_out_of_its_step(tasks):
