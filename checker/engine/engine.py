@@ -117,8 +117,11 @@ class Engine:
 
     def changes_since(self, sequence: int) -> tuple[Change, ...]:
         """The items changed after a point, in commit order; what left an item as it was is left out."""
+        log = self._database.log
+        if len(log) == sequence:
+            return ()
         changes: list[Change] = []
-        for version in self._database.log[sequence:]:
+        for version in log[sequence:]:
             if isinstance(version, ItemVersion) and version.before != version.after:
                 changes.append(Change(version.table.schema.named(version.key), version.before, version.after))  # noqa: PERF401 - a comprehension is a call
         return tuple(changes)

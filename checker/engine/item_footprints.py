@@ -18,7 +18,7 @@ from checker.engine.expressions.updates import CompiledUpdate, UpdateAction, com
 from checker.engine.number import normal_number
 from checker.engine.schema import Schema
 from checker.engine.touched import WHOLE_ITEM, Touched
-from checker.engine.values import SETS, item_size, normal_value, type_of
+from checker.engine.values import item_size, normal_value
 from checker.engine.writes import write_expressions
 from checker.history.footprint import ALL, EXISTENCE, Attributes
 from checker.history.item import Change, Image, ItemId
@@ -234,13 +234,13 @@ def _legacy_update(touched: Touched, item: ItemId) -> None:
 def _commutes(change: Change | None, action: UpdateAction, parameters: Mapping[str, Any]) -> bool:
     """Whether an increment gives the same item, and succeeds, before as well as after any other such increment."""
     operand = parameters["ExpressionAttributeValues"][action.increment]
-    kind = type_of(operand)
-    if kind not in SETS and not _is_ordinary(operand):
+    of_sets = "N" not in operand
+    if not of_sets and not _is_short(operand["N"]):
         return False
     if change is None:
         return True  # nothing changed, so the attribute was there
     before = _at(change.before, action.steps)
-    return before is not None and (kind in SETS or _is_ordinary(before))
+    return before is not None and (of_sets or _is_ordinary(before))
 
 
 def _is_ordinary(value: Mapping[str, Any]) -> bool:
@@ -256,11 +256,8 @@ def _is_short(number: str) -> bool:
 
 def _at(image: Image | None, steps: Sequence[str | int]) -> Mapping[str, Any] | None:
     """The value at a path through maps; ``None`` within lists, where adding beyond the end appends."""
-    if image is None:
-        return None
-    top, *deeper = steps
-    value = image.get(str(top))
-    for step in deeper:
+    value = None if image is None else image.get(str(steps[0]))
+    for step in steps[1:]:
         value = None if value is None else value.get("M", {}).get(step)
     return value
 

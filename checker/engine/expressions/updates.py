@@ -169,7 +169,8 @@ def _nothing(_: Image, __: Values) -> None:
 
 def _store(new: Item, changes: list[tuple[Steps, Value | None]]) -> Item:
     rebuilt: dict[Steps, Value] = {}
-    removed = [steps for steps, value in changes if value is None]
+    # What is not there now must not be taken for what is appended to its list.
+    removed = [steps for steps, value in changes if value is None and _there(new, steps)]
     stored = [(steps, value) for steps, value in changes if value is not None]
     for steps, value in sorted(stored, key=lambda change: change[0][-1] if isinstance(change[0][-1], int) else -1):
         _put(new, rebuilt, steps, value)
@@ -177,6 +178,10 @@ def _store(new: Item, changes: list[tuple[Steps, Value | None]]) -> Item:
     for steps in sorted(removed, key=_descending, reverse=True):
         _take_out(new, rebuilt, steps)
     return new
+
+
+def _there(item: Item, steps: Steps) -> bool:
+    return descend(item.get(top_level(steps)), steps[1:]) is not None
 
 
 def _descending(steps: Steps) -> tuple[tuple[int, str], ...]:
@@ -230,10 +235,10 @@ def _put(new: Item, rebuilt: dict[Steps, Value], steps: Steps, value: Value) -> 
 def _take_out(new: Item, rebuilt: dict[Steps, Value], steps: Steps) -> None:
     last = steps[-1]
     if len(steps) == 1:
-        new.pop(top_level(steps), None)
+        new.pop(top_level(steps))
         return
     parent = _parent(new, rebuilt, steps)
     if isinstance(last, str):
-        parent["M"].pop(last, None)
-    elif last < len(parent["L"]):
+        parent["M"].pop(last)
+    else:
         del parent["L"][last]

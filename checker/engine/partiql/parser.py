@@ -189,12 +189,6 @@ class _Parser(ConditionReader):
         self.changed_table()
         self.where()
         self.returning()
-        if self.found.returning not in (None, "ALL_OLD"):
-            which, _, age = str(self.found.returning).replace("UPDATED", "MODIFIED").partition("_")
-            raise validation(
-                f"Invalid returning clause: RETURNING {which} {age} *. "
-                "Only RETURNING ALL OLD * is allowed in DELETE statements."
-            )
 
     def source(self) -> None:
         if self.next_is("(", "?"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from checker.engine.expressions.conditions import compiled_condition
 from checker.engine.expressions.placeholders import normal_values
+from checker.engine.expressions.updates import compiled_update
 from checker.engine.partiql.conditions import joined
 from checker.engine.partiql.requests import without_expression
 from checker.engine.partiql.statements import Statement, Term
@@ -29,6 +30,7 @@ def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Call:
     Raises:
         ServiceError: the statement does not fit the table's keys.
     """
+    _check_expressions(statement)
     schema = schemas.get(statement.table)
     if schema is None:
         raise table_not_found()
@@ -42,6 +44,23 @@ def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Call:
         case "DELETE":
             return _delete(statement, schema)
     return _exists(statement, schema)
+
+
+def _check_expressions(statement: Statement) -> None:
+    """What is wrong with a statement in itself is told before what of it does not fit the table."""
+    values = normal_values(statement.values)
+    try:
+        if statement.where is not None:
+            compiled_condition("FilterExpression", statement.where.text, statement.names).check(values)
+        if statement.clauses:
+            compiled_update(_actions(statement), statement.names).check(values)
+    except ServiceError as error:
+        raise without_expression(error) from None
+
+
+def _actions(statement: Statement) -> str:
+    """The clauses of an ``UPDATE`` as an update expression."""
+    return " ".join(f"{section} {', '.join(actions)}" for section, actions in statement.clauses.items())
 
 
 def single_read(statement: Statement, schemas: Mapping[str, Schema], within: str) -> dict[str, Any]:
@@ -81,7 +100,6 @@ def _select(statement: Statement, schema: Schema) -> Call:
             raise validation("The table does not have the specified index")
         key, parameters["IndexName"] = index.key, statement.index
     terms = () if statement.where is None else statement.where.parts
-    _check_conditions(statement)
     keyed = _key_terms(key, terms)
     _check_types(key, terms)
     if keyed:
@@ -92,16 +110,6 @@ def _select(statement: Statement, schema: Schema) -> Call:
     if rest:
         parameters["FilterExpression"] = joined(rest)
     return "Query" if keyed else "Scan", _used(statement, parameters)
-
-
-def _check_conditions(statement: Statement) -> None:
-    """What is wrong with the conditions in themselves is told before what of them does not fit the table."""
-    if statement.where is not None:
-        try:
-            condition = compiled_condition("FilterExpression", statement.where.text, statement.names)
-            condition.check(normal_values(statement.values))
-        except ServiceError as error:
-            raise without_expression(error) from None
 
 
 def _is_descending(statement: Statement, key: KeySchema, keyed: Sequence[Term]) -> bool:
@@ -174,14 +182,13 @@ def _insert(statement: Statement, schema: Schema) -> Call:
 
 def _update(statement: Statement, schema: Schema) -> Call:
     key, rest = _key(statement, schema)
-    sections = [f"{section} {', '.join(actions)}" for section, actions in statement.clauses.items()]
     exists = Term("attribute_exists(#key)")
     return "UpdateItem", _used(
         statement,
         {
             "TableName": statement.table,
             "Key": key,
-            "UpdateExpression": " ".join(sections),
+            "UpdateExpression": _actions(statement),
             "ConditionExpression": joined([exists, *rest]),
             **({} if statement.returning is None else {"ReturnValues": statement.returning}),
         },
@@ -191,6 +198,12 @@ def _update(statement: Statement, schema: Schema) -> Call:
 
 def _delete(statement: Statement, schema: Schema) -> Call:
     key, rest = _key(statement, schema)
+    if statement.returning not in (None, "ALL_OLD"):
+        which, _, age = str(statement.returning).replace("UPDATED", "MODIFIED").partition("_")
+        raise validation(
+            f"Invalid returning clause: RETURNING {which} {age} *. "
+            "Only RETURNING ALL OLD * is allowed in DELETE statements."
+        )
     parameters: dict[str, Any] = {"TableName": statement.table, "Key": key}
     if rest:
         inner = joined(rest)

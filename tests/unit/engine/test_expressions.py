@@ -170,6 +170,8 @@ def test_every_reserved_word_is_refused_in_any_case():
         ("SET l[7] = :one, l[5] = s", {"l": {"L": [{"N": "1"}, {"S": "2"}, {"S": "xyz"}, {"N": "1"}]}}),
         ("SET l[5] = :one REMOVE l[0]", {"l": {"L": [{"S": "2"}, {"N": "1"}]}}),
         ("REMOVE l[0], l[1]", {"l": {"L": []}}),
+        ("SET l[5] = :one REMOVE l[2]", {"l": {"L": [{"N": "1"}, {"S": "2"}, {"N": "1"}]}}),  # as in DynamoDB Local
+        ("SET l[5] = :one REMOVE l[1], l[3]", {"l": {"L": [{"N": "1"}, {"N": "1"}]}}),
         (
             "SET m.b.c = :one, m.d = s",
             {"m": {"M": {"a": {"N": "5"}, "b": {"M": {"c": {"N": "1"}}}, "d": {"S": "xyz"}}}},

@@ -306,6 +306,19 @@ INSERT = "INSERT INTO Log VALUE {{'day': 'x', 'at': 1, {}}}"
             "Incorrect operand type for operator or function; operator or function: size, operand type: N",
         ),
         (
+            "DELETE FROM Log WHERE day = 5 AND attribute_exists(9) RETURNING ALL NEW *",
+            "Operator or function requires a document path; operator or function: attribute_exists",
+        ),
+        (
+            "DELETE FROM Log WHERE day = 5 RETURNING ALL NEW *",
+            "Key attribute's data type should match its data type in table's schema: Key day",
+        ),
+        (
+            "UPDATE Nowhere SET n = 1, n = 2 WHERE day = 5",
+            "Two document paths overlap with each other; must remove or rewrite one of these paths; "
+            "path one: [n], path two: [n]",
+        ),
+        (
             "SELECT * FROM Log WHERE n = 1 ORDER BY day",
             "Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause.",
         ),
