@@ -8,9 +8,9 @@ from typing import Any
 from checker.engine import capacity
 from checker.engine.database import Database
 from checker.engine.reads import Get, get
-from checker.engine.service_error import constraint
+from checker.engine.service_error import constraint, validation
 from checker.engine.tables import Table
-from checker.engine.transactions import cancelled, check_distinct, prepared_each
+from checker.engine.transactions import MAXIMUM_SIZE, cancelled, check_distinct, prepared_each
 from checker.engine.values import item_size
 
 
@@ -24,7 +24,12 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     check_distinct((read.table, read.key) for read in reads)
     if len(reads) < len(prepared):
         raise cancelled([None if isinstance(one, Get) else one for one in prepared])
-    result: dict[str, Any] = {"Responses": [read.result() for read in reads]}
+    responses = [read.result() for read in reads]
+    # The API reference: 4 MB in all.  That projections count, and the text, were seen on DynamoDB Local.
+    size = sum(item_size(response["Item"]) for response in responses if response)
+    if size > MAXIMUM_SIZE:
+        raise validation(f"Payload in response is too large.{size}")
+    result: dict[str, Any] = {"Responses": responses}
     level = capacity.level_of(parameters)
     if level is not None:
         result["ConsumedCapacity"] = _consumed(level, reads)

@@ -32,7 +32,9 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     level = capacity.level_of(parameters)
     if token and (earlier := database.completed.get(token)) is not None:
         if earlier.items != items:
-            message = "Request uses the same client token as a previous, but non-identical request"
+            message = (
+                "Specified idempotent token was used with different request parameters within the idempotency window"
+            )
             raise ServiceError("IdempotentParameterMismatchException", message)
         return {} if level is None else {"ConsumedCapacity": _repeated(level, prepared)}
     check_distinct((write.table, write.key) for write in prepared)

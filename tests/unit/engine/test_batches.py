@@ -90,6 +90,31 @@ def test_a_batch_over_several_tables_has_one_limit():
     assert error.message == "Too many items requested for the BatchWriteItem call"
 
 
+def test_keys_are_the_same_however_a_number_is_written():
+    keys = [{"day": {"S": "mon"}, "at": {"N": number}} for number in ("1", "1.0")]
+    deletes = [{"DeleteRequest": {"Key": one}} for one in keys]
+    for action, parts in (("BatchGetItem", {"Keys": keys}), ("BatchWriteItem", deletes)):
+        error = refusal(engine_with(LOG), action, {"RequestItems": {"Log": parts}})
+        assert error.message == "Provided list of item keys contains duplicates"
+
+
+def test_a_batch_is_as_large_as_it_may_be():
+    engine = engine_with(ITEMS)
+    keys = [key(str(number)) for number in range(100)]
+    for part in range(4):
+        puts = [{"PutRequest": {"Item": item}} for item in keys[25 * part : 25 * part + 25]]
+        assert engine.perform("BatchWriteItem", {"RequestItems": {"Items": puts}}) == {"UnprocessedItems": {}}
+    found = engine.perform("BatchGetItem", {"RequestItems": {"Items": {"Keys": keys, "ConsistentRead": True}}})
+    assert found == {"Responses": {"Items": keys}, "UnprocessedKeys": {}}
+
+
+def test_a_batch_has_no_conditions():
+    engine = engine_with(ITEMS)
+    put_request = {"Item": key("a"), "ConditionExpression": "attribute_exists(id)"}
+    engine.perform("BatchWriteItem", {"RequestItems": {"Items": [{"PutRequest": put_request}]}})
+    assert engine.stored() == {"Items": [key("a")]}
+
+
 def test_a_failed_write_of_a_batch_leaves_nothing_behind():
     engine: Engine = engine_with(ITEMS)
     parts = [{"PutRequest": {"Item": key("a")}}, {"PutRequest": {"Item": {"n": {"N": "1"}}}}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from engine_tables import ITEMS, LOG, engine_with, put, refusal
@@ -249,6 +250,110 @@ def test_time_to_live_and_tags_are_settings_that_restore_takes_back():
     assert refusal(engine, "UpdateTimeToLive", live).message == "TimeToLive is already enabled"
     engine.restore(start)
     assert engine.perform("ListTagsOfResource", {"ResourceArn": arn}) == {"Tags": []}
+
+
+def test_an_expired_item_is_there_as_before():
+    """Deletion takes days, says the guide, and what is expired can be read and written until then; here it never comes."""
+    engine = engine_with()
+    live = {"TableName": "Items", "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"}}
+    put(engine, id="a", until=1)
+    engine.perform("UpdateTimeToLive", live)
+    put(engine, id="b", until=1)
+    assert engine.perform("Scan", {"TableName": "Items"})["Count"] == 2
+    change = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+    engine.perform("UpdateItem", {**KEY, **change, "ConditionExpression": "attribute_exists(id)"})
+    assert engine.perform("GetItem", KEY)["Item"] == {"id": {"S": "a"}, "until": {"N": "1"}, "n": {"N": "1"}}
+    other = {"Enabled": True, "AttributeName": "then"}
+    message = refusal(engine, "UpdateTimeToLive", {**live, "TimeToLiveSpecification": other}).message
+    assert message.startswith("TimeToLive is active on a different AttributeName")
+    live["TimeToLiveSpecification"]["Enabled"] = False
+    engine.perform("UpdateTimeToLive", live)
+    described = engine.perform("DescribeTimeToLive", {"TableName": "Items"})
+    assert described == {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    assert refusal(engine, "UpdateTimeToLive", live).message == "TimeToLive is already disabled"
+
+
+def test_a_deleted_table_is_gone_with_its_items():
+    engine = engine_with(ITEMS, LOG)
+    put(engine, id="a")
+    assert engine.perform("DeleteTable", {"TableName": "Items"})["TableDescription"]["TableStatus"] == "DELETING"
+    assert engine.perform("ListTables", {}) == {"TableNames": ["Log"]}
+    for action, request in (("GetItem", KEY), ("DescribeTable", {"TableName": "Items"}), ("DeleteTable", KEY)):
+        assert refusal(engine, action, request).code == "ResourceNotFoundException"
+    engine.perform("CreateTable", ITEMS)
+    assert engine.perform("GetItem", KEY) == {}
+
+
+def test_a_protected_table_is_not_deleted():
+    engine = engine_with({**ITEMS, "DeletionProtectionEnabled": True})
+    put(engine, id="a")
+    error = refusal(engine, "DeleteTable", {"TableName": "Items"})
+    assert (error.code, "protected against deletion" in error.message) == ("ValidationException", True)
+    assert engine.perform("Scan", {"TableName": "Items"})["Count"] == 1
+    engine.perform("UpdateTable", {"TableName": "Items", "DeletionProtectionEnabled": False})
+    engine.perform("DeleteTable", {"TableName": "Items"})
+
+
+def test_tables_are_listed_a_hundred_at_a_time():
+    engine = engine_with(*({**ITEMS, "TableName": f"Table{number:03}"} for number in range(101)))
+    first = engine.perform("ListTables", {})
+    assert (len(first["TableNames"]), first["LastEvaluatedTableName"]) == (100, "Table099")
+    rest = engine.perform("ListTables", {"ExclusiveStartTableName": first["LastEvaluatedTableName"]})
+    assert rest == {"TableNames": ["Table100"]}
+    assert engine.perform("ListTables", {"ExclusiveStartTableName": "Table098x", "Limit": 1})["TableNames"] == [
+        "Table099"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "arn", "more", "told"),
+    [
+        ("TagResource", "{}", {"Tags": []}, "Atleast one Tag needs to be provided as Input."),
+        (
+            "TagResource",
+            "{}",
+            {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]},
+            "Duplicate tag keys are not permitted",
+        ),
+        ("UntagResource", "{}", {"TagKeys": []}, "Atleast one Tag Key needs to be provided as Input."),
+        ("ListTagsOfResource", "Items", {}, "Invalid TableArn: Invalid ResourceArn provided as input Items"),
+        ("ListTagsOfResource", "{}x", {}, "Requested resource not found: ResourcArn: {}x not found"),
+    ],
+)
+def test_wrong_tags_are_refused_in_the_services_words(action: str, arn: str, more: dict[str, Any], told: str):
+    engine = engine_with()
+    own = engine.perform("DescribeTable", {"TableName": "Items"})["Table"]["TableArn"]
+    assert refusal(engine, action, {"ResourceArn": arn.format(own), **more}).message == told.format(own)
+
+
+def test_limits_and_endpoints_have_what_the_service_describes():
+    limits = Engine().perform("DescribeLimits", {})
+    assert limits == {
+        "AccountMaxReadCapacityUnits": 80000,
+        "AccountMaxWriteCapacityUnits": 80000,
+        "TableMaxReadCapacityUnits": 40000,
+        "TableMaxWriteCapacityUnits": 40000,
+    }
+    (endpoint,) = Engine().perform("DescribeEndpoints", {})["Endpoints"]
+    assert endpoint == {"Address": "dynamodb.us-east-1.amazonaws.com", "CachePeriodInMinutes": 1440}
+
+
+def test_the_size_of_a_collection_is_told_of_tables_with_local_indexes():
+    local = {"IndexName": "by_who", "KeySchema": [LOG["KeySchema"][0], {"AttributeName": "who", "KeyType": "RANGE"}]}
+    table = {name: value for name, value in LOG.items() if name != "GlobalSecondaryIndexes"}
+    table["LocalSecondaryIndexes"] = [{**local, "Projection": {"ProjectionType": "ALL"}}]
+    told = {"ItemCollectionKey": {"day": {"S": "mon"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
+    entry = {"TableName": "Log", "Item": {"day": {"S": "mon"}, "at": {"N": "1"}}}
+    asked = {"ReturnItemCollectionMetrics": "SIZE"}
+    for tables, metrics in (([table], told), ([LOG], None)):
+        engine = engine_with(*tables)
+        assert engine.perform("PutItem", {**entry, **asked}).get("ItemCollectionMetrics") == metrics
+        assert "ItemCollectionMetrics" not in engine.perform("PutItem", entry)
+        batch = {"RequestItems": {"Log": [{"PutRequest": {"Item": entry["Item"]}}]}}
+        together = {"TransactItems": [{"Put": entry}]}
+        for action, request in (("BatchWriteItem", batch), ("TransactWriteItems", together)):
+            found = engine.perform(action, {**request, **asked}).get("ItemCollectionMetrics")
+            assert found == (None if metrics is None else {"Log": [metrics]})
 
 
 @pytest.mark.parametrize("size", [2_000, 20_000])

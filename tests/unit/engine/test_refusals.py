@@ -129,6 +129,23 @@ def test_members_outside_their_constraints_are_told_all_at_once(action: str, par
     assert told(engine_with(ITEMS), action, **parameters) == message
 
 
+@pytest.mark.parametrize(
+    ("action", "member", "part", "most"),
+    [
+        ("TransactWriteItems", "TransactItems", {"Delete": {"TableName": "Items", "Key": KEY}}, 100),
+        ("TransactGetItems", "TransactItems", {"Get": {"TableName": "Items", "Key": KEY}}, 100),
+        ("ExecuteTransaction", "TransactStatements", {"Statement": "SELECT * FROM Items WHERE id = 'a'"}, 100),
+        ("BatchExecuteStatement", "Statements", {"Statement": "SELECT * FROM Items WHERE id = 'a'"}, 25),
+    ],
+)
+def test_so_many_parts_are_allowed_and_no_more(action: str, member: str, part: dict[str, Any], most: int):
+    engine = engine_with(ITEMS)
+    message = told(engine, action, **{member: [part] * (most + 1)})
+    assert message.endswith(f"at '{member[:1].lower()}{member[1:]}' {FAILED} have length less than or equal to {most}")
+    allowed = told(engine, action, **{member: [part] * most})  # which name one item several times
+    assert allowed.endswith(("multiple operations on one item", "contains duplicates"))
+
+
 @pytest.mark.parametrize("table", ["Items", "Nowhere"])
 @pytest.mark.parametrize("key", [{"id": {"N": "1"}}, {}, KEY])
 def test_expressions_are_read_before_the_table_and_the_key(table: str, key: dict[str, Any]):
