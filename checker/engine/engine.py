@@ -172,6 +172,10 @@ class Engine:
         """Forget that a transaction has completed, so that its token may be used again; no time passes in here."""
         self._database.completed.pop(token, None)
 
+    def snapshot(self) -> dict[str, tuple[Image, ...]]:
+        """Every table's items as they are now, in no order, for who looks at them later; costs a reference for each."""
+        return {name: tuple(table.items.values()) for name, table in self._database.tables.items()}
+
     def stored(self) -> dict[str, list[Image]]:
         """Every table's items, ordered by key."""
         return {name: table.images() for name, table in sorted(self._database.tables.items())}

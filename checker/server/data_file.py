@@ -6,6 +6,9 @@ What such an end can leave behind is a last record
 that is not whole: it was never acknowledged, and is cut off when the file is opened again.  Anything else that does not fit
 is damage, or not a file of ours: an error, and the file stays as it is.
 
+It is replaced by a file beside it that takes over its name once it holds all that this one does.  That is written in steps,
+between which records may be added.
+
 One process at a time: the file is locked (``flock``), and the lock is on the file that has the name, also after it was
 replaced.
 """
@@ -15,7 +18,8 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from checker.errors import BadInput
@@ -23,6 +27,10 @@ from checker.errors import BadInput
 HEADER = b"toctou data 1\n"
 
 _CHECKSUM = 8  # hexadecimal digits, then a space
+_PIECE = 64 * 1024
+
+Steps = Generator[Callable[[], object] | None, None, None]
+"""Long work in short steps; what it yields, if anything, waits for the disk and is to be called before the next step."""
 
 
 class DataFile:
@@ -61,7 +69,7 @@ class DataFile:
                 cause="the file belongs to another program, or to a version of toctou that writes another format",
                 remedy="name another file; this one was left as it is",
             )
-        self._write(HEADER, 0)  # a new file, or one whose first moment was cut short
+        _write(self._descriptor, HEADER, 0)  # a new file, or one whose first moment was cut short
         return len(HEADER)
 
     def records(self) -> Iterator[bytes]:
@@ -81,7 +89,7 @@ class DataFile:
                     raise self._damaged(number)
                 if document is not None:
                     if last:
-                        self._write(b"\n", self.size + len(line))
+                        _write(self._descriptor, b"\n", self.size + len(line))
                     self.size += len(_line(document))
                     yield document
                 if last:
@@ -98,7 +106,7 @@ class DataFile:
             raise OSError(f"{self.path} could not be written to, nor be put back in order; nothing more is stored")
         line = _line(document)
         try:
-            self._write(line, self.size)
+            _write(self._descriptor, line, self.size)
             if self._sync:
                 os.fsync(self._descriptor)
         except BaseException:
@@ -108,22 +116,35 @@ class DataFile:
             raise
         self.size += len(line)
 
-    def replace(self, documents: Iterable[bytes]) -> None:
-        """Put other records in the place of all.
+    def replace(self, documents: Iterable[bytes]) -> Steps:
+        """Put other records in the place of those that there are now, in steps; what is appended meanwhile is kept.
+
+        The last step makes the change.  If it is never taken, or fails, the file has what was appended, and is else as before.
 
         Raises:
-            OSError: that failed; the file is as it was before.
+            OSError: that failed.
         """
+        done = self.size
         beside = self.path.with_name(self.path.name + ".compacting")
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _check_ours(descriptor, beside)
-            os.ftruncate(descriptor, 0)
             _lock(descriptor)
-            size = _write_all(descriptor, documents)
-            os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._descriptor).st_mode))
-            os.fsync(descriptor)
-            beside.rename(self.path)
+            with _removed_on_failure(beside):
+                size = yield from _written(descriptor, documents)
+                while self.size - done > _PIECE:  # appended meanwhile
+                    _copy(self._descriptor, done, descriptor, size, _PIECE)
+                    done, size = done + _PIECE, size + _PIECE
+                    yield None
+                os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._descriptor).st_mode))
+                waiting = _WaitingForDisk(descriptor)
+                yield waiting
+                waiting.check()
+                if self.size > done:
+                    size += _copy(self._descriptor, done, descriptor, size, self.size - done)
+                    if self._sync:
+                        os.fsync(descriptor)
+                beside.rename(self.path)
         except BaseException:
             os.close(descriptor)
             raise
@@ -145,11 +166,6 @@ class DataFile:
             finally:
                 os.close(folder)
 
-    def _write(self, data: bytes, offset: int) -> None:
-        while data:
-            written = os.pwrite(self._descriptor, data, offset)
-            data, offset = data[written:], offset + written
-
     def _damaged(self, number: int) -> BadInput:
         return BadInput(
             f"--data {self.path}: line {number} is damaged",
@@ -170,12 +186,61 @@ def _document(line: bytes) -> bytes | None:
     return document if _line(document).removesuffix(b"\n") == line.removesuffix(b"\n") else None
 
 
-def _write_all(descriptor: int, documents: Iterable[bytes]) -> int:
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def _copy(source: int, start: int, target: int, offset: int, size: int) -> int:
+    """Copy a part of one file to another; its size."""
+    end = start + size
+    while start < end:
+        data = os.pread(source, min(_PIECE, end - start), start)
+        if not data:
+            raise OSError("the file has become shorter")
+        _write(target, data, offset)
+        start, offset = start + len(data), offset + len(data)
+    return size
+
+
+def _written(descriptor: int, documents: Iterable[bytes]) -> Generator[None, None, int]:
+    """Write a file of these records, in steps; its size."""
+    os.ftruncate(descriptor, 0)
     with open(descriptor, "wb", closefd=False) as file:
         file.write(HEADER)
         for document in documents:
             file.write(_line(document))
+            yield None
         return file.tell()
+
+
+class _WaitingForDisk:
+    """Waits, when it is called, until a file is on the disk; on any thread, so that what fails is raised later."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._fault: OSError | None = None
+
+    def __call__(self) -> None:
+        try:
+            os.fsync(self._descriptor)
+        except OSError as fault:
+            self._fault = fault
+
+    def check(self) -> None:
+        """Raise what failed."""
+        if self._fault is not None:
+            raise self._fault
+
+
+@contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _locked(path: Path, shown: Path) -> int:

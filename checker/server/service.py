@@ -6,11 +6,13 @@ stored, is undone and answered with status 500; the server lives on.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ from checker.wire import (
     unknown_operation,
     wrong_host,
 )
+
+_TURN = 0.002
+"""Seconds that compacting takes at a time before requests have their turn."""
 
 
 class Service:
@@ -45,6 +50,7 @@ class Service:
         self._hosts = frozenset(hosts)
         self._engine = Engine()
         self._storage = None if data is None else Storage(self._engine, data, sync=sync)
+        self._compacting: asyncio.Task[None] | None = None  # so that it is not collected as garbage
         now = time.monotonic()
         self._tokens = deque((now, token) for token in self._engine.tokens)
         self._engine.forget()
@@ -73,9 +79,22 @@ class Service:
             self._engine.restore(before)
             raise
         self._forget_versions(call)
-        if self._storage is not None:
-            self._storage.compact_if_due()
+        if self._storage is not None and self._storage.is_due and (self._compacting is None or self._compacting.done()):
+            self._compacting = asyncio.create_task(self._compact(self._storage))
         return result
+
+    async def _compact(self, storage: Storage) -> None:
+        """Make the file shorter while other requests are served: what waits for the disk does so on another thread."""
+        with closing(storage.compact()) as steps:
+            turn = time.perf_counter() + _TURN
+            for wait in steps:
+                if wait is not None:
+                    await asyncio.to_thread(wait)
+                elif time.perf_counter() >= turn:
+                    await asyncio.sleep(0)
+                else:
+                    continue
+                turn = time.perf_counter() + _TURN
 
     def _forget_versions(self, call: Call) -> None:
         """Let go of how things came to be as they are: nobody can go back."""

@@ -5,7 +5,9 @@ engine answers the same requests in the same order the same way.
 
 When the file has doubled, it is replaced by the requests that lead to the same tables and items directly.  What that
 forgets is which transactions have completed (``ClientRequestToken``), which counts for ten minutes; so it waits until the
-last one is older, unless the file would grow beyond all measure.  What it writes is tried out before it counts.
+last one is older, unless the file would grow beyond all measure.  What it writes is tried out before it counts.  It goes in
+short steps, so that requests are served in between: the items are those of its beginning, and what was stored since then
+follows them.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from checker.engine import Engine, ServiceError
 from checker.errors import BadInput, ToctouError
-from checker.server.data_file import DataFile
+from checker.history.item import Image
+from checker.server.data_file import DataFile, Steps
 from checker.wire import decoded, encoded
 
 _SMALLEST = 1024 * 1024
@@ -40,6 +44,10 @@ _ITEM_ACTIONS = frozenset(
     }
 )
 """Actions that change items only; all others change tables."""
+
+
+class _Different(Exception):
+    """Requests that do not lead to what is stored."""
 
 
 class Storage:
@@ -68,7 +76,10 @@ class Storage:
             self._file.close()
             raise
         self._compacted = 0
-        self.compact_if_due()
+        self._compacting = False
+        for wait in self.compact():
+            if wait is not None:
+                wait()
 
     def record(self, action: str, parameters: Mapping[str, Any]) -> None:
         """Store a request that has changed something.
@@ -86,10 +97,7 @@ class Storage:
 
     def _perform_again(self, document: bytes) -> None:
         try:
-            record = json.loads(document)
-            action = record["action"]
-            parameters = decoded(action, record["parameters"])
-            self._engine.perform(action, parameters)
+            action, parameters = _perform(self._engine, document)
         except (ServiceError, ToctouError, ValueError, KeyError, TypeError) as fault:
             shown = document[:200].decode(errors="replace")
             raise BadInput(
@@ -111,48 +119,60 @@ class Storage:
         if action != "DeleteTable":
             self._tables.setdefault(name, []).append(document)
 
-    def compact_if_due(self) -> None:
-        """Replace the file by a shorter one if that is due; a failure is told and changes nothing."""
+    @property
+    def is_due(self) -> bool:
+        """Whether the file should be replaced by a shorter one, and that is not under way."""
         limit = max(self._smallest, 2 * self._compacted)
-        if self._file.size <= limit:
-            return
+        if self._compacting or self._file.size <= limit:
+            return False
         recent = time.monotonic() - self._last_token < TOKEN_SECONDS
-        if recent and self._file.size <= _BEYOND_MEASURE * limit:
+        return not recent or self._file.size > _BEYOND_MEASURE * limit
+
+    def compact(self) -> Steps:
+        """Replace the file by a shorter one if that is due, in steps; a failure is told and changes nothing."""
+        if not self.is_due:
             return
+        self._compacting = True
         try:
-            if self._rebuilds():
-                self._file.replace(self.shortest())
-            else:
-                print(
-                    "toctou: the data file is not compacted, because it would not give the same items again",
-                    file=sys.stderr,
-                )
+            yield from self._file.replace(self._shortest(self._engine.snapshot()))
         except Exception as fault:  # everything is stored; only the file stays longer than it need be
             print(f"toctou: the data file was not compacted: {fault}", file=sys.stderr)
+        finally:
+            self._compacting = False
         self._compacted = self._file.size
 
-    def shortest(self) -> Iterator[bytes]:
-        """The requests that lead to the tables and items as they are, by no detour."""
-        for documents in self._tables.values():
-            yield from documents
-        for table, images in self._engine.stored().items():
-            for image in images:
-                yield _request("PutItem", {"TableName": table, "Item": image})
+    def _shortest(self, items: Mapping[str, Sequence[Image]]) -> Iterator[bytes]:
+        """The requests that lead to the tables as they are and to these items, by no detour; each is tried out.
 
-    def _rebuilds(self) -> bool:
-        """Whether those requests do lead there.
-
-        They do not where an item was stored before an index was made in which it does not fit.
+        Raises:
+            _Different: they do not lead there.  They do not where an item was stored before an index was made in which it
+                does not fit.
         """
-        other = Engine()
-        try:
-            for document in self.shortest():
-                record = json.loads(document)
-                other.perform(record["action"], decoded(record["action"], record["parameters"]))
-        except ServiceError:
-            return False
-        return other.stored() == self._engine.stored()
+        trial = Engine()
+        for document in [one for documents in self._tables.values() for one in documents]:
+            _perform(trial, document)
+            yield document
+        if trial.snapshot().keys() != items.keys():
+            raise _Different("it would not give the same tables again")
+        empty = trial.sequence
+        for table, images in items.items():
+            for image in images:
+                document = _request("PutItem", {"TableName": table, "Item": image})
+                with suppress(ServiceError):
+                    _perform(trial, document)
+                if [change.after for change in trial.changes_since(empty)] != [image]:
+                    raise _Different("it would not give the same items again")
+                trial.restore(empty)
+                yield document
 
 
 def _request(action: str, parameters: Mapping[str, Any]) -> bytes:
     return encoded({"action": action, "parameters": parameters})
+
+
+def _perform(engine: Engine, document: bytes) -> tuple[str, Mapping[str, Any]]:
+    record = json.loads(document)
+    action: str = record["action"]
+    parameters = decoded(action, record["parameters"])
+    engine.perform(action, parameters)
+    return action, parameters

@@ -12,6 +12,9 @@ import time
 import pytest
 from serving_process import TABLE, command, raw_request, serving
 
+from checker.engine import Engine
+from checker.server.storage import Storage
+
 ROUNDS = 2
 WRITERS = 4
 
@@ -31,8 +34,11 @@ def counters(server):
     return found
 
 
-def written_until_it_ends(server, number, after):
-    """End the server by a signal while writers add to their counters; how far each was acknowledged, and had asked."""
+def written_until_it_ends(server, number, enough):
+    """End the server by a signal while writers add to their counters, once ``enough`` of how often they have says so.
+
+    Returns how far each was acknowledged, and how far it had asked.
+    """
     acknowledged = dict.fromkeys(range(WRITERS), 0)
     asked = dict.fromkeys(range(WRITERS), 0)
 
@@ -63,7 +69,7 @@ def written_until_it_ends(server, number, after):
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 20
-    while sum(acknowledged.values()) < after and time.monotonic() < deadline:
+    while not enough(sum(acknowledged.values())) and time.monotonic() < deadline:
         time.sleep(0.001)
     server.end(number)
     for thread in threads:
@@ -84,13 +90,52 @@ def test_no_acknowledged_write_is_lost(data, number):
                 assert least[writer] <= count <= most[writer]
             if attempt == ROUNDS:
                 return
-            acknowledged, asked = written_until_it_ends(server, number, after=100 + 333 * attempt)
+            wanted = 100 + 333 * attempt
+            acknowledged, asked = written_until_it_ends(server, number, lambda count, wanted=wanted: count >= wanted)
             assert sum(acknowledged.values()) >= 100
             if number != signal.SIGKILL:
                 assert server.process.returncode == 0
                 assert server.process.stderr.read() == ""
         least = {writer: stored[writer] + acknowledged[writer] for writer in stored}
         most = {writer: stored[writer] + asked[writer] for writer in stored}
+
+
+ITEMS = 8_000
+
+
+def almost_due(data):
+    """A data file that is compacted after some hundred writes more: at a megabyte."""
+    storage = Storage(Engine(), data, 10**9)
+    storage.record("CreateTable", TABLE)
+    for number in range(ITEMS):
+        storage.record(
+            "PutItem", {"TableName": "Items", "Item": {"id": {"S": f"item {number}"}, "text": {"S": "x" * 10}}}
+        )
+    storage.close()
+    assert 900_000 < data.stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("when", ["in the middle", "at the end"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
+def test_no_acknowledged_write_is_lost_while_the_file_is_compacted(data, number, when):
+    almost_due(data)
+    inode = data.stat().st_ino
+    seen = []
+
+    def compacting(_):
+        seen.append(data.with_name("data.compacting").exists())
+        return seen[-1] if when == "in the middle" else data.stat().st_ino != inode
+
+    with serving("--data", data) as server:
+        acknowledged, asked = written_until_it_ends(server, number, compacting)
+        assert any(seen)
+        assert (data.stat().st_ino != inode) == (when == "at the end")
+    with serving("--data", data) as server:
+        stored = counters(server)
+        assert all(acknowledged[writer] <= stored[writer] <= asked[writer] for writer in stored), (acknowledged, stored)
+        status, body = server.call("Scan", TableName="Items", Select="COUNT")
+        assert (status, body["Count"]) == (200, ITEMS + sum(count > 0 for count in stored.values()))
+    assert [file.name for file in data.parent.iterdir()] in (["data"], ["data", "data.compacting"])
 
 
 def test_a_torn_record_is_recovered(data):

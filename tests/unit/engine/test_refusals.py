@@ -166,6 +166,7 @@ def test_values_are_read_before_expressions():
         message = told(engine, action, TableName="Nowhere", **{key: wrong}, ConditionExpression="a(")
         assert "cannot be converted into a number" in message
     assert "number" in told(engine, "GetItem", TableName="Items", Key=wrong, ProjectionExpression="!")
+    assert told(engine, "PutItem", TableName="Items", Item={**KEY, "": {"S": "x"}}) == "Empty attribute name"
 
 
 def test_a_malformed_condition_comes_before_a_missing_table_wherever_they_stand():

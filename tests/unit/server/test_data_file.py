@@ -42,6 +42,13 @@ def written(path, records=RECORDS):
     return before
 
 
+def replace(file, records):
+    """All steps of a replacement."""
+    for wait in file.replace(records):
+        if wait is not None:
+            wait()
+
+
 def test_a_new_file_is_empty_and_keeps_what_is_appended(path):
     assert written(path) == []
     assert contents(path) == RECORDS
@@ -72,7 +79,7 @@ def test_a_record_is_on_the_disk_if_that_is_asked_for(path, monkeypatch):
     synced.clear()
     file.append(b"one")
     assert synced == [path.stat().st_size]
-    file.replace([b"two"])
+    replace(file, [b"two"])
     assert len(synced) == 3  # the new file, and the folder that now has it
     file.close()
     file = DataFile(path)
@@ -132,7 +139,7 @@ def test_only_one_has_the_file(path):
     first, _ = opened(path)
     with pytest.raises(BadInput, match="another toctou serves from this file"):
         DataFile(path)
-    first.replace([b"new"])
+    replace(first, [b"new"])
     with pytest.raises(BadInput, match="another toctou"):
         DataFile(path)
     first.close()
@@ -143,7 +150,7 @@ def test_a_link_is_followed_and_stays_a_link(path, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(path)
     file, _ = opened(link)
-    file.replace([b"new"])
+    replace(file, [b"new"])
     with pytest.raises(BadInput, match="another toctou"):
         DataFile(path)
     file.close()
@@ -155,12 +162,68 @@ def test_replacing_keeps_the_mode_and_leaves_nothing_behind(path, tmp_path):
     written(path)
     path.chmod(0o640)
     file, _ = opened(path)
-    file.replace([b"new", b"newer"])
+    replace(file, [b"new", b"newer"])
     file.append(b"newest")
     assert file.size == path.stat().st_size
     file.close()
     assert contents(path) == [b"new", b"newer", b"newest"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["data"]
+
+
+def test_what_is_appended_while_replacing_is_kept(path, tmp_path):
+    written(path)
+    file, _ = opened(path)
+    large = b"x" * 150_000  # more than one piece
+    appended = []
+    for number, wait in enumerate(file.replace([b"new", b"newer"])):
+        if wait is not None:
+            wait()
+        if number < 4:
+            appended.append(b"%d " % number + large)
+            file.append(appended[-1])
+    assert number > 4
+    assert file.size == path.stat().st_size
+    file.append(b"newest")
+    file.close()
+    assert contents(path) == [b"new", b"newer", *appended, b"newest"]
+    assert os.listdir(tmp_path) == ["data"]
+
+
+def test_replacing_may_be_given_up_at_every_step(path, tmp_path):
+    written(path)
+    steps = 0
+    while True:
+        file, before = opened(path)
+        replacing = file.replace([b"new", b"newer", b"newest"])
+        for _ in range(steps):
+            next(replacing, None)
+        over = replacing.gi_frame is None
+        file.append(b"%d" % steps)
+        replacing.close()
+        file.close()
+        if over:
+            break
+        assert contents(path) == [*before, b"%d" % steps]
+        assert os.listdir(tmp_path) == ["data"]
+        steps += 1
+    assert steps == 5  # three records, the disk, and the end
+    assert contents(path) == [b"new", b"newer", b"newest", b"5"]
+
+
+def test_replacing_fails_without_harm_if_the_disk_does(path, tmp_path, monkeypatch):
+    written(path)
+    file, _ = opened(path)
+
+    def broken(_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            replace(file, [b"new"])
+    file.close()
+    assert contents(path) == RECORDS
     assert os.listdir(tmp_path) == ["data"]
 
 
@@ -173,9 +236,9 @@ def test_replacing_fails_without_harm(path, tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        file.replace(failing())
+        replace(file, failing())
     file.append(b"more")
-    file.replace([b"new"])  # what the failure left beside is ours
+    replace(file, [b"new"])
     file.close()
     assert contents(path) == [b"new"]
 
@@ -185,7 +248,7 @@ def test_a_file_of_somebody_else_beside_it_is_left_alone(path, tmp_path):
     beside.write_bytes(b"precious")
     file, _ = opened(path)
     with pytest.raises(FileExistsError):
-        file.replace([b"new"])
+        replace(file, [b"new"])
     file.close()
     assert beside.read_bytes() == b"precious"
 

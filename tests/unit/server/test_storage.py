@@ -11,6 +11,7 @@ import pytest
 from checker.engine import Engine, ServiceError
 from checker.errors import BadInput
 from checker.server import Service
+from checker.server import service as service_module
 from checker.server.data_file import DataFile
 from checker.server.storage import Storage
 from checker.wire import HttpRequest, encoded
@@ -43,7 +44,9 @@ class Stored:
     def perform(self, action, **parameters):
         result = self.engine.perform(action, parameters)
         self.storage.record(action, parameters)
-        self.storage.compact_if_due()
+        for wait in self.storage.compact():
+            if wait is not None:
+                wait()
         return result
 
     def put(self, name, **attributes):
@@ -133,7 +136,7 @@ def test_the_file_does_not_grow_forever(opened, path):
 def test_the_file_may_be_twice_what_is_stored(opened, path, monkeypatch):
     replaced = []
     replace = DataFile.replace
-    monkeypatch.setattr(DataFile, "replace", lambda file, documents: (replaced.append(1), replace(file, documents)))
+    monkeypatch.setattr(DataFile, "replace", lambda file, documents: replaced.append(1) or replace(file, documents))
     stored = opened(smallest=1_000)
     stored.perform("CreateTable", **TABLE)
     for number in range(2_000):
@@ -199,11 +202,14 @@ def test_what_is_compacted_has_every_table_as_it_was_made(opened, path):
 def test_what_would_not_rebuild_the_tables_is_not_written(opened, monkeypatch, capsys):
     stored = opened(smallest=1_000)
     stored.perform("CreateTable", **TABLE)
-    monkeypatch.setattr(Storage, "shortest", lambda self: iter([]))
-    for _ in range(100):
-        stored.add("counter")
-    monkeypatch.undo()
-    assert "would not give the same items again" in capsys.readouterr().err
+    snapshot = Engine.snapshot
+    for items, what in (({}, "tables"), ({"Items": [{"id": {"S": "a"}, "n": {"N": "01"}}]}, "items")):
+        with monkeypatch.context() as other:
+            told = {stored.engine: items}
+            other.setattr(Engine, "snapshot", lambda engine, told=told: told.get(engine, snapshot(engine)))
+            for _ in range(100):
+                stored.add("counter")
+        assert f"would not give the same {what} again" in capsys.readouterr().err
     before = closed(stored)
     assert opened().engine.stored() == before
 
@@ -272,6 +278,60 @@ def test_a_write_that_cannot_be_stored_has_not_happened(path, monkeypatch, capsy
     assert answered(service, "GetItem", TableName="Items", Key={"id": {"S": "a"}}) == (200, {})
     assert answered(service, "PutItem", **put) == (200, {})
     service.close()
+
+
+def test_requests_are_served_while_the_file_is_compacted(path, monkeypatch):
+    monkeypatch.setattr(service_module, "_TURN", 0.0)
+    text = {"S": "x" * 30_000}
+    sizes = []
+
+    async def served(service):
+        assert (await service.respond(asked("CreateTable", **TABLE))).status == 200
+        for number in range(60):
+            put = {"TableName": "Items", "Item": {"id": {"S": str(number % 40)}, "text": text}}
+            assert (await service.respond(asked("PutItem", **put))).status == 200
+        sizes.append(path.stat().st_size)
+        turns = 0
+        while service._compacting is not None and not service._compacting.done():
+            add = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+            update = {"TableName": "Items", "Key": {"id": {"S": "counter"}}, **add}
+            assert (await service.respond(asked("UpdateItem", **update))).status == 200
+            await asyncio.sleep(0)
+            turns += 1
+        sizes.append(path.stat().st_size)
+        assert (await service.respond(asked("PutItem", TableName="Items", Item={"id": {"S": "last"}}))).status == 200
+        return turns
+
+    service = Service(path)
+    turns = asyncio.run(served(service))
+    assert turns > 30  # one for each item at least, and not all of them at once
+    assert sizes[1] < 0.8 * sizes[0]
+    before = service._engine.stored()
+    service.close()
+    engine = Engine()
+    Storage(engine, path, 10**9).close()
+    assert engine.stored() == before
+    assert [item["n"] for item in before["Items"] if "n" in item] == [{"N": str(turns)}]
+
+
+def test_a_server_that_ends_while_compacting_has_stored_everything(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(service_module, "_TURN", 0.0)
+    text = {"S": "x" * 30_000}
+
+    async def served(service):
+        await service.respond(asked("CreateTable", **TABLE))
+        for number in range(40):
+            await service.respond(asked("PutItem", TableName="Items", Item={"id": {"S": str(number)}, "text": text}))
+        await asyncio.sleep(0)
+        assert path.with_name("data.compacting").exists()
+
+    service = Service(path)
+    asyncio.run(served(service))
+    service.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["data"]
+    engine = Engine()
+    Storage(engine, path, 10**9).close()
+    assert len(engine.stored()["Items"]) == 40
 
 
 def test_reads_and_refused_writes_are_not_stored(path):
