@@ -24,6 +24,7 @@ from checker.exploration.partition import Partition
 from checker.exploration.portion import Advance, Portion
 from checker.exploration.progress import Status
 from checker.exploration.reachability import Reachability
+from checker.exploration.renaming import alike, renamings
 from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Tally
 from checker.verdict import StopReason
@@ -32,6 +33,30 @@ from checker.verdict import StopReason
 def _scope(model: type[Model], options: Options) -> Iterator[Scenario]:
     """Every scenario of the scope; where a tool is missing, the first one is enough to say so."""
     return islice(model.scenarios(options.requests), None if missing_tool(model) is None else 1)
+
+
+def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
+    """The scenarios of a model, those that may be stood for with nothing to explore.
+
+    Args:
+        loaded: the model.
+        options: how to explore it.
+        first: the place of the first one on the agenda.
+    """
+    scenarios = list(_scope(loaded.model, options))
+    comparable = options.symmetric and loaded.model.service is None
+    others = alike(scenarios, renamings(loaded.model)) if comparable else {}
+    stood_for = {at for found in others.values() for at in found}
+    return [
+        Slot(
+            loaded,
+            scenario,
+            Partition(() if at in stood_for else beginning(scenario, options, others.get(at, {}).values())),
+            others=tuple(first + one for one in others.get(at, ())),
+            stood_for=at in stood_for,
+        )
+        for at, scenario in enumerate(scenarios)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +69,20 @@ class Key:
 
 @dataclass(slots=True)
 class Slot:
-    """A scenario on the agenda."""
+    """A scenario on the agenda.
+
+    Attributes:
+        others: places on the agenda of the scenarios that it may stand for, in the order of its portions' renamings.
+        stood_for: an earlier scenario stands for it, unless that turns out to be wrong.
+        stands_for: how many scenarios it stands for, itself included; known at its end.
+    """
 
     loaded: LoadedModel
     scenario: Scenario
     partition: Partition
+    others: tuple[int, ...] = ()
+    stood_for: bool = False
+    stands_for: int = 1
 
 
 class Agenda:
@@ -57,12 +91,11 @@ class Agenda:
     def __init__(
         self, models: Sequence[LoadedModel], options: Options, meter: Meter, journal: Journal | None = None
     ) -> None:
-        self.slots = [
-            Slot(loaded, scenario, Partition(beginning(scenario, options)))
-            for loaded in models
-            for scenario in _scope(loaded.model, options)
-        ]
+        self.slots: list[Slot] = []
+        for loaded in models:
+            self.slots += _slots(loaded, options, len(self.slots))
         self._totals = Counter(slot.loaded.name for slot in self.slots)
+        self._options = options
         self._meter = meter
         self._journal: Journal | None = None
         self._queue = deque(Key(at, number) for at, slot in enumerate(self.slots) for number in slot.partition.open())
@@ -125,13 +158,30 @@ class Agenda:
             self._schedules += advance.tally.schedules
             self._busy += advance.tally.seconds
         self.put_back([Key(key.slot, number) for number in slot.partition.advance(key.number, advance)])
-        if slot.partition.complete and slot.partition.tally().stop_reason in FAULTS.values():
-            self._faults.append(key.slot)
+        if slot.partition.complete:
+            if slot.partition.tally().stop_reason in FAULTS.values():
+                self._faults.append(key.slot)
+            self._release(slot)
+
+    def _release(self, slot: Slot) -> None:
+        """The scenarios that this one turns out not to stand for are next."""
+        tally = slot.partition.tally()
+        whole = tally.exhausted and tally.stop_reason is None
+        apart = [at for place, at in enumerate(slot.others) if place in tally.apart or not whole]
+        slot.stands_for = 1 + len(slot.others) - len(apart)
+        for at in apart:
+            other = self.slots[at]
+            other.stood_for = False
+            other.partition = Partition(beginning(other.scenario, self._options))
+        self.put_back([Key(at, number) for at in apart for number in self.slots[at].partition.open()])
 
     def final(self) -> Iterator[tuple[Slot, Tally]]:
         """The scenarios that have become final since this was last asked, in order."""
         while self._final < len(self.slots):
             slot = self.slots[self._final]
+            if slot.stood_for:
+                self._final += 1
+                continue
             contained = self._doomed(self._final, [one for one in self._faults if one < self._final])
             if contained is not None:
                 where = self.slots[contained]
@@ -155,6 +205,7 @@ class Agenda:
         known must show that it is a part.
         """
         rest, self.slots = self.slots[self._final :], self.slots[: self._final]
+        rest = [slot for slot in rest if not slot.stood_for]
         touched = {slot.loaded.name for slot in self.slots}
         touched |= {slot.loaded.name for slot in rest if slot.partition.begun}
         touched |= {slot.loaded.name for slot in [one for one in rest if not one.partition.complete][:1]}
@@ -204,7 +255,7 @@ class Agenda:
 
     def _seconds_left(self) -> float | None:
         """By what scenarios of the same size have taken on average, and how fast time was made good use of so far."""
-        left = Counter(len(slot.scenario.requests) for slot in self.slots[self._final :])
+        left = Counter(len(slot.scenario.requests) for slot in self.slots[self._final :] if not slot.stood_for)
         if not self._seconds or not left.keys() <= self._seconds.keys():
             return None
         rest = sum(count * self._seconds[size][1] / self._seconds[size][0] for size, count in left.items())

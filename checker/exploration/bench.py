@@ -7,7 +7,7 @@ whole process.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -16,9 +16,11 @@ from checker.client.backends import backend_named
 from checker.exploration.budget import Budget, Meter
 from checker.exploration.explorer import Explorer
 from checker.exploration.laboratory import Laboratory
+from checker.exploration.likeness import Likeness
 from checker.exploration.model import Model
 from checker.exploration.options import Options
 from checker.exploration.portion import Portion
+from checker.exploration.renaming import Renaming
 from checker.exploration.scenario import Scenario
 from checker.scheduling.dependence import Dependent, Twins
 from checker.scheduling.strategies import STRATEGIES
@@ -39,6 +41,7 @@ class Bench:
         self._stack = ExitStack()
         self._model: type[Model] | None = None
         self._laboratory: Laboratory
+        self._likeness: Likeness
 
     def explorer(self, model: type[Model], meter: Meter) -> Explorer:
         """An explorer of the model's scenarios, in its open laboratory.
@@ -51,6 +54,7 @@ class Bench:
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
             laboratory = Laboratory(model, backend, self._options.limits)
             self._laboratory = self._stack.enter_context(laboratory.opened())
+            self._likeness = Likeness(laboratory)
             self._model = model
         return Explorer(
             self._laboratory,
@@ -58,6 +62,7 @@ class Bench:
             Meter(_budget(self._options), meter.begun),
             self._options.backend,
             symmetry=self._options.symmetric,
+            likeness=self._likeness,
         )
 
     def close(self) -> None:
@@ -66,10 +71,16 @@ class Bench:
         self._stack.close()
 
 
-def beginning(scenario: Scenario, options: Options) -> Sequence[Portion]:
-    """All of a scenario, in as many portions as can be told apart without running anything."""
+def beginning(scenario: Scenario, options: Options, renamings: Iterable[Renaming] = ()) -> Sequence[Portion]:
+    """All of a scenario, in as many portions as can be told apart without running anything.
+
+    Args:
+        scenario: what to explore.
+        options: how.
+        renamings: each makes of it another scenario that it may stand for.
+    """
     strategy = STRATEGIES[options.strategy]
-    whole = Portion(scenario, symmetry=options.symmetric)
+    whole = Portion(scenario, symmetry=options.symmetric, renamings=tuple(renamings))
     count = _budget(options).max_schedules
     if strategy.complete or count is None:
         return [whole]

@@ -147,7 +147,7 @@ class _Conclusion:
             of_model = self.explored[-1]
             of_model.reached.add(tally.reached)
             of_model.seconds += tally.seconds
-            of_model.results.append(tally.result(slot.scenario))
+            of_model.results.append(replace(tally.result(slot.scenario), stands_for=slot.stands_for))
             self._progress.end_scenario(slot.loaded.name, of_model.results[-1])
             self._begin(self._agenda.current())
         now = time.monotonic()
@@ -171,7 +171,7 @@ def _concluded(explored: _Explored, confirmed: Sequence[ScenarioResult], options
     verdict, reason = certify(
         Evidence(
             schedules=sum(result.schedules for result in results),
-            exhausted=len(results) == explored.total and stopped is None,
+            exhausted=sum(result.stands_for for result in results) == explored.total and stopped is None,
             replayed=0 if stopped else len(results),
             violations=sum(len(result.violations) for result in results),
             stop_reason=stopped.stop_reason if stopped else None,
@@ -208,9 +208,12 @@ def _without_vacuous_pass(result: ScenarioResult, unreached: Mapping[str, str]) 
 
 def _covered(results: list[ScenarioResult], options: Options) -> str:
     schedules = sum(result.schedules for result in results)
-    stood_for = sum(result.interleavings for result in results)
+    stood_for = sum(result.interleavings * result.stands_for for result in results)
+    alike = sum(result.stands_for for result in results)
+    for_others = "" if alike == len(results) else f", standing for {alike} (the others differ by names only)"
     return (
-        f"{len(results)} scenarios of up to {options.requests} concurrent requests; {schedules} schedules run, standing for "
+        f"{len(results)} scenarios of up to {options.requests} concurrent requests{for_others}; "
+        f"{schedules} schedules run, standing for "
         f"{stood_for} interleavings; backend {options.backend}; {_reads(options)}, no faults, "
         f"each request with its own clock{_likely(results, options)}"
     )

@@ -32,6 +32,7 @@ from checker.errors import (
 from checker.exploration.budget import Meter
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory, RandomNumbersShared
+from checker.exploration.likeness import Likeness, Others
 from checker.exploration.portion import Advance, Portion
 from checker.exploration.reachability import Reachability
 from checker.exploration.result import ScenarioResult, Sighting
@@ -86,10 +87,12 @@ class _Seen:
     Attributes:
         twins: which requests are interchangeable.
         first: its first schedule, which is run again at its end.
+        others: the scenarios that this one may stand for.
         left: the strategy, if it was interrupted.
     """
 
     twins: tuple[int, ...]
+    others: Others
     first: Execution | None = None
     left: Strategy | None = None
 
@@ -111,13 +114,21 @@ class Explorer:
     """Explores scenarios in an open laboratory."""
 
     def __init__(
-        self, laboratory: Laboratory, new_strategy: NewStrategy, meter: Meter, backend: str, *, symmetry: bool = False
+        self,
+        laboratory: Laboratory,
+        new_strategy: NewStrategy,
+        meter: Meter,
+        backend: str,
+        *,
+        symmetry: bool = False,
+        likeness: Likeness | None = None,
     ) -> None:
         self._laboratory = laboratory
         self._new_strategy = new_strategy
         self._meter = meter
         self._backend = backend
         self._symmetry = symmetry
+        self._likeness = likeness or Likeness(laboratory)
         every_step = any(rule.at == "every_step" for rule in laboratory.model.invariants().values())
         self._depends = writes_in_order if every_step else dependent
 
@@ -141,7 +152,7 @@ class Explorer:
         """
         begun = time.perf_counter()
         tally = Tally(Reachability(self._laboratory.model), known=portion.known)
-        seen = _Seen(portion.twins)
+        seen = _Seen(portion.twins, Others(self._likeness, portion.scenario, portion.renamings))
         if portion.own_numbers:
             self._laboratory.own_numbers()
         try:
@@ -156,6 +167,7 @@ class Explorer:
             return Advance(tally, again=replace(portion.beginning, strategy=over.strategy, twins=seen.twins))
         finally:
             tally.seconds = time.perf_counter() - begun
+            tally.apart = frozenset(seen.others.apart)
         if seen.left is None or tally.stop_reason is not None:
             return Advance(tally)
         tally.exhausted = seen.left.complete
@@ -206,8 +218,10 @@ class Explorer:
                 tally.detail = spent(tally.stop_reason, schedules)
                 return
             execution = self._laboratory.execute(portion.scenario, strategy)
-            if seen.twins and self._laboratory.take_personal():
-                raise _NotInterchangeable
+            if (seen.twins or seen.others) and self._laboratory.take_personal():
+                if seen.twins:
+                    raise _NotInterchangeable
+                seen.others.tell_apart()
             if execution is None:
                 tally.redundant += 1
                 continue
@@ -246,8 +260,11 @@ class Explorer:
         if not strategy.mirrored:
             tally.interleavings += interleavings(order) * (mirror_images(order, seen.twins) if seen.twins else 1)
         self._judge(execution, oracles, tally)
-        for sibling in real_time_siblings(order, len(execution.requests)):
-            self._judge(reordered(execution, sibling), oracles, tally)
+        siblings = [reordered(execution, one) for one in real_time_siblings(order, len(execution.requests))]
+        for sibling in siblings:
+            self._judge(sibling, oracles, tally)
+        if seen.others:
+            seen.others.see(execution, siblings)
 
     def _order(self, execution: Execution, strategy: Strategy) -> Shape:
         """The partial order that makes up the execution's class, as the strategy understands classes."""

@@ -27,7 +27,7 @@ from checker.exploration.scenario import Scenario
 from checker.gate.mailbox import HeldCall
 from checker.gate.relay import Patience, Relay
 from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, looked_at
-from checker.history.item import AttributeValue, image
+from checker.history.item import AttributeValue, Image, image
 from checker.history.operation import Execution, Operation, StoredImages
 from checker.history.request import Request, Response
 from checker.history.schedule import Choice, Schedule
@@ -181,6 +181,25 @@ class Laboratory:
     def progress(self) -> tuple[tuple[Operation, ...], dict[int, Response], StoredImages]:
         """Operations so far, responses by request, and the items stored now."""
         return tuple(self._operations), dict(self._responses), self._backend.stored()
+
+    def performed(self) -> Sequence[Operation]:
+        """Operations so far."""
+        return self._operations
+
+    def answered(self, request: int) -> Response | None:
+        """What a request has answered; ``None`` if it has not."""
+        return self._responses.get(request)
+
+    def stored(self) -> StoredImages:
+        """The items stored now."""
+        return self._backend.stored()
+
+    def store(self, table: str, key: Image, image: Image | None) -> None:
+        """Put an item under a key, or remove what is there, between two operations of the execution that is under way."""
+        if image is None:
+            self._backend.perform("DeleteItem", {"TableName": table, "Key": key})
+        else:
+            self._backend.perform("PutItem", {"TableName": table, "Item": image})
 
     def isolate(self) -> bool:
         """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from checker.exploration.renaming import Renaming
 from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Clarity, Tally
 from checker.scheduling.strategies.strategy import Strategy
@@ -30,6 +31,7 @@ class Portion:
         until: end before that many schedules of the scenario have been run; ``None`` to end where the strategy does.
         known: see :attr:`checker.exploration.tally.Tally.known`.
         block: which block of a random strategy's schedules this is; each has a seed of its own.
+        renamings: each makes of the scenario another one that it may stand for.
     """
 
     scenario: Scenario
@@ -41,6 +43,7 @@ class Portion:
     until: int | None = None
     known: Mapping[object, Clarity] = field(default_factory=dict)
     block: int = 0
+    renamings: tuple[Renaming, ...] = ()
 
     @property
     def beginning(self) -> Portion:

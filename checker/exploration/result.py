@@ -74,6 +74,7 @@ class ScenarioResult:
         seconds: wall time.
         violations: one per distinct finding, the clearest counterexample of each.
         longest: steps of the longest execution.
+        stands_for: how many scenarios it stands for, itself included; the others differ by names only.
     """
 
     requests: tuple[Request, ...]
@@ -86,6 +87,7 @@ class ScenarioResult:
     seconds: float
     violations: tuple[Violation, ...]
     longest: int = 0
+    stands_for: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Tally:
         replayed: executions that were run a second time and gave the same history.
         seconds: time spent, added up over processes.
         longest: steps of the longest execution.
+        apart: places among the portion's renamings of those whose scenario was seen to differ by more than names.
     """
 
     reached: Reachability
@@ -56,6 +57,7 @@ class Tally:
     replayed: int = 0
     seconds: float = 0.0
     longest: int = 0
+    apart: frozenset[int] = frozenset()
 
     def see(self, key: object, sighting: Sighting) -> None:
         """Count a violation, and keep its counterexample if it is the clearest so far."""
@@ -95,6 +97,7 @@ class Tally:
         self.replayed += later.replayed
         self.seconds += later.seconds
         self.longest = max(self.longest, later.longest)
+        self.apart |= later.apart
 
     def stop(self, reason: StopReason, detail: str) -> None:
         """Nothing more will be known, for this reason."""

@@ -63,6 +63,7 @@ def scenario_document(scenario: ScenarioResult, violations: Sequence[Document] =
         "schedules": scenario.schedules,
         "redundant": scenario.redundant,
         "interleavings": scenario.interleavings,
+        "stands_for": scenario.stands_for,
         "seconds": round(scenario.seconds, 3),
         "violations": [
             {

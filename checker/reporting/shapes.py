@@ -130,6 +130,7 @@ RUN: Shape = {
                     "stop_reason": Maybe(str),
                     "schedules": int,
                     "interleavings": int,
+                    "stands_for": int,
                     "violations": [{"oracle": str, "anomaly": str, "severity": str, "report": str}],
                 }
             ],

@@ -7,7 +7,7 @@ the stored items were, and the command that shows it again.  The words themselve
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -239,6 +239,8 @@ def scenario_line(model: str, scenario: Document) -> Text:
         f"  {model.rpartition(':')[2]}  {requests}  ",
         (f"{count} schedule{'' if count == 1 else 's'}", "dim"),
     )
+    if scenario["stands_for"] > 1:
+        line.append(f" for {scenario['stands_for']} scenarios alike", style="dim")
     if scenario["violations"]:
         found = dict.fromkeys(f"{one['oracle']}: {one['anomaly']}" for one in scenario["violations"])
         line.append(f"  {', '.join(found)}", style="red")
@@ -283,11 +285,21 @@ def _run_table(document: Document, *, terminal: bool) -> Table:
         table.add_row(
             Text(visible(model["model"])),
             Text(verdict, style=_VERDICT_STYLES.get(verdict, "")),
-            str(len(model["scenarios"])),
+            _scenarios(model),
             str(model["schedules"]),
             Text(_found(model, document["findings"])),
         )
     return table
+
+
+def _scenarios(model: Document) -> str:
+    explored, all_of_them = len(model["scenarios"]), stood_for([model])
+    return str(explored) if explored == all_of_them else f"{explored} for {all_of_them}"
+
+
+def stood_for(models: Iterable[Document]) -> int:
+    """How many scenarios those that were explored stand for, themselves included."""
+    return sum(scenario["stands_for"] for model in models for scenario in model["scenarios"])
 
 
 def _found(model: Document, findings: list[Document]) -> str:
@@ -299,6 +311,10 @@ def _found(model: Document, findings: list[Document]) -> str:
 
 
 def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
+    explored, all_of_them = sum(len(model["scenarios"]) for model in document["models"]), stood_for(document["models"])
+    if explored < all_of_them:
+        yield Text()
+        yield Text(f"{explored:,} scenarios stand for {all_of_them:,}: the others differ by names only.", "dim")
     for model in document["models"]:
         remarks = [model["detail"], *(f"{one['handler']}: {one['reason']}" for one in model["unreached"])]
         if not any(remarks):
