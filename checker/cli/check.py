@@ -66,7 +66,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--no-symmetry",
         action="store_true",
-        help="also run schedules in which interchangeable requests have only changed places",
+        help="also run scenarios that differ by names only, and schedules in which interchangeable requests have changed places",
     )
     parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
     parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up the run after S seconds")

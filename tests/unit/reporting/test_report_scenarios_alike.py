@@ -1,0 +1,46 @@
+"""Every report says for how many scenarios the explored ones stand, and says nothing where each stands for itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sample_reports import make_model, make_run
+
+from checker.exploration.result import RunResult
+from checker.reporting import html, text
+from checker.reporting.run_document import run_document, scenario_document
+
+
+@pytest.fixture
+def alike() -> RunResult:
+    model = make_model()
+    (scenario,) = model.scenarios
+    return make_run(replace(model, scenarios=(replace(scenario, stands_for=3), scenario)))
+
+
+def test_json(alike: RunResult):
+    document = run_document(alike)
+    assert [one["stands_for"] for one in document["models"][0]["scenarios"]] == [3, 1]
+
+
+def test_text(alike: RunResult):
+    printed = text.render_run(run_document(alike))
+    assert "  2 for 4  " in printed
+    assert "2 scenarios stand for 4: the others differ by names only." in printed
+    first, second = alike.models[0].scenarios
+    assert "3 schedules for 3 scenarios alike" in text.scenario_line("Model", scenario_document(first)).plain
+    assert "alike" not in text.scenario_line("Model", scenario_document(second)).plain
+
+
+def test_page(alike: RunResult):
+    page = html.render_run(run_document(alike))
+    assert "2 scenarios for 4" in page
+    assert page.count("and 2 more that differ by names only") == 1
+
+
+def test_nothing_is_said_where_each_stands_for_itself(run: RunResult):
+    document = run_document(run)
+    for rendered in (text.render_run(document), html.render_run(document)):
+        assert "names only" not in rendered
+        assert " for 2" not in rendered
