@@ -138,21 +138,21 @@ def _key_terms(key: KeySchema, terms: Sequence[Term]) -> list[Term]:
         return []
     sort = key.sort
     ranges = [term for term in terms if sort and term.attribute == sort.name and term.operator in _SORT_OPERATORS]
-    return partitions[:1] + ranges[:1]
+    return partitions[-1:] + ranges[-1:]
 
 
 def _check_types(key: KeySchema, terms: Sequence[Term]) -> None:
+    """Of several conditions on one attribute the last one counts, as in DynamoDB Local."""
     for name, kind in key.attributes:
-        for term in terms:
-            if term.attribute == name and any(kind not in operand for operand in term.operands):
+        for term in [one for one in terms if one.attribute == name][-1:]:
+            if any(kind not in operand for operand in term.operands):
                 raise validation(f"Key attribute's data type should match its data type in table's schema: Key {name}")
 
 
 def _key(statement: Statement, schema: Schema) -> tuple[dict[str, Any], list[Term]]:
     """The key that a statement fixes, and the conditions beside it."""
     terms = list(() if statement.where is None else statement.where.parts)
-    _check_types(schema.key, terms)
-    key = {}
+    key, fixing = {}, []
     for name, _ in schema.key.attributes:
         fixed = [term for term in terms if term.attribute == name and term.operator == "="]
         if any(term.operands != fixed[0].operands for term in fixed):
@@ -162,7 +162,9 @@ def _key(statement: Statement, schema: Schema) -> tuple[dict[str, Any], list[Ter
         if not fixed:
             raise validation("Where clause does not contain a mandatory equality on all key attributes")
         key[name] = fixed[0].operands[0]
+        fixing.append(fixed[0])
         terms = [term for term in terms if term not in fixed]
+    _check_types(schema.key, fixing)
     return key, terms
 
 
