@@ -58,7 +58,7 @@ from checker.scheduling.dependence import (
 )
 from checker.scheduling.minimize import Following
 from checker.scheduling.strategies.replay import Replay
-from checker.scheduling.strategies.strategy import Divisible, StartOver, Strategy
+from checker.scheduling.strategies.strategy import Divisible, Shareable, StartOver, Strategy
 from checker.verdict import StopReason
 
 NewStrategy = Callable[[int, Dependent, Twins], Strategy]
@@ -89,12 +89,14 @@ class _Seen:
         first: its first schedule, which is run again at its end.
         others: the scenarios that this one may stand for.
         left: the strategy, if it was interrupted.
+        last: the same if it came to the end of what it was given.
     """
 
     twins: tuple[int, ...]
     others: Others
     first: Execution | None = None
     left: Strategy | None = None
+    last: Shareable | None = None
 
 
 class _NotInterchangeable(Exception):
@@ -169,15 +171,14 @@ class Explorer:
             tally.seconds = time.perf_counter() - begun
             tally.apart = frozenset(seen.others.apart)
         if seen.left is None or tally.stop_reason is not None:
-            return Advance(tally)
+            return Advance(tally, pieces=pieces, last=seen.last)
         tally.exhausted = seen.left.complete
-        explored = seen.left.explored() if isinstance(seen.left, Divisible) else 0.0
         before = portion.before + tally.schedules
         rest = tuple(
             replace(portion, strategy=one, twins=seen.twins, before=before, known=tally.best())
             for one in _divided(seen.left, pieces)
         )
-        return Advance(tally, rest, explored=explored)
+        return Advance(tally, rest, pieces=pieces)
 
     def _run_and_repeat(self, portion: Portion, pause: Pause, tally: Tally, seen: _Seen) -> None:
         oracles = oracles_of(self._laboratory.model, self._laboratory, portion.scenario)
@@ -199,6 +200,7 @@ class Explorer:
 
     def _run(self, portion: Portion, pause: Pause, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
         strategy = portion.strategy
+        part = strategy if isinstance(strategy, Shareable) else None
         if strategy is None:
             seen.twins = self._interchangeable(portion.scenario) if portion.symmetry else ()
             strategy = self._new_strategy(portion.block, self._depends, seen.twins)
@@ -227,6 +229,7 @@ class Explorer:
                 continue
             self._count(execution, strategy, oracles, tally, seen)
         tally.exhausted = strategy.complete
+        seen.last = part
 
     def _interchangeable(self, scenario: Scenario) -> tuple[int, ...]:
         """For each request the first one that is the same in everything but its index; empty if there are no such two.

@@ -13,27 +13,13 @@ answer that it gets: what was explored twice, because a worker was given up too 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from checker.exploration.portion import Advance, Portion
-from checker.exploration.tally import Tally
+from checker.exploration.portion import Advance, Open, Portion
+from checker.exploration.sharing import Sharing
+from checker.exploration.tally import WHERE_ONE_PROCESS_ENDS, Tally
+from checker.scheduling.strategies.strategy import StartOver
 from checker.verdict import StopReason
-
-_WHERE_ONE_PROCESS_ENDS = frozenset(StopReason) - {StopReason.MAX_SECONDS, StopReason.INTERRUPTED}
-"""Reasons that lie in the scenario, so that one process would not have gone on; time and people stop at any moment."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """A portion that has yet to be explored.
-
-    Attributes:
-        share: an estimate of how much of the scenario it is, 0 to 1.
-    """
-
-    number: int
-    portion: Portion
-    share: float
 
 
 class Partition:
@@ -42,12 +28,13 @@ class Partition:
     def __init__(self, beginning: Sequence[Portion]) -> None:
         self._beginning = tuple(beginning)
         self._numbers = 0
-        self._entries: list[Tally | _Open] = [*self._opened(beginning, 1.0)]
+        self._entries: list[Tally | Open] = [*self._opened(beginning)]
+        self._sharing: Sharing | None = None
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left."""
-        return not any(isinstance(entry, _Open) for entry in self._entries)
+        return not any(isinstance(entry, Open) for entry in self._entries)
 
     @property
     def begun(self) -> bool:
@@ -62,45 +49,48 @@ class Partition:
     @property
     def explored(self) -> float:
         """An estimate of how much of the scenario is done, 0 to 1."""
-        return 1.0 - sum(entry.share for entry in self._entries if isinstance(entry, _Open))
+        entries = [entry for entry in self._entries if isinstance(entry, Open)]
+        return max(0.0, 1.0 - sum(one.left for one in entries) / len(self._beginning)) if self.begun else 0.0
 
     def open(self) -> Iterator[int]:
         """Numbers of the portions that are left, in order."""
-        return (entry.number for entry in self._entries if isinstance(entry, _Open))
+        return (entry.number for entry in self._entries if isinstance(entry, Open))
 
     def portion(self, number: int) -> Portion | None:
         """The open portion of that number; ``None`` if it has been dealt with."""
-        at = self._find(number)
-        if at is None:
-            return None
-        found = self._entries[at]
-        return found.portion if isinstance(found, _Open) else None
+        opened = (entry for entry in self._entries if isinstance(entry, Open) and entry.number == number)
+        return next((entry.portion for entry in opened), None)
 
     def advance(self, number: int, advance: Advance) -> list[int]:
         """Take in what became of a portion; returns the numbers of the portions that take its place."""
-        at = self._find(number)
-        if at is None:
+        portion = self.portion(number)
+        if portion is None:
             return []
-        if advance.again is not None:
-            how = advance.again
-            again = [
-                replace(
-                    one,
-                    symmetry=how.symmetry,
-                    own_numbers=how.own_numbers,
-                    strategy=how.strategy,
-                    twins=how.twins,
-                )
-                for one in self._beginning
-            ]
-            self._entries = [*self._opened(again, 1.0)]
-            return list(self.open())
-        found = self._entries[at]
-        assert isinstance(found, _Open)  # noqa: S101 - it was looked for among these
-        rest = self._opened(advance.rest, found.share * (1.0 - advance.explored))
-        following = [] if advance.tally.stop_reason in _WHERE_ONE_PROCESS_ENDS else [*rest, *self._entries[at + 1 :]]
-        self._entries = _joined([*self._entries[:at], advance.tally, *following])
-        return [one.number for one in rest]
+        others = set(self.open()) - {number}
+        again = advance.again
+        if again is None:
+            try:
+                self._entries = [*self._after(number, advance)]
+            except StartOver as over:
+                again = replace((*advance.rest, portion)[0], strategy=over.strategy)
+        if again is not None:
+            self._sharing, others = None, set()
+            self._entries = [*self._opened([one.again(again) for one in self._beginning])]
+        return [one for one in self.open() if one not in others]
+
+    def _after(self, number: int, advance: Advance) -> Sequence[Tally | Open]:
+        if self._sharing is not None:
+            self._sharing.advance(number, advance)
+            return self._sharing.entries()
+        at = next(at for at, entry in enumerate(self._entries) if isinstance(entry, Open) and entry.number == number)
+        rest = self._opened(advance.rest)
+        following = [] if advance.tally.stop_reason in WHERE_ONE_PROCESS_ENDS else [*rest, *self._entries[at + 1 :]]
+        entries = _joined([*self._entries[:at], advance.tally, *following])
+        self._sharing = Sharing.of(entries, self._number) if advance.pieces > 1 else None
+        if self._sharing is None:
+            return entries
+        self._sharing.share_out(advance.pieces)
+        return self._sharing.entries()
 
     def stop(self, reason: StopReason, detail: str, nothing: Tally) -> None:
         """Give up what is left; what is known stays, whatever its place.
@@ -114,6 +104,7 @@ class Partition:
             nothing.exhausted = True
             known = [nothing, *(entry for entry in self._entries if isinstance(entry, Tally))]
             self._entries = _joined(known)
+            self._sharing = None
             self.tally().stop(reason, detail)
 
     def tally(self) -> Tally:
@@ -122,20 +113,17 @@ class Partition:
         assert isinstance(entry, Tally)  # noqa: S101 - a portion is left, and no conclusion may be drawn
         return entry
 
-    def _find(self, number: int) -> int | None:
-        return next(
-            (at for at, entry in enumerate(self._entries) if isinstance(entry, _Open) and entry.number == number), None
-        )
+    def _opened(self, portions: Sequence[Portion]) -> list[Open]:
+        return [Open(self._number(), portion) for portion in portions]
 
-    def _opened(self, portions: Sequence[Portion], share: float) -> list[_Open]:
-        first = self._numbers
-        self._numbers += len(portions)
-        return [_Open(first + at, portion, share / len(portions)) for at, portion in enumerate(portions)]
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers - 1
 
 
-def _joined(entries: Sequence[Tally | _Open]) -> list[Tally | _Open]:
+def _joined(entries: Sequence[Tally | Open]) -> list[Tally | Open]:
     """The entries, tallies that stand next to each other added up."""
-    joined: list[Tally | _Open] = []
+    joined: list[Tally | Open] = []
     for entry in entries:
         last = joined[-1] if joined else None
         if isinstance(entry, Tally) and isinstance(last, Tally):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from checker.exploration.renaming import Renaming
 from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Clarity, Tally
-from checker.scheduling.strategies.strategy import Strategy
+from checker.scheduling.strategies.strategy import Complete, Shareable, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,28 @@ class Portion:
         """The whole scenario, explored as this portion was."""
         return replace(self, strategy=None, twins=(), before=0, until=None, known={}, block=0)
 
+    def again(self, how: Portion) -> Portion:
+        """This beginning, explored as another portion of the scenario."""
+        return replace(self, symmetry=how.symmetry, own_numbers=how.own_numbers, strategy=how.strategy, twins=how.twins)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A portion that has yet to be explored.
+
+    Attributes:
+        number: no other portion of the scenario has it.
+    """
+
+    number: int
+    portion: Portion
+
+    @property
+    def left(self) -> float:
+        """An estimate of how much of the scenario it is, 0 to 1; all of it, if there is none."""
+        strategy = self.portion.strategy
+        return strategy.left() if isinstance(strategy, Complete) else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Advance:
@@ -59,10 +81,12 @@ class Advance:
         tally: what was seen.
         rest: what is left of it, in the order in which one process would go on; empty if nothing is.
         again: begin the whole scenario again like this, and forget all that was seen of it; ``None`` if all is well.
-        explored: an estimate of how much of the portion is done, 0 to 1.
+        pieces: into how many portions what is left is to be cut, by whoever knows of all of them.
+        last: where the search ended, if it was a part of another one.
     """
 
     tally: Tally
     rest: tuple[Portion, ...] = ()
     again: Portion | None = None
-    explored: float = 1.0
+    pieces: int = 1
+    last: Shareable | None = None

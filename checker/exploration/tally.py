@@ -24,6 +24,10 @@ Clarity = tuple[int, ...]
 _Shown = TypeVar("_Shown", Sighting, Violation)
 
 
+WHERE_ONE_PROCESS_ENDS = frozenset(StopReason) - {StopReason.MAX_SECONDS, StopReason.INTERRUPTED}
+"""Reasons that lie in the scenario, so that one process would not have gone on; time and people stop at any moment."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What has been seen of a scenario so far.

@@ -80,11 +80,12 @@ def timeless(results: tuple[ScenarioResult, ...]) -> list[ScenarioResult]:
     return [replace(one, seconds=0.0) for one in results]
 
 
-def test_nothing_is_lost_and_nothing_counted_twice(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("strategy", ["exhaustive", "dpor"])
+def test_nothing_is_lost_and_nothing_counted_twice(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, strategy: str):
     monkeypatch.setattr(spreading, "SECONDS", 0.3)
     assert cluster.address.startswith("tcp://127.0.0.1:")
     models = load([TARGET])
-    options = Options(requests=3, strategy="exhaustive", symmetry=False, confirm=False)
+    options = Options(requests=3, strategy=strategy, symmetry=False, confirm=False)
     (alone,) = check(models, options).models
     kills = KillsOne(cluster)
     with on_cluster(cluster.address) as spread:

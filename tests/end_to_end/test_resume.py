@@ -76,17 +76,22 @@ def stop_half_way(model: Path, journal: Path, how: signal.Signals, *options: str
     return begun
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_after_kill_9_it_goes_on(model: Path, tmp_path: Path, undisturbed: Any, jobs: str):
+@pytest.mark.parametrize(("strategy", "jobs"), [("exhaustive", "1"), ("exhaustive", "2"), ("dpor", "2")])
+def test_after_kill_9_it_goes_on(model: Path, tmp_path: Path, undisturbed: Any, strategy: str, jobs: str):
     journal = tmp_path / "journal"
-    killed = stop_half_way(model, journal, signal.SIGKILL, "--jobs", jobs)
+    how = ["--strategy", strategy, "--jobs", jobs]
+    killed = stop_half_way(model, journal, signal.SIGKILL, *how)
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
     kept = journal.read_bytes()
     whole = kept[: kept.rindex(b"\n") + 1]
     journal.write_bytes(kept + b'{"scenario": 2, "por')  # as a crash in the middle of a line leaves it
-    resumed = run(model, "--resume", str(journal), "--jobs", jobs)
-    assert timeless(resumed) == undisturbed
+    resumed = run(model, "--resume", str(journal), *how)
+    assert timeless(resumed) == (
+        undisturbed if strategy == "exhaustive" else timeless(run(model, "--strategy", strategy))
+    )
+    assert resumed["models"][0]["scenarios"][-1]["schedules"] == 588
+    assert resumed["models"][0]["scenarios"][-1]["redundant"] == 0 or strategy == "exhaustive"
     assert journal.read_bytes().startswith(whole), "what was kept was explored again"
 
 

@@ -10,10 +10,11 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program_strategies import programs, programs_with_twins
+from program_strategies import programs, programs_with_twins, weak_programs
 from synthetic_programs import Program, Run, execution, executions
 
 from checker.scheduling.strategies import STRATEGIES
+from checker.scheduling.strategies.dpor import Dpor
 from checker.scheduling.strategies.exhaustive import Exhaustive
 from checker.scheduling.strategies.strategy import Divisible, StartOver, Strategy
 
@@ -75,9 +76,32 @@ def test_a_strategy_goes_on_elsewhere_as_it_would_have_here(name: str, program: 
 
 @settings(max_examples=100, deadline=None)
 @given(program=programs)
-def test_the_estimate_of_what_is_explored_grows_to_all(program: Program):
+def test_the_estimate_of_what_is_left_falls_to_nothing(program: Program):
     strategy = Exhaustive()
-    estimates = [0.0, *(strategy.explored() for _ in some(program, strategy, 10_000))]
-    assert estimates == sorted(estimates)
-    assert estimates[-1] == pytest.approx(1.0)
-    assert all(0 <= one <= 1.000001 for one in estimates)
+    estimates = [strategy.left(), *(strategy.left() for _ in some(program, strategy, 10_000))]
+    assert estimates == sorted(estimates, reverse=True)
+    assert estimates[0] == 1.0
+    assert estimates[-1] == pytest.approx(0.0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(program=programs, chance=chances)
+def test_the_estimates_of_pieces_add_up(program: Program, chance: random.Random):
+    strategy = Exhaustive()
+    list(some(program, strategy, 1 + chance.randrange(4)))
+    whole = strategy.left()
+    pieces = [strategy]
+    while (given_away := strategy.divide()) is not None:
+        pieces.append(given_away)
+    assert sum(piece.left() for piece in pieces) == pytest.approx(whole)
+
+
+@settings(max_examples=100, deadline=None)
+@given(program=st.one_of(programs, weak_programs))
+def test_the_estimate_of_dpor_is_between_all_and_nothing(program: Program):
+    strategy = Dpor()
+    estimates = [strategy.left() for _ in some(program, strategy, 10_000)]
+    assert all(0.0 <= one <= 1.0 for one in estimates)
+    with suppress(StartOver):
+        assert not strategy.begin()
+        assert strategy.left() == 0.0

@@ -24,19 +24,31 @@ Departures from the text:
   they may ask for something at an earlier state where the two were not in the same situation.  Some mirror images are run
   nevertheless.
 - The tree of executions is not stored: a node is kept for each step of the current one, and the prefix is performed anew.
+
+Parts of a search
+-----------------
+
+What is explored after a leaf of a wakeup tree depends on the rest of the search through the steps that sleep there alone, and
+these do not change once the leaf is there: what is added to a tree comes after the branches that it has, and nothing is added
+to a leaf.  So leaves can be explored ahead of their turn, by others: each is a *part*, a search of its own.  Races with steps
+before the leaf are not reversed by it but noted, for whoever explores the whole to reverse when the leaf's turn has come
+(:mod:`checker.exploration.sharing`).  So all parts together run what one search would have run, in the same order.  Of a branch
+only the first leaf is taken, because at its other leaves it has to be known which requests its inner nodes have.  What steps
+touch is learned by each part; if two have learned different things, the search begins again with both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import ClassVar
 
 from checker.errors import InternalError
 from checker.history.footprint import EMPTY, Footprint, contains, dependent, union
 from checker.scheduling.dependence import Dependent, Twins
 from checker.scheduling.strategies.exhaustive import Exhaustive, diverged_choice, diverged_step
-from checker.scheduling.strategies.strategy import StartOver, Step
+from checker.scheduling.strategies.strategy import Noted, Place, StartOver, Step
 from checker.scheduling.symmetry import Taken, alike
 
 
@@ -78,6 +90,16 @@ class _Branch:
     event: _Event
     children: list[_Branch] = field(default_factory=list)
 
+    def copy(self) -> _Branch:
+        """Another one, with all that follows."""
+        return _Branch(self.event, [child.copy() for child in self.children])
+
+    def first(self) -> Iterator[_Branch]:
+        """The way to the first leaf, this one included."""
+        yield self
+        if self.children:
+            yield from self.children[0].first()
+
 
 @dataclass(slots=True)
 class _Node:
@@ -92,6 +114,8 @@ class _Node:
         step: what the current step did; ``None`` until it was performed.
         age: which answer it returns.
         answers: how many it has.
+        sizes: how many executions the branches had that have been explored from here.
+        size: how many the current one has had so far.
     """
 
     enabled: tuple[int, ...]
@@ -102,6 +126,8 @@ class _Node:
     step: Step | None = None
     age: int = 0
     answers: int = 1
+    sizes: list[int] = field(default_factory=list)
+    size: int = 0
 
     @property
     def chosen(self) -> int:
@@ -115,13 +141,37 @@ class _Node:
         """The current branch has been explored: its step sleeps, and so do those of which it is the mirror image."""
         explored = self.tree.pop(0).event
         self.step, self.age, self.answers = None, 0, 1
+        self.sizes, self.size = [*self.sizes, self.size], 0
         known = self.sleep.get(explored.request)
         if known is not None and known.ages is not None and explored.ages is not None:
             explored = replace(explored, ages=known.ages | explored.ages)
+        if explored.ages is not None and explored.complete:
+            explored = replace(explored, answers=1, ages=None)
         for request in (explored.request, *self.mirrors.get(explored.request, ())):
             self.sleep[request] = replace(explored, request=request)
         if self.mirrors:
             self.tree[:] = [branch for branch in self.tree if not self._sleeps(branch.event)]
+
+    def alone(self) -> _Node:
+        """A copy without the other branches."""
+        return replace(self, sleep=dict(self.sleep), tree=[branch.copy() for branch in self.tree[:1]])
+
+    def before(self, at: int) -> _Node | None:
+        """A copy as it will be when the turn of a branch's first leaf has come; ``None`` if a mirror image comes before."""
+        then, branch = replace(self, sleep=dict(self.sleep), tree=list(self.tree)), self.tree[at]
+        while then.tree and then.tree[0] is not branch:
+            then.done()
+        way: list[_Branch] = []
+        for step in reversed([*branch.first()]):
+            way = [_Branch(step.event, way)]
+        return replace(then, tree=way) if then.tree else None
+
+    def become(self, part: _Node) -> None:
+        """Let the current branch be what is left of it in a part of the search."""
+        later = self.tree[1:]
+        self.sleep, self.step, self.age, self.answers = dict(part.sleep), part.step, part.age, part.answers
+        self.sizes, self.size = max(self.sizes, part.sizes, key=len), part.size
+        self.tree[:] = [*part.tree, *(branch for branch in later if not self.mirrors or not self._sleeps(branch.event))]
 
     def _sleeps(self, event: _Event) -> bool:
         asleep = self.sleep.get(event.request)
@@ -154,8 +204,11 @@ class Dpor:
         twins: Twins = (),
     ) -> None:
         self._path: list[_Node] = []
+        self._floor = 0
+        self._noted: Noted = {}
+        self._sizes: dict[int, list[int]] = {}
         self._depth = 0
-        self._begun = False
+        self._ready = True
         self._depends = depends
         self._twins = twins
         self._learned: dict[tuple[int, int], Footprint] = {}
@@ -166,24 +219,130 @@ class Dpor:
         """None: every class is run."""
 
     def begin(self) -> bool:
-        """Reverse the races of the last execution, and move to the next branch."""
+        """Reverse the races of the last execution, and move to the next branch; again, if nothing was chosen since."""
         if self._instead is not None:
             raise StartOver(self._instead)
         self._depth = 0
-        if not self._begun:
-            self._begun = True
-            return True
-        self._reverse_races()
-        while self._path:
-            node = self._path[-1]
-            node.done()
-            if node.tree:
-                return True
-            self._path.pop()
-        return False
+        if not self._ready and self._path[-1].tree:
+            self._reverse_races()
+            self._path[-1].size += 1
+            self._path[-1].done()
+            self._ready = self._go_up()
+        return self._ready
+
+    def _go_up(self) -> bool:
+        """Move to the deepest branch that is left; ``False`` if there is none."""
+        while not self._path[-1].tree:
+            if len(self._path) <= max(self._floor, 1):
+                return False
+            gone_through = self._path.pop()
+            self._path[-1].size += sum(gone_through.sizes)
+            known = self._sizes.get(len(self._path), [])
+            pairs = zip_longest(known, gone_through.sizes, fillvalue=0)
+            self._sizes[len(self._path)] = [max(1, one + other) for one, other in pairs]
+            self._path[-1].done()
+        return True
+
+    def current(self) -> Place:
+        """See :class:`Shareable`."""
+        return self._place(len(self._path) - 1, 0) if self._path else ()
+
+    def pending(self) -> Iterator[tuple[int, Place]]:
+        """See :class:`Shareable`."""
+        for depth in range(len(self._path) - 1, -1, -1):
+            for at in range(1, len(self._path[depth].tree)):
+                yield depth, self._place(depth, at)
+
+    def _place(self, depth: int, at: int) -> Place:
+        steps = [node.tree[0] for node in self._path[:depth]]
+        steps += [*self._path[depth].tree[at].first()]
+        return tuple((branch.event.request, branch.event.ages) for branch in steps)
+
+    def part(self, place: Place) -> Dpor | None:
+        """See :class:`Shareable`."""
+        for depth, node in enumerate(self._path):
+            found = next((at for at in range(len(node.tree)) if at and self._place(depth, at) == place), None)
+            if found is not None:
+                then = node.before(found)
+                above = [one.alone() for one in self._path[:depth]]
+                return None if then is None else self._part([*above, then], len(place))
+        return None
+
+    def rest(self, depth: int) -> Dpor:
+        """See :class:`Shareable`."""
+        above, below = self._path[:depth], self._path[depth:]
+        del self._path[depth:]
+        return self._part([*(node.alone() for node in above), *below], depth)
+
+    def _part(self, path: list[_Node], floor: int) -> Dpor:
+        part = Dpor(depends=self._depends, twins=self._twins)
+        part._path, part._floor, part._learned = path, floor, dict(self._learned)
+        return part
+
+    def noted(self) -> Noted:
+        """See :class:`Shareable`."""
+        taken, self._noted = self._noted, {}
+        return taken
+
+    def reverse(self, noted: Noted) -> None:
+        """See :class:`Shareable`."""
+        for depth, sequel in noted.values():
+            self._reverse(depth, sequel)
+
+    def learn(self, part: Dpor) -> None:
+        """See :class:`Shareable`."""
+        learned = dict(self._learned)
+        for step, footprint in part._learned.items():
+            learned[step] = union(learned[step], footprint) if step in learned else footprint
+        if any(learned[step] != known for one in (self, part) for step, known in one._learned.items()):
+            over = Dpor(depends=self._depends, twins=self._twins)
+            over._learned = learned
+            raise StartOver(over)
+        self._learned = learned
+
+    def enter(self, part: Dpor) -> None:
+        """See :class:`Shareable`."""
+        for node in part._path[len(self._path) : part._floor]:
+            self._path.append(replace(node, sleep=dict(node.sleep), tree=self._path[-1].tree[0].children))
+
+    def take_in(self, part: Dpor) -> bool:
+        """See :class:`Shareable`."""
+        depth = part._floor - 1
+        if depth >= 0:
+            self._path[depth].become(part._path[depth])
+        self._path[depth + 1 :] = part._path[depth + 1 :]
+        self._ready = self._go_up()
+        return self._ready
+
+    def leave(self) -> bool:
+        """See :class:`Shareable`."""
+        if not self._path:
+            return False
+        self._path[-1].done()
+        self._ready = self._go_up()
+        return self._ready
+
+    def left(self) -> float:
+        """See :class:`~checker.scheduling.strategies.strategy.Complete`.
+
+        The branches of a node are expected to be as large, beside each other, as those of the nodes that have been gone through
+        after as many steps.  If there was none, one for each request that is awake is expected, of decreasing size.
+        """
+        if self._path and not self._path[-1].tree:
+            return 0.0
+        left, share = 0.0, 1.0
+        for depth, node in enumerate(self._path):
+            sizes = self._sizes.get(depth) or range(max(1, len(node.enabled) - len(node.inherited)), 0, -1)
+            now = len(node.sizes)
+            weights = [*sizes, *[max(1, sizes[-1])] * (now + len(node.tree) - len(sizes))]
+            if depth >= self._floor:
+                left += share * sum(weights[now + 1 :]) / sum(weights)
+            share *= weights[now] / sum(weights)
+        return left + share if self._ready else left
 
     def choose(self, enabled: Sequence[int]) -> int | None:
         """Repeat the current path; below its end, follow the wakeup tree, then the request that took the last step."""
+        self._ready = False
         now = tuple(enabled)
         if self._depth < len(self._path):
             node = self._path[self._depth]
@@ -247,7 +406,7 @@ class Dpor:
     @property
     def taken_for(self) -> Sequence[Footprint]:
         """See :class:`Strategy`."""
-        return [node.footprint for node in self._path]
+        return [node.footprint for node in self._path if node.tree]
 
     @property
     def mirrored(self) -> bool:
@@ -255,7 +414,7 @@ class Dpor:
 
         It had to be run nevertheless, for the sake of its races.
         """
-        return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path)
+        return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path if node.tree)
 
     def _keep(self, node: _Node, step: Step) -> None:
         """Write down what the current branch turned out to be; a weak read's other answers become branches of their own."""
@@ -322,7 +481,16 @@ class Dpor:
             before.append(mask)
             for first in races:
                 between = [execution[at] for at in range(first + 1, depth) if not before[at] >> first & 1]
-                self._cover(self._path[first], (*between, replace(event, answers=1, ages=None)))
+                self._reverse(first, (*between, replace(event, answers=1, ages=None)))
+
+    def _reverse(self, depth: int, sequel: Sequel) -> None:
+        """Have the reversal of a race explored, or note it, if it is somebody else's to explore."""
+        if depth >= self._floor:
+            self._cover(self._path[depth], sequel)
+            return
+        asleep = self._path[depth].sleep.values()
+        if not any(one.complete and self._follow(one, sequel) is not None for one in asleep):
+            self._noted.setdefault((depth, tuple((one.request, one.ages) for one in sequel)), (depth, sequel))
 
     def _cover(self, origin: _Node, sequel: Sequel) -> None:
         """Make sure that the steps are explored from a state, unless they are covered by what has been explored from it."""

@@ -184,17 +184,20 @@ class Exhaustive:
                 return given
         return None
 
-    def explored(self) -> float:
-        """See :class:`checker.scheduling.strategies.strategy.Divisible`."""
-        explored, share = 0.0, 1.0
-        for node in self._path[self._floor :]:
-            left = 1 + len(self._awake_besides(node))
+    def left(self) -> float:
+        """See :class:`~checker.scheduling.strategies.strategy.Complete`: it takes the branches of a node for equally large.
+
+        Knuth, *Estimating the efficiency of backtrack programs*, Mathematics of Computation 29, 1975.
+        """
+        left, share = 0.0, 1.0
+        for depth, node in enumerate(self._path):
             share /= node.branches
-            explored += share * (node.branches - left)
+            own = depth >= self._floor
+            left += share * len(self._awake_besides(node)) if own else 0.0
             for taken, count in node.alternatives:
                 share /= count
-                explored += share * taken
-        return explored + share if self._begun else 0.0
+                left += share * (count - 1 - taken) if own else 0.0
+        return left if self._begun else 1.0
 
     def _awake_besides(self, node: _Node) -> list[int]:
         return [request for request in node.enabled if request != node.chosen and request not in node.sleep]

@@ -6,7 +6,7 @@ observed of it, and it decides when there is nothing left to run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -108,7 +108,15 @@ class Strategy(Protocol):
 
 
 @runtime_checkable
-class Divisible(Strategy, Protocol):
+class Complete(Strategy, Protocol):
+    """A strategy that comes to an end, and can tell about when."""
+
+    def left(self) -> float:
+        """An estimate, 0 to 1, of how much of the scenario is left in its part; between two executions."""
+
+
+@runtime_checkable
+class Divisible(Complete, Protocol):
     """A strategy that can share what it has left with another process."""
 
     def divide(self) -> Self | None:
@@ -118,8 +126,52 @@ class Divisible(Strategy, Protocol):
         part that is kept before the part that is given away.
         """
 
-    def explored(self) -> float:
-        """An estimate, 0 to 1, of how much of its own part it has explored: it takes the branches of a node for equally large.
 
-        Knuth, *Estimating the efficiency of backtrack programs*, Mathematics of Computation 29, 1975.
+Place = tuple[tuple[int, frozenset[int] | None], ...]
+"""The steps that lead to the end of a branch: each a request, and which answers of a weak read are meant; ``None`` for all."""
+
+Noted = dict[Hashable, Any]
+"""What a part has found that concerns others, each thing once and in order."""
+
+
+@runtime_checkable
+class Shareable(Complete, Protocol):
+    """A strategy that explores branches one after the other, of which each may lead to more, and can tell what is left.
+
+    A branch that is known can be explored by others ahead of its turn, as a strategy of its own: a part.  Between two executions
+    the search stands before a branch, which is next, or has gone through all.
+    """
+
+    def current(self) -> Place:
+        """The branch that is next, or that somebody is exploring in its turn."""
+
+    def pending(self) -> Iterator[tuple[int, Place]]:
+        """Branches that are known and come later, in this order, each with the number of steps before it."""
+
+    def part(self, place: Place) -> Self | None:
+        """The search of a branch that comes later, as one process would come to it; ``None`` if it would not."""
+
+    def rest(self, depth: int) -> Self:
+        """Give away what is left of the current branch at the last of so many steps; of everything for 0."""
+
+    def noted(self) -> Noted:
+        """What a part has found that concerns others, since this was last asked."""
+
+    def learn(self, part: Self) -> None:
+        """Take in what a part has learned about steps.
+
+        Raises:
+            StartOver: it does not agree with what was known.
         """
+
+    def enter(self, part: Self) -> None:
+        """It is the turn of this part, which has run something."""
+
+    def reverse(self, noted: Noted) -> None:
+        """Take in what was noted by the part whose turn it is."""
+
+    def take_in(self, part: Self) -> bool:
+        """Go on where the part stands whose turn it is; ``False`` if nothing is left."""
+
+    def leave(self) -> bool:
+        """Go on behind the part whose turn it is, of which nothing more will be known; ``False`` if nothing is left."""
