@@ -119,7 +119,7 @@ class ConditionReader(OperandReader):
         token = self.take(WORD)
         kind = token.text.upper()
         if kind == "MISSING":
-            return Term(f"attribute_{'' if negated else 'not_'}exists({left.text})")
+            return Term(f"{'NOT ' if negated else ''}attribute_not_exists({left.text})")
         if kind not in _TYPES:
             kind = _OTHER_TYPES.get(kind, kind)
             if kind not in _NOT_STORED and token.text.upper() not in _OTHER_TYPES:
@@ -134,7 +134,8 @@ class ConditionReader(OperandReader):
         """Refuse an operand that is all there is of a condition, or that has an operator that conditions do not know."""
         if self.next_is("+", "-", "*", "/", "%", "LIKE"):
             raise validation(f"Unsupported operator in Condition Expression. Operator: {self.token.text.lower()}")
-        if self.token.kind == END or self.next_is(")", "AND", "OR", "RETURNING", "ORDER"):
+        ends = self.token.kind == END or self.next_is(")", "AND", "OR", "RETURNING", "ORDER")
+        if ends and self.fault is None:
             raise validation(_NOT_BOOLEAN)
 
 

@@ -32,15 +32,17 @@ class OperandReader(Cursor):
 
     Attributes:
         found: the statement, as far as it is read.
+        fault: what is to be told of it once all of it is read, and well formed.
     """
 
-    __slots__ = ("_parameters", "_used", "found")
+    __slots__ = ("_parameters", "_used", "fault", "found")
 
     def __init__(self, text: str, parameters: Sequence[TypedValue]) -> None:
         super().__init__(text)
         self._parameters = parameters
         self._used = 0
         self.found = Statement("", "")
+        self.fault: ServiceError | None = None
 
     def name(self) -> str:
         """The name of an attribute or table."""
@@ -118,7 +120,7 @@ class OperandReader(Cursor):
             and self.following.text == "("
             and (not token.is_reserved or token.text.upper() in FUNCTIONS)
         ):
-            raise self.unrecognized()
+            return self._unrecognized()
         path, names = self.path()
         return Operand(path, attribute=names[0] if len(names) == 1 else None)
 
@@ -133,10 +135,15 @@ class OperandReader(Cursor):
             raise validation(f"Incorrect number of operands for operator or function; {detail}")
         return operands
 
-    def unrecognized(self) -> ServiceError:
-        """The error for a call of a function that there is not."""
-        token = self.token
-        return validation(f"Unrecognized function: {token.text.lower()}{self.at(token)}")
+    def _unrecognized(self) -> Operand:
+        """Take the call of a function that there is not."""
+        token = self.take(WORD)
+        self.expect("(")
+        if not self.next_is(")"):
+            self.separated(self.operand)
+        self.close()
+        self.fault = self.fault or validation(f"Unrecognized function: {token.text.lower()}{self.at(token)}")
+        return Operand(token.text)
 
     def close(self) -> None:
         """Take the parenthesis that ends something."""

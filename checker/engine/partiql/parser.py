@@ -41,7 +41,13 @@ def parsed(text: str, parameters: Sequence[TypedValue]) -> Statement:
     Raises:
         ServiceError: it is malformed, or has more question marks than there are parameters.
     """
-    return _Parser(text, parameters).parsed()
+    parser = _Parser(text, parameters)
+    try:
+        return parser.parsed()
+    except ServiceError as fault:
+        if parser.is_balanced() or fault.message.startswith(malformed().message):
+            raise
+        raise malformed() from None  # which is told before what is wrong with any part of it
 
 
 class _Parser(ConditionReader):
@@ -68,6 +74,8 @@ class _Parser(ConditionReader):
             raise self.no_statement()
         if self.token.kind != END:
             raise malformed("Unexpected token after expression")
+        if self.fault is not None:
+            raise self.fault
         return found
 
     def no_statement(self) -> ServiceError:

@@ -21,6 +21,7 @@ WORD = "word"
 SYMBOL = "symbol"
 END = "end"
 
+_CLOSED_BY = {"(": ")", "[": "]", "{": "}", "<<": ">>"}
 _OPERATORS = frozenset({"IS", "IN", "LIKE", "BETWEEN", "AND", "OR", "NOT"})
 _TOKEN = re.compile(
     r"""\s+ | --[^\r\n]* | /\*.*?\*/
@@ -84,6 +85,20 @@ class Cursor:
     def following(self) -> Token:
         """The token after the next one."""
         return self._tokens[min(self._at + 1, len(self._tokens) - 1)]
+
+    def is_balanced(self) -> bool:
+        """Whether each bracket is closed by one of its kind."""
+        opened: list[str] = []
+        for token in self._tokens:
+            if token.kind == SYMBOL and token.text in _CLOSED_BY:
+                opened.append(_CLOSED_BY[token.text])
+            elif (
+                token.kind == SYMBOL
+                and token.text in _CLOSED_BY.values()
+                and (not opened or opened.pop() != token.text)
+            ):
+                return False
+        return not opened
 
     def misplaced(self) -> ServiceError:
         """The error for a token that comes where something else must begin."""

@@ -296,6 +296,16 @@ INSERT = "INSERT INTO Log VALUE {{'day': 'x', 'at': 1, {}}}"
             INSERT.format("'s': <<'a', 1>>"),
             "Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags at 1:57:1",
         ),
+        # As DynamoDB Local has it, which gives the statement where a detail stands here: what cannot be read at all comes first.
+        ("SELECT * FROM Log WHERE (ontains(n, 1)", MALFORMED + "Expected RIGHT_PAREN"),
+        ("SELECT * FROM Log WHERE (n = 1", MALFORMED + "Expected RIGHT_PAREN"),
+        ("SELECT * FROM Log WHERE n IS INT AND (n = 1", MALFORMED),
+        ("SELECT * FROM Log WHERE ontains(n, 1) AND foo(1)", "Unrecognized function: ontains at 1:25:7"),
+        ("SELECT * FROM Log WHERE foo(bar(1)) = 1", "Unrecognized function: bar at 1:29:3"),
+        (
+            "SELECT * FROM Log WHERE 9 IS NOT MISSING",
+            "Operator or function requires a document path; operator or function: attribute_not_exists",
+        ),
         # As DynamoDB Local has it: what is wrong with a condition in itself comes before what does not fit the table's keys.
         (
             "SELECT * FROM Log WHERE attribute_exists(9) ORDER BY n",
