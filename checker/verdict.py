@@ -33,6 +33,7 @@ class StopReason(StrEnum):
     SERVICE_CRASHED = "service_crashed"
     TOOL_MISSING = "tool_missing"
     WORKER_LOST = "worker_lost"
+    REFUSED = "refused"
     NEVER_WRITES = "never_writes"
     NOT_REACHED = "not_reached"
     TAKES_PART = "takes_part"

@@ -46,7 +46,7 @@ def add(subparsers: Any) -> None:
         help="explore the interleavings of models",
         description="Explores every scenario of the scope, prints a verdict per model and writes reports.",
         epilog="Exit status: 0 nothing violated and everything verified, 1 violated, 2 bad usage or a target that cannot be "
-        "loaded, 3 inconclusive.  With --expect: 0 if every verdict is as expected, else 1.",
+        "used, 3 inconclusive.  With --expect: 0 if every verdict is as expected, else 1, or 2 as before.",
     )
     parser.add_argument(
         "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
@@ -143,9 +143,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_run(run, Console(), directory=str(arguments.report))
     else:
         sys.stdout.write(render(run))
-    if expected is not None:
-        return report_expected(expected, result)
-    return exit_status(result)
+    status = exit_status(result) if expected is None else report_expected(expected, result)
+    return BadInput.exit_status if report_refused(result) else status
 
 
 @contextmanager
@@ -185,6 +184,14 @@ def exit_status(result: RunResult) -> int:
         if verdict in verdicts:
             return _STATUS[verdict]
     return _STATUS[Verdict.VERIFIED]
+
+
+def report_refused(result: RunResult) -> bool:
+    """Say on standard error which models turned out to be wrong while they were explored; whether there are any."""
+    refused = [model for model in result.models if model.refused]
+    for model in refused:
+        print(f"toctou: {model.model} cannot be checked: {model.detail}", file=sys.stderr)
+    return bool(refused)
 
 
 def read_expected(file: Path) -> dict[str, Verdict]:

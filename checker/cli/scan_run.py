@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 def exit_status(result: ScanResult) -> int:
     """The worst of the operations' verdicts, as an exit status; what could not be driven was not concluded."""
     verdicts = {one.verdict for one in result.operations}
+    if any(model.refused for model in result.run.models):
+        return BadInput.exit_status
     if Verdict.VIOLATED in verdicts:
         return 1
     return 3 if Verdict.INCONCLUSIVE in verdicts or result.unusable or not verdicts else 0

@@ -2,7 +2,8 @@
 
 Portions may be explored in any order and by anybody; results become final in the order of the scenarios, as if one process
 had gone through them one after the other.  So a scenario that contains one in which a handler left the checker's control
-is given up as that process would have done, whatever has been found out about it meanwhile.
+is given up as that process would have done, whatever has been found out about it meanwhile; and so is every scenario that
+comes after the one in which its model was refused.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from checker.errors import ModelError
 from checker.exploration.bench import beginning
 from checker.exploration.budget import Meter
 from checker.exploration.explorer import FAULTS, spent
@@ -86,7 +88,11 @@ class Slot:
 
 
 class Agenda:
-    """The scenarios of some models, in order."""
+    """The scenarios of some models, in order.
+
+    Attributes:
+        refusals: what is wrong with models that turned out to be wrong while they were explored.
+    """
 
     def __init__(
         self, models: Sequence[LoadedModel], options: Options, meter: Meter, journal: Journal | None = None
@@ -101,6 +107,8 @@ class Agenda:
         self._queue = deque(Key(at, number) for at, slot in enumerate(self.slots) for number in slot.partition.open())
         self._final = 0
         self._faults: list[int] = []
+        self._refused: set[int] = set()
+        self.refusals: list[ModelError] = []
         self._schedules = 0
         self._busy = 0.0
         self._seconds: dict[int, tuple[int, float]] = {}
@@ -152,14 +160,20 @@ class Agenda:
         slot = self.slots[key.slot]
         if slot.partition.portion(key.number) is None:
             return
-        if self._journal is not None:
+        # What made a model wrong may have been mended when the run goes on.
+        if self._journal is not None and advance.refusal is None:
             self._journal.write(key.slot, key.number, advance)
         if advance.again is None:
             self._schedules += advance.tally.schedules
             self._busy += advance.tally.seconds
         self.put_back([Key(key.slot, number) for number in slot.partition.advance(key.number, advance)])
+        if advance.refusal is not None:
+            self.refusals.append(advance.refusal)
         if slot.partition.complete:
-            if slot.partition.tally().stop_reason in FAULTS.values():
+            reason = slot.partition.tally().stop_reason
+            if reason is StopReason.REFUSED:
+                self._refused.add(key.slot)
+            if reason is StopReason.REFUSED or reason in FAULTS.values():
                 self._faults.append(key.slot)
             self._release(slot)
 
@@ -187,7 +201,8 @@ class Agenda:
                 where = self.slots[contained]
                 told = where.partition.tally()
                 tally = Tally(Reachability(slot.loaded.model))
-                tally.stop_reason, tally.detail = told.stop_reason, f"contains {where.scenario}, where {told.detail}"
+                why = f"comes after {where.scenario}" if contained in self._refused else f"contains {where.scenario}"
+                tally.stop_reason, tally.detail = told.stop_reason, f"{why}, where {told.detail}"
             elif slot.partition.complete:
                 tally = slot.partition.tally()
             else:
@@ -239,12 +254,15 @@ class Agenda:
         )
 
     def _doomed(self, at: int, faults: Sequence[int]) -> int | None:
-        """The first earlier scenario of the same model that this one contains and in which a handler left control."""
+        """The first earlier scenario of the same model that this one contains and in which a handler left control.
+
+        Or in which the model was refused, whether it is contained or not.
+        """
         slot = self.slots[at]
         for one in sorted(faults):
             smaller = self.slots[one]
             contains = not Counter(smaller.scenario.requests) - Counter(slot.scenario.requests)
-            if one < at and smaller.loaded is slot.loaded and contains:
+            if one < at and smaller.loaded is slot.loaded and (contains or one in self._refused):
                 return one
         return None
 

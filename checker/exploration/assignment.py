@@ -106,10 +106,9 @@ class Workplace:
         for key, portion in assignment.portions:
             if explored and time.perf_counter() >= until:
                 break
-            explorer = bench.explorer(loaded.model, meter)
             alone = loaded.model.service is not None  # what a service remembers cannot be carried elsewhere
             pause = never if alone else pausing_at(until)
-            explored.append((key, explorer.advance(portion, pause, assignment.pieces)))
+            explored.append((key, bench.advance(loaded.model, meter, portion, pause, assignment.pieces)))
             if explored[-1][1].tally.stop_reason is StopReason.INTERRUPTED:
                 raise KeyboardInterrupt
         return tuple(explored)

@@ -13,13 +13,14 @@ from dataclasses import replace
 from functools import partial
 
 from checker.client.backends import backend_named
+from checker.errors import ModelError
 from checker.exploration.budget import Budget, Meter
-from checker.exploration.explorer import Explorer
+from checker.exploration.explorer import Explorer, Pause, never
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.likeness import Likeness
 from checker.exploration.model import Model
 from checker.exploration.options import Options
-from checker.exploration.portion import Portion
+from checker.exploration.portion import Advance, Portion, refused
 from checker.exploration.renaming import Renaming
 from checker.exploration.scenario import Scenario
 from checker.scheduling.dependence import Dependent, Twins
@@ -64,6 +65,22 @@ class Bench:
             symmetry=self._options.symmetric,
             likeness=self._likeness,
         )
+
+    def advance(
+        self, model: type[Model], meter: Meter, portion: Portion, pause: Pause = never, pieces: int = 1
+    ) -> Advance:
+        """Explore a portion of a model; see :meth:`~checker.exploration.explorer.Explorer.advance`.
+
+        A model that turns out to be wrong ends it (``StopReason.REFUSED``), since others may be right.
+
+        Raises:
+            BadInput: the backend cannot be used.
+        """
+        try:
+            return self.explorer(model, meter).advance(portion, pause, pieces)
+        except ModelError as fault:
+            self.close()
+            return refused(model, fault)
 
     def close(self) -> None:
         """Give clock, numbers and clients back."""

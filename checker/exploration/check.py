@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 from typing import Any, Protocol
 
+from checker.errors import ModelError
 from checker.exploration.agenda import Agenda, Slot
 from checker.exploration.bench import Bench
 from checker.exploration.budget import Meter
@@ -53,7 +54,7 @@ def check(
     exploring: Exploring | None = None,
     journal: Journal | None = None,
 ) -> RunResult:
-    """Check models one after the other.
+    """Check models one after the other; one that turns out to be wrong on the way ends its own exploration only.
 
     Args:
         models: what to check.
@@ -63,7 +64,7 @@ def check(
         journal: what was explored before; takes what is explored now.
 
     Raises:
-        BadInput: a model or an option that cannot be used.
+        BadInput: an option that cannot be used; a model that cannot, if nothing was explored of any other.
     """
     meter = options.budget.started()
     agenda = Agenda(models, options, meter, journal)
@@ -81,6 +82,7 @@ def check(
     for results in exploring.finish([(one.loaded, tuple(one.results)) for one in conclusion.explored], options):
         concluded.append(_concluded(conclusion.explored[len(concluded)], results, options))
         progress.end_model(concluded[-1])
+    _check_any_explored(concluded, agenda.refusals)
     return RunResult(
         models=tuple(concluded),
         backend=options.backend,
@@ -90,6 +92,13 @@ def check(
         seed=options.seed,
         seconds=meter.seconds,
     )
+
+
+def _check_any_explored(models: Sequence[ModelResult], refusals: Sequence[ModelError]) -> None:
+    """Refuse a run in which every model was refused before anything was found out about it."""
+    scenarios = [scenario for model in models for scenario in model.scenarios]
+    if refusals and all(scenario.stop_reason is StopReason.REFUSED for scenario in scenarios):
+        raise refusals[0]
 
 
 def check_model(model: type[Model], **options: Any) -> ModelResult:
@@ -165,7 +174,9 @@ class _Conclusion:
 
 def _concluded(explored: _Explored, confirmed: Sequence[ScenarioResult], options: Options) -> ModelResult:
     loaded = explored.loaded
-    stopped = next((result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None)
+    stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
+        (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
+    )
     unreached = () if stopped else explored.reached.unreached()
     results = [_without_vacuous_pass(result, dict(unreached)) for result in confirmed]
     verdict, reason = certify(

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from checker.client.backends import backend_named
-from checker.errors import ToctouError
+from checker.errors import ModelError, ToctouError
 from checker.exploration.explorer import judged, replayed, signature
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
@@ -22,6 +22,19 @@ def with_confirmations(
     """The results of one model, each violation replayed on the second backend, unless that is not wanted."""
     if not options.confirm or not any(result.violations for result in results):
         return results
+    try:
+        return _confirmed_all(loaded, results, options)
+    except ModelError as fault:  # such as an item that the second backend does not take
+        told = f"{options.second_backend}: {fault.observed}"
+        return tuple(
+            replace(one, violations=tuple(replace(violation, difference=told) for violation in one.violations))
+            for one in results
+        )
+
+
+def _confirmed_all(
+    loaded: LoadedModel, results: tuple[ScenarioResult, ...], options: Options
+) -> tuple[ScenarioResult, ...]:
     with closing(backend_named(options.second_backend)) as backend:
         laboratory = Laboratory(loaded.model, backend, options.limits)
         with laboratory.opened():

@@ -34,8 +34,7 @@ class Here:
                 (key,) = agenda.take()
                 portion = agenda.portion(key)
                 assert portion is not None  # noqa: S101 - it has just been taken
-                explorer = bench.explorer(loaded.model, meter)
-                advance = explorer.advance(portion, pausing_at(time.perf_counter() + SECONDS))
+                advance = bench.advance(loaded.model, meter, portion, pausing_at(time.perf_counter() + SECONDS))
                 agenda.record(key, advance)
                 if advance.tally.stop_reason is StopReason.INTERRUPTED:
                     raise KeyboardInterrupt

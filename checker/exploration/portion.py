@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from checker.errors import ModelError
+from checker.exploration.model import Model
+from checker.exploration.reachability import Reachability
 from checker.exploration.renaming import Renaming
 from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Clarity, Tally
 from checker.scheduling.strategies.strategy import Complete, Shareable, Strategy
+from checker.verdict import StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Advance:
         again: begin the whole scenario again like this, and forget all that was seen of it; ``None`` if all is well.
         pieces: into how many portions what is left is to be cut, by whoever knows of all of them.
         last: where the search ended, if it was a part of another one.
+        refusal: what is wrong with the model, if that ended it.
     """
 
     tally: Tally
@@ -90,3 +95,16 @@ class Advance:
     again: Portion | None = None
     pieces: int = 1
     last: Shareable | None = None
+    refusal: ModelError | None = None
+
+
+def given_up(model: type[Model], reason: StopReason, detail: str) -> Advance:
+    """What became of a portion of which nothing will be known, for this reason."""
+    tally = Tally(Reachability(model))
+    tally.stop(reason, detail)
+    return Advance(tally)
+
+
+def refused(model: type[Model], fault: ModelError) -> Advance:
+    """What became of a portion of a model that turned out to be wrong."""
+    return replace(given_up(model, StopReason.REFUSED, str(fault)), refusal=fault)

@@ -112,6 +112,11 @@ class ModelResult:
     unreached: tuple[tuple[str, str], ...] = ()
 
     @property
+    def refused(self) -> bool:
+        """Whether it turned out to be wrong while it was explored, so that exploring ended there."""
+        return self.stop_reason is StopReason.REFUSED
+
+    @property
     def schedules(self) -> int:
         """Executions over all scenarios."""
         return sum(scenario.schedules for scenario in self.scenarios)

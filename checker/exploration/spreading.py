@@ -20,10 +20,8 @@ from checker.exploration.budget import Meter
 from checker.exploration.child import in_child, packed, unpacked
 from checker.exploration.loading import LoadedModel
 from checker.exploration.options import Options
-from checker.exploration.portion import Advance
-from checker.exploration.reachability import Reachability
+from checker.exploration.portion import Advance, given_up
 from checker.exploration.result import ScenarioResult
-from checker.exploration.tally import Tally
 from checker.scheduling.strategies import STRATEGIES
 from checker.verdict import StopReason
 
@@ -105,7 +103,7 @@ class Spreading:
             keys = agenda.take(most)
             if meter.spent(0) is StopReason.MAX_SECONDS:
                 for key in keys:
-                    agenda.record(key, _given_up(loaded, StopReason.MAX_SECONDS, ""))
+                    agenda.record(key, given_up(loaded.model, StopReason.MAX_SECONDS, ""))
                 continue
             portions = [(key, portion) for key in keys if (portion := agenda.portion(key)) is not None]
             divisible = STRATEGIES[options.strategy].complete and options.budget.max_schedules is None
@@ -131,8 +129,8 @@ class Spreading:
             for key in keys:
                 if self._lost[key] >= ATTEMPTS:
                     detail = f"the process that explored it was lost {ATTEMPTS} times; the last time: {fault}"
-                    model = agenda.slots[key.slot].loaded
-                    explored = [*explored, (key, _given_up(model, StopReason.WORKER_LOST, detail))]
+                    model = agenda.slots[key.slot].loaded.model
+                    explored = [*explored, (key, given_up(model, StopReason.WORKER_LOST, detail))]
         for key, advance in explored:
             agenda.record(key, advance)
         answered = {key for key, _ in explored}
@@ -145,9 +143,3 @@ class Spreading:
         if loaded.name not in self._sources:
             self._sources[loaded.name] = Source.of(loaded)
         return self._sources[loaded.name]
-
-
-def _given_up(loaded: LoadedModel, reason: StopReason, detail: str) -> Advance:
-    tally = Tally(Reachability(loaded.model))
-    tally.stop(reason, detail)
-    return Advance(tally)

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from written_models import FIXED, HEAD, RACY, Ended
 
+from checker.client.moto_backend import MotoBackend
+from checker.errors import ModelError
+
 
 def assert_refused(ended: Ended, *said: str) -> None:
     assert ended.status == 2, ended
@@ -62,6 +65,84 @@ def test_a_file_that_cannot_be_used_among_others(folder, command):
     (folder / "a_fixed.py").write_text(FIXED)
     (folder / "broken.py").write_text("import no_such_package\n")
     assert_refused(command("check", "."), "broken.py cannot be imported")
+
+
+WRONG = (
+    FIXED.replace("class Fixed", "class Wrong")
+    + """
+    @handler()
+    def overwrite(self, principal):
+        notes.put_item(Item={"note_id": "n1", "count": 9})
+        return "done"
+
+    @handler()
+    def reset(self, principal):
+        notes.put_item(Item={"note_id": "n1", "count": 0})
+        return 204
+"""
+)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_model_that_turns_out_to_be_wrong_leaves_the_others_their_results(folder, command, jobs):
+    for name, text in (("a_racy.py", RACY), ("b_wrong.py", WRONG), ("c_fixed.py", FIXED)):
+        (folder / name).write_text(text)
+    ended = command("check", ".", "--jobs", jobs)
+    assert ended.status == 2, ended
+    assert "Traceback" not in ended.err + ended.out
+    assert "b_wrong.py:Wrong cannot be checked: " in ended.err
+    assert "returned 'done'" in ended.err
+    assert "remedy: " in ended.err
+    run = json.loads((folder / "reports/latest/run.json").read_text())
+    found = {Path(model["model"]).name: (model["verdict"], model["stop_reason"]) for model in run["models"]}
+    assert found == {
+        "a_racy.py:Racy": ("VIOLATED", None),
+        "b_wrong.py:Wrong": ("INCONCLUSIVE", "refused"),
+        "c_fixed.py:Fixed": ("VERIFIED", None),
+    }
+    wrong = run["models"][1]
+    assert "returned 'done'" in wrong["detail"]
+    verdicts = [(scenario["verdict"], scenario["stop_reason"]) for scenario in wrong["scenarios"]]
+    assert verdicts == [("VERIFIED", None), *[("INCONCLUSIVE", "refused")] * 8]
+    page = (folder / "reports/latest/index.html").read_text()
+    assert "refused" in page
+    assert "returned &#39;done&#39;" in page
+    assert "returned 'done'" in ended.out
+    assert (folder / "reports/latest/a_racy.Racy-1.json").exists()
+    (folder / "expected.json").write_text(
+        json.dumps({name: verdict for name, (verdict, _) in found.items()}), encoding="utf-8"
+    )
+    assert command("check", ".", "--jobs", jobs, "--expect", "expected.json").status == 2
+
+
+def test_a_wrong_model_may_be_mended_before_the_run_goes_on(folder, command, monkeypatch):
+    (folder / "a_fixed.py").write_text(FIXED)
+    # What makes it wrong is nothing that its code shows: that would be another run.
+    read = "import boto3, os\nanswer = os.environ['ANSWER']\nanswer = int(answer) if answer.isdigit() else answer"
+    (folder / "b_wrong.py").write_text(WRONG.replace('"done"', "answer").replace("import boto3", read))
+    for answer, status, reasons in (("done", 2, [None, "refused"]), ("204", 0, [None, None])):
+        monkeypatch.setenv("ANSWER", answer)
+        sys.modules.pop("b_wrong", None)
+        ended = command("check", ".", "--resume", "journal")
+        run = json.loads((folder / "reports/latest/run.json").read_text())
+        assert [model["stop_reason"] for model in run["models"]] == reasons
+        assert ended.status == status, ended
+        assert ("cannot be checked" in ended.err) == (status == 2)
+    assert "going on from" in ended.err
+
+
+def test_what_the_second_backend_does_not_take_is_told_and_loses_nothing(folder, command, monkeypatch):
+    (folder / "a_racy.py").write_text(RACY)
+
+    def refusing(backend, tables, items):
+        raise ModelError("an item was refused")
+
+    monkeypatch.setattr(MotoBackend, "load", refusing)
+    ended = command("check", ".")
+    assert ended.status == 1, ended
+    run = json.loads((folder / "reports/latest/run.json").read_text())
+    (violation, *_) = [one for scenario in run["models"][0]["scenarios"] for one in scenario["violations"]]
+    assert (violation["confirmed_on"], violation["difference"]) == (None, "moto: an item was refused")
 
 
 def test_a_model_that_is_named_but_has_no_handlers(folder, command):
