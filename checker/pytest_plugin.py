@@ -189,7 +189,10 @@ def _written(
 ) -> list[Document]:
     from checker.reporting.single import write_found  # noqa: PLC0415
 
-    return write_found(Path(_setting(config, "toctou_report")), test, model, title, violations)
+    # pytest-xdist gives all workers of a session the same identifier.
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
+    directory = Path(_setting(config, "toctou_report"))
+    return write_found(directory, test, model, title, violations, session=session)
 
 
 def _told(result: ModelResult, expect: str, documents: Sequence[Document]) -> str:

@@ -1,8 +1,8 @@
 """Reports of violations that are found one at a time, by tests.
 
 It decides where they go: into the directory of the other reports, under names made of the test's own name, so that tests
-that run side by side, in several processes too, never write the same file.  ``toctou check`` neither lists these files
-nor removes them.
+that run side by side, in several processes or sessions too, never write the same file.  ``toctou check`` neither lists these
+files nor removes them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ from checker.exploration.result import Violation
 from checker.reporting.document import Document, stored_as, violation_document
 from checker.reporting.findings import ranked
 from checker.reporting.registry import RENDERERS
+from checker.reporting.sessions import directory_of_session
 from checker.reporting.write import write_atomically
 
 _READABLE = 80
 
 
-def write_found(directory: Path, test: str, model: str, title: str, violations: Sequence[Violation]) -> list[Document]:
+def write_found(
+    directory: Path, test: str, model: str, title: str, violations: Sequence[Violation], *, session: str
+) -> list[Document]:
     """Write the reports of what one test found in one model, in every format; returns their documents, the worst first.
 
-    Reports of an earlier run of the same test are replaced.
+    Reports of an earlier run of the same test are replaced, unless its session has not ended.
 
     Args:
-        directory: made if it is not there.
+        directory: made if it is not there; see :mod:`checker.reporting.sessions`.
         test: what nobody else calls a test, such as pytest's node id.
         model: as the command line names it.
         title: first line of the model's docstring.
         violations: what was found; the worst gets number 1.
+        session: what all processes of the session that the test belongs to are called.
 
     Raises:
         ReportError: the directory cannot be written to.
@@ -40,6 +44,7 @@ def write_found(directory: Path, test: str, model: str, title: str, violations: 
     stem = _stem(test, model)
     documents = []
     try:
+        directory = directory_of_session(directory, session)
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.glob(f"{stem}-*"):
             old.unlink(missing_ok=True)

@@ -104,6 +104,25 @@ def test_a_report_is_written_in_every_format_and_replaced_by_the_next_run(projec
     assert {path.name for path in (project.path / "out").iterdir()} == first
 
 
+def test_a_session_that_runs_at_the_same_time_keeps_its_reports(project):
+    """The other one is begun and ended by a test of this one, so that the two overlap."""
+    other = "def test_racy(toctou):\n    toctou.check(Racy)"
+    begun = """
+import subprocess, sys
+def test_racy(toctou):
+    try:
+        toctou.check(Racy)
+    finally:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "other.py::test_racy"]
+        print(subprocess.run(command, capture_output=True, text=True).stdout)
+"""
+    project.makepyfile(other=f"from racy import Racy\n{other}")
+    result = run(project, begun, "-rA", apart=True)
+    told = set(re.findall(r"toctou replay (\S+)", result.stdout.str()))
+    assert {str(Path(one).parent) for one in told} == {"reports/pytest", "reports/pytest/2"}
+    assert all((project.path / one).exists() for one in told)
+
+
 def test_reports_stand_beside_those_of_the_command(project):
     run(project, "def test_racy(toctou):\n    toctou.check(Racy)")
     checked = subprocess.run(
