@@ -216,23 +216,17 @@ def name(execution: Execution, finding: Finding, cycles: Sequence[Cycle]) -> Nam
         finding: what an oracle found wrong with it.
         cycles: between its requests, the most telling one first.
     """
+    scenes = [
+        (first.kind, cycle[index - 1].kind, Scene(execution, finding, cycle[index:] + cycle[:index], cycles_exist=True))
+        for cycle in cycles
+        for index, first in enumerate(cycle)
+    ]
+    without = Scene(execution, finding, (), cycles_exist=bool(cycles))
     for anomaly in TABLE:
         for shape in anomaly.shapes:
-            if (cycle := _fit(shape, execution, finding, cycles)) is not None:
-                return Named(anomaly, cycle)
+            if not shape.cyclic and shape.passes(without):
+                return Named(anomaly, ())
+            for first, last, scene in scenes:
+                if first in shape.first and last in shape.last and shape.passes(scene):
+                    return Named(anomaly, scene.cycle)
     return Named(UNNAMED, cycles[0] if cycles else ())
-
-
-def _fit(shape: Shape, execution: Execution, finding: Finding, cycles: Sequence[Cycle]) -> Cycle | None:
-    """The first cycle, turned to start in the request that suffers, that has this shape."""
-    if not shape.cyclic:
-        scene = Scene(execution, finding, (), cycles_exist=bool(cycles))
-        return () if all(test(scene) for test in shape.tests) else None
-    for cycle in cycles:
-        for index, first in enumerate(cycle):
-            if first.kind in shape.first and cycle[index - 1].kind in shape.last:
-                turned = cycle[index:] + cycle[:index]
-                scene = Scene(execution, finding, turned, cycles_exist=True)
-                if all(test(scene) for test in shape.tests):
-                    return turned
-    return None

@@ -14,7 +14,7 @@ write, as if the write had read it, and so depends on whoever had written it (:a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from checker.analysis.versions import Versions
 from checker.history.footprint import EXISTENCE, Attributes, EdgeKind, KeyRange
@@ -53,6 +53,14 @@ class Dependency:
         return self.kind is EdgeKind.RW and self.earlier > self.later
 
 
+_NONE: Attributes = frozenset()
+_ORDER: Mapping[EdgeKind, int] = {kind: index for index, kind in enumerate(EdgeKind)}
+
+
+_Meeting = tuple[EdgeKind, int, int, bool]
+"""Kind, earlier, later and judged of a dependency."""
+
+
 @dataclass(slots=True)
 class _Access:
     """What one operation did to one item; attributes by name."""
@@ -83,9 +91,8 @@ def dependencies(execution: Execution, judged: Sequence[int] = ()) -> tuple[Depe
             for position, operation in enumerate(execution.operations)
             if (access := _access(versions, position, operation, item, is_judged=position in judged)) is not None
         ]
-        for attributes in _alike(accesses):
-            found.extend(_of_attributes(item, attributes, accesses))
-    return _merged(found)
+        found.extend(_of_item(item, accesses))
+    return tuple(sorted(found, key=lambda one: (one.later, one.earlier, _ORDER[one.kind], str(one.item))))
 
 
 def _items(execution: Execution) -> list[ItemId]:
@@ -97,15 +104,16 @@ def _access(
     versions: Versions, position: int, operation: Operation, item: ItemId, *, is_judged: bool
 ) -> _Access | None:
     footprint = operation.footprint
-    ranges = [one for one in footprint.ranges if one.covers(item)]
+    ranges = [one for one in footprint.ranges if one.covers(item)] if footprint.ranges else ()
 
     access = _Access(position, seen=versions.seen(position, item))
-    access.writes = versions.named(item, footprint.writes.get(item, frozenset()))
-    access.increments = versions.named(item, footprint.increments.get(item, frozenset()))
-    access.changed = frozenset(
-        name for change in operation.changes if change.item == item for name in changed_attributes(change)
-    )
-    access.reads = versions.named(item, footprint.reads.get(item, frozenset()))
+    access.writes = versions.named(item, footprint.writes.get(item, _NONE))
+    access.increments = versions.named(item, footprint.increments.get(item, _NONE))
+    if operation.changes:
+        access.changed = frozenset(
+            name for change in operation.changes if change.item == item for name in changed_attributes(change)
+        )
+    access.reads = versions.named(item, footprint.reads.get(item, _NONE))
     if item not in footprint.reads and ranges:
         access.range = ranges[0]
     for one in ranges:
@@ -137,7 +145,25 @@ def _alike(accesses: Sequence[_Access]) -> Iterator[Attributes]:
     return map(frozenset, groups.values())
 
 
-def _of_attributes(item: ItemId, names: Attributes, accesses: Sequence[_Access]) -> Iterator[Dependency]:
+def _of_item(item: ItemId, accesses: Sequence[_Access]) -> Iterator[Dependency]:
+    """One dependency for all attributes on which the same two operations meet in the same way."""
+    shared: dict[_Meeting, tuple[Attributes, Attributes]] = {}
+    ranges: dict[_Meeting, KeyRange] = {}
+    for names in _alike(accesses):
+        for meeting, changed, key_range in _of_attributes(names, accesses):
+            known = shared.get(meeting)
+            shared[meeting] = (names, changed) if known is None else (known[0] | names, known[1] | changed)
+            if key_range is not None:
+                ranges.setdefault(meeting, key_range)
+    for meeting, (attributes, changed) in shared.items():
+        kind, earlier, later, judged = meeting
+        yield Dependency(kind, earlier, later, item, attributes, changed, ranges.get(meeting), judged)
+
+
+def _of_attributes(
+    names: Attributes, accesses: Sequence[_Access]
+) -> Iterator[tuple[_Meeting, Attributes, KeyRange | None]]:
+    """Where operations meet on attributes to which each of them did the same, and what the writer changed."""
     attribute = next(iter(names))
     writers = [access for access in accesses if attribute in _written(access)]
     plain = [access.position for access in writers if attribute in access.writes]
@@ -146,34 +172,16 @@ def _of_attributes(item: ItemId, names: Attributes, accesses: Sequence[_Access])
         increments, writes = attribute in access.increments, attribute in access.writes
         for writer in writers:
             at = writer.position
-            changed = names & writer.changed
             if reads or judged:
                 if at < access.seen and not _between(plain, at, access.seen):
-                    yield Dependency(EdgeKind.WR, at, access.position, item, names, changed, judged=judged)
+                    yield (EdgeKind.WR, at, access.position, judged), names & writer.changed, None
                 if access.seen <= at != access.position and not judged and not _between(plain, access.seen - 1, at):
-                    yield Dependency(EdgeKind.RW, access.position, at, item, names, changed, access.range)
+                    yield (EdgeKind.RW, access.position, at, False), names & writer.changed, access.range
             adds = increments and attribute in writer.increments
             overwrites = (writes or increments) and at < access.position and not adds
             if overwrites and not _between(plain, at, access.position):
-                yield Dependency(EdgeKind.WW, at, access.position, item, names, names & access.changed)
+                yield (EdgeKind.WW, at, access.position, False), names & access.changed, None
 
 
 def _between(positions: Sequence[int], low: int, high: int) -> bool:
     return any(low < position < high for position in positions)
-
-
-def _merged(found: Sequence[Dependency]) -> tuple[Dependency, ...]:
-    """One dependency for all attributes of an item on which the same two operations meet in the same way."""
-    groups: dict[tuple[EdgeKind, int, int, ItemId | None, bool], Dependency] = {}
-    for one in found:
-        key = (one.kind, one.earlier, one.later, one.item, one.judged)
-        known = groups.setdefault(key, one)
-        if known is not one:
-            groups[key] = replace(
-                known,
-                attributes=known.attributes | one.attributes,
-                changed=known.changed | one.changed,
-                range=known.range or one.range,
-            )
-    order: Mapping[EdgeKind, int] = {kind: index for index, kind in enumerate(EdgeKind)}
-    return tuple(sorted(groups.values(), key=lambda one: (one.later, one.earlier, order[one.kind], str(one.item))))

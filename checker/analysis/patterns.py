@@ -67,6 +67,10 @@ class Shape:
         """Whether the shape is one of a cycle."""
         return bool(self.first)
 
+    def passes(self, scene: Scene) -> bool:
+        """Whether a scene passes the tests."""
+        return all(test(scene) for test in self.tests)
+
 
 def missed_changes(scene: Scene) -> bool:
     """Every write that was missed changed something: writing the same value again misleads nobody."""

@@ -97,6 +97,8 @@ class EdgeKind(StrEnum):
     PO = "po"
     RT = "rt"
 
+    __hash__ = str.__hash__  # Enum's own is written in Python
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
