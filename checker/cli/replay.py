@@ -88,7 +88,7 @@ def _again(
     with closing(backend_named(second)) as store:
         laboratory = Laboratory(loaded.model, store, Limits())
         with laboratory.opened():
-            return confirmed(laboratory, Scenario(violation.execution.requests), violation, second), execution
+            return confirmed(laboratory, [violation], second)[0], execution
 
 
 def _check_fits(loaded: LoadedModel, scenario: Scenario, stored: Counterexample, laboratory: Laboratory) -> None:

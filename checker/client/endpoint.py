@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, cast
 
 import boto3
+import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 
 from checker.client.backend import CreateTable, Performed
 from checker.client.embedded import refused_declaration
@@ -193,10 +196,18 @@ def _order(item: ItemId) -> tuple[Any, ...]:
     return tuple(Decimal(value) if kind == "N" else value for kind, value in item.key)
 
 
+@cache
+def _descriptions() -> Loader:
+    """Descriptions of services take longest to read of all that a client is made of, and are the same for every client."""
+    return Loader()
+
+
 def _client(url: str, region: str) -> BaseClient:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _descriptions())
     return cast(
         "BaseClient",
-        boto3.client(
+        boto3.Session(botocore_session=session).client(
             "dynamodb",
             region_name=region,
             aws_access_key_id="toctou",

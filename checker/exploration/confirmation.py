@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from checker.client.backends import backend_named
 from checker.errors import ModelError, ToctouError
@@ -14,6 +15,7 @@ from checker.exploration.loading import LoadedModel
 from checker.exploration.options import Options
 from checker.exploration.result import ScenarioResult, Violation
 from checker.exploration.scenario import Scenario
+from checker.history.operation import Execution
 
 
 def with_confirmations(
@@ -39,30 +41,68 @@ def _confirmed_all(
         laboratory = Laboratory(loaded.model, backend, options.limits)
         with laboratory.opened():
             return tuple(
-                replace(
-                    result,
-                    violations=tuple(
-                        confirmed(laboratory, Scenario(violation.execution.requests), violation, options.second_backend)
-                        for violation in result.violations
-                    ),
-                )
+                replace(result, violations=confirmed(laboratory, result.violations, options.second_backend))
                 for result in results
             )
 
 
-def confirmed(laboratory: Laboratory, scenario: Scenario, violation: Violation, backend: str) -> Violation:
-    """The violation, with what became of its schedule in an open laboratory on another backend."""
-    if violation.execution.schedule.oldest_answer:
-        return replace(violation, difference=f"{backend}: it never returns a stale answer, so it was not asked")
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """What a schedule did in an open laboratory on another backend.
+
+    Attributes:
+        execution: what happened; ``None`` if it could not be run.
+        found: what the oracles found, by signature.
+        fault: why it could not be run.
+    """
+
+    execution: Execution | None
+    found: frozenset[object] = frozenset()
+    fault: str = ""
+
+
+def confirmed(laboratory: Laboratory, violations: Sequence[Violation], backend: str) -> tuple[Violation, ...]:
+    """Violations, each with what became of its schedule in an open laboratory on another backend.
+
+    Several of them often show in one execution, which is run once for all.
+    """
+    replays: list[tuple[Execution, _Replay]] = []
+    for execution in (one.execution for one in violations):
+        if not execution.schedule.oldest_answer and _known(replays, execution) is None:
+            replays.append((execution, _replay(laboratory, execution)))
+    return tuple(_compared(one, _known(replays, one.execution), backend) for one in violations)
+
+
+def _known(replays: Iterable[tuple[Execution, _Replay]], execution: Execution) -> _Replay | None:
+    return next(
+        (
+            replay
+            for first, replay in replays
+            if (first.requests, first.schedule) == (execution.requests, execution.schedule)
+        ),
+        None,
+    )
+
+
+def _replay(laboratory: Laboratory, execution: Execution) -> _Replay:
+    scenario = Scenario(execution.requests)
     try:
-        again = replayed(laboratory, scenario, violation.execution.schedule)
+        again = replayed(laboratory, scenario, execution.schedule)
     except ToctouError as fault:
-        return replace(violation, difference=f"{backend}: {fault.observed}")
-    found = {signature(one) for one in judged(again, oracles_of(laboratory.model, laboratory, scenario))}
-    if signature(violation.finding) in found:
+        return _Replay(None, fault=fault.observed)
+    oracles = oracles_of(laboratory.model, laboratory, scenario)
+    return _Replay(again, frozenset(signature(one) for one in judged(again, oracles)))
+
+
+def _compared(violation: Violation, replay: _Replay | None, backend: str) -> Violation:
+    if replay is None:
+        return replace(violation, difference=f"{backend}: it never returns a stale answer, so it was not asked")
+    if (again := replay.execution) is None:
+        return replace(violation, difference=f"{backend}: {replay.fault}")
+    if signature(violation.finding) in replay.found:
         return replace(violation, confirmed_on=backend)
     for before, now in zip(violation.execution.operations, again.operations, strict=False):
         if (before.error is None) != (now.error is None) or before.changes != now.changes:
             told = now.error.message if now.error else "it succeeded"
-            return replace(violation, difference=f"{backend}: {now.action} of {scenario.requests[now.request]}: {told}")
+            return replace(violation, difference=f"{backend}: {now.action} of {again.requests[now.request]}: {told}")
     return replace(violation, difference=f"{backend}: the same operations, but no such finding")

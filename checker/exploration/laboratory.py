@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from checker.client.backend import Backend, Performed
@@ -39,12 +39,14 @@ from checker.scheduling.watchdog import Interrupted
 
 T = TypeVar("T")
 
+_MOST_CHOICES = 1024
+
 
 class RandomNumbersShared(Exception):
     """The execution drew random numbers before each request had a generator of its own; begin the scenario again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as quick to make as an operation
 class Observation:
     """What is compared when a step is performed again."""
 
@@ -141,7 +143,7 @@ class Laboratory:
                 endings[chosen] = len(self._operations)
             performed = tuple(self._operations[before:])
             strategy.performed(chosen, self._step(performed, response))
-            choices.append(Choice(chosen, ages.pop() if ages else 0, calls.pop() if calls else 0))
+            choices.append(_choice(chosen, ages.pop() if ages else 0, calls.pop() if calls else 0))
         if runner.random_was_shared():
             raise RandomNumbersShared
         return self._execution(scenario, Schedule(tuple(choices)), endings)
@@ -285,6 +287,12 @@ class Laboratory:
             schedule=schedule,
             endings=tuple(endings[request] for request in range(count)),
         )
+
+
+@lru_cache(maxsize=_MOST_CHOICES)
+def _choice(request: int, age: int, call: int) -> Choice:
+    """Few are different; each is made once."""
+    return Choice(request, age, call)
 
 
 def _operation(turn: Turn, call: HeldCall, performed: Performed) -> Operation:

@@ -17,6 +17,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
@@ -120,11 +121,15 @@ def relative_path(path: Path) -> str:
 
 def envelope(kind: str) -> Document:
     """How every document begins."""
+    return {"kind": kind, "format": FORMAT, "toctou": _version()}
+
+
+@cache
+def _version() -> str:
     try:
-        version = metadata.version("toctou")
+        return metadata.version("toctou")
     except metadata.PackageNotFoundError:
-        version = "unknown"
-    return {"kind": kind, "format": FORMAT, "toctou": version}
+        return "unknown"
 
 
 def replay_command(report: Path) -> str:

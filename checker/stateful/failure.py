@@ -17,7 +17,6 @@ from checker.exploration.laboratory import Laboratory
 from checker.exploration.loading import LoadedModel
 from checker.exploration.options import Options
 from checker.exploration.result import Sighting, Violation
-from checker.exploration.scenario import Scenario
 from checker.exploration.telling import told
 from checker.history.request import label
 from checker.scheduling.runner import Limits
@@ -58,7 +57,7 @@ class RaceFound(AssertionError):
             violation = told(laboratory, seen, self.violation.found_on, replayed)
         second = Options(backend=self.violation.found_on).second_backend
         with self._opened(second) as laboratory:
-            return confirmed(laboratory, Scenario(violation.execution.requests), violation, second)
+            return confirmed(laboratory, [violation], second)[0]
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[Laboratory]:
