@@ -31,6 +31,9 @@ from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Tally
 from checker.verdict import StopReason
 
+_TELLING = 0.01
+"""How much of a scenario is to be done before the time that it will take is told by that."""
+
 
 def _scope(model: type[Model], options: Options) -> Iterator[Scenario]:
     """Every scenario of the scope; where a tool is missing, the first one is enough to say so."""
@@ -272,9 +275,20 @@ class Agenda:
         self._seconds[size] = count + 1, seconds + tally.seconds
 
     def _seconds_left(self) -> float | None:
-        """By what scenarios of the same size have taken on average, and how fast time was made good use of so far."""
-        left = Counter(len(slot.scenario.requests) for slot in self.slots[self._final :] if not slot.stood_for)
-        if not self._seconds or not left.keys() <= self._seconds.keys():
+        """By how much of the current scenario is done, what those of the same size have taken, and how well time was used."""
+        known = {size: seconds / count for size, (count, seconds) in self._seconds.items()}
+        later = Counter(len(slot.scenario.requests) for slot in self.slots[self._final + 1 :] if not slot.stood_for)
+        now = self.slots[self._final]
+        size, explored = len(now.scenario.requests), now.partition.explored
+        if explored >= _TELLING:
+            whole = now.partition.seconds / explored
+            known.setdefault(size, whole)
+            rest = whole * (1.0 - explored)
+        elif size in known:
+            rest = known[size]
+        else:
             return None
-        rest = sum(count * self._seconds[size][1] / self._seconds[size][0] for size, count in left.items())
-        return self._meter.seconds * rest / self._busy if self._busy else None
+        if not later.keys() <= known.keys() or not self._busy:
+            return None
+        rest += sum(count * known[size] for size, count in later.items())
+        return self._meter.seconds * rest / self._busy

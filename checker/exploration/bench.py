@@ -16,6 +16,7 @@ from checker.client.backends import backend_named
 from checker.errors import ModelError
 from checker.exploration.budget import Budget, Meter
 from checker.exploration.explorer import Explorer, Pause, never
+from checker.exploration.judges import Judges
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.likeness import Likeness
 from checker.exploration.model import Model
@@ -43,6 +44,7 @@ class Bench:
         self._model: type[Model] | None = None
         self._laboratory: Laboratory
         self._likeness: Likeness
+        self._judges: Judges
 
     def explorer(self, model: type[Model], meter: Meter) -> Explorer:
         """An explorer of the model's scenarios, in its open laboratory.
@@ -56,6 +58,7 @@ class Bench:
             laboratory = Laboratory(model, backend, self._options.limits)
             self._laboratory = self._stack.enter_context(laboratory.opened())
             self._likeness = Likeness(laboratory)
+            self._judges = Judges(laboratory)
             self._model = model
         return Explorer(
             self._laboratory,
@@ -64,6 +67,7 @@ class Bench:
             self._options.backend,
             symmetry=self._options.symmetric,
             likeness=self._likeness,
+            judges=self._judges,
         )
 
     def advance(

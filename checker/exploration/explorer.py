@@ -30,7 +30,7 @@ from checker.errors import (
     UnsupportedAction,
 )
 from checker.exploration.budget import Meter
-from checker.exploration.judges import oracles_of
+from checker.exploration.judges import Judges
 from checker.exploration.laboratory import Laboratory, RandomNumbersShared
 from checker.exploration.likeness import Likeness, Others
 from checker.exploration.portion import Advance, Portion
@@ -124,6 +124,7 @@ class Explorer:
         *,
         symmetry: bool = False,
         likeness: Likeness | None = None,
+        judges: Judges | None = None,
     ) -> None:
         self._laboratory = laboratory
         self._new_strategy = new_strategy
@@ -131,6 +132,7 @@ class Explorer:
         self._backend = backend
         self._symmetry = symmetry
         self._likeness = likeness or Likeness(laboratory)
+        self._judges = judges or Judges(laboratory)
         every_step = any(rule.at == "every_step" for rule in laboratory.model.invariants().values())
         self._depends = writes_in_order if every_step else dependent
 
@@ -181,7 +183,7 @@ class Explorer:
         return Advance(tally, rest, pieces=pieces)
 
     def _run_and_repeat(self, portion: Portion, pause: Pause, tally: Tally, seen: _Seen) -> None:
-        oracles = oracles_of(self._laboratory.model, self._laboratory, portion.scenario)
+        oracles = self._judges.of(portion.scenario, own_numbers=portion.own_numbers)
         for part in (partial(self._run, portion, pause), partial(self._repeat, portion.scenario)):
             try:
                 part(oracles, tally, seen)

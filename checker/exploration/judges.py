@@ -40,6 +40,22 @@ def oracles_of(model: type[Model], laboratory: Laboratory, scenario: Scenario) -
     return oracles
 
 
+class Judges:
+    """Keeps the oracles of the last scenario, because what they remember of it serves its other portions too."""
+
+    def __init__(self, laboratory: Laboratory) -> None:
+        self._laboratory = laboratory
+        self._of: tuple[Scenario, bool] | None = None
+        self._oracles: list[Oracle] = []
+
+    def of(self, scenario: Scenario, *, own_numbers: bool) -> list[Oracle]:
+        """What judges the executions of a scenario, whose requests have generators of their own or not."""
+        if self._of != (scenario, own_numbers):
+            self._of = scenario, own_numbers
+            self._oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
+        return self._oracles
+
+
 def _first_line(text: str | None) -> str:
     """The first sentence of a docstring, without its full stop."""
     return (text or "").strip().partition("\n")[0].rstrip(".")

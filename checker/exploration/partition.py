@@ -47,6 +47,11 @@ class Partition:
         return sum(entry.schedules for entry in self._entries if isinstance(entry, Tally))
 
     @property
+    def seconds(self) -> float:
+        """Time spent so far, added up over processes."""
+        return sum(entry.seconds for entry in self._entries if isinstance(entry, Tally))
+
+    @property
     def explored(self) -> float:
         """An estimate of how much of the scenario is done, 0 to 1."""
         entries = [entry for entry in self._entries if isinstance(entry, Open)]

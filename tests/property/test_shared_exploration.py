@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program_strategies import programs, programs_with_twins, weak_programs
+from program_strategies import programs, programs_with_twins, static_programs, weak_programs
 from synthetic_programs import Program, Run, Touch, execution, executions
 
 from checker.exploration.partition import Partition
@@ -16,6 +16,7 @@ from checker.exploration.portion import Advance, Portion
 from checker.exploration.tally import Tally
 from checker.scheduling.strategies.dpor import Dpor
 from checker.scheduling.strategies.strategy import Shareable, StartOver
+from checker.verdict import StopReason
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -31,6 +32,7 @@ class Runs(Tally):
         assert isinstance(later, Runs)
         self.runs += later.runs
         self.schedules += later.schedules
+        self.stop_reason = self.stop_reason or later.stop_reason
 
 
 def explored(program: Program, portion: Portion, twins: tuple[int, ...], most: int, pieces: int) -> Advance:
@@ -92,3 +94,48 @@ def test_many_are_kept_busy_and_nothing_is_run_in_vain():
             partition.advance(number, advance)
     assert ran == partition.tally().schedules == 720
     assert rounds < 72 / 3, "one worker needs 72 rounds"
+
+
+@settings(max_examples=60, deadline=None)
+@given(program=static_programs, chance=chances)
+def test_a_fault_ends_the_search_where_it_ends_that_of_one(program: Program, chance: random.Random):
+    whole = executions(program, Dpor())
+    at = chance.randrange(len(whole))
+    partition = Partition([Portion(None)])  # type: ignore[arg-type] # nobody looks at the scenario
+    while not partition.complete:
+        number = chance.choice([*partition.open()])
+        portion = pickle.loads(pickle.dumps(partition.portion(number)))
+        advance = explored(program, portion, (), chance.randrange(1, 5), 8)
+        assert isinstance(advance.tally, Runs)
+        if whole[at] in advance.tally.runs:
+            stopped = Runs()
+            stopped.runs = advance.tally.runs[: advance.tally.runs.index(whole[at])]
+            stopped.stop(StopReason.NONDETERMINISTIC, "")
+            advance = Advance(stopped, pieces=8)
+        partition.advance(number, advance)
+    found = partition.tally()
+    assert isinstance(found, Runs)
+    assert found.runs == whole[:at]
+    assert found.stop_reason is StopReason.NONDETERMINISTIC
+
+
+@settings(max_examples=60, deadline=None)
+@given(program=static_programs, chance=chances)
+def test_when_time_is_up_what_is_known_is_kept_and_nothing_is_claimed(program: Program, chance: random.Random):
+    partition = Partition([Portion(None)])  # type: ignore[arg-type] # nobody looks at the scenario
+    rounds = chance.randrange(5)
+    for _ in range(rounds):
+        for number in [*partition.open()][:3]:
+            portion = pickle.loads(pickle.dumps(partition.portion(number)))
+            partition.advance(number, explored(program, portion, (), 2, 8))
+    late = not partition.complete
+    while not partition.complete:
+        given_up = Runs()
+        given_up.stop(StopReason.MAX_SECONDS, "")
+        partition.advance(next(partition.open()), Advance(given_up))
+    found = partition.tally()
+    assert isinstance(found, Runs)
+    known = [run.choices for run in found.runs if run is not None]
+    assert len(set(known)) == len(found.runs)
+    assert set(known) <= {run.choices for run in executions(program, Dpor()) if run is not None}
+    assert (found.stop_reason is StopReason.MAX_SECONDS) == late

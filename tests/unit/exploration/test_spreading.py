@@ -14,7 +14,7 @@ import models_to_spread
 import pytest
 
 from checker.errors import BadInput
-from checker.exploration import bench, child, spreading
+from checker.exploration import bench, child, here, spreading
 from checker.exploration.budget import Budget
 from checker.exploration.check import check
 from checker.exploration.here import Here
@@ -107,6 +107,23 @@ def test_one_large_scenario_in_pieces(
     result = same([LARGE], options, counted)
     assert result.models[0].scenarios[-1].schedules == (588 if not symmetry else up_to_symmetry)
     assert len(asked) > 4, "it was not cut"
+
+
+@pytest.mark.parametrize("strategy", ["exhaustive", "dpor"])
+def test_how_long_the_rest_takes_is_told_within_the_first_scenario_of_its_size(
+    monkeypatch: pytest.MonkeyPatch, strategy: str
+):
+    monkeypatch.setattr(here, "SECONDS", 0.05)
+    heard: list[Status] = []
+    told = Silent()
+    monkeypatch.setattr(told, "status", heard.append)
+    check([LARGE], Options(requests=3, strategy=strategy, symmetry=False, confirm=False), told)
+    within = [one for one in heard if one.scenarios == 2 and one.explored >= 0.01]
+    assert within
+    assert all(one.seconds_left is not None and one.seconds_left >= 0 for one in within)
+    shares = [one.explored for one in within]
+    assert shares == sorted(shares) or strategy == "dpor", "only what is known of all branches does not change"
+    assert shares[-1] > shares[0]
 
 
 @pytest.mark.parametrize("model", [models_to_spread.WithNumbers, models_to_spread.WithClock])
