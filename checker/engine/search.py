@@ -143,11 +143,6 @@ def _check_operands(source: Source, name: str, kind: str, part: KeyPart) -> None
                 f"One or more parameter values are not valid. {where}The AttributeValue for a key attribute cannot "
                 f"contain an empty {TYPE_NAMES[type_of(operand)].lower()} value. {named}"
             )
-    if part.operator == "begins_with" and kind == "N":
-        raise validation(
-            "Invalid KeyConditionExpression: Incorrect operand type for operator or function; "
-            "operator or function: begins_with, operand type: N"
-        )
 
 
 def span(entries: list[Entry], kind: str, part: KeyPart | None) -> tuple[int, int]:

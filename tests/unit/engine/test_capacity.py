@@ -124,6 +124,21 @@ def test_an_index_is_charged_as_the_page_on_global_indexes_says(
     assert capacity.get("GlobalSecondaryIndexes") == told
 
 
+def test_each_index_is_told_among_those_of_its_kind():
+    keys = [LOG["KeySchema"][0], {"AttributeName": "who", "KeyType": "RANGE"}]
+    local = {"IndexName": "by_day", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
+    engine = engine_with({**LOG, "LocalSecondaryIndexes": [local]})
+    request = {"TableName": "Log", "Item": {"day": {"S": "mon"}, "at": {"N": "1"}, "who": {"S": "x"}}}
+    capacity = engine.perform("PutItem", {**request, "ReturnConsumedCapacity": "INDEXES"})["ConsumedCapacity"]
+    assert capacity == {
+        "TableName": "Log",
+        "CapacityUnits": 3.0,
+        "Table": {"CapacityUnits": 1.0},
+        "GlobalSecondaryIndexes": {"by_who": {"CapacityUnits": 1.0}},
+        "LocalSecondaryIndexes": {"by_day": {"CapacityUnits": 1.0}},
+    }
+
+
 def test_statements_are_charged_as_the_calls_they_stand_for():
     engine = holding(4097)
     select = {"Statement": "SELECT id FROM Items WHERE id = 'a'"}

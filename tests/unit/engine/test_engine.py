@@ -339,13 +339,16 @@ def test_limits_and_endpoints_have_what_the_service_describes():
 
 
 def test_the_size_of_a_collection_is_told_of_tables_with_local_indexes():
-    local = {"IndexName": "by_who", "KeySchema": [LOG["KeySchema"][0], {"AttributeName": "who", "KeyType": "RANGE"}]}
+    local = {"IndexName": "by_day", "KeySchema": [LOG["KeySchema"][0], {"AttributeName": "who", "KeyType": "RANGE"}]}
     table = {name: value for name, value in LOG.items() if name != "GlobalSecondaryIndexes"}
     table["LocalSecondaryIndexes"] = [{**local, "Projection": {"ProjectionType": "ALL"}}]
     told = {"ItemCollectionKey": {"day": {"S": "mon"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
     entry = {"TableName": "Log", "Item": {"day": {"S": "mon"}, "at": {"N": "1"}}}
     asked = {"ReturnItemCollectionMetrics": "SIZE"}
-    for tables, metrics in (([table], told), ([LOG], None)):
+    both = {**LOG, "LocalSecondaryIndexes": table["LocalSecondaryIndexes"]}
+    none = {name: value for name, value in table.items() if not name.endswith("Indexes")}
+    none["AttributeDefinitions"] = LOG["AttributeDefinitions"][:2]
+    for tables, metrics in (([table], told), ([both], told), ([LOG], None), ([none], None)):
         engine = engine_with(*tables)
         assert engine.perform("PutItem", {**entry, **asked}).get("ItemCollectionMetrics") == metrics
         assert "ItemCollectionMetrics" not in engine.perform("PutItem", entry)
