@@ -10,8 +10,10 @@ import pytest
 
 from checker.cli import main
 from checker.cli.check import at_least_one, exit_status, positive, read_expected
+from checker.cli.scan_run import exit_status as status_of_scan
 from checker.errors import BadInput
 from checker.exploration.result import RunResult
+from checker.scan.scanning import ScanResult
 from checker.verdict import Verdict
 
 
@@ -44,7 +46,7 @@ class Checked:
 
 @dataclass
 class Run:
-    models: tuple[Checked, ...]
+    models: tuple[object, ...]
 
 
 V, X, U = Verdict.VERIFIED, Verdict.VIOLATED, Verdict.INCONCLUSIVE
@@ -57,6 +59,24 @@ V, X, U = Verdict.VERIFIED, Verdict.VIOLATED, Verdict.INCONCLUSIVE
 )
 def test_the_exit_status_of_several_verdicts(verdicts, status):
     assert exit_status(cast("RunResult", Run(tuple(map(Checked, verdicts))))) == status
+
+
+@dataclass
+class Explored:
+    refused: bool
+
+
+@dataclass
+class Scanned:
+    operations: tuple[Checked, ...]
+    run: Run
+    unusable: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(("refused", "status"), [((False, True), 2), ((False, False), 1)])
+def test_a_scan_of_a_model_that_turned_out_to_be_wrong_is_no_answer(refused, status):
+    result = Scanned((Checked(V), Checked(X)), Run(tuple(map(Explored, refused))))
+    assert status_of_scan(cast("ScanResult", result)) == status
 
 
 def test_expected_verdicts(tmp_path):
