@@ -171,7 +171,7 @@ def _on_the_backend() -> Perform:
     return perform
 
 
-class _OpenDoor:
+class OpenDoor:
     """A scheduling point at which nobody waits."""
 
     def reach(self, action: str) -> Turn:
@@ -192,7 +192,7 @@ def _unscheduled(client: Any) -> Perform:
 
     def perform(call: str, count: int) -> float:
         backend.restore()
-        with intercepted(_OpenDoor(), backend, lambda operation: None):
+        with intercepted(OpenDoor(), backend, lambda operation: None):
             return _called(client, call, count)
 
     return perform
