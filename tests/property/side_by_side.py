@@ -27,7 +27,8 @@ HALF_DONE = (
     "BatchWriteItem, which the developer guide says is made use of: DynamoDB rejects the entire batch."
 )
 AS_WRITTEN = (
-    "DynamoDB Local compares numbers of sets in AttributeUpdates as they are written, so that 3.0 is not 3; elsewhere it does not.  "
+    "DynamoDB Local compares numbers of sets in AttributeUpdates as they are written, so that 3.0 is not 3; "
+    "elsewhere it does not.  "
     "The developer guide, naming rules and data types: leading and trailing zeroes are trimmed."
 )
 SEVERAL_FAULTS = "several faults"
