@@ -21,7 +21,7 @@ from checker.exploration.options import Options
 from checker.exploration.result import Sighting, Violation
 from checker.exploration.scenario import Scenario
 from checker.exploration.telling import told
-from checker.history.operation import Execution
+from checker.history.operation import Execution, StoredImages
 from checker.reporting.document import stored_as, violation_document
 from checker.reporting.load import Counterexample, counterexample, load_violation
 from checker.reporting.text import print_violation
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay, print; returns the exit status."""
     stored = counterexample(load_violation(arguments.report))
     backend = arguments.backend or stored.found_on
-    scenario = Scenario(stored.requests)
+    scenario = Scenario(stored.requests, stored.left_out)
     with contextlib.chdir(_home(arguments.report, stored)):
         (loaded,) = load([stored.model])
         violation, execution = _again(loaded, scenario, stored, backend)
@@ -96,9 +96,7 @@ def _check_fits(loaded: LoadedModel, scenario: Scenario, stored: Counterexample,
     missing = [request.handler for request in scenario.requests if request.handler not in handlers]
     if missing:
         what = f"the model {loaded.name} has no handler {missing[0]!r} any more"
-    elif {name: list(items) for name, items in stored.initial.items() if items} != {
-        name: list(items) for name, items in laboratory.initial.items() if items
-    }:
+    elif _items(stored.initial, stored.left_out) != _items(laboratory.initial):
         what = f"the model {loaded.name} starts from other items now"
     else:
         return
@@ -108,6 +106,11 @@ def _check_fits(loaded: LoadedModel, scenario: Scenario, stored: Counterexample,
         cause="the model has changed since",
         remedy="run `toctou check` again; if it verifies, the race is gone",
     )
+
+
+def _items(*stored: StoredImages) -> list[str]:
+    """Each item with its table, in an order that does not depend on where it is from."""
+    return sorted(f"{table} {image!r}" for one in stored for table, images in one.items() for image in images)
 
 
 def _title(loaded: LoadedModel) -> str:

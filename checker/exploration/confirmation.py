@@ -78,14 +78,14 @@ def _known(replays: Iterable[tuple[Execution, _Replay]], execution: Execution) -
         (
             replay
             for first, replay in replays
-            if (first.requests, first.schedule) == (execution.requests, execution.schedule)
+            if Scenario.of(first) == Scenario.of(execution) and first.schedule == execution.schedule
         ),
         None,
     )
 
 
 def _replay(laboratory: Laboratory, execution: Execution) -> _Replay:
-    scenario = Scenario(execution.requests)
+    scenario = Scenario.of(execution)
     try:
         again = replayed(laboratory, scenario, execution.schedule)
     except ToctouError as fault:

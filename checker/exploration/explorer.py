@@ -25,6 +25,7 @@ from checker.errors import (
     ScheduleDiverged,
     ServiceCrashed,
     SilentHandler,
+    ToctouError,
     ToolMissing,
     UncontrolledHandler,
     UnsupportedAction,
@@ -289,11 +290,25 @@ class Explorer:
             again = self._again(scenario, sighting.execution)
             if signature(sighting.finding) not in {signature(one) for one in judged(again, oracles)}:
                 raise _different(sighting.finding.statement, "no such finding")
-            tally.kept[key] = told(self._laboratory, sighting, self._backend, replayed)
+            small = self._with_small_arguments(key, sighting, seen.others)
+            tally.kept[key] = told(self._laboratory, small, self._backend, replayed)
             tally.replayed += 1
         if seen.first is not None:
             self._again(scenario, seen.first)
             tally.replayed += 1
+
+    def _with_small_arguments(self, key: object, sighting: Sighting, others: Others) -> Sighting:
+        """The sighting as it is in another scenario that this one stands for, if that has smaller arguments."""
+        scenario = others.smaller()
+        if scenario is None:
+            return sighting
+        try:
+            execution = replayed(self._laboratory, scenario, sighting.execution.schedule)
+            oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
+            found = dict(_sightings(execution, oracles)).get(key, sighting)
+        except ToctouError:
+            return sighting
+        return replace(found, occurrences=sighting.occurrences)
 
     def _shown(
         self, scenario: Scenario, oracles: Sequence[Oracle], schedule: Schedule

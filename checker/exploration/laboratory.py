@@ -18,6 +18,7 @@ from checker.client.environment import client_environment
 from checker.client.intercept import intercepted, perform
 from checker.client.onlooker import Onlooker, unwatched
 from checker.client.weak_reads import ChooseAge, WeakReads, newest
+from checker.engine import Schema
 from checker.errors import InternalError, ModelError, ToctouError
 from checker.exploration.long_lived import long_lived_set_aside
 from checker.exploration.model import Model
@@ -27,7 +28,7 @@ from checker.exploration.scenario import Scenario
 from checker.gate.mailbox import HeldCall
 from checker.gate.relay import Patience, Relay
 from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, looked_at
-from checker.history.item import AttributeValue, Image, image
+from checker.history.item import AttributeValue, Image, ItemId, image
 from checker.history.operation import Execution, Operation, StoredImages
 from checker.history.request import Request, Response
 from checker.history.schedule import Choice, Schedule
@@ -66,6 +67,8 @@ class Laboratory:
     def __init__(self, model: type[Model], backend: Backend, limits: Limits) -> None:
         self.model = model
         self.initial: StoredImages = {}
+        self._left_out: StoredImages = {}
+        self._schemas: Mapping[str, Schema] = {}
         self._backend = backend
         self._runner = Runner(limits)
         self._handlers = model.handlers()
@@ -88,8 +91,7 @@ class Laboratory:
     @contextmanager
     def opened(self) -> Iterator[Laboratory]:
         """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
-        self._backend.load([table.parameters for table in self.model.tables], _images(self.model))
-        self.initial = self._backend.stored()
+        self._store_initial({})
         served = nullcontext() if self._elsewhere is None else self._elsewhere.opened(self._read)
         with (
             served,
@@ -99,6 +101,22 @@ class Laboratory:
             long_lived_set_aside(),
         ):
             yield self
+
+    def _store_initial(self, left_out: StoredImages) -> None:
+        images = _images(self.model)
+        missing = self.by_name(left_out).keys()
+        if missing:
+            images = {
+                table: [one for one in stored if self._schemas[table].item_id(one) not in missing]
+                for table, stored in images.items()
+            }
+        self._backend.load([table.parameters for table in self.model.tables], images)
+        self._schemas = {table.parameters["TableName"]: Schema.of(table.parameters) for table in self.model.tables}
+        self.initial, self._left_out = self._backend.stored(), left_out
+
+    def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
+        """Stored items by their names."""
+        return {self._schemas[table].item_id(one): one for table, images in stored.items() for one in images}
 
     def looking(self) -> AbstractContextManager[None]:
         """While inside, executions also say what handlers looked at; see :mod:`checker.client.onlooker`.
@@ -216,6 +234,8 @@ class Laboratory:
             self._runner.end()
             self._elsewhere.prepare(len(scenario.requests))
             self._choose_call = choose_call
+        if scenario.left_out != self._left_out:
+            self._store_initial(scenario.left_out)
         self._backend.restore()
         if isinstance(self._backend, WeakReads):
             self._backend.choose_age = choose_age
@@ -286,6 +306,7 @@ class Laboratory:
             final=self._backend.stored(),
             schedule=schedule,
             endings=tuple(endings[request] for request in range(count)),
+            left_out=scenario.left_out,
         )
 
 

@@ -79,7 +79,7 @@ class Likeness:
 
     def situations(self, execution: Execution) -> Iterator[Situation]:
         """What each request of an execution met and did."""
-        stored = self.by_name(execution.initial)
+        stored = self.laboratory.by_name(execution.initial)
         met: list[list[Mapping[ItemId, Image | None]]] = [[] for _ in execution.requests]
         for operation in execution.operations:
             met[operation.request].append(_touched(operation.footprint, stored))
@@ -117,10 +117,6 @@ class Likeness:
             final=self._renamed_items(execution.final, renaming),
         )
 
-    def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
-        """Stored items by their names."""
-        return {self._schemas[table].item_id(image): image for table, images in stored.items() for image in images}
-
     def _renamed_items(self, stored: StoredImages, renaming: Renaming) -> StoredImages:
         items = {table: [renaming.typed(image) for image in images] for table, images in stored.items()}
         return {table: sorted(images, key=partial(self._place, table)) for table, images in items.items()}
@@ -156,7 +152,7 @@ class Likeness:
         wanted = {renaming.item(item): renaming.image(image) for item, image in touched.items()}
         if any(item.table not in self._schemas for item in wanted):
             return False
-        now = self.by_name(self.laboratory.stored())
+        now = self.laboratory.by_name(self.laboratory.stored())
         ranges = [_renamed_range(one, renaming) for one in footprint.ranges]
         wanted |= {item: None for item in now if item not in wanted and any(one.covers(item) for one in ranges)}
         for item, image in wanted.items():
@@ -189,6 +185,12 @@ class Others:
     def tell_apart(self) -> None:
         """None of them can be stood for."""
         self.apart.update(range(len(self._renamings)))
+
+    def smaller(self) -> Scenario | None:
+        """The one with the smallest arguments, if they are smaller than the scenario's own."""
+        scenarios = [self._scenario, *(renaming.scenario(self._scenario) for _, renaming in self._left())]
+        smallest = min(scenarios, key=_size)
+        return None if smallest is self._scenario else smallest
 
     def see(self, execution: Execution, equivalent: Iterable[Execution]) -> None:
         """Look at an execution of the scenario, and at those that differ from it in real time only."""
@@ -227,6 +229,10 @@ class Others:
             oracles = oracles_of(laboratory.model, laboratory, scenario)
             self._oracles[at] = [one for one in oracles if not isinstance(one, SerialRuns)]
         return self._oracles[at]
+
+
+def _size(scenario: Scenario) -> Decimal:
+    return sum((request.size for request in scenario.requests), Decimal(0))
 
 
 def _findings(oracles: Sequence[Oracle], execution: Execution) -> list[object]:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 
+from checker.history.operation import Execution, StoredImages
 from checker.history.request import Request
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A set of concurrent requests on the tables and initial items of a model."""
+    """A set of concurrent requests on the tables and initial items of a model.
+
+    Attributes:
+        requests: the requests.
+        left_out: items of the model that are not stored at the start.
+    """
 
     requests: tuple[Request, ...]
+    left_out: StoredImages = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, execution: Execution) -> Scenario:
+        """The scenario of an execution."""
+        return cls(execution.requests, execution.left_out)
 
     def __str__(self) -> str:
         return " ‖ ".join(map(str, self.requests))

@@ -1,5 +1,5 @@
 """Completes a counterexample that is going to be told: letters in the order in which a reader meets them, what its handlers
-looked at, and the serial order that comes closest.
+looked at, no items that have nothing to do with it, and the serial order that comes closest.
 
 Each of them takes runs that exploring can do without.  Whatever does not come out as before is left as it was found.
 """
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from checker.analysis.explain import explain
 from checker.errors import ToctouError
+from checker.exploration.fewer_items import with_fewer_items
 from checker.exploration.judges import oracles_of
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.result import Sighting, Violation
@@ -33,7 +34,7 @@ def told(laboratory: Laboratory, sighting: Sighting, backend: str, replayed: Rep
         backend: the backend's name.
         replayed: runs a schedule.
     """
-    sighting = _in_order(laboratory, sighting, replayed)
+    sighting = with_fewer_items(laboratory, _in_order(laboratory, sighting, replayed), replayed)
     execution = _watched(laboratory, sighting.execution, replayed)
     finding = _placed(laboratory, sighting.finding, execution)
     return Violation(finding, explain(execution, finding), execution, backend, occurrences=sighting.occurrences)
@@ -65,7 +66,7 @@ def _watched(laboratory: Laboratory, execution: Execution, replayed: Replayed) -
     """The execution with what its handlers looked at, if it goes the same way when somebody watches."""
     try:
         with laboratory.looking():
-            again = replayed(laboratory, Scenario(execution.requests), execution.schedule)
+            again = replayed(laboratory, Scenario.of(execution), execution.schedule)
     except ToctouError:
         return execution  # a handler that cares for the exact type of an answer
     if _observed(again) != _observed(execution):
@@ -83,7 +84,7 @@ def _placed(laboratory: Laboratory, finding: Finding, execution: Execution) -> F
     """The finding with the serial order that comes closest, whatever the property."""
     if finding.closest is not None:
         return finding
-    oracles = oracles_of(laboratory.model, laboratory, Scenario(execution.requests))
+    oracles = oracles_of(laboratory.model, laboratory, Scenario.of(execution))
     for oracle in oracles:
         if isinstance(oracle, Linearizability | SerialRuns):
             return replace(finding, closest=oracle.closest(execution))

@@ -7,7 +7,7 @@ explains an execution (reads-from, overwritten values, real time) follows from t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from checker.history.footprint import EMPTY, Attributes, Footprint
@@ -81,6 +81,7 @@ class Execution:
         schedule: the choices that reproduce this execution.
         endings: by request, how many operations of any request had taken effect when it answered.  A request without
             operations is invoked at that same instant.
+        left_out: items that the model stores at the start, and that were not stored here because they make no difference.
     """
 
     requests: tuple[Request, ...]
@@ -90,6 +91,7 @@ class Execution:
     final: StoredImages
     schedule: Schedule
     endings: tuple[int, ...]
+    left_out: StoredImages = field(default_factory=dict)
 
     def of_request(self, request: int) -> tuple[int, ...]:
         """Positions in ``operations`` of one request's operations."""

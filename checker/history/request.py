@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 
@@ -25,6 +26,11 @@ class Request:
     def values(self) -> dict[str, Any]:
         """The arguments by name."""
         return dict(self.arguments)
+
+    @property
+    def size(self) -> Decimal:
+        """How much there is to its arguments; see :func:`size`."""
+        return sum((size(value) for _, value in self.arguments), Decimal(0))
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
@@ -73,6 +79,29 @@ class Response:
         if self.exception is not None:
             return f"{self.status} ({self.exception.type}: {self.exception.message})"
         return str(self.status) if self.body is None else f"{self.status} {self.body!r}"
+
+
+def size(value: Any) -> Decimal:
+    """How much there is to an argument, for choosing among requests that show the same.
+
+    A number counts by its value, all else by its length; ``None`` is nothing.
+    """
+    match value:
+        case None:
+            return Decimal(0)
+        case bool():
+            return Decimal(1)
+        case int() | float() | Decimal():
+            number = abs(Decimal(value))
+            return 1 + number if number.is_finite() else Decimal("Infinity")
+        case str() | bytes():
+            return Decimal(1 + len(value))
+        case Mapping():
+            return sum(map(size, value.values()), Decimal(1 + len(value)))
+        case list() | tuple() | set() | frozenset():
+            return sum(map(size, value), Decimal(1))
+        case _:
+            return Decimal(1)
 
 
 def label(request: int) -> str:

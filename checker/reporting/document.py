@@ -70,6 +70,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "cause": _cause(portable_target(model), violation.cause, names),
         "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
         "initial": _stored(execution.initial),
+        "left_out": _stored(execution.left_out),
         "schedule": str(execution.schedule),
         "steps": _steps(violation, names),
         "responses": [

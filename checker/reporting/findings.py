@@ -6,7 +6,10 @@ It works on documents, so that stored violations can be grouped again without th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from checker.history.request import size
+from checker.history.schedule import parse_schedule
 from checker.reporting.document import Document
 
 
@@ -40,9 +43,25 @@ def _groups(violations: Sequence[Document]) -> list[list[Document]]:
     groups: dict[str, list[Document]] = {}
     for one in violations:
         groups.setdefault(one["cause"]["fingerprint"], []).append(one)
-    for group in groups.values():
-        group.sort(key=_rank)
-    return sorted(groups.values(), key=lambda group: _rank(group[0]))
+    ordered = [_clearest_first(group) for group in groups.values()]
+    return sorted(ordered, key=lambda group: _rank(group[0]))
+
+
+def _clearest_first(violations: Sequence[Document]) -> list[Document]:
+    """The violations of one cause: first those of the handlers that tell it in the fewest operations, the smallest of them first.
+
+    Arguments of different handlers cannot be compared, and neither can what they do.
+    """
+    of_handlers: dict[tuple[str, ...], list[Document]] = {}
+    for one in violations:
+        of_handlers.setdefault(_handlers(one), []).append(one)
+    shortest = {handlers: min(map(_rank, group)) for handlers, group in of_handlers.items()}
+    places = {handlers: place for place, handlers in enumerate(sorted(of_handlers, key=lambda one: shortest[one]))}
+    return sorted(violations, key=lambda one: (*_rank(one)[:-1], places[_handlers(one)], *_smallness(one)))
+
+
+def _handlers(violation: Document) -> tuple[str, ...]:
+    return tuple(sorted(request["handler"] for request in violation["requests"]))
 
 
 def _rank(violation: Document) -> tuple[float, bool, int, int]:
@@ -51,6 +70,18 @@ def _rank(violation: Document) -> tuple[float, bool, int, int]:
         -violation["severity"]["score"],
         violation["confirmed_on"] is None,
         len(violation["requests"]),
+        len(violation["steps"]),
+    )
+
+
+def _smallness(violation: Document) -> tuple[Any, ...]:
+    """Small arguments, few items, few context switches, new answers of weak reads, few operations, in this order."""
+    schedule = parse_schedule(violation["schedule"])
+    return (
+        sum(size(value) for request in violation["requests"] for value in request["arguments"].values()),
+        sum(map(len, violation["initial"].values())),
+        schedule.context_switches,
+        sum(choice.age for choice in schedule.choices),
         len(violation["steps"]),
     )
 

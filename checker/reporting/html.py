@@ -23,7 +23,7 @@ from checker.reporting.lanes import marked
 from checker.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from checker.reporting.renderer import Renderer
 from checker.reporting.scan_text import findings_of, ranked_operations, window_text
-from checker.reporting.stored import item_text, just_before
+from checker.reporting.stored import item_text, just_before, left_out
 from checker.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, looked_words, visible
 from checker.reporting.text import closest_words, confirmation
 
@@ -45,6 +45,7 @@ def render_violation(document: Document) -> str:
         kinds={kind: meaning for kind, meaning in EDGE_MEANINGS.items() if kind in present},
         stored=stored_tables(document),
         just_before=just_before(document),
+        left_out=left_out(document),
         confirmation=confirmation(document),
         simulated=SIMULATED[:1].upper() + SIMULATED[1:],
         marked=marked(document),

@@ -32,6 +32,7 @@ class Counterexample:
         model: the target, as the command line takes it.
         requests: the scenario's requests, by index.
         initial: the items stored at the start.
+        left_out: those that the model stores besides, and that make no difference.
         schedule: the choices to follow.
         oracle: name of the oracle whose finding should come out again.
         found_on: name of the backend it was found on.
@@ -41,6 +42,7 @@ class Counterexample:
     model: str
     requests: tuple[Request, ...]
     initial: StoredImages
+    left_out: StoredImages
     schedule: Schedule
     oracle: str
     found_on: str
@@ -94,7 +96,8 @@ def counterexample(document: Document) -> Counterexample:
     return Counterexample(
         model=document["model"],
         requests=tuple(_request(one) for one in document["requests"]),
-        initial={table: [_image(table, image) for image in images] for table, images in document["initial"].items()},
+        initial=_images(document["initial"]),
+        left_out=_images(document["left_out"]),
         schedule=parse_schedule(document["schedule"]),
         oracle=document["finding"]["oracle"],
         found_on=document["found_on"],
@@ -147,7 +150,7 @@ def _wrong_kind(path: Path, document: Any) -> ReportError:
 
 def _check_fields(path: Path, document: Document) -> None:
     check(path, document, VIOLATION)
-    for field in ("initial", "final"):
+    for field in ("initial", "left_out", "final"):
         for table, images in document[field].items():
             if not isinstance(images, list) or not all(_is_image(image) for image in images):
                 raise misfit(path, f"{field}.{table}", "a list of items")
@@ -200,6 +203,10 @@ def _request(written: Document) -> Request:
                 remedy="let the model pass plain values and build such objects inside its handlers",
             )
     return Request.of(written["principal"], written["handler"], arguments)
+
+
+def _images(written: Document) -> StoredImages:
+    return {table: [_image(table, image) for image in images] for table, images in written.items()}
 
 
 def _image(table: str, written: Any) -> Image:

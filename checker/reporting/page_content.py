@@ -116,7 +116,8 @@ def stored_tables(document: Document) -> list[Document]:
             _side_by_side("", before.get(identity), after.get(identity))
             for identity in dict.fromkeys([*before, *after])
         ]
-        tables.append({"table": table, "rows": items})
+        if items or not document["left_out"].get(table):
+            tables.append({"table": table, "rows": items})
     return tables
 
 

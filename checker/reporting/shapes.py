@@ -72,6 +72,7 @@ VIOLATION: Shape = {
     "cause": _CAUSE,
     "requests": [{"letter": str, "principal": str, "handler": str, "arguments": dict, "text": str}],
     "initial": dict,
+    "left_out": dict,
     "schedule": str,
     "steps": [_STEP],
     "responses": [{"request": str, "status": int, "text": str, "after": int}],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from checker.history.item import plain
+from checker.history.wording import listed
 from checker.reporting.document import Document
 from checker.reporting.encoding import decode
 
@@ -12,6 +13,16 @@ from checker.reporting.encoding import decode
 def item_text(image: Document) -> str:
     """One stored item of a document, as ``{item_id: 'i1', owner: 'alice'}``."""
     return "{" + ", ".join(f"{name}: {value!r}" for name, value in plain(decode(image)).items()) + "}"
+
+
+def left_out(document: Document) -> str:
+    """What the model stores besides; ``""`` if everything is shown."""
+    count = sum(map(len, document["left_out"].values()))
+    if not count:
+        return ""
+    where = listed(sorted(table for table, images in document["left_out"].items() if images))
+    items = f"1 more item in {where}, which makes" if count == 1 else f"{count} more items in {where}, which make"
+    return f"the model stores {items} no difference here"
 
 
 def just_before(document: Document) -> tuple[str, dict[str, list[Document]]]:

@@ -17,7 +17,7 @@ from checker.analysis.severity import scale
 from checker.reporting.document import Document
 from checker.reporting.lanes import WITNESS, lane_style, lanes, marked, wrapped
 from checker.reporting.renderer import Renderer
-from checker.reporting.stored import item_text, just_before
+from checker.reporting.stored import item_text, just_before, left_out
 from checker.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, visible
 
 WIDTH = 100
@@ -198,10 +198,14 @@ def _items(document: Document, width: int) -> Iterator[Text]:
         if not stored:
             yield Text.assemble("  ", (f"{moment:<{margin}}", "dim"), "nothing")
         for table, images in stored.items():
+            if not images and document["left_out"].get(table):
+                continue
             texts = [item_text(image) for image in images] or ["empty"]
             for number, text in enumerate(texts):
                 head = Text.assemble("  ", (f"{moment if number == 0 else '':<{margin}}", "dim"), f"{visible(table)}  ")
                 yield from _hanging(head, text, width)
+    if told := left_out(document):
+        yield from _hanging(Text("  "), told, width, "dim")
 
 
 def _replay(document: Document, width: int) -> Iterator[Text]:

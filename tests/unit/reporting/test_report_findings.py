@@ -2,12 +2,18 @@
 
 from dataclasses import replace
 
+import pytest
 from sample_reports import MODEL, make_model, make_run, make_violation
 
 from checker.history.operation import Execution
+from checker.history.request import size
+from checker.history.schedule import Choice, Schedule
 from checker.reporting.document import violation_document, without_places
 from checker.reporting.findings import findings, ranked
 from checker.reporting.run_document import documents, run_document
+
+SWITCHING = Schedule((Choice(0), Choice(1), Choice(0), Choice(1)))
+STALE = Schedule((Choice(0), Choice(0), Choice(1), Choice(1), Choice(0, age=1)))
 
 
 def elsewhere(violation, handler="archive"):
@@ -62,6 +68,43 @@ def test_a_confirmed_violation_comes_before_an_unconfirmed_one():
     unconfirmed, confirmed = replace(make_violation(), confirmed_on=None), make_violation()
     documented = [violation_document(MODEL, one) for one in (unconfirmed, confirmed)]
     assert [one["confirmed_on"] for one in ranked(documented)] == ["moto", None]
+
+
+def described(**changes):
+    """A violation's document with other arguments, items, or another schedule."""
+    document = violation_document(MODEL, make_violation())
+    document["requests"][1]["arguments"].update(changes.pop("arguments", {}))
+    return {**document, **changes}
+
+
+def test_of_the_same_handlers_the_smallest_comes_first():
+    """Arguments count more than items, items more than context switches, and these more than stale answers."""
+    one_item = {"Items": [{"item_id": {"S": "i1"}}]}
+    in_order = [
+        described(arguments={"to": "bo"}, initial={"Items": one_item["Items"] * 2}, schedule=str(SWITCHING)),
+        described(initial=one_item, schedule=str(SWITCHING)),
+        described(initial={"Items": one_item["Items"] * 2}),
+        described(initial={"Items": one_item["Items"] * 2}, schedule=str(STALE)),
+        described(initial={"Items": one_item["Items"] * 2}, schedule=str(SWITCHING)),
+        described(arguments={"to": "bobby"}, initial=one_item),
+    ]
+    assert ranked([in_order[at] for at in (3, 1, 5, 0, 4, 2)]) == in_order
+
+
+def test_arguments_of_different_handlers_are_not_compared():
+    """Fewer operations make the clearer story, whatever the arguments are called."""
+    short, long = described(arguments={"to": "bobby" * 9}), described()
+    long["requests"] = [{**one, "handler": "delete_item"} for one in long["requests"]]
+    long["steps"] = [*long["steps"], long["steps"][-1]]
+    assert ranked([long, short]) == [short, long]
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [(None, ""), ("", "a"), (3, 4), (3, -4), (2.5, 3), ([], [0]), ({}, {"a": None}), ("zz", "aaa"), (4, float("inf"))],
+)
+def test_which_argument_is_smaller(smaller, larger):
+    assert size(smaller) < size(larger)
 
 
 def moved(violation, *, by=0, text=None, file=None):
