@@ -186,7 +186,7 @@ def _concluded(
         verdict=verdict,
         stop_reason=reason,
         detail=detail,
-        scenarios=len(of),
+        scenarios=sum(one.stands_for for one in of),
         schedules=sum(one.schedules for one in of),
         violations=caused,
         unreached=unreached,
