@@ -31,7 +31,7 @@ from checker.errors import (
     UnsupportedAction,
 )
 from checker.exploration.budget import Meter
-from checker.exploration.judges import Judges
+from checker.exploration.judges import Judges, oracles_of
 from checker.exploration.laboratory import Laboratory, RandomNumbersShared
 from checker.exploration.likeness import Likeness, Others
 from checker.exploration.portion import Advance, Portion
