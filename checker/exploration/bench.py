@@ -71,7 +71,14 @@ class Bench:
         )
 
     def advance(
-        self, model: type[Model], meter: Meter, portion: Portion, pause: Pause = never, pieces: int = 1
+        self,
+        model: type[Model],
+        meter: Meter,
+        portion: Portion,
+        pause: Pause = never,
+        pieces: int = 1,
+        *,
+        alone: bool = False,
     ) -> Advance:
         """Explore a portion of a model; see :meth:`~checker.exploration.explorer.Explorer.advance`.
 
@@ -81,7 +88,7 @@ class Bench:
             BadInput: the backend cannot be used.
         """
         try:
-            return self.explorer(model, meter).advance(portion, pause, pieces)
+            return self.explorer(model, meter).advance(portion, pause, pieces, alone=alone)
         except ModelError as fault:
             self.close()
             return refused(model, fault)

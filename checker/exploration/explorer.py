@@ -12,7 +12,7 @@ gives the same history: the first schedule of a scenario is repeated at its end,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -39,7 +39,7 @@ from checker.exploration.reachability import Reachability
 from checker.exploration.result import ScenarioResult, Sighting
 from checker.exploration.scenario import Scenario
 from checker.exploration.simplest import simplest
-from checker.exploration.tally import Tally
+from checker.exploration.tally import Tally, clarity
 from checker.exploration.telling import told
 from checker.history.finding import Finding
 from checker.history.footprint import EMPTY, Footprint, dependent
@@ -89,12 +89,14 @@ class _Seen:
         twins: which requests are interchangeable.
         first: its first schedule, which is run again at its end.
         others: the scenarios that this one may stand for.
+        sighted: violations as they were come across, by what makes two the same, those of earlier portions included.
         left: the strategy, if it was interrupted.
         last: the same if it came to the end of what it was given.
     """
 
     twins: tuple[int, ...]
     others: Others
+    sighted: Mapping[object, Sighting]
     first: Execution | None = None
     left: Strategy | None = None
     last: Shareable | None = None
@@ -144,20 +146,24 @@ class Explorer:
             portion = advance.again
         return advance.tally.result(scenario)
 
-    def advance(self, portion: Portion, pause: Pause = never, pieces: int = 1) -> Advance:
+    def advance(self, portion: Portion, pause: Pause = never, pieces: int = 1, *, alone: bool = False) -> Advance:
         """Explore a portion until it, the budget, or the caller's patience ends.
 
         Args:
             portion: where to go on.
             pause: whether to end early.
             pieces: into how many portions to cut what is left then, if it can be cut.
+            alone: nobody else explores the scenario, and what is left is gone on with in order; then what is kept does not
+                depend on where the scenario was cut.
 
         Raises:
             ModelError: a handler that is declared read-only has written.
         """
         begun = time.perf_counter()
-        tally = Tally(Reachability(self._laboratory.model), known=portion.known)
-        seen = _Seen(portion.twins, Others(self._likeness, portion.scenario, portion.renamings))
+        before = portion.sighted if alone else {}
+        known = {**portion.known, **{key: clarity(one.execution) for key, one in before.items()}}
+        tally = Tally(Reachability(self._laboratory.model), known=known)
+        seen = _Seen(portion.twins, Others(self._likeness, portion.scenario, portion.renamings), before)
         if portion.own_numbers:
             self._laboratory.own_numbers()
         try:
@@ -176,11 +182,14 @@ class Explorer:
         if seen.left is None or tally.stop_reason is not None:
             return Advance(tally, pieces=pieces, last=seen.last)
         tally.exhausted = seen.left.complete
-        before = portion.before + tally.schedules
-        rest = tuple(
-            replace(portion, strategy=one, twins=seen.twins, before=before, known=tally.best())
-            for one in _divided(seen.left, pieces)
+        following = replace(
+            portion,
+            twins=seen.twins,
+            before=portion.before + tally.schedules,
+            known=portion.known if alone else tally.best(),
+            sighted=seen.sighted if alone else {},
         )
+        rest = tuple(replace(following, strategy=one) for one in _divided(seen.left, pieces))
         return Advance(tally, rest, pieces=pieces)
 
     def _run_and_repeat(self, portion: Portion, pause: Pause, tally: Tally, seen: _Seen) -> None:
@@ -286,6 +295,15 @@ class Explorer:
     def _repeat(self, scenario: Scenario, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
         """Run every counterexample and the first schedule again; what does not come out again does not count."""
         sighted, tally.sighted = tally.sighted, {}
+        if seen.sighted and sighted:
+            tally.decided = frozenset(seen.sighted)
+            sighted = {**seen.sighted, **sighted}
+            for key in tally.decided:
+                since = tally.repeated.pop(key, 0) if sighted[key] is seen.sighted[key] else sighted[key].occurrences
+                sighted[key] = replace(sighted[key], occurrences=seen.sighted[key].occurrences + since)
+        seen.sighted = sighted or {
+            key: replace(one, occurrences=one.occurrences + tally.repeated[key]) for key, one in seen.sighted.items()
+        }
         for key, sighting in simplest(sighted, partial(self._shown, scenario, oracles)).items():
             again = self._again(scenario, sighting.execution)
             if signature(sighting.finding) not in {signature(one) for one in judged(again, oracles)}:

@@ -34,7 +34,8 @@ class Here:
                 (key,) = agenda.take()
                 portion = agenda.portion(key)
                 assert portion is not None  # noqa: S101 - it has just been taken
-                advance = bench.advance(loaded.model, meter, portion, pausing_at(time.perf_counter() + SECONDS))
+                pause = pausing_at(time.perf_counter() + SECONDS)
+                advance = bench.advance(loaded.model, meter, portion, pause, alone=True)
                 agenda.record(key, advance)
                 if advance.tally.stop_reason is StopReason.INTERRUPTED:
                     raise KeyboardInterrupt

@@ -15,6 +15,7 @@ from checker.errors import ModelError
 from checker.exploration.model import Model
 from checker.exploration.reachability import Reachability
 from checker.exploration.renaming import Renaming
+from checker.exploration.result import Sighting
 from checker.exploration.scenario import Scenario
 from checker.exploration.tally import Clarity, Tally
 from checker.scheduling.strategies.strategy import Complete, Shareable, Strategy
@@ -34,6 +35,7 @@ class Portion:
         before: schedules of the scenario that were run before this portion, as far as the budget is concerned.
         until: end before that many schedules of the scenario have been run; ``None`` to end where the strategy does.
         known: see :attr:`checker.exploration.tally.Tally.known`.
+        sighted: violations as they were come across before this portion, if all of that was explored by one process.
         block: which block of a random strategy's schedules this is; each has a seed of its own.
         renamings: each makes of the scenario another one that it may stand for.
     """
@@ -46,13 +48,14 @@ class Portion:
     before: int = 0
     until: int | None = None
     known: Mapping[object, Clarity] = field(default_factory=dict)
+    sighted: Mapping[object, Sighting] = field(default_factory=dict)
     block: int = 0
     renamings: tuple[Renaming, ...] = ()
 
     @property
     def beginning(self) -> Portion:
         """The whole scenario, explored as this portion was."""
-        return replace(self, strategy=None, twins=(), before=0, until=None, known={}, block=0)
+        return replace(self, strategy=None, twins=(), before=0, until=None, known={}, sighted={}, block=0)
 
     def again(self, how: Portion) -> Portion:
         """This beginning, explored as another portion of the scenario."""

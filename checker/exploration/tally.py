@@ -38,6 +38,7 @@ class Tally:
             when the portion has ended.
         kept: by the same, what has been.
         known: by the same, how clear those are that were kept of what comes before; only clearer ones are kept here.
+        decided: which of ``kept`` take the place of what comes before, which they have been compared with already.
         repeated: by the same, how often a violation was seen whose counterexample was not kept here.
         stop_reason, detail: why it ended early, and the text for a person; ``None`` and ``""`` if nothing ended it.
         exhausted: every class of schedules of the portion was executed, except for what was handed back.
@@ -54,6 +55,7 @@ class Tally:
     sighted: dict[object, Sighting] = field(default_factory=dict)
     kept: dict[object, Violation] = field(default_factory=dict)
     known: Mapping[object, Clarity] = field(default_factory=dict)
+    decided: frozenset[object] = frozenset()
     repeated: Counter[object] = field(default_factory=Counter)
     stop_reason: StopReason | None = None
     detail: str = ""
@@ -88,7 +90,10 @@ class Tally:
         self.redundant += later.redundant
         self.interleavings += later.interleavings
         for key, violation in later.kept.items():
-            self._keep(self.kept, key, violation)
+            if key in later.decided:
+                self.kept[key] = violation
+            else:
+                self._keep(self.kept, key, violation)
         for key, count in later.repeated.items():
             known = self.kept.get(key)
             if known is None:
