@@ -21,6 +21,9 @@ from checker.oracles.serial_runs import SerialRuns
 REAL_TIME = frozenset({Linearizability.name})
 """Oracles whose judgement depends on which request had answered before which other one began."""
 
+MOST_RUNS = 5_000
+"""Sequential runs that are remembered, each with what was stored at its end; ten requests have ten million."""
+
 
 def oracles_of(model: type[Model], laboratory: Laboratory, scenario: Scenario) -> list[Oracle]:
     """What judges the executions of one scenario."""
@@ -71,5 +74,7 @@ class _Remembered:
 
     def __call__(self, order: tuple[int, ...]) -> tuple[Sequence[Response], StoredImages]:
         if order not in self._known:
+            if len(self._known) >= MOST_RUNS:
+                self._known.clear()
             self._known[order] = self._laboratory.serial(self._scenario, order)
         return self._known[order]

@@ -29,6 +29,9 @@ from checker.specification import Specification, StoredItems
 RETRYABLE = frozenset({409, 503})
 NAME = "linearizability"
 
+MOST_NODES = 20_000
+"""Orders whose outcome is remembered; ten requests have ten million."""
+
 
 class Linearizability:
     """The requests are explained by the reference, run one request at a time in some order.
@@ -103,6 +106,8 @@ class _Walked:
     def node(self, order: tuple[int, ...]) -> tuple[Any, Response | int]:
         """The state after an order, and what its last request answered."""
         if order not in self._nodes:
+            if len(self._nodes) >= MOST_NODES:
+                self._nodes = {(): self._nodes[()]}
             state, _ = self.node(order[:-1])
             request: Request = self._requests[order[-1]]
             self._nodes[order] = ask("`step` of the specification", self._specification.step, state, request)

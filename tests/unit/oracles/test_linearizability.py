@@ -5,6 +5,7 @@ import pytest
 from checker.errors import ModelError
 from checker.history.notation import parse
 from checker.history.request import Response
+from checker.oracles import linearizability
 from checker.oracles.linearizability import Linearizability
 
 
@@ -136,6 +137,17 @@ def test_steps_of_the_reference_are_taken_once_per_scenario():
     other = parse(START.replace("owner=alice", "owner=bob") + "A.get(x) A=403 B.get(x) B=403")
     assert list(oracle.judge(other)) == []
     assert specification.steps == 4
+
+
+def test_what_is_remembered_of_a_scenario_has_a_bound_and_changes_nothing(monkeypatch):
+    monkeypatch.setattr(linearizability, "MOST_NODES", 3)
+    oracle = Linearizability(Items())
+    right = parse(START + READ + "C.get(x) A.delete(x) A=204 B.get(x) B=404 C=200('alice')")
+    wrong = parse(START + READ + "C.get(x) A.delete(x) A=204 B.get(x) B=404 C=200('bob')")
+    for _ in range(3):
+        assert list(oracle.judge(right)) == []
+        assert list(oracle.judge(wrong)) == list(Linearizability(Items()).judge(wrong)) != []
+        assert len(oracle._walked._nodes) <= 3 + len(right.requests)
 
 
 def test_a_reference_that_raises_is_the_models_fault():
