@@ -171,6 +171,7 @@ class Explorer:
         except RandomNumbersShared:
             return Advance(tally, again=replace(portion.beginning, own_numbers=True))
         except _MeetsAnother:
+            self._judges.forget()
             return Advance(tally, again=portion.beginning)
         except _NotInterchangeable:
             return Advance(tally, again=replace(portion.beginning, symmetry=False))

@@ -58,6 +58,10 @@ class Judges:
             self._oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
         return self._oracles
 
+    def forget(self) -> None:
+        """What was remembered does not hold any more, such as runs of a service that is started anew from now on."""
+        self._of = None
+
 
 def _first_line(text: str | None) -> str:
     """The first sentence of a docstring, without its full stop."""
