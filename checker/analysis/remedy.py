@@ -216,6 +216,16 @@ def _missing_check(words: Words, finding: Finding, _named: Named) -> str:
 
 
 def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:
+    execution = words.execution
+    absent = dict.fromkeys(
+        str(one.parameters["TableName"])
+        for one in execution.operations
+        if one.request in finding.requests
+        and (one.error and one.error.code) == "ResourceNotFoundException"
+        and one.parameters.get("TableName", "") not in ("", *execution.initial)
+    )
+    if absent:
+        return f"the model has no table {listed(absent)}, only {listed(execution.initial)}: give `tables` the handler's names"
     raised = [words.execution.responses[request].exception for request in finding.requests]
     kinds = listed(dict.fromkeys(one.type for one in raised if one is not None) or ["the exception"])
     return (
