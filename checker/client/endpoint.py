@@ -24,7 +24,6 @@ from checker.client.backend import CreateTable, Performed
 from checker.client.embedded import refused_declaration
 from checker.engine import Schema, footprint
 from checker.errors import TargetError, UnsupportedAction
-from checker.history.footprint import Footprint
 from checker.history.item import Change, Image, ItemId
 from checker.history.operation import ErrorResponse
 
@@ -78,7 +77,9 @@ class EndpointBackend:
         except NotImplementedError as missing:
             raise _unsupported(action, self.name) from missing
         changes = () if action in _READS else tuple(self._changes(parameters))
-        return Performed(result, error, self._footprint(action, parameters, result, error, changes), changes)
+        code = error.code if error else None
+        touched = footprint(action, parameters, self._schemas, result=result, error_code=code, changes=changes)
+        return Performed(result, error, touched, changes)
 
     def _changes(self, parameters: Mapping[str, Any]) -> Iterator[Change]:
         for item, key in self._named(parameters):
@@ -95,23 +96,6 @@ class EndpointBackend:
         """Remove the tables."""
         self._remove_tables()
         self._client.close()
-
-    def _footprint(
-        self,
-        action: str,
-        parameters: Mapping[str, Any],
-        result: Mapping[str, Any] | None,
-        error: ErrorResponse | None,
-        changes: tuple[Change, ...],
-    ) -> Footprint:
-        return footprint(
-            action,
-            parameters,
-            self._schemas,
-            result=result,
-            error_code=error.code if error else None,
-            changes=changes,
-        )
 
     def _remove_tables(self) -> None:
         for name in self._schemas:
