@@ -130,6 +130,7 @@ class Explorer:
         judges: Judges | None = None,
     ) -> None:
         self._laboratory = laboratory
+        laboratory.remember()
         self._new_strategy = new_strategy
         self._meter = meter
         self._backend = backend
@@ -198,6 +199,8 @@ class Explorer:
         for part in (partial(self._run, portion, pause), partial(self._repeat, portion.scenario)):
             try:
                 part(oracles, tally, seen)
+                if self._laboratory.refuted():
+                    raise _MeetsAnother
             except UncontrolledHandler as fault:
                 if self._can_be_met_otherwise(fault):
                     raise _MeetsAnother from fault
@@ -206,8 +209,8 @@ class Explorer:
                 tally.stop_reason, tally.detail = StopReason.INTERRUPTED, "interrupted"
 
     def _can_be_met_otherwise(self, fault: UncontrolledHandler) -> bool:
-        """Whether to try again: with more patience for calls that come at once, or with a service that has just been started."""
-        if isinstance(fault, LateCall):
+        """Whether to try again: with more patience for calls that come at once, with every step run, with a new service."""
+        if isinstance(fault, LateCall) or self._laboratory.refuted():
             return True
         return isinstance(fault, NondeterministicHandler) and self._laboratory.isolate()
 
@@ -383,7 +386,7 @@ def replayed(laboratory: Laboratory, scenario: Scenario, schedule: Schedule) -> 
         strategy = Replay(schedule)
         strategy.begin()
         try:
-            execution = laboratory.execute(scenario, strategy)
+            execution = laboratory.execute(scenario, strategy, afresh=True)
         except (RandomNumbersShared, LateCall):
             continue  # either happens a few times at most
         strategy.finish()

@@ -2,6 +2,10 @@
 
 The laboratory joins what floors below keep apart: the runner that switches between requests, the interception of their
 DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
+
+Steps that are known (:mod:`checker.exploration.transition_system`) are taken without running anybody, if whoever explores
+has asked for that.  Once something that was run differs from what was known, nothing is known for good in this laboratory, and
+what was explored of the scenario has to be explored again.
 """
 
 from __future__ import annotations
@@ -14,17 +18,19 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from checker.client.backend import Backend, Performed
+from checker.client.embedded import EmbeddedBackend
 from checker.client.environment import client_environment
 from checker.client.intercept import intercepted, perform
 from checker.client.onlooker import Onlooker, unwatched
 from checker.client.weak_reads import ChooseAge, WeakReads, newest
 from checker.engine import Schema
-from checker.errors import InternalError, ModelError, ToctouError
+from checker.errors import InternalError, ModelError, NondeterministicHandler, ToctouError
 from checker.exploration.long_lived import long_lived_set_aside
 from checker.exploration.model import Model
 from checker.exploration.model_file import under_test
 from checker.exploration.response import response_of, response_to
 from checker.exploration.scenario import Scenario
+from checker.exploration.transition_system import Call, Transition, TransitionSystem, Walk
 from checker.gate.mailbox import HeldCall
 from checker.gate.relay import Patience, Relay
 from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, looked_at
@@ -35,6 +41,7 @@ from checker.history.schedule import Choice, Schedule
 from checker.scheduling import event_loop
 from checker.scheduling.runner import Limits, Runner
 from checker.scheduling.scheduling_point import Turn
+from checker.scheduling.strategies.exhaustive import diverged_step
 from checker.scheduling.strategies.strategy import Step, Strategy
 from checker.scheduling.watchdog import Interrupted
 
@@ -51,11 +58,12 @@ class RandomNumbersShared(Exception):
 class Observation:
     """What is compared when a step is performed again."""
 
-    operations: tuple[Operation, ...]
+    operation: Operation | None
     response: Response | None
 
     def __str__(self) -> str:
-        lines = [f"{one.action} {dict(one.parameters)} → {one.error or one.result}" for one in self.operations]
+        one = self.operation
+        lines = [] if one is None else [f"{one.action} {dict(one.parameters)} → {one.error or one.result}"]
         if self.response is not None:
             lines.append(f"answers {self.response}")
         return "; ".join(lines)
@@ -78,6 +86,9 @@ class Laboratory:
         self._judged = _judged_attributes(model)
         self._onlooker = Onlooker()
         self._elsewhere = under_test(model)
+        self._known: TransitionSystem | None = None
+        self._refuted = self._refuted_untold = False
+        self._walk_was_personal = False
         self._choose_call: Callable[[int], int] = newest
         if self._elsewhere is not None:
             self._relay = Relay(
@@ -128,13 +139,90 @@ class Laboratory:
     def _intercepted(self) -> AbstractContextManager[None]:
         return intercepted(self._runner, self._backend, self._record, self._onlooker)
 
-    def execute(self, scenario: Scenario, strategy: Strategy) -> Execution | None:
+    def remember(self) -> None:
+        """From now on take steps that are known without running them, where nothing but requests and stored items decides."""
+        if isinstance(self._backend, EmbeddedBackend) and self._elsewhere is None and not self._refuted:
+            self._known = self._known or TransitionSystem(self._step, self._perform_after, self._stored_after)
+
+    def execute(self, scenario: Scenario, strategy: Strategy, *, afresh: bool = False) -> Execution | None:
         """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.
+
+        Args:
+            scenario: whose requests.
+            strategy: chooses.
+            afresh: run every step, known or not.
 
         Raises:
             UncontrolledHandler: the execution left the checker's control, or differs from what was observed before.
             RandomNumbersShared: begin the scenario again with a new strategy.
         """
+        known = None if afresh else self._known_of(scenario)
+        if known is None:
+            return self._run(scenario, strategy)
+        walk = self._walk(known, scenario)
+        while walk.enabled:
+            chosen = strategy.choose(walk.enabled)
+            if chosen is None:
+                return None
+            step = walk.step(chosen)
+            if step is None:
+                return self._run(scenario, strategy, walk.taken, chosen)
+            strategy.performed(chosen, step)
+        return self._walked(scenario, walk)
+
+    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[tuple[Response, ...], StoredImages]:
+        """Responses, in that order, and stored items when only these requests run, one after the other."""
+        known = self._known_of(scenario)
+        if known is not None:
+            walk = self._walk(known, scenario)
+            while (following := next((one for one in order if one in walk.enabled), None)) is not None:
+                if walk.step(following) is None:
+                    break
+            else:
+                self._operations, self._responses = walk.operations(), walk.responses()
+                self._walk_was_personal = self._walk_was_personal or walk.personal
+                return tuple(self._responses[request] for request in order), walk.stored()
+        while True:
+            runner = self._begin(scenario)
+            for request in order:
+                while request in runner.enabled():
+                    runner.step(request)
+            personal = runner.personal()
+            runner.end()
+            if not self._random_was_shared():
+                break
+        if known is not None:
+            self._learn(known, scenario, personal)
+        return tuple(self._responses[request] for request in order), self._backend.stored()
+
+    def _known_of(self, scenario: Scenario) -> TransitionSystem | None:
+        """What is known of a scenario, if steps may be taken without running them."""
+        return None if scenario.left_out or self._onlooker.on else self._known
+
+    def _walk(self, known: TransitionSystem, scenario: Scenario) -> Walk:
+        if self._left_out:
+            self._store_initial({})
+        return known.walk(scenario)
+
+    def _walked(self, scenario: Scenario, walk: Walk) -> Execution:
+        self._walk_was_personal = self._walk_was_personal or walk.personal
+        self._operations, self._responses = walk.operations(), walk.responses()
+        endings: dict[int, int] = {}
+        performed = 0
+        for request, transition in walk.taken:
+            performed += transition.operation is not None
+            endings[request] = performed
+        choices = tuple([_choice(request, 0, 0) for request, _ in walk.taken])
+        return self._execution(scenario, Schedule(choices), endings, walk.stored())
+
+    def _run(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        taken: Sequence[tuple[int, Transition]] = (),
+        chosen: int | None = None,
+    ) -> Execution | None:
+        """Run a schedule whose first steps are known, and the request that takes the next one, if anything is."""
         ages: list[int] = []
         calls: list[int] = []
 
@@ -149,34 +237,80 @@ class Laboratory:
         runner = self._begin(scenario, choose_age, choose_call)
         choices: list[Choice] = []
         endings: dict[int, int] = {}
+        for request, transition in taken:
+            again = self._take(request, endings)
+            if again.observed != transition.step.observed:
+                self._refute()
+                raise diverged_step(len(choices), request, transition.step, again)
+            choices.append(_choice(request, 0, 0))
         while enabled := runner.enabled():
-            chosen = strategy.choose(enabled)
+            if chosen is None:
+                chosen = strategy.choose(enabled)
             if chosen is None:
                 runner.end()
                 return None
-            before = len(self._operations)
-            runner.step(chosen)
-            response = self._responses.get(chosen)
-            if response is not None:
-                endings[chosen] = len(self._operations)
-            performed = tuple(self._operations[before:])
-            strategy.performed(chosen, self._step(performed, response))
+            strategy.performed(chosen, self._take(chosen, endings))
             choices.append(_choice(chosen, ages.pop() if ages else 0, calls.pop() if calls else 0))
-        if runner.random_was_shared():
+            chosen = None
+        if self._random_was_shared():
             raise RandomNumbersShared
-        return self._execution(scenario, Schedule(tuple(choices)), endings)
+        known = self._known_of(scenario)
+        if known is not None:
+            self._learn(known, scenario, runner.personal())
+        return self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
 
-    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[tuple[Response, ...], StoredImages]:
-        """Responses, in that order, and stored items when only these requests run, one after the other."""
-        while True:
-            runner = self._begin(scenario)
-            for request in order:
-                while request in runner.enabled():
-                    runner.step(request)
-            runner.end()
-            if not runner.random_was_shared():
-                break
-        return tuple(self._responses[request] for request in order), self._backend.stored()
+    def _take(self, request: int, endings: dict[int, int]) -> Step:
+        """Run a request's next step."""
+        before = len(self._operations)
+        self._runner.step(request)
+        response = self._responses.get(request)
+        if response is not None:
+            endings[request] = len(self._operations)
+        (operation,) = self._operations[before:] or (None,)
+        return self._step(operation, response)
+
+    def _learn(self, known: TransitionSystem, scenario: Scenario, personal: Sequence[int]) -> None:
+        try:
+            known.learn(scenario, self._operations, self._responses, personal)
+        except NondeterministicHandler:
+            self._refute()
+            raise
+
+    def _refute(self) -> None:
+        self._known, self._refuted, self._refuted_untold = None, True, True
+
+    def refuted(self) -> bool:
+        """Whether something that was run has differed from what was known, since this was last asked."""
+        refuted, self._refuted_untold = self._refuted_untold, False
+        return refuted
+
+    def _random_was_shared(self) -> bool:
+        shared = self._runner.random_was_shared()
+        if shared and self._known is not None:
+            self._known.forget()
+        return shared
+
+    def _perform_after(self, before: Sequence[Operation], call: Call) -> Operation | None:
+        """Perform a call after others."""
+        try:
+            self._restore_after(before)
+            performed = self._backend.perform(call.action, call.parameters)
+        except Exception:  # it is met again, and told, when the call is run
+            return None
+        operation = _operation(Turn(call.request, call.number), call, performed)
+        self._complete(operation)
+        return operation
+
+    def _stored_after(self, before: Sequence[Operation]) -> StoredImages:
+        self._restore_after(before)
+        return self._backend.stored()
+
+    def _restore_after(self, before: Sequence[Operation]) -> None:
+        """Store what is stored after some operations; those that changed nothing are left out, transactions excepted."""
+        self._backend.restore()
+        for one in before:
+            if one.changes or "ClientRequestToken" in one.parameters:
+                self._backend.perform(one.action, one.parameters)
 
     def begin(self, scenario: Scenario) -> Runner:
         """Restore the initial items and hand out the runner with the scenario's tasks, none of them started.
@@ -192,11 +326,13 @@ class Laboratory:
 
     def take_personal(self) -> bool:
         """Whether a handler has read its clock or drawn a number since this was last asked."""
-        return self._runner.take_personal()
+        walked, self._walk_was_personal = self._walk_was_personal, False
+        return self._runner.take_personal() or walked
 
     def own_numbers(self) -> None:
         """See :meth:`checker.scheduling.runner.Runner.own_numbers`."""
-        self._runner.own_numbers()
+        if self._runner.own_numbers() and self._known is not None:
+            self._known.forget()
 
     def progress(self) -> tuple[tuple[Operation, ...], dict[int, Response], StoredImages]:
         """Operations so far, responses by request, and the items stored now."""
@@ -222,7 +358,10 @@ class Laboratory:
             self._backend.perform("PutItem", {"TableName": table, "Item": image})
 
     def isolate(self) -> bool:
-        """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""
+        """From now on take nothing for known, and meet a service that has just been started; ``False`` if that is so already."""
+        if self._known is not None:
+            self._known, self._refuted = None, True
+            return True
         return self._elsewhere is not None and self._elsewhere.isolate()
 
     def _begin(
@@ -274,15 +413,17 @@ class Laboratory:
         return _operation(Turn(0, 0), call, self._backend.perform(call.action, call.parameters))
 
     def _record(self, operation: Operation) -> None:
-        if self._judged and operation.changes:
-            operation.footprint = self._observed_by_oracles(operation)
+        self._complete(operation)
         self._operations.append(operation)
 
-    def _step(self, performed: tuple[Operation, ...], response: Response | None) -> Step:
-        observed = Observation(performed, response)
-        if not performed:
+    def _complete(self, operation: Operation) -> None:
+        if self._judged and operation.changes:
+            operation.footprint = self._observed_by_oracles(operation)
+
+    def _step(self, operation: Operation | None, response: Response | None) -> Step:
+        observed = Observation(operation, response)
+        if operation is None:
             return Step(EMPTY, observed, seen=response)
-        (operation,) = performed
         seen = (operation.action, operation.parameters, operation.result, operation.error, response)
         return Step(operation.footprint, observed, seen)
 
@@ -294,7 +435,9 @@ class Laboratory:
     def _looked_at(self, operation: Operation) -> Operation:
         return replace(operation, looked_at=self._onlooker.looked_at(operation))
 
-    def _execution(self, scenario: Scenario, schedule: Schedule, endings: dict[int, int]) -> Execution:
+    def _execution(
+        self, scenario: Scenario, schedule: Schedule, endings: dict[int, int], final: StoredImages
+    ) -> Execution:
         count = len(scenario.requests)
         if len(self._responses) != count:
             raise InternalError(f"{count - len(self._responses)} requests of {scenario} ended without a response")
@@ -303,7 +446,7 @@ class Laboratory:
             initial=self.initial,
             operations=tuple(map(self._looked_at, self._operations) if self._onlooker.on else self._operations),
             responses=tuple(self._responses[request] for request in range(count)),
-            final=self._backend.stored(),
+            final=final,
             schedule=schedule,
             endings=tuple(endings[request] for request in range(count)),
             left_out=scenario.left_out,
@@ -316,7 +459,7 @@ def _choice(request: int, age: int, call: int) -> Choice:
     return Choice(request, age, call)
 
 
-def _operation(turn: Turn, call: HeldCall, performed: Performed) -> Operation:
+def _operation(turn: Turn, call: HeldCall | Call, performed: Performed) -> Operation:
     return Operation(
         turn.request,
         turn.number,

@@ -36,8 +36,8 @@ class Control:
     """The controlled clock and numbers of the task that is running; use as a context manager around executions.
 
     Attributes:
-        personal: whether a task has read its clock or drawn a number, which tells it from its like, since somebody last set
-            this to false.
+        personal: whether any task was found to be :attr:`~checker.scheduling.task.Task.personal`, since somebody last set this to
+            false.
         per_request: whether each request has a generator of its own; see :meth:`random_was_shared`.
     """
 
@@ -90,7 +90,8 @@ class Control:
         """The task has reached a scheduling point or its end."""
         if self.per_request:
             before, task.random_state = task.random_state, random.getstate()
-            self.personal = self.personal or task.random_state != before
+            if task.random_state != before:
+                self._tell_apart(task)
         self._task = None
 
     def random_was_shared(self) -> bool:
@@ -106,20 +107,25 @@ class Control:
         return True
 
     def _now(self) -> int:
-        self.personal = self.personal or (self._task is not None and not is_own())
-        if self._late and self._task is not None:
+        task = self._task
+        if task is not None and not is_own():
+            self._tell_apart(task)
+        if self._late and task is not None:
             # Moving the clock takes longer than most steps, and few handlers ask for the time.
             self._late = False
-            self._clock.move_to(EPOCH + self._task.index + self._task.operations / 1000 + self._task.slept)
+            self._clock.move_to(EPOCH + task.index + task.operations / 1000 + task.slept)
         return int(self._told())
 
     def _numbers(self, size: int, /) -> bytes:
         if self._task is None or is_own():
             return self._urandom(size)
-        self.personal = True
+        self._tell_apart(self._task)
         if self._task.numbers is None:
             self._task.numbers = random.Random(_SEED + 1000 + self._task.index)  # noqa: S311
         return self._task.numbers.randbytes(size)
+
+    def _tell_apart(self, task: Task) -> None:
+        self.personal = task.personal = True
 
     def _sleep(self, seconds: float, /) -> None:
         if self._task is None or is_own():

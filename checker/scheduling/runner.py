@@ -58,7 +58,7 @@ class Runner:
         self.tasks: list[Task] = []
         self._limits = limits
         self._control = Control()
-        self._was_personal = False
+        self._was_personal = False, False
         self._running: Task | None = None
         self._resumed = 0.0
         self._fault: ToctouError | None = None
@@ -139,9 +139,14 @@ class Runner:
         """Whether the execution must be run again; see :meth:`Control.random_was_shared`."""
         return self._control.random_was_shared()
 
-    def own_numbers(self) -> None:
-        """Give every request a generator of its own, as an execution has shown to be necessary in another process."""
-        self._control.per_request = True
+    def personal(self) -> list[int]:
+        """The tasks that have read their clock or drawn a number in the execution that is under way."""
+        return [task.index for task in self.tasks if task.personal]
+
+    def own_numbers(self) -> bool:
+        """Give every request a generator of its own, as an execution has shown to be necessary; ``False`` if they have one."""
+        before, self._control.per_request = self._control.per_request, True
+        return not before
 
     def reach(self, action: str) -> Turn:
         """See :class:`checker.scheduling.scheduling_point.SchedulingPoint`."""
@@ -177,11 +182,13 @@ class Runner:
     def look_away(self) -> None:
         """See :class:`checker.scheduling.scheduling_point.SchedulingPoint`."""
         boundary.watch(None)
-        self._was_personal = self._control.personal
+        self._was_personal = self._control.personal, self._running is not None and self._running.personal
 
     def look_again(self) -> None:
         """See :class:`checker.scheduling.scheduling_point.SchedulingPoint`."""
-        self._control.personal = self._was_personal
+        self._control.personal, own = self._was_personal
+        if self._running is not None:
+            self._running.personal = own
         boundary.watch(self._reached)
 
     def fail(self, fault: ToctouError) -> NoReturn:

@@ -29,6 +29,7 @@ class Task:
         unhindered: whether it goes on to perform its next operation without waiting for its turn.
         operations: operations it has been let through to.
         slept: seconds that it asked to sleep; they pass on its own clock only.
+        personal: whether it has read its clock or drawn a number, which tells it from its like.
         numbers: source of its identifiers (``os.urandom``); made when first asked for.
         random_state: state of the global generator of ``random`` while this task is not running.
         loop: its event loop and what runs there, while another task is running; ``None`` if it has none.
@@ -42,6 +43,7 @@ class Task:
     unhindered: bool = False
     operations: int = 0
     slept: float = 0.0
+    personal: bool = False
     numbers: random.Random | None = None
     random_state: Any = None
     loop: Any = None

@@ -1,0 +1,379 @@
+"""What requests and calls were seen to do, so that a step which is known need not be run again.
+
+A schedule consists of two functions.  What a request does next, its next call or its response, is decided by what it was
+asked and answered so far.  What a call answers and changes is decided by what is stored.  Handlers and engine are
+deterministic, which is checked and not trusted, so both functions can be learned from executions that were run, and most
+schedules then consist of steps that are known.  A :class:`Walk` takes such steps without a handler, and without the engine
+where the same items were met before.  It stops as soon as something is not known, and the schedule is then run.
+
+Not everything that was seen once is known.  A walk also stops where evidence is wanting that requests are what they are taken
+for, separate processes that remember nothing:
+
+- a request that ends as it has ended in fewer than :data:`ENOUGH` executions that were run;
+- a request that begins after another one has ended in a way that was not followed by it in any execution that was run: what
+  that one left behind in memory would show in this one.
+
+Whatever is run is held against what is known, step by step; see :class:`~checker.exploration.laboratory.Laboratory` for what
+follows if it differs.
+
+Departure from what is stored: two states are the same if the same items have the same contents, attributes in the same order,
+and the same transaction tokens have been used.  The versions that led there are left out, since only stale reads see them, and
+these are not served here.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from checker.errors import NondeterministicHandler
+from checker.exploration.scenario import Scenario
+from checker.history.operation import Execution, Operation, StoredImages
+from checker.history.request import Request, Response, SourceLine
+from checker.scheduling.strategies.strategy import Step
+
+ENOUGH = 2
+"""Executions in which a request must have ended like this before it is taken for granted."""
+
+MOST = 10_000
+"""Calls, transitions and states that are remembered; about 3 kB each.  Then all are forgotten."""
+
+KNOWN_ACTIONS = frozenset(
+    {
+        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
+        *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
+        *("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"),
+    }
+)
+"""Actions that depend on stored items, and on used transaction tokens, only."""
+
+_TOKEN = "ClientRequestToken"  # noqa: S105 - the name of a parameter
+
+
+class State:
+    """What is stored.
+
+    Attributes:
+        contents: what has changed since the start: each item with what it holds now, and each used token with its payload.
+        stored: all items; ``None`` until somebody has asked.
+    """
+
+    __slots__ = ("contents", "stored")
+
+    def __init__(self, contents: Mapping[object, bytes]) -> None:
+        self.contents = contents
+        self.stored: StoredImages | None = None
+
+
+class Answered:
+    """A request that has ended.
+
+    Attributes:
+        response: its answer.
+        personal: whether it has asked for the time or for a number on the way.
+        runs: executions that were run in which it ended like this.
+        followed: the requests that began afterwards in any of them.
+    """
+
+    __slots__ = ("followed", "personal", "response", "runs")
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.personal = False
+        self.runs = 0
+        self.followed: set[object] = set()
+
+
+class Call:
+    """A request that is about to make a call.
+
+    Attributes:
+        request: its index in the scenario.
+        number: how many calls it has made before.
+        action: what it calls.
+        parameters: with what.
+        source: the line of the handler.
+        answers: what it does next, by what it is answered.
+        met: what the call does, by what is stored.
+    """
+
+    __slots__ = ("action", "answers", "met", "number", "parameters", "request", "source")
+
+    def __init__(self, first: Operation) -> None:
+        self.request = first.request
+        self.number = first.number
+        self.action = first.action
+        self.parameters: Mapping[str, Any] = first.parameters
+        self.source: SourceLine | None = first.source
+        self.answers: Moments = {}
+        self.met: dict[State, Transition] = {}
+
+
+Moment = Call | Answered
+"""Where a request stands, which is decided by what it was asked and answered so far."""
+
+Moments = dict[object, Moment]
+
+
+class Transition:
+    """What a step does in a state.
+
+    Attributes:
+        operation: the call that is performed; ``None`` for a request that makes none.
+        step: the same as strategies see it.
+        then: where the request stands afterwards.
+        state: what is stored afterwards.
+    """
+
+    __slots__ = ("operation", "state", "step", "then")
+
+    def __init__(self, operation: Operation | None, step: Step, then: Moment, state: State) -> None:
+        self.operation = operation
+        self.step = step
+        self.then = then
+        self.state = state
+
+
+MakeStep = Callable[[Operation | None, Response | None], Step]
+"""What strategies see of a call and, if the request has ended with it, of its response."""
+
+Perform = Callable[[Sequence[Operation], Call], Operation | None]
+"""Performs a call after others, from the start; ``None`` if that does not go well."""
+
+Stored = Callable[[Sequence[Operation]], StoredImages]
+"""What is stored after some operations."""
+
+
+class TransitionSystem:
+    """What is known of one model's requests.
+
+    Args:
+        make_step: see :data:`MakeStep`.
+        perform: see :data:`Perform`.
+        stored: see :data:`Stored`.
+    """
+
+    def __init__(self, make_step: MakeStep, perform: Perform, stored: Stored) -> None:
+        self.make_step = make_step
+        self.perform = perform
+        self.stored = stored
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self.initial = State({})
+        self._states: dict[frozenset[tuple[object, bytes]], State] = {frozenset(): self.initial}
+        self._beginnings: Moments = {}
+        self._size = 0
+        self._named: tuple[tuple[Request, ...], tuple[object, ...]] = (), ()
+
+    def walk(self, scenario: Scenario) -> Walk:
+        """Begin an execution of a scenario."""
+        names = self._names(scenario.requests)
+        return Walk(self, names, [self._beginnings.get(name) for name in names])
+
+    def learn(
+        self,
+        scenario: Scenario,
+        operations: Sequence[Operation],
+        responses: Mapping[int, Response],
+        personal: Iterable[int],
+    ) -> None:
+        """Take in an execution that was run.
+
+        Args:
+            scenario: its scenario.
+            operations: in the order in which they took effect.
+            responses: by request; of some requests, if others did not run.
+            personal: the requests that have asked for the time or for a number.
+
+        Raises:
+            NondeterministicHandler: a request did something else than before, asked and answered the same.
+        """
+        if any(one.action not in KNOWN_ACTIONS for one in operations):
+            return
+        if self._size > MOST:
+            self.forget()
+        names = self._names(scenario.requests)
+        places: list[tuple[Moments, object]] = [(self._beginnings, name) for name in names]
+        taken: list[tuple[Call, State, Operation, State]] = []
+        state = self.initial
+        for operation in operations:
+            moments, key = places[operation.request]
+            call = self._call(moments, key, operation)
+            places[operation.request] = call.answers, _answer(operation)
+            after = self._after(state, operation)
+            taken.append((call, state, operation, after))
+            state = after
+        ends = {request: self._end(*places[request], response) for request, response in responses.items()}
+        for request in personal:
+            ends[request].personal = True
+        self._note_following(operations, ends, names)
+        for call, before, operation, after in taken:
+            if before not in call.met:
+                self.note(call, before, operation, call.answers[_answer(operation)], after)
+
+    def note(self, call: Call, before: State, operation: Operation, then: Moment, after: State | None = None) -> Transition:
+        """Remember what a call does in a state."""
+        response = then.response if isinstance(then, Answered) else None
+        after = after or self._after(before, operation)
+        transition = Transition(operation, self.make_step(operation, response), then, after)
+        call.met[before] = transition
+        self._size += 1
+        return transition
+
+    def _names(self, requests: tuple[Request, ...]) -> tuple[object, ...]:
+        """What tells requests apart: the index too, because clock and numbers hang on it; ``1`` and ``True`` are not the same."""
+        if self._named[0] is not requests:
+            self._named = requests, tuple((at, repr(request)) for at, request in enumerate(requests))
+        return self._named[1]
+
+    def _call(self, moments: Moments, key: object, operation: Operation) -> Call:
+        known = moments.get(key)
+        if known is None:
+            known = moments[key] = Call(operation)
+            self._size += 1
+        elif (
+            not isinstance(known, Call)
+            or known.action != operation.action
+            or known.parameters != operation.parameters
+        ):
+            raise _differs(known, f"{operation.action} {dict(operation.parameters)}")
+        return known
+
+    def _end(self, moments: Moments, key: object, response: Response) -> Answered:
+        known = moments.get(key)
+        if known is None:
+            known = moments[key] = Answered(response)
+        elif not isinstance(known, Answered) or known.response != response:
+            raise _differs(known, f"answers {response}")
+        known.runs += 1
+        return known
+
+    def _after(self, state: State, operation: Operation) -> State:
+        token = operation.parameters.get(_TOKEN)
+        if not operation.changes and (token is None or operation.error is not None):
+            return state
+        contents = dict(state.contents)
+        for change in operation.changes:
+            contents[change.item] = _packed(change.after)
+        if token is not None and operation.error is None:
+            contents[operation.action, token] = _packed(operation.parameters)
+        key = frozenset(contents.items())
+        known = self._states.get(key)
+        if known is None:
+            known = self._states[key] = State(contents)
+            self._size += 1
+        return known
+
+    @staticmethod
+    def _note_following(operations: Sequence[Operation], ends: Mapping[int, Answered], names: Sequence[object]) -> None:
+        last = {one.request: at for at, one in enumerate(operations)}
+        begun: set[int] = set()
+        ended: list[Answered] = []
+        for at, operation in enumerate(operations):
+            if operation.request not in begun:
+                begun.add(operation.request)
+                for end in ended:
+                    end.followed.add(names[operation.request])
+            if last[operation.request] == at:
+                ended.append(ends[operation.request])
+
+
+class Walk:
+    """One execution of a scenario, as far as it is known.
+
+    Attributes:
+        enabled: requests that have not ended, ascending.
+        taken: the steps so far.
+        personal: whether a request that has ended has asked for the time or for a number.
+    """
+
+    __slots__ = ("_ended", "_moments", "_names", "_state", "_system", "enabled", "personal", "taken")
+
+    def __init__(self, system: TransitionSystem, names: Sequence[object], moments: list[Moment | None]) -> None:
+        self._system = system
+        self._names = names
+        self._moments = moments
+        self._state = system.initial
+        self._ended: list[tuple[int, Answered]] = []
+        self.enabled = list(range(len(names)))
+        self.taken: list[tuple[int, Transition]] = []
+        self.personal = False
+
+    def step(self, request: int) -> Step | None:
+        """Let a request take its next step; ``None`` if it has to be run."""
+        moment = self._moments[request]
+        if type(moment) is Call:
+            if moment.number == 0 and self._ended:
+                name = self._names[request]
+                for _, end in self._ended:
+                    if name not in end.followed:
+                        return None
+            transition = moment.met.get(self._state) or self._perform(moment)
+        elif type(moment) is Answered:
+            transition = Transition(None, self._system.make_step(None, moment.response), moment, self._state)
+        else:
+            transition = None
+        if transition is None:
+            return None
+        then = transition.then
+        if type(then) is Answered:
+            if then.runs < ENOUGH:
+                return None
+            self._ended.append((request, then))
+            self.enabled = [one for one in self.enabled if one != request]
+            self.personal = self.personal or then.personal
+        self._moments[request] = then
+        self._state = transition.state
+        self.taken.append((request, transition))
+        return transition.step
+
+    def operations(self) -> list[Operation]:
+        """Those that were performed so far."""
+        return [transition.operation for _, transition in self.taken if transition.operation is not None]
+
+    def responses(self) -> dict[int, Response]:
+        """Of the requests that have ended."""
+        return {request: end.response for request, end in self._ended}
+
+    def stored(self) -> StoredImages:
+        """What is stored now."""
+        if self._state.stored is None:
+            self._state.stored = self._system.stored(self.operations())
+        return self._state.stored
+
+    def _perform(self, call: Call) -> Transition | None:
+        """What a known call does in a state in which it was not met before, if what the request does then is known."""
+        operation = self._system.perform(self.operations(), call)
+        if operation is None:
+            return None
+        then = call.answers.get(_answer(operation))
+        return None if then is None else self._system.note(call, self._state, operation, then)
+
+
+def _answer(operation: Operation) -> object:
+    """What a request can tell of the answer to a call."""
+    if operation.error is None:
+        return _packed(operation.result)
+    error = operation.error
+    return error.code, error.message, _packed(error.fields)
+
+
+def _packed(content: object) -> bytes:
+    """The same for equal contents in the same order."""
+    try:
+        return marshal.dumps(content, 2)  # later versions mark what is referred to twice
+    except ValueError:  # not of a built-in type
+        return repr(content).encode(errors="surrogatepass")
+
+
+def _differs(known: Moment, now: str) -> NondeterministicHandler:
+    before = f"answers {known.response}" if isinstance(known, Answered) else f"{known.action} {dict(known.parameters)}"
+    return NondeterministicHandler(
+        f"a request that was asked and answered the same did two things: the first time {before};\nthe second time {now}",
+        expected="handlers that do the same whenever they are answered the same",
+        cause="state kept between requests (a global, a cache), or an unordered set that decides",
+        remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
+    )
