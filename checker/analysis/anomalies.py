@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from checker.analysis import patterns
 from checker.analysis.cycles import Cycle
 from checker.analysis.patterns import Scene, Shape
+from checker.analysis.versions import Versions
 from checker.history.finding import Finding
 from checker.history.footprint import EdgeKind
-from checker.history.operation import Execution
 
 RW, WR, WW, RT = (frozenset({kind}) for kind in (EdgeKind.RW, EdgeKind.WR, EdgeKind.WW, EdgeKind.RT))
 BACK = WR | WW
@@ -208,20 +208,20 @@ ANOMALIES: Mapping[str, Anomaly] = {row.key: row for row in (*TABLE, UNNAMED)}
 """The table by key, for those who only want to look something up."""
 
 
-def name(execution: Execution, finding: Finding, cycles: Sequence[Cycle]) -> Named:
+def name(versions: Versions, finding: Finding, cycles: Sequence[Cycle]) -> Named:
     """Give a violation the most specific name that fits.
 
     Args:
-        execution: what happened.
+        versions: what happened.
         finding: what an oracle found wrong with it.
         cycles: between its requests, the most telling one first.
     """
     scenes = [
-        (first.kind, cycle[index - 1].kind, Scene(execution, finding, cycle[index:] + cycle[:index], cycles_exist=True))
+        (first.kind, cycle[index - 1].kind, Scene(versions, finding, cycle[index:] + cycle[:index], cycles_exist=True))
         for cycle in cycles
         for index, first in enumerate(cycle)
     ]
-    without = Scene(execution, finding, (), cycles_exist=bool(cycles))
+    without = Scene(versions, finding, (), cycles_exist=bool(cycles))
     for anomaly in TABLE:
         for shape in anomaly.shapes:
             if not shape.cyclic and shape.passes(without):

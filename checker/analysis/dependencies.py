@@ -14,17 +14,17 @@ write, as if the write had read it, and so depends on whoever had written it (:a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 from checker.analysis.versions import Versions
 from checker.history.footprint import EXISTENCE, Attributes, EdgeKind, KeyRange
 from checker.history.item import ItemId
-from checker.history.operation import Execution, Operation
+from checker.history.operation import Execution
 from checker.history.wording import changed_attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(NamedTuple):  # many are made for each violation, and this is made soonest
     """One operation comes before another, because of one item.
 
     Attributes:
@@ -57,23 +57,22 @@ _NONE: Attributes = frozenset()
 _ORDER: Mapping[EdgeKind, int] = {kind: index for index, kind in enumerate(EdgeKind)}
 
 
-_Meeting = tuple[EdgeKind, int, int, bool]
-"""Kind, earlier, later and judged of a dependency."""
-
-
 @dataclass(slots=True)
 class _Access:
     """What one operation did to one item; attributes by name."""
 
     position: int
-    reads: Attributes = frozenset()
-    judged: Attributes = frozenset()
-    writes: Attributes = frozenset()
-    increments: Attributes = frozenset()
-    changed: Attributes = frozenset()
-    range: KeyRange | None = None
-    seen: int = field(default=0)
+    seen: int
     """Writes from this position on are not in what the operation read: its own position, less for a weak read."""
+    reads: Attributes
+    writes: Attributes
+    increments: Attributes
+    changed: Attributes = _NONE
+    range: KeyRange | None = None
+
+    @property
+    def written(self) -> Attributes:
+        return self.writes | self.increments if self.increments else self.writes
 
 
 def dependencies(execution: Execution, judged: Sequence[int] = ()) -> tuple[Dependency, ...]:
@@ -83,105 +82,128 @@ def dependencies(execution: Execution, judged: Sequence[int] = ()) -> tuple[Depe
         execution: what happened.
         judged: positions of operations that count as having read the items that they changed.
     """
-    versions = Versions(execution)
-    found: list[Dependency] = []
-    for item in _items(execution):
-        accesses = [
-            access
-            for position, operation in enumerate(execution.operations)
-            if (access := _access(versions, position, operation, item, is_judged=position in judged)) is not None
-        ]
-        found.extend(_of_item(item, accesses))
-    return tuple(sorted(found, key=lambda one: (one.later, one.earlier, _ORDER[one.kind], str(one.item))))
+    return Accesses(Versions(execution)).dependencies(judged)
 
 
-def _items(execution: Execution) -> list[ItemId]:
-    items = {item for operation in execution.operations for item in operation.footprint.items()}
-    return sorted(items, key=str)
+class Accesses:
+    """What the operations of an execution did to each item, and the dependencies that follow from it."""
 
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        operations = versions.execution.operations
+        items = sorted({item for one in operations for item in one.footprint.items()}, key=str)
+        self._order = {item: place for place, item in enumerate(items)}
+        self._of_items = {item: list(_accesses(versions, item)) for item in items}
+        self._found = [one for item, accesses in self._of_items.items() for one in _of_item(item, accesses)]
 
-def _access(
-    versions: Versions, position: int, operation: Operation, item: ItemId, *, is_judged: bool
-) -> _Access | None:
-    footprint = operation.footprint
-    ranges = [one for one in footprint.ranges if one.covers(item)] if footprint.ranges else ()
-
-    access = _Access(position, seen=versions.seen(position, item))
-    access.writes = versions.named(item, footprint.writes.get(item, _NONE))
-    access.increments = versions.named(item, footprint.increments.get(item, _NONE))
-    if operation.changes:
-        access.changed = frozenset(
-            name for change in operation.changes if change.item == item for name in changed_attributes(change)
+    def dependencies(self, judged: Sequence[int] = ()) -> tuple[Dependency, ...]:
+        """See :func:`dependencies`."""
+        found = [*self._found, *self._of_judged(judged)] if judged else self._found
+        order = self._order
+        return tuple(
+            sorted(found, key=lambda one: (one.later, one.earlier, _ORDER[one.kind], order[cast("ItemId", one.item)]))
         )
-    access.reads = versions.named(item, footprint.reads.get(item, _NONE))
-    if item not in footprint.reads and ranges:
-        access.range = ranges[0]
-    for one in ranges:
-        access.reads |= versions.named(item, one.attributes) | {EXISTENCE}
-    if is_judged and access.changed:
-        access.judged = (versions.attributes(item) | {EXISTENCE}) - access.reads
-    return access if access.reads or access.judged or _written(access) else None
+
+    def _of_judged(self, judged: Sequence[int]) -> Iterator[Dependency]:
+        """What a judged operation found that it did not read itself."""
+        for item, accesses in self._of_items.items():
+            names = self._versions.attributes(item) | {EXISTENCE}
+            for place, access in enumerate(accesses):
+                if access.position in judged and access.changed:
+                    yield from _last_writers(item, accesses[:place], access, names - access.reads)
 
 
-def _written(access: _Access) -> Attributes:
-    return access.writes | access.increments
+def _accesses(versions: Versions, item: ItemId) -> Iterator[_Access]:
+    """What each operation did to an item that it touched at all."""
+    named = versions.named
+    for position, operation in enumerate(versions.execution.operations):
+        footprint = operation.footprint
+        reads = named(item, footprint.reads.get(item, _NONE))
+        found: KeyRange | None = None
+        for one in footprint.ranges:
+            if one.covers(item):
+                reads |= named(item, one.attributes) | {EXISTENCE}
+                found = found or one
+        writes = named(item, footprint.writes.get(item, _NONE))
+        increments = named(item, footprint.increments.get(item, _NONE))
+        if not (reads or writes or increments):
+            continue
+        access = _Access(position, versions.seen(position, item), reads, writes, increments)
+        if operation.changes:
+            changed = [changed_attributes(change) for change in operation.changes if change.item == item]
+            access.changed = frozenset(changed[0]).union(*changed[1:]) if changed else _NONE
+        if found is not None and item not in footprint.reads:
+            access.range = found
+        yield access
 
 
-def _alike(accesses: Sequence[_Access]) -> Iterator[Attributes]:
+def _alike(accesses: Sequence[_Access]) -> list[Attributes]:
     """The attributes of an item, those together to which every operation did the same; in alphabetical order of the first."""
-    groups: dict[tuple[tuple[bool, ...], ...], list[str]] = {}
-    for name in sorted({name for access in accesses for name in (access.reads | _written(access))}):
-        done = tuple(
-            (
-                name in access.reads,
-                name in access.judged,
-                name in access.writes,
-                name in access.increments,
-                name in access.changed,
-            )
-            for access in accesses
-        )
-        groups.setdefault(done, []).append(name)
-    return map(frozenset, groups.values())
+    every = [(access.reads, access.writes, access.increments, access.changed) for access in accesses]
+    blocks: list[Attributes] = [frozenset[str]().union(*(part for parts in every for part in parts[:3]))]
+    for part in {part for parts in every for part in parts if part}:
+        blocks = [one for block in blocks for one in (block & part, block - part) if one]
+    return sorted(blocks, key=min) if len(blocks) > 1 else [block for block in blocks if block]
 
 
 def _of_item(item: ItemId, accesses: Sequence[_Access]) -> Iterator[Dependency]:
     """One dependency for all attributes on which the same two operations meet in the same way."""
-    shared: dict[_Meeting, tuple[Attributes, Attributes]] = {}
-    ranges: dict[_Meeting, KeyRange] = {}
+    shared: dict[tuple[EdgeKind, int, int], tuple[Attributes, Attributes]] = {}
+    ranges: dict[tuple[EdgeKind, int, int], KeyRange] = {}
     for names in _alike(accesses):
-        for meeting, changed, key_range in _of_attributes(names, accesses):
+        for kind, earlier, later, changed in _of_attributes(names, accesses):
+            meeting = kind, earlier.position, later.position
             known = shared.get(meeting)
             shared[meeting] = (names, changed) if known is None else (known[0] | names, known[1] | changed)
-            if key_range is not None:
-                ranges.setdefault(meeting, key_range)
+            if kind is EdgeKind.RW and earlier.range is not None:
+                ranges[meeting] = earlier.range
     for meeting, (attributes, changed) in shared.items():
-        kind, earlier, later, judged = meeting
-        yield Dependency(kind, earlier, later, item, attributes, changed, ranges.get(meeting), judged)
+        yield Dependency(*meeting, item, attributes, changed, ranges.get(meeting))
 
 
-def _of_attributes(
-    names: Attributes, accesses: Sequence[_Access]
-) -> Iterator[tuple[_Meeting, Attributes, KeyRange | None]]:
-    """Where operations meet on attributes to which each of them did the same, and what the writer changed."""
+_Meeting = tuple[EdgeKind, _Access, _Access, Attributes]
+"""Kind, earlier, later, and what the writer, of two the later one, changed."""
+
+
+def _of_attributes(names: Attributes, accesses: Sequence[_Access]) -> Iterator[_Meeting]:
+    """Where operations meet on attributes to which each of them did the same.
+
+    Two of them are adjacent unless there is a plain write in between, so the writers next to one are gone through up to
+    the first plain write.
+    """
     attribute = next(iter(names))
-    writers = [access for access in accesses if attribute in _written(access)]
-    plain = [access.position for access in writers if attribute in access.writes]
+    writers = [(access, attribute in access.writes) for access in accesses if attribute in access.written]
     for access in accesses:
-        reads, judged = attribute in access.reads, attribute in access.judged
-        increments, writes = attribute in access.increments, attribute in access.writes
-        for writer in writers:
-            at = writer.position
-            if reads or judged:
-                if at < access.seen and not _between(plain, at, access.seen):
-                    yield (EdgeKind.WR, at, access.position, judged), names & writer.changed, None
-                if access.seen <= at != access.position and not judged and not _between(plain, access.seen - 1, at):
-                    yield (EdgeKind.RW, access.position, at, False), names & writer.changed, access.range
-            adds = increments and attribute in writer.increments
-            overwrites = (writes or increments) and at < access.position and not adds
-            if overwrites and not _between(plain, at, access.position):
-                yield (EdgeKind.WW, at, access.position, False), names & access.changed, None
+        if attribute in access.reads:
+            for writer, plain in reversed(writers):
+                if writer.position < access.seen:
+                    yield EdgeKind.WR, writer, access, names & writer.changed
+                    if plain:
+                        break
+            for writer, plain in writers:
+                if writer.position >= access.seen:
+                    if writer is not access:
+                        yield EdgeKind.RW, access, writer, names & writer.changed
+                    if plain:
+                        break
+    for place, (access, _) in enumerate(writers):
+        adds = attribute in access.increments
+        for writer, plain in reversed(writers[:place]):
+            if not (adds and attribute in writer.increments):
+                yield EdgeKind.WW, writer, access, names & access.changed
+            if plain:
+                break
 
 
-def _between(positions: Sequence[int], low: int, high: int) -> bool:
-    return any(low < position < high for position in positions)
+def _last_writers(item: ItemId, before: Sequence[_Access], judged: _Access, names: Attributes) -> Iterator[Dependency]:
+    """Who had written what a judged operation found."""
+    shared: dict[int, tuple[Attributes, Attributes]] = {}
+    for name in names:
+        for writer in reversed(before):
+            if name in writer.written:
+                known, changed = shared.get(writer.position, (_NONE, _NONE))
+                shared[writer.position] = known | {name}, changed | ({name} & writer.changed)
+                if name in writer.writes:
+                    break
+    for position, (attributes, changed) in shared.items():
+        yield Dependency(EdgeKind.WR, position, judged.position, item, attributes, changed, judged=True)

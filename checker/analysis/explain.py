@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 
 from checker.analysis.anomalies import Named, name
 from checker.analysis.cycles import Cycle, cycles
-from checker.analysis.dependencies import Dependency, dependencies
+from checker.analysis.dependencies import Accesses, Dependency
 from checker.analysis.explanation import Edge, Explanation
 from checker.analysis.happens_before import operation_graph, request_graph
 from checker.analysis.headlines import condition_of, decided_on, headline
 from checker.analysis.looking import decided
 from checker.analysis.patterns import came_back
 from checker.analysis.remedy import remedy
+from checker.analysis.versions import Versions
 from checker.analysis.wording import Words, acts
 from checker.history.finding import Finding
 from checker.history.footprint import EXISTENCE, EdgeKind
@@ -30,14 +31,23 @@ _OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a refusal ", "
 
 def anomaly(execution: Execution, finding: Finding) -> str:
     """The key of the anomaly that an explanation would name."""
-    return _named(execution, finding, _dependencies(execution, finding)).anomaly.key
+    return anomalies(execution, [finding])[0]
+
+
+def anomalies(execution: Execution, findings: Sequence[Finding]) -> list[str]:
+    """The keys of the anomalies that explanations of an execution would name, one for each finding."""
+    if not findings:
+        return []
+    versions = Versions(execution)
+    accesses = Accesses(versions)
+    return [_named(versions, one, _dependencies(accesses, one)).anomaly.key for one in findings]
 
 
 def explain(execution: Execution, finding: Finding) -> Explanation:
     """Why an execution in which an oracle found something should not have been possible."""
     words = Words(execution)
-    found = _dependencies(execution, finding)
-    named = _named(execution, finding, found)
+    found = _dependencies(Accesses(words.versions), finding)
+    named = _named(words.versions, finding, found)
     return Explanation(
         anomaly=named.anomaly.key,
         anomaly_title=named.anomaly.title,
@@ -53,15 +63,16 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
     )
 
 
-def _dependencies(execution: Execution, finding: Finding) -> tuple[Dependency, ...]:
-    return dependencies(execution, finding.operations if finding.oracle == "ownership" else ())
+def _dependencies(accesses: Accesses, finding: Finding) -> tuple[Dependency, ...]:
+    return accesses.dependencies(finding.operations if finding.oracle == "ownership" else ())
 
 
-def _named(execution: Execution, finding: Finding, found: Sequence[Dependency]) -> Named:
+def _named(versions: Versions, finding: Finding, found: Sequence[Dependency]) -> Named:
+    execution = versions.execution
     # Refusals that no serial order has to hold cannot contradict one.
     ordered = finding.requests if finding.oracle == "linearizability" else range(len(execution.requests))
     graph = request_graph(execution, found, ordered)
-    return name(execution, finding, cycles(graph, finding.operations, finding.requests))
+    return name(versions, finding, cycles(graph, finding.operations, finding.requests))
 
 
 def _sentence(text: str) -> str:
@@ -114,7 +125,7 @@ def _decided(words: Words, finding: Finding, named: Named) -> tuple[str, ...]:
     if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].range is not None:
         return ()
     if named.anomaly.key == "aba":
-        return attribute_words(came_back(words.execution, cycle))
+        return attribute_words(came_back(words.versions, cycle))
     names = decided(words.execution.operations[cycle[0].earlier], cycle[0], finding.attributes)
     return attribute_words({EXISTENCE} if EXISTENCE in names else names)
 

@@ -39,10 +39,11 @@ def request_graph(execution: Execution, found: Sequence[Dependency], requests: I
     """The given requests, and each dependency and real-time edge between two of them."""
     operations = execution.operations
     graph: dict[int, dict[int, list[Dependency]]] = {request: {} for request in requests}
-    for one in (*crossing(execution, found), *_real_time(execution, _in_real_time(execution))):
-        earlier, later = operations[one.earlier].request, operations[one.later].request
-        if earlier in graph and later in graph:
-            graph[earlier].setdefault(later, []).append(one)
+    for edges in (found, _real_time(execution, _in_real_time(execution))):
+        for one in edges:
+            earlier, later = operations[one.earlier].request, operations[one.later].request
+            if earlier != later and earlier in graph and later in graph:
+                graph[earlier].setdefault(later, []).append(one)
     return graph
 
 
@@ -62,8 +63,13 @@ def program_order(execution: Execution) -> Iterator[Dependency]:
 
 def _real_time(execution: Execution, pairs: Iterable[tuple[int, int]]) -> Iterator[Dependency]:
     """From the last operation of a request to the first of one that was invoked after it had answered."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for at, one in enumerate(execution.operations):
+        first.setdefault(one.request, at)
+        last[one.request] = at
     for earlier, later in pairs:
-        yield Dependency(EdgeKind.RT, execution.of_request(earlier)[-1], execution.of_request(later)[0])
+        yield Dependency(EdgeKind.RT, last[earlier], first[later])
 
 
 def _in_real_time(execution: Execution) -> list[tuple[int, int]]:

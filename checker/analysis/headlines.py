@@ -136,7 +136,7 @@ def _aba(words: Words, cycle: Cycle) -> str:
 
 def condition_of(words: Words, cycle: Cycle) -> str:
     """What the condition asked for that could not tell an old item from a new one: ``version 1 of Items[x]``."""
-    item, names = cycle[0].item, came_back(words.execution, cycle)
+    item, names = cycle[0].item, came_back(words.versions, cycle)
     image = None if item is None else words.versions.at(item, cycle[-1].later)
     if image is None or not names <= image.keys():
         return f"{listed(attribute_words(names))} of {item}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from checker.analysis.cycles import Cycle
 from checker.analysis.dependencies import Dependency
@@ -22,14 +23,18 @@ from checker.history.item import Change, Image, ItemId
 from checker.history.operation import Execution, Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """What a test looks at: an execution, what is wrong with it, and one cycle (empty for shapes without one)."""
 
-    execution: Execution
+    versions: Versions
     finding: Finding
     cycle: Cycle
     cycles_exist: bool
+
+    @property
+    def execution(self) -> Execution:
+        """What happened."""
+        return self.versions.execution
 
     @property
     def first(self) -> Dependency:
@@ -43,7 +48,7 @@ class Scene:
 
     def operation(self, position: int) -> Operation:
         """The operation at a position."""
-        return self.execution.operations[position]
+        return self.versions.execution.operations[position]
 
 
 Test = Callable[[Scene], bool]
@@ -69,12 +74,18 @@ class Shape:
 
     def passes(self, scene: Scene) -> bool:
         """Whether a scene passes the tests."""
-        return all(test(scene) for test in self.tests)
+        for test in self.tests:  # noqa: SIM110 - many scenes are looked at, and this takes half as long
+            if not test(scene):
+                return False
+        return True
 
 
 def missed_changes(scene: Scene) -> bool:
     """Every write that was missed changed something: writing the same value again misleads nobody."""
-    return all(one.changed for one in scene.cycle if one.kind is EdgeKind.RW)
+    for one in scene.cycle:
+        if one.kind is EdgeKind.RW and not one.changed:
+            return False
+    return True
 
 
 def two_requests(scene: Scene) -> bool:
@@ -141,7 +152,7 @@ def overwrites_what_it_missed(scene: Scene) -> bool:
     item, at = scene.last.item, scene.last.later
     if item is None or not same_item(scene) or not in_time(scene):
         return False
-    versions = Versions(scene.execution)
+    versions = scene.versions
     stays = versions.at(item, at) is not None and versions.at(item, at + 1) is not None
     return stays and bool(scene.first.changed & scene.last.attributes - {EXISTENCE})
 
@@ -168,19 +179,18 @@ def created_by_last(scene: Scene) -> bool:
 
 def value_came_back(scene: Scene) -> bool:
     """The victim's condition asked for values that it had read, which others had changed and brought back."""
-    return arrives_at_write(scene) and bool(came_back(scene.execution, scene.cycle))
+    return arrives_at_write(scene) and bool(came_back(scene.versions, scene.cycle))
 
 
-def came_back(execution: Execution, cycle: Cycle) -> Attributes:
+def came_back(versions: Versions, cycle: Cycle) -> Attributes:
     """The attributes whose values a condition found as they had been read, although others had written them in between.
 
     Either they held other values meanwhile, or a new item took the place of the old one and started with the same values.
     """
-    first, last = cycle[0], cycle[-1]
+    first, last, execution = cycle[0], cycle[-1], versions.execution
     item, guard = first.item, execution.operations[last.later]
     if item is None or last.item != item or last.judged or not conditional(guard):
         return frozenset()
-    versions = Versions(execution)
     seen, now = versions.at(item, first.earlier), versions.at(item, last.later)
     between = [versions.at(item, position) for position in range(first.later + 1, last.later)]
     rewritten = [

@@ -180,7 +180,7 @@ def _stale(words: Words, _finding: Finding, named: Named) -> str:
 
 def _aba(words: Words, _finding: Finding, named: Named) -> str:
     item, execution = named.cycle[0].item, words.execution
-    names = sorted(came_back(execution, named.cycle))
+    names = sorted(came_back(words.versions, named.cycle))
     image = None if item is None else words.versions.at(item, named.cycle[-1].later)
     told = [f"{name} {value_text(image[name])}" if image and name in image else name for name in names]
     last = execution.operations[named.cycle[-1].earlier]

@@ -13,15 +13,22 @@ from checker.history.footprint import ALL, EXISTENCE, Attributes
 from checker.history.item import Image, ItemId
 from checker.history.operation import Execution, Operation
 
+_NO_NAMES = frozenset({ALL, EXISTENCE})
+
 
 class Versions:
-    """Every version of every item that an execution touches."""
+    """Every version of every item that an execution touches.
+
+    Attributes:
+        execution: the execution.
+    """
 
     def __init__(self, execution: Execution) -> None:
-        self._execution = execution
+        self.execution = execution
         self._written: dict[ItemId, list[tuple[int, Image | None]]] = {}
         self._names: dict[ItemId, set[str]] = {}
         self._keys: dict[ItemId, set[str]] = {}
+        self._attributes: dict[ItemId, Attributes] = {}
         for position, operation in enumerate(execution.operations):
             for change in operation.changes:
                 known = self._written.setdefault(change.item, [(-1, change.before)])
@@ -32,13 +39,20 @@ class Versions:
         footprint = operation.footprint
         for accessed in (footprint.reads, footprint.writes, footprint.increments):
             for item, attributes in accessed.items():
-                self._names.setdefault(item, set()).update(attributes - {ALL, EXISTENCE})
+                names = self._names.get(item)
+                if names is None:
+                    names = self._names[item] = set()
+                names |= attributes
         for change in operation.changes:
-            self._names.setdefault(change.item, set()).update(change.before or {}, change.after or {})
+            self._names.setdefault(change.item, set()).update(change.before or (), change.after or ())
 
     def attributes(self, item: ItemId) -> Attributes:
         """The attributes that the item has at any time in the execution, without its key; ``{ALL}`` if none is known."""
-        return frozenset(self._names.get(item, set()) - self._key(item)) or frozenset({ALL})
+        known = self._attributes.get(item)
+        if known is None:
+            names = frozenset(self._names.get(item, ())) - _NO_NAMES - self._key(item)
+            known = self._attributes[item] = names or frozenset({ALL})
+        return known
 
     def named(self, item: ItemId, attributes: Attributes) -> Attributes:
         """The attributes of a footprint by name; a key attribute says no more than whether the item is there."""
@@ -46,12 +60,14 @@ class Versions:
             return attributes
         names = attributes - {ALL} | self.attributes(item) if ALL in attributes else attributes
         key = self._key(item)
-        return (names - key) | {EXISTENCE} if names & key else names
+        return names if names.isdisjoint(key) else (names - key) | {EXISTENCE}
 
     def _key(self, item: ItemId) -> set[str]:
-        if item not in self._keys:
-            self._keys[item] = key_names(item, (image for _, image in self._written.get(item, ()) if image is not None))
-        return self._keys[item]
+        known = self._keys.get(item)
+        if known is None:
+            images = [image for _, image in self._written.get(item, ()) if image is not None]
+            known = self._keys[item] = key_names(item, images)
+        return known
 
     def at(self, item: ItemId, position: int) -> Image | None:
         """The item just before an operation; ``None`` if it does not exist, or never changes."""
@@ -63,9 +79,10 @@ class Versions:
 
     def seen(self, position: int, item: ItemId) -> int:
         """The position from which on writes to the item are not in what an operation read."""
-        missed = (self._execution.operations[position].missed or {}).get(item, 0)
-        written = [at for at, _ in self._written.get(item, ()) if 0 <= at < position]
-        return written[-missed] if missed else position
+        missed = (self.execution.operations[position].missed or {}).get(item, 0)
+        if not missed:
+            return position
+        return [at for at, _ in self._written.get(item, ()) if 0 <= at < position][-missed]
 
 
 def key_names(item: ItemId, images: Iterable[Image]) -> set[str]:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from checker.analysis.explain import anomaly
+from checker.analysis.explain import anomalies
 from checker.errors import (
     LateCall,
     NondeterministicHandler,
@@ -69,6 +69,11 @@ two steps depend on each other, and which requests are interchangeable."""
 Pause = Callable[[], bool]
 """Asked before each schedule but the first whether to end there and hand back what is left."""
 
+MOST_JUDGED = 2_000
+"""Executions of which it is remembered what oracles found."""
+
+_Judged = tuple[Execution, list[tuple[object, Sighting]]]
+
 FAULTS: dict[type[UncontrolledHandler], StopReason] = {
     NondeterministicHandler: StopReason.NONDETERMINISTIC,
     OperationLimit: StopReason.OPERATION_LIMIT,
@@ -90,6 +95,7 @@ class _Seen:
         first: its first schedule, which is run again at its end.
         others: the scenarios that this one may stand for.
         sighted: violations as they were come across, by what makes two the same, those of earlier portions included.
+        judged: what oracles found in executions that a strategy may choose again, by their operations.
         left: the strategy, if it was interrupted.
         last: the same if it came to the end of what it was given.
     """
@@ -98,6 +104,7 @@ class _Seen:
     others: Others
     sighted: Mapping[object, Sighting]
     first: Execution | None = None
+    judged: dict[object, _Judged] = field(default_factory=dict)
     left: Strategy | None = None
     last: Shareable | None = None
 
@@ -278,10 +285,11 @@ class Explorer:
         order = self._order(execution, strategy)
         if not strategy.mirrored:
             tally.interleavings += interleavings(order) * (mirror_images(order, seen.twins) if seen.twins else 1)
-        self._judge(execution, oracles, tally)
+        known = None if strategy.complete else seen.judged
+        self._judge(execution, oracles, tally, known)
         siblings = [reordered(execution, one) for one in real_time_siblings(order, len(execution.requests))]
         for sibling in siblings:
-            self._judge(sibling, oracles, tally)
+            self._judge(sibling, oracles, tally, known)
         if seen.others:
             seen.others.see(execution, siblings)
 
@@ -291,9 +299,25 @@ class Explorer:
         footprints = strategy.taken_for or [one.footprint if one else EMPTY for _, one in steps]
         return shape([(request, one) for (request, _), one in zip(steps, footprints, strict=True)], self._depends)
 
-    def _judge(self, execution: Execution, oracles: Sequence[Oracle], tally: Tally) -> None:
-        """Keep the clearest counterexample of each distinct violation."""
-        for key, sighting in _sightings(execution, oracles):
+    def _judge(
+        self,
+        execution: Execution,
+        oracles: Sequence[Oracle],
+        tally: Tally,
+        known: dict[object, _Judged] | None,
+    ) -> None:
+        """Keep the clearest counterexample of each distinct violation; see :attr:`_Seen.judged` for what is known."""
+        if known is None:
+            for key, sighting in _sightings(execution, oracles):
+                tally.see(key, sighting)
+            return
+        same = tuple(map(id, execution.operations)), execution.endings
+        if same not in known:
+            if len(known) >= MOST_JUDGED:
+                known.clear()
+            # It holds on to the operations, so that no others get their identities.
+            known[same] = execution, list(_sightings(execution, oracles))
+        for key, sighting in known[same][1]:
             tally.see(key, sighting)
 
     def _repeat(self, scenario: Scenario, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
@@ -361,8 +385,9 @@ def pausing_at(until: float) -> Pause:
 
 def _sightings(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple[object, Sighting]]:
     """What the oracles find, by what makes two violations the same: who broke what, by which anomaly."""
-    for finding in judged(execution, oracles):
-        yield (signature(finding), anomaly(execution, finding)), Sighting(finding, execution)
+    findings = list(judged(execution, oracles))
+    for finding, anomaly in zip(findings, anomalies(execution, findings), strict=True):
+        yield (signature(finding), anomaly), Sighting(finding, execution)
 
 
 def judged(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[Finding]:
@@ -405,7 +430,7 @@ def steps_of(execution: Execution) -> list[tuple[int, Operation | None]]:
 
 def reordered(execution: Execution, order: Order) -> Execution:
     """The equivalent execution whose steps were taken in another order; nothing is run."""
-    steps = steps_of(execution)
+    steps, choices = steps_of(execution), execution.schedule.choices
     operations: list[Operation] = []
     endings: dict[int, int] = {}
     for at in order:
@@ -413,11 +438,15 @@ def reordered(execution: Execution, order: Order) -> Execution:
         if operation is not None:
             operations.append(operation)
         endings[request] = len(operations)
-    return replace(
-        execution,
+    return Execution(
+        requests=execution.requests,
+        initial=execution.initial,
         operations=tuple(operations),
-        schedule=Schedule(tuple(execution.schedule.choices[at] for at in order)),
-        endings=tuple(endings[request] for request in range(len(execution.requests))),
+        responses=execution.responses,
+        final=execution.final,
+        schedule=Schedule(tuple([choices[at] for at in order])),
+        endings=tuple([endings[request] for request in range(len(execution.requests))]),
+        left_out=execution.left_out,
     )
 
 

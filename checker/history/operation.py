@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from checker.history.footprint import EMPTY, Attributes, Footprint
@@ -111,8 +112,16 @@ class Execution:
 
     def preceding(self) -> tuple[frozenset[int], ...]:
         """For each request, those that precede it in real time; see :meth:`precedes`."""
-        intervals = [self.interval(request) for request in range(len(self.requests))]
-        return tuple(
-            frozenset(other for other, earlier in enumerate(intervals) if earlier[1] <= later[0] and earlier != later)
-            for later in intervals
-        )
+        begun: dict[int, int] = {}
+        for at, one in enumerate(self.operations):
+            begun.setdefault(one.request, at)
+        return _preceding(tuple([(begun.get(request, end), end) for request, end in enumerate(self.endings)]))
+
+
+@lru_cache(maxsize=512)
+def _preceding(intervals: tuple[tuple[int, int], ...]) -> tuple[frozenset[int], ...]:
+    """Executions are many, real-time orders of a few requests are few."""
+    return tuple(
+        frozenset(other for other, earlier in enumerate(intervals) if earlier[1] <= later[0] and earlier != later)
+        for later in intervals
+    )

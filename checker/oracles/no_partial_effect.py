@@ -27,8 +27,9 @@ class NoPartialEffect:
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per refused request that left something; its operations are the writes that were not undone."""
+        changing = {one.request for one in execution.operations if one.changes}
         for index, response in enumerate(execution.responses):
-            if not response.refused:
+            if index not in changing or not response.refused:
                 continue
             left = tuple(effects_left(execution, index))
             if not left:

@@ -8,7 +8,7 @@ still held when the write took effect.  What owning means is the model's rule.  
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from checker.history.finding import Finding
@@ -16,6 +16,9 @@ from checker.history.item import Change, plain
 from checker.history.operation import Execution
 from checker.history.wording import change_text, value_text, who
 from checker.oracles.oracle import ask
+
+MOST_CHANGES = 1_000
+"""Changes of which it is remembered whether they were allowed: most executions consist of steps that others had too."""
 
 Owns = Callable[[str, Mapping[str, Any]], bool]
 """``owns(principal, item)``, with the plain item as it was just before the write."""
@@ -35,6 +38,8 @@ class Ownership:
     owner: str | None = None
     tables: frozenset[str] | None = None
     name: str = "ownership"
+    _known: dict[tuple[str, int], tuple[Change, bool]] = field(default_factory=dict, repr=False, compare=False)
+    """What the rule has said of a principal and a change, which is kept so that nothing else gets its identity."""
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per change that was made for somebody who was not an owner."""
@@ -55,7 +60,14 @@ class Ownership:
     def _allowed(self, principal: str, change: Change) -> bool:
         if change.before is None or (self.tables is not None and change.item.table not in self.tables):
             return True
-        return bool(ask("the rule `owns` of the ownership oracle", self.owns, principal, plain(change.before)))
+        asked = principal, id(change)
+        known = self._known.get(asked)
+        if known is None:
+            if len(self._known) >= MOST_CHANGES:
+                self._known.clear()
+            owns = bool(ask("the rule `owns` of the ownership oracle", self.owns, principal, plain(change.before)))
+            known = self._known[asked] = change, owns
+        return known[1]
 
     def _whose(self, principal: str, change: Change) -> str:
         if self.owner is None or change.before is None or self.owner not in change.before:

@@ -39,22 +39,28 @@ class Explained:
 
 
 def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, ...]:
-    """The requests that an order must hold, in the order in which they answered.
+    """The requests that an order must hold, in the order in which they answered; it agrees with real time.
 
     A request that answered a retryable refusal and changed nothing has not happened as far as its client is concerned:
     it is left out.
     """
     changing = {one.request for one in execution.operations if one.changes}
-    kept = (
-        index
+    acting = {one.request for one in execution.operations}
+    endings = execution.endings
+    kept = [
+        # One that performs nothing is invoked at the instant at which it answers, after what has ended by then.
+        (endings[index], index not in acting, index)
         for index, response in enumerate(execution.responses)
         if response.status not in retryable or index in changing
-    )
-    return tuple(sorted(kept, key=lambda index: (execution.endings[index], index)))
+    ]
+    kept.sort()
+    return tuple([index for _, _, index in kept])
 
 
 def search(execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics) -> Explained | SerialOrder:
     """The first order that explains the execution, or the one that comes closest."""
+    if _explains(execution, requests, semantics):
+        return Explained(requests)
     closest: tuple[tuple[int, ...], _Contradiction] | None = None
     for order, contradiction in _attempts(execution, execution.preceding(), requests, semantics, ()):
         if contradiction is None:
@@ -67,6 +73,14 @@ def search(execution: Execution, requests: tuple[int, ...], semantics: Sequentia
     rest = tuple(index for index in requests if index not in order)
     told = contradiction.text(execution, order)
     return SerialOrder(order + _failing_first(contradiction, rest), len(order), told, contradiction.answer())
+
+
+def _explains(execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> bool:
+    """Whether an order that agrees with real time explains the execution."""
+    for count, index in enumerate(order, 1):
+        if not matches(semantics.answer(order[:count]), execution.responses[index]):
+            return False
+    return not semantics.difference(order)
 
 
 def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
