@@ -72,6 +72,9 @@ Pause = Callable[[], bool]
 MOST_JUDGED = 2_000
 """Executions of which it is remembered what oracles found."""
 
+RUNS_IN_DOUBT = 3
+"""How often a schedule is run again once there is doubt: one that goes otherwise every other time must not pass."""
+
 _Judged = tuple[Execution, list[tuple[object, Sighting]]]
 
 FAULTS: dict[type[UncontrolledHandler], StopReason] = {
@@ -206,20 +209,45 @@ class Explorer:
         for part in (partial(self._run, portion, pause), partial(self._repeat, portion.scenario)):
             try:
                 part(oracles, tally, seen)
-                if self._laboratory.refuted():
+                if self._laboratory.doubted:
+                    self._forgo_what_is_known()
                     raise _MeetsAnother
             except UncontrolledHandler as fault:
-                if self._can_be_met_otherwise(fault):
-                    raise _MeetsAnother from fault
-                tally.stop_reason, tally.detail = FAULTS[type(fault)], str(fault)
+                told = self._told_unless_met_otherwise(fault)
+                tally.stop_reason, tally.detail = FAULTS[type(told)], str(told)
             except KeyboardInterrupt:
                 tally.stop_reason, tally.detail = StopReason.INTERRUPTED, "interrupted"
 
-    def _can_be_met_otherwise(self, fault: UncontrolledHandler) -> bool:
-        """Whether to try again: with more patience for calls that come at once, with every step run, with a new service."""
-        if isinstance(fault, LateCall) or self._laboratory.refuted():
-            return True
-        return isinstance(fault, NondeterministicHandler) and self._laboratory.isolate()
+    def _told_unless_met_otherwise(self, fault: UncontrolledHandler) -> UncontrolledHandler:
+        """The fault to be told.
+
+        Raises:
+            _MeetsAnother: it is worth trying with more patience for calls that come at once, with every step run, or with a
+                service that has just been started.
+        """
+        if isinstance(fault, LateCall):
+            raise _MeetsAnother from fault
+        if isinstance(fault, NondeterministicHandler):
+            try:
+                if self._forgo_what_is_known() or self._laboratory.isolate():
+                    raise _MeetsAnother from fault
+            except UncontrolledHandler as certain:
+                return certain
+        return fault
+
+    def _forgo_what_is_known(self) -> bool:
+        """Run every step from now on; ``False`` if that is so already.
+
+        Handlers may share memory that is reset before each schedule, and then a schedule comes out as before.
+
+        Raises:
+            UncontrolledHandler: it does not.
+        """
+        first = self._laboratory.forgo()
+        for execution in first:
+            for _ in range(RUNS_IN_DOUBT):
+                self._again(Scenario.of(execution), execution)
+        return bool(first)
 
     def _run(self, portion: Portion, pause: Pause, oracles: Sequence[Oracle], tally: Tally, seen: _Seen) -> None:
         strategy = portion.strategy

@@ -4,8 +4,8 @@ The laboratory joins what floors below keep apart: the runner that switches betw
 DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
 
 Steps that are known (:mod:`checker.exploration.transition_system`) are taken without running anybody, if whoever explores
-has asked for that.  Once something that was run differs from what was known, nothing is known for good in this laboratory, and
-what was explored of the scenario has to be explored again.
+has asked for that.  If something that was run differs from what was known, or has left something behind in memory
+(:mod:`checker.exploration.process_memory`), whoever explores has to forgo what is known, and to begin the scenario again.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from checker.errors import InternalError, ModelError, NondeterministicHandler, T
 from checker.exploration.long_lived import long_lived_set_aside
 from checker.exploration.model import Model
 from checker.exploration.model_file import under_test
+from checker.exploration.process_memory import ProcessMemory
 from checker.exploration.response import response_of, response_to
 from checker.exploration.scenario import Scenario
 from checker.exploration.transition_system import Call, Transition, TransitionSystem, Walk
@@ -46,6 +47,9 @@ from checker.scheduling.strategies.strategy import Step, Strategy
 from checker.scheduling.watchdog import Interrupted
 
 T = TypeVar("T")
+
+MOST_LESSONS = 20
+"""Executions that are kept to be run again once something is not as it was known."""
 
 _MOST_CHOICES = 1024
 
@@ -87,7 +91,10 @@ class Laboratory:
         self._onlooker = Onlooker()
         self._elsewhere = under_test(model)
         self._known: TransitionSystem | None = None
-        self._refuted = self._refuted_untold = False
+        self._forgone = False
+        self._doubted = False
+        self._lessons: list[Execution] = []
+        self._memory: ProcessMemory | None = None
         self._walk_was_personal = False
         self._choose_call: Callable[[int], int] = newest
         if self._elsewhere is not None:
@@ -141,8 +148,24 @@ class Laboratory:
 
     def remember(self) -> None:
         """From now on take steps that are known without running them, where nothing but requests and stored items decides."""
-        if isinstance(self._backend, EmbeddedBackend) and self._elsewhere is None and not self._refuted:
+        if isinstance(self._backend, EmbeddedBackend) and self._elsewhere is None and not self._forgone:
             self._known = self._known or TransitionSystem(self._step, self._perform_after, self._stored_after)
+            self._memory = self._memory or ProcessMemory(self.model)
+
+    @property
+    def doubted(self) -> bool:
+        """Whether what is known cannot be relied on, as far as has been seen."""
+        return self._doubted
+
+    def forgo(self) -> Sequence[Execution]:
+        """From now on run every step; returns executions that were run first, for whoever wants to see them come out again.
+
+        Empty if every step is run already.
+        """
+        lessons, self._lessons = self._lessons, []
+        if self._known is not None:
+            self._known, self._forgone, self._doubted = None, True, False
+        return lessons
 
     def execute(self, scenario: Scenario, strategy: Strategy, *, afresh: bool = False) -> Execution | None:
         """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.
@@ -235,12 +258,14 @@ class Laboratory:
             return calls[-1]
 
         runner = self._begin(scenario, choose_age, choose_call)
+        known = self._known_of(scenario)
+        remembered = self._memory.contents() if self._memory is not None and known is not None else None
         choices: list[Choice] = []
         endings: dict[int, int] = {}
         for request, transition in taken:
             again = self._take(request, endings)
             if again.observed != transition.step.observed:
-                self._refute()
+                self._doubted = True
                 raise diverged_step(len(choices), request, transition.step, again)
             choices.append(_choice(request, 0, 0))
         while enabled := runner.enabled():
@@ -254,10 +279,15 @@ class Laboratory:
             chosen = None
         if self._random_was_shared():
             raise RandomNumbersShared
-        known = self._known_of(scenario)
+        execution = self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
         if known is not None:
             self._learn(known, scenario, runner.personal())
-        return self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
+            # What the first execution leaves behind is allowed, since many things are made when they are first needed.
+            if remembered is not None and self._memory is not None and self._memory.differs(remembered) and self._lessons:
+                self._doubted = True
+            if len(self._lessons) < MOST_LESSONS:
+                self._lessons.append(execution)
+        return execution
 
     def _take(self, request: int, endings: dict[int, int]) -> Step:
         """Run a request's next step."""
@@ -273,31 +303,29 @@ class Laboratory:
         try:
             known.learn(scenario, self._operations, self._responses, personal)
         except NondeterministicHandler:
-            self._refute()
+            self._doubted = True
             raise
-
-    def _refute(self) -> None:
-        self._known, self._refuted, self._refuted_untold = None, True, True
-
-    def refuted(self) -> bool:
-        """Whether something that was run has differed from what was known, since this was last asked."""
-        refuted, self._refuted_untold = self._refuted_untold, False
-        return refuted
 
     def _random_was_shared(self) -> bool:
         shared = self._runner.random_was_shared()
-        if shared and self._known is not None:
-            self._known.forget()
+        if shared:
+            self._forget()
         return shared
 
-    def _perform_after(self, before: Sequence[Operation], call: Call) -> Operation | None:
-        """Perform a call after others."""
+    def _forget(self) -> None:
+        """Requests have other numbers from now on."""
+        self._lessons = []
+        if self._known is not None:
+            self._known.forget()
+
+    def _perform_after(self, before: Sequence[Operation], request: int, call: Call) -> Operation | None:
+        """Perform the call of a request after other calls."""
         try:
             self._restore_after(before)
             performed = self._backend.perform(call.action, call.parameters)
         except Exception:  # it is met again, and told, when the call is run
             return None
-        operation = _operation(Turn(call.request, call.number), call, performed)
+        operation = _operation(Turn(request, call.number), call, performed)
         self._complete(operation)
         return operation
 
@@ -331,8 +359,8 @@ class Laboratory:
 
     def own_numbers(self) -> None:
         """See :meth:`checker.scheduling.runner.Runner.own_numbers`."""
-        if self._runner.own_numbers() and self._known is not None:
-            self._known.forget()
+        if self._runner.own_numbers():
+            self._forget()
 
     def progress(self) -> tuple[tuple[Operation, ...], dict[int, Response], StoredImages]:
         """Operations so far, responses by request, and the items stored now."""
@@ -358,10 +386,7 @@ class Laboratory:
             self._backend.perform("PutItem", {"TableName": table, "Item": image})
 
     def isolate(self) -> bool:
-        """From now on take nothing for known, and meet a service that has just been started; ``False`` if that is so already."""
-        if self._known is not None:
-            self._known, self._refuted = None, True
-            return True
+        """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""
         return self._elsewhere is not None and self._elsewhere.isolate()
 
     def _begin(

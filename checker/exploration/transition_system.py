@@ -10,11 +10,14 @@ Not everything that was seen once is known.  A walk also stops where evidence is
 for, separate processes that remember nothing:
 
 - a request that ends as it has ended in fewer than :data:`ENOUGH` executions that were run;
-- a request that begins after another one has ended in a way that was not followed by it in any execution that was run: what
-  that one left behind in memory would show in this one.
+- a request that goes on after another one has moved to where it had not moved, before this step, in any execution that was
+  run: what that one left behind in memory would show in this one.
 
 Whatever is run is held against what is known, step by step; see :class:`~checker.exploration.laboratory.Laboratory` for what
 follows if it differs.
+
+A request does the same whatever its index in a scenario, until it is seen to ask for the time or for a number, which hang on
+the index; from then on it is another request at each index.
 
 Departure from what is stored: two states are the same if the same items have the same contents, attributes in the same order,
 and the same transaction tokens have been used.  The versions that led there are left out, since only stale reads see them, and
@@ -24,7 +27,8 @@ these are not served here.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from checker.errors import NondeterministicHandler
@@ -73,41 +77,39 @@ class Answered:
         response: its answer.
         personal: whether it has asked for the time or for a number on the way.
         runs: executions that were run in which it ended like this.
-        followed: the requests that began afterwards in any of them.
     """
 
-    __slots__ = ("followed", "personal", "response", "runs")
+    __slots__ = ("personal", "response", "runs")
 
     def __init__(self, response: Response) -> None:
         self.response = response
         self.personal = False
         self.runs = 0
-        self.followed: set[object] = set()
 
 
 class Call:
     """A request that is about to make a call.
 
     Attributes:
-        request: its index in the scenario.
         number: how many calls it has made before.
         action: what it calls.
         parameters: with what.
         source: the line of the handler.
         answers: what it does next, by what it is answered.
-        met: what the call does, by what is stored.
+        met: what the call does, by what is stored and by the index of the request.
+        after: where other requests had moved, since the step before, when the call was made in executions that were run.
     """
 
-    __slots__ = ("action", "answers", "met", "number", "parameters", "request", "source")
+    __slots__ = ("action", "after", "answers", "met", "number", "parameters", "source")
 
     def __init__(self, first: Operation) -> None:
-        self.request = first.request
         self.number = first.number
         self.action = first.action
         self.parameters: Mapping[str, Any] = first.parameters
         self.source: SourceLine | None = first.source
         self.answers: Moments = {}
-        self.met: dict[State, Transition] = {}
+        self.after: set[Moment] = set()
+        self.met: dict[State, dict[int, Transition]] = {}
 
 
 Moment = Call | Answered
@@ -138,8 +140,8 @@ class Transition:
 MakeStep = Callable[[Operation | None, Response | None], Step]
 """What strategies see of a call and, if the request has ended with it, of its response."""
 
-Perform = Callable[[Sequence[Operation], Call], Operation | None]
-"""Performs a call after others, from the start; ``None`` if that does not go well."""
+Perform = Callable[[Sequence[Operation], int, Call], Operation | None]
+"""Performs the call of a request, by index, after other calls, from the start; ``None`` if that does not go well."""
 
 Stored = Callable[[Sequence[Operation]], StoredImages]
 """What is stored after some operations."""
@@ -165,13 +167,14 @@ class TransitionSystem:
         self.initial = State({})
         self._states: dict[frozenset[tuple[object, bytes]], State] = {frozenset(): self.initial}
         self._beginnings: Moments = {}
+        self._personal: set[str] = set()
         self._size = 0
         self._named: tuple[tuple[Request, ...], tuple[object, ...]] = (), ()
 
     def walk(self, scenario: Scenario) -> Walk:
         """Begin an execution of a scenario."""
         names = self._names(scenario.requests)
-        return Walk(self, names, [self._beginnings.get(name) for name in names])
+        return Walk(self, [self._beginnings.get(name) for name in names])
 
     def learn(
         self,
@@ -195,6 +198,8 @@ class TransitionSystem:
             return
         if self._size > MOST:
             self.forget()
+        for request in personal:
+            self._tell_apart(scenario.requests[request])
         names = self._names(scenario.requests)
         places: list[tuple[Moments, object]] = [(self._beginnings, name) for name in names]
         taken: list[tuple[Call, State, Operation, State]] = []
@@ -209,25 +214,37 @@ class TransitionSystem:
         ends = {request: self._end(*places[request], response) for request, response in responses.items()}
         for request in personal:
             ends[request].personal = True
-        self._note_following(operations, ends, names)
+        moved = _Moved()
         for call, before, operation, after in taken:
-            if before not in call.met:
-                self.note(call, before, operation, call.answers[_answer(operation)], after)
+            then = call.answers[_answer(operation)]
+            call.after.update(moved.since(operation.request))
+            moved.to(operation.request, then)
+            if operation.request not in call.met.get(before, ()):
+                self.note(call, before, operation, then, after)
 
     def note(self, call: Call, before: State, operation: Operation, then: Moment, after: State | None = None) -> Transition:
         """Remember what a call does in a state."""
         response = then.response if isinstance(then, Answered) else None
         after = after or self._after(before, operation)
         transition = Transition(operation, self.make_step(operation, response), then, after)
-        call.met[before] = transition
+        call.met.setdefault(before, {})[operation.request] = transition
         self._size += 1
         return transition
 
     def _names(self, requests: tuple[Request, ...]) -> tuple[object, ...]:
-        """What tells requests apart: the index too, because clock and numbers hang on it; ``1`` and ``True`` are not the same."""
+        """What tells requests apart; ``1`` and ``True`` are equal, and are not the same."""
         if self._named[0] is not requests:
-            self._named = requests, tuple((at, repr(request)) for at, request in enumerate(requests))
+            texts = [repr(request) for request in requests]
+            names = tuple((at, text) if text in self._personal else text for at, text in enumerate(texts))
+            self._named = requests, names
         return self._named[1]
+
+    def _tell_apart(self, request: Request) -> None:
+        text = repr(request)
+        if text not in self._personal:
+            self._personal.add(text)
+            self._beginnings.pop(text, None)
+            self._named = (), ()
 
     def _call(self, moments: Moments, key: object, operation: Operation) -> Call:
         known = moments.get(key)
@@ -267,18 +284,26 @@ class TransitionSystem:
             self._size += 1
         return known
 
-    @staticmethod
-    def _note_following(operations: Sequence[Operation], ends: Mapping[int, Answered], names: Sequence[object]) -> None:
-        last = {one.request: at for at, one in enumerate(operations)}
-        begun: set[int] = set()
-        ended: list[Answered] = []
-        for at, operation in enumerate(operations):
-            if operation.request not in begun:
-                begun.add(operation.request)
-                for end in ended:
-                    end.followed.add(names[operation.request])
-            if last[operation.request] == at:
-                ended.append(ends[operation.request])
+
+class _Moved:
+    """Where the requests of an execution have moved."""
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since: dict[int, Moment] = {}  # in the order of their last steps
+
+    def to(self, request: int, moment: Moment) -> None:
+        """A request has taken a step."""
+        self._since.pop(request, None)
+        self._since[request] = moment
+
+    def since(self, request: int) -> Iterator[Moment]:
+        """Where others have moved since the last step of a request, or at all if it has taken none."""
+        for other in reversed(self._since):
+            if other == request:
+                return
+            yield self._since[other]
 
 
 class Walk:
@@ -290,15 +315,15 @@ class Walk:
         personal: whether a request that has ended has asked for the time or for a number.
     """
 
-    __slots__ = ("_ended", "_moments", "_names", "_state", "_system", "enabled", "personal", "taken")
+    __slots__ = ("_ended", "_moments", "_moved", "_state", "_system", "enabled", "personal", "taken")
 
-    def __init__(self, system: TransitionSystem, names: Sequence[object], moments: list[Moment | None]) -> None:
+    def __init__(self, system: TransitionSystem, moments: list[Moment | None]) -> None:
         self._system = system
-        self._names = names
         self._moments = moments
+        self._moved = _Moved()
         self._state = system.initial
         self._ended: list[tuple[int, Answered]] = []
-        self.enabled = list(range(len(names)))
+        self.enabled = list(range(len(moments)))
         self.taken: list[tuple[int, Transition]] = []
         self.personal = False
 
@@ -306,12 +331,13 @@ class Walk:
         """Let a request take its next step; ``None`` if it has to be run."""
         moment = self._moments[request]
         if type(moment) is Call:
-            if moment.number == 0 and self._ended:
-                name = self._names[request]
-                for _, end in self._ended:
-                    if name not in end.followed:
-                        return None
-            transition = moment.met.get(self._state) or self._perform(moment)
+            for other in self._moved.since(request):
+                if other not in moment.after:
+                    return None
+            by_index = moment.met.get(self._state)
+            transition = by_index and by_index.get(request)
+            if transition is None:
+                transition = self._perform(request, moment, by_index)
         elif type(moment) is Answered:
             transition = Transition(None, self._system.make_step(None, moment.response), moment, self._state)
         else:
@@ -326,6 +352,7 @@ class Walk:
             self.enabled = [one for one in self.enabled if one != request]
             self.personal = self.personal or then.personal
         self._moments[request] = then
+        self._moved.to(request, then)
         self._state = transition.state
         self.taken.append((request, transition))
         return transition.step
@@ -344,9 +371,12 @@ class Walk:
             self._state.stored = self._system.stored(self.operations())
         return self._state.stored
 
-    def _perform(self, call: Call) -> Transition | None:
-        """What a known call does in a state in which it was not met before, if what the request does then is known."""
-        operation = self._system.perform(self.operations(), call)
+    def _perform(self, request: int, call: Call, by_index: Mapping[int, Transition] | None) -> Transition | None:
+        """What a known call does in a state in which this request did not make it before, if what it does then is known."""
+        for like in (by_index or {}).values():
+            if like.operation is not None:
+                return self._system.note(call, self._state, replace(like.operation, request=request), like.then, like.state)
+        operation = self._system.perform(self.operations(), request, call)
         if operation is None:
             return None
         then = call.answers.get(_answer(operation))

@@ -147,6 +147,8 @@ class _Builder:
             for event in yaml.parse(content, Loader=yaml.CSafeLoader):
                 self._take(event)
         except (yaml.YAMLError, UnicodeDecodeError) as fault:
+            if "maximum nesting depth" in str(fault):  # libyaml's own limit, met where it looks ahead
+                _too_deep(self._name, self._limits)
             raise DocumentError(
                 f"{self._name} is not YAML: {' '.join(str(fault).split())}",
                 expected="one JSON or YAML document",

@@ -26,6 +26,7 @@ from checker.exploration.scenario import Scenario
 client = boto3.client("dynamodb", region_name="us-east-1")
 
 WARM = 1000
+MANY = 100_000
 
 
 class LastValue:
@@ -81,7 +82,8 @@ def grown(schedules: int, strategy: str, requests: int, *, tell: bool = False) -
     only = [Scenario(tuple(Overwriting.requests()[:requests]))]
     watching = Watching(tell=tell)
     options = Options(requests=requests, strategy=strategy, confirm=False, budget=Budget(max_schedules=schedules))
-    with mock.patch("checker.exploration.agenda._scope", return_value=only):
+    often = mock.patch.object(checking, "_TELL_SECONDS", 0.0 if schedules < MANY else 0.5)
+    with mock.patch("checker.exploration.agenda._scope", return_value=only), often:
         (model,) = checking.check([named(Overwriting)], options, watching).models
     assert model.schedules == schedules
     assert not model.violations

@@ -23,7 +23,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def command(model: Path, *options: str) -> list[str]:
-    target = f"{model.name}:BetweenTwoItems"
+    target = f"{model.name}:SlowlyJudged"
     fixed = ["--requests", "3", "--strategy", "exhaustive", "--no-symmetry", "--format", "json", "--report", "reports"]
     return [sys.executable, "-m", "checker.cli", "check", target, *fixed, *options]
 

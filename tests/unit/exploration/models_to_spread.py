@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import boto3
 
-from checker import Model, Table, handler
+from checker import Model, StoredItems, Table, handler, invariant
 
 accounts = boto3.resource("dynamodb", region_name="us-east-1").Table("Accounts")
 calls = itertools.count()
@@ -32,6 +32,18 @@ class BetweenTwoItems(OfAccounts):
         for item, amount in zip(read, (-1, 1), strict=True):
             accounts.put_item(Item={**item, "value": item["value"] + amount})
         return 204
+
+
+class SlowlyJudged(BetweenTwoItems):
+    """The same, taking long enough to be interrupted, on whatever machine."""
+
+    @invariant
+    def takes_its_time(self, items: StoredItems) -> bool:
+        """True, in some milliseconds."""
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < 0.003:
+            pass
+        return True
 
 
 class WithNumbers(OfAccounts):

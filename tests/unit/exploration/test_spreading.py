@@ -27,6 +27,7 @@ from checker.verdict import StopReason, Verdict
 
 MODELS = Path(__file__).parents[3] / "models"
 LARGE = named(models_to_spread.BetweenTwoItems)
+SLOW = named(models_to_spread.SlowlyJudged)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_how_long_the_rest_takes_is_told_within_the_first_scenario_of_its_size(
     heard: list[Status] = []
     told = Silent()
     monkeypatch.setattr(told, "status", heard.append)
-    check([LARGE], Options(requests=3, strategy=strategy, symmetry=False, confirm=False), told)
+    check([SLOW], Options(requests=3, strategy=strategy, symmetry=False, confirm=False), told)
     within = [one for one in heard if one.scenarios == 2 and one.explored >= 0.01]
     assert within
     assert all(one.seconds_left is not None and one.seconds_left >= 0 for one in within)

@@ -1,0 +1,180 @@
+"""Handlers that remember something between requests: known steps are not taken for them where running them shows otherwise.
+
+Memory is not modelled (README), but what it leads to in one process must not be lost by leaving out steps that are known.  So
+each model is explored twice, once with every step run, and the same has to come out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import UserDict
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import boto3
+import pytest
+
+import checker
+from checker import Model, StopReason, Table, Verdict, handler
+from checker.exploration.laboratory import Laboratory
+
+notes = boto3.resource("dynamodb", region_name="us-east-1").Table("Notes")
+ConditionFailed = notes.meta.client.exceptions.ConditionalCheckFailedException
+
+memory: MutableMapping[str, Any] = {}
+
+
+def model_of(*functions: Callable[..., Any], **attributes: Any) -> type[Model]:
+    return type(
+        "Remembering",
+        (Model,),
+        {
+            "tables": (Table("Notes", "note_id"),),
+            "items": {"Notes": [{"note_id": "n1", "owner": "alice", "count": 0}]},
+            "principals": ("alice", "bob"),
+            "setup": lambda _: memory.clear(),
+            "__module__": __name__,
+            **{function.__name__: handler(function) for function in functions},
+            **attributes,
+        },
+    )
+
+
+def read() -> dict[str, Any] | None:
+    return notes.get_item(Key={"note_id": "n1"}).get("Item")
+
+
+def hand_over(principal: str) -> int:
+    try:
+        notes.update_item(
+            Key={"note_id": "n1"},
+            UpdateExpression="SET #owner = :to",
+            ConditionExpression="#owner = :caller",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":caller": principal, ":to": "bob" if principal == "alice" else "alice"},
+        )
+    except ConditionFailed:
+        return 403
+    return 200
+
+
+def delete_by_cache(principal: str) -> int:
+    """What was read first is believed for good."""
+    if "note" not in memory:
+        memory["note"] = read()
+    note = memory["note"]
+    if note is None:
+        return 404
+    if note["owner"] != principal:
+        return 403
+    notes.delete_item(Key={"note_id": "n1"})
+    return 204
+
+
+def delete_by_late_cache(principal: str) -> int:
+    """Only who does not find himself the owner leaves something behind."""
+    note = read()
+    if note is None:
+        return 404
+    if memory.get("refused") and note["owner"] == principal:
+        return 409
+    if note["owner"] != principal:
+        memory["refused"] = True
+        return 403
+    notes.delete_item(Key={"note_id": "n1"})
+    return 204
+
+
+def tells_who_called_last(principal: str) -> tuple[int, str]:
+    """A global variable that should have been a local one, looked at behind the last call."""
+    memory["caller"] = principal
+    note = read()
+    if note is not None:
+        notes.update_item(Key={"note_id": "n1"}, UpdateExpression="ADD #c :one", **COUNTED)
+    return 200, memory["caller"]
+
+
+COUNTED = {"ExpressionAttributeNames": {"#c": "count"}, "ExpressionAttributeValues": {":one": 1}}
+
+
+def guarded(principal: str) -> int:
+    """Refuses while another request is at it; one after the other nobody is refused."""
+    if memory.get("busy"):
+        return 429
+    memory["busy"] = True
+    try:
+        note = read()
+        if note is None:
+            return 404
+        notes.put_item(Item={**note, "count": note["count"] + 1})
+        return 204
+    finally:
+        memory["busy"] = False
+
+
+def breaks_once_two_have_met(principal: str) -> int:
+    """Two that were between their calls at once leave a trap for a third."""
+    memory["inside"] = memory.get("inside", 0) + 1
+    note = read()
+    if memory["inside"] > 1:
+        memory["met"] = True
+    if note is None:
+        return 404
+    notes.update_item(Key={"note_id": "n1"}, UpdateExpression="ADD #c :one", **COUNTED)
+    memory["inside"] -= 1
+    return 500 if memory.get("met") and note["count"] > 1 else 204
+
+
+def first_three_only(principal: str) -> int:
+    memory["calls"] = memory.get("calls", 0) + 1
+    if memory["calls"] > 2:
+        return 429
+    notes.update_item(Key={"note_id": "n1"}, UpdateExpression="ADD #c :one", **COUNTED)
+    return 204
+
+
+REMEMBERING = [
+    (hand_over, delete_by_cache),
+    (hand_over, delete_by_late_cache),
+    (tells_who_called_last,),
+    (guarded,),
+    (breaks_once_two_have_met,),
+    (first_three_only,),
+    (hand_over, delete_by_cache, guarded),
+]
+
+
+@pytest.mark.parametrize(("strategy", "requests"), [("dpor", 2), ("exhaustive", 2), ("random", 2), ("dpor", 3)])
+@pytest.mark.parametrize("functions", REMEMBERING, ids=lambda functions: "+".join(one.__name__ for one in functions))
+def test_the_same_comes_out_as_with_every_step_run(
+    monkeypatch: pytest.MonkeyPatch, functions: tuple[Callable[..., Any], ...], strategy: str, requests: int
+):
+    known = explored(model_of(*functions), strategy, requests)
+    monkeypatch.setattr(Laboratory, "remember", lambda _: None)
+    assert known == explored(model_of(*functions), strategy, requests)
+
+
+@pytest.mark.parametrize(("strategy", "requests"), [("dpor", 2), ("random", 2), ("dpor", 3)])
+@pytest.mark.parametrize("functions", [REMEMBERING[0], REMEMBERING[2], REMEMBERING[3]], ids=["cache", "global", "guard"])
+def test_so_it_does_if_the_memory_cannot_be_seen(
+    monkeypatch: pytest.MonkeyPatch, functions: tuple[Callable[..., Any], ...], strategy: str, requests: int
+):
+    """Contents of a library's objects are not looked at, so that what requests do to each other has to show."""
+    monkeypatch.setattr(sys.modules[__name__], "memory", UserDict())
+    test_the_same_comes_out_as_with_every_step_run(monkeypatch, functions, strategy, requests)
+
+
+def explored(model: type[Model], strategy: str, requests: int) -> object:
+    result = checker.check(model, strategy=strategy, requests=requests, confirm=False)
+    return result.verdict, [
+        (one.requests, one.verdict, one.stop_reason, sorted(str(each.finding.statement) for each in one.violations))
+        for one in result.scenarios
+    ]
+
+
+def test_what_is_never_reset_is_told_as_nondeterministic():
+    """The cache outlives the schedule, so that the same schedule gives two histories."""
+    memory.clear()
+    result = checker.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), requests=2)
+    assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC)
+    assert "the same schedule gave two histories" in result.detail
