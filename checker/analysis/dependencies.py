@@ -175,22 +175,27 @@ def _of_attributes(names: Attributes, accesses: Sequence[_Access]) -> Iterator[_
     writers = [(access, attribute in access.writes) for access in accesses if attribute in access.written]
     for access in accesses:
         if attribute in access.reads:
-            for writer, plain in reversed(writers):
-                if writer.position < access.seen:
-                    yield EdgeKind.WR, writer, access, names & writer.changed
-                    if plain:
-                        break
-            for writer, plain in writers:
-                if writer.position >= access.seen:
-                    if writer is not access:
-                        yield EdgeKind.RW, access, writer, names & writer.changed
-                    if plain:
-                        break
+            yield from _around(access, writers, names)
     for place, (access, _) in enumerate(writers):
         adds = attribute in access.increments
         for writer, plain in reversed(writers[:place]):
             if not (adds and attribute in writer.increments):
                 yield EdgeKind.WW, writer, access, names & access.changed
+            if plain:
+                break
+
+
+def _around(reader: _Access, writers: Sequence[tuple[_Access, bool]], names: Attributes) -> Iterator[_Meeting]:
+    """The writers next to what a reader has seen, each of which may be a plain one, on both sides."""
+    for writer, plain in reversed(writers):
+        if writer.position < reader.seen:
+            yield EdgeKind.WR, writer, reader, names & writer.changed
+            if plain:
+                break
+    for writer, plain in writers:
+        if writer.position >= reader.seen:
+            if writer is not reader:
+                yield EdgeKind.RW, reader, writer, names & writer.changed
             if plain:
                 break
 

@@ -82,10 +82,7 @@ class Shape:
 
 def missed_changes(scene: Scene) -> bool:
     """Every write that was missed changed something: writing the same value again misleads nobody."""
-    for one in scene.cycle:
-        if one.kind is EdgeKind.RW and not one.changed:
-            return False
-    return True
+    return all(one.changed for one in scene.cycle if one.kind is EdgeKind.RW)
 
 
 def two_requests(scene: Scene) -> bool:

@@ -3,9 +3,8 @@
 The laboratory joins what floors below keep apart: the runner that switches between requests, the interception of their
 DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
 
-Steps that are known (:mod:`checker.exploration.transition_system`) are taken without running anybody, if whoever explores
-has asked for that.  If something that was run differs from what was known, or has left something behind in memory
-(:mod:`checker.exploration.process_memory`), whoever explores has to forgo what is known, and to begin the scenario again.
+Steps that are known (:mod:`checker.exploration.known_steps`) are taken without running anybody, if whoever explores has asked
+for that.  If there is doubt about them, whoever explores has to forgo what is known, and to begin the scenario again.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from checker.client.intercept import intercepted, perform
 from checker.client.onlooker import Onlooker, unwatched
 from checker.client.weak_reads import ChooseAge, WeakReads, newest
 from checker.engine import Schema
-from checker.errors import InternalError, ModelError, NondeterministicHandler, ToctouError
+from checker.errors import InternalError, ModelError, ToctouError
+from checker.exploration.known_steps import KnownSteps
 from checker.exploration.long_lived import long_lived_set_aside
 from checker.exploration.model import Model
 from checker.exploration.model_file import under_test
-from checker.exploration.process_memory import ProcessMemory
 from checker.exploration.response import response_of, response_to
 from checker.exploration.scenario import Scenario
-from checker.exploration.transition_system import Call, Transition, TransitionSystem, Walk
+from checker.exploration.transition_system import Call, Transition, Walk
 from checker.gate.mailbox import HeldCall
 from checker.gate.relay import Patience, Relay
 from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, looked_at
@@ -42,14 +41,10 @@ from checker.history.schedule import Choice, Schedule
 from checker.scheduling import event_loop
 from checker.scheduling.runner import Limits, Runner
 from checker.scheduling.scheduling_point import Turn
-from checker.scheduling.strategies.exhaustive import diverged_step
 from checker.scheduling.strategies.strategy import Step, Strategy
 from checker.scheduling.watchdog import Interrupted
 
 T = TypeVar("T")
-
-MOST_LESSONS = 20
-"""Executions that are kept to be run again once something is not as it was known."""
 
 _MOST_CHOICES = 1024
 
@@ -90,11 +85,8 @@ class Laboratory:
         self._judged = _judged_attributes(model)
         self._onlooker = Onlooker()
         self._elsewhere = under_test(model)
-        self._known: TransitionSystem | None = None
+        self._known: KnownSteps | None = None
         self._forgone = False
-        self._doubted = False
-        self._lessons: list[Execution] = []
-        self._memory: ProcessMemory | None = None
         self._walk_was_personal = False
         self._choose_call: Callable[[int], int] = newest
         if self._elsewhere is not None:
@@ -148,24 +140,27 @@ class Laboratory:
 
     def remember(self) -> None:
         """From now on take steps that are known without running them, where nothing but requests and stored items decides."""
-        if isinstance(self._backend, EmbeddedBackend) and self._elsewhere is None and not self._forgone:
-            self._known = self._known or TransitionSystem(self._step, self._perform_after, self._stored_after)
-            self._memory = self._memory or ProcessMemory(self.model)
+        if (
+            isinstance(self._backend, EmbeddedBackend)
+            and self._elsewhere is None
+            and not (self._known or self._forgone)
+        ):
+            self._known = KnownSteps(self.model, self._step, self._perform_after, self._stored_after)
 
     @property
     def doubted(self) -> bool:
         """Whether what is known cannot be relied on, as far as has been seen."""
-        return self._doubted
+        return self._known is not None and self._known.doubted
 
     def forgo(self) -> Sequence[Execution]:
         """From now on run every step; returns executions that were run first, for whoever wants to see them come out again.
 
         Empty if every step is run already.
         """
-        lessons, self._lessons = self._lessons, []
-        if self._known is not None:
-            self._known, self._forgone, self._doubted = None, True, False
-        return lessons
+        if self._known is None:
+            return ()
+        known, self._known, self._forgone = self._known, None, True
+        return known.lessons
 
     def execute(self, scenario: Scenario, strategy: Strategy, *, afresh: bool = False) -> Execution | None:
         """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.
@@ -189,7 +184,7 @@ class Laboratory:
                 return None
             step = walk.step(chosen)
             if step is None:
-                return self._run(scenario, strategy, walk.taken, chosen)
+                return self._run(scenario, strategy, known, walk.taken, chosen)
             strategy.performed(chosen, step)
         return self._walked(scenario, walk)
 
@@ -215,14 +210,14 @@ class Laboratory:
             if not self._random_was_shared():
                 break
         if known is not None:
-            self._learn(known, scenario, personal)
+            known.learn(scenario, self._operations, self._responses, personal)
         return tuple(self._responses[request] for request in order), self._backend.stored()
 
-    def _known_of(self, scenario: Scenario) -> TransitionSystem | None:
+    def _known_of(self, scenario: Scenario) -> KnownSteps | None:
         """What is known of a scenario, if steps may be taken without running them."""
         return None if scenario.left_out or self._onlooker.on else self._known
 
-    def _walk(self, known: TransitionSystem, scenario: Scenario) -> Walk:
+    def _walk(self, known: KnownSteps, scenario: Scenario) -> Walk:
         if self._left_out:
             self._store_initial({})
         return known.walk(scenario)
@@ -242,10 +237,19 @@ class Laboratory:
         self,
         scenario: Scenario,
         strategy: Strategy,
+        known: KnownSteps | None = None,
         taken: Sequence[tuple[int, Transition]] = (),
         chosen: int | None = None,
     ) -> Execution | None:
-        """Run a schedule whose first steps are known, and the request that takes the next one, if anything is."""
+        """Run a schedule.
+
+        Args:
+            scenario: whose requests.
+            strategy: chooses.
+            known: takes in what is run; ``None`` if nobody is to.
+            taken: known steps that the strategy has chosen and seen already.
+            chosen: the request that it has chosen to take the next step.
+        """
         ages: list[int] = []
         calls: list[int] = []
 
@@ -258,15 +262,14 @@ class Laboratory:
             return calls[-1]
 
         runner = self._begin(scenario, choose_age, choose_call)
-        known = self._known_of(scenario)
-        remembered = self._memory.contents() if self._memory is not None and known is not None else None
+        if known is not None:
+            known.begin(self._instance)
         choices: list[Choice] = []
         endings: dict[int, int] = {}
         for request, transition in taken:
             again = self._take(request, endings)
-            if again.observed != transition.step.observed:
-                self._doubted = True
-                raise diverged_step(len(choices), request, transition.step, again)
+            if known is not None:
+                known.check(len(choices), request, transition.step, again)
             choices.append(_choice(request, 0, 0))
         while enabled := runner.enabled():
             if chosen is None:
@@ -281,12 +284,8 @@ class Laboratory:
             raise RandomNumbersShared
         execution = self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
         if known is not None:
-            self._learn(known, scenario, runner.personal())
-            # What the first execution leaves behind is allowed, since many things are made when they are first needed.
-            if remembered is not None and self._memory is not None and self._memory.differs(remembered) and self._lessons:
-                self._doubted = True
-            if len(self._lessons) < MOST_LESSONS:
-                self._lessons.append(execution)
+            known.learn(scenario, self._operations, self._responses, runner.personal())
+            known.end(execution, self._instance)
         return execution
 
     def _take(self, request: int, endings: dict[int, int]) -> Step:
@@ -299,13 +298,6 @@ class Laboratory:
         (operation,) = self._operations[before:] or (None,)
         return self._step(operation, response)
 
-    def _learn(self, known: TransitionSystem, scenario: Scenario, personal: Sequence[int]) -> None:
-        try:
-            known.learn(scenario, self._operations, self._responses, personal)
-        except NondeterministicHandler:
-            self._doubted = True
-            raise
-
     def _random_was_shared(self) -> bool:
         shared = self._runner.random_was_shared()
         if shared:
@@ -313,8 +305,7 @@ class Laboratory:
         return shared
 
     def _forget(self) -> None:
-        """Requests have other numbers from now on."""
-        self._lessons = []
+        """Requests have other random numbers from now on."""
         if self._known is not None:
             self._known.forget()
 

@@ -1,9 +1,9 @@
 """Tells whether handlers have left something behind in the memory of their process.
 
 Looked at is what the code of a model can reach by name: global variables of its modules, the containers, objects and classes
-in them, what functions hold (defaults, closures, attributes, caches), and so on, as far as it is the user's own or built in.  What
-an installed library remembers is not seen, nor what is put back before a request ends; so that nothing was noticed proves
-nothing, and that something was is no fault: a handler may count its calls.
+in them, what functions hold (defaults, closures, attributes, caches), and so on, as far as it is the user's own or built in.
+What an installed library remembers is not seen, nor what is put back before the requests have ended.  So that nothing was
+noticed proves nothing; and that something was is no fault, since a handler may count its calls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from checker.exploration.code import modules_of
 from checker.exploration.model import Model
 
-MOST = 2_000
+MOST = 1_000
 """Things that are looked at; what more there is, is not."""
 
 _CONTAINERS = (dict, list, set, frozenset, tuple)
@@ -36,13 +36,18 @@ class ProcessMemory:
         self._waiting: list[object] = [vars(sys.modules[name]) for name in self._modules]
         self._find()
 
-    def contents(self) -> list[Contents]:
-        """What is there now; equal to what was there before if nothing was changed, put in, or taken out."""
-        return [look() for look in self._looks]
+    def contents(self, instance: Model) -> list[Contents]:
+        """What is there now; equal to what was there before if nothing was changed, put in, or taken out.
 
-    def differs(self, before: list[Contents]) -> bool:
+        Args:
+            instance: of the model, which is made anew for each schedule and shared by its requests.
+        """
+        own = vars(instance)
+        return [[repr(own) if own else ""], *(look() for look in self._looks)]
+
+    def differs(self, before: list[Contents], instance: Model) -> bool:
         """Whether something is otherwise than it was."""
-        now = self.contents()
+        now = self.contents(instance)
         try:
             same = now == before
         except Exception:  # a comparison of the user's own

@@ -33,7 +33,7 @@ from typing import Any
 
 from checker.errors import NondeterministicHandler
 from checker.exploration.scenario import Scenario
-from checker.history.operation import Execution, Operation, StoredImages
+from checker.history.operation import Operation, StoredImages
 from checker.history.request import Request, Response, SourceLine
 from checker.scheduling.strategies.strategy import Step
 
@@ -222,7 +222,9 @@ class TransitionSystem:
             if operation.request not in call.met.get(before, ()):
                 self.note(call, before, operation, then, after)
 
-    def note(self, call: Call, before: State, operation: Operation, then: Moment, after: State | None = None) -> Transition:
+    def note(
+        self, call: Call, before: State, operation: Operation, then: Moment, after: State | None = None
+    ) -> Transition:
         """Remember what a call does in a state."""
         response = then.response if isinstance(then, Answered) else None
         after = after or self._after(before, operation)
@@ -252,9 +254,7 @@ class TransitionSystem:
             known = moments[key] = Call(operation)
             self._size += 1
         elif (
-            not isinstance(known, Call)
-            or known.action != operation.action
-            or known.parameters != operation.parameters
+            not isinstance(known, Call) or known.action != operation.action or known.parameters != operation.parameters
         ):
             raise _differs(known, f"{operation.action} {dict(operation.parameters)}")
         return known
@@ -335,7 +335,7 @@ class Walk:
                 if other not in moment.after:
                     return None
             by_index = moment.met.get(self._state)
-            transition = by_index and by_index.get(request)
+            transition = None if by_index is None else by_index.get(request)
             if transition is None:
                 transition = self._perform(request, moment, by_index)
         elif type(moment) is Answered:
@@ -375,7 +375,9 @@ class Walk:
         """What a known call does in a state in which this request did not make it before, if what it does then is known."""
         for like in (by_index or {}).values():
             if like.operation is not None:
-                return self._system.note(call, self._state, replace(like.operation, request=request), like.then, like.state)
+                return self._system.note(
+                    call, self._state, replace(like.operation, request=request), like.then, like.state
+                )
         operation = self._system.perform(self.operations(), request, call)
         if operation is None:
             return None
@@ -391,7 +393,7 @@ def _answer(operation: Operation) -> object:
     return error.code, error.message, _packed(error.fields)
 
 
-def _packed(content: object) -> bytes:
+def _packed(content: Any) -> bytes:
     """The same for equal contents in the same order."""
     try:
         return marshal.dumps(content, 2)  # later versions mark what is referred to twice

@@ -155,7 +155,9 @@ def test_the_same_comes_out_as_with_every_step_run(
 
 
 @pytest.mark.parametrize(("strategy", "requests"), [("dpor", 2), ("random", 2), ("dpor", 3)])
-@pytest.mark.parametrize("functions", [REMEMBERING[0], REMEMBERING[2], REMEMBERING[3]], ids=["cache", "global", "guard"])
+@pytest.mark.parametrize(
+    "functions", [REMEMBERING[0], REMEMBERING[2], REMEMBERING[3]], ids=["cache", "global", "guard"]
+)
 def test_so_it_does_if_the_memory_cannot_be_seen(
     monkeypatch: pytest.MonkeyPatch, functions: tuple[Callable[..., Any], ...], strategy: str, requests: int
 ):

@@ -1,0 +1,198 @@
+"""What is known of requests, and what is not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+
+from checker import Model, Table, handler
+from checker.client.backends import backend_named
+from checker.errors import NondeterministicHandler
+from checker.exploration import transition_system
+from checker.exploration.laboratory import Laboratory
+from checker.exploration.scenario import Scenario
+from checker.history.operation import Execution
+from checker.history.schedule import Choice, Schedule
+from checker.scheduling.runner import Limits
+from checker.scheduling.strategies.replay import Replay
+
+items = boto3.resource("dynamodb", region_name="us-east-1").Table("Items")
+ran: list[str] = []
+"""Handlers that were really run."""
+
+
+class OfItems(Model):
+    tables = (Table("Items", "item_id"),)
+    items = {"Items": [{"item_id": "i1", "value": 0}]}
+    principals = ("alice", "bob")
+
+    @handler()
+    def increment(self, principal: str) -> tuple[int, int]:
+        ran.append(principal)
+        item = items.get_item(Key={"item_id": "i1"})["Item"]
+        items.put_item(Item={**item, "value": item["value"] + 1})
+        return 200, int(item["value"])
+
+    @handler()
+    def describe(self, principal: str) -> int:
+        ran.append(principal)
+        return int(items.meta.client.describe_table(TableName="Items")["Table"]["ItemCount"] >= 0) + 199
+
+    @handler()
+    def nothing(self, principal: str) -> int:
+        ran.append(principal)
+        return 204
+
+
+ALICE, BOB = OfItems.requests()[:2]
+BOTH = Scenario((ALICE, BOB))
+
+
+@contextmanager
+def opened(backend: str = "embedded", window: int = 1) -> Iterator[Laboratory]:
+    laboratory = Laboratory(OfItems, backend_named(backend, window), Limits())
+    with laboratory.opened():
+        laboratory.remember()
+        yield laboratory
+
+
+def run(laboratory: Laboratory, scenario: Scenario, order: str, *, afresh: bool = False) -> tuple[Execution, list[str]]:
+    """An execution in which requests take their steps in this order, and whose handlers were run for it."""
+    ran.clear()
+    strategy = Replay(Schedule(tuple(Choice("AB".index(letter)) for letter in order)))
+    strategy.begin()
+    execution = laboratory.execute(scenario, strategy, afresh=afresh)
+    assert execution is not None
+    return execution, list(ran)
+
+
+def test_what_was_run_twice_is_known_and_comes_out_the_same():
+    with opened() as laboratory:
+        for order in ("AABB", "ABAB", "ABBA", "BBAA"):
+            first, _ = run(laboratory, BOTH, order)
+            run(laboratory, BOTH, order)
+            known, who = run(laboratory, BOTH, order)
+            assert who == []
+            again, who = run(laboratory, BOTH, order, afresh=True)
+            assert sorted(who) == ["alice", "bob"]
+            assert known == first == again
+
+
+def test_a_request_that_ended_like_this_once_only_is_run():
+    with opened() as laboratory:
+        run(laboratory, Scenario((ALICE,)), "AA")
+        assert run(laboratory, Scenario((ALICE,)), "AA")[1] == ["alice"]
+        assert run(laboratory, Scenario((ALICE,)), "AA")[1] == []
+
+
+def test_a_request_is_known_whatever_its_index():
+    with opened() as laboratory:
+        for _ in range(2):
+            run(laboratory, Scenario((BOB,)), "AA")
+        assert run(laboratory, Scenario((BOB,)), "AA")[1] == []
+        run(laboratory, BOTH, "AABB")
+        execution, who = run(laboratory, Scenario((BOB, ALICE)), "AABB")
+        assert [one.request for one in execution.operations] == [0, 0, 1, 1]
+        assert who == ["bob", "alice"], "alice has not been run behind bob"
+
+
+def test_a_request_that_goes_on_after_what_was_never_before_it_is_run():
+    """Both requests are known alone, and what they do one after the other is; not what they do within each other."""
+    with opened() as laboratory:
+        for order in ("AABB", "BBAA") * 2:
+            run(laboratory, BOTH, order)
+        assert run(laboratory, BOTH, "AABB")[1] == run(laboratory, BOTH, "BBAA")[1] == []
+        assert sorted(run(laboratory, BOTH, "ABAB")[1]) == ["alice", "bob"]
+
+
+def test_the_engine_is_asked_where_a_known_call_meets_another_state(monkeypatch: pytest.MonkeyPatch):
+    """The same answers and the same changes, of items that stand otherwise: handlers need not be run for it."""
+    with opened() as laboratory:
+        for order in ("AABB", "BBAA", "ABAB", "ABBA", "BABA", "BAAB") * 2:
+            run(laboratory, BOTH, order)
+        monkeypatch.setattr(transition_system.Call, "met", _ForgetsStates(), raising=False)
+        for order in ("AABB", "ABBA"):
+            known, who = run(laboratory, BOTH, order)
+            assert who == []
+            assert known == run(laboratory, BOTH, order, afresh=True)[0]
+
+
+class _ForgetsStates:
+    """In place of what calls met: nothing, every time."""
+
+    def __get__(self, call: Any, kind: Any = None) -> dict[Any, Any]:
+        return {}
+
+
+@pytest.mark.parametrize("name", ["describe", "nothing"])
+def test_other_requests(name: str):
+    """What depends on more than items is run; a request without calls is known like any other."""
+    request = next(one for one in OfItems.requests() if one.handler == name)
+    with opened() as laboratory:
+        for _ in range(3):
+            _, who = run(laboratory, Scenario((request,)), "A")
+        assert bool(who) == (name == "describe")
+
+
+@pytest.mark.parametrize(("backend", "window"), [("moto", 1), ("embedded", 2)])
+def test_another_backend_is_always_asked(backend: str, window: int):
+    with opened(backend, window) as laboratory:
+        for _ in range(4):
+            assert run(laboratory, Scenario((ALICE,)), "AA")[1] == ["alice"]
+
+
+def test_sequential_runs_are_known_too():
+    with opened() as laboratory:
+        expected = laboratory.serial(BOTH, (1, 0))
+        laboratory.serial(BOTH, (1, 0))
+        ran.clear()
+        assert laboratory.serial(BOTH, (1, 0)) == expected
+        assert laboratory.serial(BOTH, (1,))[0] == expected[0][:1]
+        assert ran == []
+
+
+def doing(act: Callable[[str], int]) -> type[Model]:
+    return type("Doing", (OfItems,), {"act": handler(act), "__module__": __name__})
+
+
+def test_who_does_something_else_is_noticed():
+    """The second time a request is asked and answered the same, it does not do the same."""
+    turns = iter(["first", "first", "second"])
+
+    def act(principal: str) -> int:
+        items.update_item(
+            Key={"item_id": "i1"}, UpdateExpression="SET v = :v", ExpressionAttributeValues={":v": next(turns)}
+        )
+        return 200
+
+    model = doing(act)
+    request = next(one for one in model.requests() if one.handler == "act")
+    laboratory = Laboratory(model, backend_named("embedded"), Limits())
+    with laboratory.opened():
+        laboratory.remember()
+        run(laboratory, Scenario((request,)), "A")
+        assert not laboratory.doubted
+        run(laboratory, Scenario((request,)), "A")
+        twice = Scenario((request, request))
+        laboratory.serial(twice, (0,))
+        with pytest.raises(NondeterministicHandler, match="did two things") as fault:
+            laboratory.serial(twice, (0, 1))
+        assert "first" in str(fault.value)
+        assert "second" in str(fault.value)
+        assert laboratory.doubted
+        assert len(laboratory.forgo()) == 2
+        assert not laboratory.doubted
+        laboratory.remember()
+        assert not laboratory.forgo(), "it stays forgone"
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transition_system, "MOST", 3)
+    with opened() as laboratory:
+        for _ in range(3):
+            execution, _ = run(laboratory, BOTH, "AABB")
+        assert execution == run(laboratory, BOTH, "AABB", afresh=True)[0]
