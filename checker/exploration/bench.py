@@ -15,7 +15,7 @@ from functools import partial
 from checker.client.backends import backend_named
 from checker.errors import ModelError
 from checker.exploration.budget import Budget, Meter
-from checker.exploration.explorer import Explorer, Pause, never
+from checker.exploration.explorer import Explorer, Pause, dependence_of, never
 from checker.exploration.judges import Judges
 from checker.exploration.laboratory import Laboratory
 from checker.exploration.likeness import Likeness
@@ -45,6 +45,7 @@ class Bench:
         self._laboratory: Laboratory
         self._likeness: Likeness
         self._judges: Judges
+        self._depends: Dependent
 
     def explorer(self, model: type[Model], meter: Meter) -> Explorer:
         """An explorer of the model's scenarios, in its open laboratory.
@@ -59,6 +60,7 @@ class Bench:
             self._laboratory = self._stack.enter_context(laboratory.opened())
             self._likeness = Likeness(laboratory)
             self._judges = Judges(laboratory)
+            self._depends = dependence_of(model)
             self._model = model
         return Explorer(
             self._laboratory,
@@ -68,6 +70,7 @@ class Bench:
             symmetry=self._options.symmetric,
             likeness=self._likeness,
             judges=self._judges,
+            depends=self._depends,
         )
 
     def advance(

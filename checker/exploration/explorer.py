@@ -34,6 +34,7 @@ from checker.exploration.budget import Meter
 from checker.exploration.judges import Judges, oracles_of
 from checker.exploration.laboratory import Laboratory, RandomNumbersShared
 from checker.exploration.likeness import Likeness, Others
+from checker.exploration.model import Model
 from checker.exploration.portion import Advance, Portion
 from checker.exploration.reachability import Reachability
 from checker.exploration.result import ScenarioResult, Sighting
@@ -50,6 +51,7 @@ from checker.oracles.oracle import Oracle
 from checker.scheduling.dependence import (
     Dependent,
     Order,
+    Remembered,
     Shape,
     Twins,
     interleavings,
@@ -138,6 +140,7 @@ class Explorer:
         symmetry: bool = False,
         likeness: Likeness | None = None,
         judges: Judges | None = None,
+        depends: Dependent | None = None,
     ) -> None:
         self._laboratory = laboratory
         laboratory.remember()
@@ -147,8 +150,7 @@ class Explorer:
         self._symmetry = symmetry
         self._likeness = likeness or Likeness(laboratory)
         self._judges = judges or Judges(laboratory)
-        every_step = any(rule.at == "every_step" for rule in laboratory.model.invariants().values())
-        self._depends = writes_in_order if every_step else dependent
+        self._depends = depends or dependence_of(laboratory.model)
 
     def explore(self, scenario: Scenario) -> ScenarioResult:
         """Explore one scenario until the strategy or the budget ends."""
@@ -484,6 +486,12 @@ def _divided(strategy: Strategy, pieces: int) -> list[Strategy]:
     while len(given) + 1 < pieces and isinstance(strategy, Divisible) and (last := strategy.divide()) is not None:
         given.append(last)
     return [strategy, *reversed(given)]
+
+
+def dependence_of(model: type[Model]) -> Dependent:
+    """Whether the order of two steps matters to a model's oracles."""
+    every_step = any(rule.at == "every_step" for rule in model.invariants().values())
+    return Remembered(writes_in_order if every_step else dependent)
 
 
 def writes_in_order(left: Footprint, right: Footprint) -> bool:

@@ -125,11 +125,16 @@ class _Reference:
     def answer(self, order: tuple[int, ...]) -> Response | int:
         return self._walked.node(order)[1]
 
+    def agrees(self, order: tuple[int, ...]) -> bool:
+        return bool(self._walked.node(order)[0] == self._stored())
+
     def difference(self, order: tuple[int, ...]) -> str:
+        return _state_difference(self._walked.node(order)[0], self._stored(), self._execution)
+
+    def _stored(self) -> Any:
         if self._final is None:
             self._final = (self._walked.state_of(self._execution.final),)
-        expected, stored = self._walked.node(order)[0], self._final[0]
-        return "" if expected == stored else _state_difference(expected, stored, self._execution)
+        return self._final[0]
 
 
 def _state_difference(expected: Any, stored: Any, execution: Execution) -> str:

@@ -27,8 +27,11 @@ class SequentialSemantics(Protocol):
     def answer(self, order: tuple[int, ...]) -> Response | int:
         """What the last request of the order answers; an ``int`` is a status whose body is not specified."""
 
+    def agrees(self, order: tuple[int, ...]) -> bool:
+        """Whether the order leaves what the execution left."""
+
     def difference(self, order: tuple[int, ...]) -> str:
-        """``""`` if the order leaves what the execution left, else half a sentence on the first thing that differs."""
+        """Half a sentence on the first thing that differs, for an order that does not agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def search(execution: Execution, requests: tuple[int, ...], semantics: Sequentia
         return SerialOrder(requests, 0, "")
     order, contradiction = closest
     rest = tuple(index for index in requests if index not in order)
-    told = contradiction.text(execution, order)
+    told = contradiction.text(execution, order, semantics)
     return SerialOrder(order + _failing_first(contradiction, rest), len(order), told, contradiction.answer())
 
 
@@ -80,7 +83,7 @@ def _explains(execution: Execution, order: tuple[int, ...], semantics: Sequentia
     for count, index in enumerate(order, 1):
         if not matches(semantics.answer(order[:count]), execution.responses[index]):
             return False
-    return not semantics.difference(order)
+    return semantics.agrees(order)
 
 
 def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
@@ -94,17 +97,15 @@ class _Contradiction:
 
     Attributes:
         request: the request whose response does not fit, with what was ``expected``; ``None`` if what is stored does not.
-        difference: between what is stored and what would be.
     """
 
     request: int | None = None
     expected: Response | int = 0
-    difference: str = ""
 
-    def text(self, execution: Execution, order: tuple[int, ...]) -> str:
+    def text(self, execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> str:
         """The contradiction in words; only one of many is ever told."""
         if self.request is None:
-            return _stored(execution, order, self.difference)
+            return _stored(execution, order, semantics.difference(order))
         return _answered(execution, (*order, self.request), self.expected)
 
     def answer(self) -> int | None:
@@ -130,8 +131,7 @@ def _attempts(
     """Every order that can be extended no further, with the reason; an order that explains everything has none."""
     remaining = [index for index in requests if index not in order]
     if not remaining:
-        difference = semantics.difference(order)
-        yield order, _Contradiction(difference=difference) if difference else None
+        yield order, None if semantics.agrees(order) else _Contradiction()
         return
     for index in remaining:
         if not preceding[index].isdisjoint(remaining):

@@ -64,6 +64,10 @@ class _Runs:
     def answer(self, order: tuple[int, ...]) -> Response:
         return self._serial(order)[0][-1]
 
+    def agrees(self, order: tuple[int, ...]) -> bool:
+        expected, stored = self._serial(order)[1], self._execution.final
+        return all(list(expected.get(table, ())) == list(stored.get(table, ())) for table in {*expected, *stored})
+
     def difference(self, order: tuple[int, ...]) -> str:
         return _images_difference(self._serial(order)[1], self._execution.final)
 

@@ -24,6 +24,32 @@ Dependent = Callable[[Footprint, Footprint], bool]
 Twins = Sequence[int]
 """For each request, the number of its group; requests of one group are interchangeable.  Empty if none are."""
 
+_MOST_PAIRS = 4_096
+"""Pairs of footprints of which it is remembered whether they depend on each other; as many megabytes at most as thousands."""
+
+
+class Remembered:
+    """A dependence that remembers what it has said of two footprints: the same are met in most executions of a scenario."""
+
+    def __init__(self, depends: Dependent) -> None:
+        self._depends = depends
+        self._known: dict[tuple[int, int], tuple[bool, Footprint, Footprint]] = {}
+
+    def __call__(self, left: Footprint, right: Footprint) -> bool:
+        """See :data:`Dependent`."""
+        pair = id(left), id(right)
+        known = self._known.get(pair)
+        if known is None:
+            if len(self._known) >= _MOST_PAIRS:
+                self._known.clear()
+            # It holds on to both, so that no others get their identities.
+            known = self._known[pair] = self._depends(left, right), left, right
+        return known[0]
+
+    def __reduce__(self) -> tuple[type[Remembered], tuple[Dependent]]:
+        return Remembered, (self._depends,)
+
+
 Order = tuple[int, ...]
 """Positions of steps in a new order."""
 

@@ -128,6 +128,9 @@ class _Completions:
     def answer(self, order: Order) -> Response | int:
         return PENDING if order[-1] in self._pending else self._answers(order)
 
+    def agrees(self, order: Order) -> bool:  # noqa: ARG002 - the protocol's signature
+        return True
+
     def difference(self, order: Order) -> str:  # noqa: ARG002 - the protocol's signature
         return ""
 
