@@ -11,7 +11,6 @@ order that explains most requests is kept, as porcupine does with its longest pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,15 +63,13 @@ def search(execution: Execution, requests: tuple[int, ...], semantics: Sequentia
     """The first order that explains the execution, or the one that comes closest."""
     if _explains(execution, requests, semantics):
         return Explained(requests)
-    closest: tuple[tuple[int, ...], _Contradiction] | None = None
-    for order, contradiction in _attempts(execution, execution.preceding(), requests, semantics, ()):
-        if contradiction is None:
-            return Explained(order)
-        if closest is None or len(order) > len(closest[0]):
-            closest = order, contradiction
-    if closest is None:
+    attempts = _Attempts(execution, semantics)
+    explaining = attempts.extend((), requests)
+    if explaining is not None:
+        return Explained(explaining)
+    if attempts.closest is None:
         return SerialOrder(requests, 0, "")
-    order, contradiction = closest
+    order, contradiction = attempts.closest
     rest = tuple(index for index in requests if index not in order)
     told = contradiction.text(execution, order, semantics)
     return SerialOrder(order + _failing_first(contradiction, rest), len(order), told, contradiction.answer())
@@ -115,33 +112,50 @@ class _Contradiction:
         return self.expected if isinstance(self.expected, int) else self.expected.status
 
 
+_STORED_OTHERWISE = _Contradiction()
+
+
 def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tuple[int, ...]:
     if contradiction.request is None:
         return rest
     return (contradiction.request, *(index for index in rest if index != contradiction.request))
 
 
-def _attempts(
-    execution: Execution,
-    preceding: Sequence[frozenset[int]],
-    requests: tuple[int, ...],
-    semantics: SequentialSemantics,
-    order: tuple[int, ...],
-) -> Iterator[tuple[tuple[int, ...], _Contradiction | None]]:
-    """Every order that can be extended no further, with the reason; an order that explains everything has none."""
-    remaining = [index for index in requests if index not in order]
-    if not remaining:
-        yield order, None if semantics.agrees(order) else _Contradiction()
-        return
-    for index in remaining:
-        if not preceding[index].isdisjoint(remaining):
-            continue
-        longer = (*order, index)
-        expected = semantics.answer(longer)
-        if matches(expected, execution.responses[index]):
-            yield from _attempts(execution, preceding, requests, semantics, longer)
-        else:
-            yield order, _Contradiction(index, expected)
+class _Attempts:
+    """The search of one order.
+
+    Attributes:
+        closest: the first of the longest orders that can be extended no further, with the reason.
+    """
+
+    def __init__(self, execution: Execution, semantics: SequentialSemantics) -> None:
+        self.closest: tuple[tuple[int, ...], _Contradiction] | None = None
+        self._responses = execution.responses
+        self._preceding = execution.preceding()
+        self._semantics = semantics
+
+    def extend(self, order: tuple[int, ...], remaining: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The first order that begins like this and explains the execution; ``None`` if none does."""
+        if not remaining:
+            if self._semantics.agrees(order):
+                return order
+            self._fail(order, _STORED_OTHERWISE)
+        for index in remaining:
+            if not self._preceding[index].isdisjoint(remaining):
+                continue
+            longer = (*order, index)
+            expected = self._semantics.answer(longer)
+            if not matches(expected, self._responses[index]):
+                self._fail(order, _Contradiction(index, expected))
+                continue
+            found = self.extend(longer, tuple([other for other in remaining if other != index]))
+            if found is not None:
+                return found
+        return None
+
+    def _fail(self, order: tuple[int, ...], contradiction: _Contradiction) -> None:
+        if self.closest is None or len(order) > len(self.closest[0]):
+            self.closest = order, contradiction
 
 
 def matches(expected: Response | int, observed: Response) -> bool:

@@ -11,7 +11,7 @@ questions need the whole class all the same:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations
 
@@ -121,8 +121,7 @@ def real_time_siblings(order: Shape, requests: int) -> tuple[Order, ...]:
     strongest[_real_time(order, executed)] = executed
     if _possible(order, before, requests) in strongest:
         return ()
-    for front in permutations(range(requests)):
-        pulled = _pulled_forward(order, before, front)
+    for pulled in _pulled_forward(order, before, requests):
         strongest.setdefault(_real_time(order, pulled), pulled)
     return tuple(
         sibling
@@ -159,11 +158,21 @@ def _closure(order: Shape) -> list[frozenset[int]]:
     return closed
 
 
-def _pulled_forward(order: Shape, before: list[frozenset[int]], front: Sequence[int]) -> Order:
-    """The requests one after the other, each preceded by what it needs."""
-    taken: dict[int, None] = {}
-    for request in front:
-        own = [at for at, (one, _) in enumerate(order) if one == request]
-        for at in sorted(frozenset(own).union(*(before[at] for at in own))):
-            taken.setdefault(at)
-    return tuple(taken)
+def _pulled_forward(order: Shape, before: list[frozenset[int]], requests: int) -> Iterator[Order]:
+    """The requests one after the other, each preceded by what it needs, in each of their permutations.
+
+    One whose steps have all been needed by others before its turn adds nothing; permutations that differ in where it stands
+    are gone through once, which leaves few of them where most steps depend on each other.
+    """
+    own = [frozenset(at for at, (one, _) in enumerate(order) if one == request) for request in range(requests)]
+    needed = [sorted(steps.union(*(before[at] for at in steps))) for steps in own]
+
+    def extend(taken: Order, left: Sequence[int]) -> Iterator[Order]:
+        done = frozenset(taken)
+        left = [request for request in left if not own[request] <= done]
+        if not left:
+            yield taken
+        for request in left:
+            yield from extend((*taken, *(at for at in needed[request] if at not in done)), left)
+
+    return extend((), range(requests))
