@@ -2,17 +2,19 @@
 
     python tests/benchmarks/exploration.py [--rounds N] [--seconds S]
 
-Two, three and four requests that delete an item and hand it over (``models/delete_item.py: ReadThenDelete``), side by side:
+Two, three and four requests that delete an item and hand it over (``models/delete_item.py: ReadThenDelete``, and
+``ConditionalDelete``, which is fixed), side by side:
 
 - floor: the handlers as they are, one after the other, on a stub of the client that keeps items in a dictionary; nothing is
   scheduled, recorded or judged;
-- toctou: every class of schedules with all oracles, on the embedded engine and on moto;
+- toctou, on the embedded engine and on moto, with all oracles: schedules drawn at random, as many as it takes for what comes
+  before and after them not to count; and, for the verdict, every class of schedules, which are too few to measure a rate by;
 - threads: each request in a thread of its own on moto, started at a barrier, as tests do that have no scheduler;
 - frontrun (https://pypi.org/project/frontrun/): its DPOR over the same threads on moto, with its default preemption bound.
 
 What is wrong is told alike by the last two: responses and items that no order of the requests one after the other gives.
 Time is the processor's, so that a busy machine disturbs all alike; the floor and toctou take turns, and their medians are
-shown.  What toctou takes includes setting up, running counterexamples again and explaining them.
+shown.  What a verdict takes includes setting up, running counterexamples again and explaining them.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ from moto import mock_aws
 
 import models.delete_item
 import models.transfer
-from checker import Request
+from checker import Model, Request
 from checker.client.backends import backend_named
 from checker.client.environment import client_environment
 from checker.exploration.budget import Budget
@@ -54,7 +56,7 @@ from checker.exploration.options import Options
 from checker.exploration.scenario import Scenario
 from checker.scheduling.runner import Limits
 from checker.scheduling.strategies.dpor import Dpor
-from models.delete_item import ReadThenDelete
+from models.delete_item import ConditionalDelete, ReadThenDelete
 
 Item = dict[str, dict[str, str]]
 Outcome = tuple[tuple[int, ...], str]
@@ -66,13 +68,22 @@ REQUESTS = (
     Request("bob", "transfer", (("item_id", "i1"), ("to", "alice"))),
     Request("bob", "delete_item", (("item_id", "i1"),)),
 )
+SAMPLES = 20_000
+SAMPLES_ON_MOTO = 100
 HANDLERS = ReadThenDelete.handlers()
 MODULES = (models.delete_item, models.transfer)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One line of the table; ``None`` where there is nothing to tell."""
+    """One line of the table; ``None`` where there is nothing to tell.
+
+    Attributes:
+        rate: schedules per second.
+        first: schedules up to the first violation.
+        seconds: until a verdict.
+        schedules: of the verdict, or of what was run without one.
+    """
 
     rate: float
     first: int | None
@@ -139,12 +150,25 @@ def rate(part: Callable[[], int], seconds: float) -> float:
     return count / (time.process_time() - begun)
 
 
-def toctou(requests: tuple[Request, ...], backend: str, most: int | None) -> tuple[int, float, bool]:
+def toctou(
+    requests: tuple[Request, ...],
+    backend: str,
+    most: int | None,
+    strategy: str = "dpor",
+    model: type[Model] = ReadThenDelete,
+) -> tuple[int, float, bool]:
     """Schedules, seconds, and whether that was all of them."""
-    options = Options(requests=len(requests), backend=backend, confirm=False, budget=Budget(max_schedules=most))
+    budget = Budget(max_schedules=most)
+    options = Options(requests=len(requests), strategy=strategy, backend=backend, confirm=False, budget=budget)
     begun = time.process_time()
-    result = check_scenario(named(ReadThenDelete), Scenario(requests), options)
+    result = check_scenario(named(model), Scenario(requests), options)
     return result.schedules, time.process_time() - begun, result.stop_reason is None
+
+
+def sampled(requests: tuple[Request, ...], backend: str, count: int, model: type[Model] = ReadThenDelete) -> float:
+    """Schedules per second, of so many that are drawn at random."""
+    schedules, seconds, _ = toctou(requests, backend, count, "random", model)
+    return schedules / seconds
 
 
 def first_violation(requests: tuple[Request, ...]) -> int:
@@ -152,6 +176,7 @@ def first_violation(requests: tuple[Request, ...]) -> int:
     laboratory = Laboratory(ReadThenDelete, backend_named("embedded"), Limits())
     scenario = Scenario(requests)
     with laboratory.opened():
+        laboratory.remember()
         oracles = oracles_of(ReadThenDelete, laboratory, scenario)
         strategy = Dpor()
         count = 0
@@ -278,16 +303,25 @@ def _work(index: int, trial: Trial) -> None:
 def lines(count: int, rounds: int, seconds: float) -> Iterator[tuple[str, Measured | None]]:
     """The table's lines for so many requests."""
     requests = REQUESTS[:count]
-    floors, embedded = [], []
+    floors: list[float] = []
+    rates: dict[type[Model], list[float]] = {ReadThenDelete: [], ConditionalDelete: []}
+    verdicts: dict[type[Model], list[tuple[int, float, bool]]] = {ReadThenDelete: [], ConditionalDelete: []}
     for _ in range(rounds):
         floors.append(floor(requests, seconds / 10))
-        embedded.append(toctou(requests, "embedded", None))
+        for model, of_model in rates.items():
+            of_model.append(sampled(requests, "embedded", SAMPLES, model))
+            verdicts[model].append(toctou(requests, "embedded", None, model=model))
     yield "handlers alone, on a stub", Measured(statistics.median(floors), None, None, 0)
     first = first_violation(requests)
-    took = statistics.median(spent for _, spent, _ in embedded)
-    yield "toctou, embedded", Measured(embedded[0][0] / took, first, took, embedded[0][0])
+    for model, name, found in (
+        (ReadThenDelete, "toctou, embedded", first),
+        (ConditionalDelete, "the same, fixed handlers", None),
+    ):
+        took = statistics.median(spent for _, spent, _ in verdicts[model])
+        yield name, Measured(statistics.median(rates[model]), found, took, verdicts[model][0][0])
     schedules, spent, whole = toctou(requests, "moto", 60)
-    yield "toctou, moto", Measured(schedules / spent, first, spent if whole else None, schedules)
+    rate = sampled(requests, "moto", SAMPLES_ON_MOTO)
+    yield "toctou, moto", Measured(rate, first, spent if whole else None, schedules)
     yield "threads, moto", threads(requests, seconds)
     yield "frontrun, moto", with_frontrun(count, seconds)
 
@@ -302,16 +336,21 @@ def main() -> None:
     if arguments.frontrun:
         print(json.dumps(asdict(under_frontrun(REQUESTS[: arguments.frontrun], arguments.seconds))))
         return
-    print("| requests | | schedules run | schedules/s | to the first violation | seconds to a verdict |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| requests | | schedules/s | toctou is | schedules run | to the first violation | seconds to a verdict |")
+    print("| --- | --- | --: | --: | --: | --: | --: |")
     for count in (2, 3, 4):
-        for name, line in lines(count, arguments.rounds, arguments.seconds):
+        every = dict(lines(count, arguments.rounds, arguments.seconds))
+        ours = every["toctou, embedded"]
+        assert ours is not None
+        for name, line in every.items():
             if line is None:
-                print(f"| {count} | {name} | not installed | | | |", flush=True)
+                print(f"| {count} | {name} | not installed | | | | |", flush=True)
                 continue
+            times = "" if line is ours else f"{ours.rate / line.rate:.3g} ×"
             first = "none" if line.first is None and line.schedules else line.first or ""
             verdict = "" if not line.schedules else "none" if line.seconds is None else f"{line.seconds:.3f}"
-            print(f"| {count} | {name} | {line.schedules or ''} | {line.rate:.4g} | {first} | {verdict} |", flush=True)
+            run = line.schedules or ""
+            print(f"| {count} | {name} | {line.rate:.4g} | {times} | {run} | {first} | {verdict} |", flush=True)
 
 
 if __name__ == "__main__":
