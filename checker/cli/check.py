@@ -68,6 +68,11 @@ def add(subparsers: Any) -> None:
         action="store_true",
         help="also run scenarios that differ by names only, and schedules in which interchangeable requests have changed places",
     )
+    parser.add_argument(
+        "--every-step",
+        action="store_true",
+        help="run every step of every schedule, also where it is known from earlier ones what it does",
+    )
     parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
     parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up the run after S seconds")
     parser.add_argument(
@@ -122,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
         backend=arguments.backend,
         reads=arguments.reads,
         symmetry=not arguments.no_symmetry,
+        every_step=arguments.every_step,
         budget=Budget(arguments.max_schedules, arguments.max_seconds),
         seed=arguments.seed,
         limits=Limits(arguments.max_operations, arguments.max_step_seconds),

@@ -58,6 +58,8 @@ class Bench:
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
             laboratory = Laboratory(model, backend, self._options.limits)
             self._laboratory = self._stack.enter_context(laboratory.opened())
+            if not self._options.every_step:
+                laboratory.remember()
             self._likeness = Likeness(laboratory)
             self._judges = Judges(laboratory)
             self._depends = dependence_of(model)

@@ -201,7 +201,7 @@ def _concluded(explored: _Explored, confirmed: Sequence[ScenarioResult], options
         verdict=verdict,
         stop_reason=reason,
         detail=detail,
-        covered=_covered(results, options),
+        covered=_covered(loaded.model, results, options),
         scenarios=tuple(results),
         seconds=explored.seconds,
         unreached=unreached,
@@ -217,7 +217,7 @@ def _without_vacuous_pass(result: ScenarioResult, unreached: Mapping[str, str]) 
     return replace(result, verdict=Verdict.INCONCLUSIVE, stop_reason=StopReason.NEVER_WRITES, detail=detail)
 
 
-def _covered(results: list[ScenarioResult], options: Options) -> str:
+def _covered(model: type[Model], results: list[ScenarioResult], options: Options) -> str:
     schedules = sum(result.schedules for result in results)
     stood_for = sum(result.interleavings * result.stands_for for result in results)
     alike = sum(result.stands_for for result in results)
@@ -226,8 +226,14 @@ def _covered(results: list[ScenarioResult], options: Options) -> str:
         f"{len(results)} scenarios of up to {options.requests} concurrent requests{for_others}; "
         f"{schedules} schedules run, standing for "
         f"{stood_for} interleavings; backend {options.backend}; {_reads(options)}, no faults, "
-        f"each request with its own clock{_likely(results, options)}"
+        f"each request with its own clock{_known(model, options)}{_likely(results, options)}"
     )
+
+
+def _known(model: type[Model], options: Options) -> str:
+    if options.every_step or options.backend != "embedded" or options.reads > 1 or model.service is not None:
+        return ""
+    return ", steps that were known not run again"
 
 
 def _likely(results: list[ScenarioResult], options: Options) -> str:

@@ -143,7 +143,6 @@ class Explorer:
         depends: Dependent | None = None,
     ) -> None:
         self._laboratory = laboratory
-        laboratory.remember()
         self._new_strategy = new_strategy
         self._meter = meter
         self._backend = backend

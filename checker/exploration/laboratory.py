@@ -86,7 +86,6 @@ class Laboratory:
         self._onlooker = Onlooker()
         self._elsewhere = under_test(model)
         self._known: KnownSteps | None = None
-        self._forgone = False
         self._walk_was_personal = False
         self._choose_call: Callable[[int], int] = newest
         if self._elsewhere is not None:
@@ -140,11 +139,7 @@ class Laboratory:
 
     def remember(self) -> None:
         """From now on take steps that are known without running them, where nothing but requests and stored items decides."""
-        if (
-            isinstance(self._backend, EmbeddedBackend)
-            and self._elsewhere is None
-            and not (self._known or self._forgone)
-        ):
+        if isinstance(self._backend, EmbeddedBackend) and self._elsewhere is None:
             self._known = KnownSteps(self.model, self._step, self._perform_after, self._stored_after)
 
     @property
@@ -157,10 +152,8 @@ class Laboratory:
 
         Empty if every step is run already.
         """
-        if self._known is None:
-            return ()
-        known, self._known, self._forgone = self._known, None, True
-        return known.lessons
+        known, self._known = self._known, None
+        return () if known is None else known.lessons
 
     def execute(self, scenario: Scenario, strategy: Strategy, *, afresh: bool = False) -> Execution | None:
         """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.

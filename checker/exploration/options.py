@@ -20,6 +20,7 @@ class Options:
         backend: ``embedded``, ``moto`` or ``endpoint=URL``.
         reads: how many versions a read without ``ConsistentRead`` may return, the newest included; 1 for strong reads.
         symmetry: leave out schedules in which interchangeable requests have only changed places.
+        every_step: run every step of a schedule, also where it is known from others what it does.
         confirm: replay each violation on a second backend.
         budget: schedules per scenario, seconds for the whole run.
         seed: for the random strategy.
@@ -31,6 +32,7 @@ class Options:
     backend: str = "embedded"
     reads: int = 1
     symmetry: bool = True
+    every_step: bool = False
     confirm: bool = True
     budget: Budget = field(default_factory=Budget)
     seed: int = 0

@@ -151,23 +151,18 @@ def rate(part: Callable[[], int], seconds: float) -> float:
 
 
 def toctou(
-    requests: tuple[Request, ...],
-    backend: str,
-    most: int | None,
-    strategy: str = "dpor",
-    model: type[Model] = ReadThenDelete,
+    requests: tuple[Request, ...], most: int | None = None, model: type[Model] = ReadThenDelete, **how: Any
 ) -> tuple[int, float, bool]:
     """Schedules, seconds, and whether that was all of them."""
-    budget = Budget(max_schedules=most)
-    options = Options(requests=len(requests), strategy=strategy, backend=backend, confirm=False, budget=budget)
+    options = Options(requests=len(requests), confirm=False, budget=Budget(max_schedules=most), **how)
     begun = time.process_time()
     result = check_scenario(named(model), Scenario(requests), options)
     return result.schedules, time.process_time() - begun, result.stop_reason is None
 
 
-def sampled(requests: tuple[Request, ...], backend: str, count: int, model: type[Model] = ReadThenDelete) -> float:
+def sampled(requests: tuple[Request, ...], count: int, model: type[Model] = ReadThenDelete, **how: Any) -> float:
     """Schedules per second, of so many that are drawn at random."""
-    schedules, seconds, _ = toctou(requests, backend, count, "random", model)
+    schedules, seconds, _ = toctou(requests, count, model, strategy="random", **how)
     return schedules / seconds
 
 
@@ -309,19 +304,22 @@ def lines(count: int, rounds: int, seconds: float) -> Iterator[tuple[str, Measur
     for _ in range(rounds):
         floors.append(floor(requests, seconds / 10))
         for model, of_model in rates.items():
-            of_model.append(sampled(requests, "embedded", SAMPLES, model))
-            verdicts[model].append(toctou(requests, "embedded", None, model=model))
+            of_model.append(sampled(requests, SAMPLES, model))
+            verdicts[model].append(toctou(requests, model=model))
     yield "handlers alone, on a stub", Measured(statistics.median(floors), None, None, 0)
     first = first_violation(requests)
     for model, name, found in (
         (ReadThenDelete, "toctou, embedded", first),
-        (ConditionalDelete, "the same, fixed handlers", None),
+        (ConditionalDelete, "toctou, embedded, fixed handlers", None),
     ):
         took = statistics.median(spent for _, spent, _ in verdicts[model])
         yield name, Measured(statistics.median(rates[model]), found, took, verdicts[model][0][0])
-    schedules, spent, whole = toctou(requests, "moto", 60)
-    rate = sampled(requests, "moto", SAMPLES_ON_MOTO)
-    yield "toctou, moto", Measured(rate, first, spent if whole else None, schedules)
+    for name, samples, how in (
+        ("toctou, embedded, --every-step", SAMPLES // 10, {"every_step": True}),
+        ("toctou, moto", SAMPLES_ON_MOTO, {"backend": "moto"}),
+    ):
+        schedules, spent, whole = toctou(requests, 60, **how)
+        yield name, Measured(sampled(requests, samples, **how), first, spent if whole else None, schedules)
     yield "threads, moto", threads(requests, seconds)
     yield "frontrun, moto", with_frontrun(count, seconds)
 

@@ -16,7 +16,6 @@ import pytest
 
 import checker
 from checker import Model, StopReason, Table, Verdict, handler
-from checker.exploration.laboratory import Laboratory
 
 notes = boto3.resource("dynamodb", region_name="us-east-1").Table("Notes")
 ConditionFailed = notes.meta.client.exceptions.ConditionalCheckFailedException
@@ -147,11 +146,11 @@ REMEMBERING = [
 @pytest.mark.parametrize(("strategy", "requests"), [("dpor", 2), ("exhaustive", 2), ("random", 2), ("dpor", 3)])
 @pytest.mark.parametrize("functions", REMEMBERING, ids=lambda functions: "+".join(one.__name__ for one in functions))
 def test_the_same_comes_out_as_with_every_step_run(
-    monkeypatch: pytest.MonkeyPatch, functions: tuple[Callable[..., Any], ...], strategy: str, requests: int
+    functions: tuple[Callable[..., Any], ...], strategy: str, requests: int
 ):
-    known = explored(model_of(*functions), strategy, requests)
-    monkeypatch.setattr(Laboratory, "remember", lambda _: None)
-    assert known == explored(model_of(*functions), strategy, requests)
+    model = model_of(*functions)
+    known = explored(model, strategy=strategy, requests=requests)
+    assert known == explored(model, strategy=strategy, requests=requests, every_step=True)
 
 
 @pytest.mark.parametrize(("strategy", "requests"), [("dpor", 2), ("random", 2), ("dpor", 3)])
@@ -163,11 +162,11 @@ def test_so_it_does_if_the_memory_cannot_be_seen(
 ):
     """Contents of a library's objects are not looked at, so that what requests do to each other has to show."""
     monkeypatch.setattr(sys.modules[__name__], "memory", UserDict())
-    test_the_same_comes_out_as_with_every_step_run(monkeypatch, functions, strategy, requests)
+    test_the_same_comes_out_as_with_every_step_run(functions, strategy, requests)
 
 
-def explored(model: type[Model], strategy: str, requests: int) -> object:
-    result = checker.check(model, strategy=strategy, requests=requests, confirm=False)
+def explored(model: type[Model], **options: Any) -> object:
+    result = checker.check(model, confirm=False, **options)
     return result.verdict, [
         (one.requests, one.verdict, one.stop_reason, sorted(str(each.finding.statement) for each in one.violations))
         for one in result.scenarios

@@ -186,8 +186,7 @@ def test_who_does_something_else_is_noticed():
         assert laboratory.doubted
         assert len(laboratory.forgo()) == 2
         assert not laboratory.doubted
-        laboratory.remember()
-        assert not laboratory.forgo(), "it stays forgone"
+        assert not laboratory.forgo(), "there is nothing left"
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
