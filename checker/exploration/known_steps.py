@@ -13,8 +13,8 @@ from checker.errors import NondeterministicHandler
 from checker.exploration.model import Model
 from checker.exploration.process_memory import Contents, ProcessMemory
 from checker.exploration.scenario import Scenario
-from checker.exploration.transition_system import MakeStep, Perform, Stored, TransitionSystem, Walk
-from checker.history.operation import Execution, Operation
+from checker.exploration.transition_system import MakeStep, Perform, Stored, Taken, TransitionSystem, Walk
+from checker.history.operation import Execution
 from checker.history.request import Response
 from checker.scheduling.strategies.exhaustive import diverged_step
 from checker.scheduling.strategies.strategy import Step
@@ -70,13 +70,13 @@ class KnownSteps:
     def learn(
         self,
         scenario: Scenario,
-        operations: Sequence[Operation],
+        steps: Sequence[Taken],
         responses: Mapping[int, Response],
         personal: Iterable[int],
     ) -> None:
         """Take in what was run; see :meth:`TransitionSystem.learn`."""
         try:
-            self._system.learn(scenario, operations, responses, personal)
+            self._system.learn(scenario, steps, responses, personal)
         except NondeterministicHandler:
             self.doubted = True
             raise

@@ -30,7 +30,7 @@ from checker.exploration.model import Model
 from checker.exploration.model_file import under_test
 from checker.exploration.response import response_of, response_to
 from checker.exploration.scenario import Scenario
-from checker.exploration.transition_system import Call, Transition, Walk
+from checker.exploration.transition_system import Call, Taken, Transition, Walk
 from checker.gate.mailbox import HeldCall
 from checker.gate.relay import Patience, Relay
 from checker.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, looked_at
@@ -195,15 +195,16 @@ class Laboratory:
                 return tuple(self._responses[request] for request in order), walk.stored()
         while True:
             runner = self._begin(scenario)
+            steps: list[Taken] = []
             for request in order:
                 while request in runner.enabled():
-                    runner.step(request)
+                    self._take(request, steps, {})
             personal = runner.personal()
             runner.end()
             if not self._random_was_shared():
                 break
         if known is not None:
-            known.learn(scenario, self._operations, self._responses, personal)
+            known.learn(scenario, steps, self._responses, personal)
         return tuple(self._responses[request] for request in order), self._backend.stored()
 
     def _known_of(self, scenario: Scenario) -> KnownSteps | None:
@@ -257,10 +258,11 @@ class Laboratory:
         runner = self._begin(scenario, choose_age, choose_call)
         if known is not None:
             known.begin(self._instance)
+        steps: list[Taken] = []
         choices: list[Choice] = []
         endings: dict[int, int] = {}
         for request, transition in taken:
-            again = self._take(request, endings)
+            again = self._take(request, steps, endings)
             if known is not None:
                 known.check(len(choices), request, transition.step, again)
             choices.append(_choice(request, 0, 0))
@@ -270,25 +272,26 @@ class Laboratory:
             if chosen is None:
                 runner.end()
                 return None
-            strategy.performed(chosen, self._take(chosen, endings))
+            strategy.performed(chosen, self._take(chosen, steps, endings))
             choices.append(_choice(chosen, ages.pop() if ages else 0, calls.pop() if calls else 0))
             chosen = None
         if self._random_was_shared():
             raise RandomNumbersShared
         execution = self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
         if known is not None:
-            known.learn(scenario, self._operations, self._responses, runner.personal())
+            known.learn(scenario, steps, self._responses, runner.personal())
             known.end(execution, self._instance)
         return execution
 
-    def _take(self, request: int, endings: dict[int, int]) -> Step:
-        """Run a request's next step."""
+    def _take(self, request: int, steps: list[Taken], endings: dict[int, int]) -> Step:
+        """Run a request's next step, and write down that it was taken, and whether the request has ended."""
         before = len(self._operations)
         self._runner.step(request)
         response = self._responses.get(request)
         if response is not None:
             endings[request] = len(self._operations)
         (operation,) = self._operations[before:] or (None,)
+        steps.append((request, operation))
         return self._step(operation, response)
 
     def _random_was_shared(self) -> bool:

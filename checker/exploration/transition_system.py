@@ -77,14 +77,16 @@ class Answered:
         response: its answer.
         personal: whether it has asked for the time or for a number on the way.
         runs: executions that were run in which it ended like this.
+        after: as for a call, if it ends without having made any.
     """
 
-    __slots__ = ("personal", "response", "runs")
+    __slots__ = ("after", "personal", "response", "runs")
 
     def __init__(self, response: Response) -> None:
         self.response = response
         self.personal = False
         self.runs = 0
+        self.after: set[Moment] = set()
 
 
 class Call:
@@ -137,6 +139,9 @@ class Transition:
         self.state = state
 
 
+Taken = tuple[int, Operation | None]
+"""A step: the request that took it, and the call that it made, if any."""
+
 MakeStep = Callable[[Operation | None, Response | None], Step]
 """What strategies see of a call and, if the request has ended with it, of its response."""
 
@@ -160,6 +165,7 @@ class TransitionSystem:
         self.make_step = make_step
         self.perform = perform
         self.stored = stored
+        self._personal: set[str] = set()
         self.forget()
 
     def forget(self) -> None:
@@ -167,7 +173,6 @@ class TransitionSystem:
         self.initial = State({})
         self._states: dict[frozenset[tuple[object, bytes]], State] = {frozenset(): self.initial}
         self._beginnings: Moments = {}
-        self._personal: set[str] = set()
         self._size = 0
         self._named: tuple[tuple[Request, ...], tuple[object, ...]] = (), ()
 
@@ -179,7 +184,7 @@ class TransitionSystem:
     def learn(
         self,
         scenario: Scenario,
-        operations: Sequence[Operation],
+        steps: Sequence[Taken],
         responses: Mapping[int, Response],
         personal: Iterable[int],
     ) -> None:
@@ -187,14 +192,14 @@ class TransitionSystem:
 
         Args:
             scenario: its scenario.
-            operations: in the order in which they took effect.
+            steps: in the order in which they were taken.
             responses: by request; of some requests, if others did not run.
             personal: the requests that have asked for the time or for a number.
 
         Raises:
             NondeterministicHandler: a request did something else than before, asked and answered the same.
         """
-        if any(one.action not in KNOWN_ACTIONS for one in operations):
+        if any(one is not None and one.action not in KNOWN_ACTIONS for _, one in steps):
             return
         if self._size > MOST:
             self.forget()
@@ -202,24 +207,31 @@ class TransitionSystem:
             self._tell_apart(scenario.requests[request])
         names = self._names(scenario.requests)
         places: list[tuple[Moments, object]] = [(self._beginnings, name) for name in names]
-        taken: list[tuple[Call, State, Operation, State]] = []
+        made: list[tuple[Call, State, Operation, State] | None] = []
         state = self.initial
-        for operation in operations:
-            moments, key = places[operation.request]
-            call = self._call(moments, key, operation)
-            places[operation.request] = call.answers, _answer(operation)
+        for request, operation in steps:
+            if operation is None:
+                made.append(None)
+                continue
+            call = self._call(*places[request], operation)
+            places[request] = call.answers, _answer(operation)
             after = self._after(state, operation)
-            taken.append((call, state, operation, after))
+            made.append((call, state, operation, after))
             state = after
         ends = {request: self._end(*places[request], response) for request, response in responses.items()}
         for request in personal:
             ends[request].personal = True
         moved = _Moved()
-        for call, before, operation, after in taken:
+        for (request, _), one in zip(steps, made, strict=True):
+            moment = ends[request] if one is None else one[0]
+            moment.after.update(moved.since(request))
+            if one is None:
+                moved.to(request, moment)
+                continue
+            call, before, operation, after = one
             then = call.answers[_answer(operation)]
-            call.after.update(moved.since(operation.request))
-            moved.to(operation.request, then)
-            if operation.request not in call.met.get(before, ()):
+            moved.to(request, then)
+            if request not in call.met.get(before, ()):
                 self.note(call, before, operation, then, after)
 
     def note(
@@ -330,18 +342,20 @@ class Walk:
     def step(self, request: int) -> Step | None:
         """Let a request take its next step; ``None`` if it has to be run."""
         moment = self._moments[request]
+        if moment is None:
+            return None
+        for other in self._moved.since(request):
+            if other not in moment.after:
+                return None
+        transition: Transition | None
         if type(moment) is Call:
-            for other in self._moved.since(request):
-                if other not in moment.after:
-                    return None
             by_index = moment.met.get(self._state)
             transition = None if by_index is None else by_index.get(request)
             if transition is None:
                 transition = self._perform(request, moment, by_index)
-        elif type(moment) is Answered:
-            transition = Transition(None, self._system.make_step(None, moment.response), moment, self._state)
         else:
-            transition = None
+            assert isinstance(moment, Answered)  # noqa: S101 - there is nothing else
+            transition = Transition(None, self._system.make_step(None, moment.response), moment, self._state)
         if transition is None:
             return None
         then = transition.then

@@ -93,6 +93,11 @@ def tells_who_called_last(principal: str) -> tuple[int, str]:
     return 200, memory["caller"]
 
 
+def says_who_called_last(principal: str) -> tuple[int, str]:
+    """Makes no call of its own."""
+    return 200, memory.get("caller", "nobody")
+
+
 COUNTED = {"ExpressionAttributeNames": {"#c": "count"}, "ExpressionAttributeValues": {":one": 1}}
 
 
@@ -140,6 +145,7 @@ REMEMBERING = [
     (breaks_once_two_have_met,),
     (first_three_only,),
     (hand_over, delete_by_cache, guarded),
+    (tells_who_called_last, says_who_called_last),
 ]
 
 
@@ -154,15 +160,13 @@ def test_the_same_comes_out_as_with_every_step_run(
 
 
 @pytest.mark.parametrize(("strategy", "requests"), [("dpor", 2), ("random", 2), ("dpor", 3)])
-@pytest.mark.parametrize(
-    "functions", [REMEMBERING[0], REMEMBERING[2], REMEMBERING[3]], ids=["cache", "global", "guard"]
-)
+@pytest.mark.parametrize("at", [0, 2, 3, 7])
 def test_so_it_does_if_the_memory_cannot_be_seen(
-    monkeypatch: pytest.MonkeyPatch, functions: tuple[Callable[..., Any], ...], strategy: str, requests: int
+    monkeypatch: pytest.MonkeyPatch, at: int, strategy: str, requests: int
 ):
     """Contents of a library's objects are not looked at, so that what requests do to each other has to show."""
     monkeypatch.setattr(sys.modules[__name__], "memory", UserDict())
-    test_the_same_comes_out_as_with_every_step_run(functions, strategy, requests)
+    test_the_same_comes_out_as_with_every_step_run(REMEMBERING[at], strategy, requests)
 
 
 def explored(model: type[Model], **options: Any) -> object:
