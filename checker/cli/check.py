@@ -114,6 +114,9 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--format", choices=PRINTED, default="text", help="what is printed (default text)")
     parser.add_argument(
+        "--verbose", action="store_true", help="also print the scenarios that are verified, a line each"
+    )
+    parser.add_argument(
         "--expect", type=Path, metavar="FILE", help="JSON file that maps models to the verdicts that should come out"
     )
     parser.set_defaults(run=run)
@@ -138,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
     for_people = arguments.format == "text"
     with (
         journal(arguments.resume, models, options) as kept,
-        ConsoleProgress(Console(stderr=not for_people)) as progress,
+        ConsoleProgress(Console(stderr=not for_people), verbose=arguments.verbose) as progress,
         exploring(arguments.jobs, arguments.dask) as explorers,
     ):
         result = check(models, options, progress, explorers, kept)

@@ -1,4 +1,4 @@
-"""How a run comes along: one line per scenario as it ends, and in between where it stands.
+"""How a run comes along: a line for each scenario of which there is something to say, as it ends, and where the run stands.
 
 On a terminal the latter is a bar below the lines, elsewhere a line every ten seconds.  What is left is an estimate, and is
 called one: of a scenario from where its search stands, of the run from how long scenarios of the same size have taken.
@@ -16,16 +16,23 @@ from checker.exploration.progress import Status
 from checker.exploration.result import ModelResult, ScenarioResult
 from checker.reporting.run_document import scenario_document
 from checker.reporting.text import scenario_line
+from checker.verdict import Verdict
 
 TELL_SECONDS = 10.0
 """How often a run that is not watched on a terminal says where it stands."""
 
 
 class ConsoleProgress:
-    """Prints each scenario as it ends; on a terminal the bar stays below the lines."""
+    """Prints scenarios as they end; on a terminal the bar stays below the lines.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: where to.
+        verbose: print verified scenarios too, which are most, and of which there is nothing more to say.
+    """
+
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
+        self._verbose = verbose
         self._told = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -62,7 +69,8 @@ class ConsoleProgress:
 
     def end_scenario(self, model: str, result: ScenarioResult) -> None:
         """See :class:`checker.exploration.progress.Progress`."""
-        self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
+        if self._verbose or result.verdict is not Verdict.VERIFIED:
+            self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
         self._bar.advance(self._task)
 
     def end_model(self, result: ModelResult) -> None:

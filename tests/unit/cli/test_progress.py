@@ -12,6 +12,7 @@ from rich.console import Console
 from checker.cli import progress
 from checker.cli.progress import ConsoleProgress, status_line
 from checker.exploration.progress import Status
+from checker.verdict import Verdict
 
 STATUS = Status(
     scenarios=120,
@@ -36,6 +37,19 @@ def test_a_line_tells_what_is_done_how_fast_and_what_is_left():
 def test_nothing_is_made_up_where_nothing_is_known():
     line = status_line(replace(STATUS, seconds_left=None, explored=0.0))
     assert "estimate" not in line
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("verdict", Verdict)
+def test_verified_scenarios_are_printed_on_request_only(
+    monkeypatch: pytest.MonkeyPatch, verdict: Verdict, verbose: bool
+):
+    monkeypatch.setattr(progress, "scenario_document", lambda result: result)
+    monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.verdict} {model}")
+    console = Console(file=io.StringIO(), width=200)
+    ConsoleProgress(console, verbose=verbose).end_scenario("Counter", SimpleNamespace(verdict=verdict))
+    assert isinstance(console.file, io.StringIO)
+    assert bool(console.file.getvalue()) == (verbose or verdict is not Verdict.VERIFIED)
 
 
 @pytest.mark.parametrize(("terminal", "lines"), [(False, 1), (True, 0)])
