@@ -1,9 +1,11 @@
-"""Source lines for people: relative to the working directory, with the text of the line."""
+"""Source lines for people: relative to the working directory, with the text of the line, or of all lines of a call."""
 
 from __future__ import annotations
 
 import linecache
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -11,6 +13,11 @@ from checker.history.request import SourceLine
 
 _NOT_THE_HANDLER = ("botocore.", "boto3.", "checker.", "contextlib", "s3transfer")
 _MOST_PLACES = 4096
+_OPENING = ("(", "[", "{")
+_CLOSING = (")", "]", "}")
+
+MOST_CHARACTERS = 400
+"""Of a call; the rest is cut off."""
 
 
 class Callers:
@@ -41,19 +48,40 @@ class Callers:
 def _line_of(frame: FrameType) -> SourceLine | None:
     if frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER):
         return None
-    return source_line((frame.f_code, frame.f_lineno))
+    return _line(frame.f_code.co_filename, *_lines(frame), frame.f_code.co_qualname)
+
+
+def _lines(frame: FrameType) -> tuple[int, int]:
+    """The first and the last line of what a frame is doing; the line that it is at, if Python does not know more."""
+    positions = islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    first, last, *_ = next(positions, (None, None))
+    if first is None or last is None or first != frame.f_lineno:
+        return frame.f_lineno, frame.f_lineno
+    return first, last
 
 
 def source_line(place: tuple[CodeType, int] | None) -> SourceLine | None:
     """The line that a frame (code and line number) is at."""
-    return None if place is None else _line(place[0].co_filename, place[1], place[0].co_qualname)
+    return None if place is None else _line(place[0].co_filename, place[1], place[1], place[0].co_qualname)
 
 
 @lru_cache(maxsize=4096)
-def _line(file: str, line: int, function: str) -> SourceLine:
+def _line(file: str, line: int, last: int, function: str) -> SourceLine:
     path = Path(file)
     try:
         shown = path.relative_to(Path.cwd()).as_posix()
     except ValueError:
         shown = path.name
-    return SourceLine(shown, line, function, linecache.getline(file, line).strip())
+    return SourceLine(shown, line, function, _in_one([linecache.getline(file, at) for at in range(line, last + 1)]))
+
+
+def _in_one(lines: Sequence[str]) -> str:
+    """The lines of a call as one, closed up where it was broken."""
+    text = ""
+    for line in map(str.strip, lines):
+        if line.startswith(_CLOSING):
+            text = text.removesuffix(",")
+        elif text and not text.endswith(_OPENING):
+            text += " "
+        text += line
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
