@@ -159,6 +159,8 @@ def _key_name(words: Words, item: ItemId) -> str:
 
 
 def _read_together(words: Words, _finding: Finding, named: Named) -> str:
+    if not named.cycle:  # what was read has been taken back since, so that nothing leads back to the read
+        return ""
     first, last = named.cycle[0], named.cycle[-1]
     reads = [words.execution.operations[at] for at in (first.earlier, last.later)]
     if reads[0] is reads[1] or any(one.action not in READING for one in reads):

@@ -105,6 +105,12 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="for --strategy random, pct and pos (default 0)"
     )
+    _add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """What is printed, and where reports go."""
     parser.add_argument(
         "--report",
         type=Path,
@@ -119,7 +125,6 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--expect", type=Path, metavar="FILE", help="JSON file that maps models to the verdicts that should come out"
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

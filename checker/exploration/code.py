@@ -50,8 +50,15 @@ def modules_of(model: type[Model]) -> dict[str, Path]:
             continue
         found[name] = file
         for value in list(vars(module).values()):
-            waiting.append(value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", "")))
+            waiting.append(value.__name__ if type(value) is ModuleType else _module_of(value))
     return found
+
+
+def _module_of(value: object) -> str:
+    try:
+        return str(getattr(value, "__module__", ""))
+    except Exception:  # a proxy of what is not there now
+        return ""
 
 
 def _own_source(module: ModuleType | None) -> Path | None:

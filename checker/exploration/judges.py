@@ -48,13 +48,14 @@ class Judges:
 
     def __init__(self, laboratory: Laboratory) -> None:
         self._laboratory = laboratory
-        self._of: tuple[Scenario, bool] | None = None
+        self._of: tuple[Scenario, str, bool] | None = None
         self._oracles: list[Oracle] = []
 
     def of(self, scenario: Scenario, *, own_numbers: bool) -> list[Oracle]:
         """What judges the executions of a scenario, whose requests have generators of their own or not."""
-        if self._of != (scenario, own_numbers):
-            self._of = scenario, own_numbers
+        asked = scenario, str(scenario), own_numbers  # `1` and `True` are equal
+        if self._of != asked:
+            self._of = asked
             self._oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
         return self._oracles
 

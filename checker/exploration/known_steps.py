@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from checker.errors import NondeterministicHandler
 from checker.exploration.model import Model
-from checker.exploration.process_memory import Contents, ProcessMemory
+from checker.exploration.process_memory import ProcessMemory
 from checker.exploration.scenario import Scenario
 from checker.exploration.transition_system import MakeStep, Perform, Stored, Taken, TransitionSystem, Walk
 from checker.history.operation import Execution
@@ -42,7 +42,6 @@ class KnownSteps:
         self.lessons: list[Execution] = []
         self._system = TransitionSystem(make_step, perform, stored)
         self._memory = ProcessMemory(model)
-        self._remembered: list[Contents] = []
 
     def walk(self, scenario: Scenario) -> Walk:
         """An execution of a scenario that takes known steps."""
@@ -55,7 +54,7 @@ class KnownSteps:
 
     def begin(self, instance: Model) -> None:
         """An execution is about to be run."""
-        self._remembered = self._memory.contents(instance)
+        self._memory.begin(instance)
 
     def check(self, depth: int, request: int, known: Step, run: Step) -> None:
         """Hold a step that was run, after so many others, against what was known of it.
@@ -81,12 +80,12 @@ class KnownSteps:
             self.doubted = True
             raise
 
-    def end(self, execution: Execution, instance: Model) -> None:
+    def end(self, execution: Execution) -> None:
         """An execution that was begun and run has been taken in.
 
         The first one may leave something behind: many things are made when they are first needed.
         """
-        if self._memory.differs(self._remembered, instance) and self.lessons:
+        if self._memory.changed() and self.lessons:
             self.doubted = True
         if len(self.lessons) < MOST_LESSONS:
             self.lessons.append(execution)

@@ -280,7 +280,7 @@ class Laboratory:
         execution = self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
         if known is not None:
             known.learn(scenario, steps, self._responses, runner.personal())
-            known.end(execution, self._instance)
+            known.end(execution)
         return execution
 
     def _take(self, request: int, steps: list[Taken], endings: dict[int, int]) -> Step:
@@ -321,10 +321,10 @@ class Laboratory:
         return self._backend.stored()
 
     def _restore_after(self, before: Sequence[Operation]) -> None:
-        """Store what is stored after some operations; those that changed nothing are left out, transactions excepted."""
+        """Store what is stored after some operations, without performing again those that cannot have changed anything."""
         self._backend.restore()
         for one in before:
-            if one.changes or "ClientRequestToken" in one.parameters:
+            if one.changes or one.footprint.writes_something or "ClientRequestToken" in one.parameters:
                 self._backend.perform(one.action, one.parameters)
 
     def begin(self, scenario: Scenario) -> Runner:

@@ -29,6 +29,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from checker.errors import NondeterministicHandler
@@ -40,8 +41,11 @@ from checker.scheduling.strategies.strategy import Step
 ENOUGH = 2
 """Executions in which a request must have ended like this before it is taken for granted."""
 
-MOST = 10_000
-"""Calls, transitions and states that are remembered; about 3 kB each.  Then all are forgotten."""
+MOST = 5_000
+"""Calls, transitions and states that are remembered; about 4 kB each.  Then all are forgotten."""
+
+MOST_ALIKE = 50
+"""Requests that read the same and are not; of more, nothing is known."""
 
 KNOWN_ACTIONS = frozenset(
     {
@@ -52,6 +56,7 @@ KNOWN_ACTIONS = frozenset(
 )
 """Actions that depend on stored items, and on used transaction tokens, only."""
 
+_REWRITTEN = "rewritten"
 _TOKEN = "ClientRequestToken"  # noqa: S105 - the name of a parameter
 
 
@@ -59,7 +64,8 @@ class State:
     """What is stored.
 
     Attributes:
-        contents: what has changed since the start: each item with what it holds now, and each used token with its payload.
+        contents: what has changed since the start: each item with what it holds now, each used token with its payload, and the
+            last write of what was stored already.
         stored: all items; ``None`` until somebody has asked.
     """
 
@@ -165,19 +171,24 @@ class TransitionSystem:
         self.make_step = make_step
         self.perform = perform
         self.stored = stored
-        self._personal: set[str] = set()
+        self._requests: dict[str, list[Request]] = {}
+        self._nameless = 0
+        self._personal: set[tuple[str, int]] = set()
         self.forget()
 
     def forget(self) -> None:
         """Nothing is known any more."""
         self.initial = State({})
         self._states: dict[frozenset[tuple[object, bytes]], State] = {frozenset(): self.initial}
+        self._rewritten: dict[tuple[State, bytes], bytes] = {}
         self._beginnings: Moments = {}
         self._size = 0
         self._named: tuple[tuple[Request, ...], tuple[object, ...]] = (), ()
 
     def walk(self, scenario: Scenario) -> Walk:
         """Begin an execution of a scenario."""
+        if self._size > MOST:
+            self.forget()
         names = self._names(scenario.requests)
         return Walk(self, [self._beginnings.get(name) for name in names])
 
@@ -201,8 +212,6 @@ class TransitionSystem:
         """
         if any(one is not None and one.action not in KNOWN_ACTIONS for _, one in steps):
             return
-        if self._size > MOST:
-            self.forget()
         for request in personal:
             self._tell_apart(scenario.requests[request])
         names = self._names(scenario.requests)
@@ -219,8 +228,8 @@ class TransitionSystem:
             made.append((call, state, operation, after))
             state = after
         ends = {request: self._end(*places[request], response) for request, response in responses.items()}
-        for request in personal:
-            ends[request].personal = True
+        for request, end in ends.items():  # what asked only once has made something that was needed only once
+            end.personal = request in personal
         moved = _Moved()
         for (request, _), one in zip(steps, made, strict=True):
             moment = ends[request] if one is None else one[0]
@@ -246,18 +255,31 @@ class TransitionSystem:
         return transition
 
     def _names(self, requests: tuple[Request, ...]) -> tuple[object, ...]:
-        """What tells requests apart; ``1`` and ``True`` are equal, and are not the same."""
+        """What tells requests apart."""
         if self._named[0] is not requests:
-            texts = [repr(request) for request in requests]
-            names = tuple((at, text) if text in self._personal else text for at, text in enumerate(texts))
+            known = [self._name(request) for request in requests]
+            names = tuple((at, name) if name in self._personal else name for at, name in enumerate(known))
             self._named = requests, names
         return self._named[1]
 
-    def _tell_apart(self, request: Request) -> None:
+    def _name(self, request: Request) -> tuple[str, int]:
+        """The request in words, and which one it is of those that have the same."""
         text = repr(request)
-        if text not in self._personal:
-            self._personal.add(text)
-            self._beginnings.pop(text, None)
+        alike = self._requests.setdefault(text, [])
+        for at, one in enumerate(alike):
+            if _same(one.arguments, request.arguments):
+                return text, at
+        if len(alike) >= MOST_ALIKE:
+            self._nameless += 1
+            return text, -self._nameless  # another one every time, of which nothing is known
+        alike.append(request)
+        return text, len(alike) - 1
+
+    def _tell_apart(self, request: Request) -> None:
+        name = self._name(request)
+        if name not in self._personal:
+            self._personal.add(name)
+            self._beginnings.pop(name, None)
             self._named = (), ()
 
     def _call(self, moments: Moments, key: object, operation: Operation) -> Call:
@@ -282,11 +304,16 @@ class TransitionSystem:
 
     def _after(self, state: State, operation: Operation) -> State:
         token = operation.parameters.get(_TOKEN)
-        if not operation.changes and (token is None or operation.error is not None):
+        wrote = operation.error is None and operation.footprint.writes_something
+        if not operation.changes and not wrote and (token is None or operation.error is not None):
             return state
         contents = dict(state.contents)
         for change in operation.changes:
             contents[change.item] = _packed(change.after)
+        if wrote and not operation.changes:
+            # What is equal may have its attributes in another order now, which nothing tells: no other way leads here.
+            way = state, _packed(operation.parameters)
+            contents[_REWRITTEN] = self._rewritten.setdefault(way, str(len(self._rewritten)).encode())
         if token is not None and operation.error is None:
             contents[operation.action, token] = _packed(operation.parameters)
         key = frozenset(contents.items())
@@ -413,6 +440,19 @@ def _packed(content: Any) -> bytes:
         return marshal.dumps(content, 2)  # later versions mark what is referred to twice
     except ValueError:  # not of a built-in type
         return repr(content).encode(errors="surrogatepass")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two arguments are the same; objects of the user's own are only if they are identical, whatever they say."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if type(one) in (tuple, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if type(one) is dict:
+        return _same(list(one.items()), list(other.items()))
+    return type(one) in (str, int, float, bool, bytes, Decimal) and bool(one == other)
 
 
 def _differs(known: Moment, now: str) -> NondeterministicHandler:

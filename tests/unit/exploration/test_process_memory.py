@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
+import flask
 import pytest
 
 from checker import Model, Table, handler
@@ -14,7 +16,10 @@ from checker.exploration.process_memory import ProcessMemory
 
 SOURCE = """
 import boto3
-from functools import lru_cache
+from collections import deque
+from functools import cache, lru_cache
+from itertools import count
+from types import SimpleNamespace
 
 client = boto3.client("dynamodb", region_name="us-east-1")
 number = 0
@@ -27,11 +32,34 @@ class Settings:
     def __init__(self):
         self.values = {}
 
+    @staticmethod
+    def static(known=[]):
+        return known
+
+class Slotted:
+    __slots__ = ("value",)
+
 settings = Settings()
 
 @lru_cache
 def cached(key):
     return key
+
+@cache
+def shared():
+    return []
+
+@cache
+def made(client):
+    return client
+
+shared()
+queue = deque()
+octets = bytearray()
+slotted = Slotted()
+namespace = SimpleNamespace()
+counter = count()
+later = None
 
 def defaulting(key, known={}):
     return known
@@ -64,19 +92,17 @@ def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> ModuleType:
 class Memory:
     """Of a model in that module."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self.model = type(
-            "Remembering",
-            (Model,),
-            {"tables": (Table("Items", "item_id"),), "__module__": "remembering", "serve": handler(module.serve)},
-        )()
-        self._memory = ProcessMemory(type(self.model))
+    def __init__(self, module: ModuleType, **attributes: Any) -> None:
+        names = {"tables": (Table("Items", "item_id"),), "__module__": "remembering", "serve": handler(module.serve)}
+        self.kind = type("Remembering", (Model,), {**names, **attributes})
+        self.model = self.kind()
+        self._memory = ProcessMemory(self.kind)
 
-    def contents(self) -> Any:
-        return self._memory.contents(self.model)
+    def begin(self) -> None:
+        self._memory.begin(self.model)
 
-    def differs(self, before: Any) -> bool:
-        return self._memory.differs(before, self.model)
+    def changed(self) -> bool:
+        return self._memory.changed()
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -90,60 +116,143 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "an argument's default": lambda module: module.defaulting(1).update(a=1),
     "a closure": lambda module: module.closure().append(1),
     "an attribute of a function": lambda module: setattr(module.serve, "calls", 1),
+    "what a cache returned": lambda module: module.shared().append(1),
+    "a queue": lambda module: module.queue.append(1),
+    "bytes that can be changed": lambda module: module.octets.append(1),
+    "an object with slots": lambda module: setattr(module.slotted, "value", 1),
+    "a namespace": lambda module: setattr(module.namespace, "value", 1),
+    "a counter": lambda module: next(module.counter),
+    "a static method's default": lambda module: module.Settings.static().append(1),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_noticed(module: ModuleType, change: str):
     memory = Memory(module)
-    before = memory.contents()
-    assert not memory.differs(before)
+    memory.begin()
+    assert not memory.changed()
     CHANGES[change](module)
-    assert memory.differs(before)
-    assert not memory.differs(memory.contents())
+    assert memory.changed()
+    memory.begin()
+    assert not memory.changed()
 
 
 def test_so_is_one_within_what_came_later(module: ModuleType):
     memory = Memory(module)
-    before = memory.contents()
+    memory.begin()
     module.names.append({})
-    assert memory.differs(before)
-    before = memory.contents()
+    assert memory.changed()
+    memory.begin()
     module.names[0]["a"] = 1
-    assert memory.differs(before)
-
-
-def test_what_is_put_back_is_not(module: ModuleType):
-    memory = Memory(module)
-    before = memory.contents()
-    module.names.append("alice")
-    module.names.clear()
-    module.number = 0
-    assert not memory.differs(before)
-
-
-def test_what_cannot_be_compared_counts_as_changed(module: ModuleType):
-    class Odd:
-        def __eq__(self, other: object) -> bool:
-            raise TypeError
-
-        __hash__ = None
-
-    module.names.append(Odd())
-    memory = Memory(module)
-    before = memory.contents()
-    module.names[0] = Odd()
-    assert memory.differs(before)
-
-
-def test_the_objects_of_libraries_are_left_alone(module: ModuleType):
-    """They would be thousands, and change by themselves."""
-    assert len(Memory(module).contents()) < 100
+    assert memory.changed()
 
 
 def test_so_is_what_requests_share_in_the_model(module: ModuleType):
     memory = Memory(module)
     memory.model.cache = {}
-    before = memory.contents()
-    memory.model.cache["a"] = 1
-    assert memory.differs(before)
+    memory.model.settings = module.Settings()
+    for change in (lambda: memory.model.cache.update(a=1), lambda: memory.model.settings.values.update(a=1)):
+        memory.begin()
+        assert not memory.changed()
+        change()
+        assert memory.changed()
+
+
+def test_so_is_what_a_model_of_a_function_holds(module: ModuleType):
+    """As models in test modules often are."""
+    calls: list[str] = []
+
+    def serve(self: Model, principal: str, known: dict[str, int] = {}) -> int:  # noqa: B006 - on purpose
+        calls.append(principal)
+        return len(known)
+
+    serve.__module__ = "remembering"
+    for change in (lambda: calls.append("alice"), lambda: serve.__defaults__[0].update(a=1)):
+        memory = Memory(module, serve=handler(serve))
+        memory.begin()
+        assert not memory.changed()
+        change()
+        assert memory.changed()
+
+
+def test_what_is_put_back_is_not(module: ModuleType):
+    memory = Memory(module)
+    memory.begin()
+    module.names.append("alice")
+    module.names.clear()
+    module.number = 0
+    assert not memory.changed()
+
+
+def test_another_type_is_another_value(module: ModuleType):
+    memory = Memory(module)
+    memory.begin()
+    module.number = False
+    assert memory.changed()
+
+
+def test_clients_that_are_made_when_they_are_needed_are_no_memory(module: ModuleType):
+    memory = Memory(module)
+    memory.begin()
+    module.later = module.client
+    module.made(module.client)
+    assert not memory.changed()
+    memory.begin()
+    module.later = None
+    assert memory.changed()
+
+
+def test_the_objects_of_libraries_are_left_alone(module: ModuleType):
+    """They would be thousands, and change by themselves."""
+    memory = Memory(module)
+    memory.begin()
+    assert len(memory._memory._looks) < 100
+
+
+class Odd:
+    """Whatever it is asked, it objects."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError
+
+    def __repr__(self) -> str:
+        raise ValueError
+
+    @property
+    def __class__(self) -> Any:
+        raise LookupError
+
+    __hash__ = None
+
+
+class Caching:
+    def cache_info(self, more: int) -> int:
+        return more
+
+
+ODD: dict[str, Callable[[], Any]] = {
+    "objecting": Odd,
+    "mock": mock.Mock,
+    "magic mock": mock.MagicMock,
+    "proxy": lambda: flask.request,
+    "another proxy": lambda: flask.g,
+    "class": lambda: Caching,
+    "object": Caching,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_nothing_is_asked_of_what_is_found(module: ModuleType, name: str):
+    """A proxy of what is not there, a mock that makes up answers, a comparison that fails."""
+    module.odd = odd = ODD[name]()
+    memory = Memory(module)
+    memory.model.odd = odd
+    memory.begin()
+    assert not memory.changed()
+    module.names.append(1)
+    assert memory.changed()
+    if name == "mock":
+        assert odd.mock_calls == []

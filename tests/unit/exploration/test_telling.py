@@ -111,3 +111,32 @@ def test_every_property_has_the_serial_order_that_comes_closest():
     assert closest.requests == (1, 0)
     assert closest.explained == 1
     assert closest.contradiction.startswith("A (alice)'s drop answered 204")
+
+
+class TakesBack(Model):
+    """Refuses, having written and taken that back; who overwrites it meanwhile is told what will not have been."""
+
+    tables = (Table("Items", "item_id"),)
+    items = {"Items": [{"item_id": "i1", "count": 1}]}
+    principals = ("alice",)
+
+    @handler
+    def book(self, principal: str) -> int:
+        """Write, take it back, refuse."""
+        for count in (2, 1):
+            table().put_item(Item={"item_id": "i1", "count": count})
+        return 409
+
+    @handler
+    def swap(self, principal: str) -> tuple[int, int]:
+        """Overwrite, and tell what was there."""
+        return 200, int(
+            table().put_item(Item={"item_id": "i1", "count": 9}, ReturnValues="ALL_OLD")["Attributes"]["count"]
+        )
+
+
+def test_a_dirty_read_without_a_way_back_is_told_without_a_remedy():
+    (violation, *_) = [
+        one for one in check_model(TakesBack, confirm=False).violations if one.explanation.anomaly == "dirty_read"
+    ]
+    assert violation.explanation.remedy == ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
 import pytest
 
+import checker
 from checker import Model, Table, handler
 from checker.client.backends import backend_named
 from checker.errors import NondeterministicHandler
@@ -195,3 +197,65 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
         for _ in range(3):
             execution, _ = run(laboratory, BOTH, "AABB")
         assert execution == run(laboratory, BOTH, "AABB", afresh=True)[0]
+
+
+@dataclass(frozen=True)
+class Order:
+    """Says less of itself than there is."""
+
+    name: str
+    forced: bool = field(repr=False)
+
+
+class OfReviews(OfItems):
+    @handler(order=[Order("x", False), Order("x", True)])
+    def put(self, principal: str, order: Order) -> int:
+        item = items.get_item(Key={"item_id": "i1"})["Item"]
+        values = {":v": item["value"]}
+        more = {} if order.forced else {"ConditionExpression": "#v = :v", "ExpressionAttributeNames": {"#v": "value"}}
+        try:
+            items.put_item(
+                Item={**item, "value": item["value"] + 1},
+                **({**more, "ExpressionAttributeValues": values} if more else {}),
+            )
+        except items.meta.client.exceptions.ConditionalCheckFailedException:
+            return 409
+        return 200
+
+    @handler()
+    def turn_round(self, principal: str) -> int:
+        items.put_item(Item={"value": 0, "item_id": "i1"})
+        return 204
+
+    @handler(read_only=True)
+    def show(self, principal: str) -> tuple[int, list[str]]:
+        return 200, list(items.get_item(Key={"item_id": "i1"})["Item"])
+
+    @handler(value=[1, True])
+    def store(self, principal: str, value: Any) -> tuple[int, str]:
+        items.put_item(Item={"item_id": "i1", "value": value})
+        return 200, str(value)
+
+
+@pytest.mark.parametrize("strategy", ["dpor", "random"])
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_what_looks_the_same_and_is_not_is_told_apart(strategy: str, symmetry: bool):
+    """Arguments that say the same of themselves, or are equal; items that are equal, with attributes in another order."""
+    options = {"strategy": strategy, "symmetry": symmetry, "confirm": False}
+    known, run = (checker.check(OfReviews, every_step=every_step, **options) for every_step in (False, True))
+    assert [replace(one, seconds=0.0) for one in known.scenarios] == [
+        replace(one, seconds=0.0) for one in run.scenarios
+    ]
+    alone = [one for one in known.scenarios if len(one.requests) == 1]
+    assert not any(one.violations for one in alone), "the oracle of one request judges another that is equal"
+
+
+def test_walks_do_not_make_it_grow_without_bound(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transition_system, "MOST", 40)
+    with opened() as laboratory:
+        known = laboratory._known
+        assert known is not None
+        for _ in range(5):
+            for order in ("AABB", "ABAB", "ABBA", "BBAA", "BABA", "BAAB"):
+                run(laboratory, BOTH, order)
+                assert known._system._size <= 40 + 12
