@@ -237,9 +237,10 @@ class Explorer:
         return fault
 
     def _forgo_what_is_known(self) -> bool:
-        """Run every step from now on; ``False`` if that is so already.
+        """Run every step from now on; ``False`` if that is so already, or if nothing was run that could come out again.
 
-        Handlers may share memory that is reset before each schedule, and then a schedule comes out as before.
+        Handlers may share memory that is reset before each schedule, and then a schedule comes out as before.  Where that
+        cannot be seen, they are not given the benefit of the doubt.
 
         Raises:
             UncontrolledHandler: it does not.

@@ -17,5 +17,5 @@ def test_ten_thousand_schedules():
 @pytest.mark.slow
 @pytest.mark.parametrize(("strategy", "requests"), [("random", 2), ("dpor", 10), ("exhaustive", 10)])
 def test_a_million_schedules(strategy: str, requests: int):
-    """A quarter of an hour for two requests, and a few hours for ten, on one core."""
+    """Half a minute for two requests, and three to six minutes for ten, on one core."""
     assert grown(1_000_000, strategy, requests) < 50
