@@ -7,7 +7,7 @@ something that was run differs from what was known, or has left something behind
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from checker.errors import NondeterministicHandler
 from checker.exploration.model import Model
@@ -71,7 +71,7 @@ class KnownSteps:
         scenario: Scenario,
         steps: Sequence[Taken],
         responses: Mapping[int, Response],
-        personal: Iterable[int],
+        personal: Collection[int],
     ) -> None:
         """Take in what was run; see :meth:`TransitionSystem.learn`."""
         try:

@@ -46,9 +46,11 @@ class ProcessMemory:
         self._looks: list[Callable[[], Contents]] = []
         self._known: dict[int, object] = {}  # holds on to them, so that nothing else gets their identities
         self._of_instance: list[Callable[[], Contents]] = []
+        self._known_of_instance: dict[int, object] = {}
         self._before: list[Contents] = []
         modules = [_Names(vars(sys.modules[name])) for name in self._modules]
-        self._find(self._looks, [*modules, *model.__mro__, *(one.function for one in model.handlers().values())])
+        handlers = [one.function for one in model.handlers().values()]
+        self._find(self._looks, self._known, [*modules, *model.__mro__, *handlers])
 
     def begin(self, instance: Model) -> None:
         """Requests are about to run.
@@ -56,32 +58,36 @@ class ProcessMemory:
         Args:
             instance: of the model, which is made anew for each schedule and shared by its requests.
         """
-        self._of_instance = []
+        self._of_instance, self._known_of_instance = [], {}
         if vars(instance):
-            self._find(self._of_instance, [instance])
+            self._find(self._of_instance, self._known_of_instance, [instance])
         self._before = self._contents()
 
     def changed(self) -> bool:
         """Whether something is otherwise than it was at the beginning, besides clients and the like that were made meanwhile."""
-        changed = False
-        for before, now in zip(self._before, self._contents(), strict=True):
-            if before is not now and not _all_same(before, now):
+        changed, found = False, list[object]()
+        lasting = len(self._looks)
+        for at, (before, now) in enumerate(zip(self._before, self._contents(), strict=True)):
+            if not _all_same(before, now):
                 new = [value for name, value in now.items() if name not in before or not _same(before[name], value)]
                 changed = changed or len(before.keys() - now.keys()) > 0 or not all(map(self._of_library, new))
-                self._find(self._looks, new)
+                found += new if at < lasting else []
+        self._find(self._looks, self._known, found)
         return changed
 
     def _contents(self) -> list[Contents]:
         return [_looked(look) for look in (*self._looks, *self._of_instance)]
 
-    def _find(self, looks: list[Callable[[], Contents]], roots: Iterable[object]) -> None:
+    def _find(self, looks: list[Callable[[], Contents]], known: dict[int, object], roots: Iterable[object]) -> None:
+        """Look from now on at everything that can be reached from here and is not looked at already."""
         waiting = deque(roots)
         while waiting and len(self._looks) + len(self._of_instance) < MOST:
             found = waiting.popleft()
-            look = None if type(found) in _PLAIN or id(found) in self._known else self._look(found)
+            if type(found) in _PLAIN or id(found) in self._known or id(found) in known:
+                continue
+            look = self._look(found)
             if look is not None:
-                if looks is self._looks:
-                    self._known[id(found)] = found
+                known[id(found)] = found
                 looks.append(look)
                 waiting += _looked(look).values()
 

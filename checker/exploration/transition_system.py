@@ -27,7 +27,7 @@ these are not served here.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -197,7 +197,7 @@ class TransitionSystem:
         scenario: Scenario,
         steps: Sequence[Taken],
         responses: Mapping[int, Response],
-        personal: Iterable[int],
+        personal: Collection[int],
     ) -> None:
         """Take in an execution that was run.
 

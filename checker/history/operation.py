@@ -98,11 +98,6 @@ class Execution:
         """Positions in ``operations`` of one request's operations."""
         return tuple(position for position, one in enumerate(self.operations) if one.request == request)
 
-    def interval(self, request: int) -> tuple[int, int]:
-        """When a request ran: operations that had taken effect when it was invoked, and when it answered."""
-        end = self.endings[request]
-        return next((at for at, one in enumerate(self.operations) if one.request == request), end), end
-
     def precedes(self, first: int, second: int) -> bool:
         """Whether request ``first`` had answered before request ``second`` was invoked (real time).
 

@@ -25,7 +25,7 @@ Twins = Sequence[int]
 """For each request, the number of its group; requests of one group are interchangeable.  Empty if none are."""
 
 _MOST_PAIRS = 4_096
-"""Pairs of footprints of which it is remembered whether they depend on each other; as many megabytes at most as thousands."""
+"""Pairs of footprints of which it is remembered whether they depend on each other."""
 
 
 class Remembered:

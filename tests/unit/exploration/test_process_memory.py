@@ -158,6 +158,18 @@ def test_so_is_what_requests_share_in_the_model(module: ModuleType):
         assert memory.changed()
 
 
+def test_what_requests_share_may_lead_back_to_itself(module: ModuleType):
+    memory = Memory(module)
+    memory.model.settings = module.Settings()
+    memory.model.settings.values["model"] = memory.model
+    for _ in range(3):
+        memory.begin()
+        memory.model.settings.values["last"] = object()
+        assert memory.changed()
+        assert len(memory._memory._of_instance) < 10
+        assert len(memory._memory._looks) < 100
+
+
 def test_so_is_what_a_model_of_a_function_holds(module: ModuleType):
     """As models in test modules often are."""
     calls: list[str] = []

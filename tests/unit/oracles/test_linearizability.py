@@ -7,6 +7,7 @@ from checker.history.notation import parse
 from checker.history.request import Response
 from checker.oracles import linearizability
 from checker.oracles.linearizability import Linearizability
+from checker.oracles.serial_order import participants
 
 
 class Items:
@@ -153,3 +154,10 @@ def test_what_is_remembered_of_a_scenario_has_a_bound_and_changes_nothing(monkey
 def test_a_reference_that_raises_is_the_models_fault():
     with pytest.raises(ModelError, match=r"`state_of` of the specification raised KeyError"):
         list(Linearizability(Items()).judge(parse("item x n=1\nA.get(x)")))
+
+
+def test_a_request_that_performs_nothing_stands_behind_what_had_ended_by_then():
+    """The order of answers agrees with real time, so that the search may begin with it."""
+    execution = parse("A alice: f()\nB bob: g()\nitem x n=0\nB.set(x.n=1) B=200 A=200")
+    assert execution.precedes(1, 0)
+    assert participants(execution, frozenset()) == (1, 0)
