@@ -10,7 +10,7 @@ Source: the list of reserved words in DynamoDB's developer guide.
 import boto3
 from botocore.exceptions import ClientError
 
-from checker import Model, Table, handler
+from toctou import Model, Table, handler
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

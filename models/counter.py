@@ -12,8 +12,8 @@ from typing import Any
 
 import boto3
 
-from checker import Model, Table, handler
 from models.references import Counter
+from toctou import Model, Table, handler
 
 counters = boto3.resource("dynamodb", region_name="us-east-1").Table("Counters")
 ConditionFailed = counters.meta.client.exceptions.ConditionalCheckFailedException

@@ -9,8 +9,8 @@ Source: CWE-367; the ownership check before a delete.
 
 import boto3
 
-from checker import handler
 from models.transfer import Transfer
+from toctou import handler
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import boto3
 
-from checker import Model, Request, StoredItems, Table, handler, invariant
+from toctou import Model, Request, StoredItems, Table, handler, invariant
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

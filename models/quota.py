@@ -8,7 +8,7 @@ Source: openfactcheck-research/openfactcheck#43.
 
 import boto3
 
-from checker import Model, Request, StoredItems, Table, handler, invariant
+from toctou import Model, Request, StoredItems, Table, handler, invariant
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import boto3
 
-from checker import Model, Request, StoredItems, Table, handler
+from toctou import Model, Request, StoredItems, Table, handler
 
 documents = boto3.resource("dynamodb", region_name="us-east-1").Table("Documents")
 ConditionFailed = documents.meta.client.exceptions.ConditionalCheckFailedException

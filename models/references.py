@@ -6,7 +6,7 @@ A reference that only one file needs stands in that file.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from checker import Request, Response, StoredItems
+from toctou import Request, Response, StoredItems
 
 
 @dataclass(frozen=True)

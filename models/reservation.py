@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import boto3
 
-from checker import Model, Request, Response, StoredItems, Table, handler
+from toctou import Model, Request, Response, StoredItems, Table, handler
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

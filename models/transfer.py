@@ -6,8 +6,8 @@ and update_item.py inherit it: it is the change that their own handlers have to 
 
 import boto3
 
-from checker import Model, Table, handler
 from models.references import OwnedItems
+from toctou import Model, Table, handler
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

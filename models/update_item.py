@@ -9,8 +9,8 @@ Source: CWE-367; the ownership check before an update.
 
 import boto3
 
-from checker import handler
 from models.transfer import Transfer
+from toctou import handler
 
 items_table = boto3.resource("dynamodb", region_name="us-east-1").Table("Items")
 ConditionFailed = items_table.meta.client.exceptions.ConditionalCheckFailedException

@@ -12,9 +12,9 @@ from typing import Any
 
 import boto3
 
-from checker import Table, handler
 from models.references import OwnedItems
 from models.transfer import Transfer
+from toctou import Table, handler
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

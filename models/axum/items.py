@@ -5,8 +5,8 @@ The service is in ``src``; ``racy.rs`` checks and then acts, ``fixed.rs`` lets D
 Source: CWE-367; the ownership check before a delete, an update and a transfer.
 """
 
-from checker import Model, Request, Response, Service, Table, route
 from models.references import OwnedItems, OwnedItemsState
+from toctou import Model, Request, Response, Service, Table, route
 
 
 class ItemsAsJson(OwnedItems):

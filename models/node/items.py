@@ -5,8 +5,8 @@ Which of the two reads goes first is explored too.  npm installs the SDK outside
 Source: CWE-367; the ownership check before a delete, an update and a transfer.
 """
 
-from checker import Service, Table
 from models.axum import items
+from toctou import Service, Table
 
 
 def variant(name: str) -> Service:

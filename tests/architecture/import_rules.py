@@ -13,57 +13,62 @@ FLOORS: Sequence[frozenset[str]] = (
     frozenset({"engine", "scheduling", "analysis"}),
     frozenset({"wire", "oracles", "openapi"}),
     frozenset({"client", "gate", "server", "web"}),
-    frozenset({"exploration"}),
-    frozenset({"stateful", "scan", "remediation"}),
+    frozenset({"declaration"}),
+    frozenset({"execution"}),
+    frozenset({"counterexample"}),
+    frozenset({"search"}),
+    frozenset({"distribution"}),
+    frozenset({"checking"}),
+    frozenset({"stateful", "scan"}),
     frozenset({"reporting"}),
-    frozenset({"", "cli", "pytest_plugin", "dask_executor", "lowlevel"}),
+    frozenset({"", "cli", "pytest_plugin"}),
 )
-"""Units of ``checker`` by floor, lowest first; ``""`` is ``checker/__init__.py``.  The same table is in DESIGN.md."""
+"""Units of ``toctou`` by floor, lowest first; ``""`` is ``toctou/__init__.py``.  The same table is in DESIGN.md."""
 
-OPEN_FLOORS = frozenset({0, 7})
-"""Where units may import each other: their modules lie in ``checker`` itself and count as one package."""
+OPEN_FLOORS = frozenset({0, len(FLOORS) - 1})
+"""Where units may import each other: their modules lie in ``toctou`` itself and count as one package."""
 
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "greenlet": ("checker.scheduling.runner",),
-    "networkx": ("checker.analysis",),
-    "time_machine": ("checker.scheduling.control",),
-    "jinja2": ("checker.reporting",),
-    "hypothesis": ("checker.stateful", "checker.openapi.values"),
-    "jsonschema": ("checker.openapi",),
-    "referencing": ("checker.openapi",),
-    "yaml": ("checker.openapi.reading",),
-    "werkzeug": ("checker.web",),
-    "moto": ("checker.client.moto_backend",),
-    "boto3": ("checker.client",),
-    "botocore": ("checker.client",),
-    "httptools": ("checker.wire",),
-    "dask": ("checker.dask_executor",),
-    "distributed": ("checker.dask_executor",),
+    "greenlet": ("toctou.scheduling.runner",),
+    "networkx": ("toctou.analysis",),
+    "time_machine": ("toctou.scheduling.control",),
+    "jinja2": ("toctou.reporting",),
+    "hypothesis": ("toctou.stateful", "toctou.openapi.values"),
+    "jsonschema": ("toctou.openapi",),
+    "referencing": ("toctou.openapi",),
+    "yaml": ("toctou.openapi.reading",),
+    "werkzeug": ("toctou.web",),
+    "moto": ("toctou.client.moto_backend",),
+    "boto3": ("toctou.client",),
+    "botocore": ("toctou.client",),
+    "httptools": ("toctou.wire",),
+    "dask": ("toctou.distribution.dask_executor",),
+    "distributed": ("toctou.distribution.dask_executor",),
 }
 """Libraries that one module or package has to itself, so that replacing one is a change in one place."""
 
 PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     (
-        "checker.scheduling.control",
+        "toctou.scheduling.control",
         "random._urandom",
     ): "`random` binds os.urandom at import; SystemRandom reads this name",
-    ("checker.scheduling.event_loop", "asyncio._get_running_loop"): "documented for makers of event loops",
-    ("checker.scheduling.event_loop", "asyncio._set_running_loop"): "documented for makers of event loops",
-    ("checker.scheduling.event_loop", "asyncio.tasks._enter_task"): "documented for makers of event loops",
-    ("checker.scheduling.event_loop", "asyncio.tasks._leave_task"): "documented for makers of event loops",
-    ("checker.scheduling.runner", "sys._getframe"): "documented by Python, underscore and all",
-    ("checker.client.intercept", "sys._getframe"): "documented by Python, underscore and all",
+    ("toctou.scheduling.event_loop", "asyncio._get_running_loop"): "documented for makers of event loops",
+    ("toctou.scheduling.event_loop", "asyncio._set_running_loop"): "documented for makers of event loops",
+    ("toctou.scheduling.event_loop", "asyncio.tasks._enter_task"): "documented for makers of event loops",
+    ("toctou.scheduling.event_loop", "asyncio.tasks._leave_task"): "documented for makers of event loops",
+    ("toctou.scheduling.runner", "sys._getframe"): "documented by Python, underscore and all",
+    ("toctou.client.intercept", "sys._getframe"): "documented by Python, underscore and all",
 }
 """Foreign names with an underscore that are used all the same, with the reason."""
 
 
 def unit_of(module: str) -> str:
-    """``history`` for ``checker.history.item``, ``""`` for ``checker``."""
+    """``history`` for ``toctou.history.item``, ``""`` for ``toctou``."""
     return module.partition(".")[2].partition(".")[0]
 
 
 def floor_of(module: str) -> int | None:
-    """The floor that a module of ``checker`` is on; ``None`` if its unit is on none."""
+    """The floor that a module of ``toctou`` is on; ``None`` if its unit is on none."""
     unit = unit_of(module)
     return next((floor for floor, units in enumerate(FLOORS) if unit in units), None)
 
@@ -78,7 +83,7 @@ def upward_imports(modules: Sequence[Module]) -> Iterator[str]:
             continue
         for one in module.imports():
             target = imported_module(one, names)
-            if target.partition(".")[0] != "checker" or unit_of(target) == unit_of(module.name):
+            if target.partition(".")[0] != "toctou" or unit_of(target) == unit_of(module.name):
                 continue
             below = floor_of(target)
             if below is None:
@@ -155,8 +160,8 @@ def second_homes(modules: Sequence[Module]) -> Iterator[str]:
 
 
 def beyond_public_names(modules: Sequence[Module], public: Collection[str]) -> Iterator[str]:
-    """Models use the public names of ``checker``, as the models of a stranger do."""
+    """Models use the public names of ``toctou``, as the models of a stranger do."""
     for module in modules:
         for one in module.imports():
-            if one.module.partition(".")[0] == "checker" and (one.module != "checker" or one.name not in public):
-                yield f"{module.name}:{one.line} imports {one.full}, which is not public; public names are in checker.__all__"
+            if one.module.partition(".")[0] == "toctou" and (one.module != "toctou" or one.name not in public):
+                yield f"{module.name}:{one.line} imports {one.full}, which is not public; public names are in toctou.__all__"

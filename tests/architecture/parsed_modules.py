@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCE_ROOTS = {"checker": ROOT / "checker"}
+"""Folders whose contents are importable by name; for all others that is the folder itself."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Import:
     """One imported thing.
 
     Attributes:
-        module: the module it is taken from, absolute: ``checker.history.item`` in ``from checker.history.item import plain``.
+        module: the module it is taken from, absolute: ``toctou.history.item`` in ``from toctou.history.item import plain``.
         name: what is taken from it; ``None`` for ``import module``.
         alias: the name that it has in the importing module.
         line: where.
@@ -85,7 +87,7 @@ def modules_in(folder: str) -> list[Module]:
     """Every module below a folder of the project."""
     found = []
     for file in sorted((ROOT / folder).rglob("*.py")):
-        parts = file.relative_to(ROOT).with_suffix("").parts
+        parts = file.relative_to(SOURCE_ROOTS.get(folder, ROOT)).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         text = file.read_text(encoding="utf-8")
         found.append(Module(".".join(parts[:-1] if is_package else parts), is_package, text, ast.parse(text)))

@@ -11,7 +11,7 @@ LONGEST_MODULE = 600
 LONGEST_FUNCTION = 80
 EMPTY_NAMES = frozenset({"utils", "util", "core", "common", "manager", "managers", "helpers", "helper", "misc"})
 
-PARSES_VERDICTS = {"checker.cli.check": "reads the verdicts that a user expects; it concludes nothing"}
+PARSES_VERDICTS = {"toctou.cli.check": "reads the verdicts that a user expects; it concludes nothing"}
 """Modules that may call ``Verdict(text)``, with the reason."""
 
 
@@ -48,16 +48,16 @@ def missing_docstrings(modules: Sequence[Module]) -> Iterator[str]:
 
 
 def second_producers_of_verified(modules: Sequence[Module]) -> Iterator[str]:
-    """Only ``checker.verdict`` concludes VERIFIED; all others compare with it, or look something up by it."""
+    """Only ``toctou.verdict`` concludes VERIFIED; all others compare with it, or look something up by it."""
     for module in modules:
-        if module.name == "checker.verdict":
+        if module.name == "toctou.verdict":
             continue
-        looked_at = _looked_at(module.tree)
+        accessed = _looked_at(module.tree)
         for node in ast.walk(module.tree):
-            if _says_verified(node) and id(node) not in looked_at:
-                yield f"{module.name}:{node.lineno} produces VERIFIED; only checker.verdict.certify may"  # type: ignore[attr-defined]
+            if _says_verified(node) and id(node) not in accessed:
+                yield f"{module.name}:{node.lineno} produces VERIFIED; only toctou.verdict.certify may"  # type: ignore[attr-defined]
             elif _constructs_verdict(node) and module.name not in PARSES_VERDICTS:
-                yield f"{module.name}:{node.lineno} makes a Verdict of a value; only checker.verdict may"  # type: ignore[attr-defined]
+                yield f"{module.name}:{node.lineno} makes a Verdict of a value; only toctou.verdict may"  # type: ignore[attr-defined]
 
 
 def _says_verified(node: ast.AST) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import shape_rules
 from parsed_modules import examples, modules_in
 
-CHECKER = modules_in("checker")
+TOCTOU = modules_in("checker")
 MODELS = modules_in("models")
 TESTS = modules_in("tests")
 
@@ -22,8 +22,8 @@ TESTS = modules_in("tests")
     ],
     ids=lambda rule: rule.__name__,
 )
-def test_checker_and_models_keep_to(rule):
-    assert list(rule([*CHECKER, *MODELS])) == []
+def test_toctou_and_models_keep_to(rule):
+    assert list(rule([*TOCTOU, *MODELS])) == []
 
 
 @pytest.mark.parametrize("rule", [shape_rules.long_modules, shape_rules.empty_names], ids=lambda rule: rule.__name__)
@@ -33,30 +33,30 @@ def test_tests_keep_to(rule):
 
 @pytest.mark.parametrize("module", shape_rules.PARSES_VERDICTS)
 def test_a_permission_is_still_used(module):
-    (found,) = [one for one in CHECKER if one.name == module]
+    (found,) = [one for one in TOCTOU if one.name == module]
     assert "Verdict(" in found.text
 
 
 def test_a_long_module_is_found():
-    assert list(shape_rules.long_modules(examples({"checker.example": "x = 1\n" * 601})))
-    assert list(shape_rules.long_modules(examples({"checker.example": "x = 1\n" * 600}))) == []
+    assert list(shape_rules.long_modules(examples({"toctou.example": "x = 1\n" * 601})))
+    assert list(shape_rules.long_modules(examples({"toctou.example": "x = 1\n" * 600}))) == []
 
 
 @pytest.mark.parametrize("head", ["def f():\n", "async def f():\n"])
 def test_a_long_function_is_found(head):
-    assert list(shape_rules.long_functions(examples({"checker.example": head + "    x = 1\n" * 80})))
-    assert list(shape_rules.long_functions(examples({"checker.example": head + "    x = 1\n" * 79}))) == []
+    assert list(shape_rules.long_functions(examples({"toctou.example": head + "    x = 1\n" * 80})))
+    assert list(shape_rules.long_functions(examples({"toctou.example": head + "    x = 1\n" * 79}))) == []
 
 
-@pytest.mark.parametrize("name", ["checker.utils", "checker.core.thing", "checker.engine.helpers", "checker.common"])
+@pytest.mark.parametrize("name", ["toctou.utils", "toctou.core.thing", "toctou.engine.helpers", "toctou.common"])
 def test_an_empty_name_is_found(name):
     assert list(shape_rules.empty_names(examples({name: ""})))
-    assert list(shape_rules.empty_names(examples({"checker.engine.corelation": ""}))) == []
+    assert list(shape_rules.empty_names(examples({"toctou.engine.corelation": ""}))) == []
 
 
 @pytest.mark.parametrize("text", ["", "x = 1", '"""  """'])
 def test_a_missing_docstring_is_found(text):
-    assert list(shape_rules.missing_docstrings(examples({"checker.example": text})))
+    assert list(shape_rules.missing_docstrings(examples({"toctou.example": text})))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_a_missing_docstring_is_found(text):
     ],
 )
 def test_a_second_producer_of_verified_is_found(text):
-    assert list(shape_rules.second_producers_of_verified(examples({"checker.exploration.example": text})))
-    assert list(shape_rules.second_producers_of_verified(examples({"checker.verdict": text}))) == []
+    assert list(shape_rules.second_producers_of_verified(examples({"toctou.search.example": text})))
+    assert list(shape_rules.second_producers_of_verified(examples({"toctou.verdict": text}))) == []
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_a_second_producer_of_verified_is_found(text):
     ],
 )
 def test_comparing_with_verified_is_not(text):
-    assert list(shape_rules.second_producers_of_verified(examples({"checker.exploration.example": text}))) == []
+    assert list(shape_rules.second_producers_of_verified(examples({"toctou.search.example": text}))) == []

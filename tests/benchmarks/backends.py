@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import statistics
 
-from checker.exploration.check import check
-from checker.exploration.loading import load
-from checker.exploration.options import Options
+from toctou.checking.check import check
+from toctou.declaration.loading import load
+from toctou.search.options import Options
 
 
 def schedules_per_second(target: str, backend: str, requests: int) -> float:

@@ -15,18 +15,18 @@ from typing import Any, NoReturn
 import boto3
 from moto import mock_aws
 
-from checker import Model, Request, Table, handler
-from checker.client.embedded import EmbeddedBackend
-from checker.client.environment import client_environment
-from checker.client.intercept import intercepted
-from checker.engine import Engine
-from checker.errors import ToctouError
-from checker.exploration.laboratory import Laboratory
-from checker.exploration.scenario import Scenario
-from checker.history.item import image
-from checker.scheduling.runner import Limits
-from checker.scheduling.scheduling_point import Turn
-from checker.scheduling.strategies.random_walk import RandomWalk
+from toctou import Model, Request, Table, handler
+from toctou.client.embedded import EmbeddedBackend
+from toctou.client.environment import client_environment
+from toctou.client.intercept import intercepted
+from toctou.declaration.scenario import Scenario
+from toctou.engine import Engine
+from toctou.errors import ToctouError
+from toctou.execution.laboratory import Laboratory
+from toctou.history.item import image
+from toctou.scheduling.runner import Limits
+from toctou.scheduling.scheduling_point import Turn
+from toctou.scheduling.strategies.random_walk import RandomWalk
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "GetItem": (
@@ -177,10 +177,10 @@ class OpenDoor:
     def reach(self, action: str) -> Turn:
         return Turn(0, 0)
 
-    def look_away(self) -> None:
+    def suspend_monitoring(self) -> None:
         """Nobody looks."""
 
-    def look_again(self) -> None:
+    def resume_monitoring(self) -> None:
         """Nobody looks."""
 
     def fail(self, fault: ToctouError) -> NoReturn:

@@ -15,8 +15,8 @@ from functools import partial
 from time import thread_time
 from typing import Any
 
-from checker import Table
-from checker.engine import Engine
+from toctou import Table
+from toctou.engine import Engine
 
 TABLE = Table("Items", "item_id", indexes={"by_owner": ("owner",), "by_kind": ("kind", "item_id")})
 OWNED = 100

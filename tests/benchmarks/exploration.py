@@ -43,20 +43,19 @@ from moto import mock_aws
 
 import models.delete_item
 import models.transfer
-from checker import Model, Request
-from checker.client.backends import backend_named
-from checker.client.environment import client_environment
-from checker.exploration.budget import Budget
-from checker.exploration.check import check_scenario
-from checker.exploration.explorer import judged
-from checker.exploration.judges import oracles_of
-from checker.exploration.laboratory import Laboratory
-from checker.exploration.loading import named
-from checker.exploration.options import Options
-from checker.exploration.scenario import Scenario
-from checker.scheduling.runner import Limits
-from checker.scheduling.strategies.dpor import Dpor
 from models.delete_item import ConditionalDelete, ReadThenDelete
+from toctou import Model, Request
+from toctou.checking.check import check_scenario
+from toctou.client.backends import backend_named
+from toctou.client.environment import client_environment
+from toctou.declaration.loading import named
+from toctou.declaration.scenario import Scenario
+from toctou.execution.judging import judged, oracles_of
+from toctou.execution.laboratory import Laboratory
+from toctou.scheduling.runner import Limits
+from toctou.scheduling.strategies.dpor import Dpor
+from toctou.search.budget import Budget
+from toctou.search.options import Options
 
 Item = dict[str, dict[str, str]]
 Outcome = tuple[tuple[int, ...], str]
@@ -171,7 +170,7 @@ def first_violation(requests: tuple[Request, ...]) -> int:
     laboratory = Laboratory(ReadThenDelete, backend_named("embedded"), Limits())
     scenario = Scenario(requests)
     with laboratory.opened():
-        laboratory.remember()
+        laboratory.enable_memoisation()
         oracles = oracles_of(ReadThenDelete, laboratory, scenario)
         strategy = Dpor()
         count = 0

@@ -23,21 +23,21 @@ from time import perf_counter
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from checker import Model, Request  # noqa: E402
-from checker.client.embedded import EmbeddedBackend  # noqa: E402
-from checker.exploration.laboratory import Laboratory  # noqa: E402
-from checker.exploration.scenario import Scenario  # noqa: E402
-from checker.gate.background import Background  # noqa: E402
-from checker.gate.endpoint import Endpoint  # noqa: E402
-from checker.gate.exchange import Exchange  # noqa: E402
-from checker.gate.mailbox import HeldCall  # noqa: E402
-from checker.history.operation import Operation  # noqa: E402
-from checker.scheduling.runner import Limits  # noqa: E402
-from checker.scheduling.strategies.random_walk import RandomWalk  # noqa: E402
-from checker.server.service import Service  # noqa: E402
-from checker.wire import LOOPBACK, HttpServer  # noqa: E402
 from models.axum.items import FixedItems  # noqa: E402
 from models.update_item import VersionedUpdate  # noqa: E402
+from toctou import Model, Request  # noqa: E402
+from toctou.client.embedded import EmbeddedBackend  # noqa: E402
+from toctou.declaration.scenario import Scenario  # noqa: E402
+from toctou.execution.laboratory import Laboratory  # noqa: E402
+from toctou.gate.background import Background  # noqa: E402
+from toctou.gate.endpoint import Endpoint  # noqa: E402
+from toctou.gate.exchange import Exchange  # noqa: E402
+from toctou.gate.mailbox import HeldCall  # noqa: E402
+from toctou.history.operation import Operation  # noqa: E402
+from toctou.scheduling.runner import Limits  # noqa: E402
+from toctou.scheduling.strategies.random_walk import RandomWalk  # noqa: E402
+from toctou.server.service import Service  # noqa: E402
+from toctou.wire import LOOPBACK, HttpServer  # noqa: E402
 
 UPDATE = Request.of("alice", "update_item", {"item_id": "i1", "data": "edited"})
 TRANSFER = Request.of("alice", "transfer", {"item_id": "i1", "to": "bob"})

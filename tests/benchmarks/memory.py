@@ -15,13 +15,13 @@ from unittest import mock
 
 import boto3
 
-from checker import Model, Request, StoredItems, Table, handler
-from checker.exploration import check as checking
-from checker.exploration.budget import Budget
-from checker.exploration.loading import named
-from checker.exploration.options import Options
-from checker.exploration.progress import Silent, Status
-from checker.exploration.scenario import Scenario
+from toctou import Model, Request, StoredItems, Table, handler
+from toctou.checking import check as checking
+from toctou.declaration.loading import named
+from toctou.declaration.scenario import Scenario
+from toctou.distribution.progress import Silent, Status
+from toctou.search.budget import Budget
+from toctou.search.options import Options
 
 client = boto3.client("dynamodb", region_name="us-east-1")
 
@@ -83,7 +83,7 @@ def grown(schedules: int, strategy: str, requests: int, *, tell: bool = False) -
     watching = Watching(tell=tell)
     options = Options(requests=requests, strategy=strategy, confirm=False, budget=Budget(max_schedules=schedules))
     often = mock.patch.object(checking, "_TELL_SECONDS", 0.0 if schedules < MANY else 0.5)
-    with mock.patch("checker.exploration.agenda._scope", return_value=only), often:
+    with mock.patch("toctou.distribution.work_queue._scope", return_value=only), often:
         (model,) = checking.check([named(Overwriting)], options, watching).models
     assert model.schedules == schedules
     assert not model.violations

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from checker.errors import DocumentError
-from checker.openapi.document import Document, opened
-from checker.openapi.operations import Operation, operations
-from checker.openapi.values import values
+from toctou.errors import DocumentError
+from toctou.openapi.document import Document, opened
+from toctou.openapi.operations import Operation, operations
+from toctou.openapi.values import values
 
 
 def timed(work: Callable[[Document], int], file: Path, root: Path | None) -> tuple[float, int]:

@@ -16,18 +16,17 @@ from unittest.mock import patch
 from calls_compared import OpenDoor
 from exploration import MODULES, REQUESTS, Stub, floor_round, serve
 
-from checker.analysis.explain import anomalies, explain
-from checker.client.backends import backend_named
-from checker.client.intercept import intercepted
-from checker.exploration.explorer import judged
-from checker.exploration.judges import oracles_of
-from checker.exploration.laboratory import Laboratory
-from checker.exploration.scenario import Scenario
-from checker.history.operation import Execution, Operation
-from checker.history.schedule import Choice, Schedule
-from checker.scheduling.runner import Limits, Runner
-from checker.scheduling.strategies.replay import Replay
 from models.delete_item import ReadThenDelete
+from toctou.analysis.explain import anomalies, explain
+from toctou.client.backends import backend_named
+from toctou.client.intercept import intercepted
+from toctou.declaration.scenario import Scenario
+from toctou.execution.judging import judged, oracles_of
+from toctou.execution.laboratory import Laboratory
+from toctou.history.operation import Execution, Operation
+from toctou.history.schedule import Choice, Schedule
+from toctou.scheduling.runner import Limits, Runner
+from toctou.scheduling.strategies.replay import Replay
 
 TIMES = 200
 
@@ -70,7 +69,7 @@ def lines(rounds: int) -> Iterator[tuple[str, float]]:
             )
         execution = _executed(laboratory, SERIAL)
         yield "a schedule, followed and recorded", microseconds(lambda: _executed(laboratory, SERIAL), rounds)
-        laboratory.remember()
+        laboratory.enable_memoisation()
         _executed(laboratory, SERIAL)
         yield "the same, whose steps are known", microseconds(lambda: _executed(laboratory, SERIAL), rounds)
         oracles = oracles_of(ReadThenDelete, laboratory, Scenario(REQUESTS))

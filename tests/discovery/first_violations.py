@@ -12,19 +12,18 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-from checker import Model
-from checker.client.backends import backend_named
-from checker.exploration.check import check
-from checker.exploration.explorer import judged
-from checker.exploration.judges import oracles_of
-from checker.exploration.laboratory import Laboratory
-from checker.exploration.loading import LoadedModel, load
-from checker.exploration.options import Options
-from checker.exploration.scenario import Scenario
-from checker.scheduling.runner import Limits
-from checker.scheduling.strategies import STRATEGIES
-from checker.scheduling.strategies.strategy import StartOver, Strategy
-from checker.verdict import Verdict
+from toctou import Model
+from toctou.checking.check import check
+from toctou.client.backends import backend_named
+from toctou.declaration.loading import LoadedModel, load
+from toctou.declaration.scenario import Scenario
+from toctou.execution.judging import judged, oracles_of
+from toctou.execution.laboratory import Laboratory
+from toctou.scheduling.runner import Limits
+from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies.strategy import StartOver, Strategy
+from toctou.search.options import Options
+from toctou.verdict import Verdict
 
 MODELS = Path(__file__).parents[2] / "models"
 SEEDS = range(15)

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, seed, settings
 
-from checker.exploration.loading import LoadedModel, load
-from checker.stateful import RaceFound, machine
 from models.counter import ReadModifyWriteCounter
 from models.delete_item import ExistenceOnlyDelete, ReadThenDelete
 from models.owner_scoped_key import TwoStepTransfer
+from toctou.declaration.loading import LoadedModel, load
+from toctou.stateful import RaceFound, machine
 
 MODELS = load([str(Path(__file__).parents[2] / "models")])
 

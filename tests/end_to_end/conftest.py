@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from written_models import Ended
 
-from checker.cli import main
+from toctou.cli import main
 
 Command = Callable[..., Ended]
 

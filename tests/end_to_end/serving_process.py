@@ -56,7 +56,7 @@ class Serving:
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "checker.cli", "serve", *map(str, arguments)]
+    return [sys.executable, "-m", "toctou.cli", "serve", *map(str, arguments)]
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from written_models import FIXED, HEAD, RACY, Ended
 
-from checker.client.moto_backend import MotoBackend
-from checker.errors import ModelError
+from toctou.client.moto_backend import MotoBackend
+from toctou.errors import ModelError
 
 
 def assert_refused(ended: Ended, *said: str) -> None:
@@ -159,7 +159,7 @@ def test_a_model_that_is_named_but_has_no_handlers(folder, command):
         ("missing.py:Model", "there is no Python file 'missing.py'"),
         ("missing.module:Model", "there is no module 'missing.module'"),
         ("model.py:Missing", "model.py has no model 'Missing'"),
-        ("model.py:notes", "does not derive from checker.Model"),
+        ("model.py:notes", "does not derive from toctou.Model"),
         (".:Fixed", "is a folder"),
         ("empty", "empty holds no model"),
         ("text.txt", "there is no Python file 'text.txt'"),

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from checker import check
-from checker.exploration import here
-from checker.exploration.scenario import Scenario
 from models.owner_scoped_key import TwoStepTransfer
+from toctou import check
+from toctou.declaration.scenario import Scenario
+from toctou.distribution import in_process
 
 
 def cut_after(schedules: int) -> Callable[[float], Callable[[], bool]]:
@@ -40,7 +40,7 @@ def found() -> list[Any]:
 
 @pytest.mark.parametrize("schedules", [1, 4, 9, 20])
 def test_a_cut_changes_nothing(monkeypatch: pytest.MonkeyPatch, schedules: int) -> None:
-    monkeypatch.setattr(here, "SECONDS", 1000.0)
+    monkeypatch.setattr(in_process, "SECONDS", 1000.0)
     whole = found()
-    monkeypatch.setattr(here, "pausing_at", cut_after(schedules))
+    monkeypatch.setattr(in_process, "pausing_at", cut_after(schedules))
     assert found() == whole

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from checker.dask_executor import on_cluster
-from checker.errors import BadInput
-from checker.exploration import spreading
-from checker.exploration.check import check
-from checker.exploration.loading import load
-from checker.exploration.options import Options
-from checker.exploration.progress import Silent, Status
-from checker.exploration.result import ModelResult, ScenarioResult
+from toctou.checking.check import check
+from toctou.declaration.loading import load
+from toctou.distribution import workers
+from toctou.distribution.dask_executor import on_cluster
+from toctou.distribution.progress import Silent, Status
+from toctou.errors import BadInput
+from toctou.search.options import Options
+from toctou.search.result import ModelResult, ScenarioResult
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'toctou[dask]'")
 pytestmark = pytest.mark.filterwarnings("default")  # warnings of Dask's are none of ours
 
-TARGET = f"{Path(__file__).parents[1]}/unit/exploration/models_to_spread.py:SlowlyJudged"
+TARGET = f"{Path(__file__).parents[1]}/unit/exploration/models_to_distribute.py:SlowlyJudged"
 
 
 @dataclass
@@ -82,7 +82,7 @@ def timeless(results: tuple[ScenarioResult, ...]) -> list[ScenarioResult]:
 
 @pytest.mark.parametrize("strategy", ["exhaustive", "dpor"])
 def test_nothing_is_lost_and_nothing_counted_twice(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, strategy: str):
-    monkeypatch.setattr(spreading, "SECONDS", 0.3)
+    monkeypatch.setattr(workers, "SECONDS", 0.3)
     assert cluster.address.startswith("tcp://127.0.0.1:")
     models = load([TARGET])
     options = Options(requests=3, strategy=strategy, symmetry=False, confirm=False)
@@ -98,6 +98,6 @@ def test_nothing_is_lost_and_nothing_counted_twice(cluster: Cluster, monkeypatch
 
 
 def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("checker.dask_executor._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("toctou.distribution.dask_executor._CONNECT_SECONDS", 1)
     with pytest.raises(BadInput, match=r"--dask tcp://127.0.0.1:9"), on_cluster("tcp://127.0.0.1:9"):
         pass

@@ -73,7 +73,7 @@ def test_json_is_one_document_and_nothing_else(folder, command):
 def test_json_in_a_process_of_its_own(folder):
     """Progress must not mix with the document, whatever the process is connected to."""
     write(folder, racy=RACY)
-    arguments = [sys.executable, "-m", "checker.cli", "check", "racy.py", "--format", "json"]
+    arguments = [sys.executable, "-m", "toctou.cli", "check", "racy.py", "--format", "json"]
     ended = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False, cwd=folder)
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["models"]
@@ -125,7 +125,7 @@ def test_a_fault_of_our_own_is_not_taken_for_a_violation(folder, command, monkey
         raise KeyError("a bug")
 
     write(folder, fixed=FIXED)
-    monkeypatch.setattr("checker.cli.check.write_run", broken)
+    monkeypatch.setattr("toctou.cli.check.write_run", broken)
     ended = command("check", "fixed.py")
     assert ended.status == 70
     assert "KeyError: 'a bug'" in ended.err

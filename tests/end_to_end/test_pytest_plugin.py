@@ -50,7 +50,7 @@ def replay(project: pytest.Pytester, output: str) -> subprocess.CompletedProcess
     command = re.search(r"toctou (replay \S+)", output)
     assert command is not None, output
     return subprocess.run(
-        [sys.executable, "-m", "checker.cli", *command[1].split()],
+        [sys.executable, "-m", "toctou.cli", *command[1].split()],
         cwd=project.path,
         capture_output=True,
         text=True,
@@ -126,7 +126,7 @@ def test_racy(toctou):
 def test_reports_stand_beside_those_of_the_command(project):
     run(project, "def test_racy(toctou):\n    toctou.check(Racy)")
     checked = subprocess.run(
-        [sys.executable, "-m", "checker.cli", "check", "racy.py"], cwd=project.path, timeout=120, check=False
+        [sys.executable, "-m", "toctou.cli", "check", "racy.py"], cwd=project.path, timeout=120, check=False
     )
     assert checked.returncode == 1
     assert any("test_it" in path.name for path in reports(project))
@@ -244,12 +244,12 @@ def test_tests_that_use_nothing_of_ours_load_nothing_of_ours(project):
     project.makepyfile(
         test_it="import sys\ndef test_one():\n"
         f"    assert [one for one in {HEAVY!r} if one in sys.modules] == []\n"
-        "    assert 'checker.exploration.check' not in sys.modules\n"
+        "    assert 'toctou.checking.check' not in sys.modules\n"
     )
     project.runpytest_subprocess("-p", "no:hypothesispytest").assert_outcomes(passed=1)
 
 
-MACHINE = "from checker.stateful import machine\nTestRacy = machine(Racy).TestCase\n"
+MACHINE = "from toctou.stateful import machine\nTestRacy = machine(Racy).TestCase\n"
 
 
 def test_a_machine_fails_with_our_explanation_and_the_steps_of_hypothesis(project):
@@ -298,7 +298,7 @@ def test_hypothesis_takes_a_seed(project):
 def test_a_machine_of_a_fixed_model_passes_under_xdist_with_health_checks_and_a_deadline(project):
     result = run(
         project,
-        "from hypothesis import settings\nfrom checker.stateful import machine\n"
+        "from hypothesis import settings\nfrom toctou.stateful import machine\n"
         "TestFixed = machine(Fixed).TestCase\nTestFixed.settings = settings(deadline=5000)\n"
         "TestRacy = machine(Racy).TestCase\n",
         "-n",
@@ -312,11 +312,11 @@ def test_a_machine_of_a_fixed_model_passes_under_xdist_with_health_checks_and_a_
 def test_a_machine_whose_handler_leaves_control_says_so_at_once(project):
     result = run(
         project,
-        "from checker.stateful import machine\n"
+        "from toctou.stateful import machine\n"
         "class Reaching(Racy):\n"
         "    def setup(self):\n"
         "        pass\n"
-        "from checker import handler\n"
+        "from toctou import handler\n"
         "@handler\n"
         "def reach(principal):\n"
         "    open('/etc/hostname').read()\n"

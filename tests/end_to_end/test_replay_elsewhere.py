@@ -12,7 +12,7 @@ from written_models import RACY
 
 def toctou(folder, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "checker.cli", *map(str, arguments)],
+        [sys.executable, "-m", "toctou.cli", *map(str, arguments)],
         cwd=folder,
         capture_output=True,
         text=True,

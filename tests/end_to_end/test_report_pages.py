@@ -8,7 +8,7 @@ import pytest
 from browser import CHROMIUM, Tab, browser
 from node_packages import installed
 
-from checker.cli import main
+from toctou.cli import main
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -17,7 +17,7 @@ STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 HOSTILE = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "\u202e{{7*7}}\x1b[31m"]
 MODEL = f'''
 import boto3
-from checker import Model, Table, handler
+from toctou import Model, Table, handler
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 HOSTILE = {HOSTILE!r}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-LARGE = Path(__file__).parents[1] / "unit" / "exploration" / "models_to_spread.py"
+LARGE = Path(__file__).parents[1] / "unit" / "exploration" / "models_to_distribute.py"
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def model(tmp_path: Path) -> Path:
 def command(model: Path, *options: str) -> list[str]:
     target = f"{model.name}:SlowlyJudged"
     fixed = ["--requests", "3", "--strategy", "exhaustive", "--no-symmetry", "--format", "json", "--report", "reports"]
-    return [sys.executable, "-m", "checker.cli", "check", target, *fixed, *options]
+    return [sys.executable, "-m", "toctou.cli", "check", target, *fixed, *options]
 
 
 def run(model: Path, *options: str) -> dict[str, Any]:

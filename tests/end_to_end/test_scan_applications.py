@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from checker.cli import main
+from toctou.cli import main
 
 SERVICES = Path(__file__).parent / "services"
 SCHEMA = Path(__file__).parents[2] / "reports" / "scan.schema.json"
@@ -118,7 +118,7 @@ def test_a_document_that_the_model_does_not_name(scanned):
 
 PLAIN = """
 import item_table
-from checker import Model, Table, handler
+from toctou import Model, Table, handler
 
 
 class Items(Model):
@@ -192,7 +192,7 @@ def test_bad_input(scanned, plain, arguments, said):
 
 INCOMPLETE = """
 import sys
-from checker import App, Service, Table
+from toctou import App, Service, Table
 
 class Incomplete(App):
     tables = [Table("Items", "item_id")]

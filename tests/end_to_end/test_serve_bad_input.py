@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from serving_process import SIGNED, TABLE, command, raw_request, raw_response, serving
 
-from checker.server import Service
-from checker.wire import HttpServer, Limits
+from toctou.server import Service
+from toctou.wire import HttpServer, Limits
 
 LIST = {"TableName": "Items", "Key": {"id": {"S": "a"}}}
 

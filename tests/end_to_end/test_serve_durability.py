@@ -12,8 +12,8 @@ import time
 import pytest
 from serving_process import TABLE, command, raw_request, serving
 
-from checker.engine import Engine
-from checker.server.storage import Storage
+from toctou.engine import Engine
+from toctou.server.storage import Storage
 
 ROUNDS = 2
 WRITERS = 4

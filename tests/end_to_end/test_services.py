@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.gate.building import cache_folder
+from toctou.gate.building import cache_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ def toctou(monkeypatch):
 
     def run(*arguments, **options):
         return subprocess.run(
-            [sys.executable, "-m", "checker.cli", *map(str, arguments)],
+            [sys.executable, "-m", "toctou.cli", *map(str, arguments)],
             cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False, **options,
         )  # fmt: skip
 
@@ -107,7 +107,7 @@ def test_the_surface_of_a_service_is_scanned_from_its_document(name, program, to
 @pytest.mark.parametrize(("name", "program"), SERVICES[1:])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_check_leaves_no_process_behind(name, program, number, tmp_path):
-    command = [sys.executable, "-m", "checker.cli", "check", f"models/{name}", "--report", str(tmp_path)]
+    command = [sys.executable, "-m", "toctou.cli", "check", f"models/{name}", "--report", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         until = time.monotonic() + 600
         while not processes(program) and time.monotonic() < until:
@@ -145,14 +145,14 @@ def test_without_the_tool_nothing_is_claimed(name, program, toctou, tmp_path):
 def test_a_folder_above_a_service_says_that_it_does_not_build_it(toctou, tmp_path):
     (tmp_path / "inner").mkdir()
     service = (
-        "from checker import Model, Service, route\n"
+        "from toctou import Model, Service, route\n"
         "class Inner(Model):\n"
         "    service = Service(command=['x', '{port}'], build=[['make']])\n"
         "    get = route('GET /')\n"
     )
     (tmp_path / "inner" / "inner_service.py").write_text(service)
     (tmp_path / "plain.py").write_text(
-        "from checker import Model, handler\n"
+        "from toctou import Model, handler\n"
         "class Plain(Model):\n"
         "    get = handler(lambda principal: 200, read_only=True)\n"
     )

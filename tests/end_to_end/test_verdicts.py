@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from checker import Model, StopReason, Verdict, check
-from checker.exploration.loading import load
-from checker.exploration.result import ModelResult
+from toctou import Model, StopReason, Verdict, check
+from toctou.declaration.loading import load
+from toctou.search.result import ModelResult
 
 ROOT = Path(__file__).parents[2]
 EXPECTED: dict[str, str] = json.loads((ROOT / "models/expected.json").read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ class Ended:
 
 HEAD = """
 import boto3
-from checker import Model, Table, handler
+from toctou import Model, Table, handler
 
 notes = boto3.resource("dynamodb", region_name="us-east-1").Table("Notes")
 

@@ -40,12 +40,12 @@ def test_the_existing_handler_becomes_a_model_in_under_thirty_lines() -> None:
 def test_the_command_finds_the_race_in_the_printed_handler(project: Path) -> None:
     command = examples()["command"].split()
     assert command[0] == "toctou"
-    finished = run(project, "checker.cli", *command[1:])
+    finished = run(project, "toctou.cli", *command[1:])
     assert finished.returncode == 1, finished.stdout + finished.stderr
     assert "orders_model.py:Orders" in finished.stdout
     assert "VIOLATED" in finished.stdout
     report = next((project / "reports" / "latest").glob("*Orders-1.json"))
-    again = run(project, "checker.cli", "replay", str(report.relative_to(project)))
+    again = run(project, "toctou.cli", "replay", str(report.relative_to(project)))
     assert again.returncode == 1, again.stdout + again.stderr
     assert "Orders[o1]" in again.stdout
 
@@ -67,7 +67,7 @@ def test_the_printed_fix_is_verified(project: Path) -> None:
         "        return 409\n"
     )
     service.write_text(text.replace(racy, fixed), encoding="utf-8")
-    finished = run(project, "checker.cli", "check", "orders_model.py")
+    finished = run(project, "toctou.cli", "check", "orders_model.py")
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
@@ -107,7 +107,7 @@ def test_the_printed_scan_finds_the_race(project: Path) -> None:
     (project / "openapi.yaml").write_text(OPENAPI, encoding="utf-8")
     command = examples()["scan"].split()
     for arguments in (command[1:], ["scan", "openapi.yaml", "--model", "orders_model.py:Orders"]):
-        finished = run(project, "checker.cli", *arguments)
+        finished = run(project, "toctou.cli", *arguments)
         assert finished.returncode == 1, finished.stdout + finished.stderr
         assert "VIOLATED      DELETE /orders/{order_id}  cancelOrder" in finished.stdout
         assert "unguarded" in finished.stdout

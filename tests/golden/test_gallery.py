@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from checker.cli import main
-from checker.exploration.check import check
-from checker.exploration.loading import load
-from checker.exploration.options import Options
-from checker.reporting.document import Document, without_places
-from checker.reporting.load import load_violation
-from checker.reporting.registry import FORMATS
-from checker.reporting.run_document import documents
+from toctou.checking.check import check
+from toctou.cli import main
+from toctou.declaration.loading import load
+from toctou.reporting.document import Document, without_places
+from toctou.reporting.load import load_violation
+from toctou.reporting.registry import FORMATS
+from toctou.reporting.run_document import documents
+from toctou.search.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = Path("reports/gallery")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from checker.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Step
 
 
 class BruteForce:

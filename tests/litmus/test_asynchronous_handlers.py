@@ -9,7 +9,7 @@ import time
 import boto3
 import pytest
 
-from checker import Model, Table, check, handler
+from toctou import Model, Table, check, handler
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 KEY = {"id": {"S": "c"}}

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import boto3
 import pytest
 
-import checker
-from checker import Model, Table, Verdict, handler
+import toctou
+from toctou import Model, Table, Verdict, handler
 
 accounts = boto3.resource("dynamodb", region_name="us-east-1").Table("Accounts")
 
@@ -21,7 +21,7 @@ class OfAccounts(Model):
 
 def counts(model: type[Model], requests: int, *chosen: str, symmetry: bool = False) -> tuple[int, int]:
     """Schedules of the scenario in which these handlers run, and the interleavings that they stand for."""
-    result = checker.check(model, requests=requests, confirm=False, symmetry=symmetry)
+    result = toctou.check(model, requests=requests, confirm=False, symmetry=symmetry)
     (found,) = [
         one
         for one in result.scenarios
@@ -104,7 +104,7 @@ def test_transfer_between_two_items():
 @pytest.mark.parametrize("requests", [2, 3])
 def test_no_schedule_is_lost_to_the_budget(requests):
     """The scope that an exact count stands for was exhausted."""
-    result = checker.check(DifferentAttributes, requests=requests)
+    result = toctou.check(DifferentAttributes, requests=requests)
     assert result.verdict is Verdict.VERIFIED
     assert result.stop_reason is None
 

@@ -14,11 +14,11 @@ from typing import Any
 import boto3
 import pytest
 
-import checker
-from checker import Model, StopReason, Table, Verdict, handler, invariant
-from checker.errors import ModelError
-from checker.exploration.budget import Budget
-from checker.scheduling.runner import Limits
+import toctou
+from toctou import Model, StopReason, Table, Verdict, handler, invariant
+from toctou.errors import ModelError
+from toctou.scheduling.runner import Limits
+from toctou.search.budget import Budget
 
 dynamodb = boto3.resource("dynamodb", region_name="us-east-1")
 notes = dynamodb.Table("Notes")
@@ -134,7 +134,7 @@ def unknown_action(principal: str) -> int:
 def test_the_reason_is_named(tmp_path, monkeypatch, function, reason, named):
     monkeypatch.chdir(tmp_path)
     begun = time.perf_counter()
-    result = checker.check(model_of(function), limits=QUICK)
+    result = toctou.check(model_of(function), limits=QUICK)
     assert time.perf_counter() - begun < 30
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, reason)
     assert named in result.detail
@@ -167,7 +167,7 @@ def counting_answers(principal: str) -> tuple[int, int]:
     ("function", "requests"), [(counting, 1), (counting, 2), (counting_steps, 2), (counting_answers, 1)]
 )
 def test_a_handler_that_depends_on_the_past_is_shown_with_both_observations(function, requests):
-    result = checker.check(model_of(function), requests=requests)
+    result = toctou.check(model_of(function), requests=requests)
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC)
     assert "the same schedule gave two histories" in result.detail
     first, second = result.detail.split("second", 1)
@@ -185,7 +185,7 @@ def test_what_setup_resets_is_not_the_past():
         write(text="done")
         return 200, len(calls)
 
-    result = checker.check(model_of(remembering, setup=lambda _: calls.clear()), requests=1)
+    result = toctou.check(model_of(remembering, setup=lambda _: calls.clear()), requests=1)
     assert result.verdict is Verdict.VERIFIED
 
 
@@ -199,7 +199,7 @@ def draws(principal: str) -> tuple[int, float]:
 
 def test_numbers_identifiers_and_time_are_controlled():
     state = random.getstate()
-    result = checker.check(model_of(draws), requests=1)
+    result = toctou.check(model_of(draws), requests=1)
     assert result.verdict is Verdict.VERIFIED
     assert random.getstate() == state
 
@@ -225,14 +225,14 @@ numbers: set[int] = set()
 
 def test_equal_requests_with_clocks_of_their_own_are_not_interchangeable():
     """Only A is at fault, and only if it comes second: as the mirror image of B coming second it would not be run."""
-    result = checker.check(model_of(decides_by_the_clock_if_second))
+    result = toctou.check(model_of(decides_by_the_clock_if_second))
     assert result.verdict is Verdict.VIOLATED
     assert {finding.requests for finding in (one.finding for one in result.violations)} == {(0,)}
 
 
 def test_equal_requests_with_numbers_of_their_own_are_not_interchangeable():
     numbers.clear()
-    checker.check(model_of(decides_by_numbers_if_second))
+    toctou.check(model_of(decides_by_numbers_if_second))
     assert len(numbers) == 2, "each of the two has come second"
 
 
@@ -251,21 +251,21 @@ class Counts:
 
 
 def test_a_counterexample_with_random_numbers_is_confirmed():
-    result = checker.check(model_of(draws_and_loses, reference=Counts()))
+    result = toctou.check(model_of(draws_and_loses, reference=Counts()))
     assert result.verdict is Verdict.VIOLATED
     (violation,) = result.violations
     assert violation.confirmed_on == "moto", violation.difference
 
 
 def test_a_budget_names_what_was_covered():
-    result = checker.check(model_of(draws_and_loses, reference=None), budget=Budget(max_schedules=1))
+    result = toctou.check(model_of(draws_and_loses, reference=None), budget=Budget(max_schedules=1))
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.MAX_SCHEDULES)
     assert "1 schedules" in result.detail
 
 
 def test_random_walks_never_verify():
     model = model_of(draws)
-    result = checker.check(model, requests=1, strategy="random", budget=Budget(max_schedules=5))
+    result = toctou.check(model, requests=1, strategy="random", budget=Budget(max_schedules=5))
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.MAX_SCHEDULES)
 
 
@@ -275,7 +275,7 @@ def raises(principal: str) -> int:
 
 
 def test_an_exception_is_a_finding_with_its_line():
-    result = checker.check(model_of(raises), requests=1)
+    result = toctou.check(model_of(raises), requests=1)
     (violation,) = result.violations
     assert result.verdict is Verdict.VIOLATED
     assert "LookupError" in violation.finding.statement
@@ -293,7 +293,7 @@ def raises_oddly(principal: str) -> int:
 
 
 def test_an_exception_that_is_not_an_exception_is_a_finding_too():
-    result = checker.check(model_of(raises_oddly), requests=1)
+    result = toctou.check(model_of(raises_oddly), requests=1)
     (violation,) = result.violations
     assert "Odd" in violation.finding.statement
 
@@ -315,7 +315,7 @@ def test_an_invariant_of_each_step_sees_every_order_of_two_writes():
         return "n3" not in present or "n2" in present
 
     for functions in ((first, second), (second, first)):
-        result = checker.check(model_of(*functions, in_order=in_order), requests=2)
+        result = toctou.check(model_of(*functions, in_order=in_order), requests=2)
         assert any(len(one.requests) == 2 and one.violations for one in result.scenarios)
 
 
@@ -334,7 +334,7 @@ def test_an_invariant_of_each_step_sees_every_order_of_two_writes():
 )
 def test_a_model_that_contradicts_itself_is_bad_input(attributes, said):
     with pytest.raises(ModelError, match=said) as bad:
-        checker.check(model_of(draws, **attributes))
+        toctou.check(model_of(draws, **attributes))
     assert bad.value.exit_status == 2
 
 
@@ -347,6 +347,6 @@ def test_a_model_that_contradicts_itself_is_bad_input(attributes, said):
     ids=["DynamoDB", "another service"],
 )
 def test_what_setup_calls_is_not_under_control(setup, named):
-    result = checker.check(model_of(draws, setup=setup))
+    result = toctou.check(model_of(draws, setup=setup))
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.OUTSIDE_CONTROL)
     assert named in result.detail

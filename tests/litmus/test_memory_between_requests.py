@@ -14,8 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
-import checker
-from checker import Model, StopReason, Table, Verdict, handler
+import toctou
+from toctou import Model, StopReason, Table, Verdict, handler
 
 notes = boto3.resource("dynamodb", region_name="us-east-1").Table("Notes")
 ConditionFailed = notes.meta.client.exceptions.ConditionalCheckFailedException
@@ -170,7 +170,7 @@ def test_so_it_does_if_the_memory_cannot_be_seen(
 
 
 def explored(model: type[Model], **options: Any) -> object:
-    result = checker.check(model, confirm=False, **options)
+    result = toctou.check(model, confirm=False, **options)
     return result.verdict, [
         (one.requests, one.verdict, one.stop_reason, sorted(str(each.finding.statement) for each in one.violations))
         for one in result.scenarios
@@ -180,6 +180,6 @@ def explored(model: type[Model], **options: Any) -> object:
 def test_what_is_never_reset_is_told_as_nondeterministic():
     """The cache outlives the schedule, so that the same schedule gives two histories."""
     memory.clear()
-    result = checker.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), requests=2)
+    result = toctou.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), requests=2)
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC)
     assert "the same schedule gave two histories" in result.detail

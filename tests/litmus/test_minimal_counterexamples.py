@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from checker.exploration.check import check_model
-from checker.exploration.loading import load
-from checker.exploration.model import Model
-from checker.history.item import plain
-from checker.reporting.document import Document, violation_document
-from checker.reporting.findings import ranked
+from toctou.checking.check import check_model
+from toctou.declaration.loading import load
+from toctou.declaration.model import Model
+from toctou.history.item import plain
+from toctou.reporting.document import Document, violation_document
+from toctou.reporting.findings import ranked
 
 MODELS = {one.model.__name__: one.model for one in load([str(Path(__file__).resolve().parents[2] / "models")])}
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from brute_force import BruteForce
 
-from checker.client.backends import backend_named
-from checker.exploration.explorer import judged, reordered, signature, steps_of
-from checker.exploration.judges import oracles_of
-from checker.exploration.laboratory import Laboratory, RandomNumbersShared
-from checker.exploration.loading import LoadedModel, load
-from checker.exploration.scenario import Scenario, scenarios
-from checker.history.footprint import EMPTY
-from checker.scheduling.dependence import interleavings, real_time_siblings, shape
-from checker.scheduling.runner import Limits
-from checker.scheduling.strategies.dpor import Dpor
-from checker.scheduling.strategies.exhaustive import Exhaustive
-from checker.scheduling.strategies.strategy import StartOver, Strategy
+from toctou.client.backends import backend_named
+from toctou.declaration.loading import LoadedModel, load
+from toctou.declaration.scenario import Scenario, scenarios
+from toctou.execution.judging import judged, oracles_of, signature
+from toctou.execution.laboratory import Laboratory, RandomNumbersShared
+from toctou.execution.replaying import reordered, steps_of
+from toctou.history.footprint import EMPTY
+from toctou.scheduling.dependence import interleavings, real_time_siblings, shape
+from toctou.scheduling.runner import Limits
+from toctou.scheduling.strategies.dpor import Dpor
+from toctou.scheduling.strategies.exhaustive import Exhaustive
+from toctou.scheduling.strategies.strategy import StartOver, Strategy
 
 MODELS = load([str(Path(__file__).resolve().parents[2] / "models")])
 

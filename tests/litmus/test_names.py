@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import boto3
 import pytest
 
-from checker import Model, Table, Verdict, check, handler, invariant
-from checker.exploration.result import ModelResult
+from toctou import Model, Table, Verdict, check, handler, invariant
+from toctou.search.result import ModelResult
 
 things = boto3.resource("dynamodb", region_name="us-east-1").Table("Things")
 ConditionFailed = things.meta.client.exceptions.ConditionalCheckFailedException

@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-import checker
-from checker import Model, Request, Response, Table, Verdict, handler
+import toctou
+from toctou import Model, Request, Response, Table, Verdict, handler
 
 registers = boto3.resource("dynamodb", region_name="us-east-1").Table("Registers")
 
@@ -68,7 +68,7 @@ def registers_model(names: tuple[str, ...]) -> type[Model]:
 @pytest.mark.parametrize("names", list(permutations(HANDLERS)), ids=" ".join)
 def test_a_reader_that_sees_the_later_write_but_not_the_earlier(names):
     """T1 reads x, T2 writes x and answers, T3 writes y, T1 reads y: T3 T1 T2 explains all but that T2 preceded T3."""
-    result = checker.check(registers_model(names), requests=3)
+    result = toctou.check(registers_model(names), requests=3)
     assert result.verdict is Verdict.VIOLATED
     found = [one for one in result.scenarios if one.violations]
     assert all(len(one.requests) == 3 for one in found), "two requests cannot show it"
@@ -84,7 +84,7 @@ def test_a_reader_that_sees_the_later_write_but_not_the_earlier(names):
 
 @pytest.mark.parametrize("names", list(permutations(HANDLERS)), ids=" ".join)
 def test_two_requests_of_the_same_are_fine(names):
-    assert checker.check(registers_model(names), requests=2).verdict is Verdict.VERIFIED
+    assert toctou.check(registers_model(names), requests=2).verdict is Verdict.VERIFIED
 
 
 class RemembersAll:
@@ -131,7 +131,7 @@ def test_requests_that_touch_no_common_item_although_they_should(names, answer):
             **{name: handlers[name] for name in names},
         },
     )
-    result = checker.check(model, requests=2)
+    result = toctou.check(model, requests=2)
     assert result.verdict is Verdict.VIOLATED
     (found,) = [one for one in result.scenarios if one.violations]
     assert {request.handler for request in found.requests} == {"append", "count"}

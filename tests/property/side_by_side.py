@@ -10,8 +10,8 @@ from accepted_deviations import LOCAL, accepted, both_refuse
 from dynamodb_peers import Answer, Peer
 from dynamodb_schemas import Table
 
-from checker.engine import Engine, ServiceError
-from checker.engine.number import normal_number
+from toctou.engine import Engine, ServiceError
+from toctou.engine.number import normal_number
 
 LEGACY = {"Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter", "AttributesToGet"}
 PAGES = (

@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from checker.history.footprint import EXISTENCE, Footprint
-from checker.history.item import ItemId
-from checker.scheduling.strategies.strategy import StartOver, Step, Strategy
+from toctou.history.footprint import EXISTENCE, Footprint
+from toctou.history.item import ItemId
+from toctou.scheduling.strategies.strategy import StartOver, Step, Strategy
 
 Cell = tuple[str, str]
 """An item and one of its attributes."""

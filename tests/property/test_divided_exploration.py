@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from program_strategies import programs, programs_with_twins, weak_programs
 from synthetic_programs import Program, Run, execution, executions
 
-from checker.scheduling.strategies import STRATEGIES
-from checker.scheduling.strategies.dpor import Dpor
-from checker.scheduling.strategies.exhaustive import Exhaustive
-from checker.scheduling.strategies.strategy import Divisible, StartOver, Strategy
+from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies.dpor import Dpor
+from toctou.scheduling.strategies.exhaustive import Exhaustive
+from toctou.scheduling.strategies.strategy import Divisible, StartOver, Strategy
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -59,9 +59,9 @@ def test_pieces_run_what_the_whole_runs_in_the_same_order(program: Program, chan
 @settings(max_examples=150, deadline=None)
 @given(program=programs_with_twins, chance=chances)
 def test_pieces_run_what_the_whole_runs_up_to_symmetry(program: Program, chance: random.Random):
-    twins = tuple(program.index(steps) for steps in program)
-    whole = list(executions(program, Exhaustive(twins=twins), anonymous=True))
-    assert list(in_pieces(program, Exhaustive(twins=twins), chance, anonymous=True)) == whole
+    interchangeable = tuple(program.index(steps) for steps in program)
+    whole = list(executions(program, Exhaustive(interchangeable=interchangeable), anonymous=True))
+    assert list(in_pieces(program, Exhaustive(interchangeable=interchangeable), chance, anonymous=True)) == whole
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))

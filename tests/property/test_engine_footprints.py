@@ -11,8 +11,8 @@ from dynamodb_schemas import FIXED
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from checker.engine import Engine, Schema, ServiceError, footprint
-from checker.history.footprint import Footprint, dependent
+from toctou.engine import Engine, Schema, ServiceError, footprint
+from toctou.history.footprint import Footprint, dependent
 
 TABLES = {table.name: table for table in FIXED}
 SCHEMAS = {name: Schema.of(table.create()) for name, table in TABLES.items()}

@@ -12,9 +12,9 @@ from math import factorial
 import pytest
 from synthetic_programs import Program, Run, Touch, executions
 
-from checker.scheduling.dependence import interleavings, shape
-from checker.scheduling.strategies.dpor import Dpor
-from checker.scheduling.strategies.exhaustive import Exhaustive
+from toctou.scheduling.dependence import interleavings, shape
+from toctou.scheduling.strategies.dpor import Dpor
+from toctou.scheduling.strategies.exhaustive import Exhaustive
 
 X, Y = ("x", "value"), ("y", "value")
 

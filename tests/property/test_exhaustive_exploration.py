@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from program_strategies import always, programs, static_programs, weak_programs
 from synthetic_programs import Program, every_interleaving, executions, real_time, serial_outcome, trace
 
-from checker.scheduling.dependence import interleavings, real_time_siblings, shape
-from checker.scheduling.strategies.dpor import Dpor
-from checker.scheduling.strategies.exhaustive import Exhaustive
+from toctou.scheduling.dependence import interleavings, real_time_siblings, shape
+from toctou.scheduling.strategies.dpor import Dpor
+from toctou.scheduling.strategies.exhaustive import Exhaustive
 
 
 @settings(max_examples=100, deadline=None)

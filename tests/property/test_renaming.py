@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checker import Model, Table, check, handler
-from checker.exploration.loading import LoadedModel, load
-from checker.exploration.renaming import Renaming, renamings
-from checker.exploration.result import ModelResult
+from toctou import Model, Table, check, handler
+from toctou.declaration.loading import LoadedModel, load
+from toctou.search.renaming import Renaming, renamings
+from toctou.search.result import ModelResult
 
 MODELS = load([str(Path(__file__).resolve().parents[2] / "models")])
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from checker.errors import ScheduleError
-from checker.history.schedule import Choice, Schedule, parse_schedule
+from toctou.errors import ScheduleError
+from toctou.history.schedule import Choice, Schedule, parse_schedule
 
 choices = st.builds(Choice, st.integers(0, 60), st.sampled_from([0, 0, 1, 12]))
 schedules = st.lists(choices, max_size=40).map(tuple).map(Schedule)

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from program_strategies import programs, programs_with_twins, static_programs, weak_programs
 from synthetic_programs import Program, Run, Touch, execution, executions
 
-from checker.exploration.partition import Partition
-from checker.exploration.portion import Advance, Portion
-from checker.exploration.tally import Tally
-from checker.scheduling.strategies.dpor import Dpor
-from checker.scheduling.strategies.strategy import Shareable, StartOver
-from checker.verdict import StopReason
+from toctou.distribution.partition import Partition
+from toctou.scheduling.strategies.dpor import Dpor
+from toctou.scheduling.strategies.strategy import Shareable, StartOver
+from toctou.search.tally import Tally
+from toctou.search.work_item import Advance, WorkItem
+from toctou.verdict import StopReason
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -35,29 +35,33 @@ class Runs(Tally):
         self.stop_reason = self.stop_reason or later.stop_reason
 
 
-def explored(program: Program, portion: Portion, twins: tuple[int, ...], most: int, pieces: int) -> Advance:
-    """What a worker makes of a portion."""
-    strategy = portion.strategy or Dpor(twins=twins)
-    part = strategy if isinstance(portion.strategy, Shareable) else None
+def explored(
+    program: Program, work_item: WorkItem, interchangeable: tuple[int, ...], most: int, pieces: int
+) -> Advance:
+    """What a worker makes of a work item."""
+    strategy = work_item.strategy or Dpor(interchangeable=interchangeable)
+    part = strategy if isinstance(work_item.strategy, Shareable) else None
     runs = Runs()
     try:
         while runs.schedules < most:
             if not strategy.begin():
                 return Advance(runs, pieces=pieces, last=part)
-            runs.runs.append(execution(program, strategy, anonymous=bool(twins)))
+            runs.runs.append(execution(program, strategy, anonymous=bool(interchangeable)))
             runs.schedules += 1
     except StartOver as over:
-        return Advance(runs, again=replace(portion.beginning, strategy=over.strategy))
-    return Advance(runs, (replace(portion, strategy=strategy),), pieces=pieces)
+        return Advance(runs, again=replace(work_item.beginning, strategy=over.strategy))
+    return Advance(runs, (replace(work_item, strategy=strategy),), pieces=pieces)
 
 
-def by_several(program: Program, chance: random.Random, workers: int, twins: tuple[int, ...] = ()) -> list[Run | None]:
+def by_several(
+    program: Program, chance: random.Random, workers: int, interchangeable: tuple[int, ...] = ()
+) -> list[Run | None]:
     """What several workers find who take whatever there is, in any order, go on for a while, and are lost sometimes."""
-    partition = Partition([Portion(None)])  # type: ignore[arg-type] # nobody looks at the scenario
+    partition = Partition([WorkItem(None)])  # type: ignore[arg-type] # nobody looks at the scenario
     while not partition.complete:
         number = chance.choice([*partition.open()])
-        portion = pickle.loads(pickle.dumps(partition.portion(number)))
-        advance = explored(program, portion, twins, chance.randrange(1, 5), chance.choice([1, workers]))
+        work_item = pickle.loads(pickle.dumps(partition.work_item(number)))
+        advance = explored(program, work_item, interchangeable, chance.randrange(1, 5), chance.choice([1, workers]))
         if chance.random() < 0.9:
             partition.advance(number, pickle.loads(pickle.dumps(advance)))
         assert 0.0 <= partition.explored <= 1.0
@@ -75,21 +79,23 @@ def test_several_run_what_one_runs(program: Program, chance: random.Random, work
 @settings(max_examples=150, deadline=None)
 @given(program=programs_with_twins, chance=chances, workers=st.integers(2, 8))
 def test_several_run_what_one_runs_up_to_symmetry(program: Program, chance: random.Random, workers: int):
-    twins = tuple(program.index(steps) for steps in program)
-    assert by_several(program, chance, workers, twins) == executions(program, Dpor(twins=twins), anonymous=True)
+    interchangeable = tuple(program.index(steps) for steps in program)
+    assert by_several(program, chance, workers, interchangeable) == executions(
+        program, Dpor(interchangeable=interchangeable), anonymous=True
+    )
 
 
 def test_many_are_kept_busy_and_nothing_is_run_in_vain():
     """Six requests that overwrite one item: 720 classes, each run once by somebody; eight workers, ten executions at a time."""
     program = ((Touch(writes=(("x", "data"),)),),) * 6
-    partition = Partition([Portion(None)])  # type: ignore[arg-type] # nobody looks at the scenario
+    partition = Partition([WorkItem(None)])  # type: ignore[arg-type] # nobody looks at the scenario
     ran, rounds = 0, 0
     while not partition.complete:
         rounds += 1
         for number in [*partition.open()][:8]:
-            portion = partition.portion(number)
-            assert portion is not None
-            advance = explored(program, pickle.loads(pickle.dumps(portion)), (), 10, 16)
+            work_item = partition.work_item(number)
+            assert work_item is not None
+            advance = explored(program, pickle.loads(pickle.dumps(work_item)), (), 10, 16)
             ran += advance.tally.schedules
             partition.advance(number, advance)
     assert ran == partition.tally().schedules == 720
@@ -101,11 +107,11 @@ def test_many_are_kept_busy_and_nothing_is_run_in_vain():
 def test_a_fault_ends_the_search_where_it_ends_that_of_one(program: Program, chance: random.Random):
     whole = executions(program, Dpor())
     at = chance.randrange(len(whole))
-    partition = Partition([Portion(None)])  # type: ignore[arg-type] # nobody looks at the scenario
+    partition = Partition([WorkItem(None)])  # type: ignore[arg-type] # nobody looks at the scenario
     while not partition.complete:
         number = chance.choice([*partition.open()])
-        portion = pickle.loads(pickle.dumps(partition.portion(number)))
-        advance = explored(program, portion, (), chance.randrange(1, 5), 8)
+        work_item = pickle.loads(pickle.dumps(partition.work_item(number)))
+        advance = explored(program, work_item, (), chance.randrange(1, 5), 8)
         assert isinstance(advance.tally, Runs)
         if whole[at] in advance.tally.runs:
             stopped = Runs()
@@ -122,12 +128,12 @@ def test_a_fault_ends_the_search_where_it_ends_that_of_one(program: Program, cha
 @settings(max_examples=60, deadline=None)
 @given(program=static_programs, chance=chances)
 def test_when_time_is_up_what_is_known_is_kept_and_nothing_is_claimed(program: Program, chance: random.Random):
-    partition = Partition([Portion(None)])  # type: ignore[arg-type] # nobody looks at the scenario
+    partition = Partition([WorkItem(None)])  # type: ignore[arg-type] # nobody looks at the scenario
     rounds = chance.randrange(5)
     for _ in range(rounds):
         for number in [*partition.open()][:3]:
-            portion = pickle.loads(pickle.dumps(partition.portion(number)))
-            partition.advance(number, explored(program, portion, (), 2, 8))
+            work_item = pickle.loads(pickle.dumps(partition.work_item(number)))
+            partition.advance(number, explored(program, work_item, (), 2, 8))
     late = not partition.complete
     while not partition.complete:
         given_up = Runs()

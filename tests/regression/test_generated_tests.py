@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from checker import Request
-from checker.errors import ScheduleDiverged, TargetError
-from checker.exploration.check import check
-from checker.exploration.loading import load
-from checker.exploration.options import Options
-from checker.reporting import pytest_file
-from checker.reporting.encoding import encode
-from checker.reporting.regression import RaceIsBack, RaceIsUndecided, assert_race_is_gone
-from checker.reporting.run_document import documents
+from toctou import Request
+from toctou.checking.check import check
+from toctou.declaration.loading import load
+from toctou.errors import ScheduleDiverged, TargetError
+from toctou.reporting import pytest_file
+from toctou.reporting.encoding import encode
+from toctou.reporting.regression import RaceIsBack, RaceIsUndecided, assert_race_is_gone
+from toctou.reporting.run_document import documents
+from toctou.search.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = json.loads((ROOT / "models" / "expected.json").read_text(encoding="utf-8"))
@@ -120,7 +120,7 @@ def test_a_model_that_has_moved_says_so():
 
 
 def test_what_cannot_be_concluded_does_not_pass(monkeypatch):
-    monkeypatch.setattr("checker.reporting.regression.MAX_SCHEDULES", 1)
+    monkeypatch.setattr("toctou.reporting.regression.MAX_SCHEDULES", 1)
     with pytest.raises(RaceIsUndecided, match="max_schedules"):
         assert_race_is_gone(
             "models/delete_item.py:ConditionalDelete", DELETE, schedule="t1:A.B:c822", oracle="ownership"

@@ -8,7 +8,7 @@ import fastapi
 import item_table
 from pydantic import BaseModel
 
-from checker import App, Table
+from toctou import App, Table
 
 current = contextvars.ContextVar[str]("current")
 
@@ -30,7 +30,7 @@ def create(ways):
     scheme = fastapi.security.APIKeyHeader(name="X-User")
 
     @app.middleware("http")
-    async def remember(request, call_next):
+    async def enable_memoisation(request, call_next):
         current.set(request.headers.get("X-User", ""))
         assert request.state.started
         answer = await call_next(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import flask
 import item_table
 
-from checker import App, Table
+from toctou import App, Table
 
 
 def create(ways):

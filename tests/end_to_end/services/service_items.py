@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from checker import App, Service, Table
+from toctou import App, Service, Table
 
 
 def variant(name: str) -> Service:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from checker.analysis.anomalies import ANOMALIES, TABLE
-from checker.analysis.explain import explain
-from checker.history.finding import Finding
-from checker.history.notation import parse
-from checker.oracles.no_partial_effect import NoPartialEffect
-from checker.oracles.ownership import Ownership
+from toctou.analysis.anomalies import ANOMALIES, TABLE
+from toctou.analysis.explain import explain
+from toctou.history.finding import Finding
+from toctou.history.notation import parse
+from toctou.oracles.no_partial_effect import NoPartialEffect
+from toctou.oracles.ownership import Ownership
 
 OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from checker.analysis.cause import cause
-from checker.analysis.explain import explain
-from checker.history.finding import Finding
-from checker.history.notation import parse
-from checker.oracles.ownership import Ownership
+from toctou.analysis.cause import cause
+from toctou.analysis.explain import explain
+from toctou.history.finding import Finding
+from toctou.history.notation import parse
+from toctou.oracles.ownership import Ownership
 
 OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
 ORDERS = Finding("linearizability", "no serial order fits", (0, 1))

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from checker.analysis.cause import cause
-from checker.analysis.explain import explain
-from checker.analysis.looking import asked, conditions
-from checker.history.finding import Finding, SerialOrder
-from checker.history.footprint import ALL, EXISTENCE
-from checker.history.notation import parse
-from checker.history.operation import ErrorResponse
-from checker.oracles.no_exception import NoException
-from checker.oracles.no_partial_effect import NoPartialEffect
-from checker.oracles.ownership import Ownership
+from toctou.analysis.accesses import asked, conditions
+from toctou.analysis.cause import cause
+from toctou.analysis.explain import explain
+from toctou.history.finding import Finding, SerialOrder
+from toctou.history.footprint import ALL, EXISTENCE
+from toctou.history.notation import parse
+from toctou.history.operation import ErrorResponse
+from toctou.oracles.no_exception import NoException
+from toctou.oracles.no_partial_effect import NoPartialEffect
+from toctou.oracles.ownership import Ownership
 
 OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
 RACE = "item x owner=alice version=1\nB alice: give()\nA.get(x) B.set(x.owner=bob,version=2) B=200 A.delete(x) A=204"
@@ -24,7 +24,7 @@ def seen(text, *looked):
     execution = parse(text)
     first = execution.operations[0]
     (item,) = first.footprint.items()
-    operations = (replace(first, looked_at={None: frozenset({EXISTENCE}), item: frozenset(looked)}),)
+    operations = (replace(first, accessed={None: frozenset({EXISTENCE}), item: frozenset(looked)}),)
     return replace(execution, operations=operations + execution.operations[1:])
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from checker.analysis.dependencies import dependencies
-from checker.history.footprint import EXISTENCE
-from checker.history.notation import parse
+from toctou.analysis.dependencies import dependencies
+from toctou.history.footprint import EXISTENCE
+from toctou.history.notation import parse
 
 
 def edges(text: str, judged: tuple[int, ...] = ()) -> list[str]:

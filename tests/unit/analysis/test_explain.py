@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from checker.analysis.explain import explain
-from checker.history.finding import Finding, SerialOrder
-from checker.history.notation import parse
-from checker.history.request import SourceLine
-from checker.oracles.invariant import Invariant
-from checker.oracles.no_exception import NoException
-from checker.oracles.no_partial_effect import NoPartialEffect
-from checker.oracles.ownership import Ownership
+from toctou.analysis.explain import explain
+from toctou.history.finding import Finding, SerialOrder
+from toctou.history.notation import parse
+from toctou.history.request import SourceLine
+from toctou.oracles.invariant import Invariant
+from toctou.oracles.no_exception import NoException
+from toctou.oracles.no_partial_effect import NoPartialEffect
+from toctou.oracles.ownership import Ownership
 
 OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
 TRANSFER = """

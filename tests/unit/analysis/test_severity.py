@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from checker.analysis.explain import explain
-from checker.analysis.severity import IMPACTS, SERVICE_FAULTS, Level, level_of, severity
-from checker.history.finding import Finding
-from checker.history.notation import parse
-from checker.history.operation import ErrorResponse
-from checker.oracles.no_exception import NoException
-from checker.oracles.no_partial_effect import NoPartialEffect
-from checker.oracles.ownership import Ownership
+from toctou.analysis.explain import explain
+from toctou.analysis.severity import IMPACTS, SERVICE_FAULTS, Level, level_of, severity
+from toctou.history.finding import Finding
+from toctou.history.notation import parse
+from toctou.history.operation import ErrorResponse
+from toctou.oracles.no_exception import NoException
+from toctou.oracles.no_partial_effect import NoPartialEffect
+from toctou.oracles.ownership import Ownership
 
 OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
 ORDERS = Finding("linearizability", "no serial order fits", (0, 1))

@@ -8,13 +8,13 @@ from typing import cast
 
 import pytest
 
-from checker.cli import main
-from checker.cli.check import at_least_one, exit_status, positive, read_expected
-from checker.cli.scan_run import exit_status as status_of_scan
-from checker.errors import BadInput
-from checker.exploration.result import RunResult
-from checker.scan.scanning import ScanResult
-from checker.verdict import Verdict
+from toctou.cli import main
+from toctou.cli.check import at_least_one, exit_status, positive, read_expected
+from toctou.cli.scan_run import exit_status as status_of_scan
+from toctou.errors import BadInput
+from toctou.scan.scanning import ScanResult
+from toctou.search.result import RunResult
+from toctou.verdict import Verdict
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("250", 250)])

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from checker.cli import progress
-from checker.cli.progress import ConsoleProgress, status_line
-from checker.exploration.progress import Status
-from checker.verdict import Verdict
+from toctou.cli import progress
+from toctou.cli.progress import ConsoleProgress, status_line
+from toctou.distribution.progress import Status
+from toctou.verdict import Verdict
 
 STATUS = Status(
     scenarios=120,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.cli import browsing, main
-from checker.errors import ReportError
+from toctou.cli import browsing, main
+from toctou.errors import ReportError
 
 MODEL = "models/counter.py:ReadModifyWriteCounter"
 REPORT = "counter.ReadModifyWriteCounter-1"

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 from unscheduled_calls import Interception, OpenDoor, Scripted
 
-from checker.client.backend import Backend
-from checker.client.intercept import intercepted
+from toctou.client.backend import Backend
+from toctou.client.intercept import intercepted
 
 
 @pytest.fixture

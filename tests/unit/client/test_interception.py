@@ -12,10 +12,10 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 
-from checker.client.embedded import EmbeddedBackend
-from checker.client.intercept import intercepted
-from checker.errors import InternalError, OutsideControl, UnsupportedAction
-from checker.history.operation import ErrorResponse
+from toctou.client.embedded import EmbeddedBackend
+from toctou.client.intercept import intercepted
+from toctou.errors import InternalError, OutsideControl, UnsupportedAction
+from toctou.history.operation import ErrorResponse
 
 early_client = boto3.client("dynamodb", region_name="us-east-1")
 early_table = boto3.resource("dynamodb", region_name="us-east-1").Table("Items")

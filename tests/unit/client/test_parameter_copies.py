@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checker.client.parameters import NotPlainlyValid, copy_if_valid
+from toctou.client.parameters import NotPlainlyValid, copy_if_valid
 
 MODEL = boto3.client("dynamodb", region_name="us-east-1").meta.service_model
 ACTIONS = [

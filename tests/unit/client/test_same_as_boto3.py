@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from unscheduled_calls import ALICES, ITEMS, Interception
 
-from checker.client.intercept import intercepted
+from toctou.client.intercept import intercepted
 
 Call = Callable[[Any, Any], Any]
 """Gets a client and the table Items of a resource."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from types import FrameType
 
-from checker.client.source import MOST_CHARACTERS, Callers
-from checker.history.request import SourceLine
+from toctou.client.source import MOST_CHARACTERS, Callers
+from toctou.history.request import SourceLine
 
 
 def called(*_: object, **__: object) -> SourceLine:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from checker.client.backend import Performed
-from checker.client.embedded import EmbeddedBackend
-from checker.errors import ToctouError
-from checker.history.footprint import EMPTY
-from checker.history.operation import ErrorResponse, Operation
-from checker.scheduling.scheduling_point import Turn
+from toctou.client.backend import Performed
+from toctou.client.embedded import EmbeddedBackend
+from toctou.errors import ToctouError
+from toctou.history.footprint import EMPTY
+from toctou.history.operation import ErrorResponse, Operation
+from toctou.scheduling.scheduling_point import Turn
 
 ITEMS = {
     "TableName": "Items",
@@ -43,10 +43,10 @@ class OpenDoor:
         self.reached.append(action)
         return Turn(0, len(self.reached) - 1)
 
-    def look_away(self) -> None:
+    def suspend_monitoring(self) -> None:
         """Nobody looks."""
 
-    def look_again(self) -> None:
+    def resume_monitoring(self) -> None:
         """Nobody looks."""
 
     def fail(self, fault: ToctouError) -> NoReturn:

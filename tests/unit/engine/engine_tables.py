@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checker.engine import Engine, ServiceError
+from toctou.engine import Engine, ServiceError
 
 ITEMS = {
     "TableName": "Items",

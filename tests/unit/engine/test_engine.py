@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from engine_tables import ITEMS, LOG, engine_with, put, refusal
 
-from checker.engine import Engine, Schema, ServiceError
-from checker.errors import UnsupportedAction
-from checker.history.item import Change, ItemId
+from toctou.engine import Engine, Schema, ServiceError
+from toctou.errors import UnsupportedAction
+from toctou.history.item import Change, ItemId
 
 KEY = {"TableName": "Items", "Key": {"id": {"S": "a"}}}
 ADD = {**KEY, "UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from engine_tables import ITEMS, LOG, engine_with, refusal
 
-from checker.engine import Engine
-from checker.engine.expressions.reserved_words import RESERVED_WORDS
+from toctou.engine import Engine
+from toctou.engine.expressions.reserved_words import RESERVED_WORDS
 
 KEY = {"TableName": "Items", "Key": {"id": {"S": "a"}}}
 ITEM = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from checker.engine.ordering import SortedKeys
+from toctou.engine.ordering import SortedKeys
 
 TURNS = some.lists(some.tuples(some.sets(some.integers(0, 60), max_size=40), some.booleans()), max_size=12)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from engine_tables import LOG, engine_with, put, refusal
 
-from checker.engine import Engine
+from toctou.engine import Engine
 
 MALFORMED = "Statement wasn't well formed, can't be processed: "
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from engine_tables import ITEMS, LOG, engine_with, put
 
-from checker.engine import Engine, ServiceError, Source
-from checker.errors import InternalError
+from toctou.engine import Engine, ServiceError, Source
+from toctou.errors import InternalError
 
 BY_WHO = Source("Log", "by_who")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from engine_tables import ITEMS, LOG, engine_with, put, refusal
 
-from checker.engine import Engine
+from toctou.engine import Engine
 
 INVALID = "One or more parameter values were invalid: "
 KEY = {"id": {"S": "a"}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from engine_tables import engine_with, refusal
 
-from checker.engine import Engine
+from toctou.engine import Engine
 
 
 def key(*names: str) -> list[dict[str, str]]:

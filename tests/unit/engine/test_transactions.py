@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from engine_tables import ITEMS, LOG, engine_with, put, refusal
 
-from checker.engine import Engine
+from toctou.engine import Engine
 
 TWICE = "Transaction request cannot include multiple operations on one item"
 

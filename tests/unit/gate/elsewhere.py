@@ -6,24 +6,29 @@ import queue
 import threading
 from time import sleep  # as it is before a runner replaces it
 
-from checker.gate.mailbox import Answered, HeldCall, Mailbox
-from checker.gate.moments import Moments, beginning
-from checker.gate.relay import Patience, Relay
-from checker.history.operation import Operation
-from checker.scheduling.own_threads import claim, release
-from checker.scheduling.runner import Limits, Runner
+from toctou.gate.local_states import LocalStates, beginning
+from toctou.gate.mailbox import Answered, HeldCall, Mailbox
+from toctou.gate.relay import Patience, Relay
+from toctou.history.operation import Operation
+from toctou.scheduling.own_threads import claim, release
+from toctou.scheduling.runner import Limits, Runner
 
 
 class Requests:
     """Runs scripts ``(mailbox, call) -> None`` on one thread each, started before the runner looks."""
 
-    def __init__(self, *scripts, silence=2.0, settle=0.02, choose=lambda count: 0, moments=None, limit=10.0):
+    def __init__(self, *scripts, silence=2.0, settle=0.02, choose=lambda count: 0, local_states=None, limit=10.0):
         self.performed = []
         self.answers = {}
-        self.moments = moments or Moments()
+        self.local_states = local_states or LocalStates()
         self.runner = Runner(Limits(operations=20, seconds=limit))
         self.relay = Relay(
-            self.runner, self._perform, choose, self.moments, Patience(silence, settle), lambda index: f"log of {index}"
+            self.runner,
+            self._perform,
+            choose,
+            self.local_states,
+            Patience(silence, settle),
+            lambda index: f"log of {index}",
         )
         self._scripts = scripts
         self._orders = [queue.SimpleQueue() for _ in scripts]

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from checker.gate.exchange import Exchange
-from checker.gate.mailbox import Broken, HeldCall
-from checker.history.operation import ErrorResponse, Operation
-from checker.wire import Call
+from toctou.gate.exchange import Exchange
+from toctou.gate.mailbox import Broken, HeldCall
+from toctou.history.operation import ErrorResponse, Operation
+from toctou.wire import Call
 
 UUID = "0b5c1d64-8d5a-4c39-9b0e-0f2a2f3c9a11"
 

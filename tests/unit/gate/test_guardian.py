@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from checker.errors import ModelError
-from checker.gate.guardian import Guardian
-from checker.gate.process import Process
+from toctou.errors import ModelError
+from toctou.gate.guardian import Guardian
+from toctou.gate.process import Process
 
 CHECKER = """
 import os, sys
 from pathlib import Path
-from checker.gate.guardian import Guardian
-from checker.gate.process import Process
+from toctou.gate.guardian import Guardian
+from toctou.gate.process import Process
 
 Process(["/bin/sh", "-c", sys.argv[1], "sh", sys.argv[2]], Path.cwd(), os.environ, Guardian())
 raise KeyboardInterrupt

@@ -7,7 +7,7 @@ import threading
 import pytest
 from elsewhere import Requests
 
-from checker.errors import (
+from toctou.errors import (
     InternalError,
     LateCall,
     NondeterministicHandler,
@@ -16,8 +16,8 @@ from checker.errors import (
     ServiceCrashed,
     SilentHandler,
 )
-from checker.gate.mailbox import Broken
-from checker.gate.moments import Moments
+from toctou.gate.local_states import LocalStates
+from toctou.gate.mailbox import Broken
 
 
 def read_then_write(client):
@@ -84,12 +84,14 @@ def test_a_call_that_follows_one_of_two_waits_beside_the_other():
 
 
 def test_a_moment_that_was_seen_before_is_not_waited_for_again():
-    moments = Moments()
-    patient = Requests(both_at_once, settle=0.05, moments=moments)
+    local_states = LocalStates()
+    patient = Requests(both_at_once, settle=0.05, local_states=local_states)
     assert patient.run([]) == {0: "both"}
     # No time to settle at all: only what was remembered lets both calls be there.
     counts = []
-    hasty = Requests(both_at_once, settle=0.0, moments=moments, choose=lambda count: counts.append(count) or 0)
+    hasty = Requests(
+        both_at_once, settle=0.0, local_states=local_states, choose=lambda count: counts.append(count) or 0
+    )
     assert hasty.run([]) == {0: "both"}
     assert counts == [2]
 
@@ -111,11 +113,11 @@ def test_a_call_that_comes_late_is_told_and_corrects_what_was_remembered():
         sent.wait(5)
         client.answer("other")
 
-    moments = Moments()
-    requests = Requests(late, other, moments=moments)
+    local_states = LocalStates()
+    requests = Requests(late, other, local_states=local_states)
     with pytest.raises(LateCall, match="request A called GetItem while an earlier call of it was waiting"):
         _run_first_to_its_call(requests)
-    again = Requests(late, other, settle=0.2, moments=moments, choose=lambda count: count - 1)
+    again = Requests(late, other, settle=0.2, local_states=local_states, choose=lambda count: count - 1)
     assert again.run([0]) == {0: "late", 1: "other"}
     assert [call["key"] for _, _, call in again.performed] == ["b", "a", "c"]
 
@@ -134,21 +136,21 @@ def _run_first_to_its_call(requests):
 
 
 def test_a_call_that_always_comes_late_is_in_the_end_nondeterministic():
-    moments = Moments()
-    assert [moments.correct(b"m") for _ in range(4)] == [True, True, True, False]
+    local_states = LocalStates()
+    assert [local_states.correct(b"m") for _ in range(4)] == [True, True, True, False]
     assert issubclass(LateCall, NondeterministicHandler)
 
 
 def test_fewer_calls_than_before_are_told():
-    moments = Moments()
-    assert Requests(both_at_once, moments=moments).run([]) == {0: "both"}
+    local_states = LocalStates()
+    assert Requests(both_at_once, local_states=local_states).run([]) == {0: "both"}
 
     def only_one(client):
         client.call("GetItem", key="a")
 
     only_one.__name__ = both_at_once.__name__
     with pytest.raises(NondeterministicHandler, match="request A made 2 calls at once, and 1 when"):
-        Requests(only_one, moments=moments).run([])
+        Requests(only_one, local_states=local_states).run([])
 
 
 def test_silence_is_told_with_what_is_known_of_the_service():
@@ -189,9 +191,9 @@ def test_an_answer_while_a_read_is_waiting_is_the_answer():
         client.receive()
         client.answer(403)
 
-    moments = Moments()
-    for _ in range(2):  # what is known of the moment the second time is that the request answers
-        requests = Requests(refuses_as_soon_as_it_can, moments=moments)
+    local_states = LocalStates()
+    for _ in range(2):  # what is known of the local state the second time is that the request answers
+        requests = Requests(refuses_as_soon_as_it_can, local_states=local_states)
         assert requests.run([]) == {0: 403}
         assert [call["key"] for _, _, call in requests.performed] == ["a"]
 

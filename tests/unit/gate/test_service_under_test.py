@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import checker
-from checker import Model, Service, StopReason, Table, Verdict, route
-from checker.errors import ModelError
-from checker.gate import replica
-from checker.scheduling.runner import Limits
+import toctou
+from toctou import Model, Service, StopReason, Table, Verdict, route
+from toctou.errors import ModelError
+from toctou.gate import replica
+from toctou.scheduling.runner import Limits
 
 TINY = Path(__file__).with_name("tiny_service.py")
 pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to look for what is left")
@@ -40,7 +40,7 @@ def check(*routes, limits=None, **options):
     model = options.pop("model", None) or model_of(*routes, **options.pop("attributes", {}))
     if limits:
         options["limits"] = limits
-    return checker.check(model, **{"requests": 1, "confirm": False, **options})
+    return toctou.check(model, **{"requests": 1, "confirm": False, **options})
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_what_is_sent_and_what_comes_back():
             number=[7],
         )
     )
-    result = checker.check(model, requests=1, confirm=False)
+    result = toctou.check(model, requests=1, confirm=False)
     assert result.verdict is Verdict.VERIFIED, result.detail
 
 
@@ -187,7 +187,7 @@ class Refused:
         return ()
 
     def step(self, state, request):
-        return state, checker.Response(200, "com.amazon.coral.validate#ValidationException")
+        return state, toctou.Response(200, "com.amazon.coral.validate#ValidationException")
 
 
 def test_work_in_the_background_is_told():
@@ -245,9 +245,9 @@ def test_a_tool_that_is_missing_is_said_so():
 
 
 def test_a_handler_of_a_service_model_returns_a_request():
-    model = model_of(route("DELETE /delete"), other=checker.handler(lambda principal: 204))
+    model = model_of(route("DELETE /delete"), other=toctou.handler(lambda principal: 204))
     with pytest.raises(ModelError, match="the handler 'other' of a service model returned 204"):
-        checker.check(model, requests=1, confirm=False)
+        toctou.check(model, requests=1, confirm=False)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What an oracle looks at decides which orders matter, as if it had been read."""
 
-from checker.history.footprint import ALL, EXISTENCE, EdgeKind, Footprint, conflicts, dependent
-from checker.history.notation import item_id
+from toctou.history.footprint import ALL, EXISTENCE, EdgeKind, Footprint, conflicts, dependent
+from toctou.history.notation import item_id
 
 X = item_id("x")
 TRANSFER = Footprint(writes={X: frozenset({"owner"})})

@@ -2,11 +2,11 @@
 
 import pytest
 
-from checker.history.footprint import ALL, EXISTENCE, KeyRange
-from checker.history.item import ItemId, plain
-from checker.history.notation import NotationError, item_id, parse
-from checker.history.operation import Operation
-from checker.history.request import Request
+from toctou.history.footprint import ALL, EXISTENCE, KeyRange
+from toctou.history.item import ItemId, plain
+from toctou.history.notation import NotationError, item_id, parse
+from toctou.history.operation import Operation
+from toctou.history.request import Request
 
 X = item_id("x")
 

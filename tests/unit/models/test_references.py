@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from checker import Request, Response
 from models.owner_scoped_key import ScopedItems
 from models.quota import LimitedTokens
 from models.recreated_item import Documents
@@ -14,6 +13,7 @@ from models.references import Counter, OwnedItem, OwnedItems
 from models.reservation import NumberedReservations
 from models.session import Sessions
 from models.watermark import Watermarks
+from toctou import Request, Response
 
 ALICES = {"i1": OwnedItem("alice", "draft")}
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from checker.openapi.document import Document, opened
+from toctou.openapi.document import Document, opened
 
 
 def written(folder: Path, files: dict[str, Any], **options: Any) -> Document:

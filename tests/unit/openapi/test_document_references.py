@@ -7,11 +7,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from documents import api, with_schema, written
 
-from checker.errors import DocumentError
-from checker.openapi.document import opened
-from checker.openapi.operations import operations
-from checker.openapi.reading import Limits
-from checker.openapi.values import valid
+from toctou.errors import DocumentError
+from toctou.openapi.document import opened
+from toctou.openapi.operations import operations
+from toctou.openapi.reading import Limits
+from toctou.openapi.values import valid
 
 
 def body_schema(document):

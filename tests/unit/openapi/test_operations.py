@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from documents import api, written
 
-from checker.errors import DocumentError
-from checker.openapi.operations import Operation, Unusable, operations
-from checker.openapi.request import HttpRequest, made
+from toctou.errors import DocumentError
+from toctou.openapi.operations import Operation, Unusable, operations
+from toctou.openapi.request import HttpRequest, made
 
 
 def only(tmp_path, document) -> Operation:

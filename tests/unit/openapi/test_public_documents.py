@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.openapi.document import opened
-from checker.openapi.operations import Operation, operations
+from toctou.openapi.document import opened
+from toctou.openapi.operations import Operation, operations
 
 FOLDER = Path(os.environ.get("TOCTOU_OPENAPI", Path(__file__).parents[4] / "shared" / "openapi"))
 PARTS = ("Error", "NewPet", "Pet", "parameters")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from checker.errors import DocumentError
-from checker.openapi.reading import Limits, read
+from toctou.errors import DocumentError
+from toctou.openapi.reading import Limits, read
 
 
 def of_yaml(text: str, **limits: int):

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from documents import with_schema, written
 
-from checker.errors import DocumentError
-from checker.openapi.operations import operations
-from checker.openapi.values import valid, values
+from toctou.errors import DocumentError
+from toctou.openapi.operations import operations
+from toctou.openapi.values import valid, values
 
 SCHEMAS = [
     {"type": "string"},

@@ -2,9 +2,9 @@
 
 import pytest
 
-from checker.errors import ModelError
-from checker.history.notation import parse
-from checker.oracles.invariant import Invariant
+from toctou.errors import ModelError
+from toctou.history.notation import parse
+from toctou.oracles.invariant import Invariant
 
 TRANSFER = "item x n=1\nitem y n=1\nA.set(x.n=0) A.set(y.n=2)"
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from checker.errors import ModelError
-from checker.history.notation import parse
-from checker.history.request import Response
-from checker.oracles import linearizability
-from checker.oracles.linearizability import Linearizability
-from checker.oracles.serial_order import participants
+from toctou.errors import ModelError
+from toctou.history.notation import parse
+from toctou.history.request import Response
+from toctou.oracles import linearizability
+from toctou.oracles.linearizability import Linearizability
+from toctou.oracles.serial_order import participants
 
 
 class Items:

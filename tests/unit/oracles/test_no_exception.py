@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from checker.history.notation import parse
-from checker.history.request import SourceLine
-from checker.oracles.no_exception import NoException
+from toctou.history.notation import parse
+from toctou.history.request import SourceLine
+from toctou.oracles.no_exception import NoException
 
 
 def test_accepts_answers_of_every_status():

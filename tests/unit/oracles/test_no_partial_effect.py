@@ -2,8 +2,8 @@
 
 import pytest
 
-from checker.history.notation import parse
-from checker.oracles.no_partial_effect import NoPartialEffect
+from toctou.history.notation import parse
+from toctou.oracles.no_partial_effect import NoPartialEffect
 
 START = "item x owner=alice n=1\nA alice: transfer_item(item_id='x')\n"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from checker.errors import ModelError
-from checker.history.notation import parse
-from checker.oracles.ownership import Ownership
+from toctou.errors import ModelError
+from toctou.history.notation import parse
+from toctou.oracles.ownership import Ownership
 
 START = """
 item x owner=alice

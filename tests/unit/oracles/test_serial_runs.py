@@ -2,8 +2,8 @@
 
 import pytest
 
-from checker.history.notation import parse
-from checker.oracles.serial_runs import SerialRuns
+from toctou.history.notation import parse
+from toctou.oracles.serial_runs import SerialRuns
 
 START = "item x n=0\nA alice: increment(item_id='x')\nB bob: increment(item_id='x')\n"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sample_reports import make_model, make_run, make_violation
 
-from checker.exploration.result import RunResult, Violation
+from toctou.counterexample.violation import Violation
+from toctou.search.result import RunResult
 
 
 @pytest.fixture

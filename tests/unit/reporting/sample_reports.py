@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from checker.analysis.explanation import Edge, Explanation
-from checker.exploration.result import ModelResult, RunResult, ScenarioResult, Violation
-from checker.history.finding import Finding, SerialOrder
-from checker.history.footprint import ALL, EXISTENCE, EdgeKind, Footprint
-from checker.history.item import Change, ItemId, image
-from checker.history.operation import Execution, Operation
-from checker.history.request import Request, Response, SourceLine
-from checker.history.schedule import Choice, Schedule
-from checker.verdict import StopReason, Verdict
+from toctou.analysis.explanation import Edge, Explanation
+from toctou.counterexample.violation import Violation
+from toctou.history.finding import Finding, SerialOrder
+from toctou.history.footprint import ALL, EXISTENCE, EdgeKind, Footprint
+from toctou.history.item import Change, ItemId, image
+from toctou.history.operation import Execution, Operation
+from toctou.history.request import Request, Response, SourceLine
+from toctou.history.schedule import Choice, Schedule
+from toctou.search.result import ModelResult, RunResult, ScenarioResult
+from toctou.verdict import StopReason, Verdict
 
 MODEL = "models/delete_item.py:ReadThenDelete"
 ITEM = ItemId("Items", (("S", "i1"),))

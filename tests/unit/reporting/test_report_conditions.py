@@ -2,7 +2,7 @@
 
 import pytest
 
-from checker.reporting.expressions import conditions
+from toctou.reporting.expressions import conditions
 
 ASKS = {
     "ConditionExpression": "#v = :v",

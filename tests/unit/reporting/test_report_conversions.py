@@ -10,10 +10,10 @@ from test_report_findings import elsewhere
 from test_report_html import ATTACKS, hostile
 from test_report_schema import unusual_violation
 
-from checker.reporting import github, graph, mermaid
-from checker.reporting.document import violation_document, without_places
-from checker.reporting.registry import FORMATS, RENDERERS
-from checker.reporting.run_document import run_document
+from toctou.reporting import github, graph, mermaid
+from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.registry import FORMATS, RENDERERS
+from toctou.reporting.run_document import run_document
 
 NASTY = [*ATTACKS, "a\n::error::b", "x\r\ny", "50%, a:b;c", 'quote " and \\', "end", "ends\u202e\x1b[31m"]
 

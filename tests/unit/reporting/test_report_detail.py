@@ -7,9 +7,9 @@ from rich.cells import cell_len
 from sample_reports import MODEL, make_violation
 from test_report_html import hostile
 
-from checker.history.operation import ErrorResponse
-from checker.reporting import detail, text
-from checker.reporting.document import violation_document, without_places
+from toctou.history.operation import ErrorResponse
+from toctou.reporting import detail, text
+from toctou.reporting.document import violation_document, without_places
 
 
 def steps(document):

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from sample_reports import ITEM, KEY, MODEL, make_execution, make_model, make_run, make_violation, stored
 
-from checker.history.footprint import ALL, EXISTENCE, Footprint, KeyRange
-from checker.history.item import Change, ItemId
-from checker.history.operation import ErrorResponse, Operation
-from checker.history.request import HandlerException, Request, Response, SourceLine
-from checker.reporting import summary
-from checker.reporting.document import FORMAT, portable_target, violation_document
-from checker.reporting.encoding import decode
-from checker.reporting.registry import FORMATS
-from checker.reporting.run_document import run_document
+from toctou.history.footprint import ALL, EXISTENCE, Footprint, KeyRange
+from toctou.history.item import Change, ItemId
+from toctou.history.operation import ErrorResponse, Operation
+from toctou.history.request import HandlerException, Request, Response, SourceLine
+from toctou.reporting import summary
+from toctou.reporting.document import FORMAT, portable_target, violation_document
+from toctou.reporting.encoding import decode
+from toctou.reporting.registry import FORMATS
+from toctou.reporting.run_document import run_document
 
 
 def test_the_run_document_has_the_published_shape(run):
@@ -229,16 +229,16 @@ def test_the_attributes_that_the_explanation_argues_with_push_the_others_out():
     assert summary.outcome(execution.operations[0], focus) == "→ owner 'alice'"
 
 
-def watched(violation, looked_at):
+def watched(violation, accessed):
     """The sample, whose GetItem was looked at like this."""
     first, *others = violation.execution.operations
-    execution = replace(violation.execution, operations=(replace(first, looked_at=looked_at), *others))
+    execution = replace(violation.execution, operations=(replace(first, accessed=accessed), *others))
     return violation_document(MODEL, replace(violation, execution=execution))
 
 
 def test_what_was_looked_at_stands_with_its_step(violation):
-    looked_at = {None: frozenset({EXISTENCE}), ITEM: frozenset({EXISTENCE, "owner"})}
-    steps = watched(violation, looked_at)["steps"]
+    accessed = {None: frozenset({EXISTENCE}), ITEM: frozenset({EXISTENCE, "owner"})}
+    steps = watched(violation, accessed)["steps"]
     assert steps[0]["looked_at"] == [{"item": "Items[i1]", "attributes": ["its existence", "owner"], "by": "handler"}]
     assert steps[1]["looked_at"] == [{"item": "Items[i1]", "attributes": ["item_id", "owner"], "by": "condition"}]
     assert steps[2]["looked_at"] is None

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from checker.reporting.encoding import Opaque, decode, encode
+from toctou.reporting.encoding import Opaque, decode, encode
 
 VALUES = [
     None,

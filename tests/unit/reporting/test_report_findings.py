@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from sample_reports import MODEL, make_model, make_run, make_violation
 
-from checker.history.operation import Execution
-from checker.history.request import size
-from checker.history.schedule import Choice, Schedule
-from checker.reporting.document import violation_document, without_places
-from checker.reporting.findings import findings, ranked
-from checker.reporting.run_document import documents, run_document
+from toctou.history.operation import Execution
+from toctou.history.request import size
+from toctou.history.schedule import Choice, Schedule
+from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.findings import findings, ranked
+from toctou.reporting.run_document import documents, run_document
 
 SWITCHING = Schedule((Choice(0), Choice(1), Choice(0), Choice(1)))
 STALE = Schedule((Choice(0), Choice(0), Choice(1), Choice(1), Choice(0, age=1)))

@@ -4,11 +4,11 @@ from html.parser import HTMLParser
 import pytest
 from sample_reports import MODEL, make_model, make_run, make_violation
 
-from checker.history.operation import ErrorResponse
-from checker.history.request import HandlerException, Request, Response
-from checker.reporting import html
-from checker.reporting.document import violation_document
-from checker.reporting.run_document import run_document
+from toctou.history.operation import ErrorResponse
+from toctou.history.request import HandlerException, Request, Response
+from toctou.reporting import html
+from toctou.reporting.document import violation_document
+from toctou.reporting.run_document import run_document
 
 VOID = {"meta", "input", "br", "img", "link", "hr"}
 ATTACKS = [

@@ -4,13 +4,13 @@ from dataclasses import replace
 import pytest
 from sample_reports import MODEL, make_run
 
-from checker.errors import BadInput, ReportError, ScheduleError
-from checker.history.request import Request
-from checker.reporting.document import FORMAT, violation_document
-from checker.reporting.json_report import render
-from checker.reporting.load import counterexample, load_violation
-from checker.reporting.registry import FORMATS
-from checker.reporting.run_document import run_document
+from toctou.errors import BadInput, ReportError, ScheduleError
+from toctou.history.request import Request
+from toctou.reporting.document import FORMAT, violation_document
+from toctou.reporting.json_report import render
+from toctou.reporting.load import counterexample, load_violation
+from toctou.reporting.registry import FORMATS
+from toctou.reporting.run_document import run_document
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from test_report_findings import elsewhere, moved
 from test_report_html import ATTACKS, hostile
 from test_report_schema import unusual_violation
 
-from checker.analysis.anomalies import ANOMALIES
-from checker.reporting import sarif
-from checker.reporting.document import violation_document, without_places
-from checker.reporting.findings import findings
-from checker.reporting.run_document import run_document
+from toctou.analysis.anomalies import ANOMALIES
+from toctou.reporting import sarif
+from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.findings import findings
+from toctou.reporting.run_document import run_document
 
 
 def log(document):

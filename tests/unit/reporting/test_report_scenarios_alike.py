@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from sample_reports import make_model, make_run
 
-from checker.exploration.result import RunResult
-from checker.reporting import html, text
-from checker.reporting.run_document import run_document, scenario_document
+from toctou.reporting import html, text
+from toctou.reporting.run_document import run_document, scenario_document
+from toctou.search.result import RunResult
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from sample_reports import MODEL, make_model, make_run, make_violation
 
-from checker.history.footprint import EdgeKind
-from checker.history.operation import ErrorResponse
-from checker.history.request import HandlerException, Request, Response, SourceLine
-from checker.reporting.document import FORMAT, violation_document
-from checker.reporting.run_document import run_document
-from checker.reporting.write import write_run
-from checker.verdict import StopReason, Verdict
+from toctou.history.footprint import EdgeKind
+from toctou.history.operation import ErrorResponse
+from toctou.history.request import HandlerException, Request, Response, SourceLine
+from toctou.reporting.document import FORMAT, violation_document
+from toctou.reporting.run_document import run_document
+from toctou.reporting.write import write_run
+from toctou.verdict import StopReason, Verdict
 
 REPORTS = Path(__file__).parents[3] / "reports"
 

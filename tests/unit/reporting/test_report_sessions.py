@@ -14,7 +14,7 @@ pytest.importorskip("fcntl")
 PROCESS = """
 import sys
 from pathlib import Path
-from checker.reporting.sessions import directory_of_session
+from toctou.reporting.sessions import directory_of_session
 for _ in range(2):
     directory = directory_of_session(Path(sys.argv[1]), sys.argv[2])
 print(directory, flush=True)

@@ -6,12 +6,12 @@ from rich.cells import cell_len
 from rich.console import Console
 from sample_reports import MODEL, make_execution, make_violation
 
-from checker.history.request import Request, Response
-from checker.history.schedule import Choice, Schedule
-from checker.reporting import text
-from checker.reporting.document import violation_document
-from checker.reporting.file_names import report_names
-from checker.reporting.run_document import run_document, scenario_document
+from toctou.history.request import Request, Response
+from toctou.history.schedule import Choice, Schedule
+from toctou.reporting import text
+from toctou.reporting.document import violation_document
+from toctou.reporting.file_names import report_names
+from toctou.reporting.run_document import run_document, scenario_document
 
 
 def widest(rendered: str) -> int:

@@ -3,10 +3,10 @@ import json
 import pytest
 from sample_reports import make_model, make_run, make_violation
 
-from checker.errors import ReportError
-from checker.reporting.load import counterexample, load_violation
-from checker.reporting.registry import RENDERERS
-from checker.reporting.write import prepare_directory, write_atomically, write_run
+from toctou.errors import ReportError
+from toctou.reporting.load import counterexample, load_violation
+from toctou.reporting.registry import RENDERERS
+from toctou.reporting.write import prepare_directory, write_atomically, write_run
 
 
 def names(directory):

@@ -8,13 +8,13 @@ from typing import Any
 import boto3
 import pytest
 
-from checker import Model, Table, check, handler
-from checker.exploration.budget import Budget
-from checker.exploration.loading import named
-from checker.exploration.options import Options
-from checker.history.footprint import dependent
-from checker.openapi.document import taken
-from checker.scan.scanning import ScannedOperation, scan
+from toctou import Model, Table, check, handler
+from toctou.declaration.loading import named
+from toctou.history.footprint import dependent
+from toctou.openapi.document import taken
+from toctou.scan.scanning import ScannedOperation, scan
+from toctou.search.budget import Budget
+from toctou.search.options import Options
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checker.scheduling.runner import Limits, Runner
+from toctou.scheduling.runner import Limits, Runner
 
 Body = Callable[[], Any]
 

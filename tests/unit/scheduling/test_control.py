@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from checker.scheduling.control import EPOCH
+from toctou.scheduling.control import EPOCH
 
 
 def draw():
@@ -150,23 +150,23 @@ def test_whoever_asks_for_time_or_a_number_is_noticed(tasks, name):
     """Requests that are told different things are not interchangeable."""
     with tasks.runner.installed():
         tasks.begin([ASKING[name]])
-        assert tasks.runner.take_personal()
-        assert not tasks.runner.take_personal(), "it has been taken"
+        assert tasks.runner.take_clock_reads()
+        assert not tasks.runner.take_clock_reads(), "it has been taken"
 
 
 def test_whoever_draws_from_the_global_generator_is_noticed(tasks):
     with tasks.runner.installed():
         shuffled(tasks)
-        assert tasks.runner.take_personal()
+        assert tasks.runner.take_clock_reads()
 
 
 def test_whoever_asks_for_nothing_is_not_noticed(tasks):
     def ask_while_it_looks_away():
-        tasks.runner.look_away()
+        tasks.runner.suspend_monitoring()
         draw()
-        tasks.runner.look_again()
+        tasks.runner.resume_monitoring()
 
     with tasks.runner.installed():
         draw()
         tasks.begin([tasks.reach, lambda: time.sleep(5), ask_while_it_looks_away])
-        assert not tasks.runner.take_personal()
+        assert not tasks.runner.take_clock_reads()

@@ -8,10 +8,10 @@ from itertools import permutations
 
 import pytest
 
-from checker.history.footprint import EXISTENCE, Footprint, dependent
-from checker.history.item import ItemId
-from checker.scheduling import dependence
-from checker.scheduling.dependence import Order, Remembered, Shape, real_time_siblings
+from toctou.history.footprint import EXISTENCE, Footprint, dependent
+from toctou.history.item import ItemId
+from toctou.scheduling import dependence
+from toctou.scheduling.dependence import Order, Remembered, Shape, real_time_siblings
 
 
 def in_every_permutation(order: Shape, before: list[frozenset[int]], requests: int) -> list[Order]:

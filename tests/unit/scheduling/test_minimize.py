@@ -6,8 +6,8 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from checker.history.schedule import Choice, Schedule
-from checker.scheduling.minimize import Following, fewer_switches, newer_answers
+from toctou.counterexample.candidates import Following, fewer_switches, newer_answers
+from toctou.history.schedule import Choice, Schedule
 
 
 def schedule(text: str) -> Schedule:

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from checker.errors import OutsideControl
+from toctou.errors import OutsideControl
 
 
 def connect():
@@ -87,9 +87,9 @@ def test_program_files_are_not_input(tasks):
 def test_the_checker_itself_may_do_so_while_it_looks_away(tasks, tmp_path):
     def handler():
         tasks.reach()
-        tasks.runner.look_away()
+        tasks.runner.suspend_monitoring()
         (tmp_path / "moto.json").write_text("{}")
-        tasks.runner.look_again()
+        tasks.runner.resume_monitoring()
         (tmp_path / "handler.json").write_text("{}")
 
     with pytest.raises(OutsideControl, match=r"handler\.json"):

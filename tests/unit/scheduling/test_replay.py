@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from checker.errors import ScheduleDiverged
-from checker.history.footprint import EMPTY
-from checker.history.schedule import Choice, Schedule
-from checker.scheduling.strategies.replay import Replay
-from checker.scheduling.strategies.strategy import Step
+from toctou.errors import ScheduleDiverged
+from toctou.history.footprint import EMPTY
+from toctou.history.schedule import Choice, Schedule
+from toctou.scheduling.strategies.replay import Replay
+from toctou.scheduling.strategies.strategy import Step
 
 
 def follow(choices: str, operations: dict[str, int]) -> list[str]:

@@ -13,8 +13,8 @@ from time import sleep as sleep_for_real
 
 import pytest
 
-from checker.errors import OperationLimit, OutsideControl, SilentHandler, UncontrolledHandler
-from checker.scheduling.runner import Limits, Runner
+from toctou.errors import OperationLimit, OutsideControl, SilentHandler, UncontrolledHandler
+from toctou.scheduling.runner import Limits, Runner
 
 
 def test_a_step_is_one_operation_and_the_code_after_it(tasks):
@@ -267,8 +267,8 @@ def test_a_process_with_endless_handlers_ends(tmp_path):
         textwrap.dedent(
             """
             import gc
-            from checker.errors import UncontrolledHandler
-            from checker.scheduling.runner import Limits, Runner
+            from toctou.errors import UncontrolledHandler
+            from toctou.scheduling.runner import Limits, Runner
 
             def swallows(action):
                 def body():

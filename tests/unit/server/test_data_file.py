@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from checker.errors import BadInput
-from checker.server.data_file import HEADER, DataFile
+from toctou.errors import BadInput
+from toctou.server.data_file import HEADER, DataFile
 
 RECORDS = [b'{"a":1}', b"", "ü".encode() * 5, b"last"]
 

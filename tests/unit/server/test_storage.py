@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from checker.engine import Engine, ServiceError
-from checker.errors import BadInput
-from checker.server import Service
-from checker.server import service as service_module
-from checker.server.data_file import DataFile
-from checker.server.storage import Storage
-from checker.wire import HttpRequest, encoded
+from toctou.engine import Engine, ServiceError
+from toctou.errors import BadInput
+from toctou.server import Service
+from toctou.server import service as service_module
+from toctou.server.data_file import DataFile
+from toctou.server.storage import Storage
+from toctou.wire import HttpRequest, encoded
 
 TABLE = {
     "TableName": "Items",
@@ -390,7 +390,7 @@ def test_a_server_forgets_a_transaction_after_ten_minutes(monkeypatch):
 
 
 def test_an_action_that_the_engine_lacks_is_an_unknown_operation(monkeypatch):
-    from checker.engine import engine  # noqa: PLC0415
+    from toctou.engine import engine  # noqa: PLC0415
 
     monkeypatch.setattr(engine, "ACTIONS", {})
     status, body = answered(Service(), "GetItem", TableName="Items", Key={"id": {"S": "a"}})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from checker.stateful.choices import Named, names, pending_numbers
+from toctou.stateful.choices import Named, names, pending_numbers
 
 LIMIT = 3
 

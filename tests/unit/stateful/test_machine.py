@@ -14,11 +14,11 @@ from botocore.client import BaseClient
 from hypothesis import Phase, seed, settings
 from hypothesis.database import InMemoryExampleDatabase
 
-from checker import Model, Table, handler
-from checker.errors import BadInput, ModelError, OutsideControl
-from checker.stateful import Abandoned, RaceFound, machine
 from models.counter import AtomicCounter, ReadModifyWriteCounter
 from models.delete_item import ConditionalDelete
+from toctou import Model, Table, handler
+from toctou.errors import BadInput, ModelError, OutsideControl
+from toctou.stateful import Abandoned, RaceFound, machine
 
 QUICK = settings(max_examples=10, deadline=None, database=None, phases=[Phase.generate])
 

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 import boto3
 import pytest
 
-from checker import Model, Request, Table, handler
-from checker.client.backends import backend_named
-from checker.exploration.explorer import replayed
-from checker.exploration.laboratory import Laboratory
-from checker.exploration.scenario import Scenario
-from checker.scheduling.runner import Limits
-from checker.stateful.judgement import Judge
-from checker.stateful.session import PENDING, Session
 from models.counter import AtomicCounter, ReadModifyWriteCounter
+from toctou import Model, Request, Table, handler
+from toctou.client.backends import backend_named
+from toctou.declaration.scenario import Scenario
+from toctou.execution.laboratory import Laboratory
+from toctou.execution.replaying import replayed
+from toctou.scheduling.runner import Limits
+from toctou.stateful.judgement import Judge
+from toctou.stateful.session import PENDING, Session
 
 counters = boto3.resource("dynamodb", region_name="us-east-1").Table("Counters")
 

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from checker.errors import ModelError, ToctouError
-from checker.openapi.request import HttpRequest
-from checker.scheduling import event_loop
-from checker.web import asgi, wsgi
+from toctou.errors import ModelError, ToctouError
+from toctou.openapi.request import HttpRequest
+from toctou.scheduling import event_loop
+from toctou.web import asgi, wsgi
 
 
 def wsgi_echo(environ, start_response):

@@ -9,9 +9,9 @@ import zlib
 
 import pytest
 
-from checker.engine import ServiceError
-from checker.wire import HttpRequest, answer, decoded, failed, names_this_machine
-from checker.wire.calls import MAXIMUM_BODY, read_call, request_id
+from toctou.engine import ServiceError
+from toctou.wire import HttpRequest, answer, decoded, failed, names_this_machine
+from toctou.wire.calls import MAXIMUM_BODY, read_call, request_id
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=any, SignedHeaders=host, Signature=any"
 

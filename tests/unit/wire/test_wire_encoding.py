@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import botocore.session
 import pytest
 
-from checker.engine import ServiceError
-from checker.wire.encoding import encoded, encoded_error, error_status, error_type
+from toctou.engine import ServiceError
+from toctou.wire.encoding import encoded, encoded_error, error_status, error_type
 
 SERVICE = botocore.session.Session().get_service_model("dynamodb")
 MODELED = sorted(shape.name for shape in SERVICE.error_shapes)

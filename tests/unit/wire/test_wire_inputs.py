@@ -5,9 +5,9 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from checker.engine.actions import ACTIONS
-from checker.wire import inputs
-from checker.wire.shapes import AttributeValue, Binary, ListOf, MapOf, Structure, Text, Truth, Whole
+from toctou.engine.actions import ACTIONS
+from toctou.wire import inputs
+from toctou.wire.shapes import AttributeValue, Binary, ListOf, MapOf, Structure, Text, Truth, Whole
 
 SERVICE = botocore.session.Session().get_service_model("dynamodb")
 

@@ -1,1 +1,0 @@
-"""Scenarios, their exploration, and what comes out of it."""

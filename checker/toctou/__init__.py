@@ -1,0 +1,59 @@
+"""toctou: a model-based concurrency checker for request handlers that keep their data in DynamoDB.
+
+    from toctou import Model, Table, check, handler
+
+Declare a :class:`Model` and run ``toctou check FILE``, use the ``toctou`` fixture in a pytest test,
+or call :func:`check`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from toctou.declaration.model import Handler, Model, handler, invariant
+from toctou.declaration.route import route
+from toctou.declaration.table import Table
+from toctou.gate.service import HttpCall, Service
+from toctou.history.item import plain
+from toctou.history.request import Request, Response
+from toctou.specification import Specification, StoredItems
+from toctou.verdict import StopReason, Verdict
+
+if TYPE_CHECKING:
+    from toctou.checking.check import check_model as check
+    from toctou.declaration.app import App
+    from toctou.reporting.regression import assert_race_is_gone
+
+__all__ = [
+    "App",
+    "Handler",
+    "HttpCall",
+    "Model",
+    "Request",
+    "Response",
+    "Service",
+    "Specification",
+    "StopReason",
+    "StoredItems",
+    "Table",
+    "Verdict",
+    "assert_race_is_gone",
+    "check",
+    "handler",
+    "invariant",
+    "plain",
+    "route",
+]
+
+_LOADED_WHEN_ASKED_FOR = {
+    "App": ("toctou.declaration.app", "App"),
+    "assert_race_is_gone": ("toctou.reporting.regression", "assert_race_is_gone"),
+    "check": ("toctou.checking.check", "check_model"),
+}
+"""What needs the whole checker: the pytest plugin is loaded in every pytest run, and with it this package."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_WHEN_ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LOADED_WHEN_ASKED_FOR[name]
+    return getattr(import_module(module), attribute)

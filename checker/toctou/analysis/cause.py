@@ -1,0 +1,138 @@
+"""Decides what a violation is caused by: the handler, the read that it decided on, and the write that this guards.
+
+Many scenarios and oracles show one and the same window in a handler.  Whoever mends it wants to hear of it once, so
+reports group violations by this.  Names come from the code, not from the execution: neither principals nor keys nor the
+number of the operation are part of a cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toctou.analysis.explanation import Explanation
+from toctou.history.finding import Finding
+from toctou.history.footprint import EdgeKind
+from toctou.history.operation import Execution
+from toctou.history.request import SourceLine
+from toctou.history.wording import listed
+
+READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
+"""Actions that never write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in a handler that makes a call: the action, the tables it is aimed at, and the line where known."""
+
+    action: str
+    tables: tuple[str, ...]
+    source: SourceLine | None
+
+    def __str__(self) -> str:
+        return f"{self.action} of {', '.join(self.tables)}" if self.tables else self.action
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a violation comes from.
+
+    Attributes:
+        handler: the handler of the request that suffers, or that does wrong.
+        read: the read that it decided on, and that was invalidated; ``None`` if there is none.
+        write: the write that follows from it, or the wrong operation; ``None`` for a request that only reads.
+        read_at, write_at: their positions in the execution.
+        other: what tells causes apart that have neither: the oracle.
+        decided: the attributes that it looked at in that read, and that were changed.
+        returned: of ABA, whose write left them the same although it changed the item; ``""`` otherwise.
+    """
+
+    handler: str
+    read: Site | None
+    write: Site | None
+    read_at: int | None
+    write_at: int | None
+    other: str = ""
+    decided: tuple[str, ...] = ()
+    returned: str = ""
+
+    def __str__(self) -> str:
+        if self.read and self.write and self.returned:
+            return (
+                f"the condition of {self.handler}'s {self.write} asks for {listed(self.decided)} as its {self.read} found "
+                f"{'it' if len(self.decided) == 1 else 'them'}, which was so again although {self.returned} had changed the "
+                "item in between: it passed on an item that had never been read"
+            )
+        if self.read and self.write:
+            what = f"{_of_item(self.decided)}, as read by its {self.read}" if self.decided else f"its {self.read}"
+            return f"{self.handler} decides on {what}, which may be out of date by the time of its {self.write}"
+        if self.read:
+            return f"{self.handler} answers from its {self.read}, which may be out of date by then"
+        if self.write:
+            return f"{self.handler} performs its {self.write} without a check that holds until then"
+        return f"{self.handler} breaks {self.other}"
+
+
+def _of_item(names: tuple[str, ...]) -> str:
+    return listed("whether the item is there" if name == "its existence" else name for name in names)
+
+
+def cause(execution: Execution, finding: Finding, explanation: Explanation) -> Cause:
+    """What this violation comes from."""
+    read_at = _decision_read(explanation)
+    if read_at is not None:
+        request = execution.operations[read_at].request
+        write_at = guarded_write(execution, finding, read_at, explanation.cycle[-1].later)
+    else:
+        write_at = _wrong_write(execution, finding, explanation)
+        about = finding.requests[0] if finding.requests else 0
+        request = about if write_at is None else execution.operations[write_at].request
+    read, write = (None if at is None else _site(execution, at) for at in (read_at, write_at))
+    return Cause(
+        handler=execution.requests[request].handler,
+        read=read,
+        write=write,
+        read_at=read_at,
+        write_at=write_at,
+        other="" if read or write else finding.oracle,
+        decided=explanation.decided if read and write else (),
+        returned=_returned(execution, explanation),
+    )
+
+
+def _decision_read(explanation: Explanation) -> int | None:
+    """Cycles start in the request that suffers, with what it did not see."""
+    cycle = explanation.cycle
+    return cycle[0].earlier if cycle and cycle[0].kind is EdgeKind.RW else None
+
+
+def _returned(execution: Execution, explanation: Explanation) -> str:
+    """Of ABA, the call that changed the item in between: ``replace's PutItem``."""
+    if explanation.anomaly != "aba" or not explanation.cycle:
+        return ""
+    between = execution.operations[explanation.cycle[-1].earlier]
+    return f"{execution.requests[between.request].handler}'s {between.action}"
+
+
+def guarded_write(execution: Execution, finding: Finding, read_at: int, arrival: int) -> int | None:
+    """The write that a cycle arrives at; else the wrong one, else the first one after the read, of the same request.
+
+    A write that was refused, or that happened to change nothing, is the same place in the code.
+    """
+    request = execution.operations[read_at].request
+    own = [at for at in execution.of_request(request) if at > read_at and execution.operations[at].action not in READS]
+    for at in (arrival, *finding.operations, *own):
+        if at in own:
+            return at
+    return None
+
+
+def _wrong_write(execution: Execution, finding: Finding, explanation: Explanation) -> int | None:
+    candidates = [*finding.operations, *explanation.witness]
+    return next((at for at in candidates if execution.operations[at].changes), None)
+
+
+def _site(execution: Execution, at: int) -> Site:
+    operation = execution.operations[at]
+    footprint = operation.footprint
+    tables = {item.table for item in footprint.items()} | {one.table for one in footprint.ranges}
+    return Site(operation.action, tuple(sorted(tables)), operation.source)

@@ -1,0 +1,155 @@
+"""Explains a finding: dependencies, the cycle that contradicts a serial order, its name, and the words for all of it.
+
+What is wrong is the oracle's to say; here it is said why.  If no cycle between the requests shows it (a refused request
+left a write, a handler raised), the witness is the operations that the finding is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from toctou.analysis.accesses import decided
+from toctou.analysis.anomalies import Named, name
+from toctou.analysis.cycles import Cycle, cycles
+from toctou.analysis.dependencies import Accesses, Dependency
+from toctou.analysis.explanation import Edge, Explanation
+from toctou.analysis.happens_before import operation_graph, request_graph
+from toctou.analysis.headlines import condition_of, decided_on, headline
+from toctou.analysis.patterns import came_back
+from toctou.analysis.remedy import remedy
+from toctou.analysis.versions import Versions
+from toctou.analysis.wording import Words, acts
+from toctou.history.finding import Finding
+from toctou.history.footprint import EXISTENCE, EdgeKind
+from toctou.history.operation import Execution
+from toctou.history.request import label
+from toctou.history.wording import attribute_words, listed
+
+_OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a refusal ", "in the end ")
+"""How sentences of ours begin, if not with a name."""
+
+
+def anomaly(execution: Execution, finding: Finding) -> str:
+    """The key of the anomaly that an explanation would name."""
+    return anomalies(execution, [finding])[0]
+
+
+def anomalies(execution: Execution, findings: Sequence[Finding]) -> list[str]:
+    """The keys of the anomalies that explanations of an execution would name, one for each finding."""
+    if not findings:
+        return []
+    versions = Versions(execution)
+    accesses = Accesses(versions)
+    return [_named(versions, one, _dependencies(accesses, one)).anomaly.key for one in findings]
+
+
+def explain(execution: Execution, finding: Finding) -> Explanation:
+    """Why an execution in which an oracle found something should not have been possible."""
+    words = Words(execution)
+    found = _dependencies(Accesses(words.versions), finding)
+    named = _named(words.versions, finding, found)
+    return Explanation(
+        anomaly=named.anomaly.key,
+        anomaly_title=named.anomaly.title,
+        source=named.anomaly.source,
+        headline=_sentence(headline(named.anomaly.key, words, named.cycle, finding)),
+        edges=tuple(_edge(words, data) for _, _, data in operation_graph(execution, found).edges(data="dependency")),
+        witness=_witness(execution, finding, named.cycle),
+        cycle=tuple(_edge(words, one) for one in named.cycle),
+        contradiction=_sentence(_contradiction(words, finding, named)),
+        decision=_decision(words, finding, named),
+        decided=_decided(words, finding, named),
+        remedy=_capital(remedy(words, finding, named)),
+    )
+
+
+def _dependencies(accesses: Accesses, finding: Finding) -> tuple[Dependency, ...]:
+    return accesses.dependencies(finding.operations if finding.oracle == "ownership" else ())
+
+
+def _named(versions: Versions, finding: Finding, found: Sequence[Dependency]) -> Named:
+    execution = versions.execution
+    # Refusals that no serial order has to hold cannot contradict one.
+    ordered = finding.requests if finding.oracle == "linearizability" else range(len(execution.requests))
+    graph = request_graph(execution, found, ordered)
+    return name(versions, finding, cycles(graph, finding.operations, finding.requests))
+
+
+def _sentence(text: str) -> str:
+    """Upper case at the start, unless that is somebody's name or code."""
+    return text[:1].upper() + text[1:] if text.startswith(_OURS) else text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _edge(words: Words, one: Dependency) -> Edge:
+    return Edge(
+        kind=one.kind,
+        earlier=one.earlier,
+        later=one.later,
+        item="" if one.item is None else str(one.item),
+        attributes=attribute_words(one.changed or one.attributes),
+        reason=words.reason(one),
+    )
+
+
+def _witness(execution: Execution, finding: Finding, cycle: Cycle) -> tuple[int, ...]:
+    positions = {at for one in cycle for at in (one.earlier, one.later)} | set(finding.operations)
+    if not positions:
+        positions = {at for at in _of(execution, finding.requests) if execution.operations[at].changes}
+    return tuple(sorted(positions or _of(execution, finding.requests)))
+
+
+def _of(execution: Execution, requests: Iterable[int]) -> set[int]:
+    return {position for request in requests for position in execution.of_request(request)}
+
+
+def _decision(words: Words, finding: Finding, named: Named) -> str:
+    """What the suffering request decided on: what it read, was changed, and then stood behind a write of its."""
+    cycle, execution = named.cycle, words.execution
+    if not cycle or cycle[0].kind is not EdgeKind.RW:
+        return ""
+    read = cycle[0].earlier
+    request = execution.operations[read].request
+    guarded = any(at > read and acts(execution.operations[at]) for at in execution.of_request(request))
+    if named.anomaly.key == "aba":
+        return f"{condition_of(words, cycle)}: the same when it was read and when the condition looked again"
+    return decided_on(words, cycle[0], finding.attributes) if guarded else ""
+
+
+def _decided(words: Words, finding: Finding, named: Named) -> tuple[str, ...]:
+    """The attributes that the suffering request decided on."""
+    cycle = named.cycle
+    if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].range is not None:
+        return ()
+    if named.anomaly.key == "aba":
+        return attribute_words(came_back(words.versions, cycle))
+    names = decided(words.execution.operations[cycle[0].earlier], cycle[0], finding.attributes)
+    return attribute_words({EXISTENCE} if EXISTENCE in names else names)
+
+
+def _contradiction(words: Words, finding: Finding, named: Named) -> str:
+    if named.cycle:
+        return words.contradiction(named.cycle)
+    execution = words.execution
+    if finding.closest is not None and finding.closest.contradiction and finding.oracle == "linearizability":
+        order = ", then ".join(label(request) for request in finding.closest.requests)
+        return f"the serial order that comes closest is {order}: {finding.closest.contradiction}"
+    items = {change.item for at in _witness(execution, finding, ()) for change in execution.operations[at].changes}
+    match finding.oracle:
+        case "ownership":
+            return (
+                f"{_requests(words, finding)} decided on nothing that another request changed in time to mislead it: alone "
+                "it would have done the same"
+            )
+        case "no_partial_effect":
+            return f"a refusal must leave nothing, yet in the end {words.stored_at_end(items)}"
+        case "no_exception":
+            return f"{_requests(words, finding)} raised instead of answering, and no other request is needed for that"
+    return f"in the end {words.stored_at_end(items)}"
+
+
+def _requests(words: Words, finding: Finding) -> str:
+    return listed(words.handler(request) for request in finding.requests)

@@ -1,0 +1,296 @@
+"""The vocabulary of the table of anomalies: shapes of cycles, and the tests that their edges have to pass.
+
+A cycle is looked at from the request that suffers, here *the victim*: its first edge leaves the victim, usually from
+a read that missed another request's write, and its last edge comes back into the victim.  Each test is one sentence
+about such a cycle; :mod:`toctou.analysis.anomalies` puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from toctou.analysis.accesses import decided
+from toctou.analysis.cycles import Cycle
+from toctou.analysis.dependencies import Dependency
+from toctou.analysis.versions import Versions
+from toctou.analysis.wording import acts
+from toctou.history.finding import Finding
+from toctou.history.footprint import EXISTENCE, Attributes, EdgeKind, conflicts
+from toctou.history.item import Change, Image, ItemId
+from toctou.history.operation import Execution, Operation
+
+
+class Scene(NamedTuple):
+    """What a test looks at: an execution, what is wrong with it, and one cycle (empty for shapes without one)."""
+
+    versions: Versions
+    finding: Finding
+    cycle: Cycle
+    cycles_exist: bool
+
+    @property
+    def execution(self) -> Execution:
+        """What happened."""
+        return self.versions.execution
+
+    @property
+    def first(self) -> Dependency:
+        """The edge that leaves the victim."""
+        return self.cycle[0]
+
+    @property
+    def last(self) -> Dependency:
+        """The edge that comes back into the victim."""
+        return self.cycle[-1]
+
+    def operation(self, position: int) -> Operation:
+        """The operation at a position."""
+        return self.versions.execution.operations[position]
+
+
+Test = Callable[[Scene], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a cycle looks like: kinds of its first and last edge, and tests; or only tests, without a cycle."""
+
+    first: frozenset[EdgeKind]
+    last: frozenset[EdgeKind]
+    tests: tuple[Test, ...]
+
+    @classmethod
+    def without_cycle(cls, *tests: Test) -> Shape:
+        """A violation that no cycle shows."""
+        return cls(frozenset(), frozenset(), tests)
+
+    @property
+    def cyclic(self) -> bool:
+        """Whether the shape is one of a cycle."""
+        return bool(self.first)
+
+    def passes(self, scene: Scene) -> bool:
+        """Whether a scene passes the tests."""
+        for test in self.tests:  # noqa: SIM110 - many scenes are looked at, and this takes half as long
+            if not test(scene):
+                return False
+        return True
+
+
+def missed_changes(scene: Scene) -> bool:
+    """Every write that was missed changed something: writing the same value again misleads nobody."""
+    return all(one.changed for one in scene.cycle if one.kind is EdgeKind.RW)
+
+
+def two_requests(scene: Scene) -> bool:
+    """Only two requests take part."""
+    return len(scene.cycle) == 2
+
+
+def in_time(scene: Scene) -> bool:
+    """The victim read, then another changed what it had read, then the victim's last operation came."""
+    return scene.first.earlier < scene.first.later and scene.first.earlier < scene.last.later
+
+
+def stale(scene: Scene) -> bool:
+    """The victim's read returned an old version."""
+    return scene.first.stale
+
+
+def arrives_at_write(scene: Scene) -> bool:
+    """The cycle comes back to an operation that was to store something, and was not refused."""
+    return acts(scene.operation(scene.last.later))
+
+
+def arrives_at_offence(scene: Scene) -> bool:
+    """The cycle comes back to a write that ownership forbids, and what the victim missed is what ownership looks at."""
+    finding = scene.finding
+    about = not finding.attributes or {*finding.attributes, EXISTENCE} & scene.first.changed
+    return finding.oracle == "ownership" and scene.last.later in finding.operations and bool(about)
+
+
+def accessed(scene: Scene) -> bool:
+    """The victim's handler looked at what it missed, as far as anybody watched."""
+    return bool(decided(scene.operation(scene.first.earlier), scene.first))
+
+
+def arrives_at_read(scene: Scene) -> bool:
+    """The cycle comes back to an operation that only read."""
+    return not arrives_at_write(scene)
+
+
+def same_item(scene: Scene) -> bool:
+    """The first and the last edge are about the same item."""
+    return scene.first.item == scene.last.item
+
+
+def different_items(scene: Scene) -> bool:
+    """The first and the last edge are about different items."""
+    return not same_item(scene)
+
+
+def disjoint(scene: Scene) -> bool:
+    """The two writes that were missed are of different items or attributes: neither overwrites the other."""
+    earlier, later = sorted((scene.first.later, scene.last.later))
+    found = conflicts(scene.operation(earlier).footprint, scene.operation(later).footprint)
+    return not any(one.kind is EdgeKind.WW for one in found)
+
+
+def both_decide(scene: Scene) -> bool:
+    """Both reads come before the writes that they miss, and each request writes after it has read."""
+    return not scene.first.stale and not scene.last.stale and scene.first.earlier < scene.last.later
+
+
+def overwrites_what_it_missed(scene: Scene) -> bool:
+    """The victim writes a value over a change that its read had not seen, and leaves the item in place."""
+    item, at = scene.last.item, scene.last.later
+    if item is None or not same_item(scene) or not in_time(scene):
+        return False
+    versions = scene.versions
+    stays = versions.at(item, at) is not None and versions.at(item, at + 1) is not None
+    return stays and bool(scene.first.changed & scene.last.attributes - {EXISTENCE})
+
+
+def membership_changed(scene: Scene) -> bool:
+    """What the victim missed is an item that came into, or left, a range which it had looked through."""
+    ranges = scene.operation(scene.first.earlier).footprint.ranges
+    item = scene.first.item
+    return EXISTENCE in scene.first.changed and item is not None and any(one.covers(item) for one in ranges)
+
+
+def deleted_by_first(scene: Scene) -> bool:
+    """What the victim missed is that an item which it had seen was deleted."""
+    change = _change(scene.operation(scene.first.later), scene.first.item)
+    return change is not None and change.after is None and not scene.first.stale
+
+
+def created_by_last(scene: Scene) -> bool:
+    """The victim's last operation created that item, and had no condition on whether it is there."""
+    guard, item = scene.operation(scene.last.later), scene.first.item
+    change = _change(guard, item)
+    return change is not None and change.before is None and not conditional(guard)
+
+
+def value_came_back(scene: Scene) -> bool:
+    """The victim's condition asked for values that it had read, which others had changed and brought back."""
+    return arrives_at_write(scene) and bool(came_back(scene.versions, scene.cycle))
+
+
+def came_back(versions: Versions, cycle: Cycle) -> Attributes:
+    """The attributes whose values a condition found as they had been read, although others had written them in between.
+
+    Either they held other values meanwhile, or a new item took the place of the old one and started with the same values.
+    """
+    first, last, execution = cycle[0], cycle[-1], versions.execution
+    item, guard = first.item, execution.operations[last.later]
+    if item is None or last.item != item or last.judged or not conditional(guard):
+        return frozenset()
+    seen, now = versions.at(item, first.earlier), versions.at(item, last.later)
+    between = [versions.at(item, position) for position in range(first.later + 1, last.later)]
+    rewritten = [
+        versions.named(item, operation.footprint.writes.get(item, frozenset()))
+        for operation in execution.operations[first.later : last.later]
+        if operation.request != guard.request and _change(operation, item) is not None
+    ]
+    asked = versions.named(item, guard.footprint.reads.get(item, frozenset())) - {EXISTENCE}
+    return frozenset(
+        name
+        for name in asked
+        if _value(seen, name) == _value(now, name)
+        and (any(_value(one, name) != _value(now, name) for one in between) or any(name in one for one in rewritten))
+    )
+
+
+def effect_twice(scene: Scene) -> bool:
+    """Two requests with the same handler and arguments made the same write, and both times it changed something."""
+    left, right = (scene.operation(position).request for position in (scene.first.earlier, scene.first.later))
+    one, other = (scene.execution.requests[index] for index in (left, right))
+    if (one.handler, one.arguments) != (other.handler, other.arguments):
+        return False
+    effects = [
+        [operation for operation in scene.execution.operations if operation.request == index and operation.changes]
+        for index in (left, right)
+    ]
+    return any(_same_call(first, second) for first in effects[0] for second in effects[1])
+
+
+def repeated_by_itself(scene: Scene) -> bool:
+    """A request made the same call twice in a row, and both times it changed something."""
+    return any(
+        first.changes and second.changes and _same_call(first, second)
+        for request in scene.finding.requests
+        for first, second in _neighbours(scene.execution, request)
+    )
+
+
+def saw_half(scene: Scene) -> bool:
+    """The victim saw a write that came before the one which it missed: the other request was half-way."""
+    return scene.last.earlier < scene.first.later and scene.last.later < scene.first.later
+
+
+def saw_what_was_undone(scene: Scene) -> bool:
+    """A request read a value that another had written and then took back before it was refused."""
+    execution = scene.execution
+    for request, response in enumerate(execution.responses):
+        if not response.refused:
+            continue
+        changes = [(at, change) for at in execution.of_request(request) for change in execution.operations[at].changes]
+        for at, change in changes:
+            undone = [later for later, one in changes if later > at and one.item == change.item]
+            if undone and any(_read_between(execution, change.item, at, undone[0], request)):
+                return True
+    return False
+
+
+def refused_with_effect(scene: Scene) -> bool:
+    """The finding says so; the property is decided by its oracle."""
+    return scene.finding.oracle == "no_partial_effect"
+
+
+def of_ownership(scene: Scene) -> bool:
+    """An item of another owner was changed."""
+    return scene.finding.oracle == "ownership"
+
+
+def raised(scene: Scene) -> bool:
+    """A request raised instead of answering."""
+    return scene.finding.oracle == "no_exception"
+
+
+def wrong_in_serial_order(scene: Scene) -> bool:
+    """The outcome is wrong although no cycle keeps the requests from a serial order."""
+    return not scene.cycles_exist and not scene.finding.operations
+
+
+def conditional(operation: Operation) -> bool:
+    """Whether an operation, or any part of a transaction, has a condition."""
+    parts = [part for entry in operation.parameters.get("TransactItems", ()) for part in entry.values()]
+    return any("ConditionExpression" in part or "Expected" in part for part in (operation.parameters, *parts))
+
+
+def _change(operation: Operation, item: ItemId | None) -> Change | None:
+    return next((change for change in operation.changes if change.item == item), None)
+
+
+def _value(image: Image | None, name: str) -> object:
+    return None if image is None else image.get(name)
+
+
+def _same_call(one: Operation, other: Operation) -> bool:
+    return one.action == other.action and one.parameters == other.parameters
+
+
+def _neighbours(execution: Execution, request: int) -> list[tuple[Operation, Operation]]:
+    own = [execution.operations[position] for position in execution.of_request(request)]
+    return list(pairwise(own))
+
+
+def _read_between(execution: Execution, item: ItemId, low: int, high: int, writer: int) -> list[bool]:
+    return [
+        True
+        for operation in execution.operations[low + 1 : high]
+        if operation.request != writer and item in operation.footprint.reads
+    ]

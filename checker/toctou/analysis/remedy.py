@@ -1,0 +1,257 @@
+"""Decides what to suggest to whoever mends a violation: concrete as far as one execution can tell, and never a promise.
+
+A suggestion names the write and what its condition has to ask for: the attributes that were decided on, with the values that
+they were found to have.  Whether that is enough is for ``toctou check`` to say, after the change.
+
+Sources: Amazon DynamoDB Developer Guide, condition expressions, transactions and read consistency,
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from toctou.analysis.accesses import decided, decisive, parts
+from toctou.analysis.anomalies import Named
+from toctou.analysis.cause import guarded_write
+from toctou.analysis.dependencies import Dependency
+from toctou.analysis.patterns import came_back, conditional
+from toctou.analysis.wording import READING, Words, acts
+from toctou.history.finding import Finding
+from toctou.history.footprint import ALL, EXISTENCE, EdgeKind
+from toctou.history.item import ItemId
+from toctou.history.operation import Operation
+from toctou.history.wording import listed, value_text
+
+MOST_TERMS = 3
+
+
+def remedy(words: Words, finding: Finding, named: Named) -> str:
+    """What would mend it, in a sentence or two; ``""`` where nothing can be said."""
+    special = _SPECIAL.get(named.anomaly.key)
+    if special is not None:
+        return special(words, finding, named)
+    if finding.oracle == "no_exception":
+        return _answer_instead(words, finding, named)
+    return _guard(words, finding, named)
+
+
+def _failed(
+    words: Words, finding: Finding, request: int, how: str = "fails with ConditionalCheckFailedException"
+) -> str:
+    """What to do once the condition does not hold: the answer that the closest serial order asks of the request."""
+    closest, answered = finding.closest, words.execution.responses[request].status
+    other = closest is not None and closest.answer not in {None, answered}
+    fits = closest is not None and other and closest.requests[closest.explained] == request
+    instead = f"answer {closest.answer} as the model does then" if closest is not None and fits else "refuse"
+    return f"if that {how}, somebody was faster: read again, or {instead}"
+
+
+def _guard(words: Words, finding: Finding, named: Named) -> str:
+    """Let the write ask again for what was decided on."""
+    cycle, execution = named.cycle, words.execution
+    if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].item is None:
+        return ""
+    first = cycle[0]
+    at = guarded_write(execution, finding, first.earlier, cycle[-1].later)
+    if at is None:
+        return _read_together(words, finding, named)
+    write, item = execution.operations[at], cycle[0].item
+    asks = _condition(words, first, item, finding)
+    cancelled = _failed(words, finding, write.request, "is cancelled")
+    if item in _written(write) and write.action != "BatchWriteItem":
+        request = execution.of_request(write.request)
+        others = [
+            execution.operations[one].action for one in request if execution.operations[one].changes and one != at
+        ]
+        if others:
+            writes = ", ".join(dict.fromkeys([*others, write.action]))
+            return (
+                f"do the request's writes ({writes}) in one TransactWriteItems, the one to {item} with "
+                f"ConditionExpression={asks}; {cancelled}"
+            )
+        guarded = f"{_put_into(write)}: ConditionExpression={asks}; {_failed(words, finding, write.request)}"
+        name = _counted(words, named, item)
+        if not name:
+            return guarded
+        return (
+            f"if {name} is only counted up or down, write UpdateExpression='ADD #{name} :change': that needs neither read nor "
+            f"condition.  Otherwise {guarded}"
+        )
+    if first.range is not None:
+        return (
+            f"no condition covers a range such as {first.range}: keep what is decided on (a count, a limit, the next "
+            f"number) in an item of its own, and change it by a condition in one TransactWriteItems with the {write.action}; "
+            f"{cancelled}"
+        )
+    return (
+        f"do the {write.action} in a TransactWriteItems together with a ConditionCheck of {item}: "
+        f"ConditionExpression={asks}; {cancelled}"
+    )
+
+
+def _written(write: Operation) -> set[ItemId]:
+    return {*write.footprint.writes, *write.footprint.increments, *(change.item for change in write.changes)}
+
+
+def _put_into(write: Operation) -> str:
+    has_one = conditional(write)
+    return (
+        f"let the condition of the {write.action} ask for it too"
+        if has_one
+        else f"put the check into the {write.action}"
+    )
+
+
+def _counted(words: Words, named: Named, item: ItemId) -> str:
+    """Of an update that was lost, the attribute that is a number and so need not be read before it is written."""
+    name = next(iter(sorted(named.cycle[0].changed - {EXISTENCE, ALL})), "")
+    image = words.versions.at(item, named.cycle[0].earlier) or {}
+    if named.anomaly.key != "lost_update" or "N" not in image.get(name, ()):
+        return ""
+    return name
+
+
+def _condition(words: Words, first: Dependency, item: ItemId, finding: Finding) -> str:
+    """A condition expression that holds only while what was read is still so, with what its placeholders stand for."""
+    read, image = words.execution.operations[first.earlier], words.versions.at(item, first.earlier)
+    if image is None:
+        return f"'attribute_not_exists({_key_name(words, item)})'"
+    names, seen = decided(read, first, finding.attributes), decisive(read, item)
+    if EXISTENCE in names and (seen is None or ALL in seen):
+        names = frozenset()  # everything was taken along, and that it is there is what matters
+    asked = sorted(name for name in names - {EXISTENCE, ALL} if name in image and not _in_key(item, image[name]))
+    if not asked:
+        return f"'attribute_exists({_key_name(words, item)})'"
+    principal = words.execution.requests[words.execution.operations[first.earlier].request].principal
+    of_caller = [name for name in asked[:MOST_TERMS] if image[name] == {"S": principal}]
+    terms = [f"#{name} = {':caller' if name in of_caller else f':{name}'}" for name in asked[:MOST_TERMS]]
+    as_read = [f":{name}" for name in asked[:MOST_TERMS] if name not in of_caller]
+    meanings = [":caller is the principal"] if of_caller else []
+    if as_read:
+        meanings.append(
+            f"{listed(as_read)} {'is the value that was' if len(as_read) == 1 else 'are the values that were'} read"
+        )
+    if len(asked) == 1:
+        meaning = "the principal" if of_caller else "the value that was read"
+        (placeholder,) = [":caller"] if of_caller else as_read
+        return (
+            f"'{terms[0]}', ExpressionAttributeNames={{'#{asked[0]}': '{asked[0]}'}}, "
+            f"ExpressionAttributeValues={{'{placeholder}': <{meaning}>}}"
+        )
+    more = " and so on" if len(asked) > MOST_TERMS else ""
+    return f"'{' AND '.join(terms)}'{more}, where {listed(meanings)}"
+
+
+def _in_key(item: ItemId, value: Mapping[str, object]) -> bool:
+    return any(value == {kind: part} for kind, part in item.key)
+
+
+def _key_name(words: Words, item: ItemId) -> str:
+    """The name of the item's partition key, as some operation wrote it."""
+    kind, value = item.key[0]
+    for operation in words.execution.operations:
+        for part in parts(operation.parameters):
+            for name, written in {**(part.get("Item") or {}), **(part.get("Key") or {})}.items():
+                if written == {kind: value} and part.get("TableName") == item.table:
+                    return str(name)
+    return "the partition key"
+
+
+def _read_together(words: Words, _finding: Finding, named: Named) -> str:
+    if not named.cycle:  # what was read has been taken back since, so that nothing leads back to the read
+        return ""
+    first, last = named.cycle[0], named.cycle[-1]
+    reads = [words.execution.operations[at] for at in (first.earlier, last.later)]
+    if reads[0] is reads[1] or any(one.action not in READING for one in reads):
+        return ""
+    return f"read both in one TransactGetItems instead of a {reads[0].action} and a {reads[1].action}"
+
+
+def _stale(words: Words, _finding: Finding, named: Named) -> str:
+    read = words.execution.operations[named.cycle[0].earlier]
+    own = (words.execution.operations[at] for at in words.execution.of_request(read.request))
+    instead = ", or let the write ask for what it relies on" if any(map(acts, own)) else ""
+    if "IndexName" in read.parameters:
+        return (
+            f"a global secondary index cannot be read consistently: take only keys from the {read.action}, and read the item "
+            f"itself with ConsistentRead=True{instead}"
+        )
+    return f"make the {read.action} with ConsistentRead=True{instead}"
+
+
+def _aba(words: Words, _finding: Finding, named: Named) -> str:
+    item, execution = named.cycle[0].item, words.execution
+    names = sorted(came_back(words.versions, named.cycle))
+    image = None if item is None else words.versions.at(item, named.cycle[-1].later)
+    told = [f"{name} {value_text(image[name])}" if image and name in image else name for name in names]
+    last = execution.operations[named.cycle[-1].earlier]
+    handler = execution.requests[last.request].handler
+    numbers = image is not None and all("N" in image.get(name, ()) for name in names)
+    mend = "increment it, or store" if numbers and len(names) == 1 else "store"
+    return (
+        f"the {last.action} of {handler} leaves the item with {listed(told)} again: {mend} a new unique value on every "
+        "write, also on one that creates the item again, and let the condition ask for that"
+    )
+
+
+def _all_or_nothing(words: Words, finding: Finding, _named: Named) -> str:
+    actions = [words.execution.operations[at].action for at in words.execution.of_request(finding.requests[0])]
+    writes = list(dict.fromkeys(action for action in actions if action not in READING))
+    return (
+        f"do all writes of the request ({listed(writes)}) in one TransactWriteItems, so that all of them happen or none"
+    )
+
+
+def _one_transaction(words: Words, _finding: Finding, named: Named) -> str:
+    requests = [words.execution.operations[one.earlier].request for one in named.cycle]
+    handlers = dict.fromkeys(words.execution.requests[one].handler for one in requests)
+    return f"let {listed(handlers)} do all its writes in one TransactWriteItems, conditional on what it relies on"
+
+
+def _missing_check(words: Words, finding: Finding, _named: Named) -> str:
+    write = words.execution.operations[finding.operations[0]]
+    names = finding.attributes or ("the owner",)
+    terms = " AND ".join(f"#{name} = :caller" for name in names)
+    asks = f": ConditionExpression='{terms}', where :caller is the principal" if finding.attributes else ""
+    return f"{_put_into(write)}{asks}; {_failed(words, finding, write.request)}"
+
+
+def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:
+    execution = words.execution
+    absent = dict.fromkeys(
+        str(one.parameters["TableName"])
+        for one in execution.operations
+        if one.request in finding.requests
+        and (one.error and one.error.code) == "ResourceNotFoundException"
+        and one.parameters.get("TableName", "") not in ("", *execution.initial)
+    )
+    if absent:
+        return f"the model has no table {listed(absent)}, only {listed(execution.initial)}: give `tables` the handler's names"
+    raised = [words.execution.responses[request].exception for request in finding.requests]
+    kinds = listed(dict.fromkeys(one.type for one in raised if one is not None) or ["the exception"])
+    return (
+        f"provide for {kinds}: what was there at one call may be gone, or refused, at the next; answer 404 or 409 then"
+    )
+
+
+def _by_itself(_words: Words, finding: Finding, _named: Named) -> str:
+    return (
+        f"no other request is needed for this, so no condition will help: correct what the handler does alone, or what "
+        f"{finding.oracle} expects of it"
+    )
+
+
+_SPECIAL: Mapping[str, Callable[[Words, Finding, Named], str]] = {
+    "stale_read": _stale,
+    "partial_effect": _all_or_nothing,
+    "aba": _aba,
+    "missing_check": _missing_check,
+    "dirty_write": _one_transaction,
+    "dirty_read": _read_together,
+    "read_skew": _read_together,
+    "non_repeatable_read": _read_together,
+    "unhandled_exception": _answer_instead,
+    "not_a_race": _by_itself,
+}
+"""What needs something else than a condition on what was decided."""

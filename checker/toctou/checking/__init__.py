@@ -1,0 +1,1 @@
+"""Checks models: explores every scenario and concludes."""

@@ -1,0 +1,119 @@
+"""Concludes what the scenarios of a model say together, and in one sentence what was covered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_FLOOR, Context
+
+from toctou.declaration.loading import LoadedModel
+from toctou.declaration.model import Model
+from toctou.scheduling.strategies import STRATEGIES
+from toctou.search.options import Options
+from toctou.search.reachability import Reachability
+from toctou.search.result import ModelResult, ScenarioResult
+from toctou.verdict import Evidence, StopReason, Verdict, certify
+
+
+@dataclass(slots=True)
+class Explored:
+    """A model's scenarios, as they become final; ``total`` is how many there should be."""
+
+    loaded: LoadedModel
+    reached: Reachability
+    total: int
+    results: list[ScenarioResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+_NEARLY_CERTAIN = 0.9999
+"""No schedules that are drawn make certain, however many there are."""
+
+
+def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], options: Options) -> ModelResult:
+    """What the scenarios of a model, all of them final, come to."""
+    loaded = explored.loaded
+    stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
+        (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
+    )
+    unreached = () if stopped else explored.reached.unreached()
+    results = [_without_vacuous_pass(result, dict(unreached)) for result in confirmed]
+    verdict, reason = certify(
+        Evidence(
+            schedules=sum(result.schedules for result in results),
+            exhausted=sum(result.stands_for for result in results) == explored.total and stopped is None,
+            replayed=0 if stopped else len(results),
+            violations=sum(len(result.violations) for result in results),
+            stop_reason=stopped.stop_reason if stopped else None,
+            unreached=tuple(name for name, _ in unreached),
+        )
+    )
+    detail = stopped.detail if stopped else ""
+    if reason is StopReason.NEVER_WRITES:
+        detail = (
+            "a handler never wrote, whatever the schedule, so nothing that it should guard was ever at risk; if it is meant "
+            f"only to read, declare it with read_only=True (requests were made as {', '.join(loaded.model.principals)})"
+        )
+    return ModelResult(
+        model=loaded.name,
+        title=(loaded.model.__doc__ or "").strip().partition("\n")[0],
+        verdict=verdict,
+        stop_reason=reason,
+        detail=detail,
+        covered=_covered(loaded.model, results, options),
+        scenarios=tuple(results),
+        seconds=explored.seconds,
+        unreached=unreached,
+    )
+
+
+def _without_vacuous_pass(result: ScenarioResult, unreached: Mapping[str, str]) -> ScenarioResult:
+    """A scenario says nothing about a handler that writes in no schedule of any scenario."""
+    names = {request.handler for request in result.requests if request.handler in unreached}
+    if result.verdict is not Verdict.VERIFIED or not names:
+        return result
+    detail = "\n".join(f"{name} never reached a write: {unreached[name]}" for name in sorted(names))
+    return replace(result, verdict=Verdict.INCONCLUSIVE, stop_reason=StopReason.NEVER_WRITES, detail=detail)
+
+
+def _covered(model: type[Model], results: list[ScenarioResult], options: Options) -> str:
+    schedules = sum(result.schedules for result in results)
+    stood_for = sum(result.interleavings * result.stands_for for result in results)
+    alike = sum(result.stands_for for result in results)
+    for_others = "" if alike == len(results) else f", standing for {alike} (the others differ by names only)"
+    return (
+        f"{len(results)} scenarios of up to {options.requests} concurrent requests{for_others}; "
+        f"{schedules} schedules run, standing for "
+        f"{stood_for} interleavings; backend {options.backend}; {_reads(options)}, no faults, "
+        f"each request with its own clock{_known(model, options)}{_likely(results, options)}"
+    )
+
+
+def _known(model: type[Model], options: Options) -> str:
+    if options.every_step or options.backend != "embedded" or options.reads > 1 or model.service is not None:
+        return ""
+    return ", steps that were known not run again"
+
+
+def _likely(results: list[ScenarioResult], options: Options) -> str:
+    """How likely the schedules of any scenario were to meet what they look for, if the strategy draws them and this is known."""
+    strategy = STRATEGIES[options.strategy]
+    if strategy.complete or not results:
+        return ""
+    likely: dict[float, str] = {}
+    for result in results:
+        bound = strategy.bound(len(result.requests), max(result.longest, 1))
+        if bound is None:
+            return "; no bound is known on the probability that a violation is missed"
+        drawn = max(result.schedules - 1, 0)  # the first one may have gone by a shorter execution
+        likely[1 - (1 - bound[0]) ** drawn] = bound[1]
+    least = min([_NEARLY_CERTAIN, *likely])
+    what = next(iter(likely.values()), "a violation")
+    told = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(least)
+    return f"; {what} of a scenario is met with a probability of at least {told}, going by the longest execution seen"
+
+
+def _reads(options: Options) -> str:
+    if options.reads == 1:
+        return "strongly consistent reads"
+    return f"eventually consistent reads that return one of the last {options.reads} versions"

@@ -1,0 +1,48 @@
+"""The command ``toctou``: its subcommands and its exit status.
+
+Exit status: 0 nothing violated and everything verified; 1 violated (or, with ``--expect``, not as expected); 2 bad usage, or
+something that cannot be loaded; 3 inconclusive; 70 a fault of toctou itself; 130 interrupted before anything was explored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import metadata
+
+from toctou.cli import check, replay, report, scan, serve
+from toctou.errors import InternalError, ToctouError
+
+SUBCOMMANDS = (check, scan, replay, report, serve)
+"""Modules with ``add(subparsers)`` and ``run(arguments) -> int``; a new subcommand is a file here and a name in this line."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status.  ``arguments`` default to the process's own."""
+    parser = argparse.ArgumentParser(
+        prog="toctou",
+        description="Finds, explains and proves the fix of races in request handlers that keep their data in DynamoDB.",
+        epilog="Exit status: 0 verified, 1 violated, 2 bad usage or input, 3 inconclusive.",
+    )
+    parser.add_argument("--version", action="version", version=f"toctou {metadata.version('toctou')}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for subcommand in SUBCOMMANDS:
+        subcommand.add(subparsers)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except ToctouError as error:
+        sys.stdout.flush()
+        print(f"toctou: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return 141
+    except Exception:  # Python's own status would be 1, which says that a model is violated
+        traceback.print_exc()
+        print("toctou: this is a fault of toctou itself; please report it with the text above", file=sys.stderr)
+        return InternalError.exit_status

@@ -1,0 +1,272 @@
+"""``toctou check``: explore models, print verdicts, write reports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from toctou.checking.check import Exploring, check
+from toctou.cli.progress import ConsoleProgress
+from toctou.declaration.loading import LoadedModel, load
+from toctou.distribution.child import end_children
+from toctou.distribution.dask_executor import on_cluster
+from toctou.distribution.in_process import InProcess
+from toctou.distribution.journal import Journal
+from toctou.distribution.workers import Distributed
+from toctou.errors import BadInput
+from toctou.reporting.registry import FORMATS
+from toctou.reporting.run_document import documents
+from toctou.reporting.text import print_run
+from toctou.reporting.write import prepare_directory, write_run
+from toctou.scheduling.runner import Limits
+from toctou.scheduling.strategies import STRATEGIES
+from toctou.search.budget import Budget
+from toctou.search.options import Options
+from toctou.search.result import RunResult
+from toctou.verdict import Verdict
+
+_STATUS = {Verdict.VERIFIED: 0, Verdict.VIOLATED: 1, Verdict.INCONCLUSIVE: 3}
+
+PRINTED = ("text", "json", "sarif", "github")
+"""Formats of a whole run that make sense on standard output."""
+
+
+def add(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "check",
+        help="explore the interleavings of models",
+        description="Explores every scenario of the scope, prints a verdict per model and writes reports.",
+        epilog="Exit status: 0 nothing violated and everything verified, 1 violated, 2 bad usage or a target that cannot be "
+        "used, 3 inconclusive.  With --expect: 0 if every verdict is as expected, else 1, or 2 as before.",
+    )
+    parser.add_argument(
+        "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
+    )
+    parser.add_argument("--requests", type=at_least_one, default=2, metavar="N", help="concurrent requests (default 2)")
+    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="dpor", help="default dpor")
+    parser.add_argument(
+        "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
+    )
+    parser.add_argument(
+        "--reads",
+        type=reads,
+        default=1,
+        metavar="HOW",
+        help="strong (default), or eventual[:K]: a read without ConsistentRead returns one of the last K versions (default 2)",
+    )
+    parser.add_argument(
+        "--no-symmetry",
+        action="store_true",
+        help="also run scenarios that differ by names only, and schedules in which interchangeable requests have changed places",
+    )
+    parser.add_argument(
+        "--every-step",
+        action="store_true",
+        help="run every step of every schedule, also where it is known from earlier ones what it does",
+    )
+    parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
+    parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up the run after S seconds")
+    parser.add_argument(
+        "--max-operations",
+        type=at_least_one,
+        default=Limits().operations,
+        metavar="N",
+        help="DynamoDB calls that one request may make (default %(default)s)",
+    )
+    parser.add_argument(
+        "--max-step-seconds",
+        type=positive,
+        default=Limits().seconds,
+        metavar="S",
+        help="seconds that a handler may take between two calls (default %(default)s)",
+    )
+    spread = parser.add_mutually_exclusive_group()
+    spread.add_argument(
+        "--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes at once (default 1)"
+    )
+    spread.add_argument(
+        "--dask", metavar="ADDRESS", help="explore on a Dask cluster, such as tcp://127.0.0.1:8786; needs toctou[dask]"
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="keep in FILE what has been explored, and go on from there if the file exists",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="for --strategy random, pct and pos (default 0)"
+    )
+    _add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """What is printed, and where reports go."""
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("reports/latest"),
+        metavar="DIR",
+        help="where reports are written (default %(default)s)",
+    )
+    parser.add_argument("--format", choices=PRINTED, default="text", help="what is printed (default text)")
+    parser.add_argument(
+        "--verbose", action="store_true", help="also print the scenarios that are verified, a line each"
+    )
+    parser.add_argument(
+        "--expect", type=Path, metavar="FILE", help="JSON file that maps models to the verdicts that should come out"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, print, write; returns the exit status."""
+    options = Options(
+        requests=arguments.requests,
+        strategy=arguments.strategy,
+        backend=arguments.backend,
+        reads=arguments.reads,
+        symmetry=not arguments.no_symmetry,
+        every_step=arguments.every_step,
+        budget=Budget(arguments.max_schedules, arguments.max_seconds),
+        seed=arguments.seed,
+        limits=Limits(arguments.max_operations, arguments.max_step_seconds),
+    )
+    expected = None if arguments.expect is None else read_expected(arguments.expect)
+    models = load(arguments.targets)
+    prepare_directory(arguments.report)
+    for_people = arguments.format == "text"
+    with (
+        journal(arguments.resume, models, options) as kept,
+        ConsoleProgress(Console(stderr=not for_people), verbose=arguments.verbose) as progress,
+        exploring(arguments.jobs, arguments.dask) as explorers,
+    ):
+        result = check(models, options, progress, explorers, kept)
+    write_run(result, arguments.report)
+    run, _ = documents(result, arguments.report)
+    render = FORMATS[arguments.format].run
+    if for_people or render is None:
+        print_run(run, Console(), directory=str(arguments.report))
+    else:
+        sys.stdout.write(render(run))
+    status = exit_status(result) if expected is None else report_expected(expected, result)
+    return BadInput.exit_status if report_refused(result) else status
+
+
+@contextmanager
+def journal(file: Path | None, models: Sequence[LoadedModel], options: Options) -> Iterator[Journal | None]:
+    """The journal in a file, if there is to be one."""
+    if file is None:
+        yield None
+        return
+    with closing(Journal(file, models, options)) as kept:
+        if kept.explored:
+            print(f"toctou: going on from {file}", file=sys.stderr)
+        yield kept
+
+
+@contextmanager
+def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
+    """Whoever explores: this process, as many others, or a cluster."""
+    if cluster is not None:
+        with on_cluster(cluster) as cluster_workers:
+            yield cluster_workers
+        return
+    if jobs == 1:
+        yield InProcess()
+        return
+    with ThreadPoolExecutor(jobs) as executor:
+        try:
+            yield Distributed(executor, jobs)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+            end_children()
+
+
+def exit_status(result: RunResult) -> int:
+    """The worst of the models' verdicts, as an exit status."""
+    verdicts = {model.verdict for model in result.models}
+    for verdict in (Verdict.VIOLATED, Verdict.INCONCLUSIVE):
+        if verdict in verdicts:
+            return _STATUS[verdict]
+    return _STATUS[Verdict.VERIFIED]
+
+
+def report_refused(result: RunResult) -> bool:
+    """Say on standard error which models turned out to be wrong while they were explored; whether there are any."""
+    refused = [model for model in result.models if model.refused]
+    for model in refused:
+        print(f"toctou: {model.model} cannot be checked: {model.detail}", file=sys.stderr)
+    return bool(refused)
+
+
+def read_expected(file: Path) -> dict[str, Verdict]:
+    """The verdicts that should come out, by model.
+
+    Raises:
+        BadInput: the file cannot be read, or is not an object of model names and verdicts.
+    """
+    remedy = 'write {"models/delete_item.py:ReadThenDelete": "VIOLATED", …}'
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise BadInput(f"--expect {file}: {fault}", expected="a JSON file", remedy=remedy) from None
+    if not isinstance(content, dict):
+        raise BadInput(f"--expect {file} holds {type(content).__name__}", expected="a JSON object", remedy=remedy)
+    for model, verdict in content.items():
+        if verdict not in tuple(Verdict):
+            raise BadInput(
+                f"--expect {file}: {model} is expected to be {verdict!r}",
+                expected=", ".join(Verdict),
+                remedy=remedy,
+            )
+    return {model: Verdict(verdict) for model, verdict in content.items()}
+
+
+def report_expected(expected: dict[str, Verdict], result: RunResult) -> int:
+    """Say on standard error what is not as expected; returns 0 if everything is."""
+    found = {model.model: model.verdict for model in result.models}
+    wrong = [
+        f"{name}: expected {expected.get(name, 'nothing')}, found {found.get(name, 'no such model')}"
+        for name in sorted({*expected, *found})
+        if expected.get(name) != found.get(name)
+    ]
+    for line in wrong:
+        print(f"toctou: not as expected: {line}", file=sys.stderr)
+    if not wrong:
+        print(f"toctou: all {len(found)} verdicts are as expected", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def at_least_one(text: str) -> int:
+    """An argument that is a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def positive(text: str) -> float:
+    """An argument that is a number greater than 0."""
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
+    return number
+
+
+def reads(text: str) -> int:
+    """``strong``, ``eventual`` or ``eventual:K``, as the number of versions that a weak read may return."""
+    kind, _, versions = text.partition(":")
+    if text == "strong":
+        return 1
+    if kind == "eventual" and (not versions or (versions.isdigit() and int(versions) > 1)):
+        return int(versions or 2)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither strong nor eventual[:K] with K of at least 2")

@@ -1,0 +1,98 @@
+"""How a run comes along: a line for each scenario of which there is something to say, as it ends, and where the run stands.
+
+On a terminal the latter is a bar below the lines, elsewhere a line every ten seconds.  What is left is an estimate, and is
+called one: of a scenario from where its search stands, of the run from how long scenarios of the same size have taken.
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from toctou.distribution.progress import Status
+from toctou.reporting.run_document import scenario_document
+from toctou.reporting.text import scenario_line
+from toctou.search.result import ModelResult, ScenarioResult
+from toctou.verdict import Verdict
+
+TELL_SECONDS = 10.0
+"""How often a run that is not watched on a terminal says where it stands."""
+
+
+class ConsoleProgress:
+    """Prints scenarios as they end; on a terminal the bar stays below the lines.
+
+    Args:
+        console: where to.
+        verbose: print verified scenarios too, which are most, and of which there is nothing more to say.
+    """
+
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
+        self._console = console
+        self._verbose = verbose
+        self._told = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[where]}", style="dim"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", where="")
+
+    def __enter__(self) -> ConsoleProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def begin_model(self, model: str, total: int) -> None:
+        """See :class:`toctou.distribution.progress.Progress`."""
+        self._bar.reset(self._task, total=total, description=model, where="")
+
+    def status(self, status: Status) -> None:
+        """See :class:`toctou.distribution.progress.Progress`."""
+        self._bar.update(self._task, where=_pace(status))
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._told >= TELL_SECONDS:
+            self._told = now
+            self._console.print(status_line(status), soft_wrap=True, highlight=False)
+
+    def end_scenario(self, model: str, result: ScenarioResult) -> None:
+        """See :class:`toctou.distribution.progress.Progress`."""
+        if self._verbose or result.verdict is not Verdict.VERIFIED:
+            self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
+        self._bar.advance(self._task)
+
+    def end_model(self, result: ModelResult) -> None:
+        """See :class:`toctou.distribution.progress.Progress`."""
+
+
+def status_line(status: Status) -> str:
+    """Where a run stands, in one line."""
+    scenario = f"{status.begun:,} schedules of {status.scenario}"
+    if status.begun and 0 < status.explored < 1:
+        scenario += f", about {status.explored:.0%} of them (estimate)"
+    return f"…  {status.scenarios:,} of {status.total:,} scenarios, {_pace(status)}; {scenario}"
+
+
+def _pace(status: Status) -> str:
+    left = "" if status.seconds_left is None else f", about {_duration(status.seconds_left)} left (estimate)"
+    return f"{status.schedules:,} schedules, {status.rate:,.0f}/s{left}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

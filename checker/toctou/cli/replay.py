@@ -1,0 +1,117 @@
+"""``toctou replay``: run a stored counterexample again and print its explanation."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from toctou.client.backends import backend_named, backend_replaying
+from toctou.counterexample.confirmation import confirmed
+from toctou.counterexample.presentation import presented
+from toctou.counterexample.violation import Violation
+from toctou.declaration.loading import LoadedModel, load
+from toctou.declaration.scenario import Scenario
+from toctou.errors import ScheduleDiverged
+from toctou.execution.judging import Sighting, judged, oracles_of
+from toctou.execution.laboratory import Laboratory
+from toctou.execution.replaying import replayed
+from toctou.history.operation import Execution, StoredImages
+from toctou.reporting.document import stored_as, violation_document
+from toctou.reporting.load import Counterexample, counterexample, load_violation
+from toctou.reporting.text import print_violation
+from toctou.scheduling.runner import Limits
+from toctou.search.options import Options
+
+
+def add(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "replay",
+        help="run a stored counterexample again",
+        description="Re-executes the counterexample of a report against the code as it is now, and explains it.",
+        epilog="Exit status: 1 the violation is still there, 0 the schedule runs but the violation is gone, 2 the report cannot "
+        "be used or its schedule no longer fits the code.",
+    )
+    parser.add_argument("report", type=Path, metavar="REPORT.json", help="the JSON file of a violation")
+    parser.add_argument(
+        "--backend", default=None, metavar="NAME", help="embedded, moto, or endpoint=URL (default: where it was found)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay, print; returns the exit status."""
+    stored = counterexample(load_violation(arguments.report))
+    backend = arguments.backend or stored.found_on
+    scenario = Scenario(stored.requests, stored.left_out)
+    with contextlib.chdir(_home(arguments.report, stored)):
+        (loaded,) = load([stored.model])
+        violation, execution = _again(loaded, scenario, stored, backend)
+        document = None if violation is None else violation_document(loaded.name, violation, title=_title(loaded))
+    if document is None:
+        answers = ", ".join(
+            f"{request} → {response}" for request, response in zip(execution.requests, execution.responses, strict=True)
+        )
+        print(f"The schedule {stored.schedule} runs, and the oracle {stored.oracle} no longer objects: {answers}")
+        return 0
+    print_violation({**document, **stored_as(arguments.report)}, Console())
+    return 1
+
+
+def _home(report: Path, stored: Counterexample) -> Path:
+    """The folder from which the report names its model: as when it was written, or else where we are."""
+    written = (report.resolve().parent / stored.home).resolve()
+    place = stored.model.rpartition(":")[0]
+    files = [place] if place.endswith(".py") else [place.split(".")[0], f"{place.split('.')[0]}.py"]
+    return written if stored.home and any((written / file).exists() for file in files) else Path.cwd()
+
+
+def _again(
+    loaded: LoadedModel, scenario: Scenario, stored: Counterexample, backend: str
+) -> tuple[Violation | None, Execution]:
+    with closing(backend_replaying(backend, stored.schedule)) as store:
+        laboratory = Laboratory(loaded.model, store, Limits())
+        with laboratory.opened():
+            _check_fits(loaded, scenario, stored, laboratory)
+            execution = replayed(laboratory, scenario, stored.schedule)
+            findings = list(judged(execution, oracles_of(loaded.model, laboratory, scenario)))
+            finding = next((one for one in findings if one.oracle == stored.oracle), None)
+            if finding is None:
+                return None, execution
+            violation = presented(laboratory, Sighting(finding, execution), backend)
+    second = Options(backend=backend).second_backend
+    with closing(backend_named(second)) as store:
+        laboratory = Laboratory(loaded.model, store, Limits())
+        with laboratory.opened():
+            return confirmed(laboratory, [violation], second)[0], execution
+
+
+def _check_fits(loaded: LoadedModel, scenario: Scenario, stored: Counterexample, laboratory: Laboratory) -> None:
+    handlers = loaded.model.handlers()
+    missing = [request.handler for request in scenario.requests if request.handler not in handlers]
+    if missing:
+        what = f"the model {loaded.name} has no handler {missing[0]!r} any more"
+    elif _items(stored.initial, stored.left_out) != _items(laboratory.initial):
+        what = f"the model {loaded.name} starts from other items now"
+    else:
+        return
+    raise ScheduleDiverged(
+        f"the report no longer fits before the first step: {what}",
+        expected="the model as it was when the report was written",
+        cause="the model has changed since",
+        remedy="run `toctou check` again; if it verifies, the race is gone",
+    )
+
+
+def _items(*stored: StoredImages) -> list[str]:
+    """Each item with its table, in an order that does not depend on where it is from."""
+    return sorted(f"{table} {image!r}" for one in stored for table, images in one.items() for image in images)
+
+
+def _title(loaded: LoadedModel) -> str:
+    return (loaded.model.__doc__ or "").strip().partition("\n")[0]

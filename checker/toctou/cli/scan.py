@@ -1,0 +1,78 @@
+"""``toctou scan``: the operations of an OpenAPI document, driven against a model."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from toctou.cli.check import at_least_one, positive, reads
+from toctou.scheduling.runner import Limits
+from toctou.scheduling.strategies import STRATEGIES
+
+_LARGEST = 64_000_000
+
+
+def add(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "scan",
+        help="drive an API from its OpenAPI document",
+        description="Makes requests of every operation of an OpenAPI document, records what each does in DynamoDB when it runs "
+        "alone, explores the pairs that conflict, and concludes for each operation.",
+        epilog="Exit status: 0 every operation verified, 1 one violated, 2 a document, a model or an option that cannot be used, "
+        "3 an operation that nothing could be concluded about.",
+    )
+    parser.add_argument(
+        "document",
+        nargs="?",
+        metavar="OPENAPI",
+        help="OpenAPI 2.0 (Swagger) to 3.2, JSON or YAML (default: the one that the model names, or its application makes)",
+    )
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="MODEL",
+        help="file.py:Model or package.module:Model, of an application or of handlers",
+    )
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", help="folder that references may lead to (default: the document's)"
+    )
+    parser.add_argument("--allow-remote", action="store_true", help="fetch http and https references")
+    parser.add_argument(
+        "--max-document-bytes",
+        type=at_least_one,
+        default=_LARGEST,
+        metavar="N",
+        help="size of the document with everything that it refers to (default %(default)s)",
+    )
+    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="dpor", help="default dpor")
+    parser.add_argument(
+        "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
+    )
+    parser.add_argument(
+        "--reads", type=reads, default=1, metavar="HOW", help="strong (default), or eventual[:K]; see `toctou check`"
+    )
+    parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
+    parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up exploring after S seconds")
+    parser.add_argument(
+        "--max-step-seconds", type=positive, default=Limits().seconds, metavar="S", help="see `toctou check`"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="for random strategies (default 0)")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("reports/latest"),
+        metavar="DIR",
+        help="where reports are written (default %(default)s)",
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json", "sarif"), default="text", help="what is printed (default text)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scan, print, write; returns the exit status."""
+    return int(import_module("toctou.cli.scan_run").run(arguments))

@@ -1,0 +1,104 @@
+"""What ``toctou scan`` does, apart from its command line, which everybody loads who types ``toctou``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from rich.console import Console
+
+from toctou.cli.progress import ConsoleProgress
+from toctou.declaration.app import App
+from toctou.declaration.loading import LoadedModel, load, with_document
+from toctou.errors import BadInput
+from toctou.openapi.document import Document, opened
+from toctou.openapi.reading import Limits as DocumentLimits
+from toctou.reporting import document as reports
+from toctou.reporting.html import render_scan as page
+from toctou.reporting.sarif import render_findings
+from toctou.reporting.scan_document import FILE, PAGE, scan_document
+from toctou.reporting.scan_text import findings_of, print_scan
+from toctou.reporting.write import prepare_directory, write_run
+from toctou.scan.scanning import ScanResult, scan
+from toctou.scheduling.runner import Limits
+from toctou.search.budget import Budget
+from toctou.search.options import Options
+from toctou.verdict import Verdict
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scan, print, write; returns the exit status."""
+    options = Options(
+        strategy=arguments.strategy,
+        backend=arguments.backend,
+        reads=arguments.reads,
+        budget=Budget(arguments.max_schedules, arguments.max_seconds),
+        seed=arguments.seed,
+        limits=Limits(seconds=arguments.max_step_seconds),
+    )
+    loaded, document = _joined(arguments)
+    prepare_directory(arguments.report)
+    for_people = arguments.format == "text"
+    console = Console(stderr=True)
+    with ConsoleProgress(console) as progress:
+        result = scan(loaded, document, options, progress if console.is_terminal else None)
+    written: dict[str, reports.Document] = {}
+
+    def more(run_document: reports.Document) -> dict[str, str]:
+        written["scan"] = scan_document(result, loaded.name, run_document)
+        return {FILE: _json(written["scan"]), PAGE: page(written["scan"])}
+
+    write_run(result.run, arguments.report, more)
+    found = written["scan"]
+    if for_people:
+        print_scan(found, Console(), directory=str(arguments.report))
+    else:
+        sys.stdout.write(
+            _json(found) if arguments.format == "json" else render_findings(findings_of(found), found["toctou"])
+        )
+    return exit_status(result)
+
+
+def exit_status(result: ScanResult) -> int:
+    """The worst of the operations' verdicts, as an exit status; what could not be driven was not concluded."""
+    verdicts = {one.verdict for one in result.operations}
+    if any(model.refused for model in result.run.models):
+        return BadInput.exit_status
+    if Verdict.VIOLATED in verdicts:
+        return 1
+    return 3 if Verdict.INCONCLUSIVE in verdicts or result.unusable or not verdicts else 0
+
+
+def _joined(arguments: argparse.Namespace) -> tuple[LoadedModel, Document]:
+    """The model and the document that its handlers serve."""
+    models = load([arguments.model])
+    if len(models) > 1:
+        raise BadInput(
+            f"{arguments.model} holds {len(models)} models",
+            expected="one model for one document",
+            remedy=f"name it: --model {models[0].name}",
+        )
+    (loaded,) = models
+    if arguments.document is None:
+        if not issubclass(loaded.model, App):
+            raise BadInput(
+                f"no OpenAPI document for {loaded.name}",
+                expected="toctou scan OPENAPI --model MODEL, or a model that derives from toctou.App",
+                remedy="name the document",
+            )
+        return loaded, loaded.model.opened_document()
+    total = arguments.max_document_bytes
+    limits = DocumentLimits(file_bytes=min(total, max(DocumentLimits().file_bytes, total // 4)), total_bytes=total)
+    document = opened(
+        arguments.document, root_folder=arguments.root, allow_remote=arguments.allow_remote, limits=limits
+    )
+    if issubclass(loaded.model, App):
+        if loaded.model.document is None and arguments.root is None and not arguments.allow_remote:
+            return with_document(loaded, arguments.document), document
+        loaded.model.use(document)
+    return loaded, document
+
+
+def _json(document: reports.Document) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

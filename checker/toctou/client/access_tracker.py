@@ -1,0 +1,167 @@
+"""Finds out which attributes of an answer its handler looks at, so that a report can say what it decided on.
+
+An answer and the items in it are handed out as dictionaries that note what is asked of them and otherwise are what they
+look like.  Asking for an attribute, or whether it is there, is looking at that attribute; whatever takes the dictionary as a
+whole (iterating, comparing, copying, ``json.dumps``, sending it back or returning it) is looking at all of it.  Asking for
+``Item``, ``Items`` or the like is looking at which items there are.
+
+It is switched on only while a counterexample is run once more to be explained, so that exploring costs nothing; and the run
+counts only if it came out as it did without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from toctou.history.footprint import ALL, EXISTENCE
+from toctou.history.item import ItemId
+from toctou.history.operation import Accessed, Operation
+
+_TELLS_WHICH = frozenset({"Item", "Items", "Count", "ScannedCount", "Responses", "LastEvaluatedKey", "UnprocessedKeys"})
+"""Fields of an answer that say which items there are."""
+
+_EVERYTHING = (ALL, EXISTENCE)
+See = Callable[..., None]
+
+
+class Watched(dict[str, Any]):
+    """A dictionary that tells ``see`` which of its names are asked for; ``ALL`` and ``EXISTENCE`` if it is taken as a whole."""
+
+    __slots__ = ("_see",)
+
+    def __init__(self, content: Mapping[str, Any], see: See) -> None:
+        super().__init__(content)
+        self._see = see
+
+    def __bool__(self) -> bool:
+        return len(dict.keys(self)) > 0
+
+    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
+        self._see(*_EVERYTHING)
+        return dict, (untracked(self),)
+
+
+def _of_one(name: str) -> Any:
+    plainly = getattr(dict, name)
+
+    def asked(self: Watched, attribute: Any, *default: Any) -> Any:
+        self._see(attribute)
+        return plainly(self, attribute, *default)
+
+    return asked
+
+
+def _of_all(name: str) -> Any:
+    plainly = getattr(dict, name)
+
+    def asked(self: Watched, *arguments: Any) -> Any:
+        self._see(*_EVERYTHING)
+        return plainly(self, *arguments)
+
+    return asked
+
+
+for _name in ("__getitem__", "__contains__", "get", "pop", "setdefault"):
+    setattr(Watched, _name, _of_one(_name))
+for _name in (
+    *("__iter__", "__reversed__", "__len__", "__eq__", "__ne__", "__or__", "__ror__", "__repr__"),
+    *("items", "keys", "values", "copy", "popitem"),
+):
+    setattr(Watched, _name, _of_all(_name))
+
+
+def untracked(value: Any) -> Any:
+    """The value with plain dictionaries instead of watched ones, at any depth; each of those counts as looked at wholly."""
+    if isinstance(value, Watched):
+        value._see(*_EVERYTHING)
+        return {name: untracked(element) for name, element in dict.items(value)}
+    if type(value) is dict:
+        return {name: untracked(element) for name, element in value.items()}
+    if type(value) is list or type(value) is tuple:
+        return type(value)(untracked(element) for element in value)
+    return value
+
+
+class AccessTracker:
+    """Hands answers out and notes what becomes of them.
+
+    Attributes:
+        on: whether it does; while it is not, nobody needs to ask it.
+    """
+
+    def __init__(self) -> None:
+        self.on = False
+        self._notes: dict[tuple[int, int], _Noted] = {}
+
+    @contextmanager
+    def tracking(self) -> Iterator[None]:
+        """Be on while inside."""
+        self.on = True
+        try:
+            yield
+        finally:
+            self.on = False
+
+    def begin(self) -> None:
+        """Forget what was noted: another execution begins."""
+        self._notes = {}
+
+    def hand_out(self, operation: Operation, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of an operation, as the handler is to get it."""
+        items = sorted(operation.footprint.items(), key=str)
+        noted = self._notes[operation.request, operation.number] = {None: set(), **{item: set() for item in items}}
+        typed = operation.result or {}
+
+        def see(*names: str) -> None:
+            if _TELLS_WHICH.intersection(names) or ALL in names:
+                for seen in noted.values():
+                    seen.add(EXISTENCE)
+
+        return Watched({name: _field(name, part, typed.get(name), noted) for name, part in answer.items()}, see)
+
+    def accessed(self, operation: Operation) -> Accessed:
+        """What the handler has looked at in the answer of an operation until now."""
+        noted = self._notes.get((operation.request, operation.number), {})
+        return {item: frozenset(seen) for item, seen in noted.items() if seen}
+
+
+_Noted = dict[ItemId | None, set[str]]
+
+
+def _field(name: str, part: Any, typed: Any, noted: _Noted) -> Any:
+    """A field of an answer with every item in it watched.
+
+    Args:
+        name: what the API calls it.
+        part: as the handler is to get it, perhaps converted by boto3.
+        typed: the same as DynamoDB answered it; tells which item is which.
+        noted: where to note what is looked at.
+    """
+    match name, part, typed:
+        case (("Item" | "Attributes"), dict(), dict()):
+            return _item(part, typed, noted)
+        case "Items", list(), list():
+            return [_item(*pair, noted) for pair in zip(part, typed, strict=True)]
+        case "Responses", dict(), dict():  # of BatchGetItem: by table
+            return {table: _field("Items", images, typed.get(table), noted) for table, images in part.items()}
+        case "Responses", list(), list():  # of TransactGetItems: in order
+            return [
+                {inner: _field(inner, content, before.get(inner), noted) for inner, content in one.items()}
+                for one, before in zip(part, typed, strict=True)
+            ]
+    return part
+
+
+def _item(image: dict[str, Any], typed: Mapping[str, Any], noted: _Noted) -> Watched:
+    items = [item for item in noted if item is not None]
+    values = list(typed.values())
+    by_key = [item for item in items if all({kind: value} in values for kind, value in item.key)]
+
+    def see(*names: str) -> None:
+        # a projection may leave the key out: then it may be any of them
+        for item in by_key or items:
+            noted[item].update(names)
+
+    return Watched(image, see)

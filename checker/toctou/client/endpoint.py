@@ -1,0 +1,216 @@
+"""Backends that are reached through a boto3 client of our own: moto in this process, or any DynamoDB-compatible URL.
+
+They do not say what an operation changed, so the items that a write names are read after it and compared with what they
+were before.  That is sound because nothing else runs meanwhile, and it is what makes a second backend a check on the first:
+images, results and errors come from code that we did not write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any, cast
+
+import boto3
+import botocore.session
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
+
+from toctou.client.backend import CreateTable, Performed
+from toctou.client.embedded import refused_declaration
+from toctou.engine import Schema, footprint
+from toctou.errors import TargetError, UnsupportedAction
+from toctou.history.item import Change, Image, ItemId
+from toctou.history.operation import ErrorResponse
+
+_call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
+_SAME_EVERYWHERE = ("ResponseMetadata",)
+_READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
+
+
+class EndpointBackend:
+    """Performs operations on whatever answers at a URL; loopback or a DynamoDB of your own choosing."""
+
+    def __init__(self, url: str, region: str = "us-east-1") -> None:
+        self.name = f"endpoint={url}"
+        self._client = _client(url, region)
+        self._schemas: dict[str, Schema] = {}
+        self._initial: dict[str, dict[ItemId, Image]] = {}
+        self._now: dict[ItemId, Image | None] = {}  # what is stored, as far as it differs from the initial items
+
+    def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
+        """See :class:`Backend`; tables of the same name are replaced."""
+        self._remove_tables()
+        self._schemas = {}
+        for table in tables:
+            self._replace_table(table)
+        for name, images in items.items():
+            for image in images:
+                self._declare("PutItem", {"TableName": name, "Item": image}, f"item {image!r} of table {name!r}")
+        self._initial = {name: self._scan(name) for name in self._schemas}
+        self._now = {}
+
+    def restore(self) -> None:
+        """See :class:`Backend`."""
+        self._now = {}
+        for name, initial in self._initial.items():
+            now = self._scan(name)
+            for item in now.keys() - initial.keys():
+                self._call("DeleteItem", {"TableName": name, "Key": self._key(name, now[item])})
+            for item, image in initial.items():
+                if now.get(item) != image:
+                    self._call("PutItem", {"TableName": name, "Item": image})
+
+    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+        """See :class:`Backend`."""
+        result = error = None
+        try:
+            result = self._call(action, parameters)
+        except ClientError as refused:
+            error = _error(refused)
+            if error.code in ("UnknownOperationException", "501"):
+                raise _unsupported(action, self.name) from refused
+        except NotImplementedError as missing:
+            raise _unsupported(action, self.name) from missing
+        changes = () if action in _READS else tuple(self._changes(parameters))
+        code = error.code if error else None
+        touched = footprint(action, parameters, self._schemas, result=result, error_code=code, changes=changes)
+        return Performed(result, error, touched, changes)
+
+    def _changes(self, parameters: Mapping[str, Any]) -> Iterator[Change]:
+        for item, key in self._named(parameters):
+            before = self._now[item] if item in self._now else self._initial[item.table].get(item)
+            after = self._now[item] = self._read(item.table, key)
+            if before != after:
+                yield Change(item, before, after)
+
+    def stored(self) -> dict[str, list[Image]]:
+        """See :class:`Backend`."""
+        return {name: list(self._scan(name).values()) for name in self._schemas}
+
+    def close(self) -> None:
+        """Remove the tables."""
+        self._remove_tables()
+        self._client.close()
+
+    def _remove_tables(self) -> None:
+        for name in self._schemas:
+            with contextlib.suppress(ClientError):
+                self._call("DeleteTable", {"TableName": name})
+
+    def _replace_table(self, table: CreateTable) -> None:
+        name = table["TableName"]
+        with contextlib.suppress(ClientError):
+            self._call("DeleteTable", {"TableName": name})
+        self._declare("CreateTable", table, f"table {name!r}")
+        self._schemas[name] = Schema.of(table)
+        for _ in range(600):
+            if self._call("DescribeTable", {"TableName": name})["Table"]["TableStatus"] == "ACTIVE":
+                return
+
+    def _declare(self, action: str, parameters: Mapping[str, Any], what: str) -> None:
+        try:
+            self._call(action, parameters)
+        except ClientError as refused:
+            error = _error(refused)
+            raise refused_declaration(what, error.code, error.message) from None
+
+    def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            response = _call_service(self._client, action, dict(parameters))
+        except ClientError:
+            raise
+        except BotoCoreError as unreachable:
+            raise TargetError(
+                f"the backend {self.name} did not answer: {unreachable}",
+                expected="a DynamoDB-compatible service at that address",
+                cause="it is not running, or the address is wrong",
+                remedy="start it, or use --backend embedded",
+            ) from unreachable
+        return {name: value for name, value in response.items() if name not in _SAME_EVERYWHERE}
+
+    def _scan(self, name: str) -> dict[ItemId, Image]:
+        schema, found = self._schemas[name], {}
+        request: dict[str, Any] = {"TableName": name, "ConsistentRead": True}
+        while True:
+            page = self._call("Scan", request)
+            found.update({schema.item_id(image): image for image in page.get("Items", ())})
+            if "LastEvaluatedKey" not in page:
+                return dict(sorted(found.items(), key=lambda entry: _order(entry[0])))
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _read(self, name: str, key: Mapping[str, Any]) -> Image | None:
+        try:
+            response = self._call("GetItem", {"TableName": name, "Key": key, "ConsistentRead": True})
+        except ClientError:  # the key does not fit the table: the operation itself will be refused
+            return None
+        return cast("Image | None", response.get("Item"))
+
+    def _key(self, name: str, image: Image) -> dict[str, Any]:
+        return self._schemas[name].key_part(cast("dict[str, Any]", image))
+
+    def _named(self, parameters: Mapping[str, Any]) -> Iterator[tuple[ItemId, dict[str, Any]]]:
+        """Name and key of each item that a write names, each once."""
+        seen = set()
+        for name, key in self._mentions(parameters):
+            try:
+                item = self._schemas[name].item_id(key)
+            except (KeyError, ValueError):  # the operation will be refused
+                continue
+            if item not in seen:
+                seen.add(item)
+                yield item, key
+
+    def _mentions(self, parameters: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        parts = [next(iter(part.values())) for part in parameters.get("TransactItems", ())]
+        for name, requests in parameters.get("RequestItems", {}).items():
+            if isinstance(requests, list):
+                parts += [{"TableName": name, **next(iter(request.values()))} for request in requests]
+        for part in (parameters, *parts):
+            name = part.get("TableName")
+            if name in self._schemas and ("Key" in part or "Item" in part):
+                yield name, self._key(name, part.get("Key") or part["Item"])
+
+
+def _order(item: ItemId) -> tuple[Any, ...]:
+    return tuple(Decimal(value) if kind == "N" else value for kind, value in item.key)
+
+
+@cache
+def _descriptions() -> Loader:
+    """Descriptions of services take longest to read of all that a client is made of, and are the same for every client."""
+    return Loader()
+
+
+def _client(url: str, region: str) -> BaseClient:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _descriptions())
+    return cast(
+        "BaseClient",
+        boto3.Session(botocore_session=session).client(
+            "dynamodb",
+            region_name=region,
+            aws_access_key_id="toctou",
+            aws_secret_access_key="toctou",  # noqa: S106 - no service that checks it is ever called
+            endpoint_url=url,
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
+        ),
+    )
+
+
+def _error(refused: ClientError) -> ErrorResponse:
+    response = dict(refused.response)
+    error = cast("Mapping[str, str]", response.pop("Error", {}))
+    fields = {name: value for name, value in response.items() if name in ("Item", "CancellationReasons")}
+    return ErrorResponse(error.get("Code", ""), error.get("Message", ""), fields or None)
+
+
+def _unsupported(action: str, backend: str) -> UnsupportedAction:
+    return UnsupportedAction(
+        f"{action} is not performed by the backend {backend}",
+        remedy="use another backend",
+    )

@@ -1,0 +1,193 @@
+"""Every DynamoDB call of every boto3 client, taken to a scheduling point and then to a backend.
+
+While :func:`intercepted` is open, ``botocore.client.BaseClient._make_api_call`` is ours for the service ``dynamodb``: clients,
+resources, paginators, waiters and ``batch_writer`` all end there, whenever and wherever they were created.  What callers
+rely on is kept: the events that the resource layer hangs its conversions on, parameter validation, the client's own
+exception classes, ``ResponseMetadata``.  Nothing is serialised, signed or sent.  Calls to other services are not performed:
+they would leave the machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, cast
+
+from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError, ParamValidationError
+from botocore.model import OperationModel
+from botocore.validate import ParamValidator
+
+from toctou.client.access_tracker import AccessTracker, untracked
+from toctou.client.backend import Backend, Performed
+from toctou.client.copying import copied
+from toctou.client.events import Listeners
+from toctou.client.parameters import NotPlainlyValid, copy_if_valid
+from toctou.client.source import Callers
+from toctou.errors import InternalError, OutsideControl, ToctouError
+from toctou.history.operation import ErrorResponse, Operation
+from toctou.scheduling.scheduling_point import SchedulingPoint
+
+Record = Callable[[Operation], None]
+
+_SEAM = "_make_api_call"
+"""botocore offers no public seam that skips signing and sending; this one has been there since its first release."""
+
+_VALIDATOR = ParamValidator()
+_MOST_METHODS = 256
+"""So many actions of clients are remembered; each keeps its client, of which a handler may make one for each request."""
+
+
+@contextmanager
+def intercepted(
+    point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker | None = None
+) -> Iterator[None]:
+    """Send DynamoDB calls through ``point`` to ``backend`` while inside, and hand each finished one to ``record``.
+
+    Where there is an ``tracker``, and it is on, handlers get their answers from it.
+    """
+    original = getattr(BaseClient, _SEAM)
+    setattr(BaseClient, _SEAM, _interceptor(point, backend, record, tracker or AccessTracker()))
+    try:
+        yield
+    finally:
+        setattr(BaseClient, _SEAM, original)
+
+
+def _interceptor(
+    point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker
+) -> Callable[..., Any]:
+    """What takes the place of the seam."""
+    line = Callers().line
+    method_of = lru_cache(maxsize=_MOST_METHODS)(_Method)
+
+    def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
+        method = method_of(client, operation_name)
+        if method.elsewhere is not None:
+            point.fail(_other_service(method.elsewhere, operation_name))
+        asked = method.prepared(untracked(api_params) if tracker.on else api_params)
+        source = line(sys._getframe(1))
+        turn = point.reach(operation_name)
+        performed = perform(point, backend, operation_name, asked)
+        result, error, footprint, changes, missed = performed
+        operation = Operation(
+            turn.request, turn.number, operation_name, asked, result, error, footprint, changes, source, missed
+        )
+        record(operation)
+        answer = method.answered(performed)
+        return tracker.hand_out(operation, answer) if tracker.on else answer
+
+    return call
+
+
+def perform(point: SchedulingPoint, backend: Backend, action: str, parameters: Mapping[str, Any]) -> Performed:
+    """Perform an operation whose turn it is; what goes wrong with us ends the request instead of reaching its handler."""
+    point.suspend_monitoring()
+    try:
+        return backend.perform(action, parameters)
+    except ToctouError as fault:
+        point.fail(fault)
+    except Exception as bug:  # the handler must not take it for an answer of the service
+        point.fail(_broken_backend(backend.name, action, parameters, bug))
+    finally:
+        point.resume_monitoring()
+
+
+class _Method:
+    """One action of one client: what comes before and after the operation.
+
+    Attributes:
+        elsewhere: the name of the service that the client is of, unless that is DynamoDB.
+    """
+
+    def __init__(self, client: BaseClient, action: str) -> None:
+        service = client.meta.service_model.service_name
+        self.elsewhere = None if service == "dynamodb" else service
+        self._client = client
+        self._model: OperationModel = client.meta.service_model.operation_model(action)
+        self._before = tuple(
+            f"{event}.dynamodb.{action}" for event in ("provide-client-params", "before-parameter-build")
+        )
+        self._after = f"after-call.dynamodb.{action}"
+        self._listeners = Listeners(client.meta.events, (*self._before, self._after))
+        if self.elsewhere is None:
+            self._copy_if_valid = copy_if_valid(self._model)
+
+    def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
+        model, asked = self._model, parameters
+        if model.idempotent_members or self._listeners.anybody():
+            asked = self._announced(parameters)
+        try:
+            copy: dict[str, Any] = self._copy_if_valid(asked)
+        except NotPlainlyValid:
+            if getattr(self._client.meta.config, "parameter_validation", True) and model.input_shape is not None:
+                report = _VALIDATOR.validate(asked, model.input_shape)
+                if report.has_errors():
+                    raise ParamValidationError(report=report.generate_report()) from None
+            return cast("dict[str, Any]", copied(asked))
+        return copy
+
+    def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        events, asked = self._client.meta.events, parameters
+        for name in self._before:
+            if self._model.idempotent_members or self._listeners.to(name):
+                responses = events.emit(name, params=asked, model=self._model, context=_context(self._client))
+                if name == self._before[0]:
+                    asked = next((answer for _, answer in responses if answer is not None), asked)
+        return asked
+
+    def answered(self, performed: Performed) -> dict[str, Any]:
+        """What the client returns, or the exception that it raises."""
+        client, error = self._client, performed.error
+        status = 200 if error is None else 400
+        parsed: dict[str, Any] = copied(performed.result) if error is None else _error_body(client, error)
+        parsed["ResponseMetadata"] = {
+            "RequestId": "TOCTOU",
+            "HTTPStatusCode": status,
+            "HTTPHeaders": {"content-type": "application/x-amz-json-1.0"},
+            "RetryAttempts": 0,
+        }
+        if self._listeners.anybody() and self._listeners.to(self._after):
+            response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
+            client.meta.events.emit(
+                self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
+            )
+        if error is not None:
+            exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
+            raise exception(cast("Any", parsed), self._model.name)
+        return parsed
+
+
+def _context(client: BaseClient) -> dict[str, Any]:
+    return {"client_region": client.meta.region_name, "client_config": client.meta.config}
+
+
+def _error_body(client: BaseClient, error: ErrorResponse) -> dict[str, Any]:
+    """As botocore parses it: the message once more, under the name that the error's own shape gives it, if it has one."""
+    shape = cast("Any", client.meta.service_model).shape_for_error_code(error.code)
+    again = {name: error.message for name in (shape.members if shape else ()) if name.lower() == "message"}
+    fields = copied(dict(error.fields or {}))
+    return {"Error": {"Message": error.message, "Code": error.code}, **again, **fields}
+
+
+def _broken_backend(backend: str, action: str, parameters: Mapping[str, Any], bug: Exception) -> InternalError:
+    fault = InternalError(
+        f"the backend {backend} failed at {action} {dict(parameters)}: {type(bug).__name__}: {bug}",
+        remedy="please report this text; another --backend may do meanwhile",
+    )
+    fault.__cause__ = bug
+    return fault
+
+
+def _other_service(service: str, action: str) -> OutsideControl:
+    return OutsideControl(
+        f"a handler called {action} of the AWS service {service!r}",
+        expected="handlers that call DynamoDB only; other services are not performed, so that nothing leaves this machine",
+        cause="the handler also uses that service",
+        remedy="replace that client in the model (unittest.mock, a stub) and check again",
+    )

@@ -1,0 +1,87 @@
+"""Source lines for people: relative to the working directory, with the text of the line, or of all lines of a call."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from types import CodeType, FrameType
+
+from toctou.history.request import SourceLine
+
+_NOT_THE_HANDLER = ("botocore.", "boto3.", "toctou.", "contextlib", "s3transfer")
+_MOST_PLACES = 4096
+_OPENING = ("(", "[", "{")
+_CLOSING = (")", "]", "}")
+
+MOST_CHARACTERS = 400
+"""Of a call; the rest is cut off."""
+
+
+class Callers:
+    """The lines of handlers that calls come from, each looked up once."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        # By the identity of the code, whose own hash goes over all of its bytes, and the place in it.
+        self._known: dict[tuple[int, int], tuple[CodeType, SourceLine | None]] = {}  # no line: it is not the handler's
+
+    def line(self, frame: FrameType | None) -> SourceLine | None:
+        """The line that the innermost frame is at, from this one outwards, that belongs neither to boto3 nor to us."""
+        while frame is not None:
+            code = frame.f_code
+            place = id(code), frame.f_lasti
+            known = self._known.get(place)
+            if known is None:
+                if len(self._known) >= _MOST_PLACES:
+                    self._known.clear()
+                known = self._known[place] = code, _line_of(frame)
+            if known[1] is not None:
+                return known[1]
+            frame = frame.f_back
+        return None
+
+
+def _line_of(frame: FrameType) -> SourceLine | None:
+    if frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER):
+        return None
+    return _line(frame.f_code.co_filename, *_lines(frame), frame.f_code.co_qualname)
+
+
+def _lines(frame: FrameType) -> tuple[int, int]:
+    """The first and the last line of what a frame is doing; the line that it is at, if Python does not know more."""
+    positions = islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    first, last, *_ = next(positions, (None, None))
+    if first is None or last is None or first != frame.f_lineno:
+        return frame.f_lineno, frame.f_lineno
+    return first, last
+
+
+def source_line(place: tuple[CodeType, int] | None) -> SourceLine | None:
+    """The line that a frame (code and line number) is at."""
+    return None if place is None else _line(place[0].co_filename, place[1], place[1], place[0].co_qualname)
+
+
+@lru_cache(maxsize=4096)
+def _line(file: str, line: int, last: int, function: str) -> SourceLine:
+    path = Path(file)
+    try:
+        shown = path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        shown = path.name
+    return SourceLine(shown, line, function, _in_one([linecache.getline(file, at) for at in range(line, last + 1)]))
+
+
+def _in_one(lines: Sequence[str]) -> str:
+    """The lines of a call as one, closed up where it was broken."""
+    text = ""
+    for line in map(str.strip, lines):
+        if line.startswith(_CLOSING):
+            text = text.removesuffix(",")
+        elif text and not text.endswith(_OPENING):
+            text += " "
+        text += line
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"

@@ -1,0 +1,129 @@
+"""Eventually consistent reads: every answer that DynamoDB may give within a window, as a choice.
+
+A read without ``ConsistentRead``, and every read of a global secondary index, may miss writes that have completed
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html).  How stale it may be is not
+documented; here it is a window of so many versions of what is read.  What was stored at the start has long since settled, so
+no read misses that.  Two weak reads of one request may go back in time.
+
+The items that one call looks at may lie in different partitions, so each of them is as old as it pleases, whatever the others
+are.  An answer is therefore found by hiding, for each item, none or some of its last changes.  Answers that are equal are one
+choice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, product
+from typing import Any
+
+from toctou.client.backend import CreateTable, Performed
+from toctou.client.embedded import EmbeddedBackend
+from toctou.history.footprint import ALL, EXISTENCE, Footprint, observing, union
+from toctou.history.item import Image, ItemId
+
+ChooseAge = Callable[[int], int]
+"""Given how many different answers there are, the one to return: 0 for the newest."""
+
+ANY_AGE = 1_000
+"""A window in which every answer of a recorded schedule can be found again."""
+
+
+_WHOLE = frozenset({ALL, EXISTENCE})
+
+
+def newest(_count: int) -> int:
+    """What a strongly consistent read returns."""
+    return 0
+
+
+class StaleReads:
+    """The embedded backend, with reads that return what somebody chooses within the window.
+
+    Args:
+        backend: performs the operations.
+        window: how many versions of what it looks at a weak read may return, the newest included; at least 1.
+    """
+
+    def __init__(self, backend: EmbeddedBackend, window: int) -> None:
+        self.name = backend.name
+        self.choose_age: ChooseAge = newest
+        self._backend = backend
+        self._window = window
+
+    def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
+        """See :class:`Backend`."""
+        self._backend.load(tables, items)
+
+    def restore(self) -> None:
+        """See :class:`Backend`."""
+        self._backend.restore()
+
+    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+        """See :class:`Backend`; a weak read returns the answer that is chosen."""
+        performed = self._backend.perform(action, parameters)
+        performed = performed._replace(footprint=_of_versions(performed.footprint, action, parameters))
+        if performed.error is not None or performed.changes:
+            return performed
+        answers, items = [performed], dict(self._backend.touched())
+        for hidden in self._hideable(action, parameters, performed.footprint):
+            older = self._backend.perform_without(hidden, action, parameters)
+            if all(older.result != known.result for known in answers):
+                answers.append(older._replace(missed=dict(Counter(items[number] for number in hidden))))
+        if len(answers) == 1:
+            return performed
+        chosen = answers[self.choose_age(len(answers))]
+        # which answers there are depends on all that any of them looked at
+        footprint = union(*(answer.footprint for answer in answers))
+        return chosen._replace(footprint=_of_versions(footprint, action, parameters))
+
+    def _hideable(self, action: str, parameters: Mapping[str, Any], accessed: Footprint) -> Iterator[tuple[int, ...]]:
+        """Numbers of changes that the read may miss together, the fewest first; nothing for a strongly consistent read."""
+        weak = _weak_tables(action, parameters)
+        changes: dict[ItemId, list[int]] = {}
+        for number, item in self._backend.touched():
+            if item.table in weak and (
+                item in accessed.reads or any(looked.covers(item) for looked in accessed.ranges)
+            ):
+                changes.setdefault(item, []).append(number)
+        suffixes = [
+            [tuple(numbers[len(numbers) - age :]) for age in range(min(self._window, len(numbers) + 1))]
+            for numbers in changes.values()
+        ]
+        combinations = sorted((tuple(sorted(chain(*parts))) for parts in product(*suffixes)), key=_fewest_first)
+        yield from (hidden for hidden in combinations if hidden)
+
+    def stored(self) -> dict[str, list[Image]]:
+        """See :class:`Backend`."""
+        return self._backend.stored()
+
+    def close(self) -> None:
+        """See :class:`Backend`."""
+        self._backend.close()
+
+
+def _of_versions(footprint: Footprint, action: str, parameters: Mapping[str, Any]) -> Footprint:
+    """The footprint, where every change of an item makes a version of the whole of it.
+
+    Two writes that have no attribute in common commute for whoever reads the newest version, but in between they leave
+    different ones.  And every write, whatever it touches, moves the window of a weak read.
+    """
+    weak = _weak_tables(action, parameters)
+    counted = {*footprint.writes, *footprint.increments, *(item for item in footprint.reads if item.table in weak)}
+    ranges = tuple(replace(one, attributes=_WHOLE) if one.table in weak else one for one in footprint.ranges)
+    return observing(footprint._replace(ranges=ranges), counted, _WHOLE)
+
+
+def _weak_tables(action: str, parameters: Mapping[str, Any]) -> frozenset[str]:
+    """The tables that a call reads without asking for strong consistency."""
+    if action == "BatchGetItem":
+        requests: Mapping[str, Any] = parameters.get("RequestItems", {})
+        return frozenset(name for name, request in requests.items() if not request.get("ConsistentRead"))
+    if action in ("GetItem", "Query", "Scan") and not parameters.get("ConsistentRead"):
+        return frozenset({parameters["TableName"]})
+    return frozenset()
+
+
+def _fewest_first(hidden: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    return len(hidden), tuple(-number for number in hidden)

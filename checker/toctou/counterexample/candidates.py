@@ -1,0 +1,96 @@
+"""Simpler schedules in place of one that shows a violation: fewest context switches first, then the newest answers.
+
+Schedules are tried in the order of their context switches, as in Musuvathi and Qadeer, *Iterative Context Bounding for
+Systematic Testing of Multithreaded Programs*, PLDI 2007, whether equivalent to the given one or not.  What a schedule shows is
+somebody else's to say.  Requests may perform more or fewer operations than they did, so a candidate is followed as far as it
+goes (:class:`Following`), and what counts is the schedule that came out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from toctou.history.schedule import Choice, Schedule
+from toctou.scheduling.strategies.strategy import Step
+
+
+def fewer_switches(schedule: Schedule) -> Iterator[Schedule]:
+    """Schedules of the same numbers of steps with fewer context switches, the fewest first; in one order always."""
+    requests = sorted({choice.request for choice in schedule.choices})
+    steps = {request: sum(choice.request == request for choice in schedule.choices) for request in requests}
+    for switches in range(len(requests) - 1, schedule.context_switches):
+        for choices in _with_switches(steps, switches, None):
+            yield Schedule(tuple(map(Choice, choices)))
+
+
+def _with_switches(left: dict[int, int], switches: int, previous: int | None) -> Iterator[tuple[int, ...]]:
+    """Every way to take the steps that are left, beginning with another request than the previous one."""
+    waiting = [request for request, count in left.items() if count]
+    if not waiting:
+        if switches == -1:
+            yield ()
+        return
+    if switches + 1 < len(waiting):
+        return
+    for request in waiting:
+        if request != previous:
+            for length in range(left[request], 0, -1):
+                rest = {**left, request: left[request] - length}
+                for following in _with_switches(rest, switches - 1, request):
+                    yield (request,) * length + following
+
+
+def newer_answers(schedule: Schedule) -> Iterator[Schedule]:
+    """The schedule with one weak read returning a newer answer, the newest first."""
+    for at, choice in enumerate(schedule.choices):
+        for age in range(choice.age):
+            choices = [*schedule.choices]
+            choices[at] = replace(choice, age=age)
+            yield Schedule(tuple(choices))
+
+
+class Following:
+    """Runs one schedule as far as it fits: what cannot be done is left out, what is left at the end is done in order."""
+
+    name: ClassVar[str] = "following"
+    complete: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = False
+    mirrored: ClassVar[bool] = False
+    taken_for: ClassVar[None] = None
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._waiting = list(reversed(schedule.choices))
+        self._choice = Choice(0)
+        self._begun = False
+
+    @staticmethod
+    def bound(requests: int, steps: int) -> None:
+        """None: it runs one schedule."""
+
+    def begin(self) -> bool:
+        """True once."""
+        begun, self._begun = self._begun, True
+        return not begun
+
+    def choose(self, enabled: Sequence[int]) -> int | None:
+        """The next choice that can be made."""
+        last = self._choice.request
+        while self._waiting:
+            self._choice = self._waiting.pop()
+            if self._choice.request in enabled:
+                return self._choice.request
+        self._choice = Choice(last if last in enabled else enabled[0])
+        return self._choice.request
+
+    def choose_age(self, count: int) -> int:
+        """The schedule's, or the oldest there is."""
+        return min(self._choice.age, count - 1)
+
+    def choose_call(self, count: int) -> int:
+        """The schedule's, or the last there is."""
+        return min(self._choice.call, count - 1)
+
+    def performed(self, request: int, step: Step) -> None:
+        """Nothing is learned."""

@@ -1,0 +1,88 @@
+"""Completes a counterexample that is going to be told: letters in the order in which a reader meets them, what its handlers
+looked at, no items that have nothing to do with it, and the serial order that comes closest.
+
+Each of them takes runs that exploring can do without.  Whatever does not come out as before is left as it was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from toctou.analysis.explain import explain
+from toctou.counterexample.fewer_items import with_fewer_items
+from toctou.counterexample.violation import Violation
+from toctou.declaration.scenario import Scenario
+from toctou.errors import ToctouError
+from toctou.execution.judging import Sighting, oracles_of
+from toctou.execution.laboratory import Laboratory
+from toctou.execution.replaying import replayed
+from toctou.history.finding import Finding
+from toctou.history.operation import Execution
+from toctou.history.schedule import Schedule
+from toctou.oracles.linearizability import Linearizability
+from toctou.oracles.serial_runs import SerialRuns
+
+
+def presented(laboratory: Laboratory, sighting: Sighting, backend: str) -> Violation:
+    """The violation with everything that a report wants to say.
+
+    Args:
+        laboratory: open, on the backend on which it was found.
+        sighting: whose schedule gives the same again.
+        backend: the backend's name.
+    """
+    sighting = with_fewer_items(laboratory, _in_order(laboratory, sighting))
+    execution = _watched(laboratory, sighting.execution)
+    finding = _placed(laboratory, sighting.finding, execution)
+    return Violation(finding, explain(execution, finding), execution, backend, occurrences=sighting.occurrences)
+
+
+def _in_order(laboratory: Laboratory, sighting: Sighting) -> Sighting:
+    """The sighting with its first request called A, the next one B, if that is still the same violation."""
+    order = tuple(dict.fromkeys(choice.request for choice in sighting.execution.schedule.choices))
+    if order == tuple(sorted(order)):
+        return sighting
+    place = {request: index for index, request in enumerate(order)}
+    scenario = Scenario(tuple(sighting.execution.requests[request] for request in order))
+    schedule = Schedule(
+        tuple(replace(choice, request=place[choice.request]) for choice in sighting.execution.schedule.choices)
+    )
+    wanted = sorted(place[request] for request in sighting.finding.requests)
+    try:
+        execution = replayed(laboratory, scenario, schedule)
+        oracles = oracles_of(laboratory.model, laboratory, scenario)
+        for finding in (one for oracle in oracles for one in oracle.judge(execution)):
+            if finding.oracle == sighting.finding.oracle and sorted(finding.requests) == wanted:
+                return replace(sighting, finding=finding, execution=execution)
+    except ToctouError:
+        """The handlers do otherwise under other indices: clocks and numbers hang on them."""
+    return sighting
+
+
+def _watched(laboratory: Laboratory, execution: Execution) -> Execution:
+    """The execution with what its handlers looked at, if it goes the same way when somebody watches."""
+    try:
+        with laboratory.tracking():
+            again = replayed(laboratory, Scenario.of(execution), execution.schedule)
+    except ToctouError:
+        return execution  # a handler that cares for the exact type of an answer
+    if _observed(again) != _observed(execution):
+        return execution
+    pairs = zip(execution.operations, again.operations, strict=True)
+    return replace(execution, operations=tuple(replace(one, accessed=now.accessed) for one, now in pairs))
+
+
+def _observed(execution: Execution) -> object:
+    operations = [(one.request, one.action, one.parameters, one.result, one.error) for one in execution.operations]
+    return operations, execution.responses, execution.final
+
+
+def _placed(laboratory: Laboratory, finding: Finding, execution: Execution) -> Finding:
+    """The finding with the serial order that comes closest, whatever the property."""
+    if finding.closest is not None:
+        return finding
+    oracles = oracles_of(laboratory.model, laboratory, Scenario.of(execution))
+    for oracle in oracles:
+        if isinstance(oracle, Linearizability | SerialRuns):
+            return replace(finding, closest=oracle.closest(execution))
+    return finding

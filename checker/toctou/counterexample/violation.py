@@ -1,0 +1,54 @@
+"""A finding with its counterexample, its explanation, and what became of it on a second backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toctou.analysis.cause import Cause, cause
+from toctou.analysis.explanation import Explanation
+from toctou.analysis.severity import Severity, severity
+from toctou.history.finding import Finding
+from toctou.history.operation import Execution
+
+Clarity = tuple[int, ...]
+"""The smaller, the easier a counterexample is to follow."""
+
+
+def clarity(execution: Execution) -> Clarity:
+    """The smaller, the easier a counterexample is to follow."""
+    schedule = execution.schedule
+    return schedule.context_switches, len(execution.operations), sum(choice.age for choice in schedule.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A finding with its counterexample and its explanation.
+
+    Attributes:
+        finding: what is wrong.
+        explanation: why it should not have been possible.
+        execution: the counterexample; its schedule reproduces it.
+        found_on: name of the backend it was found on.
+        confirmed_on: name of the second backend on which the same schedule gave the same finding; ``None`` if it was not
+            confirmed.
+        difference: where the second backend behaved differently; ``""`` if it did not, or was not asked.
+        occurrences: schedules of the scenario that showed the same finding.
+    """
+
+    finding: Finding
+    explanation: Explanation
+    execution: Execution
+    found_on: str
+    confirmed_on: str | None = None
+    difference: str = ""
+    occurrences: int = 1
+
+    @property
+    def severity(self) -> Severity:
+        """How severe it is."""
+        return severity(self.execution, self.finding, self.explanation)
+
+    @property
+    def cause(self) -> Cause:
+        """What it comes from; the same for every violation that one change of a handler would mend."""
+        return cause(self.execution, self.finding, self.explanation)

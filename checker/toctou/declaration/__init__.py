@@ -1,0 +1,1 @@
+"""What is checked: models, tables, scenarios, and how they are found."""

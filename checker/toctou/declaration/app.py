@@ -1,0 +1,241 @@
+"""Models of APIs: the handlers are the operations of an OpenAPI document, asked of the application, or service, itself.
+
+The document is named by the model, or made by the application (FastAPI's ``openapi()``).  An argument is a parameter of the
+operation or a member of its JSON body, under its own name; what is neither text, number, truth value nor nothing is written as
+JSON after ``json:``, so that requests can be compared and stored in reports.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from toctou.declaration.model import Handler, Model
+from toctou.errors import DocumentError, ModelError
+from toctou.gate.service import HttpCall
+from toctou.openapi.document import Document, opened, taken
+from toctou.openapi.operations import SAFE, Operation, Unusable, operations
+from toctou.openapi.request import BODY, HttpRequest, argument_name, made
+from toctou.openapi.values import valid, values
+from toctou.web import asgi, wsgi
+
+_JSON = "json:"
+_SCALARS = (str, int, float, bool, type(None))
+
+
+class App(Model):
+    """Base of models of APIs: of WSGI and ASGI applications, and of services in other processes (``service``).
+
+    Attributes:
+        app: the application; ``None`` for a service.
+        document: its OpenAPI document: a path, relative to the file of the model, or the document itself; ``None`` if the
+            application makes it.
+        headers: for each principal, what its requests carry; where a principal is missing, its name is sent as the
+            document's security scheme wants it.
+        arguments: values for arguments, by name or ``operationId.name``.  Where there are none, ``toctou scan`` finds those
+            that lead to stored items, and otherwise the document's examples, or values that its schemas allow, are taken.
+        base_path: what stands before the document's paths; ``None`` for the path of its first server.
+        read_only: operations that are not expected to write although their method allows it, such as a search by ``POST``.
+    """
+
+    app: ClassVar[Any] = None
+    document: ClassVar[str | Path | Mapping[str, Any] | None] = None
+    headers: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    arguments: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    base_path: ClassVar[str | None] = None
+    read_only: ClassVar[Collection[str]] = ()
+    _open: ClassVar[_Open | None] = None
+    _states: ClassVar[dict[int, dict[str, Any]]] = {}
+
+    def __init__(self) -> None:
+        self.require_application()
+        if self.app is not None and asgi.is_asgi(self.app) and id(self.app) not in App._states:
+            App._states[id(self.app)] = asgi.started(self.app)
+
+    @classmethod
+    def require_application(cls) -> None:
+        """Raise ``ModelError`` if there is nothing to ask."""
+        if cls.app is None and cls.service is None:
+            raise _no_app(cls)
+
+    def ask(self, request: HttpRequest) -> Any:
+        """What the application answers, or a coroutine that makes it; for a service, what it is asked."""
+        if self.service is not None:
+            return HttpCall(request.method, request.path, request.body or None, request.headers)
+        if asgi.is_asgi(self.app):
+            return asgi.answer(self.app, request, App._states.get(id(self.app), {}))
+        return wsgi.answer(self.app, request)
+
+    @classmethod
+    def opened_document(cls) -> Document:
+        """The model's document.
+
+        Raises:
+            DocumentError: it cannot be read.
+            ModelError: the model has none, and its application makes none.
+        """
+        return cls._opened().document
+
+    @classmethod
+    def operations(cls) -> tuple[Operation | Unusable, ...]:
+        """The operations of the document."""
+        return cls._opened().operations
+
+    @classmethod
+    def _opened(cls) -> _Open:
+        if cls._open is None or cls._open.model is not cls:
+            cls.use(_document(cls))
+        assert cls._open is not None  # noqa: S101 - it has just been set
+        return cls._open
+
+    @classmethod
+    def use_file(cls, document: Path) -> None:
+        """Take the operations from the document in a file."""
+        cls.use(opened(document))
+
+    @classmethod
+    def use(cls, document: Document) -> None:
+        """Take the operations from this document rather than from the model's own."""
+        found = tuple(_placed(cls, one) for one in operations(document))
+        handlers = {one.id: _handler(cls, one) for one in found if isinstance(one, Operation)}
+        cls._open = _Open(cls, document, found, handlers)
+
+    @classmethod
+    def pool(cls, operation: Operation, name: str) -> Sequence[Any]:
+        """The values that the model gives an argument of an operation; none if it leaves that to others."""
+        return cls.arguments.get(f"{operation.id}.{name}", cls.arguments.get(name, ()))
+
+    @classmethod
+    def handlers(cls) -> dict[str, Handler]:
+        """One for each operation of the document, and those that the model declares."""
+        return {
+            **(cls._opened().handlers if cls.app is not None or cls.service is not None else {}),
+            **super().handlers(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The document of a model, read once: values are not made again in the middle of an exploration."""
+
+    model: type[App]
+    document: Document
+    operations: tuple[Operation | Unusable, ...]
+    handlers: Mapping[str, Handler]
+
+
+def _placed(cls: type[App], operation: Operation | Unusable) -> Operation | Unusable:
+    if cls.base_path is None or isinstance(operation, Unusable):
+        return operation
+    return replace(operation, prefix=cls.base_path.rstrip("/"))
+
+
+def _handler(cls: type[App], operation: Operation) -> Handler:
+    def serve(self: App, principal: str, /, **arguments: Any) -> Any:
+        return self.ask(http_request(operation, principal, arguments, self.headers.get(principal, {})))
+
+    serve.__name__ = operation.id
+    pools = {name: cls.pool(operation, name) or [value] for name, value in simplest(operation).items()}
+    return Handler(serve, pools, read_only=operation.method in SAFE or operation.id in cls.read_only)
+
+
+def http_request(
+    operation: Operation, principal: str, arguments: Mapping[str, Any], headers: Mapping[str, str]
+) -> HttpRequest:
+    """The request of an operation with arguments as a model has them; see the module's text."""
+    return made(operation, principal, _sent(operation, arguments), headers)
+
+
+def _sent(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by name, and the body."""
+    named = {argument_name(one) for one in operation.parameters}
+    sent = {name: _read(value) for name, value in arguments.items() if name in named}
+    members = {name: _read(value) for name, value in arguments.items() if name not in named}
+    if BODY in members:
+        sent[BODY] = members[BODY]
+    elif members or (operation.body is not None and operation.body.required):
+        sent[BODY] = {name.removeprefix(f"{BODY}."): value for name, value in members.items()}
+    return sent
+
+
+def accepted(operation: Operation, arguments: Mapping[str, Any]) -> bool:
+    """Whether the document allows a request with these arguments."""
+    sent = _sent(operation, arguments)
+    for one in operation.parameters:
+        name = argument_name(one)
+        if name in sent and (sent[name] == "" or not valid(one.schema, sent[name])):
+            return False
+    return operation.body is None or BODY not in sent or valid(operation.body.schema, sent[BODY])
+
+
+def simplest(operation: Operation, *, full: bool = False) -> dict[str, Any]:
+    """Arguments of a valid request: those that are required, or all of a body's members if it is to be ``full``.
+
+    Raises:
+        DocumentError: there is no value that fits.
+    """
+    found: dict[str, Any] = {}
+    for one in operation.parameters:
+        if one.required or (full and one.examples):
+            found[argument_name(one)] = _written(_first(one.schema, one.examples, one.where, full=False))
+    if operation.body is not None and (operation.body.required or full):
+        body = _first(operation.body.schema, operation.body.examples, operation.body.where, full=full)
+        if not isinstance(body, dict):
+            return {**found, BODY: _written(body)}
+        names = set(found)
+        found |= {(f"{BODY}.{name}" if name in names else name): _written(value) for name, value in body.items()}
+    return found
+
+
+def _first(schema: Mapping[str, Any], examples: Sequence[Any], where: str, *, full: bool) -> Any:
+    """The document's example, or the simplest value, or of a few the one that says most."""
+    if examples:
+        return examples[0]
+    found = values(schema, 8 if full else 1, where)
+    return found[-1 if full else 0]
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, _SCALARS) and not (isinstance(value, str) and value.startswith(_JSON)):
+        return value
+    return _JSON + json.dumps(value, sort_keys=True)
+
+
+def _read(value: Any) -> Any:
+    return json.loads(value.removeprefix(_JSON)) if isinstance(value, str) and value.startswith(_JSON) else value
+
+
+def _document(cls: type[App]) -> Document:
+    if isinstance(cls.document, Mapping):
+        return taken(cls.document, f"the document of {cls.__name__}")
+    if cls.document is not None:
+        return opened(Path(inspect.getfile(cls)).parent / cls.document)
+    make = getattr(cls.app, "openapi", None)
+    if callable(make):
+        try:
+            return taken(make(), f"the document of {cls.__name__}'s application")
+        except DocumentError:
+            raise
+        except Exception as failed:
+            raise ModelError(
+                f"the application of the model {cls.__name__} cannot make its document: {type(failed).__name__}: {failed}",
+                expected="an OpenAPI document from its `openapi()`",
+                remedy="correct the application, or name a document in the model",
+            ) from failed
+    raise ModelError(
+        f"the model {cls.__name__} has no OpenAPI document",
+        expected="`document`, or an application that makes its own, as FastAPI's do",
+        remedy='document = "openapi.yaml", relative to the file of the model; or name it: toctou scan openapi.yaml --model …',
+    )
+
+
+def _no_app(cls: type[App]) -> ModelError:
+    return ModelError(
+        f"the model {cls.__name__} has no application",
+        expected="`app`, a WSGI or ASGI application, or `service`, one in another process",
+        remedy="for example app = shop.app",
+    )

@@ -1,0 +1,236 @@
+"""Finds the models that a target names.
+
+A target is a folder, a file, ``file.py:Model`` or ``package.module:Model``.  Files are imported the way pytest does by
+default: the folder above the outermost package is put on ``sys.path`` and the module gets its dotted name from there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from toctou.client.environment import CLIENT_ENVIRONMENT
+from toctou.declaration.model import Model, undeclared_handlers
+from toctou.errors import TargetError
+
+_DOCUMENTS = (".json", ".yaml", ".yml")
+_SKIPPED = ("__pycache__", ".venv", "venv", "node_modules", "site-packages")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model and how it is named on the command line."""
+
+    name: str
+    model: type[Model]
+
+
+def load(targets: list[str]) -> list[LoadedModel]:
+    """The models of all targets, each once, in the order of the targets and of their definition.
+
+    Raises:
+        TargetError: a target that cannot be found or imported, or that holds no model.
+    """
+    _prepare_environment()
+    found: dict[str, LoadedModel] = {}
+    for target in targets:
+        name, at, document = target.rpartition("@")
+        documented = bool(at) and document.endswith(_DOCUMENTS)
+        models = list(_models(name if documented else target))
+        if documented:
+            models = [with_document(one, document) for one in models]
+        if not models:
+            raise TargetError(
+                f"{target} holds no model",
+                expected="at least one class that derives from toctou.Model and has handlers",
+                cause="the models are elsewhere, or they derive from another class",
+                remedy="name the file, or file.py:Model",
+            )
+        found.update({one.name: one for one in models})
+    return list(found.values())
+
+
+def with_document(loaded: LoadedModel, document: str) -> LoadedModel:
+    """The model of an application with the operations of this OpenAPI document; its name says so (``app.py:Shop@api.yaml``).
+
+    Raises:
+        BadInput: the model is none of an application, or the document cannot be used.
+    """
+    use = getattr(
+        loaded.model, "use_file", None
+    )  # of toctou.App, which takes too long to load for those who do not need it
+    if use is None:
+        raise TargetError(
+            f"{loaded.name} is not the model of an application, so {document} says nothing about it",
+            expected="a model that derives from toctou.App",
+            remedy=f"toctou scan {document} --model {loaded.name}",
+        )
+    use(Path(document))
+    return LoadedModel(f"{loaded.name}@{document}", loaded.model)
+
+
+def named(model: type[Model]) -> LoadedModel:
+    """A model that is at hand already, under the name by which the command line can load it again.
+
+    Replaying needs the model at the top of a module; for a class defined inside a function the name says where it is, and
+    loading it will say that it is not there.
+    """
+    module = sys.modules.get(model.__module__)
+    file = getattr(module, "__file__", None)
+    return LoadedModel(f"{_shown(Path(file)) if file else model.__module__}:{model.__qualname__}", model)
+
+
+def _models(target: str) -> Iterator[LoadedModel]:
+    path_text, _, wanted = target.partition(":")
+    path = Path(path_text)
+    if path.is_dir():
+        if wanted:
+            raise TargetError(
+                f"{path_text} is a folder, so {wanted!r} cannot be looked up in it", remedy="name the file"
+            )
+        yield from _of_folder(path)
+    elif path.is_file() and path.suffix == ".py":
+        yield from _of_file(path, wanted)
+    elif path.suffix == ".py" or os.sep in path_text or path.exists():
+        raise TargetError(
+            f"there is no Python file {path_text!r}",
+            expected="a folder, a .py file, file.py:Model or package.module:Model",
+            cause=f"a slip in the name, or another working directory than {Path.cwd()}",
+            remedy="check the path",
+        )
+    else:
+        yield from _of_module(path_text, wanted)
+
+
+def _of_folder(folder: Path) -> Iterator[LoadedModel]:
+    """The models in and below a folder.  A service below it that has to be built, which may take minutes, is only named."""
+    to_build: Counter[Path] = Counter()
+    for file in sorted(folder.rglob("*.py")):
+        if any(part in _SKIPPED or part.startswith(".") for part in file.relative_to(folder).parts):
+            continue
+        for loaded in _of_file(file, ""):
+            if file.parent != folder and loaded.model.service is not None and loaded.model.service.build:
+                to_build[file.parent] += 1
+            else:
+                yield loaded
+    for where, count in to_build.items():
+        models = f"{count} model{'s' if count > 1 else ''}"
+        print(
+            f"toctou: not checked: {models} of a service in {_shown(where)}, which has to be built first; name that folder",
+            file=sys.stderr,
+        )
+
+
+def _of_file(file: Path, wanted: str) -> Iterator[LoadedModel]:
+    resolved = file.resolve()
+    root = resolved.parent
+    while (root / "__init__.py").exists():
+        root = root.parent
+    parts = resolved.relative_to(root).with_suffix("").parts
+    dotted = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    module = _import(dotted, resolved)
+    for model in _chosen(module, wanted, str(file)):
+        yield LoadedModel(f"{_shown(file)}:{model.__name__}", model)
+
+
+def _of_module(dotted: str, wanted: str) -> Iterator[LoadedModel]:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    for model in _chosen(_import(dotted, None), wanted, dotted):
+        yield LoadedModel(f"{dotted}:{model.__name__}", model)
+
+
+def _import(dotted: str, file: Path | None) -> ModuleType:
+    """Import a module; one of the same name from another file is not taken for it."""
+    known = sys.modules.get(dotted)
+    if known is not None and file is not None and Path(getattr(known, "__file__", None) or "").resolve() != file:
+        return _import_under_another_name(dotted, file)
+    try:
+        return importlib.import_module(dotted)
+    except ModuleNotFoundError as missing:
+        if file is None and missing.name and dotted.split(".", maxsplit=1)[0] == missing.name:
+            raise TargetError(
+                f"there is no module {dotted!r}",
+                expected="a folder, a .py file, file.py:Model or package.module:Model",
+                cause=f"a slip in the name, or it is not importable from {Path.cwd()}",
+                remedy="check the name; install the package into this environment",
+            ) from None
+        raise _broken(dotted, file, missing) from missing
+    except (Exception, SystemExit) as broken:
+        raise _broken(dotted, file, broken) from broken
+
+
+def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
+    name = f"{dotted}__{zlib.crc32(str(file).encode()):x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    specification = importlib.util.spec_from_file_location(name, file)
+    assert specification is not None and specification.loader is not None  # noqa: PT018, S101 - it is a .py file
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except (Exception, SystemExit) as broken:
+        del sys.modules[name]
+        raise _broken(dotted, file, broken) from broken
+    return module
+
+
+def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
+    steps = traceback.extract_tb(broken.__traceback__)
+    ours = [step for step in steps if "importlib" not in step.filename and not step.filename.startswith("<frozen")]
+    place = f" at {_shown(Path(ours[-1].filename))}:{ours[-1].lineno}: {ours[-1].line}" if ours else ""
+    if isinstance(broken, SyntaxError) and broken.filename:
+        place = f" at {_shown(Path(broken.filename))}:{broken.lineno}"
+    return TargetError(
+        f"{_shown(file) if file else dotted} cannot be imported: {type(broken).__name__}: {broken}{place}",
+        expected="a module that can be imported from here",
+        cause="a package that is not installed in this environment"
+        if isinstance(broken, ModuleNotFoundError)
+        else "the code that runs when the module is imported",
+        remedy=f"make `python -c 'import {dotted}'` work first",
+    )
+
+
+def _chosen(module: ModuleType, wanted: str, where: str) -> list[type[Model]]:
+    here = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__
+    ]
+    if not wanted:
+        public = [model for model in here if not model.__name__.startswith("_")]
+        return [model for model in public if model.handlers() or undeclared_handlers(model)]
+    chosen = getattr(module, wanted, None)
+    if isinstance(chosen, type) and issubclass(chosen, Model):
+        return [chosen]
+    names = ", ".join(model.__name__ for model in here) or "none"
+    raise TargetError(
+        f"{where} has no model {wanted!r}",
+        expected=f"one of its models: {names}",
+        cause="a slip in the name" if chosen is None else f"{wanted} does not derive from toctou.Model",
+    )
+
+
+def _shown(file: Path) -> str:
+    try:
+        return file.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return file.as_posix()
+
+
+def _prepare_environment() -> None:
+    """Let modules create clients when they are imported, and keep them usable from then on."""
+    for name, value in CLIENT_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)

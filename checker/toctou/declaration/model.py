@@ -1,0 +1,325 @@
+"""Models: how a handler implementation is plugged in.
+
+A model names the tables, the items that are stored at the start, the principals, and the handlers with the arguments they
+may be called with.  All else has a default.  Handlers are run as they are; see ``README.md`` for an existing one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, ClassVar, Literal, overload
+
+from toctou.declaration.scenario import Scenario, scenarios
+from toctou.declaration.table import Table
+from toctou.errors import ModelError
+from toctou.gate.service import Service
+from toctou.history.request import Request
+from toctou.specification import Specification, StoredItems
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A handler of a model: the function, and what it may be called with.
+
+    Attributes:
+        function: called as ``function(principal, **arguments)``, with the model before that if its first parameter is
+            named ``self``.
+        pools: the values of each argument; every combination is a request.
+        principals: who may call it; ``None`` for every principal of the model.
+        read_only: it is not expected to write.  Any other handler that never commits a write keeps its model from being
+            verified, because nothing it should guard was ever at risk.
+        changes_owner: it hands an item to another principal (the stateful machine has a rule for such requests).
+        operation: of an OpenAPI document that it serves, by ``operationId`` or as ``METHOD /path``; empty if it has its name.
+    """
+
+    function: Function
+    pools: Mapping[str, Sequence[Any]]
+    principals: Sequence[str] | None = None
+    read_only: bool = False
+    changes_owner: bool = False
+    operation: str = ""
+
+    def requests(self, name: str, principals: Sequence[str]) -> Iterable[Request]:
+        """Every request that this handler can be given."""
+        for principal in self.principals if self.principals is not None else principals:
+            for values in product(*self.pools.values()):
+                yield Request(principal, name, tuple(zip(self.pools, values, strict=True)))
+
+    def call(self, model: Model, request: Request) -> Any:
+        """Run the handler for one request; returns or raises whatever it does."""
+        if _takes_model(self.function):
+            return self.function(model, request.principal, **request.values)
+        return self.function(request.principal, **request.values)
+
+
+@dataclass(frozen=True, slots=True)
+class InvariantRule:
+    """A predicate on stored items, declared in a model by :func:`invariant`."""
+
+    predicate: Callable[[Any, StoredItems], Any]
+    at: Literal["end", "every_step"] = "end"
+
+
+class Model:
+    """Base of all models; subclass it and declare handlers with :func:`handler`.
+
+    Attributes:
+        tables: what is created before each schedule.
+        items: what is stored at the start: table name to plain Python items (numbers are ``int`` or ``Decimal``).
+        principals: who requests act for.
+        owner: the attribute that names the principal who owns an item; ``None`` for no ownership rule.
+        reference: the sequential specification; without one, the handlers are held against their own sequential runs.
+        retryable: statuses that tell a client to try again.  A request that answered one of them without any effect is
+            left out of the serial order.
+        service: the service that the handlers' requests are sent to, in any language; ``None`` where the handlers are the code
+            under test.
+    """
+
+    tables: ClassVar[Sequence[Table]] = ()
+    items: ClassVar[Mapping[str, Sequence[Mapping[str, Any]]]] = {}
+    principals: ClassVar[Sequence[str]] = ("alice", "bob")
+    owner: ClassVar[str | None] = None
+    reference: ClassVar[Specification | None] = None
+    retryable: ClassVar[frozenset[int]] = frozenset({409, 503})
+    service: ClassVar[Service | None] = None
+
+    def owns(self, principal: str, item: Mapping[str, Any]) -> bool:
+        """Whether ``principal`` may change this (plain) item; override it where one attribute does not say so.
+
+        An item without the attribute belongs to nobody, and anybody may change it.
+        """
+        return self.owner is None or item.get(self.owner, principal) == principal
+
+    def setup(self) -> None:
+        """Called before each schedule; reset here what the handlers' module keeps in memory."""
+
+    @classmethod
+    def handlers(cls) -> dict[str, Handler]:
+        """The handlers by name, those of base classes first."""
+        return dict(_declared(cls, Handler))
+
+    @classmethod
+    def invariants(cls) -> dict[str, InvariantRule]:
+        """The invariants by name."""
+        return dict(_declared(cls, InvariantRule))
+
+    @classmethod
+    def scenarios(cls, size: int) -> list[Scenario]:
+        """What is explored: every multiset of one to ``size`` requests."""
+        return list(scenarios(cls.requests(), size))
+
+    @classmethod
+    def requests(cls) -> list[Request]:
+        """Every request that a scenario may hold.
+
+        Raises:
+            ModelError: no handlers, no principals, an empty pool, or arguments that a handler does not take.
+        """
+        _check_undeclared(cls)
+        handlers = cls.handlers()
+        if not handlers:
+            raise ModelError(
+                f"the model {cls.__name__} has no handlers",
+                expected="at least one method, or function, declared with @handler(...)",
+                remedy="see “Plugging in” in README.md",
+            )
+        found: list[Request] = []
+        for name, handler in handlers.items():
+            _check(cls, name, handler)
+            found += handler.requests(name, cls.principals)
+        _check_declarations(cls)
+        return found
+
+
+def _declared(cls: type, kind: type) -> Iterable[tuple[str, Any]]:
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, kind):
+                found[name] = value
+            elif name in found:
+                del found[name]
+    return found.items()
+
+
+def _takes_model(function: Function) -> bool:
+    code = getattr(function, "__code__", None)
+    return (
+        code is not None and code.co_argcount > 0 and code.co_varnames[0] == "self" and not inspect.ismethod(function)
+    )
+
+
+def _parameters(function: Function) -> list[str]:
+    """The names of a function's parameters without ``self``; none for built-in functions."""
+    code = getattr(function, "__code__", None)
+    names = [] if code is None else list(code.co_varnames[: code.co_argcount])
+    return names[1:] if names[:1] == ["self"] else names
+
+
+def _check_declarations(cls: type[Model]) -> None:
+    if not isinstance(cls.tables, Sequence) or not all(isinstance(table, Table) for table in cls.tables):
+        raise ModelError(
+            f"`tables` of the model {cls.__name__} is {cls.tables!r}",
+            expected="a list of tables",
+            remedy='for example tables = [Table("Items", "item_id")]',
+        )
+    items = [item for items in cls.items.values() for item in items]
+    if cls.owner is not None and cls.owns is Model.owns and items and not any(cls.owner in item for item in items):
+        raise ModelError(
+            f"no item of the model {cls.__name__} has the attribute {cls.owner!r} that `owner` names",
+            expected="the attribute that says whose item it is",
+            cause="a slip in the name; every write would count as allowed",
+            remedy=f"one of {', '.join(sorted({name for item in items for name in item}))}; or leave `owner` out",
+        )
+
+
+def undeclared_handlers(cls: type[Model]) -> list[str]:
+    """Methods that take a principal and are not declared as handlers: none of them would be in any scenario."""
+    return [
+        name
+        for base in cls.__mro__[: cls.__mro__.index(Model)]
+        for name, value in vars(base).items()
+        if inspect.isfunction(value)
+        and value is getattr(cls, name)
+        and _parameters(value)[:1] == ["principal"]
+        and not name.startswith("_")
+        and not hasattr(Model, name)
+    ]
+
+
+def _check_undeclared(cls: type[Model]) -> None:
+    for name in undeclared_handlers(cls):
+        raise ModelError(
+            f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",
+            expected="@handler(...) above every method that serves requests",
+            cause="the decorator was forgotten, or the method of a base class that has it was overridden without",
+            remedy=f"declare it; or, if handlers call it, name it _{name}",
+        )
+
+
+def _check(cls: type[Model], name: str, handler: Handler) -> None:
+    where = f"the handler {name!r} of the model {cls.__name__}"
+    if _parameters(handler.function)[:2] == ["event", "context"]:
+        raise ModelError(
+            f"{where} is a function for AWS Lambda: it takes (event, context)",
+            expected="a function that takes the principal first, then the arguments",
+            remedy=f"wrap it: @handler(item_id=['i1']) def {name}(self, principal, item_id): return function(event, None), with "
+            "an event made of principal and item_id",
+        )
+    principals = handler.principals if handler.principals is not None else cls.principals
+    if not principals:
+        raise ModelError(f"{where} has no principals", remedy='give it some: principals = ("alice", "bob")')
+    for argument, pool in handler.pools.items():
+        if isinstance(pool, str) or not pool:
+            raise ModelError(
+                f"{where}: the pool of {argument!r} is {pool!r}",
+                expected="a non-empty list of values",
+                remedy=f"for example @handler({argument}=[{pool or 'i1'!r}])",
+            )
+    arguments: list[Any] = [None] if _takes_model(handler.function) else []
+    try:
+        inspect.signature(handler.function).bind(*arguments, principals[0], **dict.fromkeys(handler.pools))
+    except TypeError as mismatch:
+        raise ModelError(
+            f"{where} cannot be called with a principal and {', '.join(handler.pools) or 'no arguments'}: {mismatch}",
+            expected="a pool for each argument after the principal, under the argument's name",
+            remedy="name the missing argument in @handler(...), or give it a default",
+        ) from None
+    except ValueError:  # built-in functions may have no signature; calling it will tell
+        pass
+
+
+@overload
+def handler(
+    function: Function,
+    /,
+    *,
+    principals: Sequence[str] | None = None,
+    read_only: bool = False,
+    changes_owner: bool = False,
+    operation: str = "",
+    arguments: Mapping[str, Sequence[Any]] | None = None,
+    **pools: Sequence[Any],
+) -> Handler: ...
+
+
+@overload
+def handler(
+    *,
+    principals: Sequence[str] | None = None,
+    read_only: bool = False,
+    changes_owner: bool = False,
+    operation: str = "",
+    arguments: Mapping[str, Sequence[Any]] | None = None,
+    **pools: Sequence[Any],
+) -> Callable[[Function], Handler]: ...
+
+
+def handler(
+    function: Function | None = None,
+    /,
+    *,
+    principals: Sequence[str] | None = None,
+    read_only: bool = False,
+    changes_owner: bool = False,
+    operation: str = "",
+    arguments: Mapping[str, Sequence[Any]] | None = None,
+    **pools: Sequence[Any],
+) -> Handler | Callable[[Function], Handler]:
+    """Declare a handler of a model, with the values that each of its arguments may take.
+
+    As a decorator, ``@handler(item_id=["i1"], to=["bob"])``; or around a function that exists elsewhere,
+    ``delete_item = handler(service.delete_item, item_id=["i1"])``.  The function takes the principal first.  It returns an
+    HTTP-like status, ``(status, body)``, a :class:`~toctou.Response`, a Lambda proxy response (a mapping with
+    ``statusCode``), or an object with ``status_code``; ``None`` counts as 200, an exception as 500.
+
+    Args:
+        function: the handler, unless used as a decorator.
+        principals: who may call it, if not every principal of the model.
+        read_only: it is not expected to write.
+        changes_owner: it hands an item to another principal.
+        operation: of an OpenAPI document that it serves, for ``toctou scan``; by default the one of its name.
+        arguments: more pools, for arguments whose names are taken by one of the options above.
+        pools: the values of each argument.
+    """
+
+    def declare(declared: Function) -> Handler:
+        return Handler(declared, {**(arguments or {}), **pools}, principals, read_only, changes_owner, operation)
+
+    return declare if function is None else declare(function)
+
+
+@overload
+def invariant(predicate: Function, /, *, at: Literal["end", "every_step"] = "end") -> InvariantRule: ...
+
+
+@overload
+def invariant(*, at: Literal["end", "every_step"] = "end") -> Callable[[Function], InvariantRule]: ...
+
+
+def invariant(
+    predicate: Function | None = None, /, *, at: Literal["end", "every_step"] = "end"
+) -> InvariantRule | Callable[[Function], InvariantRule]:
+    """Declare a predicate on the stored items: a method of the model that gets table name to plain items.
+
+    It returns true if all is well, false or a sentence saying what is wrong otherwise.
+
+    Args:
+        predicate: the method, unless used with arguments.
+        at: ``end`` to judge what is stored when every request has answered; ``every_step`` for each committed state.
+
+    Raises:
+        ModelError: ``at`` is neither.
+    """
+    if at not in ("end", "every_step"):
+        raise ModelError(f"an invariant is judged at {at!r}", expected="'end' or 'every_step'")
+
+    def declare(declared: Function) -> InvariantRule:
+        return InvariantRule(declared, at)
+
+    return declare if predicate is None else declare(predicate)

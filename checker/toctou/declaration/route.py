@@ -1,0 +1,92 @@
+"""Handlers of service models in one line: method, path and body of the request that they send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from toctou.declaration.model import Handler
+from toctou.errors import ModelError
+from toctou.gate.service import HttpCall
+
+_NAME = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Makes the request for a principal and arguments."""
+
+    method: str
+    path: str
+    body: Any
+    headers: Mapping[str, str]
+
+    def __call__(self, principal: str, **arguments: Any) -> HttpCall:
+        values = {**arguments, "principal": principal}
+        headers = {name: str(_filled(value, values)) for name, value in self.headers.items()}
+        return HttpCall(self.method, _path(self.path, values), _filled(self.body, values), headers)
+
+
+def route(
+    request: str,
+    /,
+    *,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    principals: Sequence[str] | None = None,
+    read_only: bool = False,
+    changes_owner: bool = False,
+    arguments: Mapping[str, Sequence[Any]] | None = None,
+    **pools: Sequence[Any],
+) -> Handler:
+    """Declare a handler of a service model.
+
+    For example ``route("PUT /items/{item_id}", body={"data": "{data}"}, item_id=["i1"], data=["new"])``.
+
+    Args:
+        request: method and path; ``{name}`` stands for an argument, or for ``principal``.
+        body: sent as JSON; a text that is exactly ``"{name}"`` becomes the argument as it is, at any depth.
+        headers: of this request only.
+        principals, read_only, changes_owner, arguments, pools: as for :func:`toctou.handler`.
+
+    Raises:
+        ModelError: no method and path, or a name without values.
+    """
+    method, _, path = request.partition(" ")
+    values = {**(arguments or {}), **pools}
+    if not method.isalpha() or not path.startswith("/"):
+        raise ModelError(f"the route {request!r} is not a method and a path", expected='"DELETE /items/{item_id}"')
+    missing = [name for name in _names([path, body, headers or {}]) if name not in {*values, "principal"}]
+    if missing:
+        raise ModelError(
+            f"the route {request} names {missing[0]!r}, of which there are no values",
+            expected="a pool of values for each name in the path, the body and the headers",
+            remedy=f"for example route({request!r}, {missing[0]}=['i1'])",
+        )
+    return Handler(_Route(method.upper(), path, body, headers or {}), values, principals, read_only, changes_owner)
+
+
+def _path(path: str, values: Mapping[str, Any]) -> str:
+    return _NAME.sub(lambda found: quote(str(values[found[1]]), safe=""), path)
+
+
+def _filled(part: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(part, str):
+        whole = _NAME.fullmatch(part)
+        return values[whole[1]] if whole else _NAME.sub(lambda found: str(values[found[1]]), part)
+    if isinstance(part, Mapping):
+        return {name: _filled(value, values) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_filled(value, values) for value in part]
+    return part
+
+
+def _names(part: Any) -> list[str]:
+    if isinstance(part, str):
+        return _NAME.findall(part)
+    if isinstance(part, Mapping):
+        return [name for value in part.values() for name in _names(value)]
+    return [name for value in part for name in _names(value)] if isinstance(part, list | tuple) else []

@@ -1,0 +1,78 @@
+"""How a model declares a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toctou.errors import ModelError
+
+
+class Table:
+    """A table: its name and key attributes.
+
+    ``Table("Items", "item_id")`` has a partition key of type string; ``Table("Events", "stream", "position:N")`` a sort key
+    that is a number.  The types are ``S``, ``N`` and ``B``.
+
+    Args:
+        name: the table's name.
+        partition: the partition key, with its type after a colon unless it is a string.
+        sort: the sort key, likewise; ``None`` if the table has none.
+        indexes: global secondary indexes by name: ``{"by-owner": ("owner",)}`` or ``{"by-owner": ("owner", "item_id")}``;
+            they project every attribute.
+        definition: parameters of DynamoDB's ``CreateTable`` that are added as they are, for all that is not covered here
+            (local indexes, projections, streams).
+
+    Raises:
+        ModelError: a key type that DynamoDB does not have.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        partition: str,
+        sort: str | None = None,
+        *,
+        indexes: Mapping[str, tuple[str, ...]] | None = None,
+        definition: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        types: dict[str, str] = {}
+        parameters: dict[str, Any] = {
+            "TableName": name,
+            "KeySchema": _key_schema(name, (partition, sort) if sort else (partition,), types),
+            "BillingMode": "PAY_PER_REQUEST",
+        }
+        if indexes:
+            parameters["GlobalSecondaryIndexes"] = [
+                {
+                    "IndexName": index,
+                    "KeySchema": _key_schema(name, keys, types),
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+                for index, keys in indexes.items()
+            ]
+        parameters["AttributeDefinitions"] = [
+            {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in types.items()
+        ]
+        self.parameters: Mapping[str, Any] = {**parameters, **(definition or {})}
+
+    def __repr__(self) -> str:
+        keys = ", ".join(repr(key["AttributeName"]) for key in self.parameters["KeySchema"])
+        return f"Table({self.name!r}, {keys})"
+
+
+def _key_schema(table: str, keys: tuple[str, ...], types: dict[str, str]) -> list[dict[str, str]]:
+    schema = []
+    for key, role in zip(keys, ("HASH", "RANGE"), strict=False):
+        attribute, _, kind = key.partition(":")
+        if kind not in ("", "S", "N", "B"):
+            raise ModelError(
+                f"table {table!r}: the key {key!r} has type {kind!r}",
+                expected="S (string), N (number) or B (binary)",
+                remedy=f"for example {attribute + ':N'!r}",
+            )
+        if kind or attribute not in types:
+            types[attribute] = kind or "S"
+        schema.append({"AttributeName": attribute, "KeyType": role})
+    return schema

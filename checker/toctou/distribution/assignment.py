@@ -1,0 +1,146 @@
+"""What another process is told to do, and how it does it.
+
+A process that explores for another one keeps its bench and the model it has loaded between assignments.  Assignments
+for the same model therefore cost no more than the way there and back.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from toctou.declaration.fingerprint import fingerprint
+from toctou.declaration.loading import LoadedModel, load
+from toctou.distribution.work_queue import Key
+from toctou.errors import BadInput
+from toctou.search.bench import Bench, with_confirmations
+from toctou.search.budget import Meter
+from toctou.search.explorer import no_pause, pausing_at
+from toctou.search.options import Options
+from toctou.search.result import ScenarioResult
+from toctou.search.work_item import Advance, WorkItem
+from toctou.verdict import StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model comes from.
+
+    Attributes:
+        model: as on the command line.
+        directory: what files are relative to.
+        path: where modules are looked for, besides what the process knows.
+        code: see :func:`toctou.declaration.fingerprint.fingerprint`.
+    """
+
+    model: str
+    directory: str
+    path: tuple[str, ...]
+    code: str
+
+    @classmethod
+    def of(cls, loaded: LoadedModel) -> Source:
+        """Where a model that is at hand comes from."""
+        return cls(loaded.name, os.getcwd(), tuple(sys.path), fingerprint(loaded.model))
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Work items of one model to explore.
+
+    Attributes:
+        seconds: how long; whoever explores begins no new work item afterwards, and hands back what is left of one.
+        seconds_used: of the run's time, before.
+        pieces: into how many work items to cut what is left of one.
+    """
+
+    options: Options
+    work_items: tuple[tuple[Key, WorkItem], ...]
+    seconds: float
+    seconds_used: float = 0.0
+    pieces: int = 1
+
+
+@dataclass(slots=True)
+class Workplace:
+    """A process that does what it is told."""
+
+    _loaded: dict[Source, LoadedModel] = field(default_factory=dict)
+    _bench: Bench | None = None
+    _options: Options | None = None
+
+    def stand_in(self, source: Source) -> None:
+        """Look for files and modules where the process that began the run does.
+
+        Raises:
+            BadInput: there is no such folder here.
+        """
+        if source in self._loaded:
+            return
+        try:
+            os.chdir(source.directory)
+        except OSError as fault:
+            raise BadInput(
+                f"{source.directory}: {fault.strerror}",
+                expected="the models under the same path wherever they are explored",
+                cause="a worker on another machine that does not share the folder",
+                remedy="make the folder available there under the same path",
+            ) from None
+        sys.path += [one for one in source.path if one not in sys.path]
+
+    def explore(self, source: Source, assignment: Assignment) -> tuple[tuple[Key, Advance], ...]:
+        """Explore as many of the work items as there is time for, at least one.
+
+        Raises:
+            BadInput: the model cannot be loaded here, or its code is another.
+        """
+        until = time.perf_counter() + assignment.seconds
+        meter = Meter(assignment.options.budget, time.perf_counter() - assignment.seconds_used)
+        loaded = self._load(source)
+        bench = self._bench_for(assignment.options)
+        explored: list[tuple[Key, Advance]] = []
+        for key, work_item in assignment.work_items:
+            if explored and time.perf_counter() >= until:
+                break
+            alone = loaded.model.service is not None  # what a service remembers cannot be carried elsewhere
+            pause = no_pause if alone else pausing_at(until)
+            explored.append((key, bench.advance(loaded.model, meter, work_item, pause, assignment.pieces)))
+            if explored[-1][1].tally.stop_reason is StopReason.INTERRUPTED:
+                raise KeyboardInterrupt
+        return tuple(explored)
+
+    def confirm(
+        self, source: Source, results: Sequence[ScenarioResult], options: Options
+    ) -> tuple[ScenarioResult, ...]:
+        """See :func:`toctou.search.bench.with_confirmations`."""
+        self.close()
+        return with_confirmations(self._load(source).model, results, options)
+
+    def close(self) -> None:
+        """Close the laboratory that is open."""
+        if self._bench is not None:
+            self._bench.close()
+        self._bench = self._options = None
+
+    def _bench_for(self, options: Options) -> Bench:
+        if self._bench is None or options != self._options:
+            self.close()
+            self._bench, self._options = Bench(options), options
+        return self._bench
+
+    def _load(self, source: Source) -> LoadedModel:
+        if source not in self._loaded:
+            self.close()
+            (loaded,) = load([source.model])
+            if fingerprint(loaded.model) != source.code:
+                raise BadInput(
+                    f"the code of {source.model} is not the same in every process",
+                    expected="the model, what it imports, and toctou, as they were when the run began",
+                    cause="a file was edited meanwhile, or a worker on another machine has an older copy",
+                    remedy="bring the copies up to date and run again",
+                )
+            self._loaded[source] = loaded
+        return self._loaded[source]

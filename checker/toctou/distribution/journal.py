@@ -1,0 +1,220 @@
+"""Keeps what a run has explored in a file, so that the same command can go on after an interrupt or a crash.
+
+The first line says what was being explored: options, models, and their code.  Each further line is what became of one work item
+(:mod:`toctou.distribution.partition`), with a checksum.  Taking the lines in again, in order, brings the work queue to
+where it was.  A last line that was cut short is dropped; its work item is explored again.
+
+Lines are handed to the operating system at once, so the end of the process loses none, and to the disk every two seconds.
+They hold pickles, but only classes of toctou and of the models' own modules are made from them, and a few of plain values.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import pickle
+import sys
+import time
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from toctou.declaration.fingerprint import fingerprint, modules_of
+from toctou.declaration.loading import LoadedModel
+from toctou.errors import BadInput
+from toctou.search.options import Options
+from toctou.search.work_item import Advance
+from toctou.verdict import StopReason
+
+FORMAT = 1
+SYNC_SECONDS = 2.0
+
+_NOT_FINAL = (StopReason.INTERRUPTED, StopReason.MAX_SECONDS, StopReason.WORKER_LOST)
+"""What ended for one of these reasons is explored again by whoever goes on."""
+
+_PLAIN = {
+    "builtins": {"set", "frozenset", "bytearray", "complex", "range", "object"},
+    "collections": {"Counter", "OrderedDict"},
+    "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
+    "decimal": {"Decimal"},
+    "random": {"Random"},
+    "uuid": {"UUID", "SafeUUID"},
+    "boto3.dynamodb.types": {"Binary"},
+}
+
+
+class Journal:
+    """What was explored before, and a file that takes what is explored now.
+
+    Attributes:
+        explored: scenario, work item, and what became of it, in order.
+    """
+
+    def __init__(self, file: Path, models: Sequence[LoadedModel], options: Options) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            BadInput: it cannot be opened, is damaged, or belongs to another run.
+        """
+        self.explored: list[tuple[int, int, Advance]] = []
+        self._file = file
+        self._modules = {name for one in models for name in modules_of(one.model)}
+        self._synced = time.monotonic()
+        head = _head(models, options)
+        try:
+            self._stream = open(file, "a+b")  # noqa: SIM115 - close() closes it
+        except OSError as fault:
+            raise BadInput(f"--resume {file}: {fault.strerror}", expected="a file that can be written") from None
+        try:
+            _lock(self._stream, file)
+            self._stream.seek(0)
+            end = self._take_in(self._stream.read(), head)
+            self._stream.truncate(end)
+        except BaseException:
+            self._stream.close()
+            raise
+        if not end:
+            self._append(head)
+
+    def write(self, scenario: int, work_item: int, advance: Advance) -> None:
+        """Keep what became of a work item.
+
+        Raises:
+            BadInput: it holds what cannot be kept.
+        """
+        if advance.tally.stop_reason in _NOT_FINAL:
+            return
+        try:
+            content = zlib.compress(pickle.dumps(advance, pickle.HIGHEST_PROTOCOL), 1)
+            self._decoded(content)
+        except (pickle.PicklingError, TypeError, AttributeError) as fault:
+            raise BadInput(
+                f"--resume {self._file}: an argument or an answer of a handler cannot be kept: {fault}",
+                expected="plain values, or objects of classes in the models' own modules",
+                remedy="run without --resume, or let the handlers answer in plain values",
+            ) from None
+        line = {"scenario": scenario, "work_item": work_item, "advance": base64.b64encode(content).decode()}
+        self._append({**line, "checksum": _checksum(line)})
+
+    def close(self) -> None:
+        """Bring everything to the disk."""
+        if not self._stream.closed:
+            self._sync()
+            self._stream.close()
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        self._stream.write(json.dumps(line).encode() + b"\n")
+        self._stream.flush()
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            self._sync()
+
+    def _sync(self) -> None:
+        os.fsync(self._stream.fileno())
+        self._synced = time.monotonic()
+
+    def _take_in(self, content: bytes, head: Mapping[str, Any]) -> int:
+        """Read the lines; returns how many bytes of them are whole."""
+        end = 0
+        lines = content.split(b"\n")
+        for number, line in enumerate(lines[:-1]):
+            try:
+                self._take_in_line(json.loads(line), number, head)
+            except (ValueError, KeyError, TypeError, zlib.error, EOFError, pickle.UnpicklingError, AttributeError):
+                if number and number == len(lines) - 2:
+                    break
+                raise BadInput(
+                    f"--resume {self._file}: line {number + 1} is damaged, or this is no journal",
+                    expected="a file that `toctou check --resume` has written",
+                    remedy="give another file name, or delete the file and begin again",
+                ) from None
+            end += len(line) + 1
+        return end
+
+    def _take_in_line(self, line: Mapping[str, Any], number: int, head: Mapping[str, Any]) -> None:
+        if number == 0:
+            _compare(self._file, line, head)
+            return
+        if line["checksum"] != _checksum({name: value for name, value in line.items() if name != "checksum"}):
+            raise ValueError(number)
+        advance = self._decoded(base64.b64decode(line["advance"]))
+        self.explored.append((int(line["scenario"]), int(line["work_item"]), advance))
+
+    def _decoded(self, content: bytes) -> Advance:
+        advance = _Unpickler(io.BytesIO(zlib.decompress(content)), self._modules).load()
+        if not isinstance(advance, Advance):
+            raise TypeError(type(advance))
+        return advance
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes objects of known classes only, so that a journal is data and cannot run anything."""
+
+    def __init__(self, stream: io.BytesIO, modules: Collection[str]) -> None:
+        super().__init__(stream)
+        self._modules = modules
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        """The class of that name, or one of the two functions that say what depends on what."""
+        if name in _PLAIN.get(module, ()):
+            return getattr(sys.modules[module] if module in sys.modules else __import__(module, fromlist=[name]), name)
+        if module.startswith("toctou.") or module in self._modules:
+            found = vars(sys.modules[module]).get(name) if module in sys.modules else None
+            dependence = module.startswith("toctou.") and name in ("dependent", "writes_in_order")
+            if dependence or (isinstance(found, type) and found.__module__ == module):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is not of a class that is kept")
+
+
+def _head(models: Sequence[LoadedModel], options: Options) -> dict[str, Any]:
+    """What has to be the same for going on."""
+    how = asdict(options)
+    del how["confirm"], how["budget"]["max_seconds"]
+    code = {one.name: fingerprint(one.model) for one in models}
+    return {"toctou journal": FORMAT, "options": json.loads(json.dumps(how, default=str)), "models": code}
+
+
+def _compare(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    if before.get("toctou journal") != FORMAT:
+        raise ValueError("no journal")
+    if before == now:
+        return
+    differences = [
+        f"{name} was {before['options'].get(name)!r} and is {now['options'].get(name)!r}"
+        for name in sorted({*before["options"], *now["options"]})
+        if before["options"].get(name) != now["options"].get(name)
+    ]
+    if list(before["models"]) != list(now["models"]):
+        differences.append(f"the models were {', '.join(before['models'])} and are {', '.join(now['models'])}")
+    else:
+        changed = [name for name, code in now["models"].items() if before["models"][name] != code]
+        if changed:
+            differences.append(f"the code of {', '.join(changed)}, of what it imports, or of toctou has changed")
+    raise BadInput(
+        f"--resume {file} belongs to another run: {'; '.join(differences)}",
+        expected="the same command, on the same code",
+        remedy="give another file name, or delete the file and begin again",
+    )
+
+
+def _checksum(line: Mapping[str, Any]) -> int:
+    return zlib.crc32(f"{line['scenario']} {line['work_item']} {line['advance']}".encode())
+
+
+def _lock(stream: io.BufferedRandom, file: Path) -> None:
+    """Make sure that no other process writes to it."""
+    try:
+        import fcntl  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise BadInput(
+            f"--resume {file} is in use by another process",
+            expected="one run at a time",
+            remedy="wait for the other one, or give another file name",
+        ) from None

@@ -1,0 +1,294 @@
+"""What is left to explore in a run, and which results are final.
+
+Work items may be explored in any order and by anybody; results become final in the order of the scenarios, as if one process
+had gone through them one after the other.  So a scenario that contains one in which a handler left the checker's control
+is given up as that process would have done, whatever has been found out about it meanwhile; and so is every scenario that
+comes after the one in which its model was refused.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from toctou.declaration.loading import LoadedModel
+from toctou.declaration.model import Model
+from toctou.declaration.remote import missing_tool
+from toctou.declaration.scenario import Scenario
+from toctou.distribution.journal import Journal
+from toctou.distribution.partition import Partition
+from toctou.distribution.progress import Status
+from toctou.errors import ModelError
+from toctou.search.bench import beginning
+from toctou.search.budget import Meter
+from toctou.search.explorer import FAULTS, spent
+from toctou.search.options import Options
+from toctou.search.reachability import Reachability
+from toctou.search.renaming import alike, renamings
+from toctou.search.tally import Tally
+from toctou.search.work_item import Advance, WorkItem
+from toctou.verdict import StopReason
+
+_TELLING = 0.01
+"""How much of a scenario is to be done before the time that it will take is told by that."""
+
+
+def _scope(model: type[Model], options: Options) -> Iterator[Scenario]:
+    """Every scenario of the scope; where a tool is missing, the first one is enough to say so."""
+    return islice(model.scenarios(options.requests), None if missing_tool(model) is None else 1)
+
+
+def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
+    """The scenarios of a model, those that may be stood for with nothing to explore.
+
+    Args:
+        loaded: the model.
+        options: how to explore it.
+        first: the place of the first one on the work queue.
+    """
+    scenarios = list(_scope(loaded.model, options))
+    comparable = options.symmetric and loaded.model.service is None
+    others = alike(scenarios, renamings(loaded.model)) if comparable else {}
+    stood_for = {at for found in others.values() for at in found}
+    return [
+        Slot(
+            loaded,
+            scenario,
+            Partition(() if at in stood_for else beginning(scenario, options, others.get(at, {}).values())),
+            others=tuple(first + one for one in others.get(at, ())),
+            stood_for=at in stood_for,
+        )
+        for at, scenario in enumerate(scenarios)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Which work item of which scenario: the scenario's place on the work queue, and the work item's number in its partition."""
+
+    slot: int
+    number: int
+
+
+@dataclass(slots=True)
+class Slot:
+    """A scenario on the work queue.
+
+    Attributes:
+        others: places on the work queue of the scenarios that it may stand for, in the order of its work_items' renamings.
+        stood_for: an earlier scenario stands for it, unless that turns out to be wrong.
+        stands_for: how many scenarios it stands for, itself included; known at its end.
+    """
+
+    loaded: LoadedModel
+    scenario: Scenario
+    partition: Partition
+    others: tuple[int, ...] = ()
+    stood_for: bool = False
+    stands_for: int = 1
+
+
+class WorkQueue:
+    """The scenarios of some models, in order.
+
+    Attributes:
+        refusals: what is wrong with models that turned out to be wrong while they were explored.
+    """
+
+    def __init__(
+        self, models: Sequence[LoadedModel], options: Options, meter: Meter, journal: Journal | None = None
+    ) -> None:
+        self.slots: list[Slot] = []
+        for loaded in models:
+            self.slots += _slots(loaded, options, len(self.slots))
+        self._totals = Counter(slot.loaded.name for slot in self.slots)
+        self._options = options
+        self._meter = meter
+        self._journal: Journal | None = None
+        self._queue = deque(Key(at, number) for at, slot in enumerate(self.slots) for number in slot.partition.open())
+        self._final = 0
+        self._faults: list[int] = []
+        self._refused: set[int] = set()
+        self.refusals: list[ModelError] = []
+        self._schedules = 0
+        self._busy = 0.0
+        self._seconds: dict[int, tuple[int, float]] = {}
+        for scenario, work_item, advance in journal.explored if journal else ():
+            self.record(Key(scenario, work_item), advance)
+        self._before = self._schedules
+        self._busy = 0.0
+        self._journal = journal  # what is taken from it is not written to it again
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def current(self) -> Slot | None:
+        """The first scenario that is not final; ``None`` at the end."""
+        return self.slots[self._final] if self._final < len(self.slots) else None
+
+    def work_item(self, key: Key) -> WorkItem | None:
+        """The work item of that key; ``None`` if it has been dealt with."""
+        return self.slots[key.slot].partition.work_item(key.number)
+
+    def take(self, most: int = 1) -> list[Key]:
+        """The next work items, all of one model; they are somebody's until they are recorded or put back."""
+        taken: list[Key] = []
+        of_model = self.next_model()
+        while of_model is not None and self.next_model() is of_model and len(taken) < most:
+            taken.append(self._queue.popleft())
+        return taken
+
+    def next_model(self) -> LoadedModel | None:
+        """Whose work items are next; ``None`` if all are taken."""
+        key = self.next_key()
+        return None if key is None else self.slots[key.slot].loaded
+
+    def next_key(self) -> Key | None:
+        """The work item that is next; ``None`` if all are taken."""
+        while self._queue:
+            key = self._queue[0]
+            if self.work_item(key) is not None and self._doomed(key.slot, self._faults) is None:
+                return key
+            self._queue.popleft()
+        return None
+
+    def put_back(self, keys: Sequence[Key]) -> None:
+        """These were not explored; they are next."""
+        self._queue.extendleft(reversed(keys))
+
+    def record(self, key: Key, advance: Advance) -> None:
+        """Take in what became of a work item; the second answer for one work item is ignored."""
+        slot = self.slots[key.slot]
+        if slot.partition.work_item(key.number) is None:
+            return
+        # What made a model wrong may have been mended when the run goes on.
+        if self._journal is not None and advance.refusal is None:
+            self._journal.write(key.slot, key.number, advance)
+        if advance.again is None:
+            self._schedules += advance.tally.schedules
+            self._busy += advance.tally.seconds
+        self.put_back([Key(key.slot, number) for number in slot.partition.advance(key.number, advance)])
+        if advance.refusal is not None:
+            self.refusals.append(advance.refusal)
+        if slot.partition.complete:
+            reason = slot.partition.tally().stop_reason
+            if reason is StopReason.REFUSED:
+                self._refused.add(key.slot)
+            if reason is StopReason.REFUSED or reason in FAULTS.values():
+                self._faults.append(key.slot)
+            self._release(slot)
+
+    def _release(self, slot: Slot) -> None:
+        """The scenarios that this one turns out not to stand for are next."""
+        tally = slot.partition.tally()
+        whole = tally.exhausted and tally.stop_reason is None
+        apart = [at for place, at in enumerate(slot.others) if place in tally.apart or not whole]
+        slot.stands_for = 1 + len(slot.others) - len(apart)
+        for at in apart:
+            other = self.slots[at]
+            other.stood_for = False
+            other.partition = Partition(beginning(other.scenario, self._options))
+        self.put_back([Key(at, number) for at in apart for number in self.slots[at].partition.open()])
+
+    def final(self) -> Iterator[tuple[Slot, Tally]]:
+        """The scenarios that have become final since this was last asked, in order."""
+        while self._final < len(self.slots):
+            slot = self.slots[self._final]
+            if slot.stood_for:
+                self._final += 1
+                continue
+            contained = self._doomed(self._final, [one for one in self._faults if one < self._final])
+            if contained is not None:
+                where = self.slots[contained]
+                told = where.partition.tally()
+                tally = Tally(Reachability(slot.loaded.model))
+                why = f"comes after {where.scenario}" if contained in self._refused else f"contains {where.scenario}"
+                tally.stop_reason, tally.detail = told.stop_reason, f"{why}, where {told.detail}"
+            elif slot.partition.complete:
+                tally = slot.partition.tally()
+            else:
+                return
+            if tally.stop_reason in (StopReason.MAX_SECONDS, StopReason.MAX_SCHEDULES):
+                tally.detail = spent(tally.stop_reason, tally.schedules)
+            self._final += 1
+            self._remember(slot, tally)
+            yield slot, tally
+
+    def interrupt(self) -> None:
+        """Give up what is left.
+
+        A scenario of which nothing is known is left out, unless it is the first of all, or the first of its model: what is
+        known must show that it is a part.
+        """
+        rest, self.slots = self.slots[self._final :], self.slots[: self._final]
+        rest = [slot for slot in rest if not slot.stood_for]
+        touched = {slot.loaded.name for slot in self.slots}
+        touched |= {slot.loaded.name for slot in rest if slot.partition.begun}
+        touched |= {slot.loaded.name for slot in [one for one in rest if not one.partition.complete][:1]}
+        for slot in rest:
+            incomplete = not slot.partition.complete
+            if slot.partition.begun or slot.loaded.name in touched:
+                if incomplete:
+                    touched.discard(slot.loaded.name)
+                slot.partition.stop(StopReason.INTERRUPTED, "interrupted", Tally(Reachability(slot.loaded.model)))
+                self.slots.append(slot)
+
+    def total(self, loaded: LoadedModel) -> int:
+        """How many scenarios a model has."""
+        return self._totals[loaded.name]
+
+    def status(self) -> Status | None:
+        """Where the run stands; ``None`` at its end."""
+        slot = self.current()
+        if slot is None:
+            return None
+        return Status(
+            scenarios=self._final,
+            total=len(self.slots),
+            schedules=self._schedules,
+            rate=(self._schedules - self._before) / max(self._meter.seconds, 1e-9),
+            model=slot.loaded.name,
+            scenario=str(slot.scenario),
+            begun=slot.partition.schedules,
+            explored=slot.partition.explored,
+            seconds_left=self._seconds_left(),
+        )
+
+    def _doomed(self, at: int, faults: Sequence[int]) -> int | None:
+        """The first earlier scenario of the same model that this one contains and in which a handler left control.
+
+        Or in which the model was refused, whether it is contained or not.
+        """
+        slot = self.slots[at]
+        for one in sorted(faults):
+            smaller = self.slots[one]
+            contains = not Counter(smaller.scenario.requests) - Counter(slot.scenario.requests)
+            if one < at and smaller.loaded is slot.loaded and (contains or one in self._refused):
+                return one
+        return None
+
+    def _remember(self, slot: Slot, tally: Tally) -> None:
+        size = len(slot.scenario.requests)
+        count, seconds = self._seconds.get(size, (0, 0.0))
+        self._seconds[size] = count + 1, seconds + tally.seconds
+
+    def _seconds_left(self) -> float | None:
+        """By how much of the current scenario is done, what those of the same size have taken, and how well time was used."""
+        known = {size: seconds / count for size, (count, seconds) in self._seconds.items()}
+        later = Counter(len(slot.scenario.requests) for slot in self.slots[self._final + 1 :] if not slot.stood_for)
+        now = self.slots[self._final]
+        size, explored = len(now.scenario.requests), now.partition.explored
+        if explored >= _TELLING:
+            whole = now.partition.seconds / explored
+            known.setdefault(size, whole)
+            rest = whole * (1.0 - explored)
+        elif size in known:
+            rest = known[size]
+        else:
+            return None
+        if not later.keys() <= known.keys() or not self._busy:
+            return None
+        rest += sum(count * known[size] for size, count in later.items())
+        return self._meter.seconds * rest / self._busy

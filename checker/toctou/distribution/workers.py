@@ -1,0 +1,149 @@
+"""Spreads the work items of a work queue over the workers of any ``concurrent.futures``-shaped executor.
+
+Each task of the executor explores, in a child process of the thread that runs it, a few work items of one model for about
+a second, and returns their tallies and what is left.  When there are fewer work items than workers, what is left of one is cut
+into several.  A task whose process is lost is handed out again, its work items one by one; a work item that is lost three
+times ends its scenario as INCONCLUSIVE.  Whatever happens, each work item is counted once (:mod:`toctou.distribution.partition`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import Any
+
+from toctou.declaration.loading import LoadedModel
+from toctou.distribution.assignment import Assignment, Source
+from toctou.distribution.child import in_child, packed, unpacked
+from toctou.distribution.work_queue import Key, WorkQueue
+from toctou.errors import BadInput, ToctouError
+from toctou.scheduling.strategies import STRATEGIES
+from toctou.search.budget import Meter
+from toctou.search.options import Options
+from toctou.search.result import ScenarioResult
+from toctou.search.work_item import Advance, given_up
+from toctou.verdict import StopReason
+
+SECONDS = 1.0
+"""How long a task lasts: long beside what it costs to hand it out, short beside what may be lost with it."""
+
+FIRST_SECONDS = 0.2
+"""The same while workers have nothing to do, so that there is soon something to share."""
+
+PORTIONS = 50
+"""Work items per task, at most."""
+
+ATTEMPTS = 3
+"""How often a work item is handed out."""
+
+
+class Distributed:
+    """Explores by means of others."""
+
+    def __init__(self, executor: Executor, workers: int) -> None:
+        self._executor = executor
+        self._workers = workers
+        self._sources: dict[str, Source] = {}
+        self._under_way: dict[Future[bytes], tuple[Key, ...]] = {}
+        self._lost: Counter[Key] = Counter()
+
+    def explore(self, work_queue: WorkQueue, options: Options, meter: Meter) -> Generator[None]:
+        """Explore what is on the work queue; yields whenever something may have been recorded.
+
+        Raises:
+            BadInput: a model or an option that cannot be used.
+        """
+        if options.backend.startswith("endpoint="):
+            raise BadInput(
+                f"several jobs on the backend {options.backend}",
+                expected="one job",
+                cause="all of them would use the same tables",
+                remedy="leave out --jobs and --dask",
+            )
+        try:
+            while self._hand_out(work_queue, options, meter):
+                done, _ = wait(self._under_way, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._take_in(work_queue, future)
+                yield
+        finally:
+            for future in self._under_way:
+                future.cancel()
+            self._under_way.clear()
+
+    def finish(
+        self, models: Sequence[tuple[LoadedModel, tuple[ScenarioResult, ...]]], options: Options
+    ) -> Iterator[tuple[ScenarioResult, ...]]:
+        """Replay what was found on a second backend."""
+        asked = [
+            self._submit("confirm", loaded, results, options) if any(one.violations for one in results) else None
+            for loaded, results in models
+        ]
+        for (loaded, results), future in zip(models, asked, strict=True):
+            yield results if future is None else self._confirmed(loaded, results, options, future)
+
+    def _confirmed(
+        self, loaded: LoadedModel, results: tuple[ScenarioResult, ...], options: Options, future: Future[bytes]
+    ) -> tuple[ScenarioResult, ...]:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return tuple(unpacked(future.result()))
+            except ToctouError:
+                raise
+            except Exception:
+                future = self._submit("confirm", loaded, results, options)
+        return tuple(unpacked(future.result()))
+
+    def _hand_out(self, work_queue: WorkQueue, options: Options, meter: Meter) -> bool:
+        """Keep each worker busy, with a task in reserve; returns whether anything is under way."""
+        while len(self._under_way) < 2 * self._workers and (loaded := work_queue.next_model()) is not None:
+            short = len(work_queue) < self._workers
+            most = (
+                1
+                if work_queue.next_key() in self._lost
+                else max(1, min(PORTIONS, len(work_queue) // (2 * self._workers)))
+            )
+            keys = work_queue.take(most)
+            if meter.spent(0) is StopReason.MAX_SECONDS:
+                for key in keys:
+                    work_queue.record(key, given_up(loaded.model, StopReason.MAX_SECONDS, ""))
+                continue
+            work_items = [(key, work_item) for key in keys if (work_item := work_queue.work_item(key)) is not None]
+            divisible = STRATEGIES[options.strategy].complete and options.budget.max_schedules is None
+            assignment = Assignment(
+                options=options,
+                work_items=tuple(work_items),
+                seconds=FIRST_SECONDS if short else SECONDS,
+                seconds_used=meter.seconds,
+                pieces=2 * self._workers if short and divisible else 1,
+            )
+            self._under_way[self._submit("explore", loaded, assignment)] = tuple(keys)
+        return bool(self._under_way)
+
+    def _take_in(self, work_queue: WorkQueue, future: Future[bytes]) -> None:
+        keys = self._under_way.pop(future)
+        explored: Sequence[tuple[Key, Advance]] = ()
+        try:
+            explored = unpacked(future.result())
+        except ToctouError:
+            raise
+        except Exception as fault:
+            self._lost.update(keys)
+            for key in keys:
+                if self._lost[key] >= ATTEMPTS:
+                    detail = f"the process that explored it was lost {ATTEMPTS} times; the last time: {fault}"
+                    model = work_queue.slots[key.slot].loaded.model
+                    explored = [*explored, (key, given_up(model, StopReason.WORKER_LOST, detail))]
+        for key, advance in explored:
+            work_queue.record(key, advance)
+        answered = {key for key, _ in explored}
+        work_queue.put_back([key for key in keys if key not in answered])
+
+    def _submit(self, method: str, loaded: LoadedModel, *arguments: Any) -> Future[bytes]:
+        return self._executor.submit(in_child, packed(method, self._source(loaded), *arguments))
+
+    def _source(self, loaded: LoadedModel) -> Source:
+        if loaded.name not in self._sources:
+            self._sources[loaded.name] = Source.of(loaded)
+        return self._sources[loaded.name]

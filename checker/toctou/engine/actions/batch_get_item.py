@@ -1,0 +1,59 @@
+"""BatchGetItem: up to 100 items by their keys, each read on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toctou.engine import capacity
+from toctou.engine.batches import MAXIMUM_GETS, MAXIMUM_RESPONSE, check_distinct
+from toctou.engine.database import Database
+from toctou.engine.reads import Get, projection_of
+from toctou.engine.service_error import validation
+from toctou.engine.values import item_size
+
+
+def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform one ``BatchGetItem``."""
+    requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
+    if not requested:
+        raise validation("The requestItems parameter is required for BatchGetItem")
+    if sum(len(one.get("Keys") or ()) for one in requested.values()) > MAXIMUM_GETS:
+        raise validation("Too many items requested for the BatchGetItem call")
+    reads = {name: _reads(database, name, one) for name, one in requested.items()}
+    check_distinct((read.table, read.key) for gets in reads.values() for read in gets)
+    result: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
+    consumed = []
+    level = capacity.level_of(parameters)
+    size = 0
+    for name, gets in reads.items():
+        found: list[Any] = []
+        left: list[Any] = []
+        units = 0.0
+        for read, key in zip(gets, requested[name]["Keys"], strict=True):
+            own = item_size(read.stored or {})
+            size += own
+            if size > MAXIMUM_RESPONSE:
+                left.append(key)
+                continue
+            units += capacity.read_units(own, consistent=bool(requested[name].get("ConsistentRead")))
+            found += read.result().values()
+        result["Responses"][name] = found
+        if left:
+            result["UnprocessedKeys"][name] = {**requested[name], "Keys": left}
+        if level is not None:
+            consumed.append(capacity.report(level, gets[0].table, units))
+    if level is not None:
+        result["ConsumedCapacity"] = consumed
+    return result
+
+
+def _reads(database: Database, name: str, request: Mapping[str, Any]) -> list[Get]:
+    if not request.get("Keys"):
+        raise validation(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
+    projection = projection_of(request)
+    table = database.table({"TableName": name})
+    keys = [table.schema.key_of(key) for key in request["Keys"]]
+    if projection is not None:
+        table.schema.check_scalars(projection.opened)
+    return [Get(table, key, projection) for key in keys]

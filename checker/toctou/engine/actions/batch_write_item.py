@@ -1,0 +1,75 @@
+"""BatchWriteItem: up to 25 puts and deletes without conditions, each on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toctou.engine import capacity, writes
+from toctou.engine.batches import MAXIMUM_WRITES, check_distinct
+from toctou.engine.constraints import shown
+from toctou.engine.database import Database
+from toctou.engine.service_error import constraint, validation
+from toctou.engine.writes import Write
+
+_LENGTH = (
+    f"Map value must satisfy constraint: [Member must have length less than or equal to {MAXIMUM_WRITES}, "
+    "Member must have length greater than or equal to 1]"
+)
+
+
+def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform one ``BatchWriteItem``."""
+    requested = _requested(parameters)
+    prepared = {name: _writes(database, name, requests) for name, requests in requested.items()}
+    check_distinct((write.table, write.key) for group in prepared.values() for write in group)
+    level = capacity.level_of(parameters)
+    consumed, metrics = [], {}
+    for name, group in prepared.items():
+        units, charged, collections = 0.0, dict[str, float](), []
+        for write in group:
+            before = write.before
+            after = write.after(before)
+            if before is not None or after is not None:
+                database.commit(write.table, write.key, before, after)
+            if level is not None:
+                units += capacity.write_units(before, after)
+                for index, amount in capacity.index_write_units(write.table, write.key, before, after).items():
+                    charged[index] = charged.get(index, 0.0) + amount
+            collections.append(capacity.collection_metrics(parameters, write.table, write.key))
+        if level is not None:
+            consumed.append(capacity.report(level, group[0].table, units, charged))
+        if any(collections):
+            metrics[name] = collections
+    result: dict[str, Any] = {"UnprocessedItems": {}}
+    if level is not None:
+        result["ConsumedCapacity"] = consumed
+    if metrics:
+        result["ItemCollectionMetrics"] = metrics
+    return result
+
+
+def _requested(parameters: Mapping[str, Any]) -> Mapping[str, list[Mapping[str, Any]]]:
+    requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
+    if not requested:
+        raise validation("The requestItems parameter is required for BatchWriteItem")
+    if any(not 1 <= len(requests) <= MAXIMUM_WRITES for requests in requested.values()):
+        raise constraint(shown(requested), "requestItems", _LENGTH)
+    if sum(map(len, requested.values())) > MAXIMUM_WRITES:
+        raise validation("Too many items requested for the BatchWriteItem call")
+    return requested
+
+
+def _writes(database: Database, name: str, requests: list[Mapping[str, Any]]) -> list[Write]:
+    return [_write(database, name, request) for request in requests]
+
+
+def _write(database: Database, name: str, request: Mapping[str, Any]) -> Write:
+    if len(request) == 1:
+        if "PutRequest" in request:
+            return writes.put(database, {"TableName": name, "Item": request["PutRequest"]["Item"]})
+        if "DeleteRequest" in request:
+            return writes.delete(database, {"TableName": name, "Key": request["DeleteRequest"]["Key"]})
+    raise validation(
+        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+    )

@@ -1,0 +1,14 @@
+"""DescribeTable: a table's schema, settings and size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toctou.engine.database import Database
+from toctou.engine.table_descriptions import described
+
+
+def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform one ``DescribeTable``."""
+    return {"Table": described(database.managed_table(parameters))}

@@ -1,0 +1,527 @@
+"""Runs one schedule of one scenario and writes down what happened.
+
+The laboratory joins what floors below keep apart: the runner that switches between requests, the interception of their
+DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
+
+Steps that are known (:mod:`toctou.execution.memoised_steps`) are taken without running anybody, if whoever explores has asked
+for that.  If there is doubt about them, whoever explores has to disable what is known, and to begin the scenario again.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+from toctou.client.access_tracker import AccessTracker, untracked
+from toctou.client.backend import Backend, Performed
+from toctou.client.embedded import EmbeddedBackend
+from toctou.client.environment import client_environment
+from toctou.client.intercept import intercepted, perform
+from toctou.client.stale_reads import ChooseAge, StaleReads, newest
+from toctou.declaration.model import Model
+from toctou.declaration.remote import under_test
+from toctou.declaration.response import response_of, response_to
+from toctou.declaration.scenario import Scenario
+from toctou.engine import Schema
+from toctou.errors import InternalError, ModelError, ToctouError
+from toctou.execution.long_lived import long_lived_set_aside
+from toctou.execution.memoised_steps import MemoisedSteps
+from toctou.execution.transition_system import Call, Taken, Transition, Walk
+from toctou.gate.mailbox import HeldCall
+from toctou.gate.relay import Patience, Relay
+from toctou.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, observing
+from toctou.history.item import AttributeValue, Image, ItemId, image
+from toctou.history.operation import Execution, Operation, StoredImages
+from toctou.history.request import Request, Response
+from toctou.history.schedule import Choice, Schedule
+from toctou.scheduling import event_loop
+from toctou.scheduling.runner import Limits, Runner
+from toctou.scheduling.scheduling_point import Turn
+from toctou.scheduling.strategies.strategy import Step, Strategy
+from toctou.scheduling.watchdog import Interrupted
+
+T = TypeVar("T")
+
+_MOST_CHOICES = 1024
+
+
+class RandomNumbersShared(Exception):
+    """The execution drew random numbers before each request had a generator of its own; begin the scenario again."""
+
+
+@dataclass(slots=True)  # as quick to make as an operation
+class Observation:
+    """What is compared when a step is performed again."""
+
+    operation: Operation | None
+    response: Response | None
+
+    def __str__(self) -> str:
+        one = self.operation
+        lines = [] if one is None else [f"{one.action} {dict(one.parameters)} → {one.error or one.result}"]
+        if self.response is not None:
+            lines.append(f"answers {self.response}")
+        return "; ".join(lines)
+
+
+class Laboratory:
+    """Executes scenarios of one model on one backend; use :meth:`opened` around everything else."""
+
+    def __init__(self, model: type[Model], backend: Backend, limits: Limits) -> None:
+        self.model = model
+        self.initial: StoredImages = {}
+        self._left_out: StoredImages = {}
+        self._schemas: Mapping[str, Schema] = {}
+        self._backend = backend
+        self._runner = Runner(limits)
+        self._handlers = model.handlers()
+        self._operations: list[Operation] = []
+        self._responses: dict[int, Response] = {}
+        self._instance: Model  # made anew for each schedule
+        self._judged = _judged_attributes(model)
+        self._tracker = AccessTracker()
+        self._elsewhere = under_test(model)
+        self._known: MemoisedSteps | None = None
+        self._walk_read_clock = False
+        self._choose_call: Callable[[int], int] = newest
+        if self._elsewhere is not None:
+            self._relay = Relay(
+                self._runner,
+                self._perform,
+                lambda count: self._choose_call(count),  # noqa: PLW0108 - another one for each execution
+                patience=Patience(limits.seconds, self._elsewhere.settle_seconds),
+                told=self._elsewhere.told,
+            )
+
+    @contextmanager
+    def opened(self) -> Iterator[Laboratory]:
+        """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
+        self._store_initial({})
+        served = nullcontext() if self._elsewhere is None else self._elsewhere.opened(self._read)
+        with (
+            served,
+            client_environment(),
+            self._intercepted(),
+            self._runner.installed(),
+            long_lived_set_aside(),
+        ):
+            yield self
+
+    def _store_initial(self, left_out: StoredImages) -> None:
+        images = _images(self.model)
+        missing = self.by_name(left_out).keys()
+        if missing:
+            images = {
+                table: [one for one in stored if self._schemas[table].item_id(one) not in missing]
+                for table, stored in images.items()
+            }
+        self._backend.load([table.parameters for table in self.model.tables], images)
+        self._schemas = {table.parameters["TableName"]: Schema.of(table.parameters) for table in self.model.tables}
+        self.initial, self._left_out = self._backend.stored(), left_out
+
+    def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
+        """Stored items by their names."""
+        return {self._schemas[table].item_id(one): one for table, images in stored.items() for one in images}
+
+    def tracking(self) -> AbstractContextManager[None]:
+        """While inside, executions also say what handlers looked at; see :mod:`toctou.client.access_tracker`.
+
+        What a service looks at in another process nobody sees.
+        """
+        return self._tracker.tracking() if self._elsewhere is None else nullcontext()
+
+    def _intercepted(self) -> AbstractContextManager[None]:
+        return intercepted(self._runner, self._backend, self._record, self._tracker)
+
+    def enable_memoisation(self) -> None:
+        """From now on take steps that are known without running them, where nothing but requests and stored items decides."""
+        if isinstance(self._backend, EmbeddedBackend) and self._elsewhere is None:
+            self._known = MemoisedSteps(self.model, self._step, self._perform_after, self._stored_after)
+
+    @property
+    def tainted(self) -> bool:
+        """Whether what is known cannot be relied on, as far as has been seen."""
+        return self._known is not None and self._known.tainted
+
+    def disable_memoisation(self) -> Sequence[Execution]:
+        """From now on run every step; returns executions that were run first, for whoever wants to see them come out again.
+
+        Empty if every step is run already.
+        """
+        known, self._known = self._known, None
+        return () if known is None else known.first_runs
+
+    def execute(self, scenario: Scenario, strategy: Strategy, *, afresh: bool = False) -> Execution | None:
+        """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.
+
+        Args:
+            scenario: whose requests.
+            strategy: chooses.
+            afresh: run every step, known or not.
+
+        Raises:
+            UncontrolledHandler: the execution left the checker's control, or differs from what was observed before.
+            RandomNumbersShared: begin the scenario again with a new strategy.
+        """
+        known = None if afresh else self._known_of(scenario)
+        if known is None:
+            return self._run(scenario, strategy)
+        walk = self._walk(known, scenario)
+        while walk.enabled:
+            chosen = strategy.choose(walk.enabled)
+            if chosen is None:
+                return None
+            step = walk.step(chosen)
+            if step is None:
+                return self._run(scenario, strategy, known, walk.taken, chosen)
+            strategy.performed(chosen, step)
+        return self._walked(scenario, walk)
+
+    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[tuple[Response, ...], StoredImages]:
+        """Responses, in that order, and stored items when only these requests run, one after the other."""
+        known = self._known_of(scenario)
+        if known is not None:
+            walk = self._walk(known, scenario)
+            while (following := next((one for one in order if one in walk.enabled), None)) is not None:
+                if walk.step(following) is None:
+                    break
+            else:
+                self._operations, self._responses = walk.operations(), walk.responses()
+                self._walk_read_clock = self._walk_read_clock or walk.reads_clock
+                return tuple(self._responses[request] for request in order), walk.stored()
+        while True:
+            runner = self._begin(scenario)
+            steps: list[Taken] = []
+            for request in order:
+                while request in runner.enabled():
+                    self._take(request, steps, {})
+            reads_clock = runner.clock_readers()
+            runner.end()
+            if not self._random_was_shared():
+                break
+        if known is not None:
+            known.learn(scenario, steps, self._responses, reads_clock)
+        return tuple(self._responses[request] for request in order), self._backend.stored()
+
+    def _known_of(self, scenario: Scenario) -> MemoisedSteps | None:
+        """What is known of a scenario, if steps may be taken without running them."""
+        return None if scenario.left_out or self._tracker.on else self._known
+
+    def _walk(self, known: MemoisedSteps, scenario: Scenario) -> Walk:
+        if self._left_out:
+            self._store_initial({})
+        return known.walk(scenario)
+
+    def _walked(self, scenario: Scenario, walk: Walk) -> Execution:
+        self._walk_read_clock = self._walk_read_clock or walk.reads_clock
+        self._operations, self._responses = walk.operations(), walk.responses()
+        endings: dict[int, int] = {}
+        performed = 0
+        for request, transition in walk.taken:
+            performed += transition.operation is not None
+            endings[request] = performed
+        choices = tuple([_choice(request, 0, 0) for request, _ in walk.taken])
+        return self._execution(scenario, Schedule(choices), endings, walk.stored())
+
+    def _run(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        known: MemoisedSteps | None = None,
+        taken: Sequence[tuple[int, Transition]] = (),
+        chosen: int | None = None,
+    ) -> Execution | None:
+        """Run a schedule.
+
+        Args:
+            scenario: whose requests.
+            strategy: chooses.
+            known: takes in what is run; ``None`` if nobody is to.
+            taken: known steps that the strategy has chosen and seen already.
+            chosen: the request that it has chosen to take the next step.
+        """
+        ages: list[int] = []
+        calls: list[int] = []
+
+        def choose_age(count: int) -> int:
+            ages.append(strategy.choose_age(count))
+            return ages[-1]
+
+        def choose_call(count: int) -> int:
+            calls.append(strategy.choose_call(count))
+            return calls[-1]
+
+        runner = self._begin(scenario, choose_age, choose_call)
+        if known is not None:
+            known.begin(self._instance)
+        steps: list[Taken] = []
+        choices: list[Choice] = []
+        endings: dict[int, int] = {}
+        for request, transition in taken:
+            again = self._take(request, steps, endings)
+            if known is not None:
+                known.check(len(choices), request, transition.step, again)
+            choices.append(_choice(request, 0, 0))
+        while enabled := runner.enabled():
+            if chosen is None:
+                chosen = strategy.choose(enabled)
+            if chosen is None:
+                runner.end()
+                return None
+            strategy.performed(chosen, self._take(chosen, steps, endings))
+            choices.append(_choice(chosen, ages.pop() if ages else 0, calls.pop() if calls else 0))
+            chosen = None
+        if self._random_was_shared():
+            raise RandomNumbersShared
+        execution = self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
+        if known is not None:
+            known.learn(scenario, steps, self._responses, runner.clock_readers())
+            known.end(execution)
+        return execution
+
+    def _take(self, request: int, steps: list[Taken], endings: dict[int, int]) -> Step:
+        """Run a request's next step, and write down that it was taken, and whether the request has ended."""
+        before = len(self._operations)
+        self._runner.step(request)
+        response = self._responses.get(request)
+        if response is not None:
+            endings[request] = len(self._operations)
+        (operation,) = self._operations[before:] or (None,)
+        steps.append((request, operation))
+        return self._step(operation, response)
+
+    def _random_was_shared(self) -> bool:
+        shared = self._runner.random_was_shared()
+        if shared:
+            self._forget()
+        return shared
+
+    def _forget(self) -> None:
+        """Requests have other random numbers from now on."""
+        if self._known is not None:
+            self._known.forget()
+
+    def _perform_after(self, before: Sequence[Operation], request: int, call: Call) -> Operation | None:
+        """Perform the call of a request after other calls."""
+        try:
+            self._restore_after(before)
+            performed = self._backend.perform(call.action, call.parameters)
+        except Exception:  # it is met again, and told, when the call is run
+            return None
+        operation = _operation(Turn(request, call.number), call, performed)
+        self._complete(operation)
+        return operation
+
+    def _stored_after(self, before: Sequence[Operation]) -> StoredImages:
+        self._restore_after(before)
+        return self._backend.stored()
+
+    def _restore_after(self, before: Sequence[Operation]) -> None:
+        """Store what is stored after some operations, without performing again those that cannot have changed anything."""
+        self._backend.restore()
+        for one in before:
+            if one.changes or one.footprint.writes_something or "ClientRequestToken" in one.parameters:
+                self._backend.perform(one.action, one.parameters)
+
+    def begin(self, scenario: Scenario) -> Runner:
+        """Restore the initial items and hand out the runner with the scenario's tasks, none of them started.
+
+        For callers that choose step by step themselves; :meth:`progress` tells them what has happened so far, and
+        :meth:`admit` lets more requests join.
+        """
+        return self._begin(scenario)
+
+    def admit(self, request: Request) -> int:
+        """Let another request join the execution that is under way; returns its index.  It has not started."""
+        return self._runner.add(partial(self._serve, self._instance, len(self._runner.tasks), request))
+
+    def take_clock_reads(self) -> bool:
+        """Whether a handler has read its clock or drawn a number since this was last asked."""
+        walked, self._walk_read_clock = self._walk_read_clock, False
+        return self._runner.take_clock_reads() or walked
+
+    def own_numbers(self) -> None:
+        """See :meth:`toctou.scheduling.runner.Runner.own_numbers`."""
+        if self._runner.own_numbers():
+            self._forget()
+
+    def progress(self) -> tuple[tuple[Operation, ...], dict[int, Response], StoredImages]:
+        """Operations so far, responses by request, and the items stored now."""
+        return tuple(self._operations), dict(self._responses), self._backend.stored()
+
+    def performed(self) -> Sequence[Operation]:
+        """Operations so far."""
+        return self._operations
+
+    def answered(self, request: int) -> Response | None:
+        """What a request has answered; ``None`` if it has not."""
+        return self._responses.get(request)
+
+    def stored(self) -> StoredImages:
+        """The items stored now."""
+        return self._backend.stored()
+
+    def store(self, table: str, key: Image, image: Image | None) -> None:
+        """Put an item under a key, or remove what is there, between two operations of the execution that is under way."""
+        if image is None:
+            self._backend.perform("DeleteItem", {"TableName": table, "Key": key})
+        else:
+            self._backend.perform("PutItem", {"TableName": table, "Item": image})
+
+    def isolate(self) -> bool:
+        """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""
+        return self._elsewhere is not None and self._elsewhere.isolate()
+
+    def _begin(
+        self, scenario: Scenario, choose_age: ChooseAge = newest, choose_call: Callable[[int], int] = newest
+    ) -> Runner:
+        if isinstance(self._backend, StaleReads):
+            self._backend.choose_age = newest  # what was given up may still read
+        if self._elsewhere is not None:
+            self._runner.end()
+            self._elsewhere.prepare(len(scenario.requests))
+            self._choose_call = choose_call
+        if scenario.left_out != self._left_out:
+            self._store_initial(scenario.left_out)
+        self._backend.restore()
+        if isinstance(self._backend, StaleReads):
+            self._backend.choose_age = choose_age
+        self._operations = []
+        self._responses = {}
+        self._tracker.begin()
+        self._instance = made(self.model)
+        _attempted(self.model, self._instance.setup)
+        self._runner.begin(
+            [partial(self._serve, self._instance, index, request) for index, request in enumerate(scenario.requests)]
+        )
+        return self._runner
+
+    def _serve(self, model: Model, index: int, request: Request) -> None:
+        try:
+            returned: Any = self._handlers[request.handler].call(model, request)
+            if inspect.iscoroutine(returned):
+                returned = event_loop.run(returned, self._runner.fail)
+            if self._elsewhere is not None:
+                returned = self._elsewhere.serve(index, request, returned, self._relay, self._runner)
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except BaseException as raised:  # asyncio.CancelledError and SystemExit are answers of the handler too
+            self._responses[index] = response_to(raised)
+        else:
+            response = response_of(returned, request.handler)
+            self._responses[index] = replace(response, body=untracked(response.body)) if self._tracker.on else response
+
+    def _perform(self, turn: Turn, call: HeldCall) -> Operation:
+        performed = perform(self._runner, self._backend, call.action, call.parameters)
+        operation = _operation(turn, call, performed)
+        self._record(operation)
+        return operation
+
+    def _read(self, call: HeldCall) -> Operation:
+        return _operation(Turn(0, 0), call, self._backend.perform(call.action, call.parameters))
+
+    def _record(self, operation: Operation) -> None:
+        self._complete(operation)
+        self._operations.append(operation)
+
+    def _complete(self, operation: Operation) -> None:
+        if self._judged and operation.changes:
+            operation.footprint = self._observed_by_oracles(operation)
+
+    def _step(self, operation: Operation | None, response: Response | None) -> Step:
+        observed = Observation(operation, response)
+        if operation is None:
+            return Step(EMPTY, observed, seen=response)
+        seen = (operation.action, operation.parameters, operation.result, operation.error, response)
+        return Step(operation.footprint, observed, seen)
+
+    def _observed_by_oracles(self, operation: Operation) -> Footprint:
+        """The ownership rule looks at an item when it is changed, so its order with other changes matters."""
+        changed = (change.item for change in operation.changes if change.before is not None)
+        return observing(operation.footprint, changed, self._judged)
+
+    def _looked_at(self, operation: Operation) -> Operation:
+        return replace(operation, accessed=self._tracker.accessed(operation))
+
+    def _execution(
+        self, scenario: Scenario, schedule: Schedule, endings: dict[int, int], final: StoredImages
+    ) -> Execution:
+        count = len(scenario.requests)
+        if len(self._responses) != count:
+            raise InternalError(f"{count - len(self._responses)} requests of {scenario} ended without a response")
+        return Execution(
+            requests=scenario.requests,
+            initial=self.initial,
+            operations=tuple(map(self._looked_at, self._operations) if self._tracker.on else self._operations),
+            responses=tuple(self._responses[request] for request in range(count)),
+            final=final,
+            schedule=schedule,
+            endings=tuple(endings[request] for request in range(count)),
+            left_out=scenario.left_out,
+        )
+
+
+@lru_cache(maxsize=_MOST_CHOICES)
+def _choice(request: int, age: int, call: int) -> Choice:
+    """Few are different; each is made once."""
+    return Choice(request, age, call)
+
+
+def _operation(turn: Turn, call: HeldCall | Call, performed: Performed) -> Operation:
+    return Operation(
+        turn.request,
+        turn.number,
+        call.action,
+        call.parameters,
+        performed.result,
+        performed.error,
+        performed.footprint,
+        performed.changes,
+        call.source,
+        performed.missed,
+    )
+
+
+def _images(model: type[Model]) -> dict[str, list[Mapping[str, AttributeValue]]]:
+    """The declared items as the API writes them."""
+    images: dict[str, list[Mapping[str, AttributeValue]]] = {}
+    for table, items in model.items.items():
+        for item in items:
+            try:
+                images.setdefault(table, []).append(image(item))
+            except (TypeError, AttributeError) as unsuitable:
+                raise ModelError(
+                    f"the model {model.__name__} declares the item {item!r} of table {table!r}: {unsuitable}",
+                    expected="a mapping of attribute names to values that DynamoDB stores",
+                    remedy="use int or Decimal for numbers, bytes for binaries",
+                ) from None
+    return images
+
+
+def made(model: type[Model]) -> Model:
+    """An instance of the model; raises ``ModelError`` where it cannot be made."""
+    return _attempted(model, model)
+
+
+def _attempted(model: type[Model], part: Callable[[], T]) -> T:
+    """What a part of the model returns that runs before its handlers."""
+    try:
+        return part()
+    except ToctouError:
+        raise
+    except Exception as failed:
+        raise ModelError(
+            f"the model {model.__name__} cannot be set up: {type(failed).__name__}: {failed}",
+            expected="a model that can be made without arguments, and a `setup` that resets what its module remembers",
+            remedy="correct `__init__` and `setup` of the model",
+        ) from failed
+
+
+def _judged_attributes(model: type[Model]) -> Attributes:
+    if model.owns is not Model.owns:
+        return frozenset({ALL, EXISTENCE})
+    return frozenset({model.owner}) if model.owner else frozenset()

@@ -1,0 +1,465 @@
+"""What requests and calls were seen to do, so that a step which is known need not be run again.
+
+A schedule consists of two functions.  What a request does next, its next call or its response, is decided by what it was
+asked and answered so far.  What a call answers and changes is decided by what is stored.  Handlers and engine are
+deterministic, which is checked and not trusted, so both functions can be learned from executions that were run, and most
+schedules then consist of steps that are known.  A :class:`Walk` takes such steps without a handler, and without the engine
+where the same items were met before.  It stops as soon as something is not known, and the schedule is then run.
+
+Not everything that was seen once is known.  A walk also stops where evidence is wanting that requests are what they are taken
+for, separate processes that remember nothing:
+
+- a request that ends as it has ended in fewer than :data:`ENOUGH` executions that were run;
+- a request that goes on after another one has moved to where it had not moved, before this step, in any execution that was
+  run: what that one left behind in memory would show in this one.
+
+Whatever is run is held against what is known, step by step; see :class:`~toctou.execution.laboratory.Laboratory` for what
+follows if it differs.
+
+A request does the same whatever its index in a scenario, until it is seen to ask for the time or for a number, which hang on
+the index; from then on it is another request at each index.
+
+Departure from what is stored: two states are the same if the same items have the same contents, attributes in the same order,
+and the same transaction tokens have been used.  The versions that led there are left out, since only stale reads see them, and
+these are not served here.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from toctou.declaration.scenario import Scenario
+from toctou.errors import NondeterministicHandler
+from toctou.history.operation import Operation, StoredImages
+from toctou.history.request import Request, Response, SourceLine
+from toctou.scheduling.strategies.strategy import Step
+
+ENOUGH = 2
+"""Executions in which a request must have ended like this before it is taken for granted."""
+
+MOST = 5_000
+"""Calls, transitions and states that are remembered; about 4 kB each.  Then all are forgotten."""
+
+MOST_ALIKE = 50
+"""Requests that read the same and are not; of more, nothing is known."""
+
+KNOWN_ACTIONS = frozenset(
+    {
+        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
+        *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
+        *("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"),
+    }
+)
+"""Actions that depend on stored items, and on used transaction tokens, only."""
+
+_REWRITTEN = "rewritten"
+_TOKEN = "ClientRequestToken"  # noqa: S105 - the name of a parameter
+
+
+class State:
+    """What is stored.
+
+    Attributes:
+        contents: what has changed since the start: each item with what it holds now, each used token with its payload, and the
+            last write of what was stored already.
+        stored: all items; ``None`` until somebody has asked.
+    """
+
+    __slots__ = ("contents", "stored")
+
+    def __init__(self, contents: Mapping[object, bytes]) -> None:
+        self.contents = contents
+        self.stored: StoredImages | None = None
+
+
+class Answered:
+    """A request that has ended.
+
+    Attributes:
+        response: its answer.
+        reads_clock: whether it has asked for the time or for a number on the way.
+        runs: executions that were run in which it ended like this.
+        after: as for a call, if it ends without having made any.
+    """
+
+    __slots__ = ("after", "reads_clock", "response", "runs")
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.reads_clock = False
+        self.runs = 0
+        self.after: set[LocalState] = set()
+
+
+class Call:
+    """A request that is about to make a call.
+
+    Attributes:
+        number: how many calls it has made before.
+        action: what it calls.
+        parameters: with what.
+        source: the line of the handler.
+        answers: what it does next, by what it is answered.
+        met: what the call does, by what is stored and by the index of the request.
+        after: where other requests had moved, since the step before, when the call was made in executions that were run.
+    """
+
+    __slots__ = ("action", "after", "answers", "met", "number", "parameters", "source")
+
+    def __init__(self, first: Operation) -> None:
+        self.number = first.number
+        self.action = first.action
+        self.parameters: Mapping[str, Any] = first.parameters
+        self.source: SourceLine | None = first.source
+        self.answers: LocalStates = {}
+        self.after: set[LocalState] = set()
+        self.met: dict[State, dict[int, Transition]] = {}
+
+
+LocalState = Call | Answered
+"""Where a request stands, which is decided by what it was asked and answered so far."""
+
+LocalStates = dict[object, LocalState]
+
+
+class Transition:
+    """What a step does in a state.
+
+    Attributes:
+        operation: the call that is performed; ``None`` for a request that makes none.
+        step: the same as strategies see it.
+        then: where the request stands afterwards.
+        state: what is stored afterwards.
+    """
+
+    __slots__ = ("operation", "state", "step", "then")
+
+    def __init__(self, operation: Operation | None, step: Step, then: LocalState, state: State) -> None:
+        self.operation = operation
+        self.step = step
+        self.then = then
+        self.state = state
+
+
+Taken = tuple[int, Operation | None]
+"""A step: the request that took it, and the call that it made, if any."""
+
+MakeStep = Callable[[Operation | None, Response | None], Step]
+"""What strategies see of a call and, if the request has ended with it, of its response."""
+
+Perform = Callable[[Sequence[Operation], int, Call], Operation | None]
+"""Performs the call of a request, by index, after other calls, from the start; ``None`` if that does not go well."""
+
+Stored = Callable[[Sequence[Operation]], StoredImages]
+"""What is stored after some operations."""
+
+
+class TransitionSystem:
+    """What is known of one model's requests.
+
+    Args:
+        make_step: see :data:`MakeStep`.
+        perform: see :data:`Perform`.
+        stored: see :data:`Stored`.
+    """
+
+    def __init__(self, make_step: MakeStep, perform: Perform, stored: Stored) -> None:
+        self.make_step = make_step
+        self.perform = perform
+        self.stored = stored
+        self._requests: dict[str, list[Request]] = {}
+        self._nameless = 0
+        self._clock_readers: set[tuple[str, int]] = set()
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self.initial = State({})
+        self._states: dict[frozenset[tuple[object, bytes]], State] = {frozenset(): self.initial}
+        self._rewritten: dict[tuple[State, bytes], bytes] = {}
+        self._beginnings: LocalStates = {}
+        self._size = 0
+        self._named: tuple[tuple[Request, ...], tuple[object, ...]] = (), ()
+
+    def walk(self, scenario: Scenario) -> Walk:
+        """Begin an execution of a scenario."""
+        if self._size > MOST:
+            self.forget()
+        names = self._names(scenario.requests)
+        return Walk(self, [self._beginnings.get(name) for name in names])
+
+    def learn(
+        self,
+        scenario: Scenario,
+        steps: Sequence[Taken],
+        responses: Mapping[int, Response],
+        reads_clock: Collection[int],
+    ) -> None:
+        """Take in an execution that was run.
+
+        Args:
+            scenario: its scenario.
+            steps: in the order in which they were taken.
+            responses: by request; of some requests, if others did not run.
+            reads_clock: the requests that have asked for the time or for a number.
+
+        Raises:
+            NondeterministicHandler: a request did something else than before, asked and answered the same.
+        """
+        if any(one is not None and one.action not in KNOWN_ACTIONS for _, one in steps):
+            return
+        for request in reads_clock:
+            self._tell_apart(scenario.requests[request])
+        names = self._names(scenario.requests)
+        places: list[tuple[LocalStates, object]] = [(self._beginnings, name) for name in names]
+        made: list[tuple[Call, State, Operation, State] | None] = []
+        state = self.initial
+        for request, operation in steps:
+            if operation is None:
+                made.append(None)
+                continue
+            call = self._call(*places[request], operation)
+            places[request] = call.answers, _answer(operation)
+            after = self._after(state, operation)
+            made.append((call, state, operation, after))
+            state = after
+        ends = {request: self._end(*places[request], response) for request, response in responses.items()}
+        for request, end in ends.items():  # what asked only once has made something that was needed only once
+            end.reads_clock = request in reads_clock
+        moved = _Moved()
+        for (request, _), one in zip(steps, made, strict=True):
+            local_state = ends[request] if one is None else one[0]
+            local_state.after.update(moved.since(request))
+            if one is None:
+                moved.to(request, local_state)
+                continue
+            call, before, operation, after = one
+            then = call.answers[_answer(operation)]
+            moved.to(request, then)
+            if request not in call.met.get(before, ()):
+                self.note(call, before, operation, then, after)
+
+    def note(
+        self, call: Call, before: State, operation: Operation, then: LocalState, after: State | None = None
+    ) -> Transition:
+        """Remember what a call does in a state."""
+        response = then.response if isinstance(then, Answered) else None
+        after = after or self._after(before, operation)
+        transition = Transition(operation, self.make_step(operation, response), then, after)
+        call.met.setdefault(before, {})[operation.request] = transition
+        self._size += 1
+        return transition
+
+    def _names(self, requests: tuple[Request, ...]) -> tuple[object, ...]:
+        """What tells requests apart."""
+        if self._named[0] is not requests:
+            known = [self._name(request) for request in requests]
+            names = tuple((at, name) if name in self._clock_readers else name for at, name in enumerate(known))
+            self._named = requests, names
+        return self._named[1]
+
+    def _name(self, request: Request) -> tuple[str, int]:
+        """The request in words, and which one it is of those that have the same."""
+        text = repr(request)
+        alike = self._requests.setdefault(text, [])
+        for at, one in enumerate(alike):
+            if _same(one.arguments, request.arguments):
+                return text, at
+        if len(alike) >= MOST_ALIKE:
+            self._nameless += 1
+            return text, -self._nameless  # another one every time, of which nothing is known
+        alike.append(request)
+        return text, len(alike) - 1
+
+    def _tell_apart(self, request: Request) -> None:
+        name = self._name(request)
+        if name not in self._clock_readers:
+            self._clock_readers.add(name)
+            self._beginnings.pop(name, None)
+            self._named = (), ()
+
+    def _call(self, local_states: LocalStates, key: object, operation: Operation) -> Call:
+        known = local_states.get(key)
+        if known is None:
+            known = local_states[key] = Call(operation)
+            self._size += 1
+        elif (
+            not isinstance(known, Call) or known.action != operation.action or known.parameters != operation.parameters
+        ):
+            raise _differs(known, f"{operation.action} {dict(operation.parameters)}")
+        return known
+
+    def _end(self, local_states: LocalStates, key: object, response: Response) -> Answered:
+        known = local_states.get(key)
+        if known is None:
+            known = local_states[key] = Answered(response)
+        elif not isinstance(known, Answered) or known.response != response:
+            raise _differs(known, f"answers {response}")
+        known.runs += 1
+        return known
+
+    def _after(self, state: State, operation: Operation) -> State:
+        token = operation.parameters.get(_TOKEN)
+        wrote = operation.error is None and operation.footprint.writes_something
+        if not operation.changes and not wrote and (token is None or operation.error is not None):
+            return state
+        contents = dict(state.contents)
+        for change in operation.changes:
+            contents[change.item] = _packed(change.after)
+        if wrote and not operation.changes:
+            # What is equal may have its attributes in another order now, which nothing tells: no other way leads here.
+            way = state, _packed(operation.parameters)
+            contents[_REWRITTEN] = self._rewritten.setdefault(way, str(len(self._rewritten)).encode())
+        if token is not None and operation.error is None:
+            contents[operation.action, token] = _packed(operation.parameters)
+        key = frozenset(contents.items())
+        known = self._states.get(key)
+        if known is None:
+            known = self._states[key] = State(contents)
+            self._size += 1
+        return known
+
+
+class _Moved:
+    """Where the requests of an execution have moved."""
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since: dict[int, LocalState] = {}  # in the order of their last steps
+
+    def to(self, request: int, local_state: LocalState) -> None:
+        """A request has taken a step."""
+        self._since.pop(request, None)
+        self._since[request] = local_state
+
+    def since(self, request: int) -> Iterator[LocalState]:
+        """Where others have moved since the last step of a request, or at all if it has taken none."""
+        for other in reversed(self._since):
+            if other == request:
+                return
+            yield self._since[other]
+
+
+class Walk:
+    """One execution of a scenario, as far as it is known.
+
+    Attributes:
+        enabled: requests that have not ended, ascending.
+        taken: the steps so far.
+        reads_clock: whether a request that has ended has asked for the time or for a number.
+    """
+
+    __slots__ = ("_ended", "_local_states", "_moved", "_state", "_system", "enabled", "reads_clock", "taken")
+
+    def __init__(self, system: TransitionSystem, local_states: list[LocalState | None]) -> None:
+        self._system = system
+        self._local_states = local_states
+        self._moved = _Moved()
+        self._state = system.initial
+        self._ended: list[tuple[int, Answered]] = []
+        self.enabled = list(range(len(local_states)))
+        self.taken: list[tuple[int, Transition]] = []
+        self.reads_clock = False
+
+    def step(self, request: int) -> Step | None:
+        """Let a request take its next step; ``None`` if it has to be run."""
+        local_state = self._local_states[request]
+        if local_state is None:
+            return None
+        for other in self._moved.since(request):
+            if other not in local_state.after:
+                return None
+        transition: Transition | None
+        if type(local_state) is Call:
+            by_index = local_state.met.get(self._state)
+            transition = None if by_index is None else by_index.get(request)
+            if transition is None:
+                transition = self._perform(request, local_state, by_index)
+        else:
+            assert isinstance(local_state, Answered)  # noqa: S101 - there is nothing else
+            transition = Transition(None, self._system.make_step(None, local_state.response), local_state, self._state)
+        if transition is None:
+            return None
+        then = transition.then
+        if type(then) is Answered:
+            if then.runs < ENOUGH:
+                return None
+            self._ended.append((request, then))
+            self.enabled = [one for one in self.enabled if one != request]
+            self.reads_clock = self.reads_clock or then.reads_clock
+        self._local_states[request] = then
+        self._moved.to(request, then)
+        self._state = transition.state
+        self.taken.append((request, transition))
+        return transition.step
+
+    def operations(self) -> list[Operation]:
+        """Those that were performed so far."""
+        return [transition.operation for _, transition in self.taken if transition.operation is not None]
+
+    def responses(self) -> dict[int, Response]:
+        """Of the requests that have ended."""
+        return {request: end.response for request, end in self._ended}
+
+    def stored(self) -> StoredImages:
+        """What is stored now."""
+        if self._state.stored is None:
+            self._state.stored = self._system.stored(self.operations())
+        return self._state.stored
+
+    def _perform(self, request: int, call: Call, by_index: Mapping[int, Transition] | None) -> Transition | None:
+        """What a known call does in a state in which this request did not make it before, if what it does then is known."""
+        for like in (by_index or {}).values():
+            if like.operation is not None:
+                return self._system.note(
+                    call, self._state, replace(like.operation, request=request), like.then, like.state
+                )
+        operation = self._system.perform(self.operations(), request, call)
+        if operation is None:
+            return None
+        then = call.answers.get(_answer(operation))
+        return None if then is None else self._system.note(call, self._state, operation, then)
+
+
+def _answer(operation: Operation) -> object:
+    """What a request can tell of the answer to a call."""
+    if operation.error is None:
+        return _packed(operation.result)
+    error = operation.error
+    return error.code, error.message, _packed(error.fields)
+
+
+def _packed(content: Any) -> bytes:
+    """The same for equal contents in the same order."""
+    try:
+        return marshal.dumps(content, 2)  # later versions mark what is referred to twice
+    except ValueError:  # not of a built-in type
+        return repr(content).encode(errors="surrogatepass")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two arguments are the same; objects of the user's own are only if they are identical, whatever they say."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if type(one) in (tuple, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if type(one) is dict:
+        return _same(list(one.items()), list(other.items()))
+    return type(one) in (str, int, float, bool, bytes, Decimal) and bool(one == other)
+
+
+def _differs(known: LocalState, now: str) -> NondeterministicHandler:
+    before = f"answers {known.response}" if isinstance(known, Answered) else f"{known.action} {dict(known.parameters)}"
+    return NondeterministicHandler(
+        f"a request that was asked and answered the same did two things: the first time {before};\nthe second time {now}",
+        expected="handlers that do the same whenever they are answered the same",
+        cause="state kept between requests (a global, a cache), or an unordered set that decides",
+        remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
+    )

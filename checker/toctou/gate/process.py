@@ -1,0 +1,113 @@
+"""A process of the service: started in a group of its own, its output kept within bounds, ended with all its children."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from toctou.errors import ModelError
+from toctou.gate.guardian import Guardian
+
+_LINES = 200
+_LINE = 2_000
+_GRACE = 1.0
+_LOOK = 0.01
+
+
+class Process:
+    """A running program; ``silenced`` once nobody is left who could print anything.
+
+    Raises:
+        ModelError: it cannot be started.
+    """
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str], guardian: Guardian
+    ) -> None:
+        program = folder / command[0] if os.sep in command[0] else command[0]
+        if shutil.which(program, path=environment.get("PATH")) is None:
+            raise ModelError(
+                f"the service cannot be started: {' '.join(command)}: there is no program {command[0]}",
+                expected="a program that can be run",
+                cause="it has not been built, or the command names another file",
+                remedy="correct `command`, or give the service a `build`",
+            )
+        read, write = os.pipe()
+        try:
+            self._guardian = guardian
+            self._popen = guardian.start(command, cwd=folder, env=dict(environment), stdout=write, stderr=write)
+        except BaseException:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        os.set_blocking(read, False)
+        self.descriptor = read
+        self._output: deque[str] = deque(maxlen=_LINES)
+        self._rest = b""
+        self.silenced = False
+        self._lock = threading.Lock()
+
+    @property
+    def number(self) -> int:
+        """Its process number."""
+        return self._popen.pid
+
+    def status(self) -> int | None:
+        """The status that it has ended with; ``None`` while it runs, negative for a signal."""
+        return self._popen.poll()
+
+    def read_output(self) -> None:
+        """Keep what it has printed since."""
+        with self._lock, contextlib.suppress(OSError):
+            while self.descriptor >= 0 and not self.silenced:
+                data = os.read(self.descriptor, 65_536)
+                self.silenced = not data
+                *lines, rest = (self._rest + data).split(b"\n")
+                self._rest = rest[-_LINE:]
+                self._output.extend(line[-_LINE:].decode(errors="replace") for line in lines)
+
+    def last_lines(self, count: int = 15) -> str:
+        """The last lines that it has printed, indented; says so if there are none."""
+        self.read_output()
+        lines = [*self._output, *([self._rest.decode(errors="replace")] if self._rest else [])][-count:]
+        return (
+            "its output ends with:\n" + "\n".join(f"  {line}" for line in lines) if lines else "it has printed nothing"
+        )
+
+    def wait(self, seconds: float) -> int | None:
+        """Its status, if it ends in that time."""
+        until = time.perf_counter() + seconds
+        while (status := self.status()) is None and time.perf_counter() < until:
+            threading.Event().wait(_LOOK)  # time.sleep may be the checker's own
+        return status
+
+    def end(self) -> None:
+        """End it and whatever it has started, and wait for it."""
+        self._signal(signal.SIGTERM)
+        if self.wait(_GRACE) is None or self._group_lives():
+            self._signal(signal.SIGKILL)
+            self._popen.wait()
+        self._guardian.leave(self.number)
+        self.read_output()
+        with self._lock:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, number)
+
+    def _group_lives(self) -> bool:
+        try:
+            os.killpg(self._popen.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True

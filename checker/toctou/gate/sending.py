@@ -1,0 +1,54 @@
+"""What goes over the wire for a request to the service, and what comes back as a response."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from toctou.errors import ModelError
+from toctou.gate.service import HttpCall
+from toctou.history.request import Response
+from toctou.wire import HttpRequest, HttpResponse
+
+
+def http_request(call: HttpCall, headers: Mapping[str, str], principal: str) -> HttpRequest:
+    """The request as it is sent.
+
+    Raises:
+        ModelError: a body that is not JSON, or a header or path that HTTP does not allow.
+    """
+    sent = {name: value.replace("{principal}", principal) for name, value in {**headers, **call.headers}.items()}
+    if call.body is None:
+        body = b""
+    elif isinstance(call.body, bytes):
+        body = call.body
+    elif isinstance(call.body, str):
+        body = call.body.encode()
+    else:
+        try:
+            body = json.dumps(call.body).encode()
+        except (TypeError, ValueError) as fault:
+            raise ModelError(f"the body of {call.method} {call.path} is not JSON: {fault}") from None
+        if not any(name.lower() == "content-type" for name in sent):
+            sent["Content-Type"] = "application/json"
+    target = quote(call.path, safe="/?&=%:@!$'()*+,;~-._[]#")
+    if not target.startswith("/") or any("\r" in text or "\n" in text for text in (call.method, *sent, *sent.values())):
+        raise ModelError(
+            f"{call.method} {call.path} cannot be sent", expected="a path that begins with / and headers on one line"
+        )
+    return HttpRequest(call.method, target, sent, body)
+
+
+def response_of(response: HttpResponse) -> Response:
+    """Status and body; JSON is read, an empty body is ``None``."""
+    if not response.body:
+        return Response(response.status)
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    text = response.body.decode(errors="replace")
+    if kind == "application/json" or kind.endswith("+json"):
+        try:
+            return Response(response.status, json.loads(text))
+        except ValueError:
+            pass
+    return Response(response.status, text)

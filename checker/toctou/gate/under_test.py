@@ -1,0 +1,171 @@
+"""The service under test: as many replicas as there are concurrent requests, used again as long as that makes no difference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from toctou.errors import ModelError, ToctouError, ToolMissing
+from toctou.gate.background import Background
+from toctou.gate.building import built, cache_folder, tool_missing
+from toctou.gate.exchange import Exchange
+from toctou.gate.local_states import beginning
+from toctou.gate.relay import Relay
+from toctou.gate.replica import Read, Replica, filled
+from toctou.gate.sending import http_request, response_of
+from toctou.gate.service import HttpCall, Service
+from toctou.gate.termination import interruptible
+from toctou.history.request import HandlerException, Request, Response
+from toctou.scheduling.scheduling_point import SchedulingPoint
+from toctou.wire import HttpResponse, NoResponse
+
+_DRAIN = 1.0
+"""Seconds in which a request that was given up may run to its end, before its replica is started again."""
+
+_LOOK = 0.01
+
+
+class ServiceUnderTest:
+    """Sends requests to a service; use :meth:`opened` around everything else.
+
+    Args:
+        service: what is started.
+        file: of the model that declares it; its folder is where a relative ``folder`` begins.
+    """
+
+    def __init__(self, service: Service, file: Path) -> None:
+        self.settle_seconds = service.settle_seconds
+        self._service = service
+        self._folder = (file.parent / service.folder).resolve()
+        self._cache = cache_folder(self._folder)
+        self._replicas: list[Replica] = []
+        self._exchanges: list[tuple[Replica, Exchange]] = []
+        self._always = service.restart == "always"
+        self._executions = 0
+        self._missing: ToolMissing | None = None
+        self._background: Background
+        self._read: Read
+
+    @contextmanager
+    def opened(self, read: Read) -> Iterator[ServiceUnderTest]:
+        """Build the service and get ready to start it; inside, replicas run.
+
+        Args:
+            read: performs a call at once, outside of any schedule.
+
+        Raises:
+            ModelError: it cannot be built.
+        """
+        texts = {"{cache}": str(self._cache), "{folder}": str(self._folder)}
+        build = [[filled(text, texts) for text in command] for command in self._service.build]
+        self._missing = tool_missing(self._service)
+        if self._missing is None:
+            built(build, self._folder, self._cache, self._service.build_seconds)
+        self._read = read
+        with interruptible():
+            self._background = Background()
+            try:
+                yield self
+            finally:
+                self._close_all()
+                self._background.close()
+
+    def prepare(self, requests: int) -> None:
+        """Let whatever an earlier execution left come to its end, and have replicas for so many requests.
+
+        Raises:
+            ToolMissing: what builds or runs it is not installed.
+            OutsideControl: the service has called DynamoDB outside of any request.
+            ModelError: it does not start.
+        """
+        if self._missing is not None:
+            raise self._missing
+        self._executions += 1
+        self._come_to_rest()
+        fault = next((one.endpoint.fault for one in self._replicas if one.endpoint.fault is not None), None)
+        if self._always or fault is not None:
+            self._close_all()
+        if fault is not None:
+            raise fault
+        self._grow(requests)
+
+    def serve(self, index: int, request: Request, call: Any, relay: Relay, point: SchedulingPoint) -> Response:
+        """The service's answer to a request; to be called as the body of a task."""
+        try:
+            if not isinstance(call, HttpCall):
+                raise _no_call(request.handler, call)
+            replica, name = self._replica(index, point)
+            header = {} if self._service.request_header is None else {self._service.request_header: name}
+            sent = http_request(call, {**self._service.headers, **header}, request.principal)
+        except ToctouError as fault:
+            point.fail(fault)
+        exchange = Exchange(index, asked=f"{sent.target} {sent.headers} {sent.body!r}")
+        self._exchanges.append((replica, exchange))
+        replica.send(exchange, name, sent)
+        asked = beginning((request.principal, request.handler, request.arguments))
+        return _response(relay.serve(index, exchange.mailbox, asked), replica)
+
+    def told(self, index: int) -> str:
+        """What can be said of the replica that serves a request."""
+        return next((replica.told() for replica, exchange in self._exchanges if exchange.index == index), "")
+
+    def isolate(self) -> bool:
+        """From now on start every execution with fresh replicas; ``False`` if that is so already, or was ruled out."""
+        if self._always or self._service.restart == "never":
+            return False
+        self._always = True
+        return True
+
+    def _replica(self, index: int, point: SchedulingPoint) -> tuple[Replica, str]:
+        if self._service.request_header is not None:
+            return self._replicas[0], f"toctou-{self._executions}-{index}"
+        if index >= len(self._replicas):  # a request that joins an execution under way
+            point.suspend_monitoring()
+            self._grow(index + 1)
+            point.resume_monitoring()
+            point.still_served()
+        return self._replicas[index], ""
+
+    def _grow(self, requests: int) -> None:
+        wanted = 1 if self._service.request_header is not None else requests
+        while len(self._replicas) < wanted:
+            self._replicas.append(Replica(self._service, self._folder, self._cache, self._background, self._read))
+
+    def _come_to_rest(self) -> None:
+        """Requests that were given up are answered by the backend as they go, so that their replicas can be used again."""
+        until = time.perf_counter() + _DRAIN
+        for replica, exchange in self._exchanges:
+            while not self._always and time.perf_counter() < until:
+                held = exchange.held()
+                for call in held:
+                    call.reply(self._read(call))
+                if exchange.over and not held:
+                    break
+                exchange.mailbox.take(_LOOK)
+            if not exchange.over or replica.crashed() is not None:
+                replica.spoilt = True
+        self._exchanges = []
+        for replica in [one for one in self._replicas if one.spoilt]:
+            replica.close()
+            self._replicas.remove(replica)
+
+    def _close_all(self) -> None:
+        while self._replicas:
+            self._replicas.pop().close()
+
+
+def _response(answer: HttpResponse | NoResponse, replica: Replica) -> Response:
+    if isinstance(answer, NoResponse):
+        return Response(500, None, HandlerException("NoResponse", f"{answer}; {replica.told()}"))
+    return response_of(answer)
+
+
+def _no_call(handler: str, returned: Any) -> ModelError:
+    return ModelError(
+        f"the handler {handler!r} of a service model returned {returned!r}",
+        expected="the request to send: an HttpCall",
+        remedy='return HttpCall("DELETE", f"/items/{item_id}"), or declare it with route(...)',
+    )

@@ -1,0 +1,92 @@
+"""The words for principals, values and changes that oracles and explanations share.
+
+Sentences are put together elsewhere; this module decides how one request, one value and one change are written, so that
+a finding and its explanation never call the same thing by two names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from toctou.history.footprint import ALL, EXISTENCE
+from toctou.history.item import AttributeValue, Change, plain_value
+from toctou.history.request import Request, label
+
+LONGEST_VALUE = 60
+MOST_ATTRIBUTES = 3
+
+
+def who(requests: Sequence[Request], index: int) -> str:
+    """Who a request is: its principal, or ``A (alice)`` where several requests have the same principal."""
+    principal = requests[index].principal
+    alone = sum(one.principal == principal for one in requests) == 1
+    return principal if alone else f"{label(index)} ({principal})"
+
+
+def value_text(value: AttributeValue | None) -> str:
+    """One stored value, at most :data:`LONGEST_VALUE` characters; ``nothing`` for an attribute that is missing."""
+    if value is None:
+        return "nothing"
+    text = repr(plain_value(value))
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words joined as prose: ``a``, ``a and b``, ``a, b and c``."""
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last
+
+
+def attribute_words(attributes: Iterable[str]) -> tuple[str, ...]:
+    """Attributes ready to read, in alphabetical order, existence first."""
+    names = {EXISTENCE: "its existence", ALL: "every attribute"}
+    return tuple(names.get(name, name) for name in sorted(attributes))
+
+
+def changed_attributes(change: Change) -> tuple[str, ...]:
+    """What a change really changed, in alphabetical order; first ``EXISTENCE`` if it created or removed the item."""
+    before, after = change.before or {}, change.after or {}
+    names = [EXISTENCE] if (change.before is None) != (change.after is None) else []
+    return (*names, *sorted(name for name in {*before, *after} if before.get(name) != after.get(name)))
+
+
+def change_text(change: Change, about: Iterable[str] | None = None) -> str:
+    """What a change did, in the past tense: ``changed owner of Items[i1] from 'alice' to 'bob'``.
+
+    Args:
+        change: the change.
+        about: the attributes to speak of; ``None`` for all that changed.
+    """
+    if change.before is None:
+        return f"created {change.item}"
+    if change.after is None:
+        return f"removed {change.item}"
+    wanted = None if about is None else set(about)
+    names = [name for name in changed_attributes(change) if wanted is None or name in wanted]
+    if not names:
+        return f"wrote {change.item}"
+    if len(names) == 1:
+        return _one_attribute(change, names[0])
+    parts = [_among_others(change, name) for name in names]
+    if len(parts) > MOST_ATTRIBUTES:
+        parts[MOST_ATTRIBUTES:] = [f"changed {len(parts) - MOST_ATTRIBUTES} more"]
+    for index in reversed(range(1, len(parts))):
+        verb, _, rest = parts[index].partition(" ")
+        parts[index] = rest if parts[index - 1].startswith(verb) else parts[index]
+    return f"{listed(parts)} in {change.item}"
+
+
+def _one_attribute(change: Change, name: str) -> str:
+    before, after = (change.before or {}).get(name), (change.after or {}).get(name)
+    if before is None:
+        return f"set {name} of {change.item} to {value_text(after)}"
+    if after is None:
+        return f"removed {name} from {change.item}"
+    return f"changed {name} of {change.item} from {value_text(before)} to {value_text(after)}"
+
+
+def _among_others(change: Change, name: str) -> str:
+    before, after = (change.before or {}).get(name), (change.after or {}).get(name)
+    if before is None:
+        return f"set {name} to {value_text(after)}"
+    return f"removed {name}" if after is None else f"changed {name} from {value_text(before)} to {value_text(after)}"

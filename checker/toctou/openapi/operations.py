@@ -1,0 +1,332 @@
+"""The operations of a document, in one form whatever its version: what a request of each one may hold.
+
+References are followed when an operation is asked for, and no further than a request needs: what it answers with is not read.
+
+Sources: the Path Item, Operation, Parameter, Request Body and Security Scheme Objects of
+https://spec.openapis.org/oas/v2.0.html, …/v3.0.4.html, …/v3.1.1.html and …/v3.2.0.html.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from toctou.errors import DocumentError
+from toctou.openapi.document import Document
+from toctou.openapi.references import Place
+from toctou.openapi.schemas import self_contained
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
+"""Methods that are meant to change nothing: RFC 9110, section 9.2.1."""
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_LOCATIONS = ("path", "query", "querystring", "header", "cookie")
+_IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
+"""Header parameters of these names say nothing, by the standard; the last is the principal's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an operation.
+
+    Attributes:
+        name: as it is sent.
+        location: ``path``, ``query``, ``querystring``, ``header`` or ``cookie``.
+        required: whether every request has it.
+        schema: what its values are, self-contained.
+        style, explode: how arrays and objects are written; see :mod:`toctou.openapi.request`.
+        examples: the document's own values, if any.
+        where: where the document says so.
+    """
+
+    name: str
+    location: str
+    required: bool
+    schema: Mapping[str, Any]
+    style: str
+    explode: bool
+    examples: tuple[Any, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request carries: media type, self-contained schema, the document's examples."""
+
+    media_type: str
+    required: bool
+    schema: Mapping[str, Any]
+    examples: tuple[Any, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A way to tell who is asking: ``apiKey`` (with its header, query parameter or cookie), ``bearer``, ``basic``, or another."""
+
+    name: str
+    kind: str
+    location: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of an API.
+
+    Attributes:
+        id: ``operationId``, or made of method and path where the document gives none.
+        method: in capitals.
+        path: the template, below the server's own path.
+        prefix: the path of the server: ``/v2``, or empty.
+        parameters: by location and name.
+        body: ``None`` if a request has none.
+        security: the alternatives, each the schemes that it takes together; empty if anybody may ask.
+        statuses: of the answers that the document describes.
+        where: where the document says so.
+    """
+
+    id: str
+    method: str
+    path: str
+    prefix: str
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    security: tuple[tuple[Scheme, ...], ...]
+    statuses: tuple[str, ...]
+    where: str
+
+    @property
+    def name(self) -> str:
+        """Method and path, as people name it: ``DELETE /items/{id}``."""
+        return f"{self.method} {self.prefix}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """An operation of which no request can be made."""
+
+    id: str
+    method: str
+    path: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Operation.name`."""
+        return f"{self.method} {self.path}"
+
+
+def operations(document: Document) -> Iterator[Operation | Unusable]:
+    """The operations in the order of the document.
+
+    Raises:
+        DocumentError: a broken reference, or a part that is not what the standard says.
+    """
+    paths = document.root.get("paths")
+    ids: set[str] = set()
+    for path, item in paths.members() if paths is not None else ():
+        if path.startswith("/"):
+            for method, place, shared in _of_item(item):
+                identity = _identity(place, method, path, ids)
+                yield _operation(document, identity, method, path, place=place, shared=shared)
+
+
+def _of_item(item: Place) -> Iterator[tuple[str, Place, list[Place]]]:
+    """The methods of a path item; what stands beside a reference comes before what it refers to."""
+    layers = [item, item.followed()] if item.reference() is not None else [item]
+    shared = [place for layer in layers for place in _elements(layer, "parameters")]
+    seen: set[str] = set()
+    for layer in layers:
+        found = [(key.upper(), place) for key, place in layer.members() if key in METHODS]
+        more = layer.get("additionalOperations")
+        found += [(key, place) for key, place in more.members()] if more is not None else []
+        for method, place in found:
+            if method not in seen:
+                seen.add(method)
+                yield method, place.followed(), shared
+
+
+def _elements(place: Place, key: str) -> Sequence[Place]:
+    found = place.get(key)
+    return list(found.elements()) if found is not None else []
+
+
+def _identity(place: Place, method: str, path: str, known: set[str]) -> str:
+    value = place.value.get("operationId") if isinstance(place.value, dict) else None
+    words = re.findall(r"\w+", path)
+    made = value if isinstance(value, str) and value else "_".join([method.lower(), *words])
+    if made in known and value:
+        raise DocumentError(
+            f"{place.where}: the operationId {value!r} is used twice",
+            expected="one operation for each operationId",
+            remedy="rename one of them",
+        )
+    known.add(made)
+    return made
+
+
+def _operation(
+    document: Document, identity: str, method: str, path: str, *, place: Place, shared: Sequence[Place]
+) -> Operation | Unusable:
+    found: dict[tuple[str, str], Place] = {}
+    for one in [*shared, *_elements(place, "parameters")]:
+        found[str(_member(one, "in")), str(_member(one, "name"))] = one
+    try:
+        parameters = tuple(_parameters(found.values()))
+        body = _body_2(document, place, list(found.values())) if document.version == "2.0" else _body_3(place)
+    except _NotMade as reason:
+        return Unusable(identity, method, path, str(reason))
+    missing = set(re.findall(r"{([^}/]+)}", path)) - {one.name for one in parameters if one.location == "path"}
+    if missing:
+        return Unusable(identity, method, path, f"the document does not say what {', '.join(sorted(missing))} is")
+    statuses = place.get("responses")
+    return Operation(
+        id=identity,
+        method=method,
+        path=path,
+        prefix=_prefix(document),
+        parameters=parameters,
+        body=body,
+        security=_security(document, place),
+        statuses=tuple(key for key, _ in statuses.members() if not key.startswith("x-")) if statuses else (),
+        where=place.where,
+    )
+
+
+class _NotMade(Exception):
+    """Why no request can be made."""
+
+
+def _member(place: Place, key: str) -> Any:
+    if not isinstance(place.value, dict) or key not in place.value:
+        raise DocumentError(f"{place.where} has no {key!r}", expected="a parameter", remedy="correct the document")
+    return place.value[key]
+
+
+def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
+    for place in places:
+        name, location, value = place.value["name"], place.value["in"], place.value
+        if location not in _LOCATIONS or (location == "header" and str(name).lower() in _IGNORED_HEADERS):
+            continue
+        schema = place.child("schema") if "schema" in value else _content_schema(place) or place
+        form = location in ("query", "cookie")
+        style = {"csv": "simple", "ssv": "spaceDelimited", "pipes": "pipeDelimited", "multi": "form"}.get(
+            value.get("collectionFormat", ""), value.get("style", "form" if form else "simple")
+        )
+        if "content" in value:
+            style = "json"
+        yield Parameter(
+            name=str(name),
+            location=location,
+            required=location == "path" or bool(value.get("required")),
+            schema=self_contained(schema),
+            style=style,
+            explode=bool(value.get("explode", style == "form" and value.get("collectionFormat") in (None, "multi"))),
+            examples=tuple(_examples(place)),
+            where=place.where,
+        )
+
+
+def _content_schema(place: Place) -> Place | None:
+    content = place.get("content")
+    for _, media in content.members() if content is not None else ():
+        found = media.followed()
+        return found.child("schema") if "schema" in found.value else None
+    return None
+
+
+def _examples(place: Place) -> Iterator[Any]:
+    """``example`` and ``examples`` of a parameter or media type; those of its schema are found there."""
+    if isinstance(place.value, dict):
+        if "example" in place.value:
+            yield place.value["example"]
+        named = place.get("examples")
+        for _, one in named.members() if named is not None else ():
+            value = one.followed().value
+            if isinstance(value, dict):
+                yield from (value[key] for key in ("value", "dataValue") if key in value)
+
+
+def _body_3(place: Place) -> Body | None:
+    body = place.get("requestBody")
+    content = body.get("content") if body is not None else None
+    if body is None or content is None or not content.value:
+        return None
+    offered = [name for name, _ in content.members()]
+    media_type = _chosen(offered)
+    media = content.child(media_type).followed()
+    schema = self_contained(media.child("schema")) if "schema" in media.value else {}
+    return Body(media_type, bool(body.value.get("required")), schema, tuple(_examples(media)), media.where)
+
+
+def _body_2(document: Document, place: Place, parameters: Sequence[Place]) -> Body | None:
+    offered = place.get("consumes") or document.root.get("consumes")
+    names = [str(name) for name in offered.value] if offered is not None else []
+    for one in parameters:
+        if one.value["in"] == "body":
+            schema = self_contained(one.child("schema")) if "schema" in one.value else {}
+            media_type = _chosen(names or ["application/json"])
+            return Body(media_type, bool(one.value.get("required")), schema, tuple(_examples(one)), one.where)
+    fields = [one for one in parameters if one.value["in"] == "formData"]
+    if not fields:
+        return None
+    form = next((name for name in names if name in _FORMS), _FORMS[0])
+    schemas = {str(one.value["name"]): self_contained(one) for one in fields}
+    required = [str(one.value["name"]) for one in fields if one.value.get("required") is True]
+    schema = {"type": "object", "properties": schemas, "required": required}
+    return Body(form, bool(required), schema, (), place.where)
+
+
+def _chosen(offered: Sequence[str]) -> str:
+    """The media type that a request is written in; JSON if it is among them."""
+    for name in offered:
+        kind = name.partition(";")[0].strip().lower()
+        if kind in ("application/json", "*/*", "application/*") or kind.endswith("+json"):
+            return name
+    for name in offered:
+        if name.partition(";")[0].strip().lower() in _FORMS:
+            return name
+    raise _NotMade(f"its body is {' or '.join(offered)}; requests are made as JSON and as forms")
+
+
+def _prefix(document: Document) -> str:
+    if document.version == "2.0":
+        return str(document.root.value.get("basePath", "")).rstrip("/")
+    servers = document.root.value.get("servers")
+    if not isinstance(servers, list) or not servers or not isinstance(servers[0], dict):
+        return ""
+    url = str(servers[0].get("url", ""))
+    for name, variable in (servers[0].get("variables") or {}).items():
+        url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
+    return urlsplit(url).path.rstrip("/")
+
+
+def _security(document: Document, place: Place) -> tuple[tuple[Scheme, ...], ...]:
+    required = place.value.get("security", document.root.value.get("security", []))
+    components = document.root if document.version == "2.0" else document.root.get("components")
+    key = "securityDefinitions" if document.version == "2.0" else "securitySchemes"
+    schemes = components.get(key) if components is not None else None
+    alternatives = []
+    for alternative in required if isinstance(required, list) else ():
+        names = list(alternative) if isinstance(alternative, dict) else []
+        alternatives.append(tuple(_scheme(name, schemes.get(name) if schemes is not None else None) for name in names))
+    return () if () in alternatives else tuple(alternatives)
+
+
+def _scheme(name: str, place: Place | None) -> Scheme:
+    value = place.value if place is not None and isinstance(place.value, dict) else {}
+    match value.get("type"):
+        case "apiKey":
+            return Scheme(name, "apiKey", str(value.get("in", "header")), str(value.get("name", name)))
+        case "basic":
+            return Scheme(name, "basic")
+        case "http":
+            return Scheme(name, str(value.get("scheme", "")).lower())
+        case "oauth2" | "openIdConnect":
+            return Scheme(name, "bearer")
+    return Scheme(name, str(value.get("type", "unknown")))

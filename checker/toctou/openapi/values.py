@@ -1,0 +1,271 @@
+"""Makes values that a schema accepts, with Hypothesis, the same ones each time.
+
+The strategy follows the schema as far as that is simple and proposes; ``jsonschema`` judges, so that what comes out is valid
+whatever the strategy did not understand.  Simple values come first: required properties only, short texts of letters, the
+document's own examples rather than made-up ones.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from referencing.exceptions import Unresolvable
+
+from toctou.errors import DocumentError
+
+_ALTERNATIVES = 12
+_OPTIONAL_DEPTH = 3
+_DEEPEST = 8
+_SPAN = 1000
+_STRUCTURE = frozenset({"allOf", "$ref", "oneOf", "anyOf", "$defs"})
+_LETTERS = string.ascii_lowercase + string.digits
+_TYPES: Mapping[str, tuple[str, ...]] = {
+    "object": ("properties", "required", "additionalProperties", "minProperties", "patternProperties"),
+    "array": ("items", "prefixItems", "minItems", "contains", "uniqueItems"),
+    "string": ("pattern", "minLength", "maxLength", "format"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+}
+"""What a schema without a type is taken to describe, by the keywords that it uses."""
+
+_FORMATS: Mapping[str, st.SearchStrategy[str]] = {
+    "date-time": st.datetimes().map(lambda moment: f"{moment.replace(microsecond=0).isoformat()}Z"),
+    "date": st.dates().map(str),
+    "time": st.times().map(lambda time: f"{time.replace(microsecond=0).isoformat()}Z"),
+    "uuid": st.uuids().map(str),
+    "email": st.text(_LETTERS, min_size=1, max_size=8).map(lambda name: f"{name}@example.com"),
+    "uri": st.text(_LETTERS, min_size=1, max_size=8).map(lambda name: f"https://example.com/{name}"),
+    "hostname": st.text(_LETTERS, min_size=1, max_size=8).map(lambda name: f"{name}.example.com"),
+    "ipv4": st.ip_addresses(v=4).map(str),
+    "ipv6": st.ip_addresses(v=6).map(str),
+    "byte": st.sampled_from(["YQ==", "YWI="]),
+}
+
+
+def valid(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether a self-contained schema accepts a value."""
+    return bool(Draft202012Validator(schema).is_valid(value))
+
+
+def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
+    """Up to ``count`` different values that a self-contained schema accepts, the simplest first; the same ones each time.
+
+    Raises:
+        DocumentError: the schema is none, or nothing that fits it was found.
+    """
+    try:
+        Draft202012Validator.check_schema(schema)
+        found = _drawn(_Proposals(schema).of(schema, 0), Draft202012Validator(schema), count)
+    except SchemaError as fault:
+        path = "/".join(map(str, fault.absolute_path))
+        raise DocumentError(
+            f"{where}: the schema is not valid{' at ' + path if path else ''}: {fault.message[:200]}",
+            expected="a schema of the document's version",
+            remedy="correct the document",
+        ) from None
+    except (HypothesisException, Unresolvable, RecursionError):
+        found = []
+    if not found:
+        raise DocumentError(
+            f"{where}: no value was found that the schema accepts",
+            expected="a schema that some small value fits",
+            cause="parts that contradict each other, or a value that always holds another one of its kind",
+            remedy="give an `example` in the document, or the values in the model",
+        )
+    return found
+
+
+def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, count: int) -> list[Any]:
+    found: dict[str, Any] = {}
+
+    @settings(
+        max_examples=4 * count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy.filter(validator.is_valid))
+    def collect(value: Any) -> None:
+        found.setdefault(json.dumps(value, sort_keys=True), value)
+
+    collect()
+    return sorted(found.values(), key=lambda value: len(json.dumps(value)))[:count]
+
+
+class _Proposals:
+    """Strategies for the parts of one self-contained schema."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._defs = root.get("$defs", {})
+        self._expanded: dict[str, list[dict[str, Any]]] = {}
+        self._made: dict[tuple[int, int], tuple[Any, st.SearchStrategy[Any]]] = {}
+
+    def of(self, schema: Any, depth: int) -> st.SearchStrategy[Any]:
+        """Values that the schema is likely to accept; each schema is looked at once for each depth."""
+        if depth > _DEEPEST:
+            return st.nothing()
+        key = id(schema), depth
+        if key not in self._made:  # the schema is kept, so that its identity stays its own
+            made = st.one_of([self._flat(one, depth) for one in self._alternatives(schema)])
+            self._made[key] = schema, made
+        return self._made[key][1]
+
+    def _alternatives(self, schema: Any) -> list[dict[str, Any]]:
+        """The schema without references, ``allOf`` and alternatives: what it asks for, in a few of the ways it allows."""
+        if isinstance(schema, bool):
+            return [{}] if schema else []
+        parts = [[one] for one in schema.get("allOf", [])]
+        parts += [schema[key] for key in ("oneOf", "anyOf") if schema.get(key)]
+        found = [{key: value for key, value in schema.items() if key not in _STRUCTURE}]
+        expanded = [[one for option in part for one in self._alternatives(option)] for part in parts]
+        if "$ref" in schema:
+            expanded.append(self._referred(schema["$ref"].rpartition("/")[2]))
+        for rights in expanded:
+            merged = (_both(left, right) for left in found for right in rights)
+            found = list(islice((one for one in merged if one is not None), _ALTERNATIVES))
+        return found
+
+    def _referred(self, name: str) -> list[dict[str, Any]]:
+        """The alternatives of a definition; one that leads to itself, and to nothing else on the way, has none."""
+        if name not in self._expanded:
+            self._expanded[name] = []
+            self._expanded[name] = self._alternatives(self._defs[name])
+        return self._expanded[name]
+
+    def _flat(self, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
+        if "const" in schema:
+            return st.just(schema["const"])
+        if "enum" in schema:
+            return st.sampled_from(schema["enum"]) if schema["enum"] else st.nothing()
+        known = [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]
+        accepts = Draft202012Validator({**schema, "$defs": self._defs}).is_valid
+        if fitting := [value for value in known if accepts(value)]:
+            return st.sampled_from(fitting)
+        return st.one_of([self._typed(kind, schema, depth) for kind in _kinds(schema)])
+
+    def _typed(self, kind: str, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
+        match kind:
+            case "object":
+                return self._object(schema, depth)
+            case "array":
+                return self._array(schema, depth)
+            case "string":
+                return _text(schema)
+            case "integer" | "number":
+                return _number(schema, whole=kind == "integer")
+            case "boolean":
+                return st.booleans()
+            case "null":
+                return st.none()
+        return st.nothing()
+
+    def _object(self, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
+        properties, required = schema.get("properties", {}), schema.get("required", [])
+        other = schema.get("additionalProperties", True)
+        missing = schema.get("minProperties", 0) - len(set(required))
+        if missing > _SPAN:
+            return st.nothing()
+        extra = [name for name in properties if name not in required][: max(missing, 0)]
+        extra += [f"key{at}" for at in range(max(missing - len(extra), 0))]
+        always = {name: self.of(properties.get(name, other), depth + 1) for name in [*required, *extra]}
+        maybe = {
+            name: self.of(one, depth + 1)
+            for name, one in properties.items()
+            if name not in always and depth < _OPTIONAL_DEPTH
+        }
+        return st.fixed_dictionaries(always, optional=maybe)
+
+    def _array(self, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
+        first = [self.of(one, depth + 1) for one in schema.get("prefixItems", [])]
+        least = max(schema.get("minItems", 0), 1 if "contains" in schema else 0)
+        most = min(schema.get("maxItems", least + 2), least + 2) if depth < _OPTIONAL_DEPTH else least
+        rest = st.lists(
+            self.of(schema.get("contains", schema.get("items", True)), depth + 1),
+            min_size=max(least - len(first), 0),
+            max_size=max(most - len(first), 0),
+            unique_by=json.dumps if schema.get("uniqueItems") else None,
+        )
+        return st.tuples(*first, rest).map(lambda found: [*found[:-1], *found[-1]])
+
+
+def _kinds(schema: Mapping[str, Any]) -> Sequence[str]:
+    kinds = schema.get("type")
+    if isinstance(kinds, str):
+        return (kinds,)
+    if kinds is not None:
+        return tuple(kinds)
+    return tuple(kind for kind, keywords in _TYPES.items() if any(one in schema for one in keywords)) or ("string",)
+
+
+def _both(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What two flat schemas ask for together, where that can be said; ``None`` if their types exclude each other."""
+    made = {**right, **left}
+    if "type" in left and "type" in right:
+        kinds = [
+            one for one in _kinds(left) if one in _kinds(right) or (one == "integer" and "number" in _kinds(right))
+        ]
+        kinds += ["integer"] if "integer" in _kinds(right) and "number" in _kinds(left) else []
+        if not kinds:
+            return None
+        made["type"] = kinds
+    if "enum" in left and "enum" in right:
+        made["enum"] = [one for one in left["enum"] if one in right["enum"]]
+    if "required" in left or "required" in right:
+        made["required"] = list(dict.fromkeys([*left.get("required", []), *right.get("required", [])]))
+    if "properties" in left and "properties" in right:
+        made["properties"] = {**right["properties"], **left["properties"]} | {
+            name: {"allOf": [one, right["properties"][name]]}
+            for name, one in left["properties"].items()
+            if name in right["properties"]
+        }
+    for least in ("minimum", "minLength", "minItems", "minProperties"):
+        if least in left and least in right:
+            made[least] = max(left[least], right[least])
+    for most in ("maximum", "maxLength", "maxItems", "maxProperties"):
+        if most in left and most in right:
+            made[most] = min(left[most], right[most])
+    return made
+
+
+def _text(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    if "pattern" in schema:
+        return st.from_regex(schema["pattern"], fullmatch=True) | st.from_regex(schema["pattern"])
+    if schema.get("format") in _FORMATS and not least and most is None:
+        return _FORMATS[schema["format"]]
+    shortest = max(least, 1) if most is None or most > 0 else 0  # an empty text is no path segment
+    return st.text(
+        _LETTERS, min_size=shortest, max_size=most if most is not None and most < shortest + 4 else shortest + 4
+    )
+
+
+def _number(schema: Mapping[str, Any], *, whole: bool) -> st.SearchStrategy[Any]:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if above is not None and (low is None or above >= low):
+        low = above
+    if below is not None and (high is None or below <= high):
+        high = below
+    if low is None:
+        low = 0 if high is None or high >= 0 else high - _SPAN
+    if high is None:
+        high = low + _SPAN
+    if low > high:
+        return st.nothing()
+    step = schema.get("multipleOf")
+    if step:
+        first, last = -(-low // step), high // step
+        return st.integers(int(first), int(last)).map(lambda times: times * step) if first <= last else st.nothing()
+    least, most = -(-low // 1), high // 1
+    found = st.integers(int(least), int(most)) if least <= most else st.nothing()
+    return found if whole else found | st.floats(low, high, allow_nan=False, allow_infinity=False)

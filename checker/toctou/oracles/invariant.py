@@ -1,0 +1,113 @@
+"""Decides whether a predicate of the model holds of the stored items: at the end, or after every operation.
+
+``at="every_step"`` asks more than most handlers promise: it looks at the items between two operations of a request.  It
+also holds the items of the start against the predicate, since an invariant that is false before anything ran is a
+fault of the model.  ``at="end"`` looks only at what is stored when every request has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from toctou.errors import ModelError
+from toctou.history.finding import Finding
+from toctou.history.item import Image, plain
+from toctou.history.operation import Execution
+from toctou.history.wording import change_text, who
+from toctou.oracles.oracle import ask
+
+Tables = Mapping[str, list[dict[str, Any]]]
+"""Table name to its plain items; ordered by key at the end, in no particular order at a step in between."""
+
+Predicate = Callable[[Tables], bool | str]
+"""``True`` (or ``""``) if all is well; ``False``, or a text that says what is wrong, if not."""
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """A predicate on the stored items.
+
+    Attributes:
+        name: what the model calls it, such as ``stock_never_negative``.
+        predicate: see :data:`Predicate`.
+        at: ``end``, or ``every_step`` for after each operation.
+        meaning: what it says, in a sentence, for people; ``""`` if nobody has written that down.
+    """
+
+    name: str
+    predicate: Predicate
+    at: Literal["end", "every_step"] = "end"
+    meaning: str = ""
+
+    def judge(self, execution: Execution) -> Iterable[Finding]:
+        """At most one finding: the first moment at which the predicate does not hold.
+
+        Raises:
+            ModelError: the predicate raised, answered neither a truth value nor a text, or is false at the start.
+        """
+        return self._at_end(execution) if self.at == "end" else self._at_every_step(execution)
+
+    def _at_end(self, execution: Execution) -> Iterator[Finding]:
+        wrong = self._complaint(
+            {table: [plain(image) for image in images] for table, images in execution.final.items()}
+        )
+        if wrong is not None:
+            writers = tuple(sorted({one.request for one in execution.operations if one.changes}))
+            yield Finding(self.name, f"afterwards the rule {self.name} is broken{wrong}", requests=writers)
+
+    def _at_every_step(self, execution: Execution) -> Iterator[Finding]:
+        tables = {table: list(images) for table, images in execution.initial.items()}
+        if self._complaint(_plain(tables)) is not None:
+            raise ModelError(
+                f"the invariant {self.name!r} does not hold of the items that the model starts with",
+                expected="a predicate that is true before any request has run",
+                cause="the predicate speaks of the outcome only",
+                remedy='declare it with at="end", or correct the initial items',
+            )
+        for position, operation in enumerate(execution.operations):
+            if not operation.changes:
+                continue
+            for change in operation.changes:
+                _apply(tables.setdefault(change.item.table, []), change.before, change.after)
+            wrong = self._complaint(_plain(tables))
+            if wrong is not None:
+                actor = who(execution.requests, operation.request)
+                yield Finding(
+                    self.name,
+                    f"the rule {self.name} is broken once {actor}'s {operation.action} "
+                    f"{change_text(operation.changes[0])}{wrong}",
+                    requests=(operation.request,),
+                    operations=(position,),
+                )
+                return
+
+    def _complaint(self, tables: Tables) -> str | None:
+        """``None`` if the predicate holds, else what to append to the statement."""
+        answer = ask(f"the invariant {self.name!r}", self.predicate, tables)
+        match answer:
+            case True | "":
+                return None
+            case False:
+                return f" (“{self.meaning}”)" if self.meaning else ""
+            case str():
+                return f": {answer}"
+            case _:
+                raise ModelError(
+                    f"the invariant {self.name!r} answered {answer!r}",
+                    expected="True, False, or a text that says what is wrong",
+                    cause="a return statement is missing" if answer is None else "",
+                    remedy="let the predicate return a truth value in every case",
+                )
+
+
+def _plain(tables: Mapping[str, list[Image]]) -> dict[str, list[dict[str, Any]]]:
+    return {table: [plain(image) for image in images] for table, images in tables.items()}
+
+
+def _apply(images: list[Image], before: Image | None, after: Image | None) -> None:
+    if before is not None:
+        images.remove(before)
+    if after is not None:
+        images.append(after)

@@ -1,0 +1,174 @@
+"""Decides whether the requests of an execution could have run one after the other on the model's reference.
+
+Three terms that are not synonyms.  Requests perform several operations each, so they are transactions: *serializable*
+if some total order of them explains all responses and the final state, *strictly serializable* if that order also
+agrees with real time, meaning that a request which had answered before another was invoked comes first.  *Linearizable*
+(Herlihy and Wing, TOPLAS 12(3), 1990) speaks of operations on one object.  Taken as one object, with a request as one
+operation on it, a service is linearizable exactly if its requests are strictly serializable; this is what is decided
+here.
+
+The sequential specification is the model's.  A request that answered a retryable refusal (409, 503) without changing
+anything is left out of the order: its client knows that it has not happened.  :mod:`toctou.oracles.serial_runs`
+decides the same for models without a specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from toctou.history.finding import Finding, SerialOrder
+from toctou.history.item import plain
+from toctou.history.operation import Execution, StoredImages
+from toctou.history.request import Request, Response
+from toctou.history.wording import changed_attributes, listed, who
+from toctou.oracles.oracle import ask
+from toctou.oracles.serial_order import Explained, best_order, participants, search
+from toctou.specification import Specification, StoredItems
+
+RETRYABLE = frozenset({409, 503})
+NAME = "linearizability"
+
+MOST_NODES = 20_000
+"""Orders whose outcome is remembered; ten requests have ten million."""
+
+
+class Linearizability:
+    """The requests are explained by the reference, run one request at a time in some order.
+
+    Args:
+        specification: the reference.
+        retryable: statuses that say "nothing has happened, try again".
+    """
+
+    name = NAME
+
+    def __init__(self, specification: Specification, retryable: frozenset[int] = RETRYABLE) -> None:
+        self._specification = specification
+        self._retryable = retryable
+        self._walked: _Walked | None = None
+
+    def judge(self, execution: Execution) -> Iterable[Finding]:
+        """At most one finding, with the serial order that comes closest."""
+        outcome = self._outcome(execution)
+        if isinstance(outcome, SerialOrder):
+            yield unexplained(execution, participants(execution, self._retryable), outcome)
+
+    def closest(self, execution: Execution) -> SerialOrder:
+        """The serial order that comes closest; without a contradiction if it explains everything."""
+        return best_order(self._outcome(execution))
+
+    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
+        if self._walked is None or not self._walked.serves(execution):
+            self._walked = _Walked(self._specification, execution)
+        requests = participants(execution, self._retryable)
+        return search(execution, requests, _Reference(self._walked, execution))
+
+
+def unexplained(execution: Execution, requests: tuple[int, ...], closest: SerialOrder) -> Finding:
+    """The finding that no serial order explains an execution."""
+    told = [
+        f"{who(execution.requests, index)}'s {execution.requests[index].handler} ({execution.responses[index]})"
+        for index in sorted(requests)
+    ]
+    statement = (
+        f"no serial order of {listed(told)} gives these responses and these stored items: {closest.contradiction}"
+        if len(told) > 1
+        else f"{listed(told)} did not do what it does alone: {closest.contradiction}"
+        if told
+        else f"every request was refused, yet {closest.contradiction}"
+    )
+    return Finding(NAME, statement, requests=tuple(sorted(requests)), closest=closest)
+
+
+class _Walked:
+    """The part of the reference's state space that the orders of one scenario have visited.
+
+    The orders of requests from one initial state form a tree; a node is remembered by the order that leads to it.  That
+    asks nothing of states but ``==``, and it is kept between executions, since an explorer judges many of one scenario.
+    """
+
+    def __init__(self, specification: Specification, execution: Execution) -> None:
+        self._specification = specification
+        self._requests = execution.requests
+        self._initial = execution.initial
+        self._nodes: dict[tuple[int, ...], tuple[Any, Response | int]] = {(): (self.state_of(execution.initial), 0)}
+
+    def serves(self, execution: Execution) -> bool:
+        """Whether an execution belongs to the same scenario."""
+        return (self._requests is execution.requests or self._requests == execution.requests) and (
+            self._initial is execution.initial or self._initial == execution.initial
+        )
+
+    def state_of(self, images: StoredImages) -> Any:
+        return ask("`state_of` of the specification", self._specification.state_of, _plain(images))
+
+    def node(self, order: tuple[int, ...]) -> tuple[Any, Response | int]:
+        """The state after an order, and what its last request answered."""
+        if order not in self._nodes:
+            if len(self._nodes) >= MOST_NODES:
+                self._nodes = {(): self._nodes[()]}
+            state, _ = self.node(order[:-1])
+            request: Request = self._requests[order[-1]]
+            self._nodes[order] = ask("`step` of the specification", self._specification.step, state, request)
+        return self._nodes[order]
+
+
+class _Reference:
+    """A reference as sequential semantics of one execution."""
+
+    def __init__(self, walked: _Walked, execution: Execution) -> None:
+        self._walked = walked
+        self._execution = execution
+        self._final: tuple[Any] | None = None
+
+    def answer(self, order: tuple[int, ...]) -> Response | int:
+        return self._walked.node(order)[1]
+
+    def agrees(self, order: tuple[int, ...]) -> bool:
+        return bool(self._walked.node(order)[0] == self._stored())
+
+    def difference(self, order: tuple[int, ...]) -> str:
+        return _state_difference(self._walked.node(order)[0], self._stored(), self._execution)
+
+    def _stored(self) -> Any:
+        if self._final is None:
+            self._final = (self._walked.state_of(self._execution.final),)
+        return self._final[0]
+
+
+def _state_difference(expected: Any, stored: Any, execution: Execution) -> str:
+    if isinstance(expected, Mapping) and isinstance(stored, Mapping):
+        for key in sorted({*expected, *stored}, key=repr):
+            if key not in stored:
+                return f"{key!r} would be stored as {expected[key]!r}, but it is not there"
+            if key not in expected:
+                return f"{key!r} would not be there, but it is stored as {stored[key]!r}"
+            if expected[key] != stored[key]:
+                what = _attribute(execution, key, stored[key])
+                would = f"{what} would be" if what else f"{key!r} would be stored as"
+                return f"{would} {expected[key]!r}, but it is {stored[key]!r}"
+    return f"the state would be {expected!r}, but it is {stored!r}"
+
+
+def _attribute(execution: Execution, key: Any, value: Any) -> str:
+    """The attribute that a value of the reference's state is stored in: ``owner of Items[i1]``; ``""`` if that is not plain."""
+    changed = [
+        (change.item, name)
+        for operation in execution.operations
+        for change in operation.changes
+        if change.after is not None and [str(key)] == [part for _, part in change.item.key]
+        for name in changed_attributes(change)
+    ]
+    found = {
+        f"{name} of {item}"
+        for item, name in changed
+        for image in execution.final.get(item.table, ())
+        if all({kind: part} in image.values() for kind, part in item.key) and name in image
+        if plain(image)[name] == value
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+def _plain(images: StoredImages) -> StoredItems:
+    return {table: [plain(image) for image in stored] for table, stored in images.items()}

@@ -1,0 +1,38 @@
+"""Decides whether every request answered instead of raising.
+
+An exception that leaves a handler is a finding of its own: a race often shows first as a ``KeyError`` on an item that
+has just gone.  File and line are in the response's :class:`~toctou.history.request.SourceLine`; the statement quotes
+the source text only, so that it stays the same when lines above it move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from toctou.history.finding import Finding
+from toctou.history.operation import Execution
+from toctou.history.wording import who
+
+
+@dataclass(frozen=True)
+class NoException:
+    """No handler raises."""
+
+    name: str = "no_exception"
+
+    def judge(self, execution: Execution) -> Iterable[Finding]:
+        """One finding per request that raised."""
+        for index, response in enumerate(execution.responses):
+            if (raised := response.exception) is None:
+                continue
+            where = f" in {raised.source.function} at `{raised.source.text.strip()}`" if raised.source else ""
+            message = f": {raised.message}" if raised.message else ""
+            positions = execution.of_request(index)
+            yield Finding(
+                self.name,
+                f"{who(execution.requests, index)}'s {execution.requests[index].handler} "
+                f"raised {raised.type}{message}{where}",
+                requests=(index,),
+                operations=positions[-1:],
+            )

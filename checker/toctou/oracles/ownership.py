@@ -1,0 +1,75 @@
+"""Decides whether every change to a stored item was made for a principal who owned the item at that instant.
+
+This is the check that CWE-367 (https://cwe.mitre.org/data/definitions/367.html) and CWE-639
+(https://cwe.mitre.org/data/definitions/639.html) are about: not whether the owner was checked, but whether the answer
+still held when the write took effect.  What owning means is the model's rule.  Creating an item is always allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from toctou.history.finding import Finding
+from toctou.history.item import Change, plain
+from toctou.history.operation import Execution
+from toctou.history.wording import change_text, value_text, who
+from toctou.oracles.oracle import ask
+
+MOST_CHANGES = 1_000
+"""Changes of which it is remembered whether they were allowed: most executions consist of steps that others had too."""
+
+Owns = Callable[[str, Mapping[str, Any]], bool]
+"""``owns(principal, item)``, with the plain item as it was just before the write."""
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Every change to an existing item is made for one of its owners.
+
+    Attributes:
+        owns: the model's rule.
+        owner: the attribute that holds the owner, for the wording only; ``None`` if there is no such attribute.
+        tables: the tables that the rule is about; ``None`` for all.
+    """
+
+    owns: Owns
+    owner: str | None = None
+    tables: frozenset[str] | None = None
+    name: str = "ownership"
+    _known: dict[tuple[str, int], tuple[Change, bool]] = field(default_factory=dict, repr=False, compare=False)
+    """What the rule has said of a principal and a change, which is kept so that nothing else gets its identity."""
+
+    def judge(self, execution: Execution) -> Iterable[Finding]:
+        """One finding per change that was made for somebody who was not an owner."""
+        for position, operation in enumerate(execution.operations):
+            principal = execution.requests[operation.request].principal
+            for change in operation.changes:
+                if self._allowed(principal, change):
+                    continue
+                actor = who(execution.requests, operation.request)
+                yield Finding(
+                    self.name,
+                    f"{actor}'s {operation.action} {change_text(change)}, {self._whose(principal, change)}",
+                    requests=(operation.request,),
+                    operations=(position,),
+                    attributes=() if self.owner is None else (self.owner,),
+                )
+
+    def _allowed(self, principal: str, change: Change) -> bool:
+        if change.before is None or (self.tables is not None and change.item.table not in self.tables):
+            return True
+        asked = principal, id(change)
+        known = self._known.get(asked)
+        if known is None:
+            if len(self._known) >= MOST_CHANGES:
+                self._known.clear()
+            owns = bool(ask("the rule `owns` of the ownership oracle", self.owns, principal, plain(change.before)))
+            known = self._known[asked] = change, owns
+        return known[1]
+
+    def _whose(self, principal: str, change: Change) -> str:
+        if self.owner is None or change.before is None or self.owner not in change.before:
+            return f"which was not {principal}'s at that instant"
+        return f"which belonged to {value_text(change.before[self.owner])} at that instant"

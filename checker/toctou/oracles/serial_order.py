@@ -1,0 +1,185 @@
+"""Searches a total order of the requests that explains what they answered and what is stored in the end.
+
+The order must agree with real time (:meth:`~toctou.history.operation.Execution.precedes`).  What requests answer one
+after the other is asked of :class:`SequentialSemantics`, which has two forms: a reference, and the handlers
+themselves run alone.  The search is the one of Wing and Gong, *Testing and verifying concurrent objects* (JPDC 17,
+1993): extend the order by any request that no remaining one precedes, give up as soon as a response differs.  The
+order in which the requests answered is tried first, because that is the one which usually fits.  When none fits, the
+order that explains most requests is kept, as porcupine does with its longest partial linearizations
+(https://github.com/anishathalye/porcupine).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from toctou.history.finding import SerialOrder
+from toctou.history.operation import Execution
+from toctou.history.request import Response
+from toctou.history.wording import who
+
+
+class SequentialSemantics(Protocol):
+    """What requests do when they run one after the other; orders are tuples of indices, never empty for ``answer``."""
+
+    def answer(self, order: tuple[int, ...]) -> Response | int:
+        """What the last request of the order answers; an ``int`` is a status whose body is not specified."""
+
+    def agrees(self, order: tuple[int, ...]) -> bool:
+        """Whether the order leaves what the execution left."""
+
+    def difference(self, order: tuple[int, ...]) -> str:
+        """Half a sentence on the first thing that differs, for an order that does not agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A serial order explains the execution."""
+
+    order: tuple[int, ...]
+
+
+def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, ...]:
+    """The requests that an order must hold, in the order in which they answered; it agrees with real time.
+
+    A request that answered a retryable refusal and changed nothing has not happened as far as its client is concerned:
+    it is left out.
+    """
+    changing = {one.request for one in execution.operations if one.changes}
+    acting = {one.request for one in execution.operations}
+    endings = execution.endings
+    kept = [
+        # One that performs nothing is invoked at the instant at which it answers, after what has ended by then.
+        (endings[index], index not in acting, index)
+        for index, response in enumerate(execution.responses)
+        if response.status not in retryable or index in changing
+    ]
+    kept.sort()
+    return tuple([index for _, _, index in kept])
+
+
+def search(execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics) -> Explained | SerialOrder:
+    """The first order that explains the execution, or the one that comes closest."""
+    if _explains(execution, requests, semantics):
+        return Explained(requests)
+    attempts = _Attempts(execution, semantics)
+    explaining = attempts.extend((), requests)
+    if explaining is not None:
+        return Explained(explaining)
+    if attempts.closest is None:
+        return SerialOrder(requests, 0, "")
+    order, contradiction = attempts.closest
+    rest = tuple(index for index in requests if index not in order)
+    told = contradiction.text(execution, order, semantics)
+    return SerialOrder(order + _failing_first(contradiction, rest), len(order), told, contradiction.answer())
+
+
+def _explains(execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> bool:
+    """Whether an order that agrees with real time explains the execution."""
+    for count, index in enumerate(order, 1):
+        if not matches(semantics.answer(order[:count]), execution.responses[index]):
+            return False
+    return semantics.agrees(order)
+
+
+def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
+    """What a search found, as an order; one that explains everything contradicts nothing."""
+    return outcome if isinstance(outcome, SerialOrder) else SerialOrder(outcome.order, len(outcome.order), "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Contradiction:
+    """Why an order cannot be extended.
+
+    Attributes:
+        request: the request whose response does not fit, with what was ``expected``; ``None`` if what is stored does not.
+    """
+
+    request: int | None = None
+    expected: Response | int = 0
+
+    def text(self, execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> str:
+        """The contradiction in words; only one of many is ever told."""
+        if self.request is None:
+            return _stored(execution, order, semantics.difference(order))
+        return _answered(execution, (*order, self.request), self.expected)
+
+    def answer(self) -> int | None:
+        """The status that the request would have answered; ``None`` if its response is not what does not fit."""
+        if self.request is None:
+            return None
+        return self.expected if isinstance(self.expected, int) else self.expected.status
+
+
+_STORED_OTHERWISE = _Contradiction()
+
+
+def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tuple[int, ...]:
+    if contradiction.request is None:
+        return rest
+    return (contradiction.request, *(index for index in rest if index != contradiction.request))
+
+
+class _Attempts:
+    """The search of one order.
+
+    Attributes:
+        closest: the first of the longest orders that can be extended no further, with the reason.
+    """
+
+    def __init__(self, execution: Execution, semantics: SequentialSemantics) -> None:
+        self.closest: tuple[tuple[int, ...], _Contradiction] | None = None
+        self._responses = execution.responses
+        self._preceding = execution.preceding()
+        self._semantics = semantics
+
+    def extend(self, order: tuple[int, ...], remaining: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The first order that begins like this and explains the execution; ``None`` if none does."""
+        if not remaining:
+            if self._semantics.agrees(order):
+                return order
+            self._fail(order, _STORED_OTHERWISE)
+        for index in remaining:
+            if not self._preceding[index].isdisjoint(remaining):
+                continue
+            longer = (*order, index)
+            expected = self._semantics.answer(longer)
+            if not matches(expected, self._responses[index]):
+                self._fail(order, _Contradiction(index, expected))
+                continue
+            found = self.extend(longer, tuple([other for other in remaining if other != index]))
+            if found is not None:
+                return found
+        return None
+
+    def _fail(self, order: tuple[int, ...], contradiction: _Contradiction) -> None:
+        if self.closest is None or len(order) > len(self.closest[0]):
+            self.closest = order, contradiction
+
+
+def matches(expected: Response | int, observed: Response) -> bool:
+    """Whether an observed response is the expected one; exceptions count by their status only."""
+    if isinstance(expected, int):
+        return observed.status == expected
+    return observed.status == expected.status and observed.body == expected.body
+
+
+def _answered(execution: Execution, order: tuple[int, ...], expected: Response | int) -> str:
+    *before, last = (_named(execution, index) for index in order)
+    observed = execution.responses[order[-1]]
+    shown = observed.status if isinstance(expected, int) else observed
+    return f"{last} answered {shown}, but {_after(before)} it would have answered {expected}"
+
+
+def _stored(execution: Execution, order: tuple[int, ...], difference: str) -> str:
+    names = [_named(execution, index) for index in order]
+    return f"{_after(names) if names else 'with none of them'}, {difference}"
+
+
+def _after(names: list[str]) -> str:
+    return f"after {', then '.join(names)}" if names else "run first"
+
+
+def _named(execution: Execution, index: int) -> str:
+    return f"{who(execution.requests, index)}'s {execution.requests[index].handler}"

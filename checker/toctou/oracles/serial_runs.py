@@ -1,0 +1,91 @@
+"""Decides whether an execution equals one of the same requests run one after the other by their own handlers.
+
+For models without a specification.  The handlers, run alone in every order, are taken for their own specification; that
+finds every race, but not a handler that is wrong by itself.  What is decided is strict serializability of the requests
+up to equality of all stored attributes, so that handlers which store a time or a random name that depends on the order
+need a specification, whose ``state_of`` leaves such attributes out.  See :mod:`toctou.oracles.linearizability` for
+the terms; the finding carries the same name, because the property is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from toctou.history.finding import Finding, SerialOrder
+from toctou.history.item import Image, plain
+from toctou.history.operation import Execution, StoredImages
+from toctou.history.request import Response
+from toctou.oracles.linearizability import NAME, RETRYABLE, unexplained
+from toctou.oracles.serial_order import Explained, best_order, participants, search
+
+Serial = Callable[[tuple[int, ...]], tuple[Sequence[Response], StoredImages]]
+"""``serial(order)`` runs the named requests one after the other, from the scenario's initial items, and answers with
+their responses *in that order* and the items stored in the end.  It is asked for the beginnings of orders too, the
+empty one included, and more than once for the same order: the explorer remembers what it has run."""
+
+
+class SerialRuns:
+    """The requests did what their handlers do when they run one at a time, in some order.
+
+    Args:
+        serial: see :data:`Serial`.
+        retryable: statuses that say "nothing has happened, try again".
+    """
+
+    name = NAME
+
+    def __init__(self, serial: Serial, retryable: frozenset[int] = RETRYABLE) -> None:
+        self._serial = serial
+        self._retryable = retryable
+
+    def judge(self, execution: Execution) -> Iterable[Finding]:
+        """At most one finding, with the serial order that comes closest."""
+        outcome = self._outcome(execution)
+        if isinstance(outcome, SerialOrder):
+            yield unexplained(execution, participants(execution, self._retryable), outcome)
+
+    def closest(self, execution: Execution) -> SerialOrder:
+        """The serial order that comes closest; without a contradiction if it explains everything."""
+        return best_order(self._outcome(execution))
+
+    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
+        requests = participants(execution, self._retryable)
+        return search(execution, requests, _Runs(self._serial, execution))
+
+
+class _Runs:
+    """Sequential runs as sequential semantics of one execution."""
+
+    def __init__(self, serial: Serial, execution: Execution) -> None:
+        self._serial = serial
+        self._execution = execution
+
+    def answer(self, order: tuple[int, ...]) -> Response:
+        return self._serial(order)[0][-1]
+
+    def agrees(self, order: tuple[int, ...]) -> bool:
+        expected, stored = self._serial(order)[1], self._execution.final
+        return all(list(expected.get(table, ())) == list(stored.get(table, ())) for table in {*expected, *stored})
+
+    def difference(self, order: tuple[int, ...]) -> str:
+        return _images_difference(self._serial(order)[1], self._execution.final)
+
+
+def _images_difference(expected: StoredImages, stored: StoredImages) -> str:
+    for table in sorted({*expected, *stored}):
+        would, does = list(expected.get(table, ())), list(stored.get(table, ()))
+        missing = [image for image in would if image not in does]
+        surplus = [image for image in does if image not in would]
+        if missing and surplus:
+            return f"{table} would hold {_text(missing[0])}, but it holds {_text(surplus[0])}"
+        if missing:
+            return f"{table} would hold {_text(missing[0])}, but it is not there"
+        if surplus:
+            return f"{table} would not hold {_text(surplus[0])}, but it does"
+    return ""
+
+
+def _text(image: Image) -> str:
+    item: Mapping[str, Any] = plain(image)
+    return ", ".join(f"{name}={value!r}" for name, value in item.items())

@@ -1,0 +1,247 @@
+"""Decides how pytest users meet toctou: the fixture ``toctou``, its options, and what a failure looks like.
+
+    def test_orders(toctou):
+        toctou.check(Orders, requests=3)
+
+A failure shows our explanation and the command that replays it, whether it comes from the fixture or from a state machine of
+:mod:`toctou.stateful`.  This module is loaded in every pytest run of everybody who has installed toctou, so it does
+nothing and imports nothing of ours until a test asks for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from toctou.counterexample.violation import Violation
+    from toctou.declaration.model import Model
+    from toctou.reporting.document import Document
+    from toctou.search.result import ModelResult
+    from toctou.stateful.failure import RaceFound
+
+_FOUND = "toctou_found"
+"""Attribute of a test's report: the documents of its violations.  pytest-xdist hands it to the controller."""
+
+
+class CheckFailed(AssertionError):
+    """A model's verdict is not the one that was expected; the text says why.
+
+    Attributes:
+        documents: of the violations, if there are any.
+    """
+
+    def __init__(self, text: str, documents: Sequence[Document] = ()) -> None:
+        super().__init__(text)
+        self.documents = documents
+
+
+class Toctou:
+    """What the fixture ``toctou`` is."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def check(self, model: type[Model], *, expect: str = "VERIFIED", **options: Any) -> ModelResult:
+        """Explore every scenario of a model's scope; return the result if the verdict is the expected one.
+
+        Args:
+            model: the model's class.
+            expect: the verdict that should come out; ``VIOLATED`` for handlers that are racy on purpose.
+            options: fields of :class:`toctou.search.options.Options`, for example ``requests=3``; also
+                ``max_schedules`` and ``max_seconds``.  ``requests`` and ``backend`` default to what pytest was told.
+
+        Raises:
+            CheckFailed: another verdict came out, or the model or an option cannot be used.
+        """
+        __tracebackhide__ = True
+        from toctou.errors import ToctouError  # noqa: PLC0415 - see the module's docstring
+
+        with _at_home(self._config):
+            try:
+                result = _checked(model, self._config, options)
+                if result.verdict == expect:
+                    return result
+                documents = _written(self._config, _test_name(), result.model, result.title, result.violations)
+                raise CheckFailed(_told(result, expect, documents), documents)
+            except ToctouError as fault:
+                raise CheckFailed(str(fault)) from None
+
+
+@pytest.fixture(scope="session")
+def toctou(pytestconfig: pytest.Config) -> Toctou:
+    """Check models for races: ``toctou.check(Model, requests=2)``."""
+    return Toctou(pytestconfig)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options; each has an ini setting of the same name, with underscores."""
+    group = parser.getgroup("toctou", "toctou: races in handlers that use DynamoDB")
+    group.addoption(
+        "--toctou-backend", metavar="NAME", help="backend of toctou.check: embedded (default), moto, or endpoint=URL"
+    )
+    group.addoption(
+        "--toctou-requests",
+        metavar="N",
+        type=_at_least_one,
+        help="concurrent requests, where toctou.check is not told how many (default 2)",
+    )
+    group.addoption("--toctou-report", metavar="DIR", help="where reports are written (default reports/pytest)")
+    parser.addini("toctou_backend", "backend of toctou.check", default="embedded")
+    parser.addini("toctou_requests", "concurrent requests, where toctou.check is not told how many", default="2")
+    parser.addini("toctou_report", "where reports are written", default="reports/pytest")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a failure of ours show its explanation instead of a stack of internals."""
+    report = yield
+    if call.excinfo is not None and report.failed:
+        shown = _shown(item, call.excinfo.value)
+        if shown is not None:
+            text, documents = shown
+            report.longrepr = item.repr_failure(_without_stack(text))
+            setattr(report, _FOUND, list(documents))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the findings of all tests, one per cause, the worst first."""
+    found = [
+        one for reports in terminalreporter.stats.values() for report in reports for one in getattr(report, _FOUND, ())
+    ]
+    if not found:
+        return
+    from toctou.reporting.findings import findings  # noqa: PLC0415 - see the module's docstring
+    from toctou.reporting.text import finding_lines  # noqa: PLC0415
+
+    terminalreporter.section("toctou")
+    for finding in findings(found):
+        title, *lines = finding_lines(finding, finding["replay"])
+        terminalreporter.write_line(title.plain, red=True)
+        for line in lines:
+            terminalreporter.write_line(line.plain)
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _setting(config: pytest.Config, name: str) -> Any:
+    value = config.getoption(name)
+    return config.getini(name) if value is None else value
+
+
+def _requests(config: pytest.Config) -> int:
+    setting = _setting(config, "toctou_requests")
+    try:
+        return _at_least_one(setting)
+    except (ValueError, argparse.ArgumentTypeError):
+        raise pytest.UsageError(f"toctou_requests is {setting!r}; expected a whole number of at least 1") from None
+
+
+@contextlib.contextmanager
+def _at_home(config: pytest.Config) -> Iterator[None]:
+    """Where pytest was started: a test may be elsewhere, but a command that is printed is for the person's shell."""
+    with contextlib.chdir(config.invocation_params.dir):
+        yield
+
+
+def _test_name() -> str:
+    """What the running test is called; a session's fixture is one object for all of them."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+
+
+def _checked(model: type[Model], config: pytest.Config, options: dict[str, Any]) -> ModelResult:
+    from toctou.checking.check import check_model  # noqa: PLC0415
+    from toctou.declaration.model import Model  # noqa: PLC0415
+    from toctou.errors import BadInput  # noqa: PLC0415
+    from toctou.search.budget import Budget  # noqa: PLC0415
+    from toctou.search.options import Options  # noqa: PLC0415
+
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        raise BadInput(f"{model!r} is not a model", expected="a class that derives from toctou.Model")
+    known = {field.name for field in dataclasses.fields(Options)}
+    limits = {name: options.pop(name) for name in ("max_schedules", "max_seconds") if name in options}
+    if unknown := sorted(options.keys() - known):
+        raise BadInput(f"toctou.check has no option {unknown[0]!r}", expected=", ".join(sorted(known)))
+    if limits:
+        options["budget"] = Budget(**limits)
+    options.setdefault("requests", _requests(config))
+    options.setdefault("backend", _setting(config, "toctou_backend"))
+    return check_model(model, **options)
+
+
+def _written(
+    config: pytest.Config, test: str, model: str, title: str, violations: Sequence[Violation]
+) -> list[Document]:
+    from toctou.reporting.single import write_found  # noqa: PLC0415
+
+    # pytest-xdist gives all workers of a session the same identifier.
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
+    directory = Path(_setting(config, "toctou_report"))
+    return write_found(directory, test, model, title, violations, session=session)
+
+
+def _told(result: ModelResult, expect: str, documents: Sequence[Document]) -> str:
+    """The clearest violation of the worst cause in full, and of each other cause what it is."""
+    from toctou.reporting.findings import findings  # noqa: PLC0415
+    from toctou.reporting.text import finding_lines, render_violation  # noqa: PLC0415
+
+    lines = [] if expect == "VERIFIED" else [f"expected {expect}"]
+    if documents:
+        lines += [render_violation(documents[0])]
+        for finding in findings(documents)[1:]:
+            lines += ["also:", *(f"  {line.plain}" for line in finding_lines(finding, finding["replay"]))]
+    else:
+        lines += [f"{result.verdict}  {result.model}" + (f"  {result.stop_reason}" if result.stop_reason else "")]
+        lines += [f"  {line}" for line in result.detail.splitlines()]
+        lines += [f"  {handler}: {reason}" for handler, reason in result.unreached]
+        lines += [f"  {result.covered}"]
+    return "\n".join(lines)
+
+
+def _shown(item: pytest.Item, failure: BaseException) -> tuple[str, Sequence[Document]] | None:
+    """The text of a failure of ours and the documents of its violations; ``None`` for anybody else's."""
+    if isinstance(failure, CheckFailed):
+        return str(failure), failure.documents
+    if "toctou.stateful" not in sys.modules:
+        return None
+    from toctou.stateful.failure import Abandoned, RaceFound  # noqa: PLC0415
+
+    if isinstance(failure, Abandoned):
+        return f"INCONCLUSIVE  {failure.loaded.name}\n{failure}", ()
+    if isinstance(failure, RaceFound):
+        with _at_home(item.config):
+            return _race(item, failure)
+    return None
+
+
+def _race(item: pytest.Item, failure: RaceFound) -> tuple[str, Sequence[Document]]:
+    from toctou.reporting.text import render_violation  # noqa: PLC0415
+
+    loaded = failure.loaded
+    title = (loaded.model.__doc__ or "").strip().partition("\n")[0]
+    documents = _written(item.config, item.nodeid, loaded.name, title, [failure.confirmed()])
+    steps = [f"  {line}" for note in failure.steps for line in note.splitlines()]
+    return "\n".join([render_violation(documents[0]), "STEPS OF HYPOTHESIS", *steps]), documents
+
+
+def _without_stack(text: str) -> pytest.ExceptionInfo[BaseException]:
+    try:
+        pytest.fail(text, pytrace=False)
+    except pytest.fail.Exception as failure:
+        return pytest.ExceptionInfo.from_exception(failure)

@@ -1,0 +1,69 @@
+"""The second zoom level in text: each operation in full, after the report that fits a screen.
+
+An operation shows the line of the handler that made it, its expressions with the values filled in, what it read or was
+refused with, and each item that it changed before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toctou.reporting.document import Document
+from toctou.reporting.lanes import wrapped
+from toctou.reporting.page_content import details
+from toctou.reporting.renderer import Renderer
+from toctou.reporting.stored import item_text
+from toctou.reporting.summary import looked_words, visible
+from toctou.reporting.text import WIDTH, render_violation
+
+_MARGIN = 13
+_LABELS = {"KeyCondition": "key", "Condition": "if", "Projection": "only"}
+"""What an expression is called where there is little room."""
+
+
+def render(document: Document, *, width: int = WIDTH) -> str:
+    """The report as text, then every step in full; lines of at most ``width`` columns, ending in a newline."""
+    lines = [render_violation(document, width=width).rstrip("\n"), "", "STEP BY STEP"]
+    for detail in details(document):
+        step, request = detail["step"], detail["request"]
+        lines += ["", *_row(f"  {step['name']}", f"{step['action']} {step['target']}", width)]
+        lines += _row("", f"{request['principal']}: {request['handler']}", width)
+        for label, text in _facts(detail):
+            lines += _row(f"    {label}", text, width)
+    return "\n".join(lines) + "\n"
+
+
+def _facts(detail: Document) -> Iterator[tuple[str, str]]:
+    step = detail["step"]
+    source = step["source"]
+    if source:
+        yield "code", source["text"]
+        yield "at", f"{source['file']}:{source['line']}, in {source['function']}"
+    for name, text in detail["expressions"]:
+        part, _, kind = name.rpartition(" · ")
+        yield _LABELS.get(kind, kind.lower()), f"{part}: {text}" if part else text
+    if step["error"]:
+        yield "refused", f"{step['error']['code']}: {step['error']['message']}"
+    elif step["outcome"]:
+        yield "outcome", step["outcome"]
+    for one in step["looked_at"] or ():
+        if one["by"] == "handler":  # what a condition looks at, it says itself
+            yield "saw", looked_words(one)
+    for item in detail["read"]:
+        yield "read", "{" + ", ".join(f"{name}: {value}" for name, value in item.items()) + "}"
+    for change in step["changes"]:
+        yield "item", change["item"]
+        yield "before", _image(change["before"])
+        yield "after", _image(change["after"])
+
+
+def _image(image: Document | None) -> str:
+    return "no such item" if image is None else item_text(image)
+
+
+def _row(head: str, text: str, width: int) -> Iterator[str]:
+    for number, piece in enumerate(wrapped(visible(text), width - _MARGIN)):
+        yield f"{head if number == 0 else '':<{_MARGIN}}{piece}".rstrip()
+
+
+RENDERER = Renderer("detail", ".detail.txt", violation=render)

@@ -1,0 +1,378 @@
+"""The document of a violation: everything that any report says about it, as plain JSON.
+
+It decides what a report contains; renderers read nothing else, so a report that was stored can be rendered again
+later, elsewhere, by a newer renderer.  ``reports/run.schema.json`` and ``reports/violation.schema.json`` describe its
+two kinds.
+
+A violation's document is self-contained: ``replay`` needs nothing but it and the handler's code.  Documents are
+stable: the same violation gives the same bytes on every machine.  No path is absolute, and wall time appears only
+under ``seconds`` in the run's document.  Operations are named by the request's letter and their number in it, from 1:
+``A.1``.  Values are written as :mod:`toctou.reporting.encoding` says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path, PurePath
+from typing import Any
+
+from toctou.analysis.accesses import looked
+from toctou.analysis.cause import Cause, Site
+from toctou.analysis.explanation import Edge, Explanation
+from toctou.analysis.severity import Severity
+from toctou.analysis.versions import Versions
+from toctou.counterexample.violation import Violation
+from toctou.history.finding import Finding, SerialOrder
+from toctou.history.footprint import ALL, EXISTENCE, Attributes
+from toctou.history.item import Image
+from toctou.history.operation import Execution, Operation, StoredImages
+from toctou.history.request import HandlerException, Request, Response, SourceLine, label
+from toctou.history.wording import attribute_words
+from toctou.reporting import summary
+from toctou.reporting.encoding import encode
+
+FORMAT = 3
+"""Version of both kinds of document; a change that an old reader would misread makes it the next number."""
+
+RUN = "run.json"
+"""What the document of a run is called; it lists the files of the run."""
+
+Document = dict[str, Any]
+"""A document, or a part of one, as JSON holds it."""
+
+FINGERPRINT_LENGTH = 16
+"""Hexadecimal digits; enough for the causes of one project never to meet."""
+
+
+def violation_document(model: str, violation: Violation, *, title: str = "", report: Path | None = None) -> Document:
+    """The document of one violation.
+
+    Args:
+        model: the model as the command line names it, for ``replay``.
+        violation: what was found.
+        title: first line of the model's docstring.
+        report: where the document is going to be stored, for the replay command; ``None`` if it is not.
+    """
+    execution = violation.execution
+    names = operation_names(execution)
+    return {
+        **envelope("violation"),
+        "model": portable_target(model),
+        "title": title,
+        **stored_as(report),
+        "severity": _severity(violation.severity),
+        "cause": _cause(portable_target(model), violation.cause, names),
+        "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
+        "initial": _stored(execution.initial),
+        "left_out": _stored(execution.left_out),
+        "schedule": str(execution.schedule),
+        "steps": _steps(violation, names),
+        "responses": [
+            _response(index, response, execution.endings[index]) for index, response in enumerate(execution.responses)
+        ],
+        "final": _stored(execution.final),
+        "finding": _finding(violation.finding, names),
+        "explanation": _explanation(violation.explanation, violation.finding.closest, names),
+        "found_on": violation.found_on,
+        "confirmed_on": violation.confirmed_on,
+        "difference": violation.difference,
+        "occurrences": violation.occurrences,
+    }
+
+
+def without_places(document: Document) -> Document:
+    """The same violation without what an edit elsewhere changes: lines of code, and the version of the checker."""
+
+    def bare(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {
+                name: None if name == "source" and isinstance(one, dict) else bare(one) for name, one in part.items()
+            }
+        return [bare(one) for one in part] if isinstance(part, list) else part
+
+    return {**bare(document), "toctou": ""}
+
+
+def operation_names(execution: Execution) -> tuple[str, ...]:
+    """What each operation is called in a report: ``A.1``, ``B.1``, ``A.2``, …"""
+    return tuple(f"{label(one.request)}.{one.number + 1}" for one in execution.operations)
+
+
+def portable_target(target: str) -> str:
+    """A target as the command line takes it, its path relative to the working directory."""
+    path, colon, name = target.rpartition(":")
+    if not colon or not os.path.isabs(path):
+        return target
+    return f"{relative_path(Path(path))}:{name}"
+
+
+def relative_path(path: Path) -> str:
+    """The path from the working directory, with forward slashes; the bare name where there is none."""
+    try:
+        return PurePath(os.path.relpath(path)).as_posix()
+    except ValueError:  # on another drive
+        return path.name
+
+
+def envelope(kind: str) -> Document:
+    """How every document begins."""
+    return {"kind": kind, "format": FORMAT, "toctou": _version()}
+
+
+@cache
+def _version() -> str:
+    try:
+        return metadata.version("toctou")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def replay_command(report: Path) -> str:
+    """What to paste into a terminal for a violation that is stored there."""
+    return f"toctou replay {shlex.quote(relative_path(report))}"
+
+
+def stored_as(report: Path | None, run: str = "") -> Document:
+    """What a violation's document says about where it is.
+
+    Args:
+        report: its file; ``None`` if it is not stored.
+        run: name of the file of its run, in the same folder; ``""`` if there is none.
+    """
+    if report is None:
+        return {"report": "", "replay": "", "home": "", "run": ""}
+    return {"report": report.name, "replay": replay_command(report), "home": _home_of(report), "run": run}
+
+
+def _home_of(report: Path) -> str:
+    """The way from a report's folder to the working directory, from which its model is named."""
+    try:
+        return PurePath(os.path.relpath(Path.cwd(), report.parent)).as_posix()
+    except ValueError:  # on another drive
+        return ""
+
+
+def _severity(severity: Severity) -> Document:
+    return {
+        "level": str(severity.level),
+        "score": severity.score,
+        "vector": severity.vector,
+        "meaning": severity.meaning,
+    }
+
+
+def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
+    """The cause, with a fingerprint that neither moved lines nor edits elsewhere in the handler change."""
+    read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
+    told = [
+        one and [one["action"], one["tables"], one["source"] and [one["source"]["function"], one["source"]["text"]]]
+        for one in (read, write)
+    ]
+    digest = hashlib.sha256(json.dumps([model, cause.handler, told, cause.other]).encode()).hexdigest()
+    return {
+        "fingerprint": digest[:FINGERPRINT_LENGTH],
+        "text": str(cause),
+        "handler": cause.handler,
+        "read": read,
+        "write": write,
+    }
+
+
+def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document | None:
+    if site is None or at is None:
+        return None
+    return {
+        "step": names[at],
+        "action": site.action,
+        "tables": list(site.tables),
+        "source": _source(site.source),
+    }
+
+
+def _request(index: int, request: Request) -> Document:
+    return {
+        "letter": label(index),
+        "principal": request.principal,
+        "handler": request.handler,
+        "arguments": {name: encode(value) for name, value in request.arguments},
+        "text": str(request),
+    }
+
+
+def _response(index: int, response: Response, after: int) -> Document:
+    return {
+        "request": label(index),
+        "status": response.status,
+        "body": encode(response.body),
+        "exception": _exception(response.exception),
+        "text": str(response),
+        "after": after,
+    }
+
+
+def _exception(exception: HandlerException | None) -> Document | None:
+    if exception is None:
+        return None
+    return {"type": exception.type, "message": exception.message, "source": _source(exception.source)}
+
+
+def _source(source: SourceLine | None) -> Document | None:
+    if source is None:
+        return None
+    return {
+        "file": _portable_file(source.file),
+        "line": source.line,
+        "function": source.function,
+        "text": source.text.strip(),
+    }
+
+
+def _portable_file(file: str) -> str:
+    if not os.path.isabs(file):
+        return PurePath(file).as_posix()
+    path = Path(file)
+    if path.is_relative_to(Path.cwd()):
+        return path.relative_to(Path.cwd()).as_posix()
+    parts = path.parts
+    packages = [at for at, part in enumerate(parts) if part in {"site-packages", "dist-packages"}]
+    return "/".join(parts[packages[-1] + 1 :] if packages else ("…", *parts[-2:]))
+
+
+def _stored(items: StoredImages) -> Document:
+    return {table: [encode(image) for image in images] for table, images in sorted(items.items())}
+
+
+def _steps(violation: Violation, names: Sequence[str]) -> list[Document]:
+    focus = _focus(violation.explanation)
+    witness = set(violation.explanation.witness)
+    wrong = set(violation.finding.operations) or _offender(violation)
+    versions = Versions(violation.execution)
+    return [
+        {
+            **_step(operation, names[position], focus, _held(versions, operation, position)),
+            "witness": position in witness,
+            "wrong": position in wrong,
+        }
+        for position, operation in enumerate(violation.execution.operations)
+    ]
+
+
+def _offender(violation: Violation) -> set[int]:
+    """The write that closes the cycle: harmless, had it been made when what it follows from was read."""
+    cycle, write = violation.explanation.cycle, violation.cause.write_at
+    operations = violation.execution.operations
+    closes = cycle and write == cycle[-1].later and operations[write].error is None
+    return {write} if closes and write is not None else set()
+
+
+def _held(versions: Versions, operation: Operation, position: int) -> Image | None:
+    """The one item that an operation was to write, as it was left."""
+    item = None if operation.error else summary.only_written(operation)
+    return None if item is None else versions.at(item, position + 1)
+
+
+def _step(operation: Operation, name: str, focus: summary.Focus, held: Image | None) -> Document:
+    target, outcome = summary.target(operation), summary.outcome(operation, focus, held)
+    error = operation.error
+    return {
+        "name": name,
+        "request": label(operation.request),
+        "number": operation.number + 1,
+        "action": operation.action,
+        "target": target,
+        "outcome": outcome,
+        "summary": " ".join(part for part in (operation.action, target, outcome) if part),
+        "parameters": encode(operation.parameters),
+        "result": None if operation.result is None else encode(_without_metadata(operation.result)),
+        "error": error and {"code": error.code, "message": error.message, "fields": encode(error.fields)},
+        "looked_at": _looked_at(operation),
+        "changes": [
+            {"item": summary.visible(str(one.item)), "before": encode(one.before), "after": encode(one.after)}
+            for one in operation.changes
+        ],
+        "source": _source(operation.source),
+    }
+
+
+def _looked_at(operation: Operation) -> list[Document] | None:
+    found = [
+        {
+            "item": "" if one.item is None else summary.visible(str(one.item)),
+            "attributes": list(attribute_words(_foremost(one.attributes))),
+            "by": one.by,
+        }
+        for one in looked(operation)
+    ]
+    return found if found or operation.accessed is not None else None
+
+
+def _foremost(attributes: Attributes) -> Attributes:
+    return attributes & {ALL, EXISTENCE} if ALL in attributes else attributes
+
+
+def _without_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
+    # request identifiers and dates: they differ from run to run and say nothing about the race
+    return {name: value for name, value in result.items() if name != "ResponseMetadata"}
+
+
+def _focus(explanation: Explanation) -> summary.Focus:
+    focus: dict[str, frozenset[str]] = {}
+    for edge in explanation.cycle or explanation.edges:
+        if edge.item:
+            focus[edge.item] = focus.get(edge.item, frozenset()) | set(edge.attributes)
+    if explanation.anomaly == "aba" and explanation.cycle:
+        focus[explanation.cycle[0].item] |= frozenset(explanation.decided)
+    return focus
+
+
+def _finding(finding: Finding, names: Sequence[str]) -> Document:
+    return {
+        "oracle": finding.oracle,
+        "statement": _sentence(finding.statement),
+        "requests": [label(index) for index in finding.requests],
+        "operations": [names[position] for position in finding.operations],
+    }
+
+
+def _sentence(text: str) -> str:
+    # the oracle's own words may begin a sentence with a capital; a name from the handler is left as it is
+    return text[:1].upper() + text[1:] if text.startswith(("no ", "afterwards ", "the rule ")) else text
+
+
+def _explanation(explanation: Explanation, closest: SerialOrder | None, names: Sequence[str]) -> Document:
+    return {
+        "anomaly": explanation.anomaly,
+        "anomaly_title": explanation.anomaly_title,
+        "source": explanation.source,
+        "headline": explanation.headline,
+        "decision": explanation.decision,
+        "decided": list(explanation.decided),
+        "remedy": explanation.remedy,
+        "edges": [_edge(edge, names) for edge in explanation.edges],
+        "witness": [names[position] for position in explanation.witness],
+        "cycle": [_edge(edge, names) for edge in explanation.cycle],
+        "contradiction": explanation.contradiction,
+        "closest": closest
+        and {
+            "order": [label(index) for index in closest.requests],
+            "explained": closest.explained,
+            "contradiction": closest.contradiction,
+        },
+    }
+
+
+def _edge(edge: Edge, names: Sequence[str]) -> Document:
+    return {
+        "kind": str(edge.kind),
+        "earlier": names[edge.earlier],
+        "later": names[edge.later],
+        "item": edge.item,
+        "attributes": list(edge.attributes),
+        "reason": edge.reason,
+    }

@@ -1,0 +1,126 @@
+"""Groups violations into findings: one per cause, worst first, each with its scenarios and its clearest report.
+
+It works on documents, so that stored violations can be grouped again without the run that found them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from toctou.history.request import size
+from toctou.history.schedule import parse_schedule
+from toctou.reporting.document import Document
+
+
+def findings(violations: Sequence[Document]) -> list[Document]:
+    """One entry per cause; see ``$defs/finding`` of ``reports/run.schema.json``."""
+    return [_finding(group) for group in _groups(violations)]
+
+
+def ranked(violations: Sequence[Document]) -> list[Document]:
+    """The violations in the order in which a person should read them: worst cause first, its clearest report first."""
+    return [violation for group in _groups(violations) for violation in group]
+
+
+def flow(violation: Document) -> list[Document]:
+    """What happened, in time, for formats that show one place in the code after the other."""
+    requests = {request["letter"]: request for request in violation["requests"]}
+    return [
+        {
+            "step": step["name"],
+            "request": f"{step['request']} {requests[step['request']]['principal']}: "
+            f"{requests[step['request']]['handler']}",
+            "summary": step["summary"],
+            "witness": step["witness"],
+            "source": step["source"],
+        }
+        for step in violation["steps"]
+    ]
+
+
+def _groups(violations: Sequence[Document]) -> list[list[Document]]:
+    groups: dict[str, list[Document]] = {}
+    for one in violations:
+        groups.setdefault(one["cause"]["fingerprint"], []).append(one)
+    ordered = [_clearest_first(group) for group in groups.values()]
+    return sorted(ordered, key=lambda group: _rank(group[0]))
+
+
+def _clearest_first(violations: Sequence[Document]) -> list[Document]:
+    """The violations of one cause: first those of the handlers that tell it in the fewest operations, the smallest of them first.
+
+    Arguments of different handlers cannot be compared, and neither can what they do.
+    """
+    of_handlers: dict[tuple[str, ...], list[Document]] = {}
+    for one in violations:
+        of_handlers.setdefault(_handlers(one), []).append(one)
+    shortest = {handlers: min(map(_rank, group)) for handlers, group in of_handlers.items()}
+    places = {handlers: place for place, handlers in enumerate(sorted(of_handlers, key=lambda one: shortest[one]))}
+    return sorted(violations, key=lambda one: (*_rank(one)[:-1], places[_handlers(one)], *_smallness(one)))
+
+
+def _handlers(violation: Document) -> tuple[str, ...]:
+    return tuple(sorted(request["handler"] for request in violation["requests"]))
+
+
+def _rank(violation: Document) -> tuple[float, bool, int, int]:
+    """Worst first; of the equally bad ones those that a second backend confirms, and those that are short to tell."""
+    return (
+        -violation["severity"]["score"],
+        violation["confirmed_on"] is None,
+        len(violation["requests"]),
+        len(violation["steps"]),
+    )
+
+
+def _smallness(violation: Document) -> tuple[Any, ...]:
+    """Small arguments, few items, few context switches, new answers of weak reads, few operations, in this order."""
+    schedule = parse_schedule(violation["schedule"])
+    return (
+        sum(size(value) for request in violation["requests"] for value in request["arguments"].values()),
+        sum(map(len, violation["initial"].values())),
+        schedule.context_switches,
+        sum(choice.age for choice in schedule.choices),
+        len(violation["steps"]),
+    )
+
+
+def _finding(group: Sequence[Document]) -> Document:
+    clearest = group[0]
+    explanation, cause = clearest["explanation"], clearest["cause"]
+    return {
+        "fingerprint": cause["fingerprint"],
+        "model": clearest["model"],
+        "handler": cause["handler"],
+        "cause": cause["text"],
+        "severity": clearest["severity"],
+        "headline": explanation["headline"],
+        "decision": explanation["decision"],
+        "remedy": explanation["remedy"],
+        "anomaly": explanation["anomaly"],
+        "anomaly_title": explanation["anomaly_title"],
+        "anomalies": list(_distinct(one["explanation"]["anomaly"] for one in group)),
+        "oracles": list(_distinct(one["finding"]["oracle"] for one in group)),
+        "confirmed_on": clearest["confirmed_on"],
+        "read": cause["read"],
+        "write": cause["write"],
+        "flow": flow(clearest),
+        "report": clearest["report"],
+        "replay": clearest["replay"],
+        "scenarios": [
+            {
+                "requests": [request["text"] for request in one["requests"]],
+                "oracle": one["finding"]["oracle"],
+                "anomaly": one["explanation"]["anomaly"],
+                "severity": one["severity"]["level"],
+                "schedule": one["schedule"],
+                "report": one["report"],
+            }
+            for one in group
+        ],
+    }
+
+
+def _distinct(values: Iterator[str]) -> dict[str, None]:
+    return dict.fromkeys(values)

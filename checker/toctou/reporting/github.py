@@ -1,0 +1,75 @@
+"""Findings as annotations of GitHub Actions: one workflow command per cause, worst first.
+
+A line of output that begins with ``::`` is a command, so everything that comes from handlers and items is escaped:
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toctou.reporting.document import Document
+from toctou.reporting.findings import findings
+from toctou.reporting.renderer import Renderer
+from toctou.reporting.summary import visible
+
+COMMANDS = {"critical": "error", "high": "error", "medium": "warning", "low": "notice"}
+"""Level of a finding to the command that shows it."""
+
+
+def render_violation(document: Document) -> str:
+    """A violation as one annotation."""
+    return "".join(_finding(one) for one in findings([document]))
+
+
+def render_run(document: Document) -> str:
+    """Every finding, then every model about which nothing could be concluded."""
+    return "".join([*map(_finding, document["findings"]), *_inconclusive(document)])
+
+
+def _finding(finding: Document) -> str:
+    place = finding["write"] or finding["read"]
+    source = place and place["source"]
+    severity = finding["severity"]
+    count = len(finding["scenarios"])
+    lines = [
+        finding["headline"],
+        f"Cause: {finding['cause']}.",
+        *([f"To mend it (not tried): {finding['remedy']}."] if finding["remedy"] else []),
+        f"{severity['level']} {severity['score']} of 10: {severity['meaning']} ({severity['vector']})",
+        *([f"{count} violations have this cause."] if count > 1 else []),
+        *([f"See it again: {finding['replay']}"] if finding["replay"] else []),
+    ]
+    where = {"file": source["file"], "line": str(source["line"])} if source else {"file": _file(finding["model"])}
+    title = f"{finding['anomaly_title'] or finding['anomaly']} in {finding['handler']}"
+    return _command(COMMANDS.get(severity["level"], "error"), {**where, "title": title}, "\n".join(lines))
+
+
+def _inconclusive(document: Document) -> Iterator[str]:
+    for model in document["models"]:
+        if model["verdict"] == "INCONCLUSIVE":
+            title = f"inconclusive: {model['stop_reason'] or 'unknown'}"
+            yield _command(
+                "warning", {"file": _file(model["model"]), "title": title}, f"{model['model']}: {model['detail']}"
+            )
+
+
+def _file(model: str) -> str:
+    path = model.rpartition(":")[0]
+    return path if path.endswith(".py") else ""
+
+
+def _command(command: str, properties: dict[str, str], message: str) -> str:
+    listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
+    return f"::{command} {listed}::{_data(message)}\n"
+
+
+def _data(text: str) -> str:
+    return visible(text, keep="\n").replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+RENDERER = Renderer("github", ".annotations", violation=render_violation, run=render_run)

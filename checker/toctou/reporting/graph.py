@@ -1,0 +1,51 @@
+"""The happens-before graph of a violation as DOT and as GraphML; :mod:`toctou.analysis.graph_formats` writes both."""
+
+from __future__ import annotations
+
+from toctou.analysis.graph_formats import Attributes, Graph, dot, graphml
+from toctou.reporting.document import Document
+from toctou.reporting.renderer import Renderer
+from toctou.reporting.summary import visible
+
+
+def render_dot(document: Document) -> str:
+    """The graph as DOT."""
+    return dot(graph_of(document))
+
+
+def render_graphml(document: Document) -> str:
+    """The graph as GraphML."""
+    return graphml(graph_of(document))
+
+
+def graph_of(document: Document) -> Graph:
+    """Operations as nodes; each edge once, with whether it belongs to the cycle."""
+    requests = {one["letter"]: f"{one['letter']} {one['principal']}: {one['handler']}" for one in document["requests"]}
+    nodes: dict[str, Attributes] = {
+        step["name"]: {
+            "label": visible(f"{step['name']} {step['summary']}"),
+            "request": visible(requests[step["request"]]),
+            "action": visible(step["action"]),
+            "order": order,
+            "witness": step["witness"],
+            "wrong": step["wrong"],
+        }
+        for order, step in enumerate(document["steps"], 1)
+    }
+    explanation = document["explanation"]
+    edges: dict[tuple[str, ...], tuple[str, str, Attributes]] = {}
+    for in_cycle, group in ((True, explanation["cycle"]), (False, explanation["edges"])):
+        for one in group:
+            key = (one["kind"], one["earlier"], one["later"], one["item"])
+            about = {
+                "kind": one["kind"],
+                "item": visible(one["item"]),
+                "reason": visible(one["reason"]),
+                "cycle": in_cycle,
+            }
+            edges.setdefault(key, (one["earlier"], one["later"], about))
+    return Graph(visible(explanation["headline"]), nodes, list(edges.values()))
+
+
+DOT = Renderer("dot", ".dot", violation=render_dot)
+GRAPHML = Renderer("graphml", ".graphml", violation=render_graphml)

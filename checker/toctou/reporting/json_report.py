@@ -1,0 +1,16 @@
+"""The document itself, as JSON text: indented, in the order of the schema, readable without escapes."""
+
+from __future__ import annotations
+
+import json
+
+from toctou.reporting.document import Document
+from toctou.reporting.renderer import Renderer
+
+
+def render(document: Document) -> str:
+    """The document's text, ending in a newline."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+RENDERER = Renderer("json", ".json", violation=render, run=render, run_file="run.json")

@@ -1,0 +1,134 @@
+"""What a violation's page shows, prepared from its document: rows of the lanes, edges, details of a step, stored items.
+
+Templates lay out what they are given and decide nothing; whatever takes thought about a document is here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from toctou.history.item import plain
+from toctou.reporting.document import Document
+from toctou.reporting.encoding import decode
+from toctou.reporting.expressions import conditions, expressions, listing, mapping
+from toctou.reporting.stored import states
+from toctou.reporting.summary import value_text
+
+
+def moments(document: Document) -> list[Document]:
+    """Rows of the lanes, in time: steps, and answers after the step that let them out."""
+    column = {request["letter"]: index for index, request in enumerate(document["requests"])}
+    waiting = sorted(document["responses"], key=lambda response: response.get("after", 0))
+    moments: list[Document] = []
+    for position in range(len(document["steps"]) + 1):
+        while waiting and waiting[0].get("after", 0) <= position:
+            response = waiting.pop(0)
+            moments.append({"answer": response, "step": None, "column": column[response["request"]]})
+        if position < len(document["steps"]):
+            step = document["steps"][position]
+            moments.append(
+                {"step": step, "answer": None, "column": column[step["request"]], "condition": conditions(step)}
+            )
+    return moments
+
+
+def edges(document: Document) -> list[Document]:
+    """The cycle's edges first, then the others, each once."""
+    explanation = document["explanation"]
+    edges: dict[tuple[str, ...], Document] = {}
+    for in_cycle, group in ((True, explanation["cycle"]), (False, explanation["edges"])):
+        for edge in group:
+            key = (edge["kind"], edge["earlier"], edge["later"], edge["item"])
+            edges.setdefault(key, {**edge, "in_cycle": in_cycle})
+    return list(edges.values())
+
+
+def details(document: Document) -> list[Document]:
+    """For each step what its panel shows: who made it, its expressions, what it read, and what was stored around it."""
+    around = states(document)
+    return [_detail(step, document, stored) for step, stored in zip(document["steps"], around, strict=True)]
+
+
+def _detail(step: Document, document: Document, stored: list[Document]) -> Document:
+    parameters = decode(step.get("parameters") or {})
+    request = next(one for one in document["requests"] if one["letter"] == step["request"])
+    return {
+        "step": step,
+        "request": request,
+        "expressions": expressions(parameters),
+        "changes": [_side_by_side(one["item"], one["before"], one["after"]) for one in step.get("changes", [])],
+        "stored": stored,
+        "read": _items_read(decode(step.get("result") or {})),
+        "parameters": _indented(step.get("parameters")),
+        "result": _indented(step["result"]) if step.get("result") else "",
+    }
+
+
+def serial_order(document: Document) -> list[Document]:
+    """The requests in the serial order that comes closest, and how far it explains what they answered."""
+    closest = document["explanation"]["closest"]
+    requests = {request["letter"]: request for request in document["requests"]}
+    answers = {response["request"]: response["text"] for response in document["responses"]}
+    return [
+        {
+            "letter": letter,
+            "request": requests[letter],
+            "answer": answers[letter],
+            "state": "fits" if turn < closest["explained"] else "fails" if turn == closest["explained"] else "open",
+        }
+        for turn, letter in enumerate(closest["order"] if closest else ())
+    ]
+
+
+def _side_by_side(item: str, before: Any, after: Any) -> Document:
+    old, new = plain(decode(before or {})), plain(decode(after or {}))
+    rows = [
+        {
+            "name": name,
+            "before": repr(old[name]) if name in old else "",
+            "after": repr(new[name]) if name in new else "",
+            "changed": (name in old) != (name in new) or old.get(name) != new.get(name),
+        }
+        for name in sorted({*old, *new})
+    ]
+    return {"item": item, "rows": rows, "created": before is None, "deleted": after is None}
+
+
+def _items_read(result: Document) -> list[Document]:
+    images = [result.get("Item"), *listing(result.get("Items"))]
+    images += [mapping(one).get("Item") for one in listing(result.get("Responses"))]
+    return [{name: value_text(one[name]) for name in sorted(one)} for one in images if isinstance(one, dict)]
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def stored_tables(document: Document) -> list[Document]:
+    """Stored items at the start and at the end, the same item on one line where its key is known."""
+    tables = []
+    for table in sorted({*document["initial"], *document["final"]}):
+        keys = _key_attributes(document, table)
+        before = {_identity(image, keys): image for image in document["initial"].get(table, [])}
+        after = {_identity(image, keys): image for image in document["final"].get(table, [])}
+        items = [
+            _side_by_side("", before.get(identity), after.get(identity))
+            for identity in dict.fromkeys([*before, *after])
+        ]
+        if items or not document["left_out"].get(table):
+            tables.append({"table": table, "rows": items})
+    return tables
+
+
+def _key_attributes(document: Document, table: str) -> frozenset[str]:
+    for step in document["steps"]:
+        parameters = step.get("parameters") or {}
+        if parameters.get("TableName") == table and isinstance(parameters.get("Key"), dict):
+            return frozenset(parameters["Key"])
+    return frozenset()
+
+
+def _identity(image: Document, keys: frozenset[str]) -> str:
+    known = {name: value for name, value in image.items() if not keys or name in keys}
+    return json.dumps(known, sort_keys=True)

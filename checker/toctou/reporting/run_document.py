@@ -1,0 +1,106 @@
+"""The document of a run: every model with its verdict and scenarios, and the findings, worst first.
+
+It decides which violation is told first, and so which gets number 1 in its file's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from toctou.reporting.document import RUN, Document, envelope, portable_target, stored_as, violation_document
+from toctou.reporting.file_names import report_names
+from toctou.reporting.findings import findings, ranked
+from toctou.search.result import ModelResult, RunResult, ScenarioResult
+
+
+def run_document(result: RunResult) -> Document:
+    """The document of one run; each violation names the file that ``write_run`` gives it."""
+    return documents(result)[0]
+
+
+def documents(result: RunResult, directory: Path | None = None) -> tuple[Document, dict[str, Document]]:
+    """The document of a run, and those of its violations by the name of their file without suffix, worst first.
+
+    Args:
+        result: what came out.
+        directory: where they are going to be stored, for their replay commands; ``None`` if they are not.
+    """
+    found = [
+        [violation_document(model.model, one, title=model.title) for one in model.violations] for model in result.models
+    ]
+    names = iter(report_names([(model.model, len(model.violations)) for model in result.models]))
+    stored: dict[str, Document] = {}
+    for of_model in found:
+        for one in ranked(of_model):
+            name = next(names)
+            file = Path(f"{name}.json")
+            where = stored_as(None if directory is None else directory / file, RUN)
+            one.update({**where, "report": file.name})
+            stored[name] = one
+    run = {
+        **envelope("run"),
+        "backend": result.backend,
+        "strategy": result.strategy,
+        "reads": "strong" if result.reads == 1 else f"eventual:{result.reads}",
+        "requests": result.requests,
+        "seed": result.seed,
+        "seconds": round(result.seconds, 3),
+        "findings": findings(list(stored.values())),
+        "models": [_model(model, of_model) for model, of_model in zip(result.models, found, strict=True)],
+    }
+    return run, stored
+
+
+def scenario_document(scenario: ScenarioResult, violations: Sequence[Document] = ()) -> Document:
+    """What the run's document says about one scenario; ``violations`` are the documents of its violations, in order."""
+    return {
+        "requests": [str(request) for request in scenario.requests],
+        "verdict": str(scenario.verdict),
+        "stop_reason": _text_or_none(scenario.stop_reason),
+        "detail": scenario.detail,
+        "schedules": scenario.schedules,
+        "redundant": scenario.redundant,
+        "interleavings": scenario.interleavings,
+        "stands_for": scenario.stands_for,
+        "seconds": round(scenario.seconds, 3),
+        "violations": [
+            {
+                "oracle": violation.finding.oracle,
+                "anomaly": violation.explanation.anomaly,
+                "anomaly_title": violation.explanation.anomaly_title,
+                "severity": str(violation.severity.level),
+                "schedule": str(violation.execution.schedule),
+                "explanation": violation.explanation.headline,
+                "found_on": violation.found_on,
+                "confirmed_on": violation.confirmed_on,
+                "difference": violation.difference,
+                "occurrences": violation.occurrences,
+                "report": document["report"] if document else "",
+            }
+            for violation, document in zip_longest(scenario.violations, violations)
+        ],
+    }
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _model(model: ModelResult, found: Sequence[Document]) -> Document:
+    remaining = iter(found)
+    return {
+        "model": portable_target(model.model),
+        "title": model.title,
+        "verdict": str(model.verdict),
+        "stop_reason": _text_or_none(model.stop_reason),
+        "detail": model.detail,
+        "covered": model.covered,
+        "schedules": model.schedules,
+        "seconds": round(model.seconds, 3),
+        "unreached": [{"handler": handler, "reason": reason} for handler, reason in model.unreached],
+        "scenarios": [
+            scenario_document(scenario, [next(remaining) for _ in scenario.violations]) for scenario in model.scenarios
+        ],
+    }

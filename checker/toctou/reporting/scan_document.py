@@ -1,0 +1,118 @@
+"""The document of a scan: each operation of an API with what it does in DynamoDB, its verdict and its findings.
+
+``reports/scan.schema.json`` describes it.  Findings are those of the run's document, told by operation instead of by handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toctou.history.request import SourceLine
+from toctou.openapi.operations import Operation, Scheme
+from toctou.reporting.document import Document, envelope, portable_target
+from toctou.reporting.sarif import weaknesses
+from toctou.scan.access import Access, Window
+from toctou.scan.scanning import ScannedOperation, ScanResult
+
+PAGE = "scan.html"
+FILE = "scan.json"
+
+
+def scan_document(result: ScanResult, model: str, run: Document) -> Document:
+    """The document of a scan.
+
+    Args:
+        result: what came out.
+        model: as the command line names it.
+        run: the document of the scan's run, which names the reports of its findings.
+    """
+    name, version = result.document
+    total, conflicting = result.pairs
+    return {
+        **envelope("scan"),
+        "document": {"name": name, "openapi": version},
+        "model": portable_target(model),
+        "backend": result.run.backend,
+        "strategy": result.run.strategy,
+        "seconds": run["seconds"],
+        "pairs": {"total": total, "conflicting": conflicting},
+        "operations": [_operation(one, run["findings"]) for one in result.operations],
+        "unusable": [{"operation": one.id, "name": one.name, "reason": one.reason} for one in result.unusable],
+        "idle_handlers": list(result.idle_handlers),
+    }
+
+
+def _operation(scanned: ScannedOperation, findings: Sequence[Document]) -> Document:
+    operation = scanned.operation
+    return {
+        "operation": operation.id,
+        "name": operation.name,
+        "method": operation.method,
+        "path": operation.prefix + operation.path,
+        "where": operation.where,
+        "handler": scanned.handler,
+        "security": [" and ".join(map(_scheme, alternative)) for alternative in operation.security],
+        "requests": [
+            {
+                "request": str(one.request),
+                "answer": "" if one.response is None else str(one.response),
+                "fault": one.fault,
+            }
+            for one in scanned.requests
+        ],
+        "undocumented": _undocumented(operation, scanned),
+        "accesses": [_access(one) for one in scanned.accesses],
+        "windows": [_window(one) for one in scanned.windows],
+        "verdict": str(scanned.verdict),
+        "stop_reason": None if scanned.stop_reason is None else str(scanned.stop_reason),
+        "detail": scanned.detail,
+        "scenarios": scanned.scenarios,
+        "schedules": scanned.schedules,
+        "unreached": scanned.unreached,
+        "findings": [
+            {**one, "weaknesses": [f"CWE-{number}" for number in weaknesses(one)]}
+            for one in findings
+            if one["handler"] == scanned.handler
+        ],
+    }
+
+
+def _undocumented(operation: Operation, scanned: ScannedOperation) -> list[str]:
+    """Statuses that were answered and that the document does not describe."""
+    told = set(operation.statuses)
+    seen = {str(one.response.status) for one in scanned.requests if one.response is not None}
+    if not told or "default" in told:
+        return []
+    return sorted(one for one in seen if one not in told and f"{one[0]}XX" not in told)
+
+
+def _scheme(scheme: Scheme) -> str:
+    place = f" in {scheme.location} {scheme.key}" if scheme.key else ""
+    return f"{scheme.name} ({scheme.kind}{place})"
+
+
+def _access(access: Access) -> Document:
+    return {
+        "action": access.action,
+        "items": list(access.items),
+        "reads": list(access.reads),
+        "conditions": list(access.conditions),
+        "writes": list(access.writes),
+        "source": _source(access.source),
+    }
+
+
+def _window(window: Window) -> Document:
+    return {
+        "item": window.item,
+        "read": window.read,
+        "write": window.write,
+        "unchecked": list(window.unchecked),
+        "condition": list(window.condition),
+    }
+
+
+def _source(source: SourceLine | None) -> Document | None:
+    if source is None:
+        return None
+    return {"file": source.file, "line": source.line, "function": source.function, "text": source.text}

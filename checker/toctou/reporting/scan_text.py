@@ -1,0 +1,146 @@
+"""A scan as text for a terminal: the worst first, then what could not be concluded, then what is well."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from toctou.reporting.document import Document
+from toctou.reporting.summary import visible
+from toctou.reporting.text import LEVEL_STYLES, WIDTH
+
+_STYLES = {"VERIFIED": "green", "VIOLATED": "bold red", "INCONCLUSIVE": "yellow"}
+_RANKS = {"VIOLATED": 0, "INCONCLUSIVE": 1, "VERIFIED": 2}
+
+
+def print_scan(document: Document, console: Console, *, directory: str = "") -> None:
+    """A scan on a console.
+
+    Args:
+        document: of the scan.
+        console: where to.
+        directory: where the reports were written; empty if nowhere.
+    """
+    for line in scan_lines(document, directory):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def render_scan(document: Document) -> str:
+    """A scan as plain text."""
+    stream = io.StringIO()
+    print_scan(document, Console(file=stream, force_terminal=False, no_color=True, width=WIDTH))
+    return stream.getvalue()
+
+
+def scan_lines(document: Document, directory: str) -> Iterator[Text]:
+    """A scan as styled lines."""
+    pairs = document["pairs"]
+    about = document["document"]
+    yield Text.assemble(
+        (f"{about['name']}", "bold"),
+        f" (OpenAPI {about['openapi']})  {document['model']}  {len(document['operations'])} operations driven, "
+        f"{pairs['conflicting']} of {pairs['total']} pairs of requests conflict",
+    )
+    for operation in ranked_operations(document):
+        yield Text()
+        yield from _operation(operation, directory)
+    if document["unusable"]:
+        yield Text()
+        yield Text("Not driven", style="bold")
+        for one in document["unusable"]:
+            yield Text(f"  {visible(one['name'])}: {visible(one['reason'])}")
+    if document["idle_handlers"]:
+        yield Text()
+        yield Text(f"Handlers that serve no operation of the document: {', '.join(document['idle_handlers'])}", "dim")
+    if directory:
+        yield Text()
+        yield Text(f"Pages: {directory.rstrip('/')}/scan.html", "dim")
+
+
+def findings_of(scan: Document) -> list[Document]:
+    """The findings of all operations, worst first, each with its operation's name."""
+    found = [
+        {**one, "operation": operation["name"]} for operation in scan["operations"] for one in operation["findings"]
+    ]
+    return sorted(found, key=lambda one: -float(one["severity"]["score"]))
+
+
+def ranked_operations(document: Document) -> list[Document]:
+    """The operations, the worst first."""
+    return sorted(document["operations"], key=lambda one: (_RANKS[one["verdict"]], -_worst(one)))
+
+
+def operation_points(operation: Document) -> Iterator[tuple[str, str]]:
+    """What there is to say about an operation, as heads and sentences; pages say the same."""
+    for at, one in enumerate(operation["accesses"], 1):
+        yield f"{at}", access_text(one)
+    for one in operation["windows"]:
+        yield "unguarded", window_text(one, operation)
+    if operation["detail"]:
+        yield operation["stop_reason"] or "note", operation["detail"]
+    elif operation["unreached"]:
+        yield "not reached", operation["unreached"]
+    if operation["undocumented"]:
+        yield (
+            "undocumented",
+            f"it answered {', '.join(operation['undocumented'])}, which the document does not describe",
+        )
+
+
+def access_text(access: Document) -> str:
+    """One call in a line: ``UpdateItem Items[i1]  if owner  writes text``."""
+    parts = [f"{access['action']} {', '.join(access['items'])}"]
+    for word, names in (("reads", "reads"), ("if", "conditions"), ("writes", "writes")):
+        if access[names]:
+            parts.append(f"{word} {', '.join(access[names])}")
+    source = access["source"]
+    return "  ".join(parts) + (f"  ({source['file']}:{source['line']})" if source else "")
+
+
+def window_text(window: Document, operation: Document) -> str:
+    """Why a window is one."""
+    read, write = operation["accesses"][window["read"]], operation["accesses"][window["write"]]
+    checks = (
+        f"its condition looks only at {', '.join(window['condition'])}"
+        if window["condition"]
+        else "it has no condition"
+    )
+    return (
+        f"call {window['write'] + 1}, {write['action']} of {window['item']}, acts on what call {window['read'] + 1}, "
+        f"{read['action']}, has read ({', '.join(window['unchecked'])}), and {checks}"
+    )
+
+
+def _worst(operation: Document) -> float:
+    return max((float(one["severity"]["score"]) for one in operation["findings"]), default=0.0)
+
+
+def _operation(operation: Document, directory: str) -> Iterator[Text]:
+    verdict = operation["verdict"]
+    answers = f"{operation['scenarios']} scenarios, {operation['schedules']} schedules"
+    yield Text.assemble(
+        (f"{verdict:<12}", _STYLES[verdict]),
+        "  ",
+        (visible(operation["name"]), "bold"),
+        (f"  {visible(operation['operation'])}  {answers}", "dim"),
+    )
+    for head, sentence in operation_points(operation):
+        yield Text.assemble((f"  {head:<12}  ", "dim"), visible(" ".join(sentence.split())))
+    for finding in operation["findings"]:
+        severity = finding["severity"]
+        head = f"{severity['level']} {severity['score']}"
+        yield Text.assemble(
+            "  ",
+            (f"{head:<12}", LEVEL_STYLES.get(severity["level"], "")),
+            f"  {finding['anomaly_title'] or finding['anomaly']} ({', '.join(finding['weaknesses'])}): "
+            f"{visible(finding['headline'])}",
+        )
+        if finding["remedy"]:
+            yield Text(f"  {'to mend it':<12}  {visible(finding['remedy'])}")
+        if finding["report"]:
+            yield Text(
+                f"  {'replay':<12}  toctou replay {directory and directory.rstrip('/') + '/'}{finding['report']}", "dim"
+            )

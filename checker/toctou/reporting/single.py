@@ -1,0 +1,71 @@
+"""Reports of violations that are found one at a time, by tests.
+
+It decides where they go: into the directory of the other reports, under names made of the test's own name, so that tests
+that run side by side, in several processes or sessions too, never write the same file.  ``toctou check`` neither lists these
+files nor removes them.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from toctou.counterexample.violation import Violation
+from toctou.errors import ReportError
+from toctou.reporting.document import Document, stored_as, violation_document
+from toctou.reporting.findings import ranked
+from toctou.reporting.registry import RENDERERS
+from toctou.reporting.sessions import directory_of_session
+from toctou.reporting.write import write_atomically
+
+_READABLE = 80
+
+
+def write_found(
+    directory: Path, test: str, model: str, title: str, violations: Sequence[Violation], *, session: str
+) -> list[Document]:
+    """Write the reports of what one test found in one model, in every format; returns their documents, the worst first.
+
+    Reports of an earlier run of the same test are replaced, unless its session has not ended.
+
+    Args:
+        directory: made if it is not there; see :mod:`toctou.reporting.sessions`.
+        test: what nobody else calls a test, such as pytest's node id.
+        model: as the command line names it.
+        title: first line of the model's docstring.
+        violations: what was found; the worst gets number 1.
+        session: what all processes of the session that the test belongs to are called.
+
+    Raises:
+        ReportError: the directory cannot be written to.
+    """
+    stem = _stem(test, model)
+    documents = []
+    try:
+        directory = directory_of_session(directory, session)
+        directory.mkdir(parents=True, exist_ok=True)
+        for old in directory.glob(f"{stem}-*"):
+            old.unlink(missing_ok=True)
+        for number, document in enumerate(
+            ranked([violation_document(model, one, title=title) for one in violations]), 1
+        ):
+            file = directory / f"{stem}-{number}.json"
+            document.update(stored_as(file))
+            for renderer in RENDERERS.values():
+                write_atomically(file.with_name(f"{stem}-{number}{renderer.suffix}"), renderer.violation(document))
+            documents.append(document)
+    except OSError as error:
+        raise ReportError(
+            f"reports cannot be written to {directory}: {error.strerror}",
+            expected="a directory, or a path at which one can be created",
+            remedy="choose another one, under pytest with --toctou-report DIR",
+        ) from error
+    return documents
+
+
+def _stem(test: str, model: str) -> str:
+    """Readable, and told from others that read the same by a checksum of the full names."""
+    readable = re.sub(r"[^\w.-]+", "_", f"{test}.{model.rpartition(':')[2]}").strip("._")[-_READABLE:]
+    return f"{readable}-{binascii.crc32(f'{test} {model}'.encode()):08x}"

@@ -1,0 +1,79 @@
+"""What is stored at each moment of a violation, worked out from its document: no backend is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toctou.history.item import plain
+from toctou.history.wording import listed
+from toctou.reporting.document import Document
+from toctou.reporting.encoding import decode
+
+
+def item_text(image: Document) -> str:
+    """One stored item of a document, as ``{item_id: 'i1', owner: 'alice'}``."""
+    return "{" + ", ".join(f"{name}: {value!r}" for name, value in plain(decode(image)).items()) + "}"
+
+
+def left_out(document: Document) -> str:
+    """What the model stores besides; ``""`` if everything is shown."""
+    count = sum(map(len, document["left_out"].values()))
+    if not count:
+        return ""
+    where = listed(sorted(table for table, images in document["left_out"].items() if images))
+    items = f"1 more item in {where}, which makes" if count == 1 else f"{count} more items in {where}, which make"
+    return f"the model stores {items} no difference here"
+
+
+def just_before(document: Document) -> tuple[str, dict[str, list[Document]]]:
+    """The wrong operation and what was stored when it came, by table; ``""`` if that is as at the start or the end."""
+    at = next((at for at, step in enumerate(document["steps"]) if step["wrong"]), None)
+    if at is None:
+        return "", {}
+    tables: dict[str, list[Document]] = {table: [] for table in document["initial"]}
+    for table, image in _stored(document, at):
+        tables.setdefault(table, []).append(image)
+    if any(_same(tables, document[moment]) for moment in ("initial", "final")):
+        return "", {}
+    return document["steps"][at]["name"], tables
+
+
+def _same(one: dict[str, list[Document]], other: dict[str, list[Document]]) -> bool:
+    return all(
+        sorted(map(repr, one.get(table, []))) == sorted(map(repr, other.get(table, []))) for table in {*one, *other}
+    )
+
+
+def _stored(document: Document, position: int) -> list[tuple[str, Document]]:
+    stored = [(table, image) for table, images in sorted(document["initial"].items()) for image in images]
+    for step in document["steps"][:position]:
+        stored = [(table, after) for table, _, after in _around(stored, step) if after is not None]
+    return stored
+
+
+def _around(stored: list[tuple[str, Document]], step: Document) -> list[tuple[str, Any, Any]]:
+    """Table, image before and image after a step, of every item.
+
+    A change is applied to the item that looks as the change says it did before, so no key schema is needed.
+    """
+    rows: list[tuple[str, Any, Any]] = [(table, image, image) for table, image in stored]
+    for change in step["changes"]:
+        table = change["item"].partition("[")[0]
+        found = (table, change["before"], change["before"])
+        if found in rows:
+            rows[rows.index(found)] = (table, change["before"], change["after"])
+        else:
+            rows.append((table, change["before"], change["after"]))
+    return rows
+
+
+def states(document: Document) -> list[list[Document]]:
+    """For each step, every item that is stored before or after it."""
+    return [
+        [
+            {"table": table, "before": before and item_text(before), "after": after and item_text(after)}
+            | {"changed": before != after}
+            for table, before, after in _around(_stored(document, position), step)
+        ]
+        for position, step in enumerate(document["steps"])
+    ]

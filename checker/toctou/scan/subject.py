@@ -1,0 +1,137 @@
+"""Joins the operations of a document with the handlers of a model: who serves what, and with which arguments.
+
+In a model of an application (:class:`~toctou.declaration.app.App`) every operation is served.  In any other model a handler
+serves the operation that it names (``@handler(operation="deleteItem")``, or ``"DELETE /items/{id}"``), or else the one that has
+its own name; ``deleteItem`` and ``delete_item`` are the same name, for operations and for arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from toctou.declaration.app import App, accepted, simplest
+from toctou.declaration.model import Handler, Model
+from toctou.errors import DocumentError
+from toctou.openapi.operations import SAFE, Operation, Unusable
+from toctou.scan.arguments import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An operation that a handler of a model serves.
+
+    Attributes:
+        operation: of the document.
+        name: of the handler.
+        handler: of the model.
+        bases: arguments of valid requests, the simplest first.
+        given: the values that the model names.
+        known_as: what the document calls each of the handler's arguments.
+    """
+
+    operation: Operation
+    name: str
+    handler: Handler
+    bases: Sequence[Mapping[str, Any]]
+    given: Mapping[str, Sequence[Any]]
+    known_as: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def meant_to_read(self) -> bool:
+        """Whether nobody expects it to write."""
+        return self.handler.read_only or self.operation.method in SAFE
+
+    def fits(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether the document allows these arguments."""
+        named = {self.known_as.get(name, name): value for name, value in arguments.items()}
+        return accepted(self.operation, named)
+
+    def found(self, base: Mapping[str, Any]) -> Found:
+        """What is known about its arguments before anything has run."""
+        return Found({**base, **{name: values[0] for name, values in self.given.items()}}, self.given)
+
+
+def joined(
+    model: type[Model], operations: Sequence[Operation | Unusable]
+) -> tuple[list[Subject], list[Unusable], list[str]]:
+    """The operations that can be driven, those that cannot and why, and the handlers that serve no operation."""
+    handlers = model.handlers()
+    taken: set[str] = set()
+    subjects: list[Subject] = []
+    unusable: list[Unusable] = []
+    for one in operations:
+        name = None if isinstance(one, Unusable) else _serving(one, handlers)
+        if isinstance(one, Unusable) or name is None:
+            unusable.append(one if isinstance(one, Unusable) else _without(one, "no handler of the model serves it"))
+            continue
+        taken.add(name)
+        try:
+            if issubclass(model, App):
+                subjects.append(_of_app(model, one, name, handlers[name]))
+            else:
+                subjects.append(_of_function(one, name, handlers[name]))
+        except DocumentError as fault:
+            unusable.append(_without(one, fault.observed))
+    return subjects, unusable, [name for name in handlers if name not in taken]
+
+
+def _serving(operation: Operation, handlers: Mapping[str, Handler]) -> str | None:
+    named = {f"{operation.method} {operation.path}", operation.name, operation.id}
+    for name, handler in handlers.items():
+        if handler.operation in named:
+            return name
+    if operation.id in handlers and not handlers[operation.id].operation:
+        return operation.id
+    alike = (
+        name for name, handler in handlers.items() if not handler.operation and _plain(name) == _plain(operation.id)
+    )
+    return next(alike, None)
+
+
+def _of_app(model: type[App], operation: Operation, name: str, handler: Handler) -> Subject:
+    bases = _distinct([simplest(operation), simplest(operation, full=True)])
+    given = {one: model.pool(operation, one) for base in bases for one in base if model.pool(operation, one)}
+    return Subject(operation, name, handler, bases, given)
+
+
+def _of_function(operation: Operation, name: str, handler: Handler) -> Subject:
+    parameters = [one for one in _arguments(handler.function) if one.name not in handler.pools]
+    bases: list[dict[str, Any]] = []
+    known_as: dict[str, str] = {}
+    for full in (False, True):
+        known = {_plain(one): one for one in simplest(operation, full=full)} if parameters else {}
+        values = simplest(operation, full=full) if parameters else {}
+        base = {}
+        for one in parameters:
+            if _plain(one.name) in known:
+                known_as[one.name] = known[_plain(one.name)]
+                base[one.name] = values[known_as[one.name]]
+            elif one.default is inspect.Parameter.empty and full:
+                raise DocumentError(
+                    f"{operation.name}: the document has no {one.name!r}, which the handler {name!r} takes",
+                    remedy=f"give its values: @handler({one.name}=[…])",
+                )
+        bases.append(base)
+    return Subject(operation, name, handler, _distinct(bases), handler.pools, known_as)
+
+
+def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters after the model and the principal."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = [one for one in inspect.signature(function).parameters.values() if one.kind in kinds]
+    return found[2:] if found and found[0].name == "self" else found[1:]
+
+
+def _plain(name: str) -> str:
+    return "".join(one for one in name.lower() if one.isalnum())
+
+
+def _without(operation: Operation, reason: str) -> Unusable:
+    return Unusable(operation.id, operation.method, operation.prefix + operation.path, reason)
+
+
+def _distinct(bases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [base for at, base in enumerate(bases) if base not in bases[:at]]

@@ -1,0 +1,322 @@
+"""Executes tasks one step at a time; the only place that knows how code under test is suspended.
+
+Each task runs in a greenlet, so a handler is ordinary synchronous code that stops wherever it reaches a scheduling point,
+however deep in a library that is.  A step runs a task from one scheduling point to the next: the operation it waited to
+perform, and the handler's own code after it.
+
+The runner never hangs and never loses a fault: a task that performs too many operations, stays silent for too long, or
+reaches outside is parked for good, and :meth:`Runner.step` raises the fault, whatever the handler does with exceptions.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import greenlet
+
+from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ToctouError
+from toctou.history.request import label
+from toctou.scheduling import boundary, event_loop
+from toctou.scheduling.control import Control
+from toctou.scheduling.scheduling_point import Turn
+from toctou.scheduling.task import Task, TaskState
+from toctou.scheduling.watchdog import Interrupted, watchdog
+
+_PARKED: list[Any] = []
+"""Coroutines that would not end.  They are kept for good: Python ends a coroutine that nobody holds by an exception, which
+they would swallow once more, now with nobody to interrupt them."""
+
+_OWN_FOLDER = str(Path(__file__).parents[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may use.
+
+    Attributes:
+        operations: DynamoDB calls per request.
+        seconds: wall time between two scheduling points.
+    """
+
+    operations: int = 100
+    seconds: float = 10.0
+
+
+class Runner:
+    """Runs tasks; use :meth:`installed` around any number of executions, :meth:`begin` and :meth:`end` around each."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.tasks: list[Task] = []
+        self._limits = limits
+        self._control = Control()
+        self._clock_was_read = False, False
+        self._running: Task | None = None
+        self._resumed = 0.0
+        self._fault: ToctouError | None = None
+        self._main: Any = None
+        self._idle: list[
+            Any
+        ] = []  # coroutines that have run a task to its end; making one takes longer than most steps
+        self._thread = 0
+
+    @contextmanager
+    def installed(self) -> Iterator[Runner]:
+        """Control clock, numbers, sockets, files and time limits while inside."""
+        self._main = greenlet.getcurrent()
+        self._thread = threading.get_ident()
+        with self._control.installed(), watchdog(self._overdue):
+            try:
+                yield self
+            finally:
+                self.end()
+                while self._idle:
+                    self._idle.pop().throw(greenlet.GreenletExit)
+
+    def begin(self, bodies: Sequence[Callable[[], Any]]) -> None:
+        """Make a task of each body; none of them has started.  What an earlier execution left is given up."""
+        self.end()
+        self.tasks = [Task(index, body) for index, body in enumerate(bodies)]
+        self._fault = None
+
+    def add(self, body: Callable[[], Any]) -> int:
+        """Make one more task for the execution that is under way; returns its index."""
+        self.tasks.append(Task(len(self.tasks), body))
+        return len(self.tasks) - 1
+
+    def enabled(self) -> list[int]:
+        """Indexes of the tasks that have not ended."""
+        return [task.index for task in self.tasks if task.state is not TaskState.ENDED]
+
+    def start(self, index: int) -> None:
+        """Run a new task to its first scheduling point, or to its end if it performs no operation."""
+        task = self.tasks[index]
+        task.coroutine = self._coroutine()
+        self._resume(task, task)
+
+    def step(self, index: int) -> None:
+        """Let a task perform the operation it waits for, and run on to its next scheduling point or its end.
+
+        A new task is started first; its start and its first operation are one step, because what a request reads before
+        its first operation (its clock, its numbers) is its own.
+
+        Raises:
+            UncontrolledHandler: a limit was reached, or the task reached outside control.
+        """
+        task = self.tasks[index]
+        if self._fault is not None:  # a thread that an earlier step started has called DynamoDB meanwhile
+            raise self._fault
+        if task.state is TaskState.NEW:
+            task.unhindered = True
+            self.start(index)
+        elif task.state is TaskState.WAITING:
+            self._resume(task)
+
+    def end(self) -> None:
+        """Give up whatever has not ended."""
+        for task in self.tasks:
+            if task.state is TaskState.WAITING:
+                task.state = TaskState.ENDED
+                self._running, self._fault = task, None
+                self._abandon(task)
+        self._running = self._fault = None
+        self.tasks = []
+
+    def take_clock_reads(self) -> bool:
+        """Whether a task has read its clock or drawn a number since this was last asked; see :class:`Control`."""
+        reads_clock, self._control.reads_clock = self._control.reads_clock, False
+        return reads_clock
+
+    def random_was_shared(self) -> bool:
+        """Whether the execution must be run again; see :meth:`Control.random_was_shared`."""
+        return self._control.random_was_shared()
+
+    def clock_readers(self) -> list[int]:
+        """The tasks that have read their clock or drawn a number in the execution that is under way."""
+        return [task.index for task in self.tasks if task.reads_clock]
+
+    def own_numbers(self) -> bool:
+        """Give every request a generator of its own, as an execution has shown to be necessary; ``False`` if they have one."""
+        before, self._control.per_request = self._control.per_request, True
+        return not before
+
+    def reach(self, action: str) -> Turn:
+        """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
+        task = self._running
+        if threading.get_ident() != self._thread:
+            self._fault = self._stray(action)
+            raise self._fault
+        if task is None:
+            raise self._stray(action)
+        if greenlet.getcurrent() is not task.coroutine:
+            self.fail(self._stray(action))
+        if task.state is TaskState.ENDED or self._fault is not None:  # a handler that goes on regardless is parked
+            self._park()
+        if (fault := event_loop.calls_at_once()) is not None:
+            self.fail(fault)
+        task.operations += 1
+        if task.operations > self._limits.operations:
+            self.fail(_too_many(task, action, self._limits.operations))
+        task.action = action
+        task.state = TaskState.WAITING
+        if task.unhindered:
+            task.unhindered = False
+            self._resumed = time.perf_counter()
+            self._control.advance()
+        else:
+            self._main.switch()
+        return Turn(task.index, task.operations - 1)
+
+    def still_served(self) -> None:
+        """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
+        self._resumed = time.perf_counter()
+
+    def suspend_monitoring(self) -> None:
+        """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
+        boundary.watch(None)
+        self._clock_was_read = self._control.reads_clock, self._running is not None and self._running.reads_clock
+
+    def resume_monitoring(self) -> None:
+        """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
+        self._control.reads_clock, own = self._clock_was_read
+        if self._running is not None:
+            self._running.reads_clock = own
+        boundary.watch(self._reached)
+
+    def fail(self, fault: ToctouError) -> NoReturn:
+        """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
+        if self._running is None:
+            raise fault
+        self._fault = self._fault or fault
+        raise Interrupted
+
+    def _coroutine(self) -> Any:
+        while self._idle:
+            coroutine = self._idle.pop()
+            if not coroutine.dead:
+                coroutine.gr_context = None  # context variables are those of one request
+                return coroutine
+        return greenlet.greenlet(self._run, parent=self._main)
+
+    def _run(self, task: Task) -> None:
+        while True:
+            try:
+                task.body()
+            except Interrupted:
+                pass
+            finally:
+                task.state = TaskState.ENDED
+            del task
+            self._idle.append(greenlet.getcurrent())
+            task = self._main.switch()
+
+    def _resume(self, task: Task, *arguments: Any) -> None:
+        threads = threading.active_count()
+        self._resumed = time.perf_counter()
+        self._running = task
+        self._control.enter(task)
+        boundary.watch(self._reached)
+        outer = event_loop.suspended()
+        if task.loop is not None:
+            event_loop.resumed(task.loop)
+        try:
+            task.coroutine.switch(*arguments)
+        finally:
+            boundary.watch(None)
+            task.loop = event_loop.suspended()
+            if outer is not None:
+                event_loop.resumed(outer)
+            self._control.leave(task)
+            self._running = None
+        if threading.active_count() > threads:
+            self._fault = self._fault or _outside(task, "a thread of its own, which is still running")
+        if self._fault is not None:
+            raise self._fault
+
+    def _abandon(self, task: Task) -> None:
+        outer = event_loop.suspended()
+        if task.loop is not None:
+            event_loop.resumed(task.loop)
+        with suppress(Exception):  # a handler's clean-up may fail while it is being given up
+            task.coroutine.throw(Interrupted())
+        event_loop.suspended()
+        if outer is not None:
+            event_loop.resumed(outer)
+
+    def _park(self) -> NoReturn:
+        _PARKED.append(greenlet.getcurrent())
+        while True:
+            self._main.switch()
+
+    def _reached(self, what: str) -> None:
+        if threading.get_ident() != self._thread or self._running is None:
+            return
+        self.fail(_outside(self._running, f"{what}\n{_stack(sys._getframe(2))}"))
+
+    def _overdue(self, frame: FrameType | None) -> bool:
+        task = self._running
+        if task is None or time.perf_counter() - self._resumed < self._limits.seconds:
+            return False
+        if frame is not None and greenlet.getcurrent() is self._main:
+            return False  # the step has just ended
+        if self._fault is not None and frame is not None:
+            self._park()  # it has swallowed the first interruption
+        where = _stack(frame) if frame is not None else ""
+        self._fault = SilentHandler(
+            f"request {label(task.index)} reached no scheduling point for {self._limits.seconds:g} s"
+            + (f" after its {task.action}" if task.action else "")
+            + (f"\n{where}" if where else ""),
+            expected="handlers that perform their next operation, or answer, in time",
+            cause="an endless loop, or a lock that another request holds across an operation",
+            remedy="look at the stack; requests stand for separate processes and share no locks; "
+            "raise --max-step-seconds if the handler is only slow",
+        )
+        return True
+
+    def _stray(self, action: str) -> OutsideControl:
+        threaded = self._running is not None or threading.get_ident() != self._thread
+        return OutsideControl(
+            f"{action} was called {'from a thread that a handler started' if threaded else 'outside any request'}",
+            expected="DynamoDB calls made by handlers, on the thread they are called on",
+            cause="a handler that uses threads"
+            if threaded
+            else "code that calls DynamoDB when it is imported or set up",
+            remedy="call DynamoDB from the handler itself; declare initial items in the model",
+        )
+
+
+def _too_many(task: Task, action: str, limit: int) -> OperationLimit:
+    return OperationLimit(
+        f"request {label(task.index)} performed {limit} operations and asks for another {action}",
+        expected=f"at most {limit} operations per request",
+        cause="a retry loop without a bound",
+        remedy="bound the loop, or raise --max-operations",
+    )
+
+
+def _outside(task: Task, what: str) -> OutsideControl:
+    return OutsideControl(
+        f"request {label(task.index)} reached {what}",
+        expected="a handler whose only input and output is its DynamoDB client",
+        cause="the handler talks to another system, whose answers no schedule reproduces",
+        remedy="replace that part in the model (a stub, unittest.mock, moto) and check again",
+    )
+
+
+def _stack(frame: FrameType | None, depth: int = 6) -> str:
+    """The innermost frames of the handler, without ours; files relative to the working directory."""
+    steps = [step for step in traceback.extract_stack(frame) if not step.filename.startswith(_OWN_FOLDER)]
+    return "\n".join(f"  {_shown(step.filename)}:{step.lineno} in {step.name}: {step.line}" for step in steps[-depth:])
+
+
+def _shown(file: str) -> str:
+    path = Path(file)
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name

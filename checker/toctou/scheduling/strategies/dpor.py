@@ -1,0 +1,565 @@
+"""Every class of equivalent schedules exactly once: optimal dynamic partial-order reduction.
+
+Abdulla, Aronis, Jonsson, Sagonas, *Source Sets: A Foundation for Optimal Dynamic Partial Order Reduction*, JACM 64(4), 2017
+(first at POPL 2014), algorithm 2: after each execution, every race (two neighbouring dependent steps of different requests) is
+looked at, and unless the reversed order is covered already, the steps that lead to it are put into the wakeup tree of the
+state before the race.  No execution is begun in vain.
+
+Departures from the text:
+
+- No step ever blocks and all requests are there from the start, so every race can be reversed.
+- Whether two steps depend on each other must not change with the state (the text's properties of a happens-before assignment;
+  a conditional write that fails only reads, which breaks them).  So a request's step of some number counts with all that
+  steps of that number were seen to touch in any execution so far.  Once one is seen to touch more, the search begins again.
+  Nothing more is there to be learned at the end, because what a step does is decided by what it reads: in a schedule not
+  run, the first step that touches more would read, in its place in an equivalent one that was run, the same.
+  The classes are as fine as that: one execution each, but where conditions fail more executions than :mod:`exhaustive`, which
+  goes by what steps did and begins executions in vain, would complete.
+- A weak read has several answers, each of which makes a step of its own.  They conflict with each other without being a race,
+  so all of them are explored from the state in which the read is met without instructions.  Instructions name the answer,
+  because what follows may depend on it; and where steps commute with a read that has not been met yet, they are
+  followed once for each of its answers that is explored.
+- Interchangeable requests: what one of them has explored from a state, the others need not, if they are in the same local state
+  there (:mod:`toctou.scheduling.symmetry`).  The races of executions left out that way are reversed all the same, because
+  they may ask for something at an earlier state where the two were not in the same local state.  Some mirror images are run
+  nevertheless.
+- The tree of executions is not stored: a node is kept for each step of the current one, and the prefix is performed anew.
+
+Parts of a search
+-----------------
+
+What is explored after a leaf of a wakeup tree depends on the rest of the search through the steps that sleep there alone, and
+these do not change once the leaf is there: what is added to a tree comes after the branches that it has, and nothing is added
+to a leaf.  So leaves can be explored ahead of their turn, by others: each is a *part*, a search of its own.  Races with steps
+before the leaf are not reversed by it but noted, for whoever explores the whole to reverse when the leaf's turn has come
+(:mod:`toctou.distribution.shared_search`).  So all parts together run what one search would have run, in the same order.
+Of a branch only
+the first leaf is taken, because at its other leaves it has to be known which requests its inner nodes have.  What steps touch
+is learned by each part; if two have learned different things, the search begins again with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import ClassVar, NamedTuple
+
+from toctou.errors import InternalError
+from toctou.history.footprint import EMPTY, Footprint, contains, dependent, union
+from toctou.scheduling.dependence import Dependent, Interchangeable
+from toctou.scheduling.strategies.exhaustive import Exhaustive, diverged_choice, diverged_step
+from toctou.scheduling.strategies.strategy import Noted, Place, StartOver, Step
+from toctou.scheduling.symmetry import Taken, alike
+
+
+class _Event(NamedTuple):
+    """A step as instructions name it, or as it was explored.
+
+    Attributes:
+        request: who takes it.
+        footprint: what it is taken to touch.
+        answers: how many different answers it has, if it is a weak read; 1 if it is none.
+        ages: which of them are meant; ``None`` for all there are in the state where it will be taken.
+    """
+
+    request: int
+    footprint: Footprint
+    answers: int = 1
+    ages: frozenset[int] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every answer is meant."""
+        return self.ages is None or len(self.ages) == self.answers
+
+
+Sequel = tuple[_Event, ...]
+"""Steps that lead from a state to the reversal of a race; only the last may be meant with all its answers."""
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A node of a wakeup tree: a step that has to be explored, and what has to follow it.
+
+    Attributes:
+        event: the step; its footprint is ``EMPTY`` until it is performed, if it was chosen freely.
+        children: in the order in which they will be explored; empty for a leaf, after which any order will do.
+    """
+
+    event: _Event
+    children: list[_Branch] = field(default_factory=list)
+
+    def copy(self) -> _Branch:
+        """Another one, with all that follows."""
+        return _Branch(self.event, [child.copy() for child in self.children])
+
+    def first(self) -> Iterator[_Branch]:
+        """The way to the first leaf, this one included."""
+        yield self
+        if self.children:
+            yield from self.children[0].first()
+
+
+@dataclass(slots=True)
+class _Node:
+    """A state on the current path, and the step taken from it.
+
+    Attributes:
+        enabled: requests that can step here; equal every time the node is reached.
+        sleep: steps from here that lead into classes which were explored from an earlier branch, by request.
+        tree: the branches still to be explored; the first is the current one.
+        mirrors: for each request those that are interchangeable with it and in the same situation here.
+        inherited: the requests whose steps slept when the node was reached, with all their answers.
+        step: what the current step did; ``None`` until it was performed.
+        age: which answer it returns.
+        answers: how many it has.
+        sizes: how many executions the branches had that have been explored from here.
+        size: how many the current one has had so far.
+    """
+
+    enabled: tuple[int, ...]
+    sleep: dict[int, _Event]
+    tree: list[_Branch]
+    mirrors: dict[int, list[int]]
+    inherited: frozenset[int] = frozenset()
+    step: Step | None = None
+    age: int = 0
+    answers: int = 1
+    sizes: list[int] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def chosen(self) -> int:
+        return self.tree[0].event.request
+
+    @property
+    def footprint(self) -> Footprint:
+        return self.tree[0].event.footprint
+
+    def done(self) -> None:
+        """The current branch has been explored: its step sleeps, and so do those of which it is the mirror image."""
+        explored = self.tree.pop(0).event
+        self.step, self.age, self.answers = None, 0, 1
+        self.sizes, self.size = [*self.sizes, self.size], 0
+        known = self.sleep.get(explored.request)
+        if known is not None and known.ages is not None and explored.ages is not None:
+            explored = explored._replace(ages=known.ages | explored.ages)
+        if explored.ages is not None and explored.complete:
+            explored = explored._replace(answers=1, ages=None)
+        for request in (explored.request, *self.mirrors.get(explored.request, ())):
+            self.sleep[request] = explored._replace(request=request)
+        if self.mirrors:
+            self.tree[:] = [branch for branch in self.tree if not self._sleeps(branch.event)]
+
+    def alone(self) -> _Node:
+        """A copy without the other branches."""
+        return replace(self, sleep=dict(self.sleep), tree=[branch.copy() for branch in self.tree[:1]])
+
+    def before(self, at: int) -> _Node | None:
+        """A copy as it will be when the turn of a branch's first leaf has come; ``None`` if a mirror image comes before."""
+        then, branch = replace(self, sleep=dict(self.sleep), tree=list(self.tree)), self.tree[at]
+        while then.tree and then.tree[0] is not branch:
+            then.done()
+        way: list[_Branch] = []
+        for step in reversed([*branch.first()]):
+            way = [_Branch(step.event, way)]
+        return replace(then, tree=way) if then.tree else None
+
+    def become(self, part: _Node) -> None:
+        """Let the current branch be what is left of it in a part of the search."""
+        later = self.tree[1:]
+        self.sleep, self.step, self.age, self.answers = dict(part.sleep), part.step, part.age, part.answers
+        self.sizes, self.size = max(self.sizes, part.sizes, key=len), part.size
+        self.tree[:] = [*part.tree, *(branch for branch in later if not self.mirrors or not self._sleeps(branch.event))]
+
+    def _sleeps(self, event: _Event) -> bool:
+        asleep = self.sleep.get(event.request)
+        if asleep is None:
+            return False
+        return asleep.complete or (event.ages is not None and asleep.ages is not None and event.ages <= asleep.ages)
+
+    def covered(self) -> Iterator[_Event]:
+        """Steps that need not be taken from here: those that sleep, and the mirror images of the current one."""
+        yield from self.sleep.values()
+        current = self.chosen
+        for request in self.mirrors.get(current, ()):
+            if request not in self.sleep:
+                branches = [branch.event for branch in self.tree if branch.event.request == current]
+                ages = frozenset().union(*(event.ages or frozenset(range(event.answers)) for event in branches))
+                yield branches[0]._replace(request=request, ages=ages)
+
+
+class Dpor:
+    """Depth-first search over all classes of schedules, each once."""
+
+    name: ClassVar[str] = "dpor"
+    complete: ClassVar[bool] = True
+    symmetric: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        seed: int = 0,  # noqa: ARG002 - every strategy takes one
+        depends: Dependent = dependent,
+        interchangeable: Interchangeable = (),
+    ) -> None:
+        self._path: list[_Node] = []
+        self._floor = 0
+        self._noted: Noted = {}
+        self._sizes: dict[int, list[int]] = {}
+        self._depth = 0
+        self._ready = True
+        self._depends = depends
+        self._interchangeable = interchangeable
+        self._learned: dict[tuple[int, int], Footprint] = {}
+        self._instead: Dpor | Exhaustive | None = None
+
+    @staticmethod
+    def bound(requests: int, steps: int) -> None:
+        """None: every class is run."""
+
+    def begin(self) -> bool:
+        """Reverse the races of the last execution, and move to the next branch; again, if nothing was chosen since."""
+        if self._instead is not None:
+            raise StartOver(self._instead)
+        self._depth = 0
+        if not self._ready and self._path[-1].tree:
+            self._reverse_races()
+            self._path[-1].size += 1
+            self._path[-1].done()
+            self._ready = self._go_up()
+        return self._ready
+
+    def _go_up(self) -> bool:
+        """Move to the deepest branch that is left; ``False`` if there is none."""
+        while not self._path[-1].tree:
+            if len(self._path) <= max(self._floor, 1):
+                return False
+            gone_through = self._path.pop()
+            self._path[-1].size += sum(gone_through.sizes)
+            known = self._sizes.get(len(self._path), [])
+            pairs = zip_longest(known, gone_through.sizes, fillvalue=0)
+            self._sizes[len(self._path)] = [max(1, one + other) for one, other in pairs]
+            self._path[-1].done()
+        return True
+
+    def current(self) -> Place:
+        """See :class:`Shareable`."""
+        return self._place(len(self._path) - 1, 0) if self._path else ()
+
+    def pending(self) -> Iterator[tuple[int, Place]]:
+        """See :class:`Shareable`."""
+        for depth in range(len(self._path) - 1, -1, -1):
+            for at in range(1, len(self._path[depth].tree)):
+                yield depth, self._place(depth, at)
+
+    def _place(self, depth: int, at: int) -> Place:
+        steps = [node.tree[0] for node in self._path[:depth]]
+        steps += [*self._path[depth].tree[at].first()]
+        return tuple((branch.event.request, branch.event.ages) for branch in steps)
+
+    def part(self, place: Place) -> Dpor | None:
+        """See :class:`Shareable`."""
+        for depth, node in enumerate(self._path):
+            found = next((at for at in range(len(node.tree)) if at and self._place(depth, at) == place), None)
+            if found is not None:
+                then = node.before(found)
+                above = [one.alone() for one in self._path[:depth]]
+                return None if then is None else self._part([*above, then], len(place))
+        return None
+
+    def rest(self, depth: int) -> Dpor:
+        """See :class:`Shareable`."""
+        above, below = self._path[:depth], self._path[depth:]
+        del self._path[depth:]
+        return self._part([*(node.alone() for node in above), *below], depth)
+
+    def _part(self, path: list[_Node], floor: int) -> Dpor:
+        part = Dpor(depends=self._depends, interchangeable=self._interchangeable)
+        part._path, part._floor, part._learned = path, floor, dict(self._learned)
+        return part
+
+    def noted(self) -> Noted:
+        """See :class:`Shareable`."""
+        taken, self._noted = self._noted, {}
+        return taken
+
+    def reverse(self, noted: Noted) -> None:
+        """See :class:`Shareable`."""
+        for depth, sequel in noted.values():
+            self._reverse(depth, sequel)
+
+    def learn(self, part: Dpor) -> None:
+        """See :class:`Shareable`."""
+        learned = dict(self._learned)
+        for step, footprint in part._learned.items():
+            learned[step] = union(learned[step], footprint) if step in learned else footprint
+        if any(learned[step] != known for one in (self, part) for step, known in one._learned.items()):
+            over = Dpor(depends=self._depends, interchangeable=self._interchangeable)
+            over._learned = learned
+            raise StartOver(over)
+        self._learned = learned
+
+    def push(self, part: Dpor) -> None:
+        """See :class:`Shareable`."""
+        for node in part._path[len(self._path) : part._floor]:
+            self._path.append(replace(node, sleep=dict(node.sleep), tree=self._path[-1].tree[0].children))
+
+    def merge(self, part: Dpor) -> bool:
+        """See :class:`Shareable`."""
+        depth = part._floor - 1
+        if depth >= 0:
+            self._path[depth].become(part._path[depth])
+        self._path[depth + 1 :] = part._path[depth + 1 :]
+        self._ready = self._go_up()
+        return self._ready
+
+    def pop(self) -> bool:
+        """See :class:`Shareable`."""
+        if not self._path:
+            return False
+        self._path[-1].done()
+        self._ready = self._go_up()
+        return self._ready
+
+    def left(self) -> float:
+        """See :class:`~toctou.scheduling.strategies.strategy.Complete`.
+
+        The branches of a node are expected to be as large, beside each other, as those of the nodes that have been gone through
+        after as many steps.  If there was none, one for each request that is awake is expected, of decreasing size.
+        """
+        if self._path and not self._path[-1].tree:
+            return 0.0
+        left, share = 0.0, 1.0
+        for depth, node in enumerate(self._path):
+            sizes = self._sizes.get(depth) or range(max(1, len(node.enabled) - len(node.inherited)), 0, -1)
+            now = len(node.sizes)
+            weights = [*sizes, *[max(1, sizes[-1])] * (now + len(node.tree) - len(sizes))]
+            if depth >= self._floor:
+                left += share * sum(weights[now + 1 :]) / sum(weights)
+            share *= weights[now] / sum(weights)
+        return left + share if self._ready else left
+
+    def choose(self, enabled: Sequence[int]) -> int | None:
+        """Repeat the current path; below its end, follow the wakeup tree, then the request that took the last step."""
+        self._ready = False
+        now = tuple(enabled)
+        if self._depth < len(self._path):
+            node = self._path[self._depth]
+            if node.enabled != now:
+                raise diverged_choice(self._depth, node.enabled, now)
+            return node.chosen
+        node = _Node(now, {}, [], self._mirrors(now))
+        preferred = None
+        if self._path:
+            parent = self._path[-1]
+            node.sleep, node.tree, preferred = self._inherited(parent), parent.tree[0].children, parent.chosen
+            node.inherited = frozenset(request for request, event in node.sleep.items() if event.complete)
+        if not node.tree:
+            awake = [request for request in now if request not in node.sleep or not node.sleep[request].complete]
+            if not awake:
+                raise InternalError("every request that could go on is asleep, which optimal reduction rules out")
+            node.tree.append(_Branch(_Event(preferred if preferred in awake else awake[0], EMPTY)))
+        self._path.append(node)
+        return node.chosen
+
+    def choose_age(self, count: int) -> int:
+        """The answer that the branch names, or the newest that does not sleep."""
+        node = self._path[self._depth]
+        node.answers = count
+        meant = node.tree[0].event.ages
+        if meant is None:
+            asleep = node.sleep.get(node.chosen)
+            meant = frozenset(range(count)) - (asleep.ages or frozenset() if asleep else frozenset())
+        node.age = min(meant)
+        return node.age
+
+    def choose_call(self, count: int) -> int:  # noqa: ARG002
+        """Any: which of several calls goes first branches without a race, so that sleep sets will have to do."""
+        self._instead = Exhaustive(depends=self._depends, interchangeable=self._interchangeable)
+        return 0
+
+    def performed(self, request: int, step: Step) -> None:
+        """Keep the step, or compare it with what it was before."""
+        node = self._path[self._depth]
+        if node.step is None:
+            node.step = step
+            self._keep(node, step)
+        elif node.step.observed != step.observed:
+            raise diverged_step(self._depth, request, node.step, step)
+        self._depth += 1
+
+    def _taken_for(self, request: int, footprint: Footprint) -> Footprint:
+        """What a request's step of the same number has touched so far, over all executions."""
+        number = sum(node.chosen == request for node in self._path[: self._depth])
+        step = self._interchangeable[request] if self._interchangeable else request, number
+        known = self._learned.get(step)
+        if known is None:
+            self._learned[step] = known = footprint
+        elif known != footprint and not contains(known, footprint):
+            self._learned[step] = known = union(known, footprint)
+            self._instead = self._instead or Dpor(depends=self._depends, interchangeable=self._interchangeable)
+            if isinstance(self._instead, Dpor):
+                self._instead._learned = self._learned
+        return known
+
+    @property
+    def taken_for(self) -> Sequence[Footprint]:
+        """See :class:`Strategy`."""
+        return [node.footprint for node in self._path if node.tree]
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the last execution is the mirror image of an earlier one: a step was taken whose mirror image slept.
+
+        It had to be run nevertheless, for the sake of its races.
+        """
+        return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path if node.tree)
+
+    def _keep(self, node: _Node, step: Step) -> None:
+        """Write down what the current branch turned out to be; a weak read's other answers become branches of their own."""
+        branch = node.tree[0]
+        event = _Event(node.chosen, self._taken_for(node.chosen, step.footprint), node.answers)
+        if node.answers > 1:
+            if branch.event.ages is None:
+                asleep = node.sleep.get(node.chosen)
+                known = asleep.ages or frozenset() if asleep else frozenset[int]()
+                others = [age for age in range(node.answers) if age != node.age and age not in known]
+                node.tree[1:1] = [_Branch(event._replace(ages=frozenset({age}))) for age in others]
+            event = event._replace(ages=frozenset({node.age}))
+        branch.event = event
+
+    def _mirrors(self, enabled: Sequence[int]) -> dict[int, list[int]]:
+        if not self._interchangeable:
+            return {}
+        taken: list[Taken] = [(node.chosen, node.footprint, node.step.seen) for node in self._path if node.step]
+        return {
+            one: [
+                other
+                for other in enabled
+                if other != one and alike(self._interchangeable, self._depends, taken, one, other)
+            ]
+            for one in enabled
+        }
+
+    def _inherited(self, node: _Node) -> dict[int, _Event]:
+        """The steps that sleep after the node's step: those it is independent of."""
+        return {
+            request: event
+            for request, event in node.sleep.items()
+            if request != node.chosen and not self._depends(event.footprint, node.footprint)
+        }
+
+    def _reverse_races(self) -> None:
+        """Look at the races of the last execution, and of those mirror images of it that were left out."""
+        executed = tuple(node.tree[0].event for node in self._path)
+        self._reverse_races_before(len(executed), executed)
+        if not self._interchangeable:
+            return
+        images: list[Sequel] = [()]
+        for depth in range(len(executed) - 1, -1, -1):
+            images = [(executed[depth], *rest) for rest in images]
+            mirrored = [
+                tuple(_exchanged(event, executed[depth].request, other) for event in image)
+                for image in images
+                for other in self._path[depth].mirrors.get(executed[depth].request, ())
+            ]
+            for image in mirrored:
+                self._reverse_races_before(depth, (*executed[:depth], *image))
+            images += mirrored
+
+    def _reverse_races_before(self, end: int, execution: Sequel) -> None:
+        """Make sure that, for each race of an execution whose first step is less deep than ``end``, the other order is taken."""
+        before: list[int] = []
+        for depth, event in enumerate(execution):
+            mask = 0
+            races: list[int] = []
+            for at in range(
+                depth - 1, -1, -1
+            ):  # nearest first: what happens before one that races with it does not race
+                if mask >> at & 1:
+                    continue
+                same = execution[at].request == event.request
+                if same or self._depends(execution[at].footprint, event.footprint):
+                    mask |= before[at] | 1 << at
+                    if not same and at < end:
+                        races.append(at)
+            before.append(mask)
+            reversed_first = event if event.ages is None else event._replace(answers=1, ages=None)
+            for first in races:
+                between = [execution[at] for at in range(first + 1, depth) if not before[at] >> first & 1]
+                self._reverse(first, (*between, reversed_first))
+
+    def _reverse(self, depth: int, sequel: Sequel) -> None:
+        """Have the reversal of a race explored, or note it, if it is somebody else's to explore."""
+        if depth >= self._floor:
+            self._cover(self._path[depth], sequel)
+            return
+        asleep = self._path[depth].sleep.values()
+        if not any(one.complete and self._follow(one, sequel) is not None for one in asleep):
+            self._noted.setdefault((depth, tuple((one.request, one.ages) for one in sequel)), (depth, sequel))
+
+    def _cover(self, origin: _Node, sequel: Sequel) -> None:
+        """Make sure that the steps are explored from a state, unless they are covered by what has been explored from it."""
+        for explored in origin.covered():
+            if explored.complete or not self._open(explored, sequel):
+                if self._follow(explored, sequel) is not None:
+                    return
+            else:
+                for pinned in _pinned(explored, sequel):
+                    self._cover(origin, pinned)
+                return
+        self._insert(origin.tree, sequel)
+
+    def _insert(self, branches: list[_Branch], sequel: Sequel) -> None:
+        for branch in branches:
+            if not branch.event.complete and self._open(branch.event, sequel):
+                for pinned in _pinned(branch.event, sequel):
+                    self._insert(branches, pinned)
+                return
+            rest = self._follow(branch.event, sequel)
+            if rest is not None:
+                if branch.children and rest:  # after a leaf every order will be explored
+                    self._insert(branch.children, rest)
+                return
+        for event in sequel:
+            branches.append(_Branch(event))
+            branches = branches[-1].children
+
+    def _open(self, explored: _Event, sequel: Sequel) -> bool:
+        """Whether the sequel can begin with an explored step, and does not say with which of its answers."""
+        for at, event in enumerate(sequel):
+            if event.request == explored.request:
+                return event.ages is None and not self._touched(event, sequel[:at])
+        return not self._touched(explored, sequel)
+
+    def _follow(self, explored: _Event, sequel: Sequel) -> Sequel | None:
+        """What is left of the sequel after an explored step was taken first; ``None`` if that is another class."""
+        for at, event in enumerate(sequel):
+            if event.request == explored.request:
+                if self._touched(event, sequel[:at]):
+                    return None
+                if explored.ages is not None and event.ages is not None and not event.ages <= explored.ages:
+                    return None
+                return sequel[:at] + sequel[at + 1 :]
+        return None if self._touched(explored, sequel) else sequel
+
+    def _touched(self, event: _Event, sequel: Sequel) -> bool:
+        for other in sequel:  # noqa: SIM110 - asked more often than anything else, and this takes half as long
+            if self._depends(event.footprint, other.footprint):
+                return True
+        return False
+
+
+def _pinned(explored: _Event, sequel: Sequel) -> Iterator[Sequel]:
+    """The sequel beginning with an explored step, once for each answer that the step has."""
+    rest = tuple(event for event in sequel if event.request != explored.request)
+    for age in range(explored.answers):
+        yield (explored._replace(ages=frozenset({age})), *rest)
+
+
+def _exchanged(event: _Event, one: int, other: int) -> _Event:
+    """The event with two requests exchanged."""
+    if event.request == one:
+        return event._replace(request=other)
+    return event._replace(request=one) if event.request == other else event

@@ -1,0 +1,47 @@
+"""How much an exploration may use, and what it has used."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from toctou.verdict import StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one run.
+
+    Attributes:
+        max_schedules: executions per scenario; ``None`` for no limit.
+        max_seconds: wall time of the whole run; ``None`` for no limit.
+    """
+
+    max_schedules: int | None = None
+    max_seconds: float | None = None
+
+    def started(self) -> Meter:
+        """A meter whose time runs from now."""
+        return Meter(self, time.perf_counter())
+
+
+@dataclass(slots=True)
+class Meter:
+    """A budget in use."""
+
+    budget: Budget
+    begun: float
+
+    def spent(self, schedules: int) -> StopReason | None:
+        """What is used up before another schedule of a scenario that has had ``schedules`` may begin; ``None`` if nothing."""
+        limit = self.budget.max_schedules
+        if limit is not None and schedules >= limit:
+            return StopReason.MAX_SCHEDULES
+        if self.budget.max_seconds is not None and self.seconds >= self.budget.max_seconds:
+            return StopReason.MAX_SECONDS
+        return None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the run began."""
+        return time.perf_counter() - self.begun

@@ -1,0 +1,57 @@
+"""How to check: everything that the outcome depends on, besides the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from toctou.errors import BadInput
+from toctou.scheduling.runner import Limits
+from toctou.scheduling.strategies import STRATEGIES
+from toctou.search.budget import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to check.
+
+    Attributes:
+        requests: how many requests run concurrently at most; at least 1.
+        strategy: a name in :data:`toctou.scheduling.strategies.STRATEGIES`.
+        backend: ``embedded``, ``moto`` or ``endpoint=URL``.
+        reads: how many versions a read without ``ConsistentRead`` may return, the newest included; 1 for strong reads.
+        symmetry: leave out schedules in which interchangeable requests have only changed places.
+        every_step: run every step of a schedule, also where it is known from others what it does.
+        confirm: replay each violation on a second backend.
+        budget: schedules per scenario, seconds for the whole run.
+        seed: for the random strategy.
+        limits: what one request may use.
+    """
+
+    requests: int = 2
+    strategy: str = "dpor"
+    backend: str = "embedded"
+    reads: int = 1
+    symmetry: bool = True
+    every_step: bool = False
+    confirm: bool = True
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.requests < 1:
+            raise BadInput(f"{self.requests} concurrent requests", expected="at least 1")
+        if self.strategy not in STRATEGIES:
+            raise BadInput(f"there is no strategy {self.strategy!r}", expected=" or ".join(STRATEGIES))
+        if self.reads < 1:
+            raise BadInput(f"a weak read that may return {self.reads} versions", expected="at least 1, the newest")
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether interchangeable requests are explored up to symmetry; not under weak reads, whose answers tell them apart."""
+        return self.symmetry and self.reads == 1 and STRATEGIES[self.strategy].symmetric
+
+    @property
+    def second_backend(self) -> str:
+        """Where violations are confirmed."""
+        return "moto" if self.backend == "embedded" else "embedded"

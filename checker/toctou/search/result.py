@@ -1,0 +1,97 @@
+"""What an exploration returns: one result per scenario, per model and per run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toctou.counterexample.violation import Violation
+from toctou.history.request import Request
+from toctou.verdict import StopReason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """One scenario, explored.
+
+    Attributes:
+        requests: the concurrent requests.
+        verdict, stop_reason: see :func:`toctou.verdict.certify`.
+        detail: for an ``INCONCLUSIVE`` scenario, the text that tells a person why and what to do; else ``""``.
+        schedules: executions that ran to their end, one per class of equivalent schedules under ``dpor`` and ``exhaustive``.
+        redundant: executions that were begun and given up because an equivalent one had been run.
+        interleavings: how many interleavings those schedules stand for (the brute-force number).
+        seconds: wall time.
+        violations: one per distinct finding, the clearest counterexample of each.
+        longest: steps of the longest execution.
+        stands_for: how many scenarios it stands for, itself included; the others differ by names only.
+    """
+
+    requests: tuple[Request, ...]
+    verdict: Verdict
+    stop_reason: StopReason | None
+    detail: str
+    schedules: int
+    redundant: int
+    interleavings: int
+    seconds: float
+    violations: tuple[Violation, ...]
+    longest: int = 0
+    stands_for: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """One model, explored over every scenario of the scope.
+
+    Attributes:
+        model: how the model is named on the command line, such as ``models/delete_item.py:ReadThenDelete``.
+        title: first line of the model's docstring.
+        covered: one sentence saying what was explored, under which assumptions.
+        unreached: for each handler that never committed a write: its name and why.
+    """
+
+    model: str
+    title: str
+    verdict: Verdict
+    stop_reason: StopReason | None
+    detail: str
+    covered: str
+    scenarios: tuple[ScenarioResult, ...]
+    seconds: float
+    unreached: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether it turned out to be wrong while it was explored, so that exploring ended there."""
+        return self.stop_reason is StopReason.REFUSED
+
+    @property
+    def schedules(self) -> int:
+        """Executions over all scenarios."""
+        return sum(scenario.schedules for scenario in self.scenarios)
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """Every violation, in the order of the scenarios."""
+        return tuple(violation for scenario in self.scenarios for violation in scenario.violations)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Everything that one command explored.
+
+    Attributes:
+        models: in the order of the targets.
+        backend, strategy: names as on the command line.
+        requests: the scope: how many requests run concurrently at most.
+        seed: seed of the random strategy.
+        reads: how many versions a weak read could return, the newest included; 1 for strong reads.
+    """
+
+    models: tuple[ModelResult, ...]
+    backend: str
+    strategy: str
+    requests: int
+    seed: int
+    seconds: float = 0.0
+    reads: int = 1

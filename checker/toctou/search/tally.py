@@ -1,0 +1,135 @@
+"""What exploring a part of a scenario has shown, and how the parts are put together again.
+
+A scenario may be explored in work items, by several processes and with interruptions.  Each work item yields a tally; added
+up in the order in which one process would have run the work items, they make the tally that this process would have had:
+counts are summed, of two equally clear counterexamples the earlier one is kept, and what follows a fault is left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from toctou.counterexample.violation import Clarity, Violation, clarity
+from toctou.declaration.scenario import Scenario
+from toctou.execution.judging import Sighting
+from toctou.search.reachability import Reachability
+from toctou.search.result import ScenarioResult
+from toctou.verdict import Evidence, StopReason, certify
+
+_Shown = TypeVar("_Shown", Sighting, Violation)
+
+
+WHERE_ONE_PROCESS_ENDS = frozenset(StopReason) - {StopReason.MAX_SECONDS, StopReason.INTERRUPTED}
+"""Reasons that lie in the scenario, so that one process would not have gone on; time and people stop at any moment."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been seen of a scenario so far.
+
+    Attributes:
+        reached: which handlers have written.
+        sighted: by signature and anomaly, the clearest counterexample so far of what has yet to be run again and explained; empty
+            when the work item has ended.
+        kept: by the same, what has been.
+        known: by the same, how clear those are that were kept of what comes before; only clearer ones are kept here.
+        decided: which of ``kept`` take the place of what comes before, which they have been compared with already.
+        repeated: by the same, how often a violation was seen whose counterexample was not kept here.
+        stop_reason, detail: why it ended early, and the text for a person; ``None`` and ``""`` if nothing ended it.
+        exhausted: every class of schedules of the work item was executed, except for what was handed back.
+        replayed: executions that were run a second time and gave the same history.
+        seconds: time spent, added up over processes.
+        longest: steps of the longest execution.
+        apart: places among the work item's renamings of those whose scenario was seen to differ by more than names.
+    """
+
+    reached: Reachability
+    schedules: int = 0
+    redundant: int = 0
+    interleavings: int = 0
+    sighted: dict[object, Sighting] = field(default_factory=dict)
+    kept: dict[object, Violation] = field(default_factory=dict)
+    known: Mapping[object, Clarity] = field(default_factory=dict)
+    decided: frozenset[object] = frozenset()
+    repeated: Counter[object] = field(default_factory=Counter)
+    stop_reason: StopReason | None = None
+    detail: str = ""
+    exhausted: bool = False
+    replayed: int = 0
+    seconds: float = 0.0
+    longest: int = 0
+    apart: frozenset[int] = frozenset()
+
+    def see(self, key: object, sighting: Sighting) -> None:
+        """Count a violation, and keep its counterexample if it is the clearest so far."""
+        self._keep(self.sighted, key, sighting)
+
+    def _keep(self, kept: dict[object, _Shown], key: object, shown: _Shown) -> None:
+        known = kept.get(key)
+        if known is not None:
+            clearest = known if clarity(shown.execution) >= clarity(known.execution) else shown
+            kept[key] = replace(clearest, occurrences=known.occurrences + shown.occurrences)
+        elif key in self.known and clarity(shown.execution) >= self.known[key]:
+            self.repeated[key] += shown.occurrences
+        else:
+            kept[key] = replace(shown, occurrences=shown.occurrences + self.repeated.pop(key, 0))
+
+    def best(self) -> dict[object, Clarity]:
+        """How clear the counterexamples are that were kept until now."""
+        return {**self.known, **{key: clarity(one.execution) for key, one in self.kept.items()}}
+
+    def add(self, later: Tally) -> None:
+        """Append the tally of the work item that follows; it counts as exhausted if both are."""
+        self.reached.add(later.reached)
+        self.schedules += later.schedules
+        self.redundant += later.redundant
+        self.interleavings += later.interleavings
+        for key, violation in later.kept.items():
+            if key in later.decided:
+                self.kept[key] = violation
+            else:
+                self._keep(self.kept, key, violation)
+        for key, count in later.repeated.items():
+            known = self.kept.get(key)
+            if known is None:
+                self.repeated[key] += count
+            else:
+                self.kept[key] = replace(known, occurrences=known.occurrences + count)
+        if self.stop_reason is None:
+            self.stop_reason, self.detail = later.stop_reason, later.detail
+        self.exhausted = self.exhausted and later.exhausted
+        self.replayed += later.replayed
+        self.seconds += later.seconds
+        self.longest = max(self.longest, later.longest)
+        self.apart |= later.apart
+
+    def stop(self, reason: StopReason, detail: str) -> None:
+        """Nothing more will be known, for this reason."""
+        self.stop_reason, self.detail, self.exhausted = reason, detail, False
+
+    def result(self, scenario: Scenario) -> ScenarioResult:
+        """The scenario's result, if this is all that will be known of it."""
+        verdict, reason = certify(
+            Evidence(
+                schedules=self.schedules,
+                exhausted=self.exhausted,
+                replayed=self.replayed,
+                violations=len(self.kept),
+                stop_reason=self.stop_reason,
+            )
+        )
+        return ScenarioResult(
+            requests=scenario.requests,
+            verdict=verdict,
+            stop_reason=reason,
+            detail=self.detail,
+            schedules=self.schedules,
+            redundant=self.redundant,
+            interleavings=self.interleavings,
+            seconds=self.seconds,
+            longest=self.longest,
+            violations=tuple(self.kept.values()),
+        )

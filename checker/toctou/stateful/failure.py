@@ -1,0 +1,106 @@
+"""How a machine fails: with a violation, or because nothing can be concluded.
+
+Both carry data and a text that stands without a report.  Whoever runs the test may do better with the data: the pytest
+plugin writes a report and shows the explanation in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from toctou.client.backends import backend_named
+from toctou.counterexample.confirmation import confirmed
+from toctou.counterexample.presentation import presented
+from toctou.counterexample.violation import Violation
+from toctou.declaration.loading import LoadedModel
+from toctou.errors import ToctouError
+from toctou.execution.judging import Sighting
+from toctou.execution.laboratory import Laboratory
+from toctou.history.request import label
+from toctou.scheduling.runner import Limits
+from toctou.search.options import Options
+
+
+class RaceFound(AssertionError):
+    """An oracle objects to what the machine has done.
+
+    Attributes:
+        loaded: the model, under the name by which it can be loaded again.
+        violation: the finding, with an execution that ran to its end, so that its schedule can be replayed.
+    """
+
+    def __init__(self, loaded: LoadedModel, violation: Violation, limits: Limits) -> None:
+        super().__init__(violation.finding.statement)
+        self.loaded = loaded
+        self.violation = violation
+        self._limits = limits
+
+    @property
+    def steps(self) -> list[str]:
+        """What Hypothesis has to say: the steps of the example, and how to run it again.
+
+        Not its list of lines that only failing examples have run: where the checker is installed in place, they are the
+        checker's own.
+        """
+        notes, explaining = [], False
+        for note in getattr(self, "__notes__", ()):
+            explaining = note == "Explanation:" or (explaining and note.startswith("    "))
+            if not explaining:
+                notes.append(note)
+        return notes
+
+    def confirmed(self) -> Violation:
+        """The violation as reports want it, with what became of its schedule on a second backend."""
+        seen = Sighting(self.violation.finding, self.violation.execution)
+        with self._opened(self.violation.found_on) as laboratory:
+            violation = presented(laboratory, seen, self.violation.found_on)
+        second = Options(backend=self.violation.found_on).second_backend
+        with self._opened(second) as laboratory:
+            return confirmed(laboratory, [violation], second)[0]
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Laboratory]:
+        with closing(backend_named(name)) as backend:
+            laboratory = Laboratory(self.loaded.model, backend, self._limits)
+            with laboratory.opened():
+                yield laboratory
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self.loaded, self.violation))
+
+
+class Abandoned(BaseException):
+    """A handler left the checker's control, or the model contradicts itself; the machine stops at once.
+
+    It is no ``Exception``, so that Hypothesis does not shrink it: each attempt may cost as long as a handler may stay
+    silent, and a smaller example would say nothing more.
+
+    Attributes:
+        loaded: the model.
+        fault: what happened, with its likely cause and its remedy.
+    """
+
+    def __init__(self, loaded: LoadedModel, fault: ToctouError) -> None:
+        super().__init__(str(fault))
+        self.loaded = loaded
+        self.fault = fault
+
+
+def _lines(loaded: LoadedModel, violation: Violation) -> Iterator[str]:
+    execution, explanation = violation.execution, violation.explanation
+    yield f"VIOLATED  {loaded.name}  {violation.finding.oracle} · {explanation.anomaly}"
+    yield f"  {explanation.headline}"
+    if violation.finding.statement != explanation.headline:
+        yield f"  {violation.finding.statement}"
+    yield ""
+    for index, (request, response) in enumerate(zip(execution.requests, execution.responses, strict=True)):
+        yield f"  {label(index)}  {request}  → {response}"
+    if explanation.cycle or explanation.contradiction:
+        yield ""
+    for edge in explanation.cycle:
+        yield f"  {edge.kind}  {edge.reason}"
+    if explanation.contradiction:
+        yield f"  ⇒ {explanation.contradiction}"
+    yield ""
+    yield f"  schedule  {execution.schedule}"

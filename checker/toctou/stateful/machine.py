@@ -1,0 +1,216 @@
+"""Decides what a Hypothesis state machine may do with a model: start a request, let one advance, change ownership.
+
+Hypothesis chooses the steps, shrinks them and remembers them; whether they were right is
+:mod:`toctou.stateful.judgement`'s to say.  Clock, random numbers and the interception of DynamoDB calls are in force
+from an example's first step to its teardown.  Hypothesis measures time by clocks that are left alone
+(``time.perf_counter``, ``time.monotonic``) and draws from generators of its own, so neither notices.
+
+What is drawn, and how it is understood, is the business of :mod:`toctou.stateful.choices`.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, Phase, settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from toctou.analysis.explain import explain
+from toctou.client.backends import backend_named
+from toctou.counterexample.violation import Violation
+from toctou.declaration.loading import LoadedModel, named
+from toctou.declaration.model import Model
+from toctou.errors import BadInput, ToctouError
+from toctou.execution.laboratory import Laboratory
+from toctou.history.request import Request
+from toctou.scheduling.runner import Limits
+from toctou.stateful.choices import Named, Number, Shown, names, pending_numbers
+from toctou.stateful.failure import Abandoned, RaceFound
+from toctou.stateful.judgement import Judge, KnownRuns
+from toctou.stateful.session import Session
+
+_WEIGHTS = {"start_request": 3, "let_advance": 4, "change_ownership": 1}
+"""How often each rule is chosen, relative to the others: most steps are operations, and several requests are under way."""
+
+
+class ModelMachine(RuleBasedStateMachine):
+    """What the machines of all models have in common; :func:`machine` makes one for a model.
+
+    An example runs executions of up to ``limit`` requests, one execution after the other.
+    """
+
+    loaded: ClassVar[LoadedModel]
+    limit: ClassVar[int]
+    backend: ClassVar[str]
+    limits: ClassVar[Limits]
+    known_runs: ClassVar[KnownRuns]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened = ExitStack()
+        self._session: Session | None = None
+        self._judge: Judge | None = None
+        self._numbers: dict[Number, int] = {}
+
+    @property
+    def pending(self) -> list[Number]:
+        """The requests that have not answered, by number."""
+        if self._session is None:
+            return []
+        pending = self._session.pending
+        return sorted(number for number, index in self._numbers.items() if index in pending)
+
+    @property
+    def free(self) -> list[Number]:
+        """The numbers that one more request may have; none if there is no room for one."""
+        return [number for number in range(self.limit) if number not in self._numbers] if self.has_room else []
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more request may be started in this execution."""
+        return self._session is None or len(self._session.requests) < self.limit
+
+    def start(self, name: Named, request: Request) -> None:
+        """Let a request begin; it performs no operation yet."""
+        with self._abandoned_on_fault():
+            session = self._in_session()
+            if name.afresh and session.requests:
+                session.begin()
+                self._numbers = {}
+            if name.number is not None:
+                self._numbers[name.number] = session.start(request)
+                self._look()
+
+    def advance(self, number: Number | None) -> None:
+        """Let a pending request perform one operation."""
+        if number is not None:
+            with self._abandoned_on_fault():
+                self._in_session().advance(self._numbers[number])
+                self._look()
+
+    def run(self, request: Request) -> None:
+        """Let a request begin and run to its end, if there is room for one."""
+        if self.has_room:
+            with self._abandoned_on_fault():
+                session = self._in_session()
+                index = session.start(request)
+                self._look()
+                while index in session.pending:
+                    session.advance(index)
+                    self._look()
+
+    def teardown(self) -> None:
+        """Give up what is pending, and put back clock, random numbers and clients."""
+        self._session = self._judge = None
+        self._opened.close()
+
+    def _in_session(self) -> Session:
+        if self._session is None:
+            backend = self._opened.enter_context(closing(backend_named(self.backend)))
+            laboratory = Laboratory(self.loaded.model, backend, self.limits)
+            self._opened.enter_context(laboratory.opened())
+            self._session = Session(laboratory)
+            self._judge = Judge(self._session, self.known_runs)
+        return self._session
+
+    def _look(self) -> None:
+        assert self._session is not None and self._judge is not None  # noqa: PT018, S101 - see _in_session
+        finding = self._judge.finding()
+        if finding is None:
+            return
+        self._session.finish()
+        finding, execution = self._judge.at_the_end(finding), self._session.execution()
+        violation = Violation(finding, explain(execution, finding), execution, self.backend)
+        raise RaceFound(self.loaded, violation, self.limits)
+
+    @contextmanager
+    def _abandoned_on_fault(self) -> Iterator[None]:
+        try:
+            yield
+        except ToctouError as fault:
+            raise Abandoned(self.loaded, fault) from None
+
+
+def machine(
+    model: type[Model], *, requests: int = 4, backend: str = "embedded", limits: Limits | None = None
+) -> type[RuleBasedStateMachine]:
+    """A Hypothesis state machine for a model; ``machine(Model).TestCase`` is a test for pytest and unittest.
+
+    The test's ``settings`` are those that Hypothesis gives to all state machines, with 100 steps instead of 50 because not
+    every step does something, and without the phase that explains which lines of code only failing examples run: it takes
+    long, and says less than a schedule.  Assign others as usual.
+
+    Args:
+        model: the model's class.
+        requests: how many requests an execution has at most; at least 1.
+        backend: ``embedded``, ``moto`` or ``endpoint=URL``.
+        limits: what one request may use.
+
+    Raises:
+        BadInput: the model, or an option, cannot be used.
+    """
+    if requests < 1:
+        raise BadInput(f"a machine of {requests} concurrent requests", expected="at least 1")
+    members: dict[str, Any] = {
+        "__doc__": f"Explores the interleavings of the requests of {model.__name__}.",
+        "__module__": model.__module__,
+        "loaded": named(model),
+        "limit": requests,
+        "backend": backend,
+        "limits": limits or Limits(),
+        "known_runs": {},
+        **_rules(model, requests),
+    }
+    made: type[RuleBasedStateMachine] = types.new_class(
+        f"{model.__name__}Machine", (ModelMachine,), exec_body=lambda body: body.update(members)
+    )
+    made.TestCase.settings = settings(
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[phase for phase in settings().phases if phase is not Phase.explain],
+        stateful_step_count=100,
+    )
+    return made
+
+
+def _rules(model: type[Model], limit: int) -> dict[str, Any]:
+    """The rules by their names in the class; one that is to be chosen more often is there more often."""
+    pool, handlers = [Shown(request) for request in model.requests()], model.handlers()
+    rules = {"start_request": _start_request(pool, limit), "let_advance": _let_advance(limit)}
+    if owner_changes := [one for one in pool if handlers[one.request.handler].changes_owner]:
+        rules["change_ownership"] = _change_ownership(owner_changes)
+    return {f"{name}_{copy}": made for name, made in rules.items() for copy in range(_WEIGHTS[name])}
+
+
+# Hypothesis switches rules off by their functions' names, a different choice for each example ("swarm testing").  Without
+# starts, or without advances, there is nothing to see here; so all rules have one name, and their arguments tell them apart.
+
+
+def _start_request(pool: list[Shown], limit: int) -> Any:
+    @rule(name=names(limit), start=strategies.sampled_from(pool))
+    def step(self: ModelMachine, name: Named, start: Shown) -> None:
+        """Start a request."""
+        self.start(name, start.request)
+
+    return step
+
+
+def _let_advance(limit: int) -> Any:
+    @rule(advance=pending_numbers(limit))
+    def step(self: ModelMachine, advance: Number | None) -> None:
+        """Let one request perform one operation."""
+        self.advance(advance)
+
+    return step
+
+
+def _change_ownership(owner_changes: list[Shown]) -> Any:
+    @rule(change_ownership=strategies.sampled_from(owner_changes))
+    def step(self: ModelMachine, change_ownership: Shown) -> None:
+        """Run a request that hands an item over, from its start to its end."""
+        self.run(change_ownership.request)
+
+    return step

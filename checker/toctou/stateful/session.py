@@ -1,0 +1,123 @@
+"""One execution that grows: requests join it and take steps as somebody outside decides.
+
+It decides nothing about right and wrong.  It keeps a log of what was asked for, from which the same execution can be
+run again: an execution is determined by that log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toctou.declaration.scenario import Scenario
+from toctou.execution.laboratory import Laboratory
+from toctou.history.operation import Execution
+from toctou.history.request import Request, Response
+from toctou.history.schedule import Choice, Schedule
+
+PENDING = Response(102)
+"""Stands for the response of a request that has not answered (102 is "Processing")."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    request: Request
+
+
+class Session:
+    """A growing execution in an open laboratory."""
+
+    def __init__(self, laboratory: Laboratory) -> None:
+        self.laboratory = laboratory
+        self.requests: list[Request] = []
+        self._log: list[_Started | int] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Start afresh from the initial items, without any request."""
+        self._log = []
+        self._restore()
+
+    @property
+    def pending(self) -> list[int]:
+        """Indexes of the requests that have not answered."""
+        return self._runner.enabled()
+
+    def start(self, request: Request) -> int:
+        """Let a request run to its first scheduling point; returns its index.
+
+        Raises:
+            UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
+        """
+        self._log.append(_Started(request))
+        index = self._start(request)
+        self._separate_numbers()
+        return index
+
+    def advance(self, index: int) -> None:
+        """Let a pending request perform one operation and run on to its next scheduling point, or to its answer.
+
+        Raises:
+            UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
+        """
+        self._log.append(index)
+        self._advance(index)
+        self._separate_numbers()
+
+    def finish(self) -> None:
+        """Let every pending request run to its end, one after the other."""
+        while pending := self.pending:
+            self.advance(pending[0])
+
+    def resume(self) -> None:
+        """Run everything again, after the laboratory was used for something else."""
+        self._restore()
+        for entry in self._log:
+            if isinstance(entry, _Started):
+                self._start(entry.request)
+            elif entry in self.pending:
+                self._advance(entry)
+
+    def execution(self) -> Execution:
+        """What has happened so far; requests that have not answered have :data:`PENDING` for a response.
+
+        They count as ending after everything else, so that no request is taken to begin after them.
+        """
+        operations, responses, stored = self.laboratory.progress()
+        count, open_end = len(self.requests), len(operations) + 1
+        return Execution(
+            requests=tuple(self.requests),
+            initial=self.laboratory.initial,
+            operations=operations,
+            responses=tuple(responses.get(index, PENDING) for index in range(count)),
+            final=stored,
+            schedule=Schedule(tuple(self._choices)),
+            endings=tuple(self._endings.get(index, open_end) for index in range(count)),
+        )
+
+    def _restore(self) -> None:
+        self._runner = self.laboratory.begin(Scenario(()))
+        self.requests = []
+        self._choices: list[Choice] = []
+        self._endings: dict[int, int] = {}
+
+    def _start(self, request: Request) -> int:
+        index = self.laboratory.admit(request)
+        self.requests.append(request)
+        self._runner.start(index)
+        if index not in self.pending:  # it performs no operation: its start was its only step
+            self._stepped(index)
+        return index
+
+    def _advance(self, index: int) -> None:
+        self._runner.step(index)
+        self._stepped(index)
+
+    def _stepped(self, index: int) -> None:
+        self._choices.append(Choice(index))
+        if index not in self.pending:
+            self._endings[index] = len(self.laboratory.progress()[0])
+
+    def _separate_numbers(self) -> None:
+        """See :meth:`toctou.scheduling.control.Control.random_was_shared`."""
+        if self._runner.random_was_shared():
+            self.resume()

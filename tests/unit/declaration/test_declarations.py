@@ -1,0 +1,126 @@
+"""What a model declares is held to what it does, because a slip there would read as a pass."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from moto import mock_aws
+
+import toctou
+from toctou import Model, Table, handler
+from toctou.declaration.loading import load
+from toctou.errors import ModelError
+
+dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+
+
+class Notes(Model):
+    """A note that anybody may rewrite."""
+
+    tables = (Table("Notes", "note_id"),)
+    items = {"Notes": [{"note_id": "n1", "owner": "alice"}]}
+    principals = ("alice",)
+
+    @handler()
+    def rewrite(self, principal):
+        dynamodb.put_item(
+            TableName="Notes", Item={"note_id": {"S": "n1"}, "owner": {"S": "alice"}, "text": {"S": "new"}}
+        )
+
+
+def test_a_misspelt_owner_is_refused_with_the_names_there_are():
+    misspelt = type("Misspelt", (Notes,), {"owner": "ownr"})
+    with pytest.raises(ModelError, match=r"no item .* has the attribute 'ownr'") as refused:
+        toctou.check(misspelt)
+    assert "note_id, owner" in refused.value.remedy
+
+
+def test_a_rule_of_its_own_needs_no_such_attribute():
+    own_rule = type("OwnRule", (Notes,), {"owner": "ownr", "owns": lambda self, principal, item: True})
+    assert toctou.check(own_rule).verdict == "VERIFIED"
+
+
+def test_no_items_at_the_start_are_no_slip():
+    assert toctou.check(type("Empty", (Notes,), {"owner": "owner", "items": {}})).verdict == "VERIFIED"
+
+
+def test_a_handler_that_is_declared_read_only_and_writes_is_refused():
+    class Lies(Notes):
+        rewrite = handler(Notes.handlers()["rewrite"].function, read_only=True)
+
+    with pytest.raises(ModelError, match=r"'rewrite' is declared read-only, but its PutItem changed Notes\[n1\]"):
+        toctou.check(Lies)
+
+
+@pytest.mark.parametrize("tables", [Table("Notes", "note_id"), [{"TableName": "Notes"}], "Notes"])
+def test_tables_that_are_no_list_of_tables_are_refused(tables):
+    with pytest.raises(ModelError, match="`tables` of the model Odd is") as refused:
+        toctou.check(type("Odd", (Notes,), {"tables": tables}))
+    assert "expected: a list of tables" in str(refused.value)
+
+
+def test_items_of_a_table_that_is_not_declared_are_named():
+    with pytest.raises(ModelError) as refused:
+        toctou.check(type("Remote", (Notes,), {"items": {"Note": [{"note_id": "n1"}]}}))
+    assert "`items` names a table that `tables` does not declare" in refused.value.cause
+
+
+def test_a_method_that_looks_like_a_handler_and_is_none_is_refused():
+    class Forgotten(Notes):
+        def erase(self, principal, note_id):
+            return 204
+
+        def _helper(self, principal):
+            return principal
+
+        def owns(self, principal, item):
+            return True
+
+    with pytest.raises(
+        ModelError, match="'erase' of the model Forgotten takes a principal, but is not declared"
+    ) as refused:
+        toctou.check(Forgotten)
+    assert "name it _erase" in refused.value.remedy
+
+
+def test_overriding_a_handler_without_declaring_it_is_refused():
+    class Overrides(Notes):
+        def rewrite(self, principal):
+            return 204
+
+    with pytest.raises(ModelError, match="'rewrite' of the model Overrides takes a principal"):
+        toctou.check(Overrides)
+    assert toctou.check(type("Declares", (Overrides,), {"rewrite": Notes.handlers()["rewrite"]})).verdict == "VERIFIED"
+
+
+def test_a_model_without_any_handler_is_not_overlooked(tmp_path):
+    (tmp_path / "orders.py").write_text(
+        "from toctou import Model\nclass Orders(Model):\n    def cancel(self, principal):\n        return 204\n"
+    )
+    (loaded,) = load([str(tmp_path)])
+    with pytest.raises(ModelError, match="'cancel' of the model Orders takes a principal"):
+        toctou.check(loaded.model)
+
+
+@pytest.mark.parametrize("pools", [{}, {"context": [None]}, {"event": [{"id": 1}]}])
+def test_a_lambda_function_is_told_how_to_be_wrapped(pools):
+    def lambda_handler(event, context):
+        return {"statusCode": 200}
+
+    class Lambda(Notes):
+        delete = handler(lambda_handler, **pools)
+
+    with pytest.raises(
+        ModelError, match=r"'delete' .* is a function for AWS Lambda: it takes \(event, context\)"
+    ) as refused:
+        toctou.check(Lambda)
+    assert "wrap it: @handler(" in refused.value.remedy
+
+
+def test_a_check_leaves_the_tables_of_a_test_that_uses_moto_alone():
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(**Notes.tables[0].parameters)
+        client.put_item(TableName="Notes", Item={"note_id": {"S": "mine"}})
+        assert toctou.check(Notes, backend="moto").verdict == "VERIFIED"
+        assert client.scan(TableName="Notes")["Items"] == [{"note_id": {"S": "mine"}}]
