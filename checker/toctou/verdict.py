@@ -7,7 +7,7 @@ architecture test holds it to that); everything else hands it :class:`Evidence` 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Verdict(StrEnum):
@@ -25,6 +25,7 @@ class StopReason(StrEnum):
     MAX_SECONDS = "max_seconds"
     INTERRUPTED = "interrupted"
     SAMPLED = "sampled"
+    BOUNDED = "bounded"
     NONDETERMINISTIC = "nondeterministic"
     OPERATION_LIMIT = "operation_limit"
     SILENT_HANDLER = "silent_handler"
@@ -41,13 +42,24 @@ class StopReason(StrEnum):
     NOTHING_EXPLORED = "nothing_explored"
 
 
+class Coverage(IntEnum):
+    """What an exploration has run of its scope; of two parts of a scope, the lesser."""
+
+    NOTHING = 0
+    """No more can be said than that some schedules were run."""
+    BOUND = 1
+    """Every schedule within the bound that the strategy states."""
+    EVERYTHING = 2
+    """Every class of equivalent schedules."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one exploration has to show.
 
     Attributes:
         schedules: executions that ran to their end.
-        exhausted: every class of schedules of the stated scope was executed.
+        coverage: what was executed of the stated scope.
         replayed: executions that were run a second time and gave the same history.
         violations: findings of the oracles that a second execution has reproduced.
         stop_reason: why exploration ended early; ``None`` if nothing cut it short.
@@ -55,7 +67,7 @@ class Evidence:
     """
 
     schedules: int
-    exhausted: bool
+    coverage: Coverage
     replayed: int
     violations: int
     stop_reason: StopReason | None
@@ -65,7 +77,7 @@ class Evidence:
 def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
     """Turn evidence into a verdict and, where it is ``INCONCLUSIVE``, its reason.
 
-    ``VERIFIED`` needs all of: at least one schedule, an exhausted tree, nothing that cut the exploration short, at
+    ``VERIFIED`` needs all of: at least one schedule, complete coverage, nothing that cut the exploration short, at
     least one execution that was replayed with the same history, no violation, and no handler without a write.
     """
     if evidence.violations:
@@ -74,8 +86,9 @@ def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
         return Verdict.INCONCLUSIVE, evidence.stop_reason
     if evidence.schedules == 0:
         return Verdict.INCONCLUSIVE, StopReason.NOTHING_EXPLORED
-    if not evidence.exhausted:
-        return Verdict.INCONCLUSIVE, StopReason.SAMPLED
+    if evidence.coverage is not Coverage.EVERYTHING:
+        bounded = evidence.coverage is Coverage.BOUND
+        return Verdict.INCONCLUSIVE, StopReason.BOUNDED if bounded else StopReason.SAMPLED
     if evidence.replayed == 0:
         return Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC
     if evidence.unreached:

@@ -50,7 +50,7 @@ from toctou.client.backends import backend_named
 from toctou.client.environment import client_environment
 from toctou.declaration.loading import named
 from toctou.declaration.scenario import Scenario
-from toctou.execution.judging import judged, oracles_of
+from toctou.execution.judging import judged, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
@@ -171,7 +171,7 @@ def first_violation(requests: tuple[Request, ...]) -> int:
     scenario = Scenario(requests)
     with laboratory.opened():
         laboratory.enable_memoisation()
-        oracles = oracles_of(ReadThenDelete, laboratory, scenario)
+        oracles = oracles_for(laboratory, scenario)
         strategy = Dpor()
         count = 0
         while strategy.begin():

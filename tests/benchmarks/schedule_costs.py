@@ -21,7 +21,7 @@ from toctou.analysis.explain import anomalies, explain
 from toctou.client.backends import backend_named
 from toctou.client.intercept import intercepted
 from toctou.declaration.scenario import Scenario
-from toctou.execution.judging import judged, oracles_of
+from toctou.execution.judging import judged, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.history.operation import Execution, Operation
 from toctou.history.schedule import Choice, Schedule
@@ -72,7 +72,7 @@ def lines(rounds: int) -> Iterator[tuple[str, float]]:
         laboratory.enable_memoisation()
         _executed(laboratory, SERIAL)
         yield "the same, whose steps are known", microseconds(lambda: _executed(laboratory, SERIAL), rounds)
-        oracles = oracles_of(ReadThenDelete, laboratory, Scenario(REQUESTS))
+        oracles = oracles_for(laboratory, Scenario(REQUESTS))
         yield "judging it by all oracles", microseconds(lambda: list(judged(execution, oracles)), rounds)
         racy = _executed(laboratory, RACY)
         finding = next(one for oracle in oracles for one in oracle.judge(racy))

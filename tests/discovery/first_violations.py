@@ -17,7 +17,7 @@ from toctou.checking.check import check
 from toctou.client.backends import backend_named
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
-from toctou.execution.judging import judged, oracles_of
+from toctou.execution.judging import judged, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import STRATEGIES
@@ -28,8 +28,8 @@ from toctou.verdict import Verdict
 MODELS = Path(__file__).parents[2] / "models"
 SEEDS = range(15)
 MOST = 200
-RANDOM = [name for name, strategy in STRATEGIES.items() if not strategy.complete]
-COMPLETE = [name for name, strategy in STRATEGIES.items() if strategy.complete]
+RANDOM = [name for name, strategy in STRATEGIES.items() if not strategy.ends]
+COMPLETE = [name for name, strategy in STRATEGIES.items() if strategy.ends]
 
 
 def racy_scenarios() -> Iterator[tuple[LoadedModel, Scenario]]:
@@ -47,7 +47,7 @@ def schedules_to_violation(model: type[Model], scenario: Scenario, strategy: str
     laboratory = Laboratory(model, backend_named("embedded"), Limits())
     with laboratory.opened():
         chooser: Strategy = STRATEGIES[strategy](seed)
-        oracles = oracles_of(model, laboratory, scenario)
+        oracles = oracles_for(laboratory, scenario)
         for count in range(1, MOST + 1):
             try:
                 begun = chooser.begin()

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from toctou.scheduling.strategies.strategy import Step
+from toctou.history.picks.pick_kind import PickKind
+from toctou.scheduling.strategies.strategy import Strategy
+from toctou.verdict import Coverage
 
 
-class BruteForce:
+class BruteForce(Strategy):
     """Counts through the choices like an odometer."""
 
     name: ClassVar[str] = "brute force"
-    complete = True
+    ends = True
+    covers = Coverage.EVERYTHING
 
     def __init__(self) -> None:
+        super().__init__()
         self._digits: list[list[int]] = []  # for each choice the alternatives still to be taken, the current one first
         self._depth = 0
         self._begun = False
@@ -34,14 +38,8 @@ class BruteForce:
     def choose(self, enabled: Sequence[int]) -> int | None:
         return self._choice(enabled)
 
-    def choose_age(self, count: int) -> int:
+    def pick(self, kind: PickKind, count: int) -> int:
         return self._choice(range(count))
-
-    def choose_call(self, count: int) -> int:
-        return self._choice(range(count))
-
-    def performed(self, request: int, step: Step) -> None:
-        """Nothing is learned."""
 
     def _choice(self, alternatives: Sequence[int]) -> int:
         if self._depth == len(self._digits):

@@ -11,7 +11,7 @@ from brute_force import BruteForce
 from toctou.client.backends import backend_named
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario, scenarios
-from toctou.execution.judging import judged, oracles_of, signature
+from toctou.execution.judging import judged, oracles_for, signature
 from toctou.execution.laboratory import Laboratory, RandomNumbersShared
 from toctou.execution.replaying import reordered, steps_of
 from toctou.history.footprint import EMPTY
@@ -41,7 +41,7 @@ def test_the_same_findings_and_outcomes(loaded: LoadedModel):
 
 
 def by_force(laboratory: Laboratory, scenario: Scenario) -> tuple[set[object], int]:
-    oracles = oracles_of(laboratory.model, laboratory, scenario)
+    oracles = oracles_for(laboratory, scenario)
     found: set[object] = set()
     count = 0
     strategy = BruteForce()
@@ -62,7 +62,7 @@ def by_class(laboratory: Laboratory, scenario: Scenario, strategy: Strategy) -> 
 
 
 def explored_by(laboratory: Laboratory, scenario: Scenario, strategy: Strategy) -> tuple[set[object], int]:
-    oracles = oracles_of(laboratory.model, laboratory, scenario)
+    oracles = oracles_for(laboratory, scenario)
     found: set[object] = set()
     count = 0
     while strategy.begin():

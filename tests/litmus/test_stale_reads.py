@@ -14,6 +14,7 @@ from toctou.client.backends import backend_named
 from toctou.declaration.scenario import Scenario
 from toctou.errors import BadInput
 from toctou.execution.laboratory import Laboratory
+from toctou.history.picks.staleness import STALENESS
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
@@ -281,7 +282,7 @@ def test_a_stale_read_needs_no_overlap_and_is_not_confirmed_where_nothing_is_sta
     result = check_model(WeaklyCheckedGet, reads=EVENTUAL)
     clearest = min(result.violations, key=lambda one: one.execution.schedule.context_switches)
     assert clearest.execution.precedes(0, 1)
-    assert clearest.execution.schedule.oldest_answer == 1
+    assert clearest.execution.schedule.largest(STALENESS) == 1
     assert clearest.confirmed_on is None
     assert "moto" in clearest.difference
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from toctou.history.footprint import EXISTENCE, Footprint
 from toctou.history.item import ItemId
+from toctou.history.picks.staleness import STALENESS
 from toctou.scheduling.strategies.strategy import StartOver, Step, Strategy
 
 Cell = tuple[str, str]
@@ -174,7 +175,7 @@ def execution(program: Program, strategy: Strategy, *, anonymous: bool = False) 
         if request is None:
             return None
         count = len(machine.answers(request))
-        age = strategy.choose_age(count) if count > 1 else 0
+        age = strategy.pick(STALENESS, count) if count > 1 else 0
         strategy.performed(request, machine.step(request, age))
     return machine.run()
 

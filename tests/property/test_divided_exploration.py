@@ -16,7 +16,7 @@ from synthetic_programs import Program, Run, execution, executions
 from toctou.scheduling.strategies import STRATEGIES
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
-from toctou.scheduling.strategies.strategy import Divisible, StartOver, Strategy
+from toctou.scheduling.strategies.strategy import StartOver, Strategy
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -42,7 +42,7 @@ def in_pieces(
     found = list(some(program, strategy, chance.randrange(4), anonymous=anonymous))
     pieces = [strategy]
     for _ in range(chance.randrange(3)):
-        given_away = pieces[0].divide() if isinstance(pieces[0], Divisible) else None
+        given_away = pieces[0].divide()
         if given_away is not None:
             pieces.insert(1, given_away)
     carried = [pickle.loads(pickle.dumps(piece)) for piece in reversed(pieces)]

@@ -20,7 +20,7 @@ RANGES = some.lists(
     ),
     max_size=2,
 ).map(tuple)
-FOOTPRINTS = some.builds(Footprint, TOUCHED, TOUCHED, TOUCHED, RANGES, TOUCHED)
+FOOTPRINTS = some.builds(Footprint, TOUCHED, TOUCHED, TOUCHED, RANGES, TOUCHED, RANGES)
 
 
 @given(FOOTPRINTS, FOOTPRINTS)

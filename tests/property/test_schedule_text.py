@@ -9,9 +9,13 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from toctou.errors import ScheduleError
+from toctou.history.picks import KINDS
+from toctou.history.picks.concurrent_call import CONCURRENT_CALL
+from toctou.history.picks.staleness import STALENESS
 from toctou.history.schedule import Choice, Schedule, parse_schedule
 
-choices = st.builds(Choice, st.integers(0, 60), st.sampled_from([0, 0, 1, 12]))
+answers = st.sampled_from([0, 0, 1, 12])
+choices = st.builds(Choice.of, st.integers(0, 60), **{kind.name: answers for kind in KINDS})
 schedules = st.lists(choices, max_size=40).map(tuple).map(Schedule)
 
 
@@ -70,6 +74,18 @@ def test_an_empty_schedule_is_one():
 
 def test_the_text_that_the_documentation_shows():
     assert str(Schedule((Choice(0), Choice(1), Choice(1), Choice(0)))).startswith("t1:A.B.B.A:")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("t1:A.B~1.A+1~2:3c7e", [(0, 0, 0), (1, 1, 0), (0, 2, 1)]),
+        ("t1:A.Z.A1~3:fcb2", [(0, 0, 0), (25, 0, 0), (26, 3, 0)]),
+    ],
+)
+def test_texts_of_earlier_versions_are_read(text, expected):
+    found = [(one.request, one.pick(STALENESS), one.pick(CONCURRENT_CALL)) for one in parse_schedule(text).choices]
+    assert found == expected
 
 
 def test_context_switches_are_counted_between_neighbours():

@@ -8,11 +8,11 @@ from decimal import ROUND_FLOOR, Context
 
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
-from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies import selected
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability
 from toctou.search.result import ModelResult, ScenarioResult
-from toctou.verdict import Evidence, StopReason, Verdict, certify
+from toctou.verdict import Coverage, Evidence, StopReason, Verdict, certify
 
 
 @dataclass(slots=True)
@@ -38,10 +38,11 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     )
     unreached = () if stopped else explored.reached.unreached()
     results = [_without_vacuous_pass(result, dict(unreached)) for result in confirmed]
+    represented = sum(result.stands_for for result in results)
     verdict, reason = certify(
         Evidence(
             schedules=sum(result.schedules for result in results),
-            exhausted=sum(result.stands_for for result in results) == explored.total and stopped is None,
+            coverage=Coverage.EVERYTHING if represented == explored.total and stopped is None else Coverage.NOTHING,
             replayed=0 if stopped else len(results),
             violations=sum(len(result.violations) for result in results),
             stop_reason=stopped.stop_reason if stopped else None,
@@ -85,28 +86,30 @@ def _covered(model: type[Model], results: list[ScenarioResult], options: Options
         f"{len(results)} scenarios of up to {options.requests} concurrent requests{for_others}; "
         f"{schedules} schedules run, standing for "
         f"{stood_for} interleavings; backend {options.backend}; {_reads(options)}, no faults, "
-        f"each request with its own clock{_known(model, options)}{_likely(results, options)}"
+        f"each request with its own clock{_memoised(model, options)}{_extent(results, options)}"
     )
 
 
-def _known(model: type[Model], options: Options) -> str:
+def _memoised(model: type[Model], options: Options) -> str:
     if options.every_step or options.backend != "embedded" or options.reads > 1 or model.service is not None:
         return ""
     return ", steps that were known not run again"
 
 
-def _likely(results: list[ScenarioResult], options: Options) -> str:
-    """How likely the schedules of any scenario were to meet what they look for, if the strategy draws them and this is known."""
-    strategy = STRATEGIES[options.strategy]
-    if strategy.complete or not results:
+def _extent(results: list[ScenarioResult], options: Options) -> str:
+    """What was run of the scope, if not everything; for schedules that are drawn, how likely they were to show something."""
+    strategy = selected(options.strategy)
+    if strategy.kind.covers is Coverage.EVERYTHING or not results:
         return ""
+    if strategy.kind.covers is Coverage.BOUND:
+        return f"; only schedules with {strategy.stated_bound} were run"
     likely: dict[float, str] = {}
     for result in results:
-        bound = strategy.bound(len(result.requests), max(result.longest, 1))
-        if bound is None:
+        chance = strategy.kind.chance(len(result.requests), max(result.longest, 1))
+        if chance is None:
             return "; no bound is known on the probability that a violation is missed"
         drawn = max(result.schedules - 1, 0)  # the first one may have gone by a shorter execution
-        likely[1 - (1 - bound[0]) ** drawn] = bound[1]
+        likely[1 - (1 - chance[0]) ** drawn] = chance[1]
     least = min([_NEARLY_CERTAIN, *likely])
     what = next(iter(likely.values()), "a violation")
     told = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(least)

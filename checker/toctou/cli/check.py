@@ -27,7 +27,7 @@ from toctou.reporting.run_document import documents
 from toctou.reporting.text import print_run
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scheduling.runner import Limits
-from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies import usages
 from toctou.search.budget import Budget
 from toctou.search.options import Options
 from toctou.search.result import RunResult
@@ -52,7 +52,7 @@ def add(subparsers: Any) -> None:
         "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
     )
     parser.add_argument("--requests", type=at_least_one, default=2, metavar="N", help="concurrent requests (default 2)")
-    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="dpor", help="default dpor")
+    parser.add_argument("--strategy", default="dpor", help=f"{', '.join(usages())} (default dpor)")
     parser.add_argument(
         "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
     )

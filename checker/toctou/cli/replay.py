@@ -17,7 +17,7 @@ from toctou.counterexample.violation import Violation
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ScheduleDiverged
-from toctou.execution.judging import Sighting, judged, oracles_of
+from toctou.execution.judging import Sighting, judged, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.operation import Execution, StoredImages
@@ -79,7 +79,7 @@ def _again(
         with laboratory.opened():
             _check_fits(loaded, scenario, stored, laboratory)
             execution = replayed(laboratory, scenario, stored.schedule)
-            findings = list(judged(execution, oracles_of(loaded.model, laboratory, scenario)))
+            findings = list(judged(execution, oracles_for(laboratory, scenario)))
             finding = next((one for one in findings if one.oracle == stored.oracle), None)
             if finding is None:
                 return None, execution

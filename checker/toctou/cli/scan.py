@@ -9,7 +9,7 @@ from typing import Any
 
 from toctou.cli.check import at_least_one, positive, reads
 from toctou.scheduling.runner import Limits
-from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies import usages
 
 _LARGEST = 64_000_000
 
@@ -47,7 +47,7 @@ def add(subparsers: Any) -> None:
         metavar="N",
         help="size of the document with everything that it refers to (default %(default)s)",
     )
-    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="dpor", help="default dpor")
+    parser.add_argument("--strategy", default="dpor", help=f"{', '.join(usages())} (default dpor)")
     parser.add_argument(
         "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
     )

@@ -13,9 +13,14 @@ from typing import Any, NamedTuple, Protocol
 from toctou.history.footprint import Footprint
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import ErrorResponse
+from toctou.scheduling.choices import Choices
 
 CreateTable = Mapping[str, Any]
 """Parameters of DynamoDB's ``CreateTable``."""
+
+
+UNASKED = Choices()
+"""For operations outside of any schedule, which ask nobody."""
 
 
 class Performed(NamedTuple):
@@ -47,8 +52,8 @@ class Backend(Protocol):
     def restore(self) -> None:
         """Back to the initial items."""
 
-    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
-        """Perform one operation.
+    def perform(self, action: str, parameters: Mapping[str, Any], choices: Choices = UNASKED) -> Performed:
+        """Perform one operation; ``choices`` says how, where it can come out in several ways.
 
         Raises:
             UnsupportedAction: the backend does not know the action.

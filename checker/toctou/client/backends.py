@@ -7,8 +7,9 @@ from collections.abc import Callable
 from toctou.client.backend import Backend
 from toctou.client.embedded import EmbeddedBackend
 from toctou.client.endpoint import EndpointBackend
-from toctou.client.stale_reads import ANY_AGE, StaleReads
+from toctou.client.stale_reads import UNBOUNDED, StaleReads
 from toctou.errors import BadInput
+from toctou.history.picks.staleness import STALENESS
 from toctou.history.schedule import Schedule
 
 
@@ -58,4 +59,4 @@ def backend_replaying(name: str, schedule: Schedule) -> Backend:
     Raises:
         BadInput: see :func:`backend_named`.
     """
-    return backend_named(name, ANY_AGE if schedule.oldest_answer else 1)
+    return backend_named(name, UNBOUNDED if schedule.largest(STALENESS) else 1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toctou.client.backend import CreateTable, Performed
+from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.engine import Engine, Schema, ServiceError, footprint
 from toctou.errors import ModelError
 from toctou.history.item import Image, ItemId
 from toctou.history.operation import ErrorResponse
+from toctou.scheduling.choices import Choices
 
 
 class EmbeddedBackend:
@@ -38,7 +39,7 @@ class EmbeddedBackend:
         """See :class:`Backend`."""
         self._engine.restore(self._initial)
 
-    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+    def perform(self, action: str, parameters: Mapping[str, Any], choices: Choices = UNASKED) -> Performed:  # noqa: ARG002
         """See :class:`Backend`."""
         before = self._engine.sequence
         result = error = None

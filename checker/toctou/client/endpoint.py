@@ -20,12 +20,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 
-from toctou.client.backend import CreateTable, Performed
+from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import refused_declaration
 from toctou.engine import Schema, footprint
 from toctou.errors import TargetError, UnsupportedAction
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import ErrorResponse
+from toctou.scheduling.choices import Choices
 
 _call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
 _SAME_EVERYWHERE = ("ResponseMetadata",)
@@ -65,7 +66,7 @@ class EndpointBackend:
                 if now.get(item) != image:
                     self._call("PutItem", {"TableName": name, "Item": image})
 
-    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+    def perform(self, action: str, parameters: Mapping[str, Any], choices: Choices = UNASKED) -> Performed:  # noqa: ARG002
         """See :class:`Backend`."""
         result = error = None
         try:

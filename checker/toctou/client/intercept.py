@@ -23,13 +23,14 @@ from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 
 from toctou.client.access_tracker import AccessTracker, untracked
-from toctou.client.backend import Backend, Performed
+from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.copying import copied
 from toctou.client.events import Listeners
 from toctou.client.parameters import NotPlainlyValid, copy_if_valid
 from toctou.client.source import Callers
 from toctou.errors import InternalError, OutsideControl, ToctouError
 from toctou.history.operation import ErrorResponse, Operation
+from toctou.scheduling.choices import Choices
 from toctou.scheduling.scheduling_point import SchedulingPoint
 
 Record = Callable[[Operation], None]
@@ -44,14 +45,18 @@ _MOST_METHODS = 256
 
 @contextmanager
 def intercepted(
-    point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker | None = None
+    point: SchedulingPoint,
+    backend: Backend,
+    record: Record,
+    tracker: AccessTracker | None = None,
+    choices: Choices = UNASKED,
 ) -> Iterator[None]:
     """Send DynamoDB calls through ``point`` to ``backend`` while inside, and hand each finished one to ``record``.
 
     Where there is an ``tracker``, and it is on, handlers get their answers from it.
     """
     original = getattr(BaseClient, _SEAM)
-    setattr(BaseClient, _SEAM, _interceptor(point, backend, record, tracker or AccessTracker()))
+    setattr(BaseClient, _SEAM, _interceptor(point, backend, record, tracker or AccessTracker(), choices))
     try:
         yield
     finally:
@@ -59,7 +64,7 @@ def intercepted(
 
 
 def _interceptor(
-    point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker
+    point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker, choices: Choices
 ) -> Callable[..., Any]:
     """What takes the place of the seam."""
     line = Callers().line
@@ -72,7 +77,7 @@ def _interceptor(
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
         source = line(sys._getframe(1))
         turn = point.reach(operation_name)
-        performed = perform(point, backend, operation_name, asked)
+        performed = perform(point, backend, choices, operation_name, asked)
         result, error, footprint, changes, missed = performed
         operation = Operation(
             turn.request, turn.number, operation_name, asked, result, error, footprint, changes, source, missed
@@ -84,11 +89,13 @@ def _interceptor(
     return call
 
 
-def perform(point: SchedulingPoint, backend: Backend, action: str, parameters: Mapping[str, Any]) -> Performed:
+def perform(
+    point: SchedulingPoint, backend: Backend, choices: Choices, action: str, parameters: Mapping[str, Any]
+) -> Performed:
     """Perform an operation whose turn it is; what goes wrong with us ends the request instead of reaching its handler."""
     point.suspend_monitoring()
     try:
-        return backend.perform(action, parameters)
+        return backend.perform(action, parameters, choices)
     except ToctouError as fault:
         point.fail(fault)
     except Exception as bug:  # the handler must not take it for an answer of the service

@@ -13,29 +13,23 @@ choice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, product
 from typing import Any
 
-from toctou.client.backend import CreateTable, Performed
+from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import EmbeddedBackend
 from toctou.history.footprint import ALL, EXISTENCE, Footprint, observing, union
 from toctou.history.item import Image, ItemId
+from toctou.history.picks.staleness import STALENESS
+from toctou.scheduling.choices import Choices
 
-ChooseAge = Callable[[int], int]
-"""Given how many different answers there are, the one to return: 0 for the newest."""
-
-ANY_AGE = 1_000
-"""A window in which every answer of a recorded schedule can be found again."""
+UNBOUNDED = 1_000
+"""A window in which every result of a recorded schedule can be found again."""
 
 
 _WHOLE = frozenset({ALL, EXISTENCE})
-
-
-def newest(_count: int) -> int:
-    """What a strongly consistent read returns."""
-    return 0
 
 
 class StaleReads:
@@ -48,7 +42,6 @@ class StaleReads:
 
     def __init__(self, backend: EmbeddedBackend, window: int) -> None:
         self.name = backend.name
-        self.choose_age: ChooseAge = newest
         self._backend = backend
         self._window = window
 
@@ -60,8 +53,8 @@ class StaleReads:
         """See :class:`Backend`."""
         self._backend.restore()
 
-    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
-        """See :class:`Backend`; a weak read returns the answer that is chosen."""
+    def perform(self, action: str, parameters: Mapping[str, Any], choices: Choices = UNASKED) -> Performed:
+        """See :class:`Backend`; an eventually consistent read returns the result that is picked."""
         performed = self._backend.perform(action, parameters)
         performed = performed._replace(footprint=_of_versions(performed.footprint, action, parameters))
         if performed.error is not None or performed.changes:
@@ -73,7 +66,7 @@ class StaleReads:
                 answers.append(older._replace(missed=dict(Counter(items[number] for number in hidden))))
         if len(answers) == 1:
             return performed
-        chosen = answers[self.choose_age(len(answers))]
+        chosen = answers[choices.pick(STALENESS, len(answers))]
         # which answers there are depends on all that any of them looked at
         footprint = union(*(answer.footprint for answer in answers))
         return chosen._replace(footprint=_of_versions(footprint, action, parameters))

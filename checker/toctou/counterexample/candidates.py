@@ -1,4 +1,4 @@
-"""Simpler schedules in place of one that shows a violation: fewest context switches first, then the newest answers.
+"""Simpler schedules in place of one that shows a violation: those with the fewest context switches first.
 
 Schedules are tried in the order of their context switches, as in Musuvathi and Qadeer, *Iterative Context Bounding for
 Systematic Testing of Multithreaded Programs*, PLDI 2007, whether equivalent to the given one or not.  What a schedule shows is
@@ -9,11 +9,11 @@ goes (:class:`Following`), and what counts is the schedule that came out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
+from toctou.history.picks.pick_kind import PickKind
 from toctou.history.schedule import Choice, Schedule
-from toctou.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Strategy
 
 
 def fewer_switches(schedule: Schedule) -> Iterator[Schedule]:
@@ -42,32 +42,16 @@ def _with_switches(left: dict[int, int], switches: int, previous: int | None) ->
                     yield (request,) * length + following
 
 
-def newer_answers(schedule: Schedule) -> Iterator[Schedule]:
-    """The schedule with one weak read returning a newer answer, the newest first."""
-    for at, choice in enumerate(schedule.choices):
-        for age in range(choice.age):
-            choices = [*schedule.choices]
-            choices[at] = replace(choice, age=age)
-            yield Schedule(tuple(choices))
-
-
-class Following:
+class Following(Strategy):
     """Runs one schedule as far as it fits: what cannot be done is left out, what is left at the end is done in order."""
 
     name: ClassVar[str] = "following"
-    complete: ClassVar[bool] = False
-    symmetric: ClassVar[bool] = False
-    mirrored: ClassVar[bool] = False
-    taken_for: ClassVar[None] = None
 
     def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
         self._waiting = list(reversed(schedule.choices))
         self._choice = Choice(0)
         self._begun = False
-
-    @staticmethod
-    def bound(requests: int, steps: int) -> None:
-        """None: it runs one schedule."""
 
     def begin(self) -> bool:
         """True once."""
@@ -84,13 +68,6 @@ class Following:
         self._choice = Choice(last if last in enabled else enabled[0])
         return self._choice.request
 
-    def choose_age(self, count: int) -> int:
-        """The schedule's, or the oldest there is."""
-        return min(self._choice.age, count - 1)
-
-    def choose_call(self, count: int) -> int:
-        """The schedule's, or the last there is."""
-        return min(self._choice.call, count - 1)
-
-    def performed(self, request: int, step: Step) -> None:
-        """Nothing is learned."""
+    def pick(self, kind: PickKind, count: int) -> int:
+        """The schedule's answer, or the last there is."""
+        return min(self._choice.pick(kind), count - 1)

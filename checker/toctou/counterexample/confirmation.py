@@ -11,7 +11,7 @@ from toctou.counterexample.violation import Violation
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ModelError, ToctouError
-from toctou.execution.judging import judged, oracles_of, signature
+from toctou.execution.judging import judged, oracles_for, signature
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.operation import Execution
@@ -61,7 +61,7 @@ def confirmed(laboratory: Laboratory, violations: Sequence[Violation], backend: 
     """
     replays: list[tuple[Execution, _Replay]] = []
     for execution in (one.execution for one in violations):
-        if not execution.schedule.oldest_answer and _known(replays, execution) is None:
+        if not execution.schedule.unconfirmable() and _known(replays, execution) is None:
             replays.append((execution, _replay(laboratory, execution)))
     return tuple(_compared(one, _known(replays, one.execution), backend) for one in violations)
 
@@ -83,13 +83,13 @@ def _replay(laboratory: Laboratory, execution: Execution) -> _Replay:
         again = replayed(laboratory, scenario, execution.schedule)
     except ToctouError as fault:
         return _Replay(None, fault=fault.observed)
-    oracles = oracles_of(laboratory.model, laboratory, scenario)
+    oracles = oracles_for(laboratory, scenario)
     return _Replay(again, frozenset(signature(one) for one in judged(again, oracles)))
 
 
 def _compared(violation: Violation, replay: _Replay | None, backend: str) -> Violation:
     if replay is None:
-        return replace(violation, difference=f"{backend}: it never returns a stale answer, so it was not asked")
+        return replace(violation, difference=f"{backend}: {violation.execution.schedule.unconfirmable()}")
     if (again := replay.execution) is None:
         return replace(violation, difference=f"{backend}: {replay.fault}")
     if signature(violation.finding) in replay.found:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from toctou.analysis.explain import anomaly
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError
-from toctou.execution.judging import Sighting, oracles_of
+from toctou.execution.judging import Sighting, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.finding import Finding
@@ -90,7 +90,7 @@ def _shown(laboratory: Laboratory, sighting: Sighting, left_out: StoredImages) -
 
 
 def _findings(laboratory: Laboratory, scenario: Scenario, execution: Execution) -> list[Finding]:
-    oracles = oracles_of(laboratory.model, laboratory, scenario)
+    oracles = oracles_for(laboratory, scenario)
     return [finding for oracle in oracles for finding in oracle.judge(execution)]
 
 

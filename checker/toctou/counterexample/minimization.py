@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from toctou.counterexample.candidates import fewer_switches, newer_answers
+from toctou.counterexample.candidates import fewer_switches
 from toctou.counterexample.violation import Clarity, clarity
 from toctou.execution.judging import Sighting
 from toctou.history.operation import Execution
 from toctou.history.schedule import Schedule
 
 MOST = 40
-"""Schedules that are tried for a scenario at most, and again for each stale answer."""
+"""Schedules that are tried for a scenario at most, and again for each pick."""
 
 Shown = Callable[[Schedule], tuple[Execution, Callable[[], Mapping[object, Sighting]]] | None]
 """Runs a schedule as far as it fits; the execution, and what tells the violations it shows; ``None`` if it cannot be run."""
@@ -41,9 +41,9 @@ def simplest(kept: Mapping[object, Sighting], shown: Shown) -> dict[object, Sigh
     ):  # with as many switches as requests, one interrupts another, which is a race
         _improve(found, fewer_switches(longest), shown)
     for key in kept:
-        while found[key].execution.schedule.oldest_answer:
+        while found[key].execution.schedule.weight:
             before = clarity(found[key].execution)
-            _improve(found, newer_answers(found[key].execution.schedule), shown)
+            _improve(found, found[key].execution.schedule.simpler_picks(), shown)
             if clarity(found[key].execution) == before:
                 break
     return found

@@ -13,14 +13,12 @@ from toctou.counterexample.fewer_items import with_fewer_items
 from toctou.counterexample.violation import Violation
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError
-from toctou.execution.judging import Sighting, oracles_of
+from toctou.execution.judging import Sighting, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 from toctou.history.schedule import Schedule
-from toctou.oracles.linearizability import Linearizability
-from toctou.oracles.serial_runs import SerialRuns
 
 
 def presented(laboratory: Laboratory, sighting: Sighting, backend: str) -> Violation:
@@ -50,7 +48,7 @@ def _in_order(laboratory: Laboratory, sighting: Sighting) -> Sighting:
     wanted = sorted(place[request] for request in sighting.finding.requests)
     try:
         execution = replayed(laboratory, scenario, schedule)
-        oracles = oracles_of(laboratory.model, laboratory, scenario)
+        oracles = oracles_for(laboratory, scenario)
         for finding in (one for oracle in oracles for one in oracle.judge(execution)):
             if finding.oracle == sighting.finding.oracle and sorted(finding.requests) == wanted:
                 return replace(sighting, finding=finding, execution=execution)
@@ -81,8 +79,6 @@ def _placed(laboratory: Laboratory, finding: Finding, execution: Execution) -> F
     """The finding with the serial order that comes closest, whatever the property."""
     if finding.closest is not None:
         return finding
-    oracles = oracles_of(laboratory.model, laboratory, Scenario.of(execution))
-    for oracle in oracles:
-        if isinstance(oracle, Linearizability | SerialRuns):
-            return replace(finding, closest=oracle.closest(execution))
-    return finding
+    oracles = oracles_for(laboratory, Scenario.of(execution))
+    closest = (oracle.closest(execution) for oracle in oracles)
+    return replace(finding, closest=next((one for one in closest if one is not None), None))

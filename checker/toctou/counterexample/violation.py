@@ -17,7 +17,7 @@ Clarity = tuple[int, ...]
 def clarity(execution: Execution) -> Clarity:
     """The smaller, the easier a counterexample is to follow."""
     schedule = execution.schedule
-    return schedule.context_switches, len(execution.operations), sum(choice.age for choice in schedule.choices)
+    return schedule.context_switches, len(execution.operations), schedule.weight
 
 
 @dataclass(frozen=True, slots=True)

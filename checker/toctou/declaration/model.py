@@ -10,15 +10,16 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar, Literal, overload
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.table import Table
-from toctou.errors import ModelError
+from toctou.errors import ModelError, ToctouError
 from toctou.gate.service import Service
 from toctou.history.request import Request
 from toctou.specification import Specification, StoredItems
 
+T = TypeVar("T")
 Function = Callable[..., Any]
 
 
@@ -323,3 +324,22 @@ def invariant(
         return InvariantRule(declared, at)
 
     return declare if predicate is None else declare(predicate)
+
+
+def made(model: type[Model]) -> Model:
+    """An instance of the model; raises ``ModelError`` where it cannot be made."""
+    return attempted(model, model)
+
+
+def attempted(model: type[Model], part: Callable[[], T]) -> T:
+    """What a part of the model returns that runs before its handlers."""
+    try:
+        return part()
+    except ToctouError:
+        raise
+    except Exception as failed:
+        raise ModelError(
+            f"the model {model.__name__} cannot be set up: {type(failed).__name__}: {failed}",
+            expected="a model that can be made without arguments, and a `setup` that resets what its module remembers",
+            remedy="correct `__init__` and `setup` of the model",
+        ) from failed

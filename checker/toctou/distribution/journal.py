@@ -163,7 +163,7 @@ class _Unpickler(pickle.Unpickler):
             return getattr(sys.modules[module] if module in sys.modules else __import__(module, fromlist=[name]), name)
         if module.startswith("toctou.") or module in self._modules:
             found = vars(sys.modules[module]).get(name) if module in sys.modules else None
-            dependence = module.startswith("toctou.") and name in ("dependent", "writes_in_order")
+            dependence = module.startswith("toctou.") and name in ("dependent", "writes_in_order", "in_order")
             if dependence or (isinstance(found, type) and found.__module__ == module):
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is not of a class that is kept")

@@ -19,7 +19,7 @@ from toctou.distribution.shared_search import SharedSearch
 from toctou.scheduling.strategies.strategy import StartOver
 from toctou.search.tally import WHERE_ONE_PROCESS_ENDS, Tally
 from toctou.search.work_item import Advance, Open, WorkItem
-from toctou.verdict import StopReason
+from toctou.verdict import Coverage, StopReason
 
 
 class Partition:
@@ -106,7 +106,7 @@ class Partition:
             nothing: an empty tally, in case nothing is known.
         """
         if not self.complete:
-            nothing.exhausted = True
+            nothing.coverage = Coverage.EVERYTHING
             known = [nothing, *(entry for entry in self._entries if isinstance(entry, Tally))]
             self._entries = _joined(known)
             self._shared = None

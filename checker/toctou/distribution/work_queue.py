@@ -29,7 +29,7 @@ from toctou.search.reachability import Reachability
 from toctou.search.renaming import alike, renamings
 from toctou.search.tally import Tally
 from toctou.search.work_item import Advance, WorkItem
-from toctou.verdict import StopReason
+from toctou.verdict import Coverage, StopReason
 
 _TELLING = 0.01
 """How much of a scenario is to be done before the time that it will take is told by that."""
@@ -183,7 +183,7 @@ class WorkQueue:
     def _release(self, slot: Slot) -> None:
         """The scenarios that this one turns out not to stand for are next."""
         tally = slot.partition.tally()
-        whole = tally.exhausted and tally.stop_reason is None
+        whole = tally.coverage is Coverage.EVERYTHING and tally.stop_reason is None
         apart = [at for place, at in enumerate(slot.others) if place in tally.apart or not whole]
         slot.stands_for = 1 + len(slot.others) - len(apart)
         for at in apart:

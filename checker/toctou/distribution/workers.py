@@ -18,7 +18,7 @@ from toctou.distribution.assignment import Assignment, Source
 from toctou.distribution.child import in_child, packed, unpacked
 from toctou.distribution.work_queue import Key, WorkQueue
 from toctou.errors import BadInput, ToctouError
-from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies import selected
 from toctou.search.budget import Meter
 from toctou.search.options import Options
 from toctou.search.result import ScenarioResult
@@ -110,7 +110,7 @@ class Distributed:
                     work_queue.record(key, given_up(loaded.model, StopReason.MAX_SECONDS, ""))
                 continue
             work_items = [(key, work_item) for key in keys if (work_item := work_queue.work_item(key)) is not None]
-            divisible = STRATEGIES[options.strategy].complete and options.budget.max_schedules is None
+            divisible = selected(options.strategy).kind.ends and options.budget.max_schedules is None
             assignment = Assignment(
                 options=options,
                 work_items=tuple(work_items),

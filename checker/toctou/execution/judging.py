@@ -1,55 +1,117 @@
-"""The oracles of a model, in the order in which a person wants to hear of them; a new one is a line here."""
+"""The oracles of a model, and what they find in an execution; a new oracle is a line in :data:`ORACLES`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import or_
+from typing import NamedTuple, NoReturn, Protocol
 
 from toctou.analysis.explain import anomalies
-from toctou.declaration.model import Model
+from toctou.declaration.model import Model, made
 from toctou.declaration.scenario import Scenario
-from toctou.execution.laboratory import Laboratory, made
+from toctou.errors import InternalError
 from toctou.history.finding import Finding
+from toctou.history.footprint import dependent
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Response
 from toctou.oracles.invariant import Invariant
 from toctou.oracles.linearizability import Linearizability
 from toctou.oracles.no_exception import NoException
 from toctou.oracles.no_partial_effect import NoPartialEffect
-from toctou.oracles.oracle import Oracle
+from toctou.oracles.oracle import Observes, Oracle, Ordered
 from toctou.oracles.ownership import Ownership
-from toctou.oracles.serial_runs import SerialRuns
-
-REAL_TIME = frozenset({Linearizability.name})
-"""Oracles whose judgement depends on which request had answered before which other one began."""
+from toctou.oracles.serial_runs import Serial, SerialRuns
+from toctou.scheduling.dependence import Dependent, Remembered, in_order, writes_in_order
 
 MOST_RUNS = 5_000
 """Sequential runs that are remembered, each with what was stored at its end; ten requests have ten million."""
 
 
-def oracles_of(model: type[Model], laboratory: Laboratory, scenario: Scenario) -> list[Oracle]:
-    """What judges the executions of one scenario."""
-    instance = made(model)
-    oracles: list[Oracle] = []
-    if model.owner is not None or model.owns is not Model.owns:
-        oracles.append(Ownership(instance.owns, model.owner))
-    if model.reference is not None:
-        oracles.append(Linearizability(model.reference, model.retryable))
-    else:
-        oracles.append(SerialRuns(_Remembered(laboratory, scenario), model.retryable))
-    oracles += [NoPartialEffect(), NoException()]
-    oracles += [
-        Invariant(name, partial(rule.predicate, instance), rule.at, _first_line(rule.predicate.__doc__))
-        for name, rule in model.invariants().items()
-    ]
-    return oracles
+class Judged(NamedTuple):
+    """What oracles are made for.
+
+    Attributes:
+        model: whose executions are judged.
+        instance: an instance of it.
+        serial: runs the requests of the scenario one after the other.
+    """
+
+    model: type[Model]
+    instance: Model
+    serial: Serial
+
+
+def _ownership(judged: Judged) -> Iterator[Oracle]:
+    model = judged.model
+    if model.owns is not Model.owns:
+        yield Ownership(judged.instance.owns, model.owner)
+    elif model.owner is not None:
+        yield Ownership(judged.instance.owns, model.owner, attributes=frozenset({model.owner}))
+
+
+def _linearizability(judged: Judged) -> Iterator[Oracle]:
+    reference, retryable = judged.model.reference, judged.model.retryable
+    yield SerialRuns(judged.serial, retryable) if reference is None else Linearizability(reference, retryable)
+
+
+def _invariants(judged: Judged) -> Iterator[Oracle]:
+    for name, rule in judged.model.invariants().items():
+        meaning = (rule.predicate.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+        yield Invariant(name, partial(rule.predicate, judged.instance), rule.at, meaning)
+
+
+ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [
+    _ownership,
+    _linearizability,
+    lambda _: [NoPartialEffect()],
+    lambda _: [NoException()],
+    _invariants,
+]
+"""What judges a model, in the order in which a person wants to read it."""
+
+
+def oracles_of(model: type[Model], serial: Serial) -> list[Oracle]:
+    """What judges the executions of one scenario of a model, whose requests ``serial`` runs one after the other."""
+    judged = Judged(model, made(model), serial)
+    return [oracle for entry in ORACLES for oracle in entry(judged)]
+
+
+def observed(model: type[Model]) -> Observes:
+    """What a model's oracles look at, together."""
+
+    def serial(order: tuple[int, ...]) -> NoReturn:
+        raise InternalError(f"an oracle has run the requests {order} before there was anything to judge")
+
+    return reduce(or_, (oracle.observes for oracle in oracles_of(model, serial)), Observes())
+
+
+def dependence_of(model: type[Model]) -> Dependent:
+    """Whether the order of two steps matters to a model's oracles."""
+    return Remembered(
+        {Ordered.WRITES: writes_in_order, Ordered.OPERATIONS: in_order}.get(observed(model).order, dependent)
+    )
+
+
+class Serving(Protocol):
+    """Runs requests of a model's scenarios; see :class:`toctou.execution.laboratory.Laboratory`."""
+
+    model: type[Model]
+
+    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[Sequence[Response], StoredImages]:
+        """Responses, in that order, and stored items when only these requests run, one after the other."""
+
+
+def oracles_for(laboratory: Serving, scenario: Scenario) -> list[Oracle]:
+    """What judges the executions of a scenario in an open laboratory."""
+    return oracles_of(laboratory.model, MemoisedSerialRuns(laboratory, scenario))
 
 
 class Judges:
     """Keeps the oracles of the last scenario, because what they remember of it serves its other work items too."""
 
-    def __init__(self, laboratory: Laboratory) -> None:
+    def __init__(self, laboratory: Serving) -> None:
         self._laboratory = laboratory
         self._of: tuple[Scenario, str, bool] | None = None
         self._oracles: list[Oracle] = []
@@ -59,7 +121,7 @@ class Judges:
         asked = scenario, str(scenario), own_numbers  # `1` and `True` are equal
         if self._of != asked:
             self._of = asked
-            self._oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
+            self._oracles = oracles_for(self._laboratory, scenario)
         return self._oracles
 
     def forget(self) -> None:
@@ -67,20 +129,16 @@ class Judges:
         self._of = None
 
 
-def _first_line(text: str | None) -> str:
-    """The first sentence of a docstring, without its full stop."""
-    return (text or "").strip().partition("\n")[0].rstrip(".")
-
-
-class _Remembered:
+class MemoisedSerialRuns:
     """Sequential runs of a scenario's requests, each order run once."""
 
-    def __init__(self, laboratory: Laboratory, scenario: Scenario) -> None:
+    def __init__(self, laboratory: Serving, scenario: Scenario) -> None:
         self._laboratory = laboratory
         self._scenario = scenario
         self._known: dict[tuple[int, ...], tuple[Sequence[Response], StoredImages]] = {}
 
     def __call__(self, order: tuple[int, ...]) -> tuple[Sequence[Response], StoredImages]:
+        """See :data:`Serial`."""
         if order not in self._known:
             if len(self._known) >= MOST_RUNS:
                 self._known.clear()

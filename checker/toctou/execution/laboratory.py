@@ -10,10 +10,10 @@ for that.  If there is doubt about them, whoever explores has to disable what is
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 from toctou.client.access_tracker import AccessTracker, untracked
@@ -21,32 +21,31 @@ from toctou.client.backend import Backend, Performed
 from toctou.client.embedded import EmbeddedBackend
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted, perform
-from toctou.client.stale_reads import ChooseAge, StaleReads, newest
-from toctou.declaration.model import Model
+from toctou.declaration.model import Model, attempted, made
 from toctou.declaration.remote import under_test
 from toctou.declaration.response import response_of, response_to
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Schema
-from toctou.errors import InternalError, ModelError, ToctouError
+from toctou.errors import InternalError, ModelError
+from toctou.execution.judging import observed
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
 from toctou.execution.transition_system import Call, Taken, Transition, Walk
 from toctou.gate.mailbox import HeldCall
 from toctou.gate.relay import Patience, Relay
-from toctou.history.footprint import ALL, EMPTY, EXISTENCE, Attributes, Footprint, observing
+from toctou.history.footprint import EMPTY
 from toctou.history.item import AttributeValue, Image, ItemId, image
 from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
 from toctou.scheduling import event_loop
+from toctou.scheduling.choices import Choices, plain_choice
 from toctou.scheduling.runner import Limits, Runner
 from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.strategies.strategy import Step, Strategy
 from toctou.scheduling.watchdog import Interrupted
 
 T = TypeVar("T")
-
-_MOST_CHOICES = 1024
 
 
 class RandomNumbersShared(Exception):
@@ -82,26 +81,26 @@ class Laboratory:
         self._operations: list[Operation] = []
         self._responses: dict[int, Response] = {}
         self._instance: Model  # made anew for each schedule
-        self._judged = _judged_attributes(model)
+        self._observes = observed(model)
         self._tracker = AccessTracker()
-        self._elsewhere = under_test(model)
+        self._remote = under_test(model)
         self._known: MemoisedSteps | None = None
         self._walk_read_clock = False
-        self._choose_call: Callable[[int], int] = newest
-        if self._elsewhere is not None:
+        self._choices = Choices()
+        if self._remote is not None:
             self._relay = Relay(
                 self._runner,
                 self._perform,
-                lambda count: self._choose_call(count),  # noqa: PLW0108 - another one for each execution
-                patience=Patience(limits.seconds, self._elsewhere.settle_seconds),
-                told=self._elsewhere.told,
+                self._choices,
+                patience=Patience(limits.seconds, self._remote.settle_seconds),
+                told=self._remote.told,
             )
 
     @contextmanager
     def opened(self) -> Iterator[Laboratory]:
         """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
         self._store_initial({})
-        served = nullcontext() if self._elsewhere is None else self._elsewhere.opened(self._read)
+        served = nullcontext() if self._remote is None else self._remote.opened(self._read)
         with (
             served,
             client_environment(),
@@ -132,14 +131,14 @@ class Laboratory:
 
         What a service looks at in another process nobody sees.
         """
-        return self._tracker.tracking() if self._elsewhere is None else nullcontext()
+        return self._tracker.tracking() if self._remote is None else nullcontext()
 
     def _intercepted(self) -> AbstractContextManager[None]:
-        return intercepted(self._runner, self._backend, self._record, self._tracker)
+        return intercepted(self._runner, self._backend, self._record, self._tracker, self._choices)
 
     def enable_memoisation(self) -> None:
         """From now on take steps that are known without running them, where nothing but requests and stored items decides."""
-        if isinstance(self._backend, EmbeddedBackend) and self._elsewhere is None:
+        if isinstance(self._backend, EmbeddedBackend) and self._remote is None:
             self._known = MemoisedSteps(self.model, self._step, self._perform_after, self._stored_after)
 
     @property
@@ -224,7 +223,7 @@ class Laboratory:
         for request, transition in walk.taken:
             performed += transition.operation is not None
             endings[request] = performed
-        choices = tuple([_choice(request, 0, 0) for request, _ in walk.taken])
+        choices = tuple([plain_choice(request) for request, _ in walk.taken])
         return self._execution(scenario, Schedule(choices), endings, walk.stored())
 
     def _run(
@@ -244,18 +243,8 @@ class Laboratory:
             taken: known steps that the strategy has chosen and seen already.
             chosen: the request that it has chosen to take the next step.
         """
-        ages: list[int] = []
-        calls: list[int] = []
-
-        def choose_age(count: int) -> int:
-            ages.append(strategy.choose_age(count))
-            return ages[-1]
-
-        def choose_call(count: int) -> int:
-            calls.append(strategy.choose_call(count))
-            return calls[-1]
-
-        runner = self._begin(scenario, choose_age, choose_call)
+        runner = self._begin(scenario)
+        self._choices.bind(strategy)
         if known is not None:
             known.begin(self._instance)
         steps: list[Taken] = []
@@ -265,7 +254,7 @@ class Laboratory:
             again = self._take(request, steps, endings)
             if known is not None:
                 known.check(len(choices), request, transition.step, again)
-            choices.append(_choice(request, 0, 0))
+            choices.append(plain_choice(request))
         while enabled := runner.enabled():
             if chosen is None:
                 chosen = strategy.choose(enabled)
@@ -273,7 +262,7 @@ class Laboratory:
                 runner.end()
                 return None
             strategy.performed(chosen, self._take(chosen, steps, endings))
-            choices.append(_choice(chosen, ages.pop() if ages else 0, calls.pop() if calls else 0))
+            choices.append(self._choices.taken(chosen))
             chosen = None
         if self._random_was_shared():
             raise RandomNumbersShared
@@ -374,27 +363,21 @@ class Laboratory:
 
     def isolate(self) -> bool:
         """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""
-        return self._elsewhere is not None and self._elsewhere.isolate()
+        return self._remote is not None and self._remote.isolate()
 
-    def _begin(
-        self, scenario: Scenario, choose_age: ChooseAge = newest, choose_call: Callable[[int], int] = newest
-    ) -> Runner:
-        if isinstance(self._backend, StaleReads):
-            self._backend.choose_age = newest  # what was given up may still read
-        if self._elsewhere is not None:
+    def _begin(self, scenario: Scenario) -> Runner:
+        self._choices.bind(None)  # a request that was given up still runs to its end
+        if self._remote is not None:
             self._runner.end()
-            self._elsewhere.prepare(len(scenario.requests))
-            self._choose_call = choose_call
+            self._remote.prepare(len(scenario.requests))
         if scenario.left_out != self._left_out:
             self._store_initial(scenario.left_out)
         self._backend.restore()
-        if isinstance(self._backend, StaleReads):
-            self._backend.choose_age = choose_age
         self._operations = []
         self._responses = {}
         self._tracker.begin()
         self._instance = made(self.model)
-        _attempted(self.model, self._instance.setup)
+        attempted(self.model, self._instance.setup)
         self._runner.begin(
             [partial(self._serve, self._instance, index, request) for index, request in enumerate(scenario.requests)]
         )
@@ -405,8 +388,8 @@ class Laboratory:
             returned: Any = self._handlers[request.handler].call(model, request)
             if inspect.iscoroutine(returned):
                 returned = event_loop.run(returned, self._runner.fail)
-            if self._elsewhere is not None:
-                returned = self._elsewhere.serve(index, request, returned, self._relay, self._runner)
+            if self._remote is not None:
+                returned = self._remote.serve(index, request, returned, self._relay, self._runner)
         except (Interrupted, KeyboardInterrupt):
             raise
         except BaseException as raised:  # asyncio.CancelledError and SystemExit are answers of the handler too
@@ -416,7 +399,7 @@ class Laboratory:
             self._responses[index] = replace(response, body=untracked(response.body)) if self._tracker.on else response
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
-        performed = perform(self._runner, self._backend, call.action, call.parameters)
+        performed = perform(self._runner, self._backend, self._choices, call.action, call.parameters)
         operation = _operation(turn, call, performed)
         self._record(operation)
         return operation
@@ -429,8 +412,7 @@ class Laboratory:
         self._operations.append(operation)
 
     def _complete(self, operation: Operation) -> None:
-        if self._judged and operation.changes:
-            operation.footprint = self._observed_by_oracles(operation)
+        operation.footprint = self._observes.extended(operation.footprint, operation.changes)
 
     def _step(self, operation: Operation | None, response: Response | None) -> Step:
         observed = Observation(operation, response)
@@ -438,11 +420,6 @@ class Laboratory:
             return Step(EMPTY, observed, seen=response)
         seen = (operation.action, operation.parameters, operation.result, operation.error, response)
         return Step(operation.footprint, observed, seen)
-
-    def _observed_by_oracles(self, operation: Operation) -> Footprint:
-        """The ownership rule looks at an item when it is changed, so its order with other changes matters."""
-        changed = (change.item for change in operation.changes if change.before is not None)
-        return observing(operation.footprint, changed, self._judged)
 
     def _looked_at(self, operation: Operation) -> Operation:
         return replace(operation, accessed=self._tracker.accessed(operation))
@@ -463,12 +440,6 @@ class Laboratory:
             endings=tuple(endings[request] for request in range(count)),
             left_out=scenario.left_out,
         )
-
-
-@lru_cache(maxsize=_MOST_CHOICES)
-def _choice(request: int, age: int, call: int) -> Choice:
-    """Few are different; each is made once."""
-    return Choice(request, age, call)
 
 
 def _operation(turn: Turn, call: HeldCall | Call, performed: Performed) -> Operation:
@@ -500,28 +471,3 @@ def _images(model: type[Model]) -> dict[str, list[Mapping[str, AttributeValue]]]
                     remedy="use int or Decimal for numbers, bytes for binaries",
                 ) from None
     return images
-
-
-def made(model: type[Model]) -> Model:
-    """An instance of the model; raises ``ModelError`` where it cannot be made."""
-    return _attempted(model, model)
-
-
-def _attempted(model: type[Model], part: Callable[[], T]) -> T:
-    """What a part of the model returns that runs before its handlers."""
-    try:
-        return part()
-    except ToctouError:
-        raise
-    except Exception as failed:
-        raise ModelError(
-            f"the model {model.__name__} cannot be set up: {type(failed).__name__}: {failed}",
-            expected="a model that can be made without arguments, and a `setup` that resets what its module remembers",
-            remedy="correct `__init__` and `setup` of the model",
-        ) from failed
-
-
-def _judged_attributes(model: type[Model]) -> Attributes:
-    if model.owns is not Model.owns:
-        return frozenset({ALL, EXISTENCE})
-    return frozenset({model.owner}) if model.owner else frozenset()

@@ -16,7 +16,9 @@ from toctou.errors import LateCall, NondeterministicHandler, OutsideControl, Sil
 from toctou.gate.local_states import ANSWERS, LocalState, LocalStates, after, call_order
 from toctou.gate.mailbox import ONLY_READ, Answered, Broken, HeldCall, Mailbox
 from toctou.history.operation import Operation
+from toctou.history.picks.concurrent_call import CONCURRENT_CALL
 from toctou.history.request import label
+from toctou.scheduling.choices import Choices
 from toctou.scheduling.scheduling_point import SchedulingPoint, Turn
 
 _SLICE = 0.2
@@ -51,14 +53,14 @@ class Relay:
     Attributes:
         point: where a request waits for its turn.
         perform: what is done with a call whose turn it is.
-        choose: given how many calls are waiting, the one to perform, in canonical order.
+        choices: say which of several waiting calls to perform, in canonical order.
         local_states: what is known of the requests of this code; keep it between executions.
         told: what can be said of whoever serves a request, such as the last lines that it has printed.
     """
 
     point: SchedulingPoint
     perform: Perform
-    choose: Callable[[int], int]
+    choices: Choices
     local_states: LocalStates = field(default_factory=LocalStates)
     patience: Patience = Patience()
     told: Callable[[int], str] = lambda _: ""
@@ -103,10 +105,8 @@ class _Serving:
         call.reply(operation)
 
     def _chosen(self) -> int:
-        if len(self._waiting) == 1:
-            return 0
         try:
-            return self._relay.choose(len(self._waiting))
+            return self._relay.choices.pick(CONCURRENT_CALL, len(self._waiting))
         except ToctouError as fault:
             self._fail(fault)
 

@@ -67,6 +67,7 @@ class Footprint(NamedTuple):
         judged: attributes that neither the operation nor its caller saw, but that an oracle, or a stale read, looks at as they
             are when the operation takes effect.  They decide which orders matter, like reads, and explain nothing to the
             handler.
+        judged_ranges: key ranges of whose items an oracle looks at those attributes when the operation takes effect.
     """
 
     reads: Mapping[ItemId, Attributes] = _NOTHING
@@ -74,6 +75,7 @@ class Footprint(NamedTuple):
     increments: Mapping[ItemId, Attributes] = _NOTHING
     ranges: tuple[KeyRange, ...] = ()
     judged: Mapping[ItemId, Attributes] = _NOTHING
+    judged_ranges: tuple[KeyRange, ...] = ()
 
     @property
     def writes_something(self) -> bool:
@@ -163,10 +165,12 @@ def conflicts(earlier: Footprint, later: Footprint) -> Iterator[Conflict]:
     if earlier.judged:
         yield from _meet(EdgeKind.RW, earlier.judged, later.writes)
         yield from _meet(EdgeKind.RW, earlier.judged, later.increments)
-    if later.ranges:
-        yield from _range_meets(EdgeKind.WR, later.ranges, earlier)
-    if earlier.ranges:
-        yield from _range_meets(EdgeKind.RW, earlier.ranges, later)
+    for looked_through in (later.ranges, later.judged_ranges):
+        if looked_through:
+            yield from _range_meets(EdgeKind.WR, looked_through, earlier)
+    for looked_through in (earlier.ranges, earlier.judged_ranges):
+        if looked_through:
+            yield from _range_meets(EdgeKind.RW, looked_through, later)
 
 
 def dependent(left: Footprint, right: Footprint) -> bool:
@@ -184,7 +188,8 @@ def _disturbs(writer: Footprint, other: Footprint) -> bool:
         for touched in (other.reads, other.writes, other.judged):
             if item in touched and _share(attributes, touched[item]):
                 return True
-    return bool(other.ranges) and next(_range_meets(EdgeKind.WR, other.ranges, writer), None) is not None
+    ranges = other.ranges + other.judged_ranges if other.judged_ranges else other.ranges
+    return bool(ranges) and next(_range_meets(EdgeKind.WR, ranges, writer), None) is not None
 
 
 def _share(left: Attributes, right: Attributes) -> bool:
@@ -195,12 +200,14 @@ def _share(left: Attributes, right: Attributes) -> bool:
     )
 
 
-def observing(footprint: Footprint, items: Iterable[ItemId], attributes: Attributes) -> Footprint:
-    """The footprint of an operation at which these attributes of some items are judged as well."""
+def observing(
+    footprint: Footprint, items: Iterable[ItemId], attributes: Attributes, ranges: tuple[KeyRange, ...] = ()
+) -> Footprint:
+    """The footprint of an operation at which these attributes of some items, and these ranges, are judged as well."""
     judged = dict(footprint.judged)
     for item in items:
         judged[item] = judged.get(item, frozenset()) | attributes
-    return Footprint(footprint.reads, footprint.writes, footprint.increments, footprint.ranges, judged)
+    return footprint._replace(judged=judged, judged_ranges=footprint.judged_ranges + ranges)
 
 
 def contains(whole: Footprint, part: Footprint) -> bool:
@@ -214,6 +221,7 @@ def contains(whole: Footprint, part: Footprint) -> bool:
             for item, names in part.increments.items()
         )
         and set(part.ranges) <= set(whole.ranges)
+        and set(part.judged_ranges) <= set(whole.judged_ranges)
     )
 
 
@@ -224,7 +232,7 @@ def _within(part: Mapping[ItemId, Attributes], whole: Mapping[ItemId, Attributes
 def union(*footprints: Footprint) -> Footprint:
     """Everything that any of them reads or writes; an increment counts as a write, because it may not have been one."""
     reads, writes, judged = (dict[ItemId, Attributes]() for _ in range(3))
-    ranges: dict[KeyRange, None] = {}
+    ranges, judged_ranges = dict[KeyRange, None](), dict[KeyRange, None]()
     for one in footprints:
         for target, source in (
             (reads, one.reads),
@@ -235,4 +243,5 @@ def union(*footprints: Footprint) -> Footprint:
             for item, attributes in source.items():
                 target[item] = target.get(item, frozenset()) | attributes
         ranges.update(dict.fromkeys(one.ranges))
-    return Footprint(reads=reads, writes=writes, ranges=tuple(ranges), judged=judged)
+        judged_ranges.update(dict.fromkeys(one.judged_ranges))
+    return Footprint(reads, writes, {}, tuple(ranges), judged, tuple(judged_ranges))

@@ -5,41 +5,60 @@ A schedule is the list of choices that reproduces one execution of a scenario.  
     t1:A.B.B.A:1f0c
 
 ``t1`` is the version of the notation, the choices follow in order, and four hexadecimal digits (CRC-16/CCITT of what
-stands before them) tell a damaged text from a whole one.  A choice is the letter of the request that takes its next step;
-``A~1`` says that the step's weak read returned the answer before the newest one, ``A~2`` the one before that.
-``A+1`` says that the request had several calls waiting at once, and that the step performed the second of them, in an order
-that goes by what the calls are.
+stands before them) tell a damaged text from a whole one.  A choice is the letter of the request that takes its next step,
+followed by the picks of that step that are not 0: ``A~1`` says that the step's eventually consistent read returned the result
+before the newest one, ``A+1`` that the step performed the second of the request's concurrent calls
+(:mod:`toctou.history.picks` lists the kinds).
 """
 
 from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from toctou.errors import ScheduleError
+from toctou.history import picks
+from toctou.history.picks.pick_kind import PickKind
 from toctou.history.request import label
 
 VERSION = "t1"
-_CHOICE = re.compile(r"([A-Z])(\d*)(?:\+(\d+))?(?:~(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One choice.
+    """A step of a schedule: a request and its picks.
 
     Attributes:
         request: index of the request that takes its next step.
-        age: which answer its weak read returned: 0 for the newest, 1 for the one before, and so on.
-        call: which of the calls that it had waiting at once was performed, in their canonical order, from 0.
+        picks: the answers that are not 0, by the names of their kinds, in the order of :data:`toctou.history.picks.KINDS`.
     """
 
     request: int
-    age: int = 0
-    call: int = 0
+    picks: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, request: int, **answers: int) -> Choice:
+        """The choice of a request with these answers, by the names of their kinds."""
+        given = tuple((kind.name, answers[kind.name]) for kind in picks.KINDS if answers.get(kind.name))
+        return cls(request, given)
+
+    def pick(self, kind: PickKind) -> int:
+        """The answer to a question of this kind."""
+        return dict(self.picks).get(kind.name, 0)
+
+    def simpler(self) -> Iterator[Choice]:
+        """The same choice with one pick that makes it easier to follow, the simplest first."""
+        for kind in picks.KINDS:
+            if kind.weight:
+                for answer in range(self.pick(kind)):
+                    yield self.of(self.request, **{**dict(self.picks), kind.name: answer})
 
     def __str__(self) -> str:
-        return label(self.request) + (f"+{self.call}" if self.call else "") + (f"~{self.age}" if self.age else "")
+        return label(self.request) + "".join(
+            f"{kind.symbol}{self.pick(kind)}" for kind in picks.KINDS if self.pick(kind)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +75,23 @@ class Schedule:
         )
 
     @property
-    def oldest_answer(self) -> int:
-        """The age of the oldest answer that a weak read returned; 0 if every read returned the newest."""
-        return max((choice.age for choice in self.choices), default=0)
+    def weight(self) -> int:
+        """How much harder to follow its picks make it; 0 if none of them matters."""
+        return sum(kind.weight * choice.pick(kind) for choice in self.choices if choice.picks for kind in picks.KINDS)
+
+    def largest(self, kind: PickKind) -> int:
+        """The largest answer to questions of this kind."""
+        return max((choice.pick(kind) for choice in self.choices), default=0)
+
+    def unconfirmable(self) -> str:
+        """Why no second backend can run it; ``""`` if one can."""
+        return next((kind.unconfirmable for kind in picks.KINDS if kind.unconfirmable and self.largest(kind)), "")
+
+    def simpler_picks(self) -> Iterator[Schedule]:
+        """The schedule with one pick that makes it easier to follow, those of the first steps first."""
+        for at, choice in enumerate(self.choices):
+            for one in choice.simpler():
+                yield replace(self, choices=(*self.choices[:at], one, *self.choices[at + 1 :]))
 
     def __str__(self) -> str:
         body = f"{VERSION}:{'.'.join(map(str, self.choices))}"
@@ -92,7 +125,8 @@ def parse_schedule(text: str) -> Schedule:
 
 
 def _choice(text: str) -> Choice:
-    match = _CHOICE.fullmatch(text)
+    symbols = "".join(re.escape(kind.symbol) for kind in picks.KINDS)
+    match = re.fullmatch(rf"([A-Z])(\d*)((?:[{symbols}]\d+)*)", text)
     if match is None:
         raise ScheduleError(
             f"{text!r} is not a choice of a schedule",
@@ -101,7 +135,8 @@ def _choice(text: str) -> Choice:
             remedy="run `toctou check` again and take the schedule that it prints",
         )
     request = ord(match[1]) - ord("A") + 26 * int(match[2] or 0)
-    return Choice(request, age=int(match[4] or 0), call=int(match[3] or 0))
+    answers = dict(re.findall(rf"([{symbols}])(\d+)", match[3]))
+    return Choice.of(request, **{kind.name: int(answers.get(kind.symbol, 0)) for kind in picks.KINDS})
 
 
 def _checksum(body: str) -> str:

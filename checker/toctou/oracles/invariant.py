@@ -8,7 +8,6 @@ fault of the model.  ``at="end"`` looks only at what is stored when every reques
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from toctou.errors import ModelError
@@ -16,7 +15,7 @@ from toctou.history.finding import Finding
 from toctou.history.item import Image, plain
 from toctou.history.operation import Execution
 from toctou.history.wording import change_text, who
-from toctou.oracles.oracle import ask
+from toctou.oracles.oracle import Observes, Oracle, Ordered, ask
 
 Tables = Mapping[str, list[dict[str, Any]]]
 """Table name to its plain items; ordered by key at the end, in no particular order at a step in between."""
@@ -25,21 +24,26 @@ Predicate = Callable[[Tables], bool | str]
 """``True`` (or ``""``) if all is well; ``False``, or a text that says what is wrong, if not."""
 
 
-@dataclass(frozen=True)
-class Invariant:
+class Invariant(Oracle):
     """A predicate on the stored items.
 
-    Attributes:
+    Args:
         name: what the model calls it, such as ``stock_never_negative``.
         predicate: see :data:`Predicate`.
         at: ``end``, or ``every_step`` for after each operation.
         meaning: what it says, in a sentence, for people; ``""`` if nobody has written that down.
     """
 
-    name: str
-    predicate: Predicate
-    at: Literal["end", "every_step"] = "end"
-    meaning: str = ""
+    def __init__(
+        self, name: str, predicate: Predicate, at: Literal["end", "every_step"] = "end", meaning: str = ""
+    ) -> None:
+        self.name = name
+        self.predicate = predicate
+        self.at = at
+        self.meaning = meaning
+        self.prefix_closed = at == "every_step"
+        # Each order of two writes shows another state between them.
+        self.observes = Observes(order=Ordered.WRITES if self.prefix_closed else Ordered.NONE)
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding: the first moment at which the predicate does not hold.

@@ -14,26 +14,23 @@ decides the same for models without a specification.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from toctou.history.finding import Finding, SerialOrder
 from toctou.history.item import plain
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Request, Response
-from toctou.history.wording import changed_attributes, listed, who
+from toctou.history.wording import changed_attributes
 from toctou.oracles.oracle import ask
-from toctou.oracles.serial_order import Explained, best_order, participants, search
+from toctou.oracles.serial_order import SequentialSemantics
+from toctou.oracles.serializability import RETRYABLE, Serializability
 from toctou.specification import Specification, StoredItems
-
-RETRYABLE = frozenset({409, 503})
-NAME = "linearizability"
 
 MOST_NODES = 20_000
 """Orders whose outcome is remembered; ten requests have ten million."""
 
 
-class Linearizability:
+class Linearizability(Serializability):
     """The requests are explained by the reference, run one request at a time in some order.
 
     Args:
@@ -41,44 +38,16 @@ class Linearizability:
         retryable: statuses that say "nothing has happened, try again".
     """
 
-    name = NAME
-
     def __init__(self, specification: Specification, retryable: frozenset[int] = RETRYABLE) -> None:
+        super().__init__(retryable)
         self._specification = specification
-        self._retryable = retryable
         self._walked: _Walked | None = None
 
-    def judge(self, execution: Execution) -> Iterable[Finding]:
-        """At most one finding, with the serial order that comes closest."""
-        outcome = self._outcome(execution)
-        if isinstance(outcome, SerialOrder):
-            yield unexplained(execution, participants(execution, self._retryable), outcome)
-
-    def closest(self, execution: Execution) -> SerialOrder:
-        """The serial order that comes closest; without a contradiction if it explains everything."""
-        return best_order(self._outcome(execution))
-
-    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
+    def semantics(self, execution: Execution) -> SequentialSemantics:
+        """What the reference answers."""
         if self._walked is None or not self._walked.serves(execution):
             self._walked = _Walked(self._specification, execution)
-        requests = participants(execution, self._retryable)
-        return search(execution, requests, _Reference(self._walked, execution))
-
-
-def unexplained(execution: Execution, requests: tuple[int, ...], closest: SerialOrder) -> Finding:
-    """The finding that no serial order explains an execution."""
-    told = [
-        f"{who(execution.requests, index)}'s {execution.requests[index].handler} ({execution.responses[index]})"
-        for index in sorted(requests)
-    ]
-    statement = (
-        f"no serial order of {listed(told)} gives these responses and these stored items: {closest.contradiction}"
-        if len(told) > 1
-        else f"{listed(told)} did not do what it does alone: {closest.contradiction}"
-        if told
-        else f"every request was refused, yet {closest.contradiction}"
-    )
-    return Finding(NAME, statement, requests=tuple(sorted(requests)), closest=closest)
+        return _Reference(self._walked, execution)
 
 
 class _Walked:

@@ -8,18 +8,19 @@ the source text only, so that it stays the same when lines above it move.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 from toctou.history.wording import who
+from toctou.oracles.oracle import Observes, Oracle
 
 
-@dataclass(frozen=True)
-class NoException:
+class NoException(Oracle):
     """No handler raises."""
 
-    name: str = "no_exception"
+    name = "no_exception"
+    observes = Observes()
+    prefix_closed = True
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per request that raised."""

@@ -9,7 +9,6 @@ Computing Surveys 15(4), 1983): all of a request's effects, or none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from toctou.history.finding import Finding
@@ -17,13 +16,15 @@ from toctou.history.footprint import EXISTENCE
 from toctou.history.item import Change, ItemId
 from toctou.history.operation import Execution
 from toctou.history.wording import change_text, changed_attributes, who
+from toctou.oracles.oracle import Observes, Oracle
 
 
-@dataclass(frozen=True)
-class NoPartialEffect:
+class NoPartialEffect(Oracle):
     """A request that refuses, or fails, leaves no write."""
 
-    name: str = "no_partial_effect"
+    name = "no_partial_effect"
+    observes = Observes()
+    prefix_closed = True
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per refused request that left something; its operations are the writes that were not undone."""

@@ -8,14 +8,14 @@ still held when the write took effect.  What owning means is the model's rule.  
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from toctou.history.finding import Finding
+from toctou.history.footprint import ALL, EXISTENCE
 from toctou.history.item import Change, plain
 from toctou.history.operation import Execution
 from toctou.history.wording import change_text, value_text, who
-from toctou.oracles.oracle import ask
+from toctou.oracles.oracle import Observes, Oracle, ask
 
 MOST_CHANGES = 1_000
 """Changes of which it is remembered whether they were allowed: most executions consist of steps that others had too."""
@@ -24,22 +24,32 @@ Owns = Callable[[str, Mapping[str, Any]], bool]
 """``owns(principal, item)``, with the plain item as it was just before the write."""
 
 
-@dataclass(frozen=True)
-class Ownership:
+class Ownership(Oracle):
     """Every change to an existing item is made for one of its owners.
 
-    Attributes:
+    Args:
         owns: the model's rule.
         owner: the attribute that holds the owner, for the wording only; ``None`` if there is no such attribute.
         tables: the tables that the rule is about; ``None`` for all.
+        attributes: what the rule looks at; ``None`` for the whole item.
     """
 
-    owns: Owns
-    owner: str | None = None
-    tables: frozenset[str] | None = None
-    name: str = "ownership"
-    _known: dict[tuple[str, int], tuple[Change, bool]] = field(default_factory=dict, repr=False, compare=False)
-    """What the rule has said of a principal and a change, which is kept so that nothing else gets its identity."""
+    name = "ownership"
+    prefix_closed = True
+
+    def __init__(
+        self,
+        owns: Owns,
+        owner: str | None = None,
+        tables: frozenset[str] | None = None,
+        attributes: frozenset[str] | None = None,
+    ) -> None:
+        self.owns = owns
+        self.owner = owner
+        self.tables = tables
+        self.observes = Observes(changed=frozenset({ALL, EXISTENCE}) if attributes is None else attributes)
+        # What the rule has said of a principal and a change, which is kept so that nothing else gets its identity.
+        self._known: dict[tuple[str, int], tuple[Change, bool]] = {}
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per change that was made for somebody who was not an owner."""

@@ -81,7 +81,7 @@ def _smallness(violation: Document) -> tuple[Any, ...]:
         sum(size(value) for request in violation["requests"] for value in request["arguments"].values()),
         sum(map(len, violation["initial"].values())),
         schedule.context_switches,
-        sum(choice.age for choice in schedule.choices),
+        schedule.weight,
         len(violation["steps"]),
     )
 

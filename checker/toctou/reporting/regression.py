@@ -19,9 +19,10 @@ from toctou.counterexample.violation import Violation
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ScheduleDiverged, TargetError
-from toctou.execution.judging import judged, oracles_of
+from toctou.execution.judging import judged, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
+from toctou.history.picks.staleness import STALENESS
 from toctou.history.request import Request
 from toctou.history.schedule import parse_schedule
 from toctou.reporting.document import violation_document
@@ -71,7 +72,7 @@ def assert_race_is_gone(
     scenario = Scenario(tuple(requests))
     _check_fits(loaded, scenario)
     done = _followed(loaded, scenario, schedule, oracle, backend)
-    reads = parse_schedule(schedule).oldest_answer + 1
+    reads = parse_schedule(schedule).largest(STALENESS) + 1
     options = Options(backend=backend, reads=reads, budget=Budget(MAX_SCHEDULES, None))
     result = check_scenario(loaded, scenario, options)
     if result.violations:
@@ -93,7 +94,7 @@ def _followed(loaded: LoadedModel, scenario: Scenario, schedule: str, oracle: st
                 execution = replayed(laboratory, scenario, parse_schedule(schedule))
             except ScheduleDiverged as diverged:
                 return diverged.observed.partition("\n")[0]
-            findings = list(judged(execution, oracles_of(loaded.model, laboratory, scenario)))
+            findings = list(judged(execution, oracles_for(laboratory, scenario)))
     if not findings:
         return f"the schedule {schedule} runs, and {oracle} no longer objects"
     finding = next((one for one in findings if one.oracle == oracle), findings[0])

@@ -29,7 +29,7 @@ from toctou.scan.probe import Alone, Probe, key_attributes, probing
 from toctou.scan.subject import Subject, joined
 from toctou.search.options import Options
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
-from toctou.verdict import Evidence, StopReason, Verdict, certify
+from toctou.verdict import Coverage, Evidence, StopReason, Verdict, certify
 
 _SHOWN = 3
 _NO_VALUE = "no request of the operation was accepted"
@@ -210,7 +210,7 @@ def _judged(
     verdict, reason = certify(
         Evidence(
             schedules=sum(one.schedules for one in of),
-            exhausted=bool(of) and stopped is None,
+            coverage=Coverage.EVERYTHING if of and stopped is None else Coverage.NOTHING,
             replayed=0 if stopped else len(of),
             violations=len(caused),
             stop_reason=reason,

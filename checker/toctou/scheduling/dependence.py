@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations
 
-from toctou.history.footprint import Footprint, dependent
+from toctou.history.footprint import EMPTY, Footprint, dependent
 
 _REMEMBERED = 512
 """Partial orders whose numbers are remembered, per function: enough for what recurs, and a megabyte or two of sets."""
@@ -48,6 +48,16 @@ class Remembered:
 
     def __reduce__(self) -> tuple[type[Remembered], tuple[Dependent]]:
         return Remembered, (self._depends,)
+
+
+def writes_in_order(left: Footprint, right: Footprint) -> bool:
+    """For oracles that observe the order of all writes."""
+    return (left.writes_something and right.writes_something) or dependent(left, right)
+
+
+def in_order(left: Footprint, right: Footprint) -> bool:
+    """For oracles that observe the order of all operations; a step that performs none has no place in it."""
+    return EMPTY not in (left, right)
 
 
 Order = tuple[int, ...]

@@ -17,13 +17,13 @@ from toctou.counterexample.confirmation import confirmed_on
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ModelError
-from toctou.execution.judging import Judges
+from toctou.execution.judging import Judges, dependence_of
 from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.dependence import Dependent, Interchangeable
-from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies import selected
 from toctou.scheduling.strategies.strategy import Strategy
 from toctou.search.budget import Budget, Meter
-from toctou.search.explorer import Explorer, Pause, dependence_of, no_pause
+from toctou.search.explorer import Explorer, Pause, no_pause
 from toctou.search.name_independence import NameIndependence
 from toctou.search.options import Options
 from toctou.search.renaming import Renaming
@@ -114,22 +114,22 @@ def beginning(scenario: Scenario, options: Options, renamings: Iterable[Renaming
         options: how.
         renamings: each makes of it another scenario that it may stand for.
     """
-    strategy = STRATEGIES[options.strategy]
+    ends = selected(options.strategy).kind.ends
     whole = WorkItem(scenario, symmetry=options.symmetric, renamings=tuple(renamings))
     count = _budget(options).max_schedules
-    if strategy.complete or count is None:
+    if ends or count is None:
         return [whole]
-    ends = [*range(BLOCK, count, BLOCK), None]
-    return [replace(whole, before=at * BLOCK, until=end, block=at) for at, end in enumerate(ends)]
+    limits = [*range(BLOCK, count, BLOCK), None]
+    return [replace(whole, before=at * BLOCK, until=limit, block=at) for at, limit in enumerate(limits)]
 
 
 def _new_strategy(options: Options, block: int, depends: Dependent, interchangeable: Interchangeable) -> Strategy:
     seed = zlib.crc32(f"{options.seed}/{block}".encode()) if block else options.seed
-    return STRATEGIES[options.strategy](seed, depends, interchangeable)
+    return selected(options.strategy).new(seed, depends, interchangeable)
 
 
 def _budget(options: Options) -> Budget:
-    if STRATEGIES[options.strategy].complete or options.budget.max_schedules is not None:
+    if selected(options.strategy).kind.ends or options.budget.max_schedules is not None:
         return options.budget
     return replace(options.budget, max_schedules=SAMPLES)
 

@@ -20,7 +20,6 @@ from toctou.counterexample.candidates import Following
 from toctou.counterexample.minimization import simplest
 from toctou.counterexample.presentation import presented
 from toctou.counterexample.violation import clarity
-from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import (
     LateCall,
@@ -35,24 +34,23 @@ from toctou.errors import (
     UncontrolledHandler,
     UnsupportedAction,
 )
-from toctou.execution.judging import Judges, Sighting, judged, oracles_of, sightings, signature
+from toctou.execution.judging import Judges, Sighting, dependence_of, judged, oracles_for, sightings, signature
 from toctou.execution.laboratory import Laboratory, RandomNumbersShared
 from toctou.execution.replaying import check_same, different, reordered, replayed, steps_of
-from toctou.history.footprint import EMPTY, Footprint, dependent
+from toctou.history.footprint import EMPTY
 from toctou.history.operation import Execution
 from toctou.history.schedule import Schedule
 from toctou.oracles.oracle import Oracle
 from toctou.scheduling.dependence import (
     Dependent,
     Interchangeable,
-    Remembered,
     Shape,
     interleavings,
     mirror_images,
     real_time_siblings,
     shape,
 )
-from toctou.scheduling.strategies.strategy import Divisible, Shareable, StartOver, Strategy
+from toctou.scheduling.strategies.strategy import Shareable, StartOver, Strategy
 from toctou.search.budget import Meter
 from toctou.search.name_independence import NameIndependence, RenamedScenarios
 from toctou.search.reachability import Reachability
@@ -197,7 +195,7 @@ class Explorer:
             tally.apart = frozenset(seen.others.apart)
         if seen.left is None or tally.stop_reason is not None:
             return Advance(tally, pieces=pieces, last=seen.last)
-        tally.exhausted = seen.left.complete
+        tally.coverage = seen.left.covers
         following = replace(
             work_item,
             interchangeable=seen.interchangeable,
@@ -284,7 +282,7 @@ class Explorer:
                 tally.redundant += 1
                 continue
             self._count(execution, strategy, oracles, tally, seen)
-        tally.exhausted = strategy.complete
+        tally.coverage = strategy.covers
         seen.last = part
 
     def _interchangeable(self, scenario: Scenario) -> tuple[int, ...]:
@@ -320,7 +318,7 @@ class Explorer:
             tally.interleavings += interleavings(order) * (
                 mirror_images(order, seen.interchangeable) if seen.interchangeable else 1
             )
-        known = None if strategy.complete else seen.judged
+        known = None if strategy.ends else seen.judged
         self._judge(execution, oracles, tally, known)
         siblings = [reordered(execution, one) for one in real_time_siblings(order, len(execution.requests))]
         for sibling in siblings:
@@ -385,7 +383,7 @@ class Explorer:
             return sighting
         try:
             execution = replayed(self._laboratory, scenario, sighting.execution.schedule)
-            oracles = oracles_of(self._laboratory.model, self._laboratory, scenario)
+            oracles = oracles_for(self._laboratory, scenario)
             found = dict(sightings(execution, oracles)).get(key, sighting)
         except ToctouError:
             return sighting
@@ -421,20 +419,9 @@ def pausing_at(until: float) -> Pause:
 def _divided(strategy: Strategy, pieces: int) -> list[Strategy]:
     """The strategy in as many pieces, in the order in which one process would run them; fewer if it has no more."""
     given: list[Strategy] = []
-    while len(given) + 1 < pieces and isinstance(strategy, Divisible) and (last := strategy.divide()) is not None:
+    while len(given) + 1 < pieces and (last := strategy.divide()) is not None:
         given.append(last)
     return [strategy, *reversed(given)]
-
-
-def dependence_of(model: type[Model]) -> Dependent:
-    """Whether the order of two steps matters to a model's oracles."""
-    every_step = any(rule.at == "every_step" for rule in model.invariants().values())
-    return Remembered(writes_in_order if every_step else dependent)
-
-
-def writes_in_order(left: Footprint, right: Footprint) -> bool:
-    """For invariants that are judged at every step: each order of two writes shows other states in between."""
-    return (left.writes_something and right.writes_something) or dependent(left, right)
 
 
 def spent(reason: StopReason, schedules: int) -> str:

@@ -26,15 +26,14 @@ from typing import Any
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Schema
 from toctou.errors import ToctouError
-from toctou.execution.judging import oracles_of
+from toctou.execution.judging import observed, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.history.finding import Finding
 from toctou.history.footprint import Footprint, KeyRange
 from toctou.history.item import Image, ItemId
 from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.request import Request, Response
-from toctou.oracles.oracle import Oracle
-from toctou.oracles.serial_runs import SerialRuns
+from toctou.oracles.oracle import Oracle, Ordered
 from toctou.search.renaming import Renaming
 
 MOST = 50_000
@@ -176,9 +175,7 @@ class RenamedScenarios:
         self._renamings = renamings
         self._oracles: dict[int, list[Oracle]] = {}
         self._scenario = scenario
-        self._every_step = any(
-            rule.at == "every_step" for rule in name_independence.laboratory.model.invariants().values()
-        )
+        self._observes = observed(name_independence.laboratory.model)
         self._seen: set[bytes] = set()
 
     def __bool__(self) -> bool:
@@ -221,15 +218,19 @@ class RenamedScenarios:
     def _outcome(self, execution: Execution) -> bytes:
         """What oracles can go by, besides what each request met and did."""
         changes = [(one.request, one.changes) for one in execution.operations if one.changes]
-        writers = changes if self._every_step else sorted({request for request, _ in changes})
-        return _digest(execution.responses, execution.final, [*map(sorted, execution.preceding())], writers)
+        if self._observes.order is Ordered.OPERATIONS:
+            order: object = [(one.request, one.action, one.changes) for one in execution.operations]
+        elif self._observes.order or self._observes.others:
+            order = changes
+        else:
+            order = sorted({request for request, _ in changes})
+        return _digest(execution.responses, execution.final, [*map(sorted, execution.preceding())], order)
 
     def _oracles_of(self, at: int, scenario: Scenario) -> list[Oracle]:
         """Those that ask something of the model; that handlers do alike under other names includes their serial runs."""
         if at not in self._oracles:
             laboratory = self._name_independence.laboratory
-            oracles = oracles_of(laboratory.model, laboratory, scenario)
-            self._oracles[at] = [one for one in oracles if not isinstance(one, SerialRuns)]
+            self._oracles[at] = [one for one in oracles_for(laboratory, scenario) if one.asks_model]
         return self._oracles[at]
 
 

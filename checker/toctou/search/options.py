@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from toctou.errors import BadInput
 from toctou.scheduling.runner import Limits
-from toctou.scheduling.strategies import STRATEGIES
+from toctou.scheduling.strategies import selected
 from toctou.search.budget import Budget
 
 
@@ -16,7 +16,7 @@ class Options:
 
     Attributes:
         requests: how many requests run concurrently at most; at least 1.
-        strategy: a name in :data:`toctou.scheduling.strategies.STRATEGIES`.
+        strategy: see :func:`toctou.scheduling.strategies.selected`.
         backend: ``embedded``, ``moto`` or ``endpoint=URL``.
         reads: how many versions a read without ``ConsistentRead`` may return, the newest included; 1 for strong reads.
         symmetry: leave out schedules in which interchangeable requests have only changed places.
@@ -41,15 +41,16 @@ class Options:
     def __post_init__(self) -> None:
         if self.requests < 1:
             raise BadInput(f"{self.requests} concurrent requests", expected="at least 1")
-        if self.strategy not in STRATEGIES:
-            raise BadInput(f"there is no strategy {self.strategy!r}", expected=" or ".join(STRATEGIES))
+        selected(self.strategy)
         if self.reads < 1:
-            raise BadInput(f"a weak read that may return {self.reads} versions", expected="at least 1, the newest")
+            raise BadInput(
+                f"eventually consistent reads that may return {self.reads} versions", expected="at least 1, the newest"
+            )
 
     @property
     def symmetric(self) -> bool:
         """Whether interchangeable requests are explored up to symmetry; not under weak reads, whose answers tell them apart."""
-        return self.symmetry and self.reads == 1 and STRATEGIES[self.strategy].symmetric
+        return self.symmetry and self.reads == 1 and selected(self.strategy).kind.symmetric
 
     @property
     def second_backend(self) -> str:

@@ -17,7 +17,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.execution.judging import Sighting
 from toctou.search.reachability import Reachability
 from toctou.search.result import ScenarioResult
-from toctou.verdict import Evidence, StopReason, certify
+from toctou.verdict import Coverage, Evidence, StopReason, certify
 
 _Shown = TypeVar("_Shown", Sighting, Violation)
 
@@ -39,7 +39,7 @@ class Tally:
         decided: which of ``kept`` take the place of what comes before, which they have been compared with already.
         repeated: by the same, how often a violation was seen whose counterexample was not kept here.
         stop_reason, detail: why it ended early, and the text for a person; ``None`` and ``""`` if nothing ended it.
-        exhausted: every class of schedules of the work item was executed, except for what was handed back.
+        coverage: what was executed of the work item, except for what was handed back.
         replayed: executions that were run a second time and gave the same history.
         seconds: time spent, added up over processes.
         longest: steps of the longest execution.
@@ -57,7 +57,7 @@ class Tally:
     repeated: Counter[object] = field(default_factory=Counter)
     stop_reason: StopReason | None = None
     detail: str = ""
-    exhausted: bool = False
+    coverage: Coverage = Coverage.NOTHING
     replayed: int = 0
     seconds: float = 0.0
     longest: int = 0
@@ -82,7 +82,7 @@ class Tally:
         return {**self.known, **{key: clarity(one.execution) for key, one in self.kept.items()}}
 
     def add(self, later: Tally) -> None:
-        """Append the tally of the work item that follows; it counts as exhausted if both are."""
+        """Append the tally of the work item that follows; what both cover is covered."""
         self.reached.add(later.reached)
         self.schedules += later.schedules
         self.redundant += later.redundant
@@ -100,7 +100,7 @@ class Tally:
                 self.kept[key] = replace(known, occurrences=known.occurrences + count)
         if self.stop_reason is None:
             self.stop_reason, self.detail = later.stop_reason, later.detail
-        self.exhausted = self.exhausted and later.exhausted
+        self.coverage = min(self.coverage, later.coverage)
         self.replayed += later.replayed
         self.seconds += later.seconds
         self.longest = max(self.longest, later.longest)
@@ -108,14 +108,14 @@ class Tally:
 
     def stop(self, reason: StopReason, detail: str) -> None:
         """Nothing more will be known, for this reason."""
-        self.stop_reason, self.detail, self.exhausted = reason, detail, False
+        self.stop_reason, self.detail, self.coverage = reason, detail, Coverage.NOTHING
 
     def result(self, scenario: Scenario) -> ScenarioResult:
         """The scenario's result, if this is all that will be known of it."""
         verdict, reason = certify(
             Evidence(
                 schedules=self.schedules,
-                exhausted=self.exhausted,
+                coverage=self.coverage,
                 replayed=self.replayed,
                 violations=len(self.kept),
                 stop_reason=self.stop_reason,

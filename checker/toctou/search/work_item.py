@@ -2,7 +2,7 @@
 
 A work item is a scenario and a position in the search of its schedules.  The position is the strategy itself, between two
 executions; a strategy can be pickled there, and goes on in another process as it would have in this one.  ``None`` is the
-beginning.  A strategy that is :class:`~toctou.scheduling.strategies.strategy.Divisible` can give away the part of the tree
+beginning.  A strategy may give away (:meth:`~toctou.scheduling.strategies.strategy.Strategy.divide`) the part of the tree
 that it would come to last, as a strategy of its own, so that two processes go on.
 """
 
@@ -16,7 +16,7 @@ from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ModelError
 from toctou.execution.judging import Sighting
-from toctou.scheduling.strategies.strategy import Complete, Shareable, Strategy
+from toctou.scheduling.strategies.strategy import Shareable, Strategy
 from toctou.search.reachability import Reachability
 from toctou.search.renaming import Renaming
 from toctou.search.tally import Tally
@@ -84,7 +84,7 @@ class Open:
     def left(self) -> float:
         """An estimate of how much of the scenario it is, 0 to 1; all of it, if there is none."""
         strategy = self.work_item.strategy
-        return strategy.left() if isinstance(strategy, Complete) else 1.0
+        return 1.0 if strategy is None else strategy.left()
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def test_the_engine_is_asked_where_a_known_call_meets_another_state(monkeypatch:
         asked: list[str] = []
         perform = laboratory._backend.perform
         monkeypatch.setattr(
-            laboratory._backend, "perform", lambda action, how: asked.append(action) or perform(action, how)
+            laboratory._backend, "perform", lambda action, *how: asked.append(action) or perform(action, *how)
         )
         for order in ("AABB", "ABBA"):
             asked.clear()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from time import sleep  # as it is before a runner replaces it
+from types import SimpleNamespace
 
 from toctou.gate.local_states import LocalStates, beginning
 from toctou.gate.mailbox import Answered, HeldCall, Mailbox
 from toctou.gate.relay import Patience, Relay
 from toctou.history.operation import Operation
+from toctou.scheduling.choices import Choices
 from toctou.scheduling.own_threads import claim, release
 from toctou.scheduling.runner import Limits, Runner
 
@@ -22,10 +24,12 @@ class Requests:
         self.answers = {}
         self.local_states = local_states or LocalStates()
         self.runner = Runner(Limits(operations=20, seconds=limit))
+        choices = Choices()
+        choices.bind(SimpleNamespace(pick=lambda kind, count: choose(count)))
         self.relay = Relay(
             self.runner,
             self._perform,
-            choose,
+            choices,
             self.local_states,
             Patience(silence, settle),
             lambda index: f"log of {index}",

@@ -13,7 +13,7 @@ from toctou.reporting.findings import findings, ranked
 from toctou.reporting.run_document import documents, run_document
 
 SWITCHING = Schedule((Choice(0), Choice(1), Choice(0), Choice(1)))
-STALE = Schedule((Choice(0), Choice(0), Choice(1), Choice(1), Choice(0, age=1)))
+STALE = Schedule((Choice(0), Choice(0), Choice(1), Choice(1), Choice.of(0, staleness=1)))
 
 
 def elsewhere(violation, handler="archive"):

@@ -15,10 +15,10 @@ Departures from the text:
   run, the first step that touches more would read, in its place in an equivalent one that was run, the same.
   The classes are as fine as that: one execution each, but where conditions fail more executions than :mod:`exhaustive`, which
   goes by what steps did and begins executions in vain, would complete.
-- A weak read has several answers, each of which makes a step of its own.  They conflict with each other without being a race,
-  so all of them are explored from the state in which the read is met without instructions.  Instructions name the answer,
+- A weak read has several outcomes, each of which makes a step of its own.  They conflict with each other without being a race,
+  so all of them are explored from the state in which the read is met without instructions.  Instructions name the outcome,
   because what follows may depend on it; and where steps commute with a read that has not been met yet, they are
-  followed once for each of its answers that is explored.
+  followed once for each of its outcomes that is explored.
 - Interchangeable requests: what one of them has explored from a state, the others need not, if they are in the same local state
   there (:mod:`toctou.scheduling.symmetry`).  The races of executions left out that way are reversed all the same, because
   they may ask for something at an earlier state where the two were not in the same local state.  Some mirror images are run
@@ -47,10 +47,12 @@ from typing import ClassVar, NamedTuple
 
 from toctou.errors import InternalError
 from toctou.history.footprint import EMPTY, Footprint, contains, dependent, union
+from toctou.history.picks.pick_kind import PickKind
 from toctou.scheduling.dependence import Dependent, Interchangeable
 from toctou.scheduling.strategies.exhaustive import Exhaustive, diverged_choice, diverged_step
-from toctou.scheduling.strategies.strategy import Noted, Place, StartOver, Step
+from toctou.scheduling.strategies.strategy import Noted, Place, Shareable, StartOver, Step
 from toctou.scheduling.symmetry import Taken, alike
+from toctou.verdict import Coverage
 
 
 class _Event(NamedTuple):
@@ -59,23 +61,23 @@ class _Event(NamedTuple):
     Attributes:
         request: who takes it.
         footprint: what it is taken to touch.
-        answers: how many different answers it has, if it is a weak read; 1 if it is none.
-        ages: which of them are meant; ``None`` for all there are in the state where it will be taken.
+        outcomes: how many different outcomes it has, if it is a weak read; 1 if it is none.
+        which: which of them are meant; ``None`` for all there are in the state where it will be taken.
     """
 
     request: int
     footprint: Footprint
-    answers: int = 1
-    ages: frozenset[int] | None = None
+    outcomes: int = 1
+    which: frozenset[int] | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether every answer is meant."""
-        return self.ages is None or len(self.ages) == self.answers
+        """Whether every outcome is meant."""
+        return self.which is None or len(self.which) == self.outcomes
 
 
 Sequel = tuple[_Event, ...]
-"""Steps that lead from a state to the reversal of a race; only the last may be meant with all its answers."""
+"""Steps that lead from a state to the reversal of a race; only the last may be meant with all its outcomes."""
 
 
 @dataclass(slots=True)
@@ -110,10 +112,10 @@ class _Node:
         sleep: steps from here that lead into classes which were explored from an earlier branch, by request.
         tree: the branches still to be explored; the first is the current one.
         mirrors: for each request those that are interchangeable with it and in the same situation here.
-        inherited: the requests whose steps slept when the node was reached, with all their answers.
+        inherited: the requests whose steps slept when the node was reached, with all their outcomes.
         step: what the current step did; ``None`` until it was performed.
-        age: which answer it returns.
-        answers: how many it has.
+        outcome: which outcome it returns.
+        outcomes: how many it has.
         sizes: how many executions the branches had that have been explored from here.
         size: how many the current one has had so far.
     """
@@ -124,8 +126,8 @@ class _Node:
     mirrors: dict[int, list[int]]
     inherited: frozenset[int] = frozenset()
     step: Step | None = None
-    age: int = 0
-    answers: int = 1
+    outcome: int = 0
+    outcomes: int = 1
     sizes: list[int] = field(default_factory=list)
     size: int = 0
 
@@ -140,13 +142,13 @@ class _Node:
     def done(self) -> None:
         """The current branch has been explored: its step sleeps, and so do those of which it is the mirror image."""
         explored = self.tree.pop(0).event
-        self.step, self.age, self.answers = None, 0, 1
+        self.step, self.outcome, self.outcomes = None, 0, 1
         self.sizes, self.size = [*self.sizes, self.size], 0
         known = self.sleep.get(explored.request)
-        if known is not None and known.ages is not None and explored.ages is not None:
-            explored = explored._replace(ages=known.ages | explored.ages)
-        if explored.ages is not None and explored.complete:
-            explored = explored._replace(answers=1, ages=None)
+        if known is not None and known.which is not None and explored.which is not None:
+            explored = explored._replace(which=known.which | explored.which)
+        if explored.which is not None and explored.complete:
+            explored = explored._replace(outcomes=1, which=None)
         for request in (explored.request, *self.mirrors.get(explored.request, ())):
             self.sleep[request] = explored._replace(request=request)
         if self.mirrors:
@@ -169,7 +171,7 @@ class _Node:
     def become(self, part: _Node) -> None:
         """Let the current branch be what is left of it in a part of the search."""
         later = self.tree[1:]
-        self.sleep, self.step, self.age, self.answers = dict(part.sleep), part.step, part.age, part.answers
+        self.sleep, self.step, self.outcome, self.outcomes = dict(part.sleep), part.step, part.outcome, part.outcomes
         self.sizes, self.size = max(self.sizes, part.sizes, key=len), part.size
         self.tree[:] = [*part.tree, *(branch for branch in later if not self.mirrors or not self._sleeps(branch.event))]
 
@@ -177,7 +179,7 @@ class _Node:
         asleep = self.sleep.get(event.request)
         if asleep is None:
             return False
-        return asleep.complete or (event.ages is not None and asleep.ages is not None and event.ages <= asleep.ages)
+        return asleep.complete or (event.which is not None and asleep.which is not None and event.which <= asleep.which)
 
     def covered(self) -> Iterator[_Event]:
         """Steps that need not be taken from here: those that sleep, and the mirror images of the current one."""
@@ -186,43 +188,41 @@ class _Node:
         for request in self.mirrors.get(current, ()):
             if request not in self.sleep:
                 branches = [branch.event for branch in self.tree if branch.event.request == current]
-                ages = frozenset().union(*(event.ages or frozenset(range(event.answers)) for event in branches))
-                yield branches[0]._replace(request=request, ages=ages)
+                which = frozenset().union(*(event.which or frozenset(range(event.outcomes)) for event in branches))
+                yield branches[0]._replace(request=request, which=which)
 
 
-class Dpor:
+class Dpor(Shareable):
     """Depth-first search over all classes of schedules, each once."""
 
     name: ClassVar[str] = "dpor"
-    complete: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+    covers: ClassVar[Coverage] = Coverage.EVERYTHING
     symmetric: ClassVar[bool] = True
 
     def __init__(
         self,
-        seed: int = 0,  # noqa: ARG002 - every strategy takes one
+        seed: int = 0,
         depends: Dependent = dependent,
         interchangeable: Interchangeable = (),
+        bound: int | None = None,
     ) -> None:
+        super().__init__(seed, depends, interchangeable, bound)
         self._path: list[_Node] = []
         self._floor = 0
         self._noted: Noted = {}
         self._sizes: dict[int, list[int]] = {}
         self._depth = 0
+        self._asked = -1
         self._ready = True
-        self._depends = depends
-        self._interchangeable = interchangeable
         self._learned: dict[tuple[int, int], Footprint] = {}
         self._instead: Dpor | Exhaustive | None = None
-
-    @staticmethod
-    def bound(requests: int, steps: int) -> None:
-        """None: every class is run."""
 
     def begin(self) -> bool:
         """Reverse the races of the last execution, and move to the next branch; again, if nothing was chosen since."""
         if self._instead is not None:
             raise StartOver(self._instead)
-        self._depth = 0
+        self._depth, self._asked = 0, -1
         if not self._ready and self._path[-1].tree:
             self._reverse_races()
             self._path[-1].size += 1
@@ -256,7 +256,7 @@ class Dpor:
     def _place(self, depth: int, at: int) -> Place:
         steps = [node.tree[0] for node in self._path[:depth]]
         steps += [*self._path[depth].tree[at].first()]
-        return tuple((branch.event.request, branch.event.ages) for branch in steps)
+        return tuple((branch.event.request, branch.event.which) for branch in steps)
 
     def part(self, place: Place) -> Dpor | None:
         """See :class:`Shareable`."""
@@ -323,7 +323,7 @@ class Dpor:
         return self._ready
 
     def left(self) -> float:
-        """See :class:`~toctou.scheduling.strategies.strategy.Complete`.
+        """See :class:`~toctou.scheduling.strategies.strategy.Strategy`.
 
         The branches of a node are expected to be as large, beside each other, as those of the nodes that have been gone through
         after as many steps.  If there was none, one for each request that is awake is expected, of decreasing size.
@@ -363,21 +363,22 @@ class Dpor:
         self._path.append(node)
         return node.chosen
 
-    def choose_age(self, count: int) -> int:
-        """The answer that the branch names, or the newest that does not sleep."""
+    def pick(self, kind: PickKind, count: int) -> int:
+        """The outcome that the branch names, or the first that does not sleep."""
         node = self._path[self._depth]
-        node.answers = count
-        meant = node.tree[0].event.ages
+        if not kind.outcome or self._asked == self._depth:
+            # Which operation a step performs branches without a race, and a step has one set of outcomes here: sleep sets will
+            # have to do.
+            self._instead = Exhaustive(depends=self._depends, interchangeable=self._interchangeable)
+            return 0
+        self._asked = self._depth
+        node.outcomes = count
+        meant = node.tree[0].event.which
         if meant is None:
             asleep = node.sleep.get(node.chosen)
-            meant = frozenset(range(count)) - (asleep.ages or frozenset() if asleep else frozenset())
-        node.age = min(meant)
-        return node.age
-
-    def choose_call(self, count: int) -> int:  # noqa: ARG002
-        """Any: which of several calls goes first branches without a race, so that sleep sets will have to do."""
-        self._instead = Exhaustive(depends=self._depends, interchangeable=self._interchangeable)
-        return 0
+            meant = frozenset(range(count)) - (asleep.which or frozenset() if asleep else frozenset())
+        node.outcome = min(meant)
+        return node.outcome
 
     def performed(self, request: int, step: Step) -> None:
         """Keep the step, or compare it with what it was before."""
@@ -417,16 +418,18 @@ class Dpor:
         return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path if node.tree)
 
     def _keep(self, node: _Node, step: Step) -> None:
-        """Write down what the current branch turned out to be; a weak read's other answers become branches of their own."""
+        """Write down what the current branch turned out to be; a weak read's other outcomes become branches of their own."""
         branch = node.tree[0]
-        event = _Event(node.chosen, self._taken_for(node.chosen, step.footprint), node.answers)
-        if node.answers > 1:
-            if branch.event.ages is None:
+        event = _Event(node.chosen, self._taken_for(node.chosen, step.footprint), node.outcomes)
+        if node.outcomes > 1:
+            if branch.event.which is None:
                 asleep = node.sleep.get(node.chosen)
-                known = asleep.ages or frozenset() if asleep else frozenset[int]()
-                others = [age for age in range(node.answers) if age != node.age and age not in known]
-                node.tree[1:1] = [_Branch(event._replace(ages=frozenset({age}))) for age in others]
-            event = event._replace(ages=frozenset({node.age}))
+                known = asleep.which or frozenset() if asleep else frozenset[int]()
+                others = [
+                    outcome for outcome in range(node.outcomes) if outcome != node.outcome and outcome not in known
+                ]
+                node.tree[1:1] = [_Branch(event._replace(which=frozenset({outcome}))) for outcome in others]
+            event = event._replace(which=frozenset({node.outcome}))
         branch.event = event
 
     def _mirrors(self, enabled: Sequence[int]) -> dict[int, list[int]]:
@@ -485,7 +488,7 @@ class Dpor:
                     if not same and at < end:
                         races.append(at)
             before.append(mask)
-            reversed_first = event if event.ages is None else event._replace(answers=1, ages=None)
+            reversed_first = event if event.which is None else event._replace(outcomes=1, which=None)
             for first in races:
                 between = [execution[at] for at in range(first + 1, depth) if not before[at] >> first & 1]
                 self._reverse(first, (*between, reversed_first))
@@ -497,7 +500,7 @@ class Dpor:
             return
         asleep = self._path[depth].sleep.values()
         if not any(one.complete and self._follow(one, sequel) is not None for one in asleep):
-            self._noted.setdefault((depth, tuple((one.request, one.ages) for one in sequel)), (depth, sequel))
+            self._noted.setdefault((depth, tuple((one.request, one.which) for one in sequel)), (depth, sequel))
 
     def _cover(self, origin: _Node, sequel: Sequel) -> None:
         """Make sure that the steps are explored from a state, unless they are covered by what has been explored from it."""
@@ -527,10 +530,10 @@ class Dpor:
             branches = branches[-1].children
 
     def _open(self, explored: _Event, sequel: Sequel) -> bool:
-        """Whether the sequel can begin with an explored step, and does not say with which of its answers."""
+        """Whether the sequel can begin with an explored step, and does not say with which of its outcomes."""
         for at, event in enumerate(sequel):
             if event.request == explored.request:
-                return event.ages is None and not self._touched(event, sequel[:at])
+                return event.which is None and not self._touched(event, sequel[:at])
         return not self._touched(explored, sequel)
 
     def _follow(self, explored: _Event, sequel: Sequel) -> Sequel | None:
@@ -539,7 +542,7 @@ class Dpor:
             if event.request == explored.request:
                 if self._touched(event, sequel[:at]):
                     return None
-                if explored.ages is not None and event.ages is not None and not event.ages <= explored.ages:
+                if explored.which is not None and event.which is not None and not event.which <= explored.which:
                     return None
                 return sequel[:at] + sequel[at + 1 :]
         return None if self._touched(explored, sequel) else sequel
@@ -552,10 +555,10 @@ class Dpor:
 
 
 def _pinned(explored: _Event, sequel: Sequel) -> Iterator[Sequel]:
-    """The sequel beginning with an explored step, once for each answer that the step has."""
+    """The sequel beginning with an explored step, once for each outcome that the step has."""
     rest = tuple(event for event in sequel if event.request != explored.request)
-    for age in range(explored.answers):
-        yield (explored._replace(ages=frozenset({age})), *rest)
+    for outcome in range(explored.outcomes):
+        yield (explored._replace(which=frozenset({outcome})), *rest)
 
 
 def _exchanged(event: _Event, one: int, other: int) -> _Event:

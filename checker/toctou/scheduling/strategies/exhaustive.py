@@ -23,10 +23,12 @@ from typing import ClassVar
 
 from toctou.errors import NondeterministicHandler
 from toctou.history.footprint import EMPTY, Footprint, dependent, union
+from toctou.history.picks.pick_kind import PickKind
 from toctou.history.request import label
 from toctou.scheduling.dependence import Dependent, Interchangeable
-from toctou.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Step, Strategy
 from toctou.scheduling.symmetry import alike
+from toctou.verdict import Coverage
 
 
 @dataclass(slots=True)
@@ -74,31 +76,26 @@ class _Node:
         return False
 
 
-class Exhaustive:
+class Exhaustive(Strategy):
     """Depth-first search over all classes of schedules."""
 
     name: ClassVar[str] = "exhaustive"
-    complete: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+    covers: ClassVar[Coverage] = Coverage.EVERYTHING
     symmetric: ClassVar[bool] = True
-    mirrored: ClassVar[bool] = False
-    taken_for: ClassVar[None] = None
 
     def __init__(
         self,
-        seed: int = 0,  # noqa: ARG002 - every strategy takes one
+        seed: int = 0,
         depends: Dependent = dependent,
         interchangeable: Interchangeable = (),
+        bound: int | None = None,
     ) -> None:
+        super().__init__(seed, depends, interchangeable, bound)
         self._path: list[_Node] = []
         self._floor = 0
         self._depth = 0
         self._begun = False
-        self._depends = depends
-        self._interchangeable = interchangeable
-
-    @staticmethod
-    def bound(requests: int, steps: int) -> None:
-        """None: every class is run."""
 
     def begin(self) -> bool:
         """Move to the next branch in depth-first order."""
@@ -138,21 +135,16 @@ class Exhaustive:
         self._path.append(_Node(now, sleep, chosen, branches=len(now) - len(sleep)))
         return chosen
 
-    def choose_age(self, count: int) -> int:
-        """Newest answers first."""
-        return self._alternative(count, "answers of a weak read")
-
-    def choose_call(self, count: int) -> int:
-        """Calls in their canonical order."""
-        return self._alternative(count, "calls at once")
-
-    def _alternative(self, count: int, what: str) -> int:
+    def pick(self, kind: PickKind, count: int) -> int:
+        """Each answer in turn, from 0."""
         node = self._path[self._depth]
         try:
             return node.alternative(count)
         except ValueError as before:
-            raise _diverged(
-                self._depth, f"request {label(node.chosen)} had {before} {what}", f"it has {count}"
+            raise diverged(
+                self._depth,
+                f"request {label(node.chosen)} had {before} {kind.alternatives}",
+                f"it has {count}",
             ) from None
 
     def performed(self, request: int, step: Step) -> None:
@@ -185,7 +177,7 @@ class Exhaustive:
         return None
 
     def left(self) -> float:
-        """See :class:`~toctou.scheduling.strategies.strategy.Complete`: it takes the branches of a node for equally large.
+        """See :class:`~toctou.scheduling.strategies.strategy.Strategy`: it takes the branches of a node for equally large.
 
         Knuth, *Estimating the efficiency of backtrack programs*, Mathematics of Computation 29, 1975.
         """
@@ -241,15 +233,16 @@ def _labels(requests: Sequence[int]) -> str:
 
 def diverged_choice(depth: int, before: Sequence[int], now: Sequence[int]) -> NondeterministicHandler:
     """The error for other requests being able to go on than the last time."""
-    return _diverged(depth, f"requests {_labels(before)} could go on", f"{_labels(now)} can")
+    return diverged(depth, f"requests {_labels(before)} could go on", f"{_labels(now)} can")
 
 
 def diverged_step(depth: int, request: int, before: Step, now: Step) -> NondeterministicHandler:
     """The error for a step that did something else than the last time."""
-    return _diverged(depth, f"request {label(request)} did\n{before.observed}", f"it does\n{now.observed}")
+    return diverged(depth, f"request {label(request)} did\n{before.observed}", f"it does\n{now.observed}")
 
 
-def _diverged(depth: int, before: str, now: str) -> NondeterministicHandler:
+def diverged(depth: int, before: str, now: str) -> NondeterministicHandler:
+    """The error for a schedule that gave two histories, which differ after so many steps."""
     return NondeterministicHandler(
         f"the same schedule gave two histories: after {depth} steps, the first time {before};\nthe second time {now}",
         expected="handlers that do the same whenever they are answered the same",

@@ -13,40 +13,36 @@ first execution has no point of change and the bound holds only once the longest
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import ClassVar
 
 from toctou.history.footprint import dependent
 from toctou.scheduling.dependence import Dependent, Interchangeable
-from toctou.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Step, Strategy
 
 DEPTH = 3
 
 
-class Pct:
+class Pct(Strategy):
     """Priority-based random schedules, reproducible by their seed."""
 
     name: ClassVar[str] = "pct"
-    complete: ClassVar[bool] = False
-    symmetric: ClassVar[bool] = False
-    mirrored: ClassVar[bool] = False
-    taken_for: ClassVar[None] = None
 
     def __init__(
         self,
         seed: int = 0,
-        depends: Dependent = dependent,  # noqa: ARG002 - nothing is pruned
-        interchangeable: Interchangeable = (),  # noqa: ARG002 - nothing is pruned
+        depends: Dependent = dependent,
+        interchangeable: Interchangeable = (),
+        bound: int | None = None,
     ) -> None:
-        self._random = random.Random(seed)  # noqa: S311
+        super().__init__(seed, depends, interchangeable, bound)
         self._steps = 0
         self._longest = 0
         self._priorities: dict[int, float] = {}
         self._changes: dict[int, int] = {}
 
     @staticmethod
-    def bound(requests: int, steps: int) -> tuple[float, str]:
+    def chance(requests: int, steps: int) -> tuple[float, str]:
         """The text's, with the longest execution seen for ``k``."""
         return 1 / (requests * steps ** (DEPTH - 1)), f"a violation that takes up to {DEPTH} ordering constraints"
 
@@ -70,14 +66,6 @@ class Pct:
             self._priorities[chosen] = DEPTH - 1 - lowered
             chosen = max(enabled, key=self._priorities.__getitem__)
         return chosen
-
-    def choose_age(self, count: int) -> int:
-        """Any answer is as likely as another."""
-        return self._random.randrange(count)
-
-    def choose_call(self, count: int) -> int:
-        """Any of them."""
-        return self._random.randrange(count)
 
     def performed(self, request: int, step: Step) -> None:  # noqa: ARG002
         """Count the step."""

@@ -11,39 +11,30 @@ request's step of the same number touched when it was performed last; until then
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import ClassVar
 
 from toctou.history.footprint import Footprint, dependent
 from toctou.scheduling.dependence import Dependent, Interchangeable
-from toctou.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Step, Strategy
 
 
-class Pos:
+class Pos(Strategy):
     """Partial-order sampling, reproducible by its seed."""
 
     name: ClassVar[str] = "pos"
-    complete: ClassVar[bool] = False
-    symmetric: ClassVar[bool] = False
-    mirrored: ClassVar[bool] = False
-    taken_for: ClassVar[None] = None
 
     def __init__(
         self,
         seed: int = 0,
         depends: Dependent = dependent,
-        interchangeable: Interchangeable = (),  # noqa: ARG002 - nothing is pruned
+        interchangeable: Interchangeable = (),
+        bound: int | None = None,
     ) -> None:
-        self._random = random.Random(seed)  # noqa: S311
-        self._depends = depends
+        super().__init__(seed, depends, interchangeable, bound)
         self._seen: dict[tuple[int, int], Footprint] = {}
         self._taken: dict[int, int] = {}
         self._priorities: dict[int, float] = {}
-
-    @staticmethod
-    def bound(requests: int, steps: int) -> None:
-        """None: the text's bound depends on the class that is to be met."""
 
     def begin(self) -> bool:
         """There is always another sample."""
@@ -56,14 +47,6 @@ class Pos:
         for request in enabled:
             self._priorities.setdefault(request, self._random.random())
         return max(enabled, key=self._priorities.__getitem__)
-
-    def choose_age(self, count: int) -> int:
-        """Any answer is as likely as another."""
-        return self._random.randrange(count)
-
-    def choose_call(self, count: int) -> int:
-        """Any of them."""
-        return self._random.randrange(count)
 
     def performed(self, request: int, step: Step) -> None:
         """Draw anew for the request's next step, and for the pending steps that raced with this one."""

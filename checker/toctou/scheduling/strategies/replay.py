@@ -6,29 +6,23 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from toctou.errors import ScheduleDiverged
+from toctou.history.picks.pick_kind import PickKind
 from toctou.history.request import label
 from toctou.history.schedule import Schedule
-from toctou.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Step, Strategy
 
 
-class Replay:
+class Replay(Strategy):
     """Runs one schedule once; says where it diverged if the code no longer fits it."""
 
     name: ClassVar[str] = "replay"
-    complete: ClassVar[bool] = False
-    symmetric: ClassVar[bool] = False
-    mirrored: ClassVar[bool] = False
-    taken_for: ClassVar[None] = None
 
     def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
         self._schedule = schedule
         self._at = 0
         self._begun = False
         self._taken: list[str] = []
-
-    @staticmethod
-    def bound(requests: int, steps: int) -> None:
-        """None: it runs one schedule."""
 
     def begin(self) -> bool:
         """True once."""
@@ -48,19 +42,12 @@ class Replay:
         self._at += 1
         return request
 
-    def choose_age(self, count: int) -> int:
-        """The schedule's next answer."""
-        age = self._schedule.choices[self._at - 1].age
-        if age >= count:
-            raise self._diverged(f"the schedule goes on with answer {age} of a weak read that has {count}")
-        return age
-
-    def choose_call(self, count: int) -> int:
-        """The schedule's next call."""
-        call = self._schedule.choices[self._at - 1].call
-        if call >= count:
-            raise self._diverged(f"the schedule goes on with call {call + 1} of {count} made at once")
-        return call
+    def pick(self, kind: PickKind, count: int) -> int:
+        """The schedule's answer."""
+        answer = self._schedule.choices[self._at - 1].pick(kind)
+        if answer >= count:
+            raise self._diverged(f"the schedule continues with number {answer} of {count} {kind.alternatives}")
+        return answer
 
     def performed(self, request: int, step: Step) -> None:
         """Remember what was done, to say where a divergence stands."""

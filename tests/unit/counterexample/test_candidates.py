@@ -6,7 +6,9 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from toctou.counterexample.candidates import Following, fewer_switches, newer_answers
+from toctou.counterexample.candidates import Following, fewer_switches
+from toctou.history.picks.concurrent_call import CONCURRENT_CALL
+from toctou.history.picks.staleness import STALENESS
 from toctou.history.schedule import Choice, Schedule
 
 
@@ -38,9 +40,13 @@ def test_nothing_is_simpler_than_one_after_the_other():
     assert texts("AABB") == []
 
 
-def test_newer_answers_one_at_a_time():
-    stale = Schedule((Choice(0, age=2), Choice(1), Choice(1, age=1)))
-    assert [[choice.age for choice in one.choices] for one in newer_answers(stale)] == [[0, 0, 1], [1, 0, 1], [2, 0, 0]]
+def test_simpler_picks_one_at_a_time():
+    stale = Schedule((Choice.of(0, staleness=2), Choice(1), Choice.of(1, staleness=1)))
+    assert [[choice.pick(STALENESS) for choice in one.choices] for one in stale.simpler_picks()] == [
+        [0, 0, 1],
+        [1, 0, 1],
+        [2, 0, 0],
+    ]
 
 
 def followed(text: str, steps: dict[int, int]) -> str:
@@ -64,8 +70,8 @@ def test_a_schedule_is_followed_as_far_as_it_fits():
 
 
 def test_an_answer_that_there_is_not_becomes_the_oldest_there_is():
-    following = Following(Schedule((Choice(0, age=3, call=2),)))
+    following = Following(Schedule((Choice.of(0, staleness=3, concurrent_call=2),)))
     following.begin()
     following.choose([0])
-    assert following.choose_age(2) == 1
-    assert following.choose_call(2) == 1
+    assert following.pick(STALENESS, 2) == 1
+    assert following.pick(CONCURRENT_CALL, 2) == 1

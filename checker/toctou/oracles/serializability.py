@@ -1,0 +1,96 @@
+"""What the two oracles have in common that compare an execution with its requests run one after the other.
+
+While requests are pending, only what no continuation can repair is a violation: in a serial order a pending request may have
+taken effect or not, and may answer anything (the completions of Herlihy and Wing, TOPLAS 12(3), 1990).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterable
+from itertools import combinations
+
+from toctou.history.finding import Finding, SerialOrder
+from toctou.history.operation import Execution
+from toctou.history.request import Response
+from toctou.history.wording import listed, who
+from toctou.oracles.oracle import Observes, Oracle
+from toctou.oracles.serial_order import Explained, SequentialSemantics, best_order, participants, search
+
+RETRYABLE = frozenset({409, 503})
+
+
+class Serializability(Oracle):
+    """The requests can have run one at a time, in some order that agrees with real time.
+
+    Args:
+        retryable: statuses that say "nothing has happened, try again".
+    """
+
+    name = "linearizability"
+    observes = Observes()
+
+    def __init__(self, retryable: frozenset[int] = RETRYABLE) -> None:
+        self._retryable = retryable
+
+    @abstractmethod
+    def semantics(self, execution: Execution) -> SequentialSemantics:
+        """What the requests of an execution do when they run one after the other."""
+
+    def judge(self, execution: Execution) -> Iterable[Finding]:
+        """At most one finding, with the serial order that comes closest."""
+        outcome = self._outcome(execution)
+        if isinstance(outcome, SerialOrder):
+            yield self._unexplained(execution, outcome)
+
+    def judge_unfinished(self, execution: Execution, pending: Collection[int]) -> Iterable[Finding]:
+        """A finding if no completion of the pending requests explains the responses that were given."""
+        answered = tuple(one for one in participants(execution, self._retryable) if one not in pending)
+        begun = [one for one in pending if execution.of_request(one)]
+        completions = _Completions(self.semantics(execution), execution, frozenset(pending))
+        for count in range(len(begun) + 1):
+            for effective in combinations(begun, count):
+                if isinstance(search(execution, answered + effective, completions), Explained):
+                    return
+        yield Finding(self.name, "no serial order gives the responses so far", requests=tuple(sorted(answered)))
+
+    def closest(self, execution: Execution) -> SerialOrder:
+        """The serial order that comes closest; without a contradiction if it explains everything."""
+        return best_order(self._outcome(execution))
+
+    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
+        return search(execution, participants(execution, self._retryable), self.semantics(execution))
+
+    def _unexplained(self, execution: Execution, closest: SerialOrder) -> Finding:
+        requests = sorted(participants(execution, self._retryable))
+        named = [
+            f"{who(execution.requests, index)}'s {execution.requests[index].handler} ({execution.responses[index]})"
+            for index in requests
+        ]
+        statement = (
+            f"no serial order of {listed(named)} gives these responses and these stored items: {closest.contradiction}"
+            if len(named) > 1
+            else f"{listed(named)} did not do what it does alone: {closest.contradiction}"
+            if named
+            else f"every request was refused, yet {closest.contradiction}"
+        )
+        return Finding(self.name, statement, requests=tuple(requests), closest=closest)
+
+
+class _Completions:
+    """Sequential semantics in which a pending request answers anything, and what is stored does not count yet."""
+
+    def __init__(self, semantics: SequentialSemantics, execution: Execution, pending: frozenset[int]) -> None:
+        self._semantics = semantics
+        self._execution = execution
+        self._pending = pending
+
+    def answer(self, order: tuple[int, ...]) -> Response | int:
+        asked = order[-1]
+        return self._execution.responses[asked] if asked in self._pending else self._semantics.answer(order)
+
+    def agrees(self, order: tuple[int, ...]) -> bool:  # noqa: ARG002 - the protocol's signature
+        return True
+
+    def difference(self, order: tuple[int, ...]) -> str:  # noqa: ARG002 - the protocol's signature
+        return ""
