@@ -19,9 +19,10 @@ from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
 from toctou.execution.judging import judged, oracles_for
 from toctou.execution.laboratory import Laboratory
+from toctou.scheduling.restart import Restart
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import STRATEGIES
-from toctou.scheduling.strategies.strategy import StartOver, Strategy
+from toctou.scheduling.strategies.strategy import Strategy
 from toctou.search.options import Options
 from toctou.verdict import Verdict
 
@@ -51,7 +52,7 @@ def schedules_to_violation(model: type[Model], scenario: Scenario, strategy: str
         for count in range(1, MOST + 1):
             try:
                 begun = chooser.begin()
-            except StartOver as over:  # what was run before counts all the same: it has been paid for
+            except Restart as over:  # what was run before counts all the same: it has been paid for
                 chooser = over.strategy
                 begun = chooser.begin()
             if not begun:

@@ -12,14 +12,15 @@ from toctou.client.backends import backend_named
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.execution.judging import judged, oracles_for, signature
-from toctou.execution.laboratory import Laboratory, RandomNumbersShared
+from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import reordered, steps_of
 from toctou.history.footprint import EMPTY
 from toctou.scheduling.dependence import interleavings, real_time_siblings, shape
+from toctou.scheduling.restart import Restart
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
-from toctou.scheduling.strategies.strategy import StartOver, Strategy
+from toctou.scheduling.strategies.strategy import Strategy
 
 MODELS = load([str(Path(__file__).resolve().parents[2] / "models")])
 
@@ -32,7 +33,7 @@ def test_the_same_findings_and_outcomes(loaded: LoadedModel):
             for scenario in scenarios(loaded.model.requests(), 2):
                 try:
                     brute_force, every = by_force(laboratory, scenario)
-                except RandomNumbersShared:
+                except Restart:
                     brute_force, every = by_force(laboratory, scenario)
                 for strategy in (Exhaustive(), Dpor()):
                     explored, stands_for = by_class(laboratory, scenario, strategy)
@@ -57,7 +58,7 @@ def by_force(laboratory: Laboratory, scenario: Scenario) -> tuple[set[object], i
 def by_class(laboratory: Laboratory, scenario: Scenario, strategy: Strategy) -> tuple[set[object], int]:
     try:
         return explored_by(laboratory, scenario, strategy)
-    except StartOver as over:
+    except Restart as over:
         return by_class(laboratory, scenario, over.strategy)
 
 

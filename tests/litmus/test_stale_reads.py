@@ -15,10 +15,11 @@ from toctou.declaration.scenario import Scenario
 from toctou.errors import BadInput
 from toctou.execution.laboratory import Laboratory
 from toctou.history.picks.staleness import STALENESS
+from toctou.scheduling.restart import Restart
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
-from toctou.scheduling.strategies.strategy import StartOver, Strategy
+from toctou.scheduling.strategies.strategy import Strategy
 from toctou.verdict import Verdict
 
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
@@ -187,7 +188,7 @@ def outcomes(*names: str, window: int, strategy: Strategy) -> set[object]:
                 execution = laboratory.execute(scenario, strategy)
                 if execution is not None:
                     found.add(execution.responses[-1].body)
-    except StartOver as over:
+    except Restart as over:
         return outcomes(*names, window=window, strategy=over.strategy)
     return found
 

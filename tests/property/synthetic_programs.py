@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from toctou.history.footprint import EXISTENCE, Footprint
 from toctou.history.item import ItemId
 from toctou.history.picks.staleness import STALENESS
-from toctou.scheduling.strategies.strategy import StartOver, Step, Strategy
+from toctou.scheduling.restart import Restart
+from toctou.scheduling.strategies.strategy import Step, Strategy
 
 Cell = tuple[str, str]
 """An item and one of its attributes."""
@@ -162,7 +163,7 @@ def executions(program: Program, strategy: Strategy, *, anonymous: bool = False)
     try:
         while strategy.begin():
             runs.append(execution(program, strategy, anonymous=anonymous))
-    except StartOver as over:
+    except Restart as over:
         return executions(program, over.strategy, anonymous=anonymous)
     return runs
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from program_strategies import programs, programs_with_twins, weak_programs
 from synthetic_programs import Program, Run, execution, executions
 
+from toctou.scheduling.restart import Restart
 from toctou.scheduling.strategies import STRATEGIES
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
-from toctou.scheduling.strategies.strategy import StartOver, Strategy
+from toctou.scheduling.strategies.strategy import Strategy
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -26,7 +27,7 @@ SAMPLED = 40
 
 def some(program: Program, strategy: Strategy, most: int, *, anonymous: bool = False) -> Iterator[Run | None]:
     """The next executions of a strategy; fewer if it has no more, or wants to begin again."""
-    with suppress(StartOver):
+    with suppress(Restart):
         for _ in range(most):
             if not strategy.begin():
                 return
@@ -102,6 +103,6 @@ def test_the_estimate_of_dpor_is_between_all_and_nothing(program: Program):
     strategy = Dpor()
     estimates = [strategy.left() for _ in some(program, strategy, 10_000)]
     assert all(0.0 <= one <= 1.0 for one in estimates)
-    with suppress(StartOver):
+    with suppress(Restart):
         assert not strategy.begin()
         assert strategy.left() == 0.0

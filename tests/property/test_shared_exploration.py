@@ -12,8 +12,9 @@ from program_strategies import programs, programs_with_twins, static_programs, w
 from synthetic_programs import Program, Run, Touch, execution, executions
 
 from toctou.distribution.partition import Partition
+from toctou.scheduling.restart import Restart
 from toctou.scheduling.strategies.dpor import Dpor
-from toctou.scheduling.strategies.strategy import Shareable, StartOver
+from toctou.scheduling.strategies.strategy import Shareable
 from toctou.search.tally import Tally
 from toctou.search.work_item import Advance, WorkItem
 from toctou.verdict import StopReason
@@ -48,7 +49,7 @@ def explored(
                 return Advance(runs, pieces=pieces, last=part)
             runs.runs.append(execution(program, strategy, anonymous=bool(interchangeable)))
             runs.schedules += 1
-    except StartOver as over:
+    except Restart as over:
         return Advance(runs, again=replace(work_item.beginning, strategy=over.strategy))
     return Advance(runs, (replace(work_item, strategy=strategy),), pieces=pieces)
 

@@ -13,10 +13,9 @@ answer that it gets: what was explored twice, because a worker was given up too 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from toctou.distribution.shared_search import SharedSearch
-from toctou.scheduling.strategies.strategy import StartOver
+from toctou.scheduling.restart import Restart
 from toctou.search.tally import WHERE_ONE_PROCESS_ENDS, Tally
 from toctou.search.work_item import Advance, Open, WorkItem
 from toctou.verdict import Coverage, StopReason
@@ -76,8 +75,8 @@ class Partition:
         if again is None:
             try:
                 self._entries = [*self._after(number, advance)]
-            except StartOver as over:
-                again = replace((*advance.rest, work_item)[0], strategy=over.strategy)
+            except Restart as restart:
+                again = (*advance.rest, work_item)[0].restarted(restart)
         if again is not None:
             self._shared, others = None, set()
             self._entries = [*self._opened([one.again(again) for one in self._beginning])]

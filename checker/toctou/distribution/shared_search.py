@@ -77,7 +77,7 @@ class SharedSearch:
         """Share what is left of a scenario; ``None`` if that cannot be done.
 
         Raises:
-            StartOver: see :meth:`Strategy.begin`.
+            Restart: see :meth:`Strategy.begin`.
         """
         if len(entries) != 2:
             return None
@@ -102,7 +102,7 @@ class SharedSearch:
         """Take in what became of a work item.
 
         Raises:
-            StartOver: the parts have learned things about steps that do not agree.
+            Restart: the parts have learned things about steps that do not agree.
         """
         part = next(one for one in (self._now, *self._ahead.values()) if one is not None and one.number == number)
         part.receive(advance, self._number())

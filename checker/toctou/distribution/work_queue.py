@@ -22,10 +22,10 @@ from toctou.distribution.partition import Partition
 from toctou.distribution.progress import Status
 from toctou.errors import ModelError
 from toctou.search.bench import beginning
-from toctou.search.budget import Meter
-from toctou.search.explorer import FAULTS, spent
+from toctou.search.budget import Meter, spent
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability
+from toctou.search.recovery import FAULTS
 from toctou.search.renaming import alike, renamings
 from toctou.search.tally import Tally
 from toctou.search.work_item import Advance, WorkItem

@@ -40,16 +40,13 @@ from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
 from toctou.scheduling import event_loop
 from toctou.scheduling.choices import Choices, plain_choice
+from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.runner import Limits, Runner
 from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.strategies.strategy import Step, Strategy
 from toctou.scheduling.watchdog import Interrupted
 
 T = TypeVar("T")
-
-
-class RandomNumbersShared(Exception):
-    """The execution drew random numbers before each request had a generator of its own; begin the scenario again."""
 
 
 @dataclass(slots=True)  # as quick to make as an operation
@@ -164,7 +161,7 @@ class Laboratory:
 
         Raises:
             UncontrolledHandler: the execution left the checker's control, or differs from what was observed before.
-            RandomNumbersShared: begin the scenario again with a new strategy.
+            Restart: begin the scenario again; requests have generators of their own from then on.
         """
         known = None if afresh else self._known_of(scenario)
         if known is None:
@@ -265,7 +262,7 @@ class Laboratory:
             choices.append(self._choices.taken(chosen))
             chosen = None
         if self._random_was_shared():
-            raise RandomNumbersShared
+            raise Restart(Reason.NUMBERS_SHARED)
         execution = self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
         if known is not None:
             known.learn(scenario, steps, self._responses, runner.clock_readers())

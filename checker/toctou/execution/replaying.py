@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from toctou.declaration.scenario import Scenario
-from toctou.errors import LateCall, NondeterministicHandler
-from toctou.execution.laboratory import Laboratory, RandomNumbersShared
+from toctou.errors import LateCall, NondeterministicHandler, ScheduleDiverged
+from toctou.execution.laboratory import Laboratory
 from toctou.history.operation import Execution, Operation
 from toctou.history.request import label
 from toctou.history.schedule import Schedule
 from toctou.scheduling.dependence import Order
+from toctou.scheduling.restart import Restart
 from toctou.scheduling.strategies.replay import Replay
 
 
@@ -23,11 +24,25 @@ def replayed(laboratory: Laboratory, scenario: Scenario, schedule: Schedule) -> 
         strategy.begin()
         try:
             execution = laboratory.execute(scenario, strategy, afresh=True)
-        except (RandomNumbersShared, LateCall):
+        except (Restart, LateCall):
             continue  # either happens a few times at most
         strategy.finish()
         assert execution is not None  # noqa: S101 - a replay gives nothing up
         return execution
+
+
+def replayed_alike(laboratory: Laboratory, scenario: Scenario, execution: Execution) -> Execution:
+    """Run the schedule of an execution again.
+
+    Raises:
+        NondeterministicHandler: something else came out.
+    """
+    try:
+        again = replayed(laboratory, scenario, execution.schedule)
+    except ScheduleDiverged as diverged:
+        raise different(f"the schedule {execution.schedule} ran to its end", diverged.observed) from None
+    _check_same(execution, again)
+    return again
 
 
 def steps_of(execution: Execution) -> list[tuple[int, Operation | None]]:
@@ -61,8 +76,7 @@ def reordered(execution: Execution, order: Order) -> Execution:
     )
 
 
-def check_same(first: Execution, again: Execution) -> None:
-    """Raise ``NondeterministicHandler`` if an execution differs from what the same schedule gave before."""
+def _check_same(first: Execution, again: Execution) -> None:
     for before, now in zip(first.operations, again.operations, strict=False):
         if (before.request, before.action, before.parameters, before.result, before.error) != (
             now.request,

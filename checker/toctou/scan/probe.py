@@ -11,10 +11,11 @@ from toctou.client.backends import backend_named
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import UncontrolledHandler
-from toctou.execution.laboratory import Laboratory, RandomNumbersShared
+from toctou.execution.laboratory import Laboratory
 from toctou.history.footprint import dependent
 from toctou.history.operation import Operation, StoredImages
 from toctou.history.request import Request, Response
+from toctou.scheduling.restart import Restart
 from toctou.search.options import Options
 
 
@@ -96,7 +97,7 @@ class Probe:
             (response,), _ = self._laboratory.serial(Scenario((request,)), (0,))
         except UncontrolledHandler as fault:
             return Alone(request, None, self._laboratory.progress()[0], str(fault))
-        except RandomNumbersShared:
+        except Restart:
             return self._run(request)
         only_way = self._laboratory.model.service is None and not self._laboratory.take_clock_reads()
         return Alone(request, response, self._laboratory.progress()[0], only_way=only_way)

@@ -45,3 +45,9 @@ class Meter:
     def seconds(self) -> float:
         """Wall time since the run began."""
         return time.perf_counter() - self.begun
+
+
+def spent(reason: StopReason, schedules: int) -> str:
+    """What the user is told whose budget has ended."""
+    option = "--max-schedules" if reason is StopReason.MAX_SCHEDULES else "--max-seconds"
+    return f"the budget ended after {schedules} schedules; raise {option} to explore the rest"

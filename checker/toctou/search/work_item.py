@@ -16,6 +16,7 @@ from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ModelError
 from toctou.execution.judging import Sighting
+from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.strategies.strategy import Shareable, Strategy
 from toctou.search.reachability import Reachability
 from toctou.search.renaming import Renaming
@@ -53,10 +54,17 @@ class WorkItem:
     block: int = 0
     renamings: tuple[Renaming, ...] = ()
 
-    @property
-    def beginning(self) -> WorkItem:
-        """The whole scenario, explored as this work item was."""
-        return replace(self, strategy=None, interchangeable=(), before=0, until=None, known={}, sighted={}, block=0)
+    def restarted(self, restart: Restart) -> WorkItem:
+        """The whole scenario, explored as it has to be from now on."""
+        whole = replace(self, strategy=None, before=0, until=None, known={}, sighted={}, block=0)
+        match restart.reason:
+            case Reason.STEP_TOUCHES_MORE:
+                return replace(whole, strategy=restart.strategy)
+            case Reason.NUMBERS_SHARED:
+                return replace(whole, interchangeable=(), own_numbers=True)
+            case Reason.NOT_INTERCHANGEABLE:
+                return replace(whole, interchangeable=(), symmetry=False)
+        return replace(whole, interchangeable=())
 
     def again(self, how: WorkItem) -> WorkItem:
         """This beginning, explored as another work item of the scenario."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from toctou.declaration.scenario import Scenario
 from toctou.errors import InternalError
 from toctou.execution.judging import judged, oracles_of
-from toctou.execution.laboratory import RandomNumbersShared
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Response
+from toctou.scheduling.restart import Restart
 from toctou.stateful.session import Session
 
 Order = tuple[int, ...]
@@ -69,7 +69,7 @@ class Judge:
             scenario = Scenario(tuple(requests))
             try:
                 self._known[key] = self._session.laboratory.serial(scenario, order)
-            except RandomNumbersShared:
+            except Restart:
                 self._known[key] = self._session.laboratory.serial(scenario, order)
         return self._known[key]
 

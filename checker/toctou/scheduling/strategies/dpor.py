@@ -49,8 +49,9 @@ from toctou.errors import InternalError
 from toctou.history.footprint import EMPTY, Footprint, contains, dependent, union
 from toctou.history.picks.pick_kind import PickKind
 from toctou.scheduling.dependence import Dependent, Interchangeable
+from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.strategies.exhaustive import Exhaustive, diverged_choice, diverged_step
-from toctou.scheduling.strategies.strategy import Noted, Place, Shareable, StartOver, Step
+from toctou.scheduling.strategies.strategy import Noted, Place, Shareable, Step
 from toctou.scheduling.symmetry import Taken, alike
 from toctou.verdict import Coverage
 
@@ -221,7 +222,7 @@ class Dpor(Shareable):
     def begin(self) -> bool:
         """Reverse the races of the last execution, and move to the next branch; again, if nothing was chosen since."""
         if self._instead is not None:
-            raise StartOver(self._instead)
+            raise Restart(Reason.STEP_TOUCHES_MORE, self._instead)
         self._depth, self._asked = 0, -1
         if not self._ready and self._path[-1].tree:
             self._reverse_races()
@@ -297,7 +298,7 @@ class Dpor(Shareable):
         if any(learned[step] != known for one in (self, part) for step, known in one._learned.items()):
             over = Dpor(depends=self._depends, interchangeable=self._interchangeable)
             over._learned = learned
-            raise StartOver(over)
+            raise Restart(Reason.STEP_TOUCHES_MORE, over)
         self._learned = learned
 
     def push(self, part: Dpor) -> None:

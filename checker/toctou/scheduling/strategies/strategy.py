@@ -18,18 +18,6 @@ from toctou.scheduling.dependence import Dependent, Interchangeable
 from toctou.verdict import Coverage
 
 
-class StartOver(Exception):
-    """What a strategy has learned shows that it must begin again; what was run so far is to be forgotten.
-
-    Attributes:
-        strategy: how to begin.
-    """
-
-    def __init__(self, strategy: Strategy) -> None:
-        super().__init__()
-        self.strategy = strategy
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one step did.
@@ -113,7 +101,7 @@ class Strategy(ABC):
         """Get ready for the next execution; ``False`` if there is none left.
 
         Raises:
-            StartOver: what was run so far was redundant.
+            Restart: what was run so far was redundant.
         """
 
     @abstractmethod
@@ -194,7 +182,7 @@ class Shareable(Strategy):
         """Take in what a part has learned about steps.
 
         Raises:
-            StartOver: it does not agree with what was known.
+            Restart: it does not agree with what was known.
         """
 
     @abstractmethod

@@ -1,0 +1,94 @@
+"""What is known of a work item while it is explored: counts executions, and lets the oracles judge them.
+
+A strategy runs one execution per class of equivalent schedules, so every judgement that depends on more than the class (the
+real-time order of requests) is made for its siblings too (:func:`toctou.scheduling.dependence.real_time_siblings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from toctou.execution.judging import Sighting, sightings
+from toctou.execution.replaying import reordered, steps_of
+from toctou.history.footprint import EMPTY
+from toctou.history.operation import Execution
+from toctou.oracles.oracle import Oracle
+from toctou.scheduling.dependence import Dependent, Shape, interleavings, mirror_images, real_time_siblings, shape
+from toctou.scheduling.strategies.strategy import Shareable, Strategy
+from toctou.search.name_independence import RenamedScenarios
+from toctou.search.tally import Tally
+from toctou.search.work_item import WorkItem
+from toctou.verdict import Coverage
+
+MOST_JUDGED = 2_000
+"""Executions of which it is remembered what oracles found."""
+
+
+@dataclass(slots=True)
+class Exploration:
+    """A work item that is being explored.
+
+    Attributes:
+        work_item: where it began.
+        oracles: judge it.
+        depends: whether the order of two steps matters to them.
+        tally: what has been seen.
+        renamed: the scenarios that this one may represent.
+        sighted: violations as they were met, by what makes two the same, those of earlier work items included.
+        interchangeable: which requests are.
+        first: its first schedule, which is run again at its end.
+        left: the strategy, if it was interrupted.
+        last: the same if it came to the end of what it was given.
+    """
+
+    work_item: WorkItem
+    oracles: Sequence[Oracle]
+    depends: Dependent
+    tally: Tally
+    renamed: RenamedScenarios
+    sighted: Mapping[object, Sighting]
+    interchangeable: tuple[int, ...]
+    first: Execution | None = None
+    left: Strategy | None = None
+    last: Shareable | None = None
+    # What oracles found in executions that a strategy may choose again, by their operations; see `_sightings`.
+    _judged: dict[object, tuple[Execution, list[tuple[object, Sighting]]]] = field(default_factory=dict)
+
+    def see(self, execution: Execution, strategy: Strategy) -> None:
+        """Count an execution that the strategy has chosen, and judge it."""
+        tally = self.tally
+        self.first = self.first or execution
+        tally.schedules += 1
+        tally.longest = max(tally.longest, len(execution.schedule.choices))
+        tally.reached.see(execution)
+        order = self._order(execution, strategy)
+        if strategy.covers is not Coverage.EVERYTHING:
+            tally.interleavings += 1  # others of its class may be run as well, or may not
+        elif not strategy.mirrored:
+            images = mirror_images(order, self.interchangeable) if self.interchangeable else 1
+            tally.interleavings += interleavings(order) * images
+        siblings = [reordered(execution, one) for one in real_time_siblings(order, len(execution.requests))]
+        for one in (execution, *siblings):
+            for key, sighting in self._sightings(one, once=strategy.ends):
+                tally.see(key, sighting)
+        if self.renamed:
+            self.renamed.see(execution, siblings)
+
+    def _order(self, execution: Execution, strategy: Strategy) -> Shape:
+        """The partial order that makes up the execution's class, as the strategy understands classes."""
+        steps = steps_of(execution)
+        footprints = strategy.taken_for or [one.footprint if one else EMPTY for _, one in steps]
+        return shape([(request, one) for (request, _), one in zip(steps, footprints, strict=True)], self.depends)
+
+    def _sightings(self, execution: Execution, *, once: bool) -> Sequence[tuple[object, Sighting]]:
+        """What the oracles find; remembered, unless an execution is met ``once`` only."""
+        if once:
+            return list(sightings(execution, self.oracles))
+        same = tuple(map(id, execution.operations)), execution.endings
+        if same not in self._judged:
+            if len(self._judged) >= MOST_JUDGED:
+                self._judged.clear()
+            # It holds on to the operations, so that no others get their identities.
+            self._judged[same] = execution, list(sightings(execution, self.oracles))
+        return self._judged[same][1]

@@ -1,0 +1,90 @@
+"""Runs again what counts as evidence: each counterexample, simplified and completed, and the first schedule.
+
+An execution counts only if running it again gives the same history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from toctou.counterexample.candidates import Following
+from toctou.counterexample.minimization import simplest
+from toctou.counterexample.presentation import presented
+from toctou.declaration.scenario import Scenario
+from toctou.errors import ToctouError, UncontrolledHandler
+from toctou.execution.judging import Sighting, judged, oracles_for, sightings, signature
+from toctou.execution.laboratory import Laboratory
+from toctou.execution.replaying import different, replayed, replayed_alike
+from toctou.history.operation import Execution
+from toctou.history.schedule import Schedule
+from toctou.search.exploration import Exploration
+
+
+def repeat(laboratory: Laboratory, exploration: Exploration, backend: str) -> None:
+    """Run every counterexample and the first schedule again, and keep the counterexamples.
+
+    Args:
+        laboratory: open.
+        exploration: at its end.
+        backend: the laboratory's backend, by name.
+
+    Raises:
+        UncontrolledHandler: something else came out.
+    """
+    scenario, tally = exploration.work_item.scenario, exploration.tally
+    kept = simplest(_counted(exploration), lambda schedule: _shown(laboratory, exploration, schedule))
+    for key, sighting in kept.items():
+        again = replayed_alike(laboratory, scenario, sighting.execution)
+        if signature(sighting.finding) not in {signature(one) for one in judged(again, exploration.oracles)}:
+            raise different(sighting.finding.statement, "no such finding")
+        smaller = _with_small_arguments(laboratory, key, sighting, exploration.renamed.smaller())
+        tally.kept[key] = presented(laboratory, smaller, backend)
+        tally.replayed += 1
+    if exploration.first is not None:
+        replayed_alike(laboratory, scenario, exploration.first)
+        tally.replayed += 1
+
+
+def _counted(exploration: Exploration) -> dict[object, Sighting]:
+    """What has been sighted and is not kept yet, counted together with what earlier work items have sighted."""
+    tally, earlier = exploration.tally, exploration.sighted
+    sighted, tally.sighted = tally.sighted, {}
+    if earlier and sighted:
+        tally.decided = frozenset(earlier)
+        sighted = {**earlier, **sighted}
+        for key in tally.decided:
+            since = tally.repeated.pop(key, 0) if sighted[key] is earlier[key] else sighted[key].occurrences
+            sighted[key] = replace(sighted[key], occurrences=earlier[key].occurrences + since)
+    exploration.sighted = sighted or {
+        key: replace(one, occurrences=one.occurrences + tally.repeated[key]) for key, one in earlier.items()
+    }
+    return sighted
+
+
+def _shown(
+    laboratory: Laboratory, exploration: Exploration, schedule: Schedule
+) -> tuple[Execution, Callable[[], dict[object, Sighting]]] | None:
+    """What a schedule shows, if it can be run; see :mod:`toctou.counterexample.minimization`."""
+    following = Following(schedule)
+    following.begin()
+    try:
+        execution = laboratory.execute(exploration.work_item.scenario, following)
+    except UncontrolledHandler:
+        return None
+    assert execution is not None  # noqa: S101 - nothing is given up
+    return execution, lambda: dict(sightings(execution, exploration.oracles))
+
+
+def _with_small_arguments(
+    laboratory: Laboratory, key: object, sighting: Sighting, smaller: Scenario | None
+) -> Sighting:
+    """The sighting as it is in a represented scenario that has smaller arguments, if there is one."""
+    if smaller is None:
+        return sighting
+    try:
+        execution = replayed(laboratory, smaller, sighting.execution.schedule)
+        found = dict(sightings(execution, oracles_for(laboratory, smaller))).get(key, sighting)
+    except ToctouError:
+        return sighting
+    return replace(found, occurrences=sighting.occurrences)
