@@ -1,4 +1,4 @@
-"""Rules on the size, the name and the text of modules, and on who may say VERIFIED."""
+"""Rules on the size, the name and the text of modules, on who may say VERIFIED, and on who may list actions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ EMPTY_NAMES = frozenset({"utils", "util", "core", "common", "manager", "managers
 
 PARSES_VERDICTS = {"toctou.cli.check": "reads the verdicts that a user expects; it concludes nothing"}
 """Modules that may call ``Verdict(text)``, with the reason."""
+
+LISTS_ACTIONS = {
+    "toctou.history.notation_operations": "the notation has a verb for some actions, and is on a lower floor",
+    "toctou.analysis.wording": "analysis judges histories of any backend, and may not import the engine",
+    "toctou.analysis.cause": "as above",
+    "toctou.reporting.summary": "words the outcome of two actions",
+}
+"""Modules outside the registry that may list actions by name, with the reason."""
 
 
 def long_modules(modules: Sequence[Module]) -> Iterator[str]:
@@ -58,6 +66,40 @@ def second_producers_of_verified(modules: Sequence[Module]) -> Iterator[str]:
                 yield f"{module.name}:{node.lineno} produces VERIFIED; only toctou.verdict.certify may"  # type: ignore[attr-defined]
             elif _constructs_verdict(node) and module.name not in PARSES_VERDICTS:
                 yield f"{module.name}:{node.lineno} makes a Verdict of a value; only toctou.verdict may"  # type: ignore[attr-defined]
+
+
+def second_lists_of_actions(modules: Sequence[Module]) -> Iterator[str]:
+    """What there is to know of an action is in its record; other lists of actions are derived from the records."""
+    registry = "toctou.engine.actions."
+    names = {
+        "".join(word.capitalize() for word in module.name.removeprefix(registry).split("_"))
+        for module in modules
+        if module.name.startswith(registry)
+    }
+    for module in modules:
+        if module.name.startswith(registry) or module.name in LISTS_ACTIONS:
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Set | ast.List | ast.Tuple | ast.Dict | ast.MatchOr | ast.Match):
+                listed = sorted(names & set(_listed(node)))
+                if len(listed) > 1:
+                    yield f"{module.name} lists {', '.join(listed)}; derive it from toctou.engine.ACTIONS"
+
+
+def _listed(node: ast.Set | ast.List | ast.Tuple | ast.Dict | ast.MatchOr | ast.Match) -> Iterator[object]:
+    parts: Sequence[ast.AST | None]
+    if isinstance(node, ast.Dict):
+        parts = node.keys
+    elif isinstance(node, ast.MatchOr):
+        parts = node.patterns
+    elif isinstance(node, ast.Match):
+        parts = [case.pattern for case in node.cases]
+    else:
+        parts = node.elts
+    for part in parts:
+        constant = part.value if isinstance(part, ast.MatchValue) else part
+        if isinstance(constant, ast.Constant):
+            yield constant.value
 
 
 def _says_verified(node: ast.AST) -> bool:

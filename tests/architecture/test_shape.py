@@ -19,6 +19,7 @@ TESTS = modules_in("tests")
         shape_rules.empty_names,
         shape_rules.missing_docstrings,
         shape_rules.second_producers_of_verified,
+        shape_rules.second_lists_of_actions,
     ],
     ids=lambda rule: rule.__name__,
 )
@@ -95,3 +96,25 @@ def test_a_second_producer_of_verified_is_found(text):
 )
 def test_comparing_with_verified_is_not(text):
     assert list(shape_rules.second_producers_of_verified(examples({"toctou.search.example": text}))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'READS = frozenset({"GetItem", "Query"})',
+        'RULES = {"GetItem": 1, "Query": 2}',
+        'known = action in ("GetItem", "Query")',
+        'match action:\n    case "GetItem" | "Query":\n        pass',
+        'match action:\n    case "GetItem":\n        pass\n    case "Query":\n        pass',
+    ],
+)
+def test_a_second_list_of_actions_is_found(text):
+    actions = {f"toctou.engine.actions.{name}": "" for name in ("get_item", "query")}
+    assert list(shape_rules.second_lists_of_actions(examples({**actions, "toctou.gate.example": text})))
+    assert list(shape_rules.second_lists_of_actions(examples({**actions, "toctou.engine.actions.example": text}))) == []
+
+
+def test_naming_one_action_is_no_list():
+    text = 'answer = perform("GetItem", {"TableName": "Query"})'
+    modules = examples({"toctou.engine.actions.get_item": "", "toctou.client.example": text})
+    assert list(shape_rules.second_lists_of_actions(modules)) == []

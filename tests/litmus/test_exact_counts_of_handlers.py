@@ -51,6 +51,21 @@ def test_read_modify_write_of_one_item_up_to_symmetry(requests, expected):
     assert counts(ReadModifyWrite, requests, symmetry=True) == expected
 
 
+class Describes(OfAccounts):
+    """Asks whether its table is there, as ORMs do, which no other request can change."""
+
+    @handler(account_id=["a1", "a2"])
+    def reset(self, principal: str, account_id: str) -> int:
+        accounts.meta.client.describe_table(TableName="Accounts")
+        accounts.put_item(Item={"account_id": account_id, "value": 7})
+        return 204
+
+
+def test_describing_a_table_conflicts_with_no_write_to_it():
+    requests = ("alice: reset(account_id='a1')", "alice: reset(account_id='a2')")
+    assert counts(Describes, 2, *requests) == (1, 6)
+
+
 class OnDifferentItems(OfAccounts):
     """Each request has an item to itself."""
 

@@ -215,7 +215,6 @@ def batches() -> list[Request]:
         ("BatchWriteItem", {"RequestItems": {"plain": [{"DeleteRequest": {"Key": KEY["Key"]}}]}}),
         *(("BatchExecuteStatement", {"Statements": statements}) for statements in texts),
         *(("ExecuteTransaction", {"TransactStatements": statements[:1]}) for statements in texts),
-        ("DescribeTable", {"TableName": "plain"}),
     ]
 
 

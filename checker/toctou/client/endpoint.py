@@ -22,7 +22,7 @@ from botocore.loaders import Loader
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import refused_declaration
-from toctou.engine import Schema, footprint
+from toctou.engine import Kind, Schema, actions_of, footprint
 from toctou.errors import TargetError, UnsupportedAction
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import ErrorResponse
@@ -30,7 +30,7 @@ from toctou.scheduling.choices import Choices
 
 _call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
 _SAME_EVERYWHERE = ("ResponseMetadata",)
-_READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
+_WRITES = actions_of(Kind.WRITES)
 
 
 class EndpointBackend:
@@ -41,6 +41,7 @@ class EndpointBackend:
         self._client = _client(url, region)
         self._schemas: dict[str, Schema] = {}
         self._initial: dict[str, dict[ItemId, Image]] = {}
+        self._described: dict[str, Any] = {}  # each table, as it is with the initial items
         self._now: dict[ItemId, Image | None] = {}  # what is stored, as far as it differs from the initial items
 
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
@@ -53,6 +54,7 @@ class EndpointBackend:
             for image in images:
                 self._declare("PutItem", {"TableName": name, "Item": image}, f"item {image!r} of table {name!r}")
         self._initial = {name: self._scan(name) for name in self._schemas}
+        self._described = {name: self._call("DescribeTable", {"TableName": name})["Table"] for name in self._schemas}
         self._now = {}
 
     def restore(self) -> None:
@@ -71,13 +73,15 @@ class EndpointBackend:
         result = error = None
         try:
             result = self._call(action, parameters)
+            if "Table" in result:  # the service itself would not have counted the items again; see EmbeddedBackend
+                result["Table"] = self._described.get(result["Table"]["TableName"], result["Table"])
         except ClientError as refused:
             error = _error(refused)
             if error.code in ("UnknownOperationException", "501"):
                 raise _unsupported(action, self.name) from refused
         except NotImplementedError as missing:
             raise _unsupported(action, self.name) from missing
-        changes = () if action in _READS else tuple(self._changes(parameters))
+        changes = tuple(self._changes(parameters)) if action in _WRITES else ()
         code = error.code if error else None
         touched = footprint(action, parameters, self._schemas, result=result, error_code=code, changes=changes)
         return Performed(result, error, touched, changes)

@@ -20,6 +20,7 @@ from typing import Any
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import EmbeddedBackend
+from toctou.engine import ACTIONS
 from toctou.history.footprint import ALL, EXISTENCE, Footprint, observing, union
 from toctou.history.item import Image, ItemId
 from toctou.history.picks.staleness import STALENESS
@@ -73,7 +74,7 @@ class StaleReads:
 
     def _hideable(self, action: str, parameters: Mapping[str, Any], accessed: Footprint) -> Iterator[tuple[int, ...]]:
         """Numbers of changes that the read may miss together, the fewest first; nothing for a strongly consistent read."""
-        weak = _weak_tables(action, parameters)
+        weak = ACTIONS[action].eventual(parameters)
         changes: dict[ItemId, list[int]] = {}
         for number, item in self._backend.touched():
             if item.table in weak and (
@@ -102,20 +103,10 @@ def _of_versions(footprint: Footprint, action: str, parameters: Mapping[str, Any
     Two writes that have no attribute in common commute for whoever reads the newest version, but in between they leave
     different ones.  And every write, whatever it touches, moves the window of a weak read.
     """
-    weak = _weak_tables(action, parameters)
+    weak = ACTIONS[action].eventual(parameters)
     counted = {*footprint.writes, *footprint.increments, *(item for item in footprint.reads if item.table in weak)}
     ranges = tuple(replace(one, attributes=_WHOLE) if one.table in weak else one for one in footprint.ranges)
     return observing(footprint._replace(ranges=ranges), counted, _WHOLE)
-
-
-def _weak_tables(action: str, parameters: Mapping[str, Any]) -> frozenset[str]:
-    """The tables that a call reads without asking for strong consistency."""
-    if action == "BatchGetItem":
-        requests: Mapping[str, Any] = parameters.get("RequestItems", {})
-        return frozenset(name for name, request in requests.items() if not request.get("ConsistentRead"))
-    if action in ("GetItem", "Query", "Scan") and not parameters.get("ConsistentRead"):
-        return frozenset({parameters["TableName"]})
-    return frozenset()
 
 
 def _fewest_first(hidden: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from toctou.engine.actions import ACTIONS, actions_of
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.engine import Engine
 from toctou.engine.footprints import footprint
 from toctou.engine.schema import Schema
 from toctou.engine.service_error import ServiceError
-from toctou.engine.sources import Source
 
-__all__ = ["Engine", "Schema", "ServiceError", "Source", "footprint"]
+__all__ = ["ACTIONS", "Action", "Engine", "Kind", "Schema", "ServiceError", "actions_of", "footprint"]

@@ -49,167 +49,47 @@ class Rule(NamedTuple):
     each: Rule | None = None
 
 
-def _list(element: Rule, shortest: int | None = None, longest: int | None = None) -> Rule:
-    return Rule(each=element, shortest=shortest, longest=longest)
+Constraints = Mapping[str, Rule]
+"""What the members of a request must be, where they are there: by name, in the order in which they are checked."""
 
-
-def _structure(**members: Rule) -> Rule:
-    return Rule(members=members)
-
-
-_CAPACITY = Rule(("INDEXES", "TOTAL", "NONE"))
-_METRICS = Rule(("SIZE", "NONE"))
-_TABLE = Rule(is_name=True, arn=True, shortest=1, longest=255)
-_INDEX = Rule(is_name=True, shortest=3, longest=255)
-_RETURNED = Rule(("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"))
-_ON_FAILURE = Rule(("ALL_OLD", "NONE"))
-_JOINED = Rule(("OR", "AND"))
-_SELECT = Rule(("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"))
+TABLE = Rule(is_name=True, arn=True, shortest=1, longest=255)
+_OPERATORS = "IN NULL BETWEEN LT NOT_CONTAINS EQ GT NOT_NULL NE LE BEGINS_WITH GE CONTAINS"
+_COMPARED = Rule(each=Rule(members={"ComparisonOperator": Rule(tuple(_OPERATORS.split()))}))
 _POSITIVE = Rule(at_least=1)
-_COMPARED = _structure(
-    ComparisonOperator=Rule(
-        (
-            "IN",
-            "NULL",
-            "BETWEEN",
-            "LT",
-            "NOT_CONTAINS",
-            "EQ",
-            "GT",
-            "NOT_NULL",
-            "NE",
-            "LE",
-            "BEGINS_WITH",
-            "GE",
-            "CONTAINS",
-        )
-    )
-)
-_CONDITIONS = Rule(each=_COMPARED)
-_THROUGHPUT = _structure(WriteCapacityUnits=_POSITIVE, ReadCapacityUnits=_POSITIVE)
-_BILLING = Rule(("PROVISIONED", "PAY_PER_REQUEST"))
-_DEFINITIONS = _list(_structure(AttributeType=Rule(("B", "N", "S"))))
-_KEY = _list(_structure(KeyType=Rule(("HASH", "RANGE"))), 1, 2)
-_PROJECTION = _structure(ProjectionType=Rule(("ALL", "INCLUDE", "KEYS_ONLY")), NonKeyAttributes=Rule(shortest=1))
-_LOCAL_INDEX = _structure(IndexName=_INDEX, KeySchema=_KEY, Projection=_PROJECTION)
-_GLOBAL_INDEX = _structure(IndexName=_INDEX, KeySchema=_KEY, Projection=_PROJECTION, ProvisionedThroughput=_THROUGHPUT)
-_PARTS = _structure(
-    ConditionCheck=_structure(ReturnValuesOnConditionCheckFailure=_ON_FAILURE),
-    Put=_structure(ReturnValuesOnConditionCheckFailure=_ON_FAILURE),
-    Delete=_structure(ReturnValuesOnConditionCheckFailure=_ON_FAILURE),
-    Update=_structure(ReturnValuesOnConditionCheckFailure=_ON_FAILURE),
-)
+_PROJECTED = {"ProjectionType": Rule(("ALL", "INCLUDE", "KEYS_ONLY")), "NonKeyAttributes": Rule(shortest=1)}
 
-RULES: Mapping[str, Mapping[str, Rule]] = {
-    "BatchExecuteStatement": {"Statements": Rule(shortest=1, longest=25), "ReturnConsumedCapacity": _CAPACITY},
-    "BatchGetItem": {"ReturnConsumedCapacity": _CAPACITY},
-    "BatchWriteItem": {"ReturnConsumedCapacity": _CAPACITY, "ReturnItemCollectionMetrics": _METRICS},
-    "CreateTable": {
-        "AttributeDefinitions": _DEFINITIONS,
-        "TableName": Rule(is_name=True, arn=True, shortest=3, longest=255),
-        "BillingMode": _BILLING,
-        "ProvisionedThroughput": _THROUGHPUT,
-        "KeySchema": _KEY,
-        "GlobalSecondaryIndexes": _list(_GLOBAL_INDEX),
-        "LocalSecondaryIndexes": _list(_LOCAL_INDEX),
-    },
-    "DeleteItem": {
-        "ReturnConsumedCapacity": _CAPACITY,
-        "TableName": _TABLE,
-        "ReturnValues": _RETURNED,
-        "ReturnItemCollectionMetrics": _METRICS,
-        "ReturnValuesOnConditionCheckFailure": _ON_FAILURE,
-        "ConditionalOperator": _JOINED,
-        "Expected": _CONDITIONS,
-    },
-    "ExecuteStatement": {
-        "ReturnConsumedCapacity": _CAPACITY,
-        "ReturnValuesOnConditionCheckFailure": _ON_FAILURE,
-        "Limit": _POSITIVE,
-    },
-    "ExecuteTransaction": {
-        "ClientRequestToken": Rule(longest=36),
-        "TransactStatements": Rule(shortest=1, longest=100),
-        "ReturnConsumedCapacity": _CAPACITY,
-    },
-    "GetItem": {"ReturnConsumedCapacity": _CAPACITY, "TableName": _TABLE},
-    "ListTables": {"ExclusiveStartTableName": _INDEX, "Limit": Rule(at_least=1, at_most=100)},
-    "PutItem": {
-        "ReturnConsumedCapacity": _CAPACITY,
-        "TableName": _TABLE,
-        "ConditionalOperator": _JOINED,
-        "Expected": _CONDITIONS,
-        "ReturnValues": _RETURNED,
-        "ReturnItemCollectionMetrics": _METRICS,
-        "ReturnValuesOnConditionCheckFailure": _ON_FAILURE,
-    },
-    "Query": {
-        "Select": _SELECT,
-        "IndexName": _INDEX,
-        "ReturnConsumedCapacity": _CAPACITY,
-        "QueryFilter": _CONDITIONS,
-        "TableName": _TABLE,
-        "ConditionalOperator": _JOINED,
-        "Limit": _POSITIVE,
-        "KeyConditions": _CONDITIONS,
-    },
-    "Scan": {
-        "Select": _SELECT,
-        "IndexName": _INDEX,
-        "TotalSegments": Rule(at_least=1, at_most=1_000_000),
-        "ReturnConsumedCapacity": _CAPACITY,
-        "TableName": _TABLE,
-        "ConditionalOperator": _JOINED,
-        "ScanFilter": _CONDITIONS,
-        "Segment": Rule(at_least=0, at_most=999_999),
-        "Limit": _POSITIVE,
-    },
-    "TransactGetItems": {"TransactItems": Rule(shortest=1, longest=100), "ReturnConsumedCapacity": _CAPACITY},
-    "TransactWriteItems": {
-        "ClientRequestToken": Rule(longest=36),
-        "ReturnConsumedCapacity": _CAPACITY,
-        "ReturnItemCollectionMetrics": _METRICS,
-        "TransactItems": _list(_PARTS, 1, 100),
-    },
-    "UpdateItem": {
-        "ReturnConsumedCapacity": _CAPACITY,
-        "TableName": _TABLE,
-        "ReturnItemCollectionMetrics": _METRICS,
-        "ReturnValues": _RETURNED,
-        "ReturnValuesOnConditionCheckFailure": _ON_FAILURE,
-        "ConditionalOperator": _JOINED,
-        "Expected": _CONDITIONS,
-        "AttributeUpdates": Rule(each=_structure(Action=Rule(("ADD", "DELETE", "PUT")))),
-    },
-    "UpdateTable": {
-        "TableName": _TABLE,
-        "ProvisionedThroughput": _THROUGHPUT,
-        "BillingMode": _BILLING,
-        "GlobalSecondaryIndexUpdates": _list(
-            _structure(
-                Update=_structure(IndexName=_INDEX, ProvisionedThroughput=_THROUGHPUT),
-                Create=_structure(
-                    Projection=_PROJECTION, IndexName=_INDEX, ProvisionedThroughput=_THROUGHPUT, KeySchema=_KEY
-                ),
-                Delete=_structure(IndexName=_INDEX),
-            )
-        ),
-        "AttributeDefinitions": _DEFINITIONS,
-    },
+_SAME_EVERYWHERE: Constraints = {
+    "AttributeDefinitions": Rule(each=Rule(members={"AttributeType": Rule(("B", "N", "S"))})),
+    "BillingMode": Rule(("PROVISIONED", "PAY_PER_REQUEST")),
+    "ClientRequestToken": Rule(longest=36),
+    "ConditionalOperator": Rule(("OR", "AND")),
+    "Expected": _COMPARED,
+    "IndexName": Rule(is_name=True, shortest=3, longest=255),
+    "KeyConditions": _COMPARED,
+    "KeySchema": Rule(each=Rule(members={"KeyType": Rule(("HASH", "RANGE"))}), shortest=1, longest=2),
+    "Limit": _POSITIVE,
+    "Projection": Rule(members=_PROJECTED),
+    "ProvisionedThroughput": Rule(members={"WriteCapacityUnits": _POSITIVE, "ReadCapacityUnits": _POSITIVE}),
+    "QueryFilter": _COMPARED,
+    "ReturnConsumedCapacity": Rule(("INDEXES", "TOTAL", "NONE")),
+    "ReturnItemCollectionMetrics": Rule(("SIZE", "NONE")),
+    "ReturnValues": Rule(("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")),
+    "ReturnValuesOnConditionCheckFailure": Rule(("ALL_OLD", "NONE")),
+    "ScanFilter": _COMPARED,
+    "Select": Rule(("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")),
+    "TableName": TABLE,
 }
 
-CONSTRAINED: Mapping[str, frozenset[str]] = {
-    # The name of a table that is there is valid, so it alone is no reason to look at a request.
-    action: frozenset(rules) - ({"TableName"} if action != "CreateTable" else frozenset())
-    for action, rules in RULES.items()
-}
-"""The members of each action that make a request worth looking at."""
+
+def rules_of(names: str, **others: Rule) -> Constraints:
+    """The rules of these members, in this order; ``others`` has those that are not the same wherever their name occurs."""
+    return {name: others[name] if name in others else _SAME_EVERYWHERE[name] for name in names.split()}
 
 
-def check_constraints(action: str, parameters: Mapping[str, Any]) -> None:
+def check_constraints(constraints: Constraints, parameters: Mapping[str, Any]) -> None:
     """Refuse a request with members outside their constraints; raises ``ServiceError`` that tells of all of them."""
     faults: list[str] = []
-    for name, rule in RULES[action].items():
+    for name, rule in constraints.items():
         if parameters.get(name) is not None:
             faults += _faults(rule, parameters[name], name[:1].lower() + name[1:])
     _refuse(faults)
@@ -217,7 +97,7 @@ def check_constraints(action: str, parameters: Mapping[str, Any]) -> None:
 
 def check_table_name(name: str) -> None:
     """Refuse what cannot be the name, or ARN, of a table that is there."""
-    _refuse(list(_faults(_TABLE, name, "tableName")))
+    _refuse(list(_faults(TABLE, name, "tableName")))
 
 
 def _refuse(faults: Sequence[str]) -> None:

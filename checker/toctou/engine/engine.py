@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from toctou.engine.actions import ACTIONS
-from toctou.engine.constraints import CONSTRAINED, check_constraints
+from toctou.engine.constraints import check_constraints
 from toctou.engine.database import Database
-from toctou.engine.sources import Source, sources_of
 from toctou.engine.versions import ItemVersion
 from toctou.errors import InternalError, UnsupportedAction
 from toctou.history.item import Change, Image, ItemId
@@ -44,18 +43,17 @@ class Engine:
             ServiceError: what the service would answer.
             UnsupportedAction: the action is not one that the engine performs.
         """
-        handler = ACTIONS.get(action)
-        if handler is None:
+        record = ACTIONS.get(action)
+        if record is None:
             raise UnsupportedAction(
                 f"the handler called {action}, which the embedded DynamoDB does not perform",
                 expected=f"one of {', '.join(sorted(ACTIONS))}",
                 cause="the action is not built yet, or its name is misspelt",
                 remedy="check the model on another backend (--backend moto, or endpoint=URL of DynamoDB Local)",
             )
-        constrained = CONSTRAINED.get(action)
-        if constrained is not None and not constrained.isdisjoint(parameters):
-            check_constraints(action, parameters)
-        return handler(self._database, parameters)
+        if not record.watched.isdisjoint(parameters):
+            check_constraints(record.constraints, parameters)
+        return record.perform(self._database, parameters)
 
     def perform_as_of(self, sequence: int, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a read as it would have been answered at an earlier point; see :meth:`perform`.
@@ -64,29 +62,6 @@ class Engine:
         """
         with self._rewound(sequence):
             return self.perform(action, parameters)
-
-    def perform_with_lags(
-        self, points: Mapping[Source, int], action: str, parameters: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Answer a read of tables and indexes that are each as of a point of their own; see :meth:`perform`.
-
-        An index that lags behind its table, on its own, is ``{Source("Orders", "by-customer"): sequence}``: queries of the
-        index are answered as of that point, and reads of the table, or of another index, as of now.
-
-        Args:
-            points: the numbers of the last changes that have reached each; what is not named has all changes.
-            action: a read.
-            parameters: of the read.
-        """
-        hidden: set[int] = set()
-        for source in sources_of(action, parameters):
-            point = points.get(source, self.sequence)
-            hidden.update(
-                number
-                for number, version in enumerate(self._database.log[point:], point + 1)
-                if version.belongs_to(source.table)
-            )
-        return self.perform_without(sorted(hidden), action, parameters)
 
     @contextmanager
     def _rewound(self, sequence: int) -> Iterator[None]:
@@ -171,6 +146,10 @@ class Engine:
     def forget_transaction(self, token: str) -> None:
         """Forget that a transaction has completed, so that its token may be used again; no time passes in here."""
         self._database.completed.pop(token, None)
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        return name in self._database.tables
 
     def snapshot(self) -> dict[str, tuple[Image, ...]]:
         """Every table's items as they are now, in no order, for who looks at them later; costs a reference for each."""

@@ -6,7 +6,7 @@ that notes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,14 +17,11 @@ from toctou.engine.expressions.projections import compiled_projection
 from toctou.engine.expressions.updates import CompiledUpdate, UpdateAction, compiled_update
 from toctou.engine.number import normal_number
 from toctou.engine.schema import Schema
-from toctou.engine.touched import WHOLE_ITEM, Touched
+from toctou.engine.touched import WHOLE_ITEM, FootprintRule, Touched
 from toctou.engine.values import item_size, normal_value
 from toctou.engine.writes import write_expressions
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Change, Image, ItemId
-
-Rule = Callable[[Touched, Mapping[str, Any], Mapping[str, Any] | None, str | None], None]
-"""Notes what an action touched, given its parameters, its result or ``None``, and its error's code or ``None``."""
 
 LARGE = 64 * 1024
 """Items and values of fewer bytes cannot bring an item to its limit together with another one like them."""
@@ -272,7 +269,12 @@ def _is_large_value(value: Mapping[str, Any]) -> bool:
     return item_size({"": normal_value(value)}) > LARGE
 
 
-_PARTS: Mapping[str, Rule] = {"Put": put_rule, "Update": update_rule, "Delete": delete_rule, "ConditionCheck": _check}
+_PARTS: Mapping[str, FootprintRule] = {
+    "Put": put_rule,
+    "Update": update_rule,
+    "Delete": delete_rule,
+    "ConditionCheck": _check,
+}
 
 
 def transact_write_rule(

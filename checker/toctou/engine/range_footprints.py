@@ -6,7 +6,7 @@ attributes of the items in it that decide what it returns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine.expressions.conditions import compiled_condition
@@ -14,9 +14,9 @@ from toctou.engine.expressions.key_conditions import compiled_key_condition
 from toctou.engine.expressions.placeholders import NO_NAMES
 from toctou.engine.expressions.projections import compiled_projection
 from toctou.engine.schema import Schema
+from toctou.engine.touched import Touched
 from toctou.engine.values import normal_value
 from toctou.history.footprint import ALL, EXISTENCE, KeyRange
-from toctou.history.item import Image, ItemId
 
 Partition = tuple[str, Any]
 
@@ -24,16 +24,33 @@ MANY = 16
 """Fewer items than this, none of them large, cannot fill a page."""
 
 
-def query_range(schema: Schema, parameters: Mapping[str, Any], result: Mapping[str, Any]) -> KeyRange:
-    """The range that a query looked through."""
-    attributes = accessed(schema, parameters, result)
-    if parameters.get("IndexName") is not None:
+_CONDITIONS = frozenset({"KeyConditionExpression", "KeyConditions"})
+
+
+def range_rule(
+    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
+) -> None:
+    """A ``Query``, or a ``Scan``, which has no key condition."""
+    if error is not None or result is None:
+        return
+    schema = touched.schemas[parameters["TableName"]]
+    queried = _range(schema, parameters, result)
+    touched.ranges.append(queried)
+    attributes = queried.attributes | {EXISTENCE}
+    for image in result.get("Items") or ():
+        if schema.key_names <= image.keys():
+            touched.reads(schema.item_id(image), attributes)
+
+
+def _range(schema: Schema, parameters: Mapping[str, Any], result: Mapping[str, Any]) -> KeyRange:
+    attributes = _accessed(schema, parameters, result)
+    if parameters.get("IndexName") is not None or not (_CONDITIONS & parameters.keys()):
         return KeyRange(schema.table, None, None, attributes)
     partition, sort = _condition(schema, parameters)
     return KeyRange(schema.table, partition, sort, attributes)
 
 
-def accessed(schema: Schema, parameters: Mapping[str, Any], result: Mapping[str, Any]) -> frozenset[str]:
+def _accessed(schema: Schema, parameters: Mapping[str, Any], result: Mapping[str, Any]) -> frozenset[str]:
     """The attributes that decided what a query or scan returned; those of the table's key cannot change."""
     if parameters.get("ReturnConsumedCapacity", "NONE") != "NONE" or result.get("ScannedCount", MANY) >= MANY:
         return frozenset({ALL})
@@ -55,11 +72,6 @@ def accessed(schema: Schema, parameters: Mapping[str, Any], result: Mapping[str,
     if index is not None:
         attributes |= {attribute.name for attribute in index.key.attributes}
     return frozenset(attributes - schema.key_names)
-
-
-def found_items(schema: Schema, attributes: frozenset[str], images: Sequence[Image]) -> dict[ItemId, frozenset[str]]:
-    """What was read of the returned items, as far as the answer tells their keys."""
-    return {schema.item_id(image): attributes | {EXISTENCE} for image in images if schema.key_names <= image.keys()}
 
 
 def _condition(schema: Schema, parameters: Mapping[str, Any]) -> tuple[Partition | None, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from toctou.engine.schema import Schema
@@ -77,6 +77,10 @@ class Touched:
     def footprint(self) -> Footprint:
         """What was noted."""
         return Footprint(self._reads, self._writes, self._increments, tuple(self.ranges))
+
+
+FootprintRule = Callable[[Touched, Mapping[str, Any], Mapping[str, Any] | None, str | None], None]
+"""Notes what a call touched, given its parameters, its result or ``None``, and its error's code or ``None``."""
 
 
 def _as_one(changes: Iterable[Change]) -> dict[ItemId, Change]:

@@ -22,9 +22,6 @@ class Version(Protocol):
     def redo(self) -> None:
         """Make the change again."""
 
-    def belongs_to(self, table: str) -> bool:
-        """Whether it is about the table of this name, or an item in it."""
-
 
 class ItemVersion:
     """A new version of an item."""
@@ -45,10 +42,6 @@ class ItemVersion:
         """Store this version again."""
         self.table.store(self.key, self.before, self.after)
 
-    def belongs_to(self, table: str) -> bool:
-        """See :class:`Version`."""
-        return self.table.schema.table == table
-
 
 class EntryVersion:
     """A new entry of one of the engine's registers: tables by name, completed transactions by token."""
@@ -68,10 +61,6 @@ class EntryVersion:
     def redo(self) -> None:
         """Make this entry again."""
         self._set(self.after)
-
-    def belongs_to(self, table: str) -> bool:
-        """See :class:`Version`."""
-        return self.name == table and isinstance(self.before or self.after, Table)
 
     def _set(self, entry: object) -> None:
         if entry is None:

@@ -33,6 +33,7 @@ from decimal import Decimal
 from typing import Any
 
 from toctou.declaration.scenario import Scenario
+from toctou.engine import Kind, actions_of
 from toctou.errors import NondeterministicHandler
 from toctou.history.operation import Operation, StoredImages
 from toctou.history.request import Request, Response, SourceLine
@@ -47,13 +48,7 @@ MOST = 5_000
 MOST_ALIKE = 50
 """Requests that read the same and are not; of more, nothing is known."""
 
-KNOWN_ACTIONS = frozenset(
-    {
-        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
-        *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
-        *("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"),
-    }
-)
+KNOWN_ACTIONS = actions_of(Kind.READS, Kind.WRITES)
 """Actions that depend on stored items, and on used transaction tokens, only."""
 
 _REWRITTEN = "rewritten"

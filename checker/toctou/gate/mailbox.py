@@ -11,25 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from toctou.engine import Kind, actions_of
 from toctou.errors import ToctouError
 from toctou.history.operation import Operation
 from toctou.history.request import SourceLine
 
-ONLY_READ = frozenset(
-    {
-        "BatchGetItem",
-        "DescribeEndpoints",
-        "DescribeLimits",
-        "DescribeTable",
-        "DescribeTimeToLive",
-        "GetItem",
-        "ListTables",
-        "ListTagsOfResource",
-        "Query",
-        "Scan",
-        "TransactGetItems",
-    }
-)
+ONLY_READ = actions_of(Kind.READS, Kind.DESCRIBES)
 """Actions that change nothing."""
 
 Reply = Callable[[Operation], None]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from toctou.analysis.cause import READS
 from toctou.client.backends import backend_named
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
+from toctou.engine import Kind, actions_of
 from toctou.errors import UncontrolledHandler
 from toctou.execution.laboratory import Laboratory
 from toctou.history.footprint import dependent
@@ -17,6 +17,8 @@ from toctou.history.operation import Operation, StoredImages
 from toctou.history.request import Request, Response
 from toctou.scheduling.restart import Restart
 from toctou.search.options import Options
+
+_WRITES = actions_of(Kind.WRITES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Alone:
 
     def _may_write(self) -> bool:
         """Whether it made a call that writes, refused or not."""
-        return any(one.action not in READS for one in self.operations)
+        return any(one.action in _WRITES for one in self.operations)
 
 
 class Probe:

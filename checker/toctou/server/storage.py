@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from toctou.engine import Engine, ServiceError
+from toctou.engine import Engine, Kind, ServiceError, actions_of
 from toctou.errors import BadInput, ToctouError
 from toctou.history.item import Image
 from toctou.server.data_file import DataFile, Steps
@@ -31,19 +31,7 @@ _BEYOND_MEASURE = 16
 TOKEN_SECONDS = 600.0
 """How long the service remembers a completed transaction by its token."""
 
-_ITEM_ACTIONS = frozenset(
-    {
-        "BatchExecuteStatement",
-        "BatchWriteItem",
-        "DeleteItem",
-        "ExecuteStatement",
-        "ExecuteTransaction",
-        "PutItem",
-        "TransactWriteItems",
-        "UpdateItem",
-    }
-)
-"""Actions that change items only; all others change tables."""
+_MANAGES = actions_of(Kind.MANAGES)
 
 
 class _Different(Exception):
@@ -111,13 +99,11 @@ class Storage:
     def _note(self, action: str, parameters: Mapping[str, Any], document: bytes) -> None:
         if parameters.get("ClientRequestToken"):
             self._last_token = time.monotonic()
-        if action in _ITEM_ACTIONS:
-            return
-        name = (parameters.get("TableName") or parameters.get("ResourceArn") or "").rpartition("/")[2]
-        if action in ("CreateTable", "DeleteTable"):
-            self._tables.pop(name, None)
-        if action != "DeleteTable":
+        if action in _MANAGES:
+            name = (parameters.get("TableName") or parameters.get("ResourceArn") or "").rpartition("/")[2]
             self._tables.setdefault(name, []).append(document)
+            if not self._engine.has_table(name):
+                del self._tables[name]
 
     @property
     def is_due(self) -> bool:

@@ -28,8 +28,6 @@ MAXIMUM_BODY = 16 * 1024 * 1024
 """Bytes that a request's body may have, before and after it is unpacked."""
 
 _SMALLEST_TO_PACK = 1024
-_NAMES_ITS_TABLE = frozenset({"CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "UpdateTable"})
-"""Actions that word a missing table name in a way of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +143,10 @@ def decoded(action: str, document: Any) -> dict[str, Any]:
         parameters = shape.decode(document)
     except RecursionError:
         raise serialization() from None
-    if "TableName" not in parameters and action in _NAMES_ITS_TABLE:
-        missing = "The parameter 'TableName' is required but was not present in the request"
-        raise ServiceError("ValidationException", missing)
+    for name in shape.demanded:
+        if name not in parameters:
+            missing = f"The parameter '{name}' is required but was not present in the request"
+            raise ServiceError("ValidationException", missing)
     faults = list(shape.faults(parameters, ""))
     if faults:
         count = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''} detected: "

@@ -213,6 +213,7 @@ class Structure:
         name: in the service's description.
         members: the shape of each member; filled in once all structures are there, because some contain each other.
         required: the members that must be there.
+        demanded: those of them whose absence the service reports before any other fault.
     """
 
     def __init__(self, name: str) -> None:
@@ -220,6 +221,7 @@ class Structure:
         self.java = f"class {_NAMESPACE}.{name}"
         self.members: dict[str, Shape] = {}
         self.required: list[str] = []
+        self.demanded: list[str] = []
 
     def decode(self, value: Any) -> dict[str, Any]:
         """See :class:`Shape`."""

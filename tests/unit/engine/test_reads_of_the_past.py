@@ -1,4 +1,4 @@
-"""Reads as of an earlier point: of items, of queries, of tables and of each index on its own."""
+"""Reads as of an earlier point: of items, of queries and of indexes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 from engine_tables import ITEMS, LOG, engine_with, put
 
-from toctou.engine import Engine, ServiceError, Source
+from toctou.engine import Engine, ServiceError
 from toctou.errors import InternalError
-
-BY_WHO = Source("Log", "by_who")
 
 
 def by_who(who: str) -> dict[str, Any]:
@@ -64,36 +62,10 @@ def test_items_queries_scans_and_indexes_are_read_as_of_each_point():
         assert [engine.perform_as_of(point, "Query", by_who(who))["Count"] for point in points] == expected
 
 
-def test_an_index_lags_behind_its_table_on_its_own():
+def test_a_statement_is_answered_as_of_a_point():
     engine, points = history()
-    for lag, (alice, bob) in zip(points, [(0, 0), (1, 0), (0, 1), (0, 0)], strict=True):
-        lags = {BY_WHO: lag}
-        assert engine.perform_with_lags(lags, "Query", by_who("alice"))["Count"] == alice
-        assert engine.perform_with_lags(lags, "Query", by_who("bob"))["Count"] == bob
-        assert engine.perform_with_lags(lags, "Query", DAY)["Count"] == 0  # the table does not lag
-        assert engine.perform_with_lags(lags, "GetItem", GET) == {}
-
-
-def test_a_table_lags_behind_its_index_and_one_table_behind_another():
-    engine, points = history()
-    put(engine, id="a", n=1)
-    both = {"RequestItems": {"Log": {"Keys": [KEY]}, "Items": {"Keys": [{"id": {"S": "a"}}]}}}
-    found = engine.perform_with_lags({Source("Log"): points[2]}, "BatchGetItem", both)["Responses"]
-    assert (len(found["Log"]), len(found["Items"])) == (1, 1)
-    found = engine.perform_with_lags({Source("Items"): points[2]}, "BatchGetItem", both)["Responses"]
-    assert (len(found["Log"]), len(found["Items"])) == (0, 0)
-    assert engine.perform_with_lags({Source("Log"): points[1]}, "Query", by_who("alice"))["Count"] == 0
-
-
-@pytest.mark.parametrize("source", ['"Log"."by_who"', '"Log"'])
-def test_statements_lag_as_what_they_select_from(source: str):
-    engine, points = history()
-    select = {"Statement": f"SELECT who FROM {source} WHERE who = 'alice'"}
-    lags = {Source("Log", "by_who" if "." in source else None): points[1]}
-    assert whos(engine.perform_with_lags(lags, "ExecuteStatement", select)) == ["alice"]
-    assert engine.perform("ExecuteStatement", select)["Items"] == []
-    reads = {"TransactItems": [{"Get": GET}]}
-    assert engine.perform_with_lags({Source("Log"): points[1]}, "TransactGetItems", reads)["Responses"] != [{}]
+    select = {"Statement": 'SELECT who FROM "Log"."by_who" WHERE who = \'alice\''}
+    assert [len(engine.perform_as_of(point, "ExecuteStatement", select)["Items"]) for point in points] == [0, 1, 0, 0]
 
 
 def test_a_table_and_an_index_are_not_there_before_they_were_made():
@@ -115,13 +87,9 @@ def test_a_table_and_an_index_are_not_there_before_they_were_made():
     engine.perform("UpdateTable", change)
     scan = {"TableName": "Items", "IndexName": "by_n"}
     assert engine.perform("Scan", scan)["Count"] == 1
-    for lag, told in ((start, "Requested resource not found"), (made, "does not have the specified index")):
-        for perform in (
-            lambda lag=lag: engine.perform_as_of(lag, "Scan", scan),
-            lambda lag=lag: engine.perform_with_lags({Source("Items", "by_n"): lag}, "Scan", scan),
-        ):
-            with pytest.raises(ServiceError, match=told):
-                perform()
+    for point, message in ((start, "Requested resource not found"), (made, "does not have the specified index")):
+        with pytest.raises(ServiceError, match=message):
+            engine.perform_as_of(point, "Scan", scan)
     assert engine.perform("Scan", scan)["Count"] == 1  # an error leaves everything as it was
 
 
@@ -130,7 +98,6 @@ def test_reading_the_past_changes_nothing():
     stored, now = engine.stored(), engine.sequence
     for point in points:
         engine.perform_as_of(point, "Scan", {"TableName": "Log", "IndexName": "by_who"})
-        engine.perform_with_lags({BY_WHO: point}, "Query", by_who("bob"))
     assert (engine.stored(), engine.sequence) == (stored, now)
     assert engine.perform("Query", by_who("bob"))["Count"] == 0
 

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine import capacity
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.batches import check_distinct
+from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
+from toctou.engine.item_footprints import get_rule
 from toctou.engine.partiql.execution import perform_statement, schemas_of
+from toctou.engine.partiql.footprints import statement_rule
 from toctou.engine.partiql.requests import PASSED_ON, statement_in, without_expression
 from toctou.engine.partiql.statements import Statement
 from toctou.engine.partiql.translation import single_read, translated
@@ -16,22 +20,24 @@ from toctou.engine.reads import get, projection_of
 from toctou.engine.schema import Key
 from toctou.engine.service_error import ServiceError, validation
 from toctou.engine.tables import Table
+from toctou.engine.touched import Touched
 from toctou.engine.values import item_size
 from toctou.engine.writes import check_expressions
 
+_NAME = "BatchExecuteStatement"
 _CODES = {
     "ConditionalCheckFailedException": "ConditionalCheckFailed",
     "DuplicateItemException": "DuplicateItem",
     "ResourceNotFoundException": "ResourceNotFound",
     "ValidationException": "ValidationError",
 }
+_ERRORS = {code: error for error, code in _CODES.items()}
 
 Member = Statement | ServiceError
 """One statement of a batch, or why it is none."""
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``BatchExecuteStatement``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     requests = parameters["Statements"]
     members = [_member(request) for request in requests]
     if len({member.kind == "SELECT" for member in members if isinstance(member, Statement)}) > 1:
@@ -66,7 +72,7 @@ def _target(database: Database, member: Member) -> tuple[Table, Key] | None:
             call = single_read(member, schemas, "")
             projection_of(call)
         else:
-            call = translated(member, schemas)[1]
+            call = translated(member, schemas)
             check_expressions(call)
         if table is None:
             return None
@@ -103,7 +109,7 @@ def _response(
 
 def _read(database: Database, statement: Statement, request: Mapping[str, Any]) -> dict[str, Any]:
     """What ``perform_statement`` gives, of a statement that must name its item."""
-    parameters = single_read(statement, schemas_of(database), "BatchExecuteStatement")
+    parameters = single_read(statement, schemas_of(database), _NAME)
     parameters.update({name: request[name] for name in PASSED_ON if name in request})
     read = get(database, parameters)
     done: dict[str, Any] = {"Items": list(read.result().values())}
@@ -112,3 +118,37 @@ def _read(database: Database, statement: Statement, request: Mapping[str, Any]) 
         units = capacity.read_units(item_size(read.stored or {}), consistent=bool(parameters.get("ConsistentRead")))
         done["ConsumedCapacity"] = capacity.report(level, read.table, units)
     return done
+
+
+def _footprint(
+    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
+) -> None:
+    if error is not None or result is None:
+        return
+    for request, response in zip(parameters["Statements"], result["Responses"], strict=True):
+        failed = response.get("Error")
+        try:
+            statement = statement_in(request)
+            if statement.kind == "SELECT":
+                read = single_read(statement, touched.schemas, _NAME)
+                get_rule(touched, read, None, None if failed is None else "Error")
+            else:
+                outcome = None if failed is None else _ERRORS.get(failed["Code"], failed["Code"])
+                statement_rule(touched, statement, request, None, outcome)
+        except (ServiceError, KeyError):
+            if failed is None:
+                raise
+
+
+ACTION = Action(
+    name=_NAME,
+    kind=Kind.WRITES,
+    perform=_perform,
+    footprint=_footprint,
+    request="""
+BatchExecuteStatementInput: Statements!=[BatchStatementRequest]>=1 ReturnConsumedCapacity=string
+BatchStatementRequest: Statement!=string>=1 Parameters=[AttributeValue]>=1 ConsistentRead=boolean
+  ReturnValuesOnConditionCheckFailure=string
+""",
+    constraints=rules_of("Statements ReturnConsumedCapacity", Statements=Rule(shortest=1, longest=25)),
+)

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine import capacity
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.batches import MAXIMUM_GETS, MAXIMUM_RESPONSE, check_distinct
+from toctou.engine.constraints import rules_of
 from toctou.engine.database import Database
+from toctou.engine.item_footprints import get_rule
 from toctou.engine.reads import Get, projection_of
 from toctou.engine.service_error import validation
+from toctou.engine.touched import Touched
 from toctou.engine.values import item_size
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``BatchGetItem``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     requested: Mapping[str, Any] = parameters.get("RequestItems") or {}
     if not requested:
         raise validation("The requestItems parameter is required for BatchGetItem")
@@ -57,3 +60,34 @@ def _reads(database: Database, name: str, request: Mapping[str, Any]) -> list[Ge
     if projection is not None:
         table.schema.check_scalars(projection.opened)
     return [Get(table, key, projection) for key in keys]
+
+
+def _footprint(
+    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
+) -> None:
+    if error is not None or result is None:
+        return
+    for name, request in parameters["RequestItems"].items():
+        left = (result.get("UnprocessedKeys") or {}).get(name, {}).get("Keys", ())
+        for key in request["Keys"]:
+            if key not in left:
+                get_rule(touched, {**request, "TableName": name, "Key": key}, None, None)
+
+
+def _eventual(parameters: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name, one in parameters["RequestItems"].items() if not one.get("ConsistentRead"))
+
+
+ACTION = Action(
+    name="BatchGetItem",
+    kind=Kind.READS,
+    perform=_perform,
+    footprint=_footprint,
+    request="""
+BatchGetItemInput: RequestItems!={KeysAndAttributes}>=1 ReturnConsumedCapacity=string
+KeysAndAttributes: Keys!=[{AttributeValue}]>=1 AttributesToGet=[string]>=1 ConsistentRead=boolean
+  ProjectionExpression=string ExpressionAttributeNames={string}
+""",
+    constraints=rules_of("ReturnConsumedCapacity"),
+    eventual=_eventual,
+)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine import capacity, writes
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.batches import MAXIMUM_WRITES, check_distinct
-from toctou.engine.constraints import shown
+from toctou.engine.constraints import rules_of, shown
 from toctou.engine.database import Database
+from toctou.engine.item_footprints import delete_rule, put_rule
 from toctou.engine.service_error import constraint, validation
+from toctou.engine.touched import Touched
 from toctou.engine.writes import Write
 
 _LENGTH = (
@@ -18,8 +21,7 @@ _LENGTH = (
 )
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``BatchWriteItem``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     requested = _requested(parameters)
     prepared = {name: _writes(database, name, requests) for name, requests in requested.items()}
     check_distinct((write.table, write.key) for group in prepared.values() for write in group)
@@ -73,3 +75,35 @@ def _write(database: Database, name: str, request: Mapping[str, Any]) -> Write:
     raise validation(
         "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
     )
+
+
+def _footprint(
+    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
+) -> None:
+    if error is not None or result is None:
+        return
+    for name, requests in parameters["RequestItems"].items():
+        left = (result.get("UnprocessedItems") or {}).get(name, ())
+        for request in requests:
+            if request in left:
+                continue
+            if "PutRequest" in request:
+                put_rule(touched, {"TableName": name, "Item": request["PutRequest"]["Item"]}, None, None)
+            else:
+                delete_rule(touched, {"TableName": name, "Key": request["DeleteRequest"]["Key"]}, None, None)
+
+
+ACTION = Action(
+    name="BatchWriteItem",
+    kind=Kind.WRITES,
+    perform=_perform,
+    footprint=_footprint,
+    request="""
+BatchWriteItemInput: RequestItems!={[WriteRequest]>=1}>=1 ReturnConsumedCapacity=string
+  ReturnItemCollectionMetrics=string
+DeleteRequest: Key!={AttributeValue}
+PutRequest: Item!={AttributeValue}
+WriteRequest: PutRequest=PutRequest DeleteRequest=DeleteRequest
+""",
+    constraints=rules_of("ReturnConsumedCapacity ReturnItemCollectionMetrics"),
+)

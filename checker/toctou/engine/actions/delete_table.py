@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import managing
 from toctou.engine.database import Database
 from toctou.engine.service_error import validation
 from toctou.engine.table_descriptions import described
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``DeleteTable``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     table = database.managed_table(parameters)
     if table.description.get("DeletionProtectionEnabled"):
         raise validation(
@@ -23,3 +23,6 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
         database.commit(table, key, image, None)
     database.commit_table(table.schema.table, None)
     return {"TableDescription": description}
+
+
+ACTION = managing("DeleteTable", _perform, "DeleteTableInput: TableName!!=string>=1")

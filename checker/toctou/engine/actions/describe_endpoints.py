@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import describing
 from toctou.engine.database import Database
 from toctou.engine.table_descriptions import REGION
 
 _MINUTES_KEPT = 1440
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001  the registry's shape
-    """Perform one ``DescribeEndpoints``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001  the registry's shape
     return {"Endpoints": [{"Address": f"dynamodb.{REGION}.amazonaws.com", "CachePeriodInMinutes": _MINUTES_KEPT}]}
+
+
+ACTION = describing("DescribeEndpoints", _perform, "DescribeEndpointsRequest:")

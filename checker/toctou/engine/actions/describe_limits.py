@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import describing
 from toctou.engine.database import Database
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001  the registry's shape
-    """Perform one ``DescribeLimits``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001  the registry's shape
     return {
         "AccountMaxReadCapacityUnits": 80000,
         "AccountMaxWriteCapacityUnits": 80000,
         "TableMaxReadCapacityUnits": 40000,
         "TableMaxWriteCapacityUnits": 40000,
     }
+
+
+ACTION = describing("DescribeLimits", _perform, "DescribeLimitsInput:")

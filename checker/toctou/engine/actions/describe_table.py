@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import describing
 from toctou.engine.database import Database
 from toctou.engine.table_descriptions import described
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``DescribeTable``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"Table": described(database.managed_table(parameters))}
+
+
+ACTION = describing("DescribeTable", _perform, "DescribeTableInput: TableName!!=string>=1")

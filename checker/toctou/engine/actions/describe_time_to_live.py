@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import describing
 from toctou.engine.database import Database
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``DescribeTimeToLive``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     name = database.managed_table(parameters).description.get("TimeToLive")
     if name is None:
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
     return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": name}}
+
+
+ACTION = describing("DescribeTimeToLive", _perform, "DescribeTimeToLiveInput: TableName!!=string>=1")

@@ -6,23 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine.actions import transact_get_items, transact_write_items
+from toctou.engine.actions.action import Action, Kind
+from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
+from toctou.engine.item_footprints import transact_get_rule, transact_write_rule
 from toctou.engine.partiql.execution import schemas_of
 from toctou.engine.partiql.requests import statement_in, without_expression
 from toctou.engine.partiql.transaction import in_place, transaction_call
 from toctou.engine.service_error import ServiceError
+from toctou.engine.touched import Touched
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``ExecuteTransaction``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     statements = []
     for position, request in enumerate(parameters.get("TransactStatements") or ()):
         try:
             statements.append(statement_in(request))
         except ServiceError as error:
             raise in_place(position, error) from None
-    action, translated = transaction_call(parameters, statements, schemas_of(database))
-    if action == "TransactGetItems":
+    translated = transaction_call(parameters, statements, schemas_of(database))
+    if statements[0].kind == "SELECT":
         return transact_get_items.perform(database, translated)
     try:
         done = transact_write_items.perform(database, translated)
@@ -46,3 +49,27 @@ def _with_duplicates(error: ServiceError, kinds: list[str], reasons: list[dict[s
     codes = ", ".join(reason["Code"] for reason in told)
     message = f"{error.message.partition('[')[0]}[{codes}]"
     return ServiceError(error.code, message, {"CancellationReasons": told})
+
+
+def _footprint(
+    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
+) -> None:
+    statements = [statement_in(request) for request in parameters["TransactStatements"]]
+    rule = transact_get_rule if statements[0].kind == "SELECT" else transact_write_rule
+    rule(touched, transaction_call(parameters, statements, touched.schemas), result, error)
+
+
+ACTION = Action(
+    name="ExecuteTransaction",
+    kind=Kind.WRITES,
+    perform=_perform,
+    footprint=_footprint,
+    request="""
+ExecuteTransactionInput: TransactStatements!=[ParameterizedStatement]>=1 ClientRequestToken=string>=1
+  ReturnConsumedCapacity=string
+ParameterizedStatement: Statement!=string>=1 Parameters=[AttributeValue]>=1 ReturnValuesOnConditionCheckFailure=string
+""",
+    constraints=rules_of(
+        "ClientRequestToken TransactStatements ReturnConsumedCapacity", TransactStatements=Rule(shortest=1, longest=100)
+    ),
+)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine import capacity
+from toctou.engine.actions.action import Action, Kind, named_table
+from toctou.engine.constraints import rules_of
 from toctou.engine.database import Database
+from toctou.engine.item_footprints import get_rule
 from toctou.engine.reads import get
 from toctou.engine.values import item_size
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``GetItem``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     read = get(database, parameters)
     result = read.result()
     if "ReturnConsumedCapacity" in parameters:
@@ -22,3 +24,17 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
             units = capacity.read_units(item_size(read.stored or {}), consistent=consistent)
             result["ConsumedCapacity"] = capacity.report(level, read.table, units)
     return result
+
+
+ACTION = Action(
+    name="GetItem",
+    kind=Kind.READS,
+    perform=_perform,
+    footprint=get_rule,
+    request="""
+GetItemInput: TableName!=string>=1 Key!={AttributeValue} AttributesToGet=[string]>=1 ConsistentRead=boolean
+  ReturnConsumedCapacity=string ProjectionExpression=string ExpressionAttributeNames={string}
+""",
+    constraints=rules_of("ReturnConsumedCapacity TableName"),
+    eventual=named_table,
+)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import describing
+from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
 
 _MOST = 100
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``ListTables``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     limit = parameters.get("Limit", _MOST)
     after = parameters.get("ExclusiveStartTableName", "")
     names = sorted(name for name in database.tables if name > after)
@@ -19,3 +20,15 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     if len(names) > limit:
         result["LastEvaluatedTableName"] = names[limit - 1]
     return result
+
+
+ACTION = describing(
+    "ListTables",
+    _perform,
+    "ListTablesInput: ExclusiveStartTableName=string>=3 Limit=integer>=1",
+    constraints=rules_of(
+        "ExclusiveStartTableName Limit",
+        ExclusiveStartTableName=Rule(is_name=True, shortest=3, longest=255),
+        Limit=Rule(at_least=1, at_most=100),
+    ),
+)

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine import legacy
+from toctou.engine.actions.action import Action, Kind, named_table
+from toctou.engine.constraints import rules_of
 from toctou.engine.database import Database
 from toctou.engine.expressions.compiled import Compiled
 from toctou.engine.expressions.key_conditions import CompiledKeyCondition, KeyPart, compiled_key_condition
 from toctou.engine.expressions.placeholders import names_of, values_of
 from toctou.engine.legacy_conditions import legacy_key_parts
+from toctou.engine.range_footprints import range_rule
 from toctou.engine.search import Source, matched_keys, query_places
 from toctou.engine.selection import Selection, answer, check_query_filter, check_select, check_source
 from toctou.engine.service_error import ServiceError, validation
@@ -62,8 +65,7 @@ class QueryExpressions:
         return self._key_condition.parts(self.selection.values)
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``Query``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     expressions = QueryExpressions(parameters)
     selection = expressions.selection
     try:
@@ -87,3 +89,22 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
             )
     forward = parameters.get("ScanIndexForward", True)
     return answer(parameters, source, selection, query_places(source, partition, sort, start, forward=forward))
+
+
+ACTION = Action(
+    name="Query",
+    kind=Kind.READS,
+    perform=_perform,
+    footprint=range_rule,
+    request="""
+QueryInput: TableName!=string>=1 IndexName=string>=3 Select=string AttributesToGet=[string]>=1 Limit=integer>=1
+  ConsistentRead=boolean KeyConditions={Condition} QueryFilter={Condition} ConditionalOperator=string
+  ScanIndexForward=boolean ExclusiveStartKey={AttributeValue} ReturnConsumedCapacity=string
+  ProjectionExpression=string FilterExpression=string KeyConditionExpression=string ExpressionAttributeNames={string}
+  ExpressionAttributeValues={AttributeValue}
+""",
+    constraints=rules_of(
+        "Select IndexName ReturnConsumedCapacity QueryFilter TableName ConditionalOperator Limit KeyConditions"
+    ),
+    eventual=named_table,
+)

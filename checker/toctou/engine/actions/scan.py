@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine import legacy
+from toctou.engine.actions.action import Action, Kind, named_table
+from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
 from toctou.engine.expressions.placeholders import names_of, values_of
+from toctou.engine.range_footprints import range_rule
 from toctou.engine.search import Source, scan_places, segment_of
 from toctou.engine.selection import Selection, answer, check_select, check_source
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``Scan``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     segment = segment_of(parameters)
     selection = scan_selection(parameters)
     table = database.table(parameters)
@@ -36,3 +38,23 @@ def scan_selection(parameters: Mapping[str, Any]) -> Selection:
     selection = Selection(parameters, names, values, legacy_filter="ScanFilter")
     selection.check_used(names)
     return selection
+
+
+ACTION = Action(
+    name="Scan",
+    kind=Kind.READS,
+    perform=_perform,
+    footprint=range_rule,
+    request="""
+ScanInput: TableName!=string>=1 IndexName=string>=3 AttributesToGet=[string]>=1 Limit=integer>=1 Select=string
+  ScanFilter={Condition} ConditionalOperator=string ExclusiveStartKey={AttributeValue} ReturnConsumedCapacity=string
+  TotalSegments=integer>=1 Segment=integer>=0 ProjectionExpression=string FilterExpression=string
+  ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue} ConsistentRead=boolean
+""",
+    constraints=rules_of(
+        "Select IndexName TotalSegments ReturnConsumedCapacity TableName ConditionalOperator ScanFilter Segment Limit",
+        TotalSegments=Rule(at_least=1, at_most=1_000_000),
+        Segment=Rule(at_least=0, at_most=999_999),
+    ),
+    eventual=named_table,
+)

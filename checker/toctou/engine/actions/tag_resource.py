@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import managing
 from toctou.engine.database import Database
 from toctou.engine.service_error import validation
 from toctou.engine.tags import set_tags, tagged, tags_of
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``TagResource``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     table = tagged(database, parameters)
     added = parameters.get("Tags") or []
     if not added:
@@ -20,3 +20,6 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
         raise validation("Duplicate tag keys are not permitted")
     set_tags(database, table, {**tags_of(table), **{tag["Key"]: tag["Value"] for tag in added}})
     return {}
+
+
+ACTION = managing("TagResource", _perform, "TagResourceInput: ResourceArn!=string>=1 Tags!=[Tag]")

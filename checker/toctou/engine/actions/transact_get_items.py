@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from toctou.engine import capacity
+from toctou.engine.actions.action import Action, Kind
+from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
+from toctou.engine.item_footprints import transact_get_rule
 from toctou.engine.reads import Get, get
 from toctou.engine.service_error import constraint, validation
 from toctou.engine.tables import Table
@@ -50,3 +53,17 @@ def _consumed(level: str, reads: list[Get]) -> list[dict[str, Any]]:
         amount = sofar + capacity.read_units(size, consistent=True, transactional=True)
         units[read.table.schema.table] = (read.table, amount)
     return [capacity.report(level, table, amount) for table, amount in units.values()]
+
+
+ACTION = Action(
+    name="TransactGetItems",
+    kind=Kind.READS,
+    perform=perform,
+    footprint=transact_get_rule,
+    request="""
+TransactGetItemsInput: TransactItems!=[TransactGetItem]>=1 ReturnConsumedCapacity=string
+Get: Key!={AttributeValue} TableName!=string>=1 ProjectionExpression=string ExpressionAttributeNames={string}
+TransactGetItem: Get!=Get
+""",
+    constraints=rules_of("TransactItems ReturnConsumedCapacity", TransactItems=Rule(shortest=1, longest=100)),
+)

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from toctou.engine import capacity, writes
+from toctou.engine.actions.action import Action, Kind
+from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
+from toctou.engine.item_footprints import transact_write_rule
 from toctou.engine.schema import EmptyIndexKey, SchemaMismatch
 from toctou.engine.service_error import ServiceError, constraint, validation
 from toctou.engine.tables import Table
@@ -126,3 +129,33 @@ def _frozen(items: Any) -> Any:
     if isinstance(items, list | tuple):
         return [_frozen(value) for value in items]
     return items
+
+
+_PARTS = ("ConditionCheck", "Put", "Delete", "Update")
+_PART = Rule(members=rules_of("ReturnValuesOnConditionCheckFailure"))
+
+ACTION = Action(
+    name="TransactWriteItems",
+    kind=Kind.WRITES,
+    perform=perform,
+    footprint=transact_write_rule,
+    request="""
+TransactWriteItemsInput: TransactItems!=[TransactWriteItem]>=1 ReturnConsumedCapacity=string
+  ReturnItemCollectionMetrics=string ClientRequestToken=string>=1
+ConditionCheck: Key!={AttributeValue} TableName!=string>=1 ConditionExpression!=string
+  ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue}
+  ReturnValuesOnConditionCheckFailure=string
+Delete: Key!={AttributeValue} TableName!=string>=1 ConditionExpression=string ExpressionAttributeNames={string}
+  ExpressionAttributeValues={AttributeValue} ReturnValuesOnConditionCheckFailure=string
+Put: Item!={AttributeValue} TableName!=string>=1 ConditionExpression=string ExpressionAttributeNames={string}
+  ExpressionAttributeValues={AttributeValue} ReturnValuesOnConditionCheckFailure=string
+TransactWriteItem: ConditionCheck=ConditionCheck Put=Put Delete=Delete Update=Update
+Update: Key!={AttributeValue} UpdateExpression!=string TableName!=string>=1 ConditionExpression=string
+  ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue}
+  ReturnValuesOnConditionCheckFailure=string
+""",
+    constraints=rules_of(
+        "ClientRequestToken ReturnConsumedCapacity ReturnItemCollectionMetrics TransactItems",
+        TransactItems=Rule(each=Rule(members=dict.fromkeys(_PARTS, _PART)), shortest=1, longest=100),
+    ),
+)

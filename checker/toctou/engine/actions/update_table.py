@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from toctou.engine.actions.action import managing
+from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
 from toctou.engine.schema import Schema
 from toctou.engine.service_error import ServiceError, invalid_parameter, validation
@@ -32,8 +34,7 @@ _KINDS = ("Update", "Create", "Delete")
 Description = dict[str, Any]
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``UpdateTable``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     updates = parameters.get("GlobalSecondaryIndexUpdates") or []
     _check_request(parameters, updates)
     table = database.managed_table(parameters)
@@ -140,3 +141,53 @@ def _update_indexes(
     description["AttributeDefinitions"] = [
         {"AttributeName": name, "AttributeType": types[name]} for name in sorted(used)
     ]
+
+
+ACTION = managing(
+    "UpdateTable",
+    _perform,
+    """
+UpdateTableInput: AttributeDefinitions=[AttributeDefinition] TableName!!=string>=1 BillingMode=string
+  ProvisionedThroughput=ProvisionedThroughput GlobalSecondaryIndexUpdates=[GlobalSecondaryIndexUpdate]
+  StreamSpecification=StreamSpecification SSESpecification=SSESpecification ReplicaUpdates=[ReplicationGroupUpdate]>=1
+  TableClass=string DeletionProtectionEnabled=boolean MultiRegionConsistency=string
+  GlobalTableWitnessUpdates=[GlobalTableWitnessGroupUpdate]>=1 OnDemandThroughput=OnDemandThroughput
+  WarmThroughput=WarmThroughput GlobalTableSettingsReplicationMode=string
+CreateGlobalSecondaryIndexAction: IndexName!=string>=3 KeySchema!=[KeySchemaElement]>=1 Projection!=Projection
+  ProvisionedThroughput=ProvisionedThroughput OnDemandThroughput=OnDemandThroughput WarmThroughput=WarmThroughput
+CreateGlobalTableWitnessGroupMemberAction: RegionName!=string
+CreateReplicationGroupMemberAction: RegionName!=string KMSMasterKeyId=string
+  ProvisionedThroughputOverride=ProvisionedThroughputOverride OnDemandThroughputOverride=OnDemandThroughputOverride
+  GlobalSecondaryIndexes=[ReplicaGlobalSecondaryIndex]>=1 TableClassOverride=string
+DeleteGlobalSecondaryIndexAction: IndexName!=string>=3
+DeleteGlobalTableWitnessGroupMemberAction: RegionName!=string
+DeleteReplicationGroupMemberAction: RegionName!=string
+GlobalSecondaryIndexUpdate: Update=UpdateGlobalSecondaryIndexAction Create=CreateGlobalSecondaryIndexAction
+  Delete=DeleteGlobalSecondaryIndexAction
+GlobalTableWitnessGroupUpdate: Create=CreateGlobalTableWitnessGroupMemberAction
+  Delete=DeleteGlobalTableWitnessGroupMemberAction
+OnDemandThroughputOverride: MaxReadRequestUnits=long
+ProvisionedThroughputOverride: ReadCapacityUnits=long>=1
+ReplicaGlobalSecondaryIndex: IndexName!=string>=3 ProvisionedThroughputOverride=ProvisionedThroughputOverride
+  OnDemandThroughputOverride=OnDemandThroughputOverride
+ReplicationGroupUpdate: Create=CreateReplicationGroupMemberAction Update=UpdateReplicationGroupMemberAction
+  Delete=DeleteReplicationGroupMemberAction
+UpdateGlobalSecondaryIndexAction: IndexName!=string>=3 ProvisionedThroughput=ProvisionedThroughput
+  OnDemandThroughput=OnDemandThroughput WarmThroughput=WarmThroughput
+UpdateReplicationGroupMemberAction: RegionName!=string KMSMasterKeyId=string
+  ProvisionedThroughputOverride=ProvisionedThroughputOverride OnDemandThroughputOverride=OnDemandThroughputOverride
+  GlobalSecondaryIndexes=[ReplicaGlobalSecondaryIndex]>=1 TableClassOverride=string
+""",
+    constraints=rules_of(
+        "TableName ProvisionedThroughput BillingMode GlobalSecondaryIndexUpdates AttributeDefinitions",
+        GlobalSecondaryIndexUpdates=Rule(
+            each=Rule(
+                members={
+                    "Update": Rule(members=rules_of("IndexName ProvisionedThroughput")),
+                    "Create": Rule(members=rules_of("Projection IndexName ProvisionedThroughput KeySchema")),
+                    "Delete": Rule(members=rules_of("IndexName")),
+                }
+            )
+        ),
+    ),
+)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toctou.engine.actions.action import managing
 from toctou.engine.database import Database
 from toctou.engine.service_error import validation
 
 
-def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform one ``UpdateTimeToLive``."""
+def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     table = database.managed_table(parameters)
     wanted = parameters["TimeToLiveSpecification"]
     name, enabled = wanted["AttributeName"], wanted["Enabled"]
@@ -23,3 +23,13 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
         raise validation(f"TimeToLive is already {'enabled' if enabled else 'disabled'}")
     database.change_settings(table, TimeToLive=name if enabled else None)
     return {"TimeToLiveSpecification": {"Enabled": enabled, "AttributeName": name}}
+
+
+ACTION = managing(
+    "UpdateTimeToLive",
+    _perform,
+    """
+UpdateTimeToLiveInput: TableName!=string>=1 TimeToLiveSpecification!=TimeToLiveSpecification
+TimeToLiveSpecification: Enabled!=boolean AttributeName!=string>=1
+""",
+)

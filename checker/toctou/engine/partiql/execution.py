@@ -21,7 +21,7 @@ from toctou.engine.selection import answer, check_query_filter, check_source
 from toctou.engine.service_error import ServiceError, validation
 from toctou.engine.values import Item
 
-_PREPARE = {"PutItem": writes.put, "UpdateItem": writes.update, "DeleteItem": writes.delete}
+_PREPARE = {"INSERT": writes.put, "UPDATE": writes.update, "DELETE": writes.delete}
 
 
 def schemas_of(database: Database) -> dict[str, Schema]:
@@ -38,12 +38,12 @@ def perform_statement(database: Database, statement: Statement, request: Mapping
     """Perform a statement; the result as ``ExecuteStatement`` gives it."""
     if statement.kind == "EXISTS":
         raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
-    action, parameters = translated(statement, schemas_of(database))
+    parameters = translated(statement, schemas_of(database))
     parameters.update({name: request[name] for name in PASSED_ON if name in request})
     try:
-        if action in ("Query", "Scan"):
-            return _selected(database, statement, action, parameters, request)
-        done = single_writes.perform(database, parameters, _PREPARE[action](database, parameters))
+        if statement.kind == "SELECT":
+            return _selected(database, statement, parameters, request)
+        done = single_writes.perform(database, parameters, _PREPARE[statement.kind](database, parameters))
     except ServiceError as error:
         if statement.kind == "INSERT" and error.code == "ConditionalCheckFailedException":
             raise duplicate() from None
@@ -53,12 +53,12 @@ def perform_statement(database: Database, statement: Statement, request: Mapping
 
 
 def _selected(
-    database: Database, statement: Statement, action: str, parameters: dict[str, Any], request: Mapping[str, Any]
+    database: Database, statement: Statement, parameters: dict[str, Any], request: Mapping[str, Any]
 ) -> dict[str, Any]:
     table = database.table(parameters)
     source = Source(table, parameters.get("IndexName"))
     start = source.start(_decoded(request["NextToken"])) if request.get("NextToken") else None
-    if action == "Query":
+    if "KeyConditionExpression" in parameters:
         expressions = QueryExpressions(parameters)
         selection = expressions.selection
         partition, sort = matched_keys(source, expressions.parts())

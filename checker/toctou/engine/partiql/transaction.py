@@ -7,19 +7,19 @@ from typing import Any
 
 from toctou.engine.partiql.requests import without_expression
 from toctou.engine.partiql.statements import Statement
-from toctou.engine.partiql.translation import Call, single_read, translated
+from toctou.engine.partiql.translation import Parameters, single_read, translated
 from toctou.engine.schema import Schema
 from toctou.engine.service_error import ServiceError, validation
 from toctou.engine.writes import check_expressions
 
-_PARTS = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete", "ConditionCheck": "ConditionCheck"}
+_PARTS = {"INSERT": "Put", "UPDATE": "Update", "DELETE": "Delete", "EXISTS": "ConditionCheck"}
 _ON_FAILURE = "ReturnValuesOnConditionCheckFailure"
 
 
 def transaction_call(
     parameters: Mapping[str, Any], statements: Sequence[Statement], schemas: Mapping[str, Schema]
-) -> Call:
-    """The ``TransactGetItems`` or ``TransactWriteItems`` that the statements stand for.
+) -> Parameters:
+    """The parameters of the ``TransactGetItems``, if the statements read, or ``TransactWriteItems`` that they represent.
 
     Raises:
         ServiceError: there are none, they mix reads and writes, or one is not about a single item.
@@ -41,18 +41,18 @@ def transaction_call(
                 gets.append({"Get": single_read(statement, schemas, "ExecuteTransaction")})
             except ServiceError as error:
                 raise in_place(position, error) from None
-        return "TransactGetItems", {"TransactItems": gets, **kept}
+        return {"TransactItems": gets, **kept}
     parts = []
     for position, (statement, request) in enumerate(zip(statements, parameters["TransactStatements"], strict=True)):
         try:
-            action, inner = translated(statement, schemas)
+            inner = translated(statement, schemas)
             check_expressions(inner)
         except ServiceError as error:
             raise in_place(position, without_expression(error)) from None
         if _ON_FAILURE in request:
             inner[_ON_FAILURE] = request[_ON_FAILURE]
-        parts.append({_PARTS[action]: inner})
-    return "TransactWriteItems", {"TransactItems": parts, **kept}
+        parts.append({_PARTS[statement.kind]: inner})
+    return {"TransactItems": parts, **kept}
 
 
 def in_place(position: int, error: ServiceError) -> ServiceError:

@@ -20,12 +20,12 @@ from toctou.engine.service_error import ServiceError, table_not_found, validatio
 
 _SORT_OPERATORS = frozenset({"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"})
 
-Call = tuple[str, dict[str, Any]]
-"""An action of the API and its parameters."""
+Parameters = dict[str, Any]
+"""Of the call that a statement represents."""
 
 
-def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Call:
-    """The call that a statement stands for; ``EXISTS`` becomes the ``ConditionCheck`` of a transaction.
+def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Parameters:
+    """The parameters of the call that a statement represents; ``EXISTS`` becomes the ``ConditionCheck`` of a transaction.
 
     Raises:
         ServiceError: the statement does not fit the table's keys.
@@ -91,7 +91,7 @@ def single_read(statement: Statement, schemas: Mapping[str, Schema], within: str
     return _used(statement, {"TableName": statement.table, "Key": key, **_projection(statement)})
 
 
-def _select(statement: Statement, schema: Schema) -> Call:
+def _select(statement: Statement, schema: Schema) -> Parameters:
     key = schema.key
     parameters: dict[str, Any] = {"TableName": statement.table, **_projection(statement)}
     if statement.index is not None:
@@ -109,7 +109,7 @@ def _select(statement: Statement, schema: Schema) -> Call:
     rest = [term for term in terms if term not in keyed]
     if rest:
         parameters["FilterExpression"] = joined(rest)
-    return "Query" if keyed else "Scan", _used(statement, parameters)
+    return _used(statement, parameters)
 
 
 def _is_descending(statement: Statement, key: KeySchema, keyed: Sequence[Term]) -> bool:
@@ -168,13 +168,13 @@ def _key(statement: Statement, schema: Schema) -> tuple[dict[str, Any], list[Ter
     return key, terms
 
 
-def _insert(statement: Statement, schema: Schema) -> Call:
+def _insert(statement: Statement, schema: Schema) -> Parameters:
     for name, kind in schema.key.attributes:
         if name not in statement.item:
             raise validation(f"Key attribute should be present in the item: Key {name}")
         if kind not in statement.item[name]:
             raise validation(f"Key attribute's data type should match its data type in table's schema: Key {name}")
-    return "PutItem", {
+    return {
         "TableName": statement.table,
         "Item": statement.item,
         "ConditionExpression": "attribute_not_exists(#key)",
@@ -182,10 +182,10 @@ def _insert(statement: Statement, schema: Schema) -> Call:
     }
 
 
-def _update(statement: Statement, schema: Schema) -> Call:
+def _update(statement: Statement, schema: Schema) -> Parameters:
     key, rest = _key(statement, schema)
     exists = Term("attribute_exists(#key)")
-    return "UpdateItem", _used(
+    return _used(
         statement,
         {
             "TableName": statement.table,
@@ -198,7 +198,7 @@ def _update(statement: Statement, schema: Schema) -> Call:
     )
 
 
-def _delete(statement: Statement, schema: Schema) -> Call:
+def _delete(statement: Statement, schema: Schema) -> Parameters:
     key, rest = _key(statement, schema)
     if statement.returning not in (None, "ALL_OLD"):
         which, _, age = str(statement.returning).replace("UPDATED", "MODIFIED").partition("_")
@@ -213,15 +213,15 @@ def _delete(statement: Statement, schema: Schema) -> Call:
         parameters["ConditionExpression"] = f"attribute_not_exists(#key) OR {f'({inner})' if compound else inner}"
     if statement.returning is not None:
         parameters["ReturnValues"] = statement.returning
-    return "DeleteItem", _used(statement, parameters, key=schema.key.partition.name)
+    return _used(statement, parameters, key=schema.key.partition.name)
 
 
-def _exists(statement: Statement, schema: Schema) -> Call:
+def _exists(statement: Statement, schema: Schema) -> Parameters:
     key, rest = _key(statement, schema)
     if not rest:
         raise validation("EXISTS() must contain a single item read with additional condition")
     parameters = {"TableName": statement.table, "Key": key, "ConditionExpression": joined(rest)}
-    return "ConditionCheck", _used(statement, parameters)
+    return _used(statement, parameters)
 
 
 def _used(statement: Statement, parameters: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
