@@ -1,12 +1,12 @@
-"""Requests that are served by a thread: scripts of calls and pauses, whose answers are kept."""
+"""Requests that are served by a thread: scripts of calls and pauses, whose responses are recorded."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from time import sleep  # as it is before a runner replaces it
+from time import sleep  # imported before a runner patches it
 
-from toctou.gate.local_states import LocalStates, beginning
+from toctou.gate.local_states import LocalStates, initial_state
 from toctou.gate.mailbox import Answered, HeldCall, Mailbox
 from toctou.gate.relay import Patience, Relay
 from toctou.history.operation import Operation
@@ -15,7 +15,7 @@ from toctou.scheduling.runner import Limits, Runner
 
 
 class Requests:
-    """Runs scripts ``(mailbox, call) -> None`` on one thread each, started before the runner looks."""
+    """Runs scripts ``(mailbox, call) -> None`` on one thread each, started before the runner monitors threads."""
 
     def __init__(self, *scripts, silence=2.0, settle=0.02, choose=lambda count: 0, local_states=None, limit=10.0):
         self.performed = []
@@ -42,7 +42,7 @@ class Requests:
         return Operation(turn.request, turn.number, call.action, call.parameters, {"n": len(self.performed)})
 
     def run(self, order):
-        """Take steps in this order, then whatever is left; returns the answers."""
+        """Take steps in this order, then the remaining ones; returns the responses."""
         for thread in self._threads:
             thread.start()
         try:
@@ -63,7 +63,7 @@ class Requests:
         def body():
             mailbox = Mailbox()
             self._orders[index].put(mailbox)
-            self.answers[index] = self.relay.serve(index, mailbox, beginning(self._scripts[index].__name__))
+            self.answers[index] = self.relay.serve(index, mailbox, initial_state(self._scripts[index].__name__))
 
         return body
 
@@ -76,7 +76,7 @@ class Requests:
 
 
 class Client:
-    """How a script calls DynamoDB and answers."""
+    """How a script calls DynamoDB and responds."""
 
     def __init__(self, mailbox):
         self._mailbox = mailbox
