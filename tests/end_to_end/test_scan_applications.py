@@ -246,7 +246,7 @@ components:
     [
         ("'#/components/schemas/c'", "'#/components/schemas/c' leads nowhere"),
         ("'#/components/schemas/a'", "leads in a circle"),
-        ("'../secret.yaml'", "leads out of the folder"),
+        ("'../secret.yaml'", "leads out of the document's folder"),
         ("'https://127.0.0.1:9/x.yaml'", "--allow-remote"),
     ],
 )
