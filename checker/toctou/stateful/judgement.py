@@ -1,10 +1,9 @@
-"""Decides whether what has happened so far is right, and whether it can still turn out right.
+"""Decides whether an execution is correct so far, and whether it can still become correct.
 
-When every request has answered, an execution is judged by the oracles of its model like any other.  While some are
-pending, an oracle is asked only what no continuation can mend: who owned an item when it was written, what a request
-that has answered left behind, and whether the answers given so far have a serial order.  In that order a pending
-request may have taken effect or not, and may answer anything (the completions of Herlihy and Wing, TOPLAS 12(3), 1990);
-so whatever is found then is found again when the pending requests have run to their end.
+When every request has responded, the model's oracles judge the execution as usual.  While some are pending, they judge only
+what no continuation can change: who owned an item when it was written, what a finished request left behind, and whether the
+responses so far have a serial order.  In that order a pending request may have taken effect or not, and may return any
+response (the completions of Herlihy and Wing, TOPLAS 12(3), 1990); so a violation found then remains once all have finished.
 """
 
 from __future__ import annotations
@@ -31,26 +30,26 @@ from toctou.stateful.session import PENDING, Session
 
 Order = tuple[int, ...]
 SerialRun = tuple[Sequence[Response], StoredImages]
+# Serial runs by index and identity of the requests, in order: a request's clock and random numbers depend on its index.
 KnownRuns = dict[tuple[tuple[int, int], ...], SerialRun]
-"""Serial runs by index and identity of the requests, in order: a request's clock and numbers depend on its index."""
 
 Answers = Callable[[Order], Response | int]
-"""What the last request of an order answers when the requests of the order run one after the other."""
+"""The response of the last request of an order when the requests run one after the other."""
 
 
 class Judge:
     """Judges one session after each of its steps.
 
     Args:
-        session: what is judged.
-        known: serial runs of earlier sessions with the same request objects, to be added to.
+        session: to be judged.
+        known: memoised serial runs of sessions with the same request objects; extended in place.
     """
 
     def __init__(self, session: Session, known: KnownRuns) -> None:
         model = session.laboratory.model
         self._session = session
         self._known = known
-        self._detoured = False
+        self._displaced = False
         self._reference = model.reference
         self._retryable = model.retryable
         self._oracles = oracles_of(model, session.laboratory, Scenario(()))
@@ -59,36 +58,39 @@ class Judge:
             self._oracles = [own if one.name == LINEARIZABILITY else one for one in self._oracles]
 
     def finding(self) -> Finding | None:
-        """What is wrong with the session as it stands, if anything."""
+        """The first violation in the session so far, if any."""
         execution, pending = self._session.execution(), self._session.pending
         found = next(self._findings(execution, pending), None)
-        self._return()
+        self._restore_session()
         return found
 
     def at_the_end(self, finding: Finding) -> Finding:
-        """The same finding in the session's execution when every request has run to its end."""
+        """The same finding in the session's execution after every request has finished."""
         execution = self._session.execution()
         found = list(judged(execution, self._oracles))
-        self._return()
+        self._restore_session()
         same = [one for one in found if one.oracle == finding.oracle] or found
         if not same:
-            raise InternalError(f"{finding.statement}, but not once every request of {execution.schedule} had answered")
+            raise InternalError(
+                f"{finding.statement}, but not once every request of {execution.schedule} had responded"
+            )
         return same[0]
 
     def _findings(self, execution: Execution, pending: Sequence[int]) -> Iterator[Finding]:
         for oracle in self._oracles:
             if pending and oracle.name == LINEARIZABILITY:
-                yield from self._hopeless(execution, pending)
+                yield from self._unexplainable(execution, pending)
             elif not (pending and isinstance(oracle, Invariant) and oracle.at == "end"):
                 yield from oracle.judge(execution)
 
-    def _hopeless(self, execution: Execution, pending: Sequence[int]) -> Iterator[Finding]:
-        """A finding if no completion of the pending requests explains the answers that were given."""
+    def _unexplainable(self, execution: Execution, pending: Sequence[int]) -> Iterator[Finding]:
+        """A finding if no completion of the pending requests explains the responses so far."""
         answered = tuple(one for one in participants(execution, self._retryable) if one not in pending)
-        begun = [one for one in pending if execution.of_request(one)]
+        # Without operations, a pending request cannot have taken effect.
+        started = [one for one in pending if execution.of_request(one)]
         semantics = _Completions(self._answers(execution), frozenset(pending))
-        for count in range(len(begun) + 1):
-            for effective in combinations(begun, count):
+        for count in range(len(started) + 1):
+            for effective in combinations(started, count):
                 if isinstance(search(execution, answered + effective, semantics), Explained):
                     return
         yield Finding(LINEARIZABILITY, "no serial order gives the responses so far", requests=tuple(sorted(answered)))
@@ -99,26 +101,26 @@ class Judge:
         return _Specified(self._reference, execution)
 
     def _serial(self, order: Order) -> SerialRun:
-        """Run requests of the session one after the other; the session has to be resumed afterwards."""
+        """Run requests of the session one after the other; the session must be resumed afterwards."""
         requests = self._session.requests
         key = tuple((index, id(requests[index])) for index in order)
         if key not in self._known:
-            self._detoured = True
+            self._displaced = True
             scenario = Scenario(tuple(requests))
             try:
                 self._known[key] = self._session.laboratory.serial(scenario, order)
-            except RandomNumbersShared:
+            except RandomNumbersShared:  # the laboratory has separated them now
                 self._known[key] = self._session.laboratory.serial(scenario, order)
         return self._known[key]
 
-    def _return(self) -> None:
-        if self._detoured:
-            self._detoured = False
+    def _restore_session(self) -> None:
+        if self._displaced:
+            self._displaced = False
             self._session.resume()
 
 
 class _Completions:
-    """Sequential semantics in which a pending request answers anything, and what is stored does not count yet."""
+    """Sequential semantics in which a pending request returns any response, and stored items do not count yet."""
 
     def __init__(self, answers: Answers, pending: frozenset[int]) -> None:
         self._answers = answers
@@ -135,7 +137,7 @@ class _Completions:
 
 
 class _Specified:
-    """What the reference answers; states are remembered by the order that leads to them."""
+    """The responses of the reference; states are memoised by the order that leads to them."""
 
     def __init__(self, specification: Specification, execution: Execution) -> None:
         self._specification = specification
