@@ -44,6 +44,7 @@ class ReadModifyWriteCounter(_OneCounter):
     def increment(self, principal: str, counter_id: str) -> int:
         """Count one more."""
         counter = stored_counter(counter_id)
+        # Overwrites a count that another request has stored since the read.
         counters.put_item(Item={**counter, "value": counter["value"] + 1})
         return 204
 
@@ -54,6 +55,7 @@ class AtomicCounter(_OneCounter):
     @handler(counter_id=["c1"])
     def increment(self, principal: str, counter_id: str) -> int:
         """Count one more."""
+        # No read, so nothing can be out of date.
         counters.update_item(
             Key={"counter_id": counter_id},
             UpdateExpression="ADD #value :one",

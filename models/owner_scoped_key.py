@@ -84,6 +84,7 @@ class TwoStepTransfer(_ScopedItem):
         if item is None:
             return 404
         dynamodb.put_item(TableName="Items", Item={**item, "user_id": {"S": to}})
+        # Between the two calls the item exists twice, and an edit of the old copy is lost with it.
         dynamodb.delete_item(TableName="Items", Key=key)
         return 200
 

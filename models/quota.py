@@ -56,6 +56,7 @@ class CountThenPut(Model):
         if len(existing) >= LIMIT:
             return 403
         try:
+            # The condition protects this token only; another one may have taken the last place since the count.
             dynamodb.put_item(
                 TableName="Tokens",
                 Item={"user_id": {"S": principal}, "token_id": {"S": token_id}},

@@ -48,6 +48,7 @@ class VersionStartsAgain(Model):
     @handler(document_id=["d1"], body=["new"])
     def replace(self, principal: str, document_id: str, body: str) -> int:
         """Replace the document with a new one."""
+        # Version 1 again: a request that has read the old document cannot distinguish the two.
         documents.put_item(Item={"document_id": document_id, "body": body, "version": 1})
         return 200
 

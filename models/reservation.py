@@ -55,6 +55,7 @@ class NumberedByCount(Model):
     def reserve(self, principal: str, station_id: str) -> int | tuple[int, int]:
         """Reserve a wheelchair for the caller, and return its number."""
         chair = next_number(station_id)
+        # Overwrites a reservation made since the count.
         dynamodb.put_item(
             TableName="Reservations",
             Item={"station_id": {"S": station_id}, "chair": {"N": str(chair)}, "user_id": {"S": principal}},

@@ -59,6 +59,7 @@ class StoreWholeSession(_OneSession):
         session = dynamodb.get_item(TableName="Sessions", Key=key, ConsistentRead=True).get("Item")
         if session is None:
             return 404
+        # Creates the session anew if the user has logged out since the read.
         dynamodb.put_item(TableName="Sessions", Item={**session, "last_page": {"S": page}})
         return 200
 

@@ -33,6 +33,6 @@ class Transfer(Model):
                 ExpressionAttributeValues={":to": {"S": to}, ":caller": {"S": principal}, ":one": {"N": "1"}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except dynamodb.exceptions.ConditionalCheckFailedException as failure:
+        except dynamodb.exceptions.ConditionalCheckFailedException as failure:  # with ALL_OLD, it contains the item
             return 403 if "Item" in failure.response else 404
         return 200

@@ -64,6 +64,7 @@ class UnbumpedVersionUpdate(Transfer):
     def transfer(self, principal: str, item_id: str, to: str) -> int:
         """Make another user the owner, without incrementing the version."""
         try:
+            # The condition of `update_item` still holds after this, because the version is the same.
             items_table.update_item(
                 Key={"item_id": item_id},
                 UpdateExpression="SET #owner = :to",

@@ -51,6 +51,7 @@ class ReadThenAdvance(_OneWatermark):
         watermark = dynamodb.get_item(TableName="Watermarks", Key=key, ConsistentRead=True).get("Item")
         if watermark is not None and int(watermark["reached"]["N"]) >= checkpoint:
             return 204
+        # Overwrites a higher watermark that another worker has written since the read.
         dynamodb.put_item(TableName="Watermarks", Item={**key, "reached": {"N": str(checkpoint)}})
         return 200
 

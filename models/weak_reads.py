@@ -35,6 +35,7 @@ class WeaklyCheckedGet(Transfer):
     def get_item(self, principal: str, item_id: str) -> tuple[int, str | None]:
         """Show the caller's item."""
         key = {"item_id": {"S": item_id}}
+        # Without ConsistentRead, the result may be older than a transfer that has been acknowledged.
         return shown(dynamodb.get_item(TableName="Items", Key=key).get("Item"), principal)
 
 

@@ -130,4 +130,4 @@ class UnsupportedAction(UncontrolledHandler):
 class InternalError(ToctouError):
     """A bug of the checker itself; please report it with its text."""
 
-    exit_status = 70
+    exit_status = 70  # EX_SOFTWARE of sysexits.h

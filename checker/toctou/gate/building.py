@@ -107,9 +107,10 @@ def _digest(folder: Path, commands: Sequence[Sequence[str]]) -> str:
 def _sources(folder: Path) -> Iterator[Path]:
     """Every file of the service except models, build output and hidden files."""
     for entry in sorted(folder.iterdir()):
+        # Editing a model must not rebuild its service.
         if entry.name.startswith(".") or entry.name in _NOT_SOURCE or entry.suffix == ".py":
             continue
-        if entry.is_dir() and not entry.is_symlink():
+        if entry.is_dir() and not entry.is_symlink():  # a link may lead in a circle
             yield from _sources(entry)
         elif entry.is_file():
             yield entry

@@ -72,31 +72,30 @@ class Endpoint:
             return read_call(request)
         except ServiceError as error:
             if error.code in _NOT_A_CALL:
-                target = request.headers.get("x-amz-target", request.target)
-                raise self._breaking(
-                    request, _no_call(request, f"{target}: {error.code} {error.message}".rstrip())
-                ) from None
+                what = f"{request.headers.get('x-amz-target', request.target)}: {error.code} {error.message}".rstrip()
+                raise self._breaking(request, _no_call(request, what)) from None
             raise
 
     def _exchange(self, call: Call, request: HttpRequest) -> Exchange:
-        name = self._name(request)
-        exchange = self.exchanges.get(name)
-        if exchange is not None and not exchange.over:
+        exchange = self._current(request) or self.starting
+        if exchange is not None:
             return exchange
-        if self.starting is not None:
-            return self.starting
-        raise _not_forwarded(call, self._header) if self._header and not name else _outside_any_request(call)
+        if self._header and not self._name(request):
+            raise _not_forwarded(call, self._header)
+        raise _outside_any_request(call)
 
     def _name(self, request: HttpRequest) -> str:
         return "" if self._header is None else request.headers.get(self._header.lower(), "")
 
     def _breaking(self, request: HttpRequest, fault: OutsideControl) -> OutsideControl:
         """Break the request that the fault belongs to, if any, and return the fault."""
-        name = self._name(request)
-        exchange = self.exchanges.get(name)
-        if exchange is not None and not exchange.over:
+        if (exchange := self._current(request)) is not None:
             exchange.broken(fault)
         return fault
+
+    def _current(self, request: HttpRequest) -> Exchange | None:
+        exchange = self.exchanges.get(self._name(request))
+        return None if exchange is None or exchange.over else exchange
 
 
 def _no_call(request: HttpRequest, what: str) -> OutsideControl:

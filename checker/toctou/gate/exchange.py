@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toctou.errors import OutsideControl, ToctouError
-from toctou.gate.mailbox import Answered, Broken, HeldCall, Mailbox
+from toctou.gate.mailbox import Broken, HeldCall, Mailbox, Responded
 from toctou.history.operation import Operation
 from toctou.history.request import label
 from toctou.wire import Call
@@ -60,7 +60,7 @@ class Exchange:
         # effect is replaced by this one: performing both would be a write that the handler never made.
         if earlier is not None and not earlier.answered:
             return await asyncio.shield(earlier.outcome)
-        if earlier is not None and not earlier.refused:
+        if earlier is not None and not earlier.refused:  # an SDK may retry an error, but never a success
             self.broken(_retried(self.index, call))
         outcome: asyncio.Future[Operation] = loop.create_future()
 
@@ -77,12 +77,13 @@ class Exchange:
         held = HeldCall(call.action, self._parameters(call), reply)
         attempt = self._attempts[invocation] = _Attempt(held, outcome)
         self.mailbox.put(held)
+        # Shielded: if this attempt's connection drops, a later attempt still waits for the same outcome.
         return await asyncio.shield(outcome)
 
-    def answered(self, answer: Any) -> None:
+    def responded(self, response: Any) -> None:
         """The service has responded."""
         self.over = True
-        self.mailbox.put(Answered(answer))
+        self.mailbox.put(Responded(response))
 
     def broken(self, fault: ToctouError) -> None:
         """The request cannot be served, or has left the checker's control."""
@@ -98,11 +99,9 @@ class Exchange:
         token = call.parameters.get("ClientRequestToken")
         if not isinstance(token, str) or not _RANDOM_UUID.fullmatch(token) or self._was_received(token):
             return call.parameters
-        number = len(self._tokens) + 1
-        return {
-            **call.parameters,
-            "ClientRequestToken": self._tokens.setdefault(token, f"{label(self.index)}-token-{number}"),
-        }
+        # The same token must stay the same: DynamoDB performs a transaction once per token.
+        stable = self._tokens.setdefault(token, f"{label(self.index)}-token-{len(self._tokens) + 1}")
+        return {**call.parameters, "ClientRequestToken": stable}
 
     def _was_received(self, token: str) -> bool:
         """Whether a token comes from the client or from a stored item, so that requests may share it."""

@@ -44,7 +44,7 @@ def after(local_state: LocalState, operation: Operation) -> LocalState:
     return hashlib.blake2b(local_state + text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-ANSWERS = -1
+RESPONDS = -1
 """In place of a number of calls: the request responds."""
 
 
@@ -59,7 +59,7 @@ class LocalStates:
         self._corrections: Counter[LocalState] = Counter()
 
     def calls(self, local_state: LocalState) -> int | None:
-        """How many calls to expect, or ``ANSWERS``; ``None`` if unknown."""
+        """How many calls to expect, or ``RESPONDS``; ``None`` if unknown."""
         return self._calls.get(local_state)
 
     def learn(self, local_state: LocalState, calls: int) -> None:

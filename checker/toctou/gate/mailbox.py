@@ -42,10 +42,10 @@ class HeldCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """The request has responded; the type of ``answer`` is up to the side that serves it."""
+class Responded:
+    """The request has responded; the type of ``response`` is up to the side that serves it."""
 
-    answer: Any
+    response: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Broken:
     fault: ToctouError
 
 
-Event = HeldCall | Answered | Broken
+Event = HeldCall | Responded | Broken
 
 
 @dataclass(slots=True, eq=False)

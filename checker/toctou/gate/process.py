@@ -47,7 +47,7 @@ class Process:
             os.close(read)
             raise
         finally:
-            os.close(write)
+            os.close(write)  # ours; only then does the pipe end together with the program
         os.set_blocking(read, False)  # the event loop reads it, and must not wait for output
         self.descriptor = read
         self._output: deque[str] = deque(maxlen=_LINES)
@@ -78,9 +78,7 @@ class Process:
         """The last lines of its output, indented, or a statement that there are none."""
         self.read_output()
         lines = [*self._output, *([self._rest.decode(errors="replace")] if self._rest else [])][-count:]
-        return (
-            "its output ends with:\n" + "\n".join(f"  {line}" for line in lines) if lines else "it has printed nothing"
-        )
+        return "\n  ".join(["its output ends with:", *lines]) if lines else "it has printed nothing"
 
     def wait(self, seconds: float) -> int | None:
         """The exit status; ``None`` if it has not ended after ``seconds``."""

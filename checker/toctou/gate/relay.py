@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from toctou.errors import LateCall, NondeterministicHandler, OutsideControl, SilentHandler, ToctouError
-from toctou.gate.local_states import ANSWERS, LocalState, LocalStates, after, call_order
-from toctou.gate.mailbox import READ_ONLY_ACTIONS, Answered, Broken, HeldCall, Mailbox
+from toctou.gate.local_states import RESPONDS, LocalState, LocalStates, after, call_order
+from toctou.gate.mailbox import READ_ONLY_ACTIONS, Broken, HeldCall, Mailbox, Responded
 from toctou.history.operation import Operation
 from toctou.history.request import label
 from toctou.scheduling.scheduling_point import SchedulingPoint, Turn
@@ -67,28 +67,26 @@ class Relay:
         Faults are raised at the scheduling point: ``SilentHandler``, ``OutsideControl``, ``LateCall``,
         ``NondeterministicHandler``, and whatever a ``Broken`` event holds.
         """
-        return _Serving(self, index, mailbox, initial).until_answered()
+        return _Serving(self, index, mailbox, initial).until_response()
 
 
 class _Serving:
-    """One request in progress."""
-
     def __init__(self, relay: Relay, index: int, mailbox: Mailbox, initial: LocalState) -> None:
         self._relay = relay
         self._index = index
         self._mailbox = mailbox
         self._local_state = initial
         self._waiting: list[HeldCall] = []
-        self._ended: Answered | None = None
+        self._ended: Responded | None = None
 
-    def until_answered(self) -> Any:
+    def until_response(self) -> Any:
         while True:
             self._receive()
             if self._ended is not None:
                 # A read still waiting at the response is dropped: its result reaches no client.
                 if any(call.action not in READ_ONLY_ACTIONS for call in self._waiting):
                     self._fail(self._unfinished())
-                return self._ended.answer
+                return self._ended.response
             self._take_a_turn()
 
     def _take_a_turn(self) -> None:
@@ -96,7 +94,7 @@ class _Serving:
         self._reject_late_calls()
         call = self._waiting.pop(self._chosen())
         operation = self._relay.perform(turn, call)
-        self._local_state = after(self._local_state, operation)
+        self._local_state = after(self._local_state, operation)  # before the reply, which lets the request continue
         call.reply(operation)
 
     def _chosen(self) -> int:
@@ -113,21 +111,21 @@ class _Serving:
         arrived: list[HeldCall] = []
         if known is None:
             self._wait_until_settled(arrived)
-            self._relay.local_states.learn(self._local_state, ANSWERS if self._ended is not None else len(arrived))
+            self._relay.local_states.learn(self._local_state, RESPONDS if self._ended is not None else len(arrived))
         else:
             self._wait_for(known, arrived)
+        # A schedule names a call by its position here, so the order must not depend on arrival.
         self._waiting = sorted([*self._waiting, *arrived], key=lambda call: call_order(call.action, call.parameters))
 
     def _wait_until_settled(self, arrived: list[HeldCall]) -> None:
         settle = self._relay.patience.settle * self._relay.local_states.patience(self._local_state)
-        if not self._waiting:
+        if not self._waiting:  # or else it may do nothing until a call of its own returns
             self._next(arrived, self._relay.patience.silence) or self._fail(self._silent())
         while self._next(arrived, settle):
             pass
 
     def _wait_for(self, calls: int, arrived: list[HeldCall]) -> None:
-        """Wait for as many calls as this local state made before."""
-        if not calls and self._waiting:
+        if not calls and self._waiting:  # known to wait for its earlier calls
             return
         self._next(arrived, self._relay.patience.silence) or self._fail(self._silent())
         while len(arrived) < calls and self._ended is None:
@@ -147,7 +145,7 @@ class _Serving:
                     arrived.append(event)
                     if self._ended is not None:
                         self._fail(self._called_after_response(event))
-                case Answered():
+                case Responded():
                     self._ended = event
                 case Broken(fault):
                     self._fail(fault)
@@ -163,7 +161,7 @@ class _Serving:
                 return
             case Broken(fault):
                 self._fail(fault)
-            case Answered() | HeldCall():
+            case Responded() | HeldCall():
                 again = self._relay.local_states.correct(self._local_state)
                 self._fail(_late(self._index, event, again=again))
 
@@ -210,7 +208,7 @@ class _Serving:
         )
 
 
-def _late(index: int, event: HeldCall | Answered, *, again: bool) -> NondeterministicHandler:
+def _late(index: int, event: HeldCall | Responded, *, again: bool) -> NondeterministicHandler:
     did = f"called {event.action}" if isinstance(event, HeldCall) else "responded"
     return (LateCall if again else NondeterministicHandler)(
         f"request {label(index)} {did} while its earlier call was waiting, but after the settling time",

@@ -26,7 +26,7 @@ Read = Callable[[HeldCall], Operation]
 """Performs a call immediately, outside any schedule."""
 
 _LOOK = 0.02
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # another program may take the port between our probe and the start of the service
 _GRACE = 0.3  # seconds for a process to exit after it has dropped a connection
 
 # They would lead the SDK to real AWS: a profile has endpoints and credentials of its own.
@@ -64,7 +64,7 @@ class Replica:
                 if self._started(self._process, read, last=attempt == _ATTEMPTS):
                     break
                 self._end_process()
-        except BaseException:
+        except BaseException:  # also Ctrl-C: the caller does not have the replica yet, and could not end it
             self.close()
             raise
         self.endpoint.starting = None
@@ -99,15 +99,15 @@ class Replica:
     async def _send(self, exchange: Exchange, name: str, request: HttpRequest) -> None:
         self.endpoint.exchanges[name] = exchange
         try:
-            answer: Any = await fetch(LOOPBACK, self.port, request)
+            response: Any = await fetch(LOOPBACK, self.port, request)
         except NoResponse as why:
-            answer = why
+            response = why
             if await self._ends_soon():
                 fault = self.crashed()
                 if fault is not None:
                     exchange.broken(fault)
                     return
-        exchange.answered(answer)
+        exchange.responded(response)
 
     async def _ends_soon(self) -> bool:
         # A dropped connection means a crashed process or a handler that panicked; only waiting tells which.
@@ -161,7 +161,6 @@ class Replica:
 
 
 def _start(service: Service, folder: Path, cache: Path, port: int, gate: int) -> tuple[list[str], Path, dict[str, str]]:
-    """Command, folder and environment of a process."""
     address = ip_address(service.gate_address)
     host = LOOPBACK if address.is_unspecified else f"[{address}]" if address.version == 6 else str(address)
     endpoint = f"http://{host}:{gate}"
@@ -185,7 +184,7 @@ def _start(service: Service, folder: Path, cache: Path, port: int, gate: int) ->
         "AWS_EC2_METADATA_DISABLED": "true",  # or SDKs wait seconds for a metadata service that is not there
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": bypassed,
+        "NO_PROXY": bypassed,  # or an SDK would send its calls for the gate to the user's proxy
         "no_proxy": bypassed,
     }
     return [filled(text, texts) for text in service.command], folder, {**inherited, **ours, **own}

@@ -85,7 +85,7 @@ class ServiceUnderTest:
         self._drain()
         fault = next((one.endpoint.fault for one in self._replicas if one.endpoint.fault is not None), None)
         if self._always or fault is not None:
-            self._close_all()
+            self._close_all()  # a replica with a fault may still be doing what it should not
         if fault is not None:
             raise fault
         self._grow(requests)
@@ -119,8 +119,9 @@ class ServiceUnderTest:
 
     def _replica(self, index: int, point: SchedulingPoint) -> tuple[Replica, str]:
         if self._service.request_header is not None:
+            # Different in every execution, so that a late call of an earlier one is not taken for a call of this one.
             return self._replicas[0], f"toctou-{self._executions}-{index}"
-        if index >= len(self._replicas):  # a request that joins an execution under way
+        if index >= len(self._replicas):  # `toctou.stateful` adds requests to a running execution
             point.suspend_monitoring()  # starting a replica opens sockets and files, which a handler may not
             self._grow(index + 1)
             point.resume_monitoring()
@@ -155,10 +156,10 @@ class ServiceUnderTest:
             self._replicas.pop().close()
 
 
-def _response(answer: HttpResponse | NoResponse, replica: Replica) -> Response:
-    if isinstance(answer, NoResponse):
-        return Response(500, None, HandlerException("NoResponse", f"{answer}; {replica.last_lines()}"))
-    return response_of(answer)
+def _response(response: HttpResponse | NoResponse, replica: Replica) -> Response:
+    if isinstance(response, NoResponse):  # the process lives, so its handler failed: the same as an exception
+        return Response(500, None, HandlerException("NoResponse", f"{response}; {replica.last_lines()}"))
+    return response_of(response)
 
 
 def _no_call(handler: str, returned: Any) -> ModelError:

@@ -95,7 +95,7 @@ def parse(text: str) -> Execution:
     for line in _lines(text):
         if reading.initial is None and _declaration(reading, line):
             continue
-        if reading.initial is None:
+        if reading.initial is None:  # the first event: the store still holds the initial items
             reading.initial = reading.store.images()
         for event in _events(line):
             _apply(reading, event)
@@ -165,17 +165,8 @@ def _apply(reading: _Reading, event: re.Match[str]) -> None:
 
 
 def _operation(request: int, number: int, done: Performed) -> Operation:
-    return Operation(
-        request=request,
-        number=number,
-        action=done.action,
-        parameters=done.parameters,
-        result=done.result,
-        error=done.error,
-        footprint=done.footprint,
-        changes=done.changes,
-        missed=done.missed,
-    )
+    outcome = (done.action, done.parameters, done.result, done.error, done.footprint, done.changes)
+    return Operation(request, number, *outcome, missed=done.missed)
 
 
 def _response(event: re.Match[str]) -> Response:

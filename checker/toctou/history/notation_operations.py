@@ -61,7 +61,7 @@ class Store:
     def add(self, name: str, assignments: Iterable[str]) -> None:
         """Store an initial item."""
         item = self.resolve(name)
-        self._versions[item] = [self._image(item, _assignments(" ".join(assignments)))]
+        self._versions[item] = [self.created(item, _assignments(" ".join(assignments)))]
 
     def resolve(self, name: str) -> ItemId:
         """The item with this name."""
@@ -92,9 +92,9 @@ class Store:
         return len(self._versions.get(item, [None])) - 1 - number
 
     def commit(self, item: ItemId, after: Image | None) -> Change | None:
-        """Store a new version; ``None`` if it equals the one before."""
+        """Store a new version; ``None`` if it equals the previous one."""
         before = self.current(item)
-        if before == after:
+        if before == after:  # still a write in its footprint: DynamoDB cannot know that it changes nothing
             return None
         self._versions.setdefault(item, [None]).append(after)
         return Change(item, before, after)
@@ -105,9 +105,6 @@ class Store:
 
     def created(self, item: ItemId, attributes: Mapping[str, AttributeValue]) -> Image:
         """An image with the item's key and attributes."""
-        return self._image(item, attributes)
-
-    def _image(self, item: ItemId, attributes: Mapping[str, AttributeValue]) -> Image:
         return {**self.key(item), **attributes}
 
     def images(self) -> dict[str, tuple[Image, ...]]:

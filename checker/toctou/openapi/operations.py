@@ -275,6 +275,7 @@ def _body_2(document: Document, place: Place, parameters: Sequence[Place]) -> Bo
             schema = self_contained(one.child("schema")) if "schema" in one.value else {}
             media_type = _chosen(names or ["application/json"])
             return Body(media_type, bool(one.value.get("required")), schema, tuple(_examples(one)), one.where)
+    # 2.0 spreads a form over parameters; here it is one body with an object's schema, as from 3.0 on.
     fields = [one for one in parameters if one.value["in"] == "formData"]
     if not fields:
         return None
@@ -303,6 +304,7 @@ def _prefix(document: Document) -> str:
     servers = document.root.value.get("servers")
     if not isinstance(servers, list) or not servers or not isinstance(servers[0], dict):
         return ""
+    # Host and scheme do not matter: requests go to the application itself.
     url = str(servers[0].get("url", ""))
     for name, variable in (servers[0].get("variables") or {}).items():
         url = url.replace(f"{{{name}}}", str(variable.get("default", "")))

@@ -127,8 +127,6 @@ class _Open:
 
 
 class _Builder:
-    """Builds data from libyaml's events."""
-
     # PyYAML's own constructor is recursive, creates program objects by tag, and lets aliases of aliases grow exponentially
     # ("billion laughs").  Here an alias shares its value, but counts with its expanded size.
 

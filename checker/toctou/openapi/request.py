@@ -161,4 +161,5 @@ def _content(media_type: str, value: Any) -> tuple[str, bytes]:
             for name, one in dict(value).items()
         ]
         return f"{kind}; boundary={limit}", f"{''.join(parts)}--{limit}--\r\n".encode()
+    # A media range such as `*/*` is valid in a document, but not as a request's content type.
     return ("application/json" if "*" in media_type else media_type), json.dumps(value).encode()

@@ -134,7 +134,7 @@ class _Conversion:
             mapping = discriminator.get("mapping") or {}
             for at, alternative in enumerate(made[key]):
                 reference = place.child(key).child(at).reference()
-                if reference is not None:
+                if reference is not None:  # the standard defines a discriminator for referenced schemas only
                     short = reference.rpartition("/")[2]
                     value = next((word for word, to in mapping.items() if to in (reference, short)), short)
                     tag = {"properties": {name: {"const": value}}, "required": [name]}
@@ -142,7 +142,6 @@ class _Conversion:
 
 
 def _named(place: Place) -> Iterator[tuple[str, Place]]:
-    """Schemas by name."""
     # Published documents also put a reference where the standard wants the names themselves.
     if place.reference() is not None:
         yield from _named(place.followed())

@@ -71,7 +71,7 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
             expected="a schema that is valid in the document's version of OpenAPI",
             remedy="correct the document",
         ) from None
-    except (HypothesisException, Unresolvable, RecursionError):
+    except (HypothesisException, Unresolvable, RecursionError):  # Hypothesis gives up if it has to reject too much
         found = []
     if not found:
         raise DocumentError(
@@ -103,8 +103,6 @@ def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, co
 
 
 class _Proposals:
-    """Strategies for the parts of one self-contained schema."""
-
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._defs = root.get("$defs", {})
         self._expanded: dict[str, list[dict[str, Any]]] = {}
@@ -147,6 +145,7 @@ class _Proposals:
         if "enum" in schema:
             return st.sampled_from(schema["enum"]) if schema["enum"] else st.nothing()
         given = [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]
+        # Published examples do not always fit their own schema.
         accepts = Draft202012Validator({**schema, "$defs": self._defs}).is_valid
         if fitting := [value for value in given if accepts(value)]:
             return st.sampled_from(fitting)
@@ -174,6 +173,7 @@ class _Proposals:
         missing = schema.get("minProperties", 0) - len(set(required))
         if missing > _SPAN:  # `minProperties` of a hostile document would exhaust the memory
             return st.nothing()
+        # `minProperties` beyond the required ones: declared properties first, then additional ones.
         extra = [name for name in properties if name not in required][: max(missing, 0)]
         extra += [f"key{at}" for at in range(max(missing - len(extra), 0))]
         always = {name: self.of(properties.get(name, other), depth + 1) for name in [*required, *extra]}
@@ -209,6 +209,7 @@ def _kinds(schema: Mapping[str, Any]) -> Sequence[str]:
 
 def _both(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any] | None:
     """The conjunction of two flat schemas, as far as it can be expressed; ``None`` if their types exclude each other."""
+    # Keywords not handled below are taken from one side; the validator rejects what the other side forbids.
     made = {**right, **left}
     if "type" in left and "type" in right:
         kinds = [
@@ -266,7 +267,7 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> st.SearchStrategy[Any]
         return st.nothing()
     step = schema.get("multipleOf")
     if step:
-        first, last = -(-low // step), high // step
+        first, last = -(-low // step), high // step  # rounded up and down
         return st.integers(int(first), int(last)).map(lambda times: times * step) if first <= last else st.nothing()
     least, most = -(-low // 1), high // 1
     found = st.integers(int(least), int(most)) if least <= most else st.nothing()

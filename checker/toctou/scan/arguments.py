@@ -103,7 +103,7 @@ def _marks(known: KnownArguments, fits: Callable[[Mapping[str, Any]], bool]) -> 
     """A recognisable value for each argument that may have one."""
     marks: dict[str, Any] = {}
     for number, (name, value) in enumerate(known.base.items()):
-        if name in known.given or isinstance(value, bool) or value is None:
+        if name in known.given or isinstance(value, bool) or value is None:  # no unique value is possible
             continue
         options = [mark.format(number) for mark in _MARKS] if isinstance(value, str) else [_NUMBER + number]
         fitting = [mark for mark in options if fits({**known.base, name: mark})]
@@ -155,6 +155,7 @@ def _values(item: ItemId, key: Sequence[Any], marks: Mapping[str, Any]) -> dict[
         middle = goal[len(before) : len(goal) - len(after)]
         if goal != before + middle + after or not middle:
             return {}
+        # What stands between prefix and suffix is the value; a numeric argument may be part of a string key.
         values[name] = int(middle) if isinstance(marks[name], int) and middle.isdigit() else middle
     return values
 

@@ -103,6 +103,7 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
     solo = [one for _, found in probed for one in found]
     pairs = list(combinations_with_replacement(solo, 2))
     conflicting = [pair for pair in pairs if pair[0].conflicts_with(pair[1])]
+    # Each request alone too: it can violate a property without any concurrency.
     chosen = [Scenario((one.request,)) for one in solo]
     chosen += [Scenario((one.request, other.request)) for one, other in conflicting]
     handlers = {subject.name: _as_observed(subject, found) for subject, found in probed}
@@ -210,7 +211,7 @@ def _judged(
         Evidence(
             schedules=sum(one.schedules for one in of),
             exhausted=bool(of) and stopped is None,
-            replayed=0 if stopped else len(of),
+            replayed=0 if stopped else len(of),  # a scenario that was explored completely has been replayed
             violations=len(caused),
             stop_reason=reason,
             unreached=() if writes else (subject.name,),
@@ -233,6 +234,7 @@ def _writes(subject: Subject, of: Sequence[ScenarioResult], found: Sequence[Solo
 
 
 def _names_handler(scenario: ScenarioResult, handler: str) -> bool:
+    # The result has no field for the handlers that never wrote; this is the text that `checking` gives them.
     return f"{handler} never reached a write" in scenario.detail
 
 
@@ -246,10 +248,7 @@ def _why(found: Sequence[SoloRun], prefix: str) -> str:
         return _NO_VALUE
     outcomes = dict.fromkeys(one.fault.partition("\n")[0] or f"{one.request} → {one.response}" for one in found)
     shown = "; ".join(list(outcomes)[:_SHOWN])
-    only_404 = prefix and all(one.response is not None and one.response.status == 404 for one in found)
-    hint = (
-        f"; the document's server is at {prefix}: if the application is elsewhere, set base_path in the model"
-        if only_404
-        else ""
-    )
-    return f"{_NO_VALUE}: {shown}" + ("; …" if len(outcomes) > _SHOWN else "") + hint
+    reason = f"{_NO_VALUE}: {shown}" + ("; …" if len(outcomes) > _SHOWN else "")
+    if prefix and all(one.response is not None and one.response.status == 404 for one in found):
+        reason += f"; the document's server is at {prefix}: if the application is elsewhere, set base_path in the model"
+    return reason

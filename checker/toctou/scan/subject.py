@@ -73,7 +73,7 @@ def joined(
                 subjects.append(_of_app(model, one, name, handlers[name]))
             else:
                 subjects.append(_of_function(one, name, handlers[name]))
-        except DocumentError as fault:
+        except DocumentError as fault:  # one unusable operation must not end the scan of the others
             unusable.append(_without(one, fault.observed))
     return subjects, unusable, [name for name in handlers if name not in taken]
 
@@ -85,6 +85,7 @@ def _serving(operation: Operation, handlers: Mapping[str, Handler]) -> str | Non
             return name
     if operation.id in handlers and not handlers[operation.id].operation:
         return operation.id
+    # Last: a handler that names its operation, or has exactly its name, must not lose it to a similar name.
     alike = (
         name for name, handler in handlers.items() if not handler.operation and _plain(name) == _plain(operation.id)
     )

@@ -69,6 +69,7 @@ class Judge:
         execution = self._session.execution()
         found = list(judged(execution, self._oracles))
         self._restore_session()
+        # Another oracle may find it first now, when all of them judge.
         same = [one for one in found if one.oracle == finding.oracle] or found
         if not same:
             raise InternalError(
@@ -103,6 +104,7 @@ class Judge:
     def _serial(self, order: Order) -> SerialRun:
         """Run requests of the session one after the other; the session must be resumed afterwards."""
         requests = self._session.requests
+        # By id, because arguments need not be hashable; the pool of the machine's class keeps its requests alive.
         key = tuple((index, id(requests[index])) for index in order)
         if key not in self._known:
             self._displaced = True

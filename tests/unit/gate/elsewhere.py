@@ -7,7 +7,7 @@ import threading
 from time import sleep  # imported before a runner patches it
 
 from toctou.gate.local_states import LocalStates, initial_state
-from toctou.gate.mailbox import Answered, HeldCall, Mailbox
+from toctou.gate.mailbox import HeldCall, Mailbox, Responded
 from toctou.gate.relay import Patience, Relay
 from toctou.history.operation import Operation
 from toctou.scheduling.own_threads import claim, release
@@ -19,7 +19,7 @@ class Requests:
 
     def __init__(self, *scripts, silence=2.0, settle=0.02, choose=lambda count: 0, local_states=None, limit=10.0):
         self.performed = []
-        self.answers = {}
+        self.responses = {}
         self.local_states = local_states or LocalStates()
         self.runner = Runner(Limits(operations=20, seconds=limit))
         self.relay = Relay(
@@ -57,13 +57,13 @@ class Requests:
                 orders.put(None)
             for thread in self._threads:
                 thread.join(5)
-        return self.answers
+        return self.responses
 
     def _body(self, index):
         def body():
             mailbox = Mailbox()
             self._orders[index].put(mailbox)
-            self.answers[index] = self.relay.serve(index, mailbox, initial_state(self._scripts[index].__name__))
+            self.responses[index] = self.relay.serve(index, mailbox, initial_state(self._scripts[index].__name__))
 
         return body
 
@@ -95,8 +95,8 @@ class Client:
         self.send(action, **parameters)
         return self.receive()
 
-    def answer(self, answer):
-        self._mailbox.put(Answered(answer))
+    def respond(self, response):
+        self._mailbox.put(Responded(response))
 
     put = property(lambda self: self._mailbox.put)
     pause = staticmethod(sleep)

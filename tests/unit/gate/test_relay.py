@@ -23,14 +23,14 @@ from toctou.gate.mailbox import Broken
 def read_then_write(client):
     seen = client.call("GetItem", key="a").result
     client.call("PutItem", key="a", seen=seen["n"])
-    client.answer("done")
+    client.respond("done")
 
 
 def both_concurrently(client):
     client.send("PutItem", key="b")
     client.send("GetItem", key="a")
     client.receive(), client.receive()
-    client.answer("both")
+    client.respond("both")
 
 
 def test_each_call_is_a_step_of_its_request():
@@ -45,7 +45,7 @@ def test_each_call_is_a_step_of_its_request():
 
 
 def test_a_request_without_calls_is_one_step():
-    requests = Requests(lambda client: client.answer(204), lambda client: client.answer(403))
+    requests = Requests(lambda client: client.respond(204), lambda client: client.respond(403))
     assert requests.run([1]) == {1: 403, 0: 204}
 
 
@@ -70,7 +70,7 @@ def test_a_call_that_follows_one_of_two_waits_beside_the_other():
         client.receive()
         client.send("DeleteItem", key="c")
         client.receive(), client.receive()
-        client.answer("three")
+        client.respond("three")
 
     counts = []
     requests = Requests(follows, choose=lambda count: counts.append(count) or count - 1)
@@ -105,13 +105,13 @@ def test_a_late_call_is_reported_and_corrects_the_memory():
         client.send("GetItem", key="b")
         sent.set()
         client.receive(), client.receive()
-        client.answer("late")
+        client.respond("late")
 
     def other(client):
         client.call("GetItem", key="c")
         proceed.set()
         sent.wait(5)
-        client.answer("other")
+        client.respond("other")
 
     local_states = LocalStates()
     requests = Requests(late, other, local_states=local_states)
@@ -161,7 +161,7 @@ def test_silence_is_reported_with_the_service_s_output():
 def test_a_patience_beyond_the_runner_s_limit_is_respected():
     def slow(client):
         client.pause(1.5)
-        client.answer("slow")
+        client.respond("slow")
 
     assert Requests(slow, silence=5.0, limit=1.0).run([]) == {0: "slow"}
 
@@ -178,7 +178,7 @@ def test_a_broken_request_ends_the_execution():
 def test_a_response_before_the_end_of_a_write_is_reported():
     def careless(client):
         client.send("PutItem", key="a")
-        client.answer("accepted")
+        client.respond("accepted")
 
     with pytest.raises(OutsideControl, match="request A responded while its PutItem was waiting"):
         Requests(careless).run([])
@@ -189,7 +189,7 @@ def test_a_response_while_a_read_is_waiting_counts():
         client.send("GetItem", key="a")
         client.send("GetItem", key="b")
         client.receive()
-        client.answer(403)
+        client.respond(403)
 
     local_states = LocalStates()
     for _ in range(2):  # the second time, the local state is known to respond
@@ -200,7 +200,7 @@ def test_a_response_while_a_read_is_waiting_counts():
 
 def test_a_call_after_the_response_is_reported():
     def careless(client):
-        client.answer("accepted")
+        client.respond("accepted")
         client.send("PutItem", key="a")
 
     with pytest.raises(OutsideControl, match="request A called PutItem after it had responded"):
