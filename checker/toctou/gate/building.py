@@ -49,7 +49,7 @@ def tool_missing(service: Service) -> ToolMissing | None:
     return None
 
 
-def built(commands: Sequence[Sequence[str]], folder: Path, cache: Path, seconds: float) -> None:
+def build_service(commands: Sequence[Sequence[str]], folder: Path, cache: Path, seconds: float) -> None:
     """Run the commands, unless they have already run for the current files.
 
     Raises:
@@ -124,6 +124,6 @@ def _locked(cache: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
-    with (cache / ".lock").open("w") as lock:
+    with (cache / ".lock").open("w") as lock:  # released by the system even if this process is killed
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -20,8 +20,6 @@ _RANDOM_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abA
 
 @dataclass(slots=True, eq=False)
 class _Attempt:
-    """One HTTP attempt of an SDK at a call."""
-
     call: HeldCall
     outcome: asyncio.Future[Operation]
     answered: bool = False

@@ -15,7 +15,7 @@ from pathlib import Path
 from toctou.errors import ModelError
 from toctou.gate.guardian import Guardian
 
-_LINES = 200
+_LINES = 200  # both bound the memory for a service that prints without end
 _LINE = 2_000
 _GRACE = 1.0
 _LOOK = 0.01

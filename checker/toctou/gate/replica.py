@@ -171,7 +171,7 @@ def _start(service: Service, folder: Path, cache: Path, port: int, gate: int) ->
         "{cache}": str(cache),
         "{folder}": str(folder),
     }
-    own = {name: filled(value, texts) for name, value in service.environment.items()}
+    own = {name: fill_placeholders(value, texts) for name, value in service.environment.items()}
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     bypassed = ",".join(filter(None, (os.environ.get("NO_PROXY", ""), LOOPBACK, "localhost")))
     ours = {
@@ -187,10 +187,10 @@ def _start(service: Service, folder: Path, cache: Path, port: int, gate: int) ->
         "NO_PROXY": bypassed,  # or an SDK would send its calls for the gate to the user's proxy
         "no_proxy": bypassed,
     }
-    return [filled(text, texts) for text in service.command], folder, {**inherited, **ours, **own}
+    return [fill_placeholders(text, texts) for text in service.command], folder, {**inherited, **ours, **own}
 
 
-def filled(text: str, texts: Mapping[str, str]) -> str:
+def fill_placeholders(text: str, texts: Mapping[str, str]) -> str:
     """The text with its placeholders replaced; unlike ``str.format``, it keeps other braces."""
     for placeholder, value in texts.items():
         text = text.replace(placeholder, value)

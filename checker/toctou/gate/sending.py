@@ -50,6 +50,6 @@ def response_of(response: HttpResponse) -> Response:
     if kind == "application/json" or kind.endswith("+json"):
         try:
             return Response(response.status, json.loads(text))
-        except ValueError:
+        except ValueError:  # a wrong media type is the service's own affair
             pass
     return Response(response.status, text)

@@ -10,11 +10,11 @@ from typing import Any
 
 from toctou.errors import ModelError, ToctouError, ToolMissing
 from toctou.gate.background import Background
-from toctou.gate.building import built, cache_folder, tool_missing
+from toctou.gate.building import build_service, cache_folder, tool_missing
 from toctou.gate.exchange import Exchange
 from toctou.gate.local_states import initial_state
 from toctou.gate.relay import Relay
-from toctou.gate.replica import Read, Replica, filled
+from toctou.gate.replica import Read, Replica, fill_placeholders
 from toctou.gate.sending import http_request, response_of
 from toctou.gate.service import HttpCall, Service
 from toctou.gate.termination import interruptible
@@ -58,10 +58,10 @@ class ServiceUnderTest:
             ModelError: the build fails.
         """
         texts = {"{cache}": str(self._cache), "{folder}": str(self._folder)}
-        build = [[filled(text, texts) for text in command] for command in self._service.build]
+        build = [[fill_placeholders(text, texts) for text in command] for command in self._service.build]
         self._missing = tool_missing(self._service)
         if self._missing is None:
-            built(build, self._folder, self._cache, self._service.build_seconds)
+            build_service(build, self._folder, self._cache, self._service.build_seconds)
         self._read = read
         with interruptible():
             self._background = Background()

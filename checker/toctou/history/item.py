@@ -48,7 +48,7 @@ def _key_text(value: Any) -> str:
 
 def plain_value(value: AttributeValue) -> Any:
     """One typed value in Python's own types; integral numbers become ``int``, other numbers ``Decimal``."""
-    ((kind, content),) = value.items()
+    ((kind, content),) = value.items()  # exactly one member, or the image is damaged
     match kind:
         case "N":
             return _number(content)

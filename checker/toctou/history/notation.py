@@ -74,8 +74,6 @@ class NotationError(BadInput):
 
 @dataclass
 class _Reading:
-    """The state of the parser."""
-
     store: Store = field(default_factory=Store)
     requests: dict[int, Request] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
@@ -125,7 +123,7 @@ def _declaration(reading: _Reading, line: str) -> bool:
 
 def _request(principal: str, call: str, line: str) -> Request:
     try:
-        tree = ast.parse(call, mode="eval").body
+        tree = ast.parse(call, mode="eval").body  # parsed, never evaluated: reading a history must not run code
         if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
             raise _unreadable(line, "arguments are written as name=value")
         arguments = tuple((str(word.arg), ast.literal_eval(word.value)) for word in tree.keywords)

@@ -256,7 +256,7 @@ def _write(store: Store, verb: str, inside: str) -> _Write:
     match verb:
         case "put":
             after = store.created(item, _assignments(text))
-            writes = frozenset({ALL}) | created
+            writes = frozenset({ALL}) | created  # over an existing item, a put leaves existence unchanged
             parameters["Item"] = after
         case "delete":
             after = None
@@ -267,6 +267,7 @@ def _write(store: Store, verb: str, inside: str) -> _Write:
         case _:
             after, names = _updated(store, verb, item, text)
             reads = frozenset({EXISTENCE})
+            # Two increments commute, so `add` writes nothing but the existence of a new item.
             writes, increments = (created, names) if verb == "add" else (names | created, increments)
             parameters["UpdateExpression"] = f"{verb.upper()} {text}"
     if verb != "put":
@@ -278,7 +279,6 @@ def _write(store: Store, verb: str, inside: str) -> _Write:
 
 
 def _target(verb: str, body: str) -> tuple[str, str]:
-    """The item's name, and the text about it."""
     separator = {"put": r"\s+", "delete": "$", "check": "$"}.get(verb, r"\.")
     name, *rest = re.split(separator, body, maxsplit=1)
     text = rest[0] if rest else ""
@@ -317,6 +317,7 @@ def _alone(store: Store, write: _Write, *, failed: bool) -> Performed:
 
 def _transact(store: Store, writes: list[_Write], *, failed: bool) -> Performed:
     parameters = {"TransactItems": [{write.part: write.parameters} for write in writes]}
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html has the same rule.
     if len({write.item for write in writes}) < len(writes):
         raise ValueError("a transaction names an item once")
     _check_outcome(all(write.condition.holds(store.current(write.item)) for write in writes), writes, failed=failed)

@@ -216,7 +216,10 @@ def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
         if location not in _LOCATIONS or (location == "header" and str(name).lower() in _IGNORED_HEADERS):
             continue
         schema = place.child("schema") if "schema" in value else _content_schema(place) or place
-        form = location in ("query", "cookie")
+        form = location in (
+            "query",
+            "cookie",
+        )  # the default style: https://spec.openapis.org/oas/v3.1.1.html#parameter-style
         # `collectionFormat` is 2.0's word for `style`.
         style = {"csv": "simple", "ssv": "spaceDelimited", "pipes": "pipeDelimited", "multi": "form"}.get(
             value.get("collectionFormat", ""), value.get("style", "form" if form else "simple")
@@ -238,7 +241,7 @@ def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
 def _content_schema(place: Place) -> Place | None:
     content = place.get("content")
     for _, media in content.members() if content is not None else ():
-        found = media.followed()
+        found = media.followed()  # `content` of a parameter has exactly one member
         return found.child("schema") if "schema" in found.value else None
     return None
 
@@ -252,7 +255,7 @@ def _examples(place: Place) -> Iterator[Any]:
         for _, one in named.members() if named is not None else ():
             value = one.followed().value
             if isinstance(value, dict):
-                yield from (value[key] for key in ("value", "dataValue") if key in value)
+                yield from (value[key] for key in ("value", "dataValue") if key in value)  # the second since 3.2
 
 
 def _body_3(place: Place) -> Body | None:

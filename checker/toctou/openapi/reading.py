@@ -117,8 +117,6 @@ def _children(value: Any) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or list that has started and not ended."""
-
     value: Any
     anchor: str | None
     size_before: int

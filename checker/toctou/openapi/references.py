@@ -27,7 +27,7 @@ from toctou.openapi.library import Library
 
 # Members whose values are data of the API, in which `$ref` is an ordinary name.
 NOT_REFERENCES = frozenset({"example", "default", "enum", "const"})
-_LONGEST_CHAIN = 100
+_LONGEST_CHAIN = 100  # a chain through ever new files never repeats a place
 
 
 def is_document(value: Any) -> bool:
@@ -37,7 +37,7 @@ def is_document(value: Any) -> bool:
 
 def _schemas(document: Any) -> Iterator[Any]:
     """The outermost schemas of a document of 3.1 or later."""
-    waiting: list[tuple[str, Any]] = [("", document)]
+    waiting: list[tuple[str, Any]] = [("", document)]  # not recursive, because documents may be nested deeply
     while waiting:
         name, value = waiting.pop()
         if isinstance(value, list):

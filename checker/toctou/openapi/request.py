@@ -114,7 +114,7 @@ def made(operation: Operation, principal: str, arguments: Mapping[str, Any], hea
 
 
 def _in_path(parameter: Parameter, value: Any) -> str:
-    text = quote(_text(value), safe=",")
+    text = quote(_text(value), safe=",")  # "/" is escaped: it would change the route
     match parameter.style:
         case "label":
             return f".{text}"

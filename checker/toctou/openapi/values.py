@@ -22,10 +22,11 @@ from referencing.exceptions import Unresolvable
 
 from toctou.errors import DocumentError
 
+# Limits on the strategy's size: published schemas combine and nest so much that all of it would take minutes to build.
 _ALTERNATIVES = 12
 _OPTIONAL_DEPTH = 3
 _DEEPEST = 8
-_SPAN = 1000
+_SPAN = 1000  # of numbers without a bound: small ones are easier to read
 _STRUCTURE = frozenset({"allOf", "$ref", "oneOf", "anyOf", "$defs"})
 _LETTERS = string.ascii_lowercase + string.digits
 # The type of a schema that declares none, by the keywords it uses.

@@ -118,7 +118,7 @@ def _last_read(operations: Sequence[Operation], item: ItemId) -> int | None:
     """The last call that read the item; ``None`` if the request has written it since."""
     for at in range(len(operations) - 1, -1, -1):
         footprint = operations[at].footprint
-        if item in footprint.writes or item in footprint.increments:
+        if item in footprint.writes or item in footprint.increments:  # that write has ended the earlier window
             return None
         if _read_attributes(operations[at], item):
             return at

@@ -17,7 +17,7 @@ from toctou.history.item import ItemId, plain_value
 from toctou.history.request import Request
 from toctou.scan.probe import Probe, SoloRun
 
-_ROUNDS = 3
+_ROUNDS = 3  # of lookups that depend on each other, such as an order, its customer, and the customer's account
 _ITEMS = 2
 _MAX_CHOICES = 16
 # Two lengths, because a schema may limit either end; both begin with letters that hardly any data contains.
@@ -32,14 +32,14 @@ class KnownArguments:
     Attributes:
         base: a valid value for each argument.
         given: values listed by the model.
-        together: values that lead to one stored item; one mapping per item.
+        by_item: values that lead to one stored item; one mapping per item.
         principals: arguments that name a principal.
         marks: another valid value, where the document allows one.
     """
 
     base: Mapping[str, Any]
     given: Mapping[str, Sequence[Any]]
-    together: list[dict[str, Any]] = field(default_factory=lambda: [{}])
+    by_item: list[dict[str, Any]] = field(default_factory=lambda: [{}])
     principals: set[str] = field(default_factory=set)
     marks: dict[str, Any] = field(default_factory=dict)
 
@@ -48,15 +48,15 @@ class KnownArguments:
         given = {name: list(values) for name, values in self.given.items() if name in self.base}
         given |= {name: list(principals) for name in self.principals if name not in given}
         made = [
-            {**self.base, **together, **dict(zip(given, values, strict=True))}
-            for together in self.together[:_ITEMS]
+            {**self.base, **item_values, **dict(zip(given, values, strict=True))}
+            for item_values in self.by_item[:_ITEMS]
             for values in product(*given.values())
         ]
         return made[:_MAX_CHOICES]
 
     def variations(self, principals: Sequence[str]) -> list[dict[str, Any]]:
         """The same with marks for the arguments that lead neither to an item nor to a principal."""
-        known = {*self.given, *self.principals, *(name for together in self.together for name in together)}
+        known = {*self.given, *self.principals, *(name for item_values in self.by_item for name in item_values)}
         free = {name: mark for name, mark in self.marks.items() if name not in known}
         return [{**choice, **free} for choice in self.choices(principals)] if free else []
 
@@ -84,18 +84,18 @@ def find(
     """
     marks = known.marks = _marks(known, fits)
     for _ in range(_ROUNDS):
-        explained = {name for together in known.together for name in together} | known.principals
+        explained = {name for item_values in known.by_item for name in item_values} | known.principals
         open_marks = {name: value for name, value in marks.items() if name not in explained}
         if not open_marks:
             return
         tried = [{**choice, **open_marks} for choice in known.choices(principals)]
         seen = [probe.run(make(principal, arguments)) for principal in principals for arguments in tried]
-        together = list(_together(seen, open_marks, keys, probe=probe, fits=fits, arguments=tried[0]))
+        new_values = list(_values_by_item(seen, open_marks, keys, probe=probe, fits=fits, arguments=tried[0]))
         owners = {name for name, mark in open_marks.items() if owner and any(_owns(one, owner, mark) for one in seen)}
-        if not together and not owners:
+        if not new_values and not owners:  # another round would make the same requests
             return
-        if together:
-            known.together = [{**old, **new} for old in known.together for new in together]
+        if new_values:
+            known.by_item = [{**old, **new} for old in known.by_item for new in new_values]
         known.principals |= owners
 
 
@@ -114,7 +114,7 @@ def _marks(known: KnownArguments, fits: Callable[[Mapping[str, Any]], bool]) -> 
     return marks
 
 
-def _together(
+def _values_by_item(
     seen: Sequence[SoloRun],
     marks: Mapping[str, Any],
     keys: Mapping[str, tuple[str, ...]],

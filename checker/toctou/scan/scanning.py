@@ -25,7 +25,7 @@ from toctou.openapi.operations import Operation, Unusable, operations
 from toctou.scan.access import Access, Window, access, windows
 from toctou.scan.arguments import find
 from toctou.scan.probe import Probe, SoloRun, key_attributes, probing
-from toctou.scan.subject import Subject, joined
+from toctou.scan.subject import Subject, match_operations
 from toctou.search.options import Options
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 from toctou.verdict import Evidence, StopReason, Verdict, certify
@@ -96,7 +96,7 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
     if issubclass(model, App):
         model.require_application()
     declared = model.operations() if issubclass(model, App) else operations(document)
-    subjects, unusable, idle = joined(model, list(declared))
+    subjects, unusable, idle = match_operations(model, list(declared))
     probed: list[tuple[Subject, list[SoloRun]]] = []
     with probing(model, options) as probe:
         probed += [(subject, _probed(probe, subject, model)) for subject in subjects]

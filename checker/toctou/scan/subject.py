@@ -54,7 +54,7 @@ class Subject:
         return KnownArguments({**base, **{name: values[0] for name, values in self.given.items()}}, self.given)
 
 
-def joined(
+def match_operations(
     model: type[Model], operations: Sequence[Operation | Unusable]
 ) -> tuple[list[Subject], list[Unusable], list[str]]:
     """The operations that can be run, those that cannot and why, and the handlers that serve no operation."""

@@ -54,6 +54,7 @@ class Judge:
         self._retryable = model.retryable
         self._oracles = oracles_of(model, session.laboratory, Scenario(()))
         if model.reference is None:
+            # A serial run needs the laboratory that the session occupies; `_serial` notes that it must be resumed.
             own = SerialRuns(self._serial, model.retryable)
             self._oracles = [own if one.name == LINEARIZABILITY else one for one in self._oracles]
 

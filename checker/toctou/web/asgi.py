@@ -52,7 +52,7 @@ async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) 
         "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-        "server": ("localhost", 80),
+        "server": ("localhost", 80),  # fixed, like the client: an execution must be repeatable
         "client": ("127.0.0.1", 50000),
         "state": dict(state),  # a copy for each request, as the standard requires
     }
