@@ -1,1 +1,1 @@
-"""Handlers in racy and fixed pairs, and the references that say what they should do; not part of the installation."""
+"""Handlers in racy and fixed variants, and the references that specify them; not part of the installation."""

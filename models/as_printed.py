@@ -1,10 +1,10 @@
-"""Conditions that name the attributes ``owner`` and ``data`` bare, the way they are often printed.
+"""Conditions that use the attribute names ``owner`` and ``data`` directly, as printed in many examples.
 
-Both are reserved words, so the service refuses every one of these calls with a ValidationException and nothing is ever
-written.  No race can show in handlers that do nothing, and that must not count as a pass.  What closes it: an alias in
-ExpressionAttributeNames, as in delete_item.py and update_item.py.
+Both are reserved words, so DynamoDB rejects every one of these calls with a ValidationException, and nothing is ever written.
+Handlers that write nothing cannot race, which must not count as a pass.  The fix is an alias in ExpressionAttributeNames, as in
+delete_item.py and update_item.py.
 
-Source: the list of reserved words in DynamoDB's developer guide.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html.
 """
 
 import boto3
@@ -16,12 +16,12 @@ dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 
 
 def status_of(error: ClientError) -> int:
-    """Say which status stands for a call that DynamoDB refused."""
+    """The status for a call that DynamoDB rejected."""
     return 403 if error.response["Error"]["Code"] == "ConditionalCheckFailedException" else 500
 
 
 class UnaliasedReservedWords(Model):
-    """Ineffective: every call is refused before it can check anything."""
+    """Ineffective: every call is rejected before its condition is evaluated."""
 
     tables = (Table("Items", "item_id"),)
     items = {"Items": [{"item_id": "i1", "owner": "alice", "data": "draft"}]}

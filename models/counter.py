@@ -1,10 +1,9 @@
 """Count something, such as the views of a page.
 
-The race: two requests read the same value, both write that value plus one, and one of the two counts is lost.  What
-closes it is an addition inside the service, or a write that is conditional on the version that was read, and that is
-tried again from the read when it fails.
+The race: two requests read the same value, both write that value plus one, and one of the two counts is lost.  The fix is
+an atomic increment in DynamoDB, or a write conditional on the version that was read, with a retry from the read.
 
-Source: the lost update of every textbook.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html (atomic counters).
 """
 
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ def stored_counter(counter_id: str) -> Mapping[str, Any]:
 
 
 class _OneCounter(Model):
-    """What all have in common."""
+    """The base of all variants."""
 
     tables = (Table("Counters", "counter_id"),)
     items = {"Counters": [{"counter_id": "c1", "value": 0, "version": 1}]}
@@ -45,16 +44,18 @@ class ReadModifyWriteCounter(_OneCounter):
     def increment(self, principal: str, counter_id: str) -> int:
         """Count one more."""
         counter = stored_counter(counter_id)
+        # Overwrites a count that another request has stored since the read.
         counters.put_item(Item={**counter, "value": counter["value"] + 1})
         return 204
 
 
 class AtomicCounter(_OneCounter):
-    """Fixed: the service adds."""
+    """Fixed: an atomic increment in DynamoDB."""
 
     @handler(counter_id=["c1"])
     def increment(self, principal: str, counter_id: str) -> int:
         """Count one more."""
+        # No read, so nothing can be out of date.
         counters.update_item(
             Key={"counter_id": counter_id},
             UpdateExpression="ADD #value :one",
@@ -65,12 +66,12 @@ class AtomicCounter(_OneCounter):
 
 
 class VersionedCounter(_OneCounter):
-    """Fixed: the write checks the version that was read; tries twice, then answers 409."""
+    """Fixed: the write checks the version that was read; after two attempts it returns 409."""
 
     @handler(counter_id=["c1"])
     def increment(self, principal: str, counter_id: str) -> int:
         """Count one more."""
-        for _ in range(2):
+        for _ in range(2):  # bounded: without a limit, the number of interleavings would have none either
             counter = stored_counter(counter_id)
             try:
                 counters.update_item(

@@ -1,10 +1,10 @@
 """Delete an item that only its owner may delete.
 
-The race: alice's request reads that she owns the item, the item is transferred to bob, and her request deletes what is
-now bob's.  Two deletes of the same item can also both answer that they deleted it.  A condition on the delete closes it
-only if it names what was checked, the owner: that the item still exists says nothing about whose it is.
+The race: alice's request reads that she owns the item, the item is transferred to bob, and her request deletes an item
+that is now bob's.  Two deletes of the same item can also both report success.  The fix is a condition on what was checked, the
+owner: a condition on existence says nothing about who owns the item.
 
-Source: CWE-367; the ownership check before a delete.
+Source: https://cwe.mitre.org/data/definitions/367.html; the ownership check before a delete.
 """
 
 import boto3
@@ -27,6 +27,7 @@ class ReadThenDelete(Transfer):
             return 404
         if item["owner"]["S"] != principal:
             return 403
+        # A transfer that commits here goes unnoticed: the check above is out of date.
         dynamodb.delete_item(TableName="Items", Key=key)
         return 204
 
@@ -51,7 +52,7 @@ class ExistenceOnlyDelete(Transfer):
 
 
 class ConditionalDelete(Transfer):
-    """Fixed: the delete itself checks the owner; the item that a failed check returns tells 403 from 404."""
+    """Fixed: the delete itself checks the owner; the item returned by a failed check distinguishes 403 from 404."""
 
     @handler(item_id=["i1"])
     def delete_item(self, principal: str, item_id: str) -> int:

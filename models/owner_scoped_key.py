@@ -1,10 +1,10 @@
-"""Hand over an item whose partition key is its owner: it has to move from one key to another.
+"""Transfer an item whose partition key is its owner: it has to move from one key to another.
 
-The race: alice's item has been put under bob, alice still sees her copy and edits it, and then her copy is deleted: the
-edit was acknowledged and is gone.  Two transfers in opposite directions can even delete both copies.  One transaction
-for the move closes it, provided that it fails when the item has changed since it was read.
+The race: alice's item has been put under bob, alice still sees her copy and edits it, and then her copy is deleted: an
+acknowledged edit is lost.  Two transfers in opposite directions can even delete both copies.  The fix is one transaction for
+the move, which fails if the item has changed since it was read.
 
-Source: CWE-367; an owner in the partition key, moved by two calls.
+Source: https://cwe.mitre.org/data/definitions/367.html; an owner in the partition key, moved by two calls.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ State = Mapping[tuple[str, str], str]
 
 
 class ScopedItems:
-    """What the handlers should do: users see only their own items, so someone else's is 404."""
+    """The specification: users see only their own items; another user's item is 404."""
 
     def state_of(self, items: StoredItems) -> State:
         """Item data by user and item id."""
@@ -40,7 +40,7 @@ class ScopedItems:
 
 
 class _ScopedItem(Model):
-    """What both have in common."""
+    """The base of both variants."""
 
     tables = (Table("Items", "user_id", "item_id"),)
     items = {"Items": [{"user_id": "alice", "item_id": "i1", "data": "draft", "version": 1}]}
@@ -61,7 +61,7 @@ class _ScopedItem(Model):
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return 404
-        except dynamodb.exceptions.TransactionConflictException:
+        except dynamodb.exceptions.TransactionConflictException:  # real DynamoDB only: a transfer is in progress
             return 409
         return 200
 
@@ -76,7 +76,7 @@ class TwoStepTransfer(_ScopedItem):
 
     @handler(item_id=["i1"], to=["alice", "bob"], changes_owner=True)
     def transfer(self, principal: str, item_id: str, to: str) -> int:
-        """Move the caller's item to someone else."""
+        """Move the caller's item to another user."""
         if to == principal:
             return 400
         key = {"user_id": {"S": principal}, "item_id": {"S": item_id}}
@@ -84,16 +84,17 @@ class TwoStepTransfer(_ScopedItem):
         if item is None:
             return 404
         dynamodb.put_item(TableName="Items", Item={**item, "user_id": {"S": to}})
+        # Between the two calls the item exists twice, and an edit of the old copy is lost with it.
         dynamodb.delete_item(TableName="Items", Key=key)
         return 200
 
 
 class TransactionalTransfer(_ScopedItem):
-    """Fixed: one transaction moves the item, if it is still as it was read; else 409."""
+    """Fixed: one transaction moves the item if its version is unchanged, else 409."""
 
     @handler(item_id=["i1"], to=["alice", "bob"], changes_owner=True)
     def transfer(self, principal: str, item_id: str, to: str) -> int:
-        """Move the caller's item to someone else."""
+        """Move the caller's item to another user."""
         if to == principal:
             return 400
         key = {"user_id": {"S": principal}, "item_id": {"S": item_id}}

@@ -1,9 +1,9 @@
-"""Create an API token, of which each user may have two.
+"""Create an API token; each user may have two.
 
 The race: two requests count the user's tokens, both find room for one more, and both put theirs: the limit is exceeded.
-What closes it is a counter item whose update is conditional on the limit, in one transaction with the put.
+The fix is a counter item whose update is conditional on the limit, in one transaction with the put.
 
-Source: openfactcheck-research/openfactcheck#43.
+Source: https://github.com/openfactcheck-research/openfactcheck/issues/43.
 """
 
 import boto3
@@ -17,7 +17,7 @@ State = frozenset[tuple[str, str]]
 
 
 class LimitedTokens:
-    """What the handlers should do: 409 if the token exists, 403 if the user has all there may be."""
+    """The specification: 409 if the token exists, 403 if the user has reached the limit."""
 
     def state_of(self, items: StoredItems) -> State:
         """Every token, by user and token id."""
@@ -56,6 +56,7 @@ class CountThenPut(Model):
         if len(existing) >= LIMIT:
             return 403
         try:
+            # The condition protects this token only; another one may have taken the last place since the count.
             dynamodb.put_item(
                 TableName="Tokens",
                 Item={"user_id": {"S": principal}, "token_id": {"S": token_id}},
@@ -72,7 +73,7 @@ class CountThenPut(Model):
 
 
 class CountedInTransaction(Model):
-    """Fixed: one transaction puts the token and moves a counter that cannot pass the limit."""
+    """Fixed: one transaction puts the token and increments a counter that cannot exceed the limit."""
 
     tables = (Table("Tokens", "user_id", "token_id"), Table("Usage", "user_id"))
     items = {"Tokens": [{"user_id": "alice", "token_id": "t1"}], "Usage": [{"user_id": "alice", "used": 1}]}
@@ -106,8 +107,9 @@ class CountedInTransaction(Model):
             )
         except dynamodb.exceptions.TransactionCanceledException as cancelled:
             token, usage = (reason["Code"] for reason in cancelled.response["CancellationReasons"])
-            if token == "ConditionalCheckFailed":  # noqa: S105  not a password
+            if token == "ConditionalCheckFailed":  # noqa: S105 - not a password
                 return 409
+            # 503 is a conflict with another transaction: nothing has happened, so it counts as `retryable`.
             return 403 if usage == "ConditionalCheckFailed" else 503
         return 200
 

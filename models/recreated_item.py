@@ -1,10 +1,10 @@
-"""Append to a document that someone else may replace by a new one.
+"""Append to a document that another request may replace with a new one.
 
-The race (ABA): a request reads version 1 of a document, the document is replaced by a new one that starts at version 1
-again, and the request's condition on version 1 passes: the old text is back and the new one is lost.  What closes it is
-an identifier, in the condition, that no other incarnation of the document ever had.
+The race (ABA): a request reads version 1 of a document, the document is replaced with a new one that also starts at version
+1, and the request's condition on version 1 passes: the old text is back and the new one is lost.  The fix is a condition on
+an identifier that is unique to each incarnation of the document.
 
-Source: the ABA problem of compare-and-swap.
+Source: https://en.wikipedia.org/wiki/ABA_problem.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ State = Mapping[str, str]
 
 
 class Documents:
-    """What the handlers should do: append adds to the text, replace starts a new one."""
+    """The specification: append extends the text, replace starts a new one."""
 
     def state_of(self, items: StoredItems) -> State:
         """Text by document id."""
@@ -47,13 +47,14 @@ class VersionStartsAgain(Model):
 
     @handler(document_id=["d1"], body=["new"])
     def replace(self, principal: str, document_id: str, body: str) -> int:
-        """Put a new document in place of the old one."""
+        """Replace the document with a new one."""
+        # Version 1 again: a request that has read the old document cannot distinguish the two.
         documents.put_item(Item={"document_id": document_id, "body": body, "version": 1})
         return 200
 
     @handler(document_id=["d1"], body=["!"])
     def append(self, principal: str, document_id: str, body: str) -> int:
-        """Add to the document's text."""
+        """Append to the document's text."""
         document = documents.get_item(Key={"document_id": document_id}, ConsistentRead=True).get("Item")
         if document is None:
             return 404
@@ -74,7 +75,7 @@ class VersionStartsAgain(Model):
 
 
 class IncarnationInCondition(Model):
-    """Fixed: every new document gets an identifier of its own, and the condition names it beside the version."""
+    """Fixed: every new document gets a unique identifier, and the condition includes it."""
 
     tables = (Table("Documents", "document_id"),)
     items = {"Documents": [{"document_id": "d1", "body": "old", "version": 1, "incarnation": "first"}]}
@@ -83,7 +84,7 @@ class IncarnationInCondition(Model):
 
     @handler(document_id=["d1"], body=["new"])
     def replace(self, principal: str, document_id: str, body: str) -> int:
-        """Put a new document in place of the old one."""
+        """Replace the document with a new one."""
         documents.put_item(
             Item={"document_id": document_id, "body": body, "version": 1, "incarnation": str(uuid4())},
         )
@@ -91,7 +92,7 @@ class IncarnationInCondition(Model):
 
     @handler(document_id=["d1"], body=["!"])
     def append(self, principal: str, document_id: str, body: str) -> int:
-        """Add to the document's text."""
+        """Append to the document's text."""
         document = documents.get_item(Key={"document_id": document_id}, ConsistentRead=True).get("Item")
         if document is None:
             return 404

@@ -1,7 +1,4 @@
-"""What handlers that several models share are meant to do, one request at a time.
-
-A reference that only one file needs stands in that file.
-"""
+"""Specifications that several models share; those of a single file are in that file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +8,7 @@ from toctou import Request, Response, StoredItems
 
 @dataclass(frozen=True)
 class OwnedItem:
-    """What a client can know of an item."""
+    """The part of an item that clients can observe."""
 
     owner: str
     data: str
@@ -21,10 +18,10 @@ OwnedItemsState = Mapping[str, OwnedItem]
 
 
 class OwnedItems:
-    """Items that only their owner may read, change, delete or hand over: 404 if there is none, 403 for anyone else."""
+    """Items that only their owner may read, update, delete or transfer: 404 if there is none, 403 for other users."""
 
     def state_of(self, items: StoredItems) -> OwnedItemsState:
-        """Owner and data of every item by its id; versions are none of a client's business."""
+        """Owner and data of every item by its id; clients do not see versions."""
         return {item["item_id"]: OwnedItem(item["owner"], item["data"]) for item in items["Items"]}
 
     def step(self, state: OwnedItemsState, request: Request) -> tuple[OwnedItemsState, Response | int]:
@@ -47,14 +44,14 @@ class OwnedItems:
             case "transfer":
                 return {**state, item_id: replace(item, owner=request.values["to"])}, 200
             case unknown:
-                raise ValueError(f"{unknown} is not something that one does with an owned item")
+                raise ValueError(f"OwnedItems specifies no handler {unknown}")
 
 
 CounterState = Mapping[str, int]
 
 
 class Counter:
-    """Counters that go up by one, and that anyone may read."""
+    """Counters that increase by one, and that anyone may read."""
 
     def state_of(self, items: StoredItems) -> CounterState:
         """Value by counter id."""

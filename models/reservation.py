@@ -1,10 +1,10 @@
 """Reserve the next free wheelchair of a station; reservations are numbered 1, 2, 3, …
 
 The race: two requests count the reservations, both take the next number, and the second put overwrites the first one's
-reservation: both were told that they have the same wheelchair.  What closes it is a put that is conditional on
-attribute_not_exists; whoever comes second is told 409.
+reservation: both users have the same wheelchair.  The fix is a put conditional on attribute_not_exists; the second request
+returns 409.
 
-Source: Brian0615/cne_wheelchair_reservations#249.
+Source: https://github.com/Brian0615/cne_wheelchair_reservations/issues/249.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ State = Mapping[tuple[str, int], str]
 
 
 class NumberedReservations:
-    """What the handlers should do: everyone gets a number of their own, without gaps."""
+    """The specification: every reservation gets its own number, without gaps."""
 
     def state_of(self, items: StoredItems) -> State:
-        """Who holds which number at which station."""
+        """The user by station and number."""
         return {(one["station_id"], one["chair"]): one["user_id"] for one in items["Reservations"]}
 
     def step(self, state: State, request: Request) -> tuple[State, Response]:
@@ -33,7 +33,7 @@ class NumberedReservations:
 
 
 def next_number(station_id: str) -> int:
-    """One more than there are reservations."""
+    """The number of reservations plus one."""
     reservations = dynamodb.query(
         TableName="Reservations",
         KeyConditionExpression="station_id = :station",
@@ -53,8 +53,9 @@ class NumberedByCount(Model):
 
     @handler(station_id=["s1"])
     def reserve(self, principal: str, station_id: str) -> int | tuple[int, int]:
-        """Reserve a wheelchair for the caller; the answer is its number."""
+        """Reserve a wheelchair for the caller, and return its number."""
         chair = next_number(station_id)
+        # Overwrites a reservation made since the count.
         dynamodb.put_item(
             TableName="Reservations",
             Item={"station_id": {"S": station_id}, "chair": {"N": str(chair)}, "user_id": {"S": principal}},
@@ -63,7 +64,7 @@ class NumberedByCount(Model):
 
 
 class NumberedIfFree(Model):
-    """Fixed: puts under the next number only if nobody has taken it."""
+    """Fixed: puts under the next number only if it is free."""
 
     tables = (Table("Reservations", "station_id", "chair:N"),)
     owner = "user_id"
@@ -71,12 +72,13 @@ class NumberedIfFree(Model):
 
     @handler(station_id=["s1"])
     def reserve(self, principal: str, station_id: str) -> int | tuple[int, int]:
-        """Reserve a wheelchair for the caller; the answer is its number."""
+        """Reserve a wheelchair for the caller, and return its number."""
         chair = next_number(station_id)
         try:
             dynamodb.put_item(
                 TableName="Reservations",
                 Item={"station_id": {"S": station_id}, "chair": {"N": str(chair)}, "user_id": {"S": principal}},
+                # Any key attribute will do: it exists exactly if the item with this key does.
                 ConditionExpression="attribute_not_exists(station_id)",
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:

@@ -1,9 +1,9 @@
-"""Remember in a login session which page was visited last, and log out.
+"""Store the last visited page in a login session, and log out.
 
 The race: a visit reads the session, the user logs out and the session is deleted, and then the visit stores the session
-again: the user is logged in once more.  What closes it is a write that is conditional on the session's existence.
+again: the user is logged in once more.  The fix is a write conditional on the session's existence.
 
-Source: auth0/nextjs-auth0#2590.
+Source: https://github.com/auth0/nextjs-auth0/issues/2590.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ State = Mapping[str, str]
 
 
 class Sessions:
-    """What the handlers should do: a visit without a session is 404, and logging out always succeeds."""
+    """The specification: a visit without a session is 404, and logging out always succeeds."""
 
     def state_of(self, items: StoredItems) -> State:
         """Last page by session id."""
@@ -35,7 +35,7 @@ class Sessions:
 
 
 class _OneSession(Model):
-    """What both have in common."""
+    """The base of both variants."""
 
     tables = (Table("Sessions", "session_id"),)
     items = {"Sessions": [{"session_id": "s1", "user_id": "alice", "last_page": "/"}]}
@@ -54,27 +54,28 @@ class StoreWholeSession(_OneSession):
 
     @handler(session_id=["s1"], page=["/cart"])
     def visit(self, principal: str, session_id: str, page: str) -> int:
-        """Note the visited page in the session."""
+        """Store the visited page in the session."""
         key = {"session_id": {"S": session_id}}
         session = dynamodb.get_item(TableName="Sessions", Key=key, ConsistentRead=True).get("Item")
         if session is None:
             return 404
+        # Creates the session anew if the user has logged out since the read.
         dynamodb.put_item(TableName="Sessions", Item={**session, "last_page": {"S": page}})
         return 200
 
 
 class UpdateExistingSession(_OneSession):
-    """Fixed: updates the session only if it is still there."""
+    """Fixed: updates the session only if it still exists."""
 
     @handler(session_id=["s1"], page=["/cart"])
     def visit(self, principal: str, session_id: str, page: str) -> int:
-        """Note the visited page in the session."""
+        """Store the visited page in the session."""
         try:
             dynamodb.update_item(
                 TableName="Sessions",
                 Key={"session_id": {"S": session_id}},
                 UpdateExpression="SET last_page = :page",
-                ConditionExpression="attribute_exists(session_id)",
+                ConditionExpression="attribute_exists(session_id)",  # or the update would create a session
                 ExpressionAttributeValues={":page": {"S": page}},
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:

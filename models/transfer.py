@@ -1,7 +1,7 @@
-"""Hand an item over to someone else, in one call that checks the owner and writes the new one.
+"""Transfer an item to another user, in one call that checks the owner and writes the new one.
 
-Nothing can come between the check and the write, so this is right under any concurrency.  The models of delete_item.py
-and update_item.py inherit it: it is the change that their own handlers have to survive.
+Nothing can happen between the check and the write, so this is correct under any concurrency.  The models of delete_item.py
+and update_item.py inherit it as the concurrent change that their own handlers must survive.
 """
 
 import boto3
@@ -13,7 +13,7 @@ dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 
 
 class Transfer(Model):
-    """Fixed: the owner is in the condition of the write, and the version goes up."""
+    """Fixed: the write is conditional on the owner, and increments the version."""
 
     tables = (Table("Items", "item_id"),)
     items = {"Items": [{"item_id": "i1", "owner": "alice", "data": "draft", "version": 1}]}
@@ -22,7 +22,7 @@ class Transfer(Model):
 
     @handler(item_id=["i1"], to=["alice", "bob"], changes_owner=True)
     def transfer(self, principal: str, item_id: str, to: str) -> int:
-        """Make someone else the owner."""
+        """Make another user the owner."""
         try:
             dynamodb.update_item(
                 TableName="Items",
@@ -33,6 +33,6 @@ class Transfer(Model):
                 ExpressionAttributeValues={":to": {"S": to}, ":caller": {"S": principal}, ":one": {"N": "1"}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except dynamodb.exceptions.ConditionalCheckFailedException as failure:
+        except dynamodb.exceptions.ConditionalCheckFailedException as failure:  # with ALL_OLD, it contains the item
             return 403 if "Item" in failure.response else 404
         return 200

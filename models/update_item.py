@@ -1,10 +1,10 @@
-"""Change the data of an item that only its owner may change.
+"""Update the data of an item that only its owner may change.
 
-The race: alice's request reads that she owns the item, the item is transferred to bob, and her request writes into what
-is now bob's.  A version in the condition closes it only if every writer moves the version: a transfer that leaves it
-alone passes unnoticed.  The owner in the condition closes it whatever the other writers do.
+The race: alice's request reads that she owns the item, the item is transferred to bob, and her request updates an item that
+is now bob's.  A condition on the version is a fix only if every writer increments the version: a transfer that does not
+goes unnoticed.  A condition on the owner is a fix regardless of the other writers.
 
-Source: CWE-367; the ownership check before an update.
+Source: https://cwe.mitre.org/data/definitions/367.html; the ownership check before an update.
 """
 
 import boto3
@@ -27,6 +27,7 @@ class ReadThenUpdate(Transfer):
             return 404
         if item["owner"] != principal:
             return 403
+        # A transfer that commits here goes unnoticed: the check above is out of date.
         items_table.update_item(
             Key={"item_id": item_id},
             UpdateExpression="SET #data = :data, version = version + :one",
@@ -61,8 +62,9 @@ class UnbumpedVersionUpdate(Transfer):
 
     @handler(item_id=["i1"], to=["alice", "bob"], changes_owner=True)
     def transfer(self, principal: str, item_id: str, to: str) -> int:
-        """Make someone else the owner, and leave the version as it is."""
+        """Make another user the owner, without incrementing the version."""
         try:
+            # The condition of `update_item` still holds after this, because the version is the same.
             items_table.update_item(
                 Key={"item_id": item_id},
                 UpdateExpression="SET #owner = :to",
@@ -77,7 +79,7 @@ class UnbumpedVersionUpdate(Transfer):
 
 
 class VersionedUpdate(Transfer):
-    """Fixed: owner and version are in the condition; whoever comes second is told 409."""
+    """Fixed: the condition covers owner and version; the second writer gets 409."""
 
     @handler(item_id=["i1"], data=["edited"])
     def update_item(self, principal: str, item_id: str, data: str) -> int:
@@ -101,7 +103,7 @@ class VersionedUpdate(Transfer):
 
 
 class RevalidatingUpdate(Transfer):
-    """Fixed: the condition repeats the check that the read has made, and the answer is that of the second check."""
+    """Fixed: the condition repeats the check of the read, and its outcome decides the response."""
 
     @handler(item_id=["i1"], data=["edited"])
     def update_item(self, principal: str, item_id: str, data: str) -> int:

@@ -1,9 +1,9 @@
-"""Record how far a pipeline has come, which must never go backwards.
+"""Record the progress of a pipeline, which must never decrease.
 
-The race: workers that have finished 7 and 10 both read the stored watermark, 10 is written, and then a slower 7 is
-written over it.  What closes it is a write that is conditional on the stored value being below the new one.
+The race: workers that have finished 7 and 10 both read the stored watermark, 10 is written, and then a slower 7 overwrites
+it.  The fix is a write conditional on the stored value being less than the new one.
 
-Source: MystenLabs/sui#18945.
+Source: https://github.com/MystenLabs/sui/issues/18945.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ State = Mapping[str, int]
 
 
 class Watermarks:
-    """What the handlers should do: 200 if the watermark moved up, 204 if it was there already."""
+    """The specification: 200 if the watermark increased, 204 if it was already reached."""
 
     def state_of(self, items: StoredItems) -> State:
         """Watermark by pipeline id."""
@@ -33,7 +33,7 @@ class Watermarks:
 
 
 class _OneWatermark(Model):
-    """What both have in common."""
+    """The base of both variants."""
 
     tables = (Table("Watermarks", "pipeline_id"),)
     items = {"Watermarks": [{"pipeline_id": "p1", "reached": 5}]}
@@ -51,6 +51,7 @@ class ReadThenAdvance(_OneWatermark):
         watermark = dynamodb.get_item(TableName="Watermarks", Key=key, ConsistentRead=True).get("Item")
         if watermark is not None and int(watermark["reached"]["N"]) >= checkpoint:
             return 204
+        # Overwrites a higher watermark that another worker has written since the read.
         dynamodb.put_item(TableName="Watermarks", Item={**key, "reached": {"N": str(checkpoint)}})
         return 200
 

@@ -1,11 +1,11 @@
-"""Show an item, or list one's items, by reads that may be out of date.
+"""Show an item, or list the caller's items, by eventually consistent reads.
 
-The race: the item has been handed over to bob, and everybody has been told so; then alice asks for it.  A read without
-ConsistentRead, like any read of a global index, may still show her as the owner.  Nothing overlaps here, so that strong
-reads close it; where a write follows, only a condition does (see delete_item.py, which reads strongly and loses all the same).
+The race: the item has been transferred to bob, and the transfer acknowledged; then alice requests it.  A read without
+ConsistentRead, like any read of a global index, may still show her as the owner.  The requests do not overlap, so a strongly
+consistent read is the fix; where a write follows, only a condition is (delete_item.py reads consistently and races all the same).
 
-Source: CWE-367; the mission's eventually consistent check.  All of them hold under strong reads: `--reads eventual` tells
-them apart.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html.  All variants pass
+with strongly consistent reads; `--reads eventual` distinguishes them.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 
 
 def shown(item: dict[str, Any] | None, principal: str) -> tuple[int, str | None]:
-    """What the caller is told of an item."""
+    """The response about an item."""
     if item is None:
         return 404, None
     if item["owner"]["S"] != principal:
@@ -29,12 +29,13 @@ def shown(item: dict[str, Any] | None, principal: str) -> tuple[int, str | None]
 
 
 class WeaklyCheckedGet(Transfer):
-    """Racy under eventual reads: decides who may see the item on an answer that may be out of date."""
+    """Racy under eventual reads: decides who may see the item by a result that may be stale."""
 
     @handler(item_id=["i1"], read_only=True)
     def get_item(self, principal: str, item_id: str) -> tuple[int, str | None]:
         """Show the caller's item."""
         key = {"item_id": {"S": item_id}}
+        # Without ConsistentRead, the result may be older than a transfer that has been acknowledged.
         return shown(dynamodb.get_item(TableName="Items", Key=key).get("Item"), principal)
 
 
@@ -49,7 +50,7 @@ class StronglyCheckedGet(Transfer):
 
 
 class ListedByIndex(Transfer):
-    """Racy under eventual reads: a global index lags behind its table and cannot be read strongly."""
+    """Racy under eventual reads: a global index lags behind its table and has no consistent reads."""
 
     tables = (Table("Items", "item_id", indexes={"by-owner": ("owner", "item_id")}),)
     reference = OwnedItems()
@@ -68,7 +69,7 @@ class ListedByIndex(Transfer):
 
 
 class ListedByScan(Transfer):
-    """Fixed, at the price of reading the whole table: a strongly consistent scan."""
+    """Fixed, at the cost of reading the whole table: a strongly consistent scan."""
 
     @handler(read_only=True)
     def list_items(self, principal: str) -> tuple[int, list[str]]:

@@ -1,28 +1,28 @@
-"""The faults that the checker tells apart, and what each of them must say.
+"""The errors of the checker, and what each must say.
 
-Three families, because they ask three different people to act:
+Three families, by who has to act:
 
     ToctouError
-    ├── BadInput               the person who typed the command or wrote the model      exit status 2
-    │   ├── TargetError        a target that cannot be found, imported, or has no model
-    │   ├── ModelError         a model that is incomplete or contradicts itself
-    │   ├── ScheduleError      a schedule's text is damaged, or of another version
+    ├── BadInput               the author of the command or the model      exit status 2
+    │   ├── TargetError        a target that cannot be found or imported, or has no model
+    │   ├── ModelError         an incomplete or contradictory model
+    │   ├── ScheduleError      the text of a schedule is damaged, or of another version
     │   ├── ScheduleDiverged   a schedule no longer fits the code it was recorded on
     │   ├── ReportError        a report file is damaged, or of another version
-    │   └── DocumentError      an OpenAPI document that cannot be read, or that refers to what is not there
+    │   └── DocumentError      an OpenAPI document that cannot be read, or has broken references
     ├── UncontrolledHandler    the author of the handler: nothing can be concluded      exit status 3
     │   ├── NondeterministicHandler
-    │   │   └── LateCall       a handler's calls came at once, but further apart than was waited for
+    │   │   └── LateCall       concurrent calls of a handler came further apart than the settling time
     │   ├── OperationLimit
     │   ├── SilentHandler
     │   ├── OutsideControl
     │   ├── ServiceCrashed     a process of the service under test has ended
-    │   ├── ToolMissing        what a service is built or run with is not installed
+    │   ├── ToolMissing        a program that builds or runs a service is not installed
     │   └── UnsupportedAction
-    └── InternalError          us
+    └── InternalError          the authors of toctou
 
-Every error carries what was observed, what was expected, the likely cause and the remedy, so that its text makes the next
-step obvious.  The command line prints ``str(error)`` and nothing else.
+Every error says what was observed, what was expected, the likely cause and the remedy, so that its text makes the next step
+obvious.  The command line prints ``str(error)`` and nothing else.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from typing import ClassVar
 
 
 class ToctouError(Exception):
-    """Base of every error of ours.
+    """Base of all errors of the checker.
 
     Args:
         observed: what happened, one sentence.
-        expected: what should have been there instead; empty if the observation says it all.
+        expected: what should have happened instead; empty if that is obvious.
         cause: the likely cause; empty if unknown.
         remedy: what to do next.
     """
@@ -43,6 +43,7 @@ class ToctouError(Exception):
     exit_status: ClassVar[int] = 1
 
     def __init__(self, observed: str, *, expected: str = "", cause: str = "", remedy: str = "") -> None:
+        # One argument only: unpickling in another process calls `__init__(*args)`, and restores the fields as attributes.
         super().__init__(observed)
         self.observed = observed
         self.expected = expected
@@ -59,17 +60,17 @@ class ToctouError(Exception):
 
 
 class BadInput(ToctouError):
-    """The command, a model or a file that was handed in cannot be used."""
+    """A command, model or file that cannot be used."""
 
     exit_status = 2
 
 
 class TargetError(BadInput):
-    """A target that cannot be found, cannot be imported, or holds no model."""
+    """A target that cannot be found or imported, or contains no model."""
 
 
 class ModelError(BadInput):
-    """A model that is incomplete or contradicts itself."""
+    """An incomplete or contradictory model."""
 
 
 class ScheduleError(BadInput):
@@ -77,7 +78,7 @@ class ScheduleError(BadInput):
 
 
 class ScheduleDiverged(BadInput):
-    """A schedule asks for a step that the code, as it is now, does not offer."""
+    """A schedule with a step that the current code does not take."""
 
 
 class ReportError(BadInput):
@@ -85,11 +86,11 @@ class ReportError(BadInput):
 
 
 class DocumentError(BadInput):
-    """An OpenAPI document that cannot be read, is too large, or refers to what is not there."""
+    """An OpenAPI document that cannot be read, is too large, or has broken references."""
 
 
 class UncontrolledHandler(ToctouError):
-    """A handler does something that the checker does not control, so that no verdict can stand on the run."""
+    """A handler does something the checker does not control, so its execution supports no verdict."""
 
     exit_status = 3
 
@@ -99,37 +100,34 @@ class NondeterministicHandler(UncontrolledHandler):
 
 
 class LateCall(NondeterministicHandler):
-    """A call came in while another of the same request was waiting, later than the request was given to make it.
-
-    What has been learned by it is remembered, so that the scenario can be begun again.
-    """
+    """A concurrent call arrived after the settling time; the longer time is memoised, and the scenario restarted."""
 
 
 class OperationLimit(UncontrolledHandler):
-    """A request performed more operations than a request may."""
+    """A request exceeded its limit of operations."""
 
 
 class SilentHandler(UncontrolledHandler):
-    """A request reached no scheduling point in time."""
+    """A request did not reach a scheduling point in time."""
 
 
 class OutsideControl(UncontrolledHandler):
-    """A handler used a socket, a file, a thread or another service behind the checker's back."""
+    """A handler used a socket, a file, a thread or another service outside the checker's control."""
 
 
 class ServiceCrashed(UncontrolledHandler):
-    """A process of the service under test ended while it was needed."""
+    """A process of the service under test ended unexpectedly."""
 
 
 class ToolMissing(UncontrolledHandler):
-    """What a service is built or run with is not installed, so that nothing was checked."""
+    """A program that builds or runs a service is not installed, so nothing was checked."""
 
 
 class UnsupportedAction(UncontrolledHandler):
-    """A handler called a DynamoDB action that the backend does not perform."""
+    """A handler called a DynamoDB action that the backend does not support."""
 
 
 class InternalError(ToctouError):
-    """A fault of the checker itself; please report it with the text."""
+    """A bug of the checker itself; please report it with its text."""
 
-    exit_status = 70
+    exit_status = 70  # EX_SOFTWARE of sysexits.h

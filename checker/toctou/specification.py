@@ -1,8 +1,8 @@
 """The protocol of a reference: an in-memory sequential specification of what handlers are meant to do.
 
-A specification says what each request answers and how it changes the state when requests run one after the other.  It
-knows nothing of DynamoDB's calls, of versions or of retries.  States are values: :meth:`Specification.step` returns a
-new one and never changes the one it was given, and two states are compared with ``==``.
+A specification defines the response and the effect of each request when requests run one after the other, independent of
+DynamoDB calls, versions and retries.  States are values: :meth:`Specification.step` returns a new one instead of modifying its
+argument, and states are compared with ``==``.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Specification(Protocol):
     """What the handlers of a model do, one request at a time."""
 
     def state_of(self, items: StoredItems) -> Any:
-        """The state that stored items stand for (the abstraction function).
+        """The state represented by stored items (the abstraction function).
 
-        It is applied to the initial items and to the items stored at the end; attributes that the specification does
-        not speak of, such as a version number, are left out of the state.
+        It is applied to the initial and the final items; attributes outside the specification, such as a version number, are
+        left out of the state.
         """
 
     def step(self, state: Any, request: Request) -> tuple[Any, Response | int]:

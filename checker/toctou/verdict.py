@@ -1,7 +1,7 @@
-"""What may be concluded from an exploration, and the one function that may say VERIFIED.
+"""What can be concluded from an exploration, and the one function that may say VERIFIED.
 
-A pass is a claim with evidence.  :func:`certify` is the only producer of ``Verdict.VERIFIED`` in the project (an
-architecture test holds it to that); everything else hands it :class:`Evidence` and takes the answer.
+A pass is a claim with evidence.  :func:`certify` is the only producer of ``Verdict.VERIFIED`` in the project, enforced by an
+architecture test; all other code passes it :class:`Evidence`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 
 class Verdict(StrEnum):
-    """The three answers."""
+    """The three possible conclusions."""
 
     VERIFIED = "VERIFIED"
     VIOLATED = "VIOLATED"
@@ -24,7 +24,7 @@ class StopReason(StrEnum):
     MAX_SCHEDULES = "max_schedules"
     MAX_SECONDS = "max_seconds"
     INTERRUPTED = "interrupted"
-    SAMPLED = "sampled"
+    SAMPLED = "sampled"  # a random strategy cannot show that it has seen every class of schedules
     BOUNDED = "bounded"
     NONDETERMINISTIC = "nondeterministic"
     OPERATION_LIMIT = "operation_limit"
@@ -34,10 +34,10 @@ class StopReason(StrEnum):
     SERVICE_CRASHED = "service_crashed"
     TOOL_MISSING = "tool_missing"
     WORKER_LOST = "worker_lost"
-    REFUSED = "refused"
-    NEVER_WRITES = "never_writes"
-    NOT_REACHED = "not_reached"
-    TAKES_PART = "takes_part"
+    REFUSED = "refused"  # an invalid model, noticed only while it was explored
+    NEVER_WRITES = "never_writes"  # without a write there is nothing to race for: a pass would be vacuous
+    NOT_REACHED = "not_reached"  # in a scan: no request of the operation was accepted
+    TAKES_PART = "takes_part"  # in a scan: affected by the finding in another operation
     UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"
 
@@ -55,15 +55,15 @@ class Coverage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one exploration has to show.
+    """The evidence of one exploration.
 
     Attributes:
-        schedules: executions that ran to their end.
+        schedules: complete executions.
         coverage: what was executed of the stated scope.
-        replayed: executions that were run a second time and gave the same history.
-        violations: findings of the oracles that a second execution has reproduced.
+        replayed: executions that gave the same history when run a second time.
+        violations: findings that a second execution has reproduced.
         stop_reason: why exploration ended early; ``None`` if nothing cut it short.
-        unreached: handlers that never committed a write in any schedule although they are not declared read-only.
+        unreached: handlers, not declared read-only, that committed no write in any schedule.
     """
 
     schedules: int
@@ -75,11 +75,12 @@ class Evidence:
 
 
 def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
-    """Turn evidence into a verdict and, where it is ``INCONCLUSIVE``, its reason.
+    """Turn evidence into a verdict and, if it is ``INCONCLUSIVE``, its reason.
 
-    ``VERIFIED`` needs all of: at least one schedule, complete coverage, nothing that cut the exploration short, at
-    least one execution that was replayed with the same history, no violation, and no handler without a write.
+    ``VERIFIED`` needs at least one schedule, complete coverage without an early end, at least one execution replayed with the
+    same history, no violation, and no handler without a write.
     """
+    # A violation comes first: it is proof by itself, however incomplete the exploration was.
     if evidence.violations:
         return Verdict.VIOLATED, evidence.stop_reason
     if evidence.stop_reason is not None:

@@ -1,8 +1,8 @@
-"""Items over HTTP, served by Axum and the AWS SDK for Rust: read, change, delete and hand over what is one's own.
+"""Items over HTTP, served by Axum and the AWS SDK for Rust: users read, update, delete and transfer their own items.
 
 The service is in ``src``; ``racy.rs`` checks and then acts, ``fixed.rs`` lets DynamoDB check.  It is built with cargo, once.
 
-Source: CWE-367; the ownership check before a delete, an update and a transfer.
+Source: https://cwe.mitre.org/data/definitions/367.html; the ownership check before a delete, an update and a transfer.
 """
 
 from models.references import OwnedItems, OwnedItemsState
@@ -10,7 +10,7 @@ from toctou import Model, Request, Response, Service, Table, route
 
 
 class ItemsAsJson(OwnedItems):
-    """The same items, of which a client sees JSON."""
+    """The same items, shown to clients as JSON."""
 
     def step(self, state: OwnedItemsState, request: Request) -> tuple[OwnedItemsState, Response | int]:
         """Serve one request."""
@@ -45,6 +45,6 @@ class RacyItems(Model):
 
 
 class FixedItems(RacyItems):
-    """Fixed: what a route relies on is in the condition of the call that acts."""
+    """Fixed: the call that acts is conditional on everything its route relies on."""
 
     service = variant("fixed")

@@ -1,8 +1,8 @@
-"""The items of models/axum, served by Node and the AWS SDK for JavaScript; a transfer reads two items at once.
+"""The items of models/axum, served by Node and the AWS SDK for JavaScript; a transfer reads two items concurrently.
 
-Which of the two reads goes first is explored too.  npm installs the SDK outside of the tree, once.
+The order of the two reads is explored too.  npm installs the SDK outside the source tree, once.
 
-Source: CWE-367; the ownership check before a delete, an update and a transfer.
+Source: https://cwe.mitre.org/data/definitions/367.html; the ownership check before a delete, an update and a transfer.
 """
 
 from models.axum import items
@@ -31,6 +31,6 @@ class RacyItems(items.RacyItems):
 
 
 class FixedItems(RacyItems):
-    """Fixed: what a route relies on is in the condition of the call, or of the transaction, that acts."""
+    """Fixed: the call or transaction that acts is conditional on everything its route relies on."""
 
     service = variant("fixed")

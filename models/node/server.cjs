@@ -1,4 +1,4 @@
-// Items that belong to somebody, behind HTTP and in DynamoDB.
+// Items with owners, served over HTTP and stored in DynamoDB.
 //
 //     node server.cjs racy|fixed PORT
 //
@@ -8,7 +8,7 @@ const http = require("node:http");
 const { DynamoDB } = require("@aws-sdk/client-dynamodb");
 
 const [variant, port] = process.argv.slice(2);
-const dynamodb = new DynamoDB(); // endpoint, region and credentials come from the environment, as everywhere
+const dynamodb = new DynamoDB(); // endpoint, region and credentials come from the environment, by which the checker intercepts the calls
 const routes = { racy: racy(), fixed: fixed() }[variant];
 
 class Refusal extends Error {
@@ -54,8 +54,8 @@ function racy() {
   };
 }
 
-// The item that a failed condition returns tells 403 from 404.  What was decided on a read names the version that was read, and
-// answers 409 if that is no longer the one.
+// The item returned by a failed condition distinguishes 403 from 404.  A write after a read is conditional on the version read,
+// and returns 409 if that has changed.
 function fixed() {
   return {
     "GET item": racy()["GET item"],
@@ -105,7 +105,7 @@ function fixed() {
 
 const key = (id) => ({ item_id: { S: id } });
 
-/** The caller's item; refuses if there is none or if it is somebody else's. */
+/** The caller's item; refuses if there is none or if another user owns it. */
 async function readOwn(caller, id) {
   const { Item } = await dynamodb.getItem({ TableName: "Items", Key: key(id), ConsistentRead: true });
   if (!Item) throw new Refusal(404);
@@ -123,7 +123,7 @@ async function readMember(id) {
   return Item;
 }
 
-/** An update that holds only while the item is the caller's and is as it was seen. */
+/** An update that succeeds only while the caller owns the item and its version is unchanged. */
 const mine = (caller, id, seen) => ({
   TableName: "Items",
   Key: key(id),
@@ -132,7 +132,7 @@ const mine = (caller, id, seen) => ({
   ExpressionAttributeValues: { ":caller": { S: caller }, ":seen": seen.version, ":one": { N: "1" } },
 });
 
-/** The result of a call, or the refusal that stands for its error. */
+/** The result of a call, or the refusal that represents its error. */
 async function refusing(call, statuses) {
   try {
     return await call;
@@ -145,7 +145,7 @@ async function serve(request) {
   const [, id, action] = /^\/items\/([^/]+)(?:\/([^/]+))?$/.exec(request.url) ?? [];
   const route = routes[`${request.method} ${action ?? "item"}`];
   if (!id || !route) return [404];
-  // A gateway in front of this service has checked the token; here it is the name itself.
+  // A gateway in front of this service has verified the token, which is the caller's name.
   const [, caller] = /^Bearer (.+)$/.exec(request.headers.authorization ?? "") ?? [];
   if (!caller) return [401];
   const chunks = await request.toArray();

@@ -1,4 +1,4 @@
-"""``toctou scan`` on applications in this process: Flask, and FastAPI with endpoints in threads and asynchronous ones."""
+"""``toctou scan`` on applications in this process: Flask, and FastAPI with threaded and asynchronous endpoints."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SCHEMA = Path(__file__).parents[2] / "reports" / "scan.schema.json"
 
 @pytest.fixture
 def scanned(tmp_path, monkeypatch, capsys):
-    """Runs ``toctou scan``: its status, its document, what it printed, what it complained about."""
+    """Runs ``toctou scan``; returns its status, document, output, error output and report folder."""
     monkeypatch.chdir(SERVICES)
     monkeypatch.syspath_prepend(str(SERVICES))
 
     def run(*arguments: str):
         report = tmp_path / "report"
         status = main(["scan", *arguments, "--report", str(report)])
-        told = capsys.readouterr()
+        output = capsys.readouterr()
         file = report / "scan.json"
-        return status, json.loads(file.read_text()) if file.exists() else None, told.out, told.err, report
+        return status, json.loads(file.read_text()) if file.exists() else None, output.out, output.err, report
 
     yield run
     for name in ("flask_items", "fastapi_items", "service_items", "item_table", "plain_items"):
@@ -53,16 +53,16 @@ def test_a_racy_application(library, file, scanned):
         ("deleteItem", "DeleteItem", "CWE-639"),
         ("updateItem", "UpdateItem", "CWE-367"),
     ):
-        told = found[operation]
-        assert told["verdict"] == "VIOLATED"
-        assert [one["action"] for one in told["accesses"]] == ["GetItem", write]
-        assert [(one["read"], one["write"]) for one in told["windows"]] == [(0, 1)]
-        assert weakness in told["findings"][0]["weaknesses"]
-        assert told["findings"][0]["confirmed_on"] == "moto"
-        assert told["findings"][0]["remedy"] in printed
-        assert main(["replay", str(report / told["findings"][0]["report"])]) == 1
+        scanned_operation = found[operation]
+        assert scanned_operation["verdict"] == "VIOLATED"
+        assert [one["action"] for one in scanned_operation["accesses"]] == ["GetItem", write]
+        assert [(one["read"], one["write"]) for one in scanned_operation["windows"]] == [(0, 1)]
+        assert weakness in scanned_operation["findings"][0]["weaknesses"]
+        assert scanned_operation["findings"][0]["confirmed_on"] == "moto"
+        assert scanned_operation["findings"][0]["remedy"] in printed
+        assert main(["replay", str(report / scanned_operation["findings"][0]["report"])]) == 1
     assert found["updateItem"]["windows"][0]["condition"] == ["existence"]
-    # what leads to the stored item, and who may get it, was found out
+    # the arguments that lead to the stored item and to principals were found
     assert {one["request"] for one in found["transferItem"]["requests"]} >= {
         "alice: transferItem(item_id='i1', to='bob')",
         "bob: transferItem(item_id='i1', to='alice')",
@@ -83,7 +83,7 @@ def test_the_fixed_application(library, file, scanned):
         assert found[operation]["windows"] == []
         assert found[operation]["schedules"] > 10
     assert document["pairs"]["conflicting"] > 30
-    if library == "flask":  # its document has two operations more that cannot be concluded about
+    if library == "flask":  # its document has two more operations, without a verdict
         assert status == 3
         assert found["purge"]["stop_reason"] == "not_reached"
         assert "administrators only" in found["purge"]["unreached"]
@@ -113,7 +113,10 @@ def test_a_document_that_the_model_does_not_name(scanned):
     _, document, _, _, _ = scanned("items.openapi.yaml", "--model", "fastapi_items.py:FixedItems")
     assert document["model"] == "fastapi_items.py:FixedItems@items.openapi.yaml"
     assert verdicts(document)["deleteItem"] == "INCONCLUSIVE"
-    assert "the document's server is at /v1, set base_path" in document["operations"][0]["unreached"]
+    assert (
+        "the document's server is at /v1: if the application is elsewhere, set base_path"
+        in document["operations"][0]["unreached"]
+    )
 
 
 PLAIN = """
@@ -152,7 +155,7 @@ def plain(tmp_path):
 
 
 def test_a_model_of_handlers(scanned, plain):
-    """Handlers are joined with operations by name, or by what they say; pools that they lack come from the document."""
+    """Handlers match operations by name, or as they declare; missing pools come from the document."""
     status, document, _, _, report = scanned("items.openapi.yaml", "--model", plain)
     assert status == 1
     found = {one["operation"]: one for one in document["operations"]}
@@ -217,7 +220,7 @@ class Incomplete(App):
         ),
     ],
 )
-def test_an_application_that_cannot_be_asked(scanned, tmp_path, attributes, status, said):
+def test_an_application_that_cannot_be_scanned(scanned, tmp_path, attributes, status, said):
     (tmp_path / "api.yaml").write_text((SERVICES / "items.openapi.yaml").read_text())
     (tmp_path / "plain_items.py").write_text(INCOMPLETE.replace("{attributes}", attributes))
     found, _, printed, complaint, _ = scanned("--model", f"{tmp_path / 'plain_items.py'}:Incomplete")
@@ -246,11 +249,11 @@ components:
     [
         ("'#/components/schemas/c'", "'#/components/schemas/c' leads nowhere"),
         ("'#/components/schemas/a'", "leads in a circle"),
-        ("'../secret.yaml'", "leads out of the folder"),
+        ("'../secret.yaml'", "leads out of the document's folder"),
         ("'https://127.0.0.1:9/x.yaml'", "--allow-remote"),
     ],
 )
-def test_a_document_that_cannot_be_followed(scanned, plain, tmp_path, schema, said):
+def test_a_document_with_broken_references(scanned, plain, tmp_path, schema, said):
     folder = tmp_path / "inside"
     folder.mkdir()
     (tmp_path / "secret.yaml").write_text("type: string")

@@ -1,1 +1,1 @@
-"""Requests that are served elsewhere, in other threads or processes: their DynamoDB calls are held until their turn."""
+"""Requests served in other threads or processes: their DynamoDB calls are held until the schedule runs them."""

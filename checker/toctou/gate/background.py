@@ -1,4 +1,4 @@
-"""What works beside the runner: an event loop on a thread of its own, for all of the gate's network, and the guardian."""
+"""Runs beside the runner: one event loop on its own thread, for all of the gate's network traffic, and the guardian."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ T = TypeVar("T")
 
 
 class Background:
-    """The loop; started when it is made, to be closed once.  Make it before the clock is replaced."""
+    """The event loop; constructing it starts it, and it must be closed once."""
 
     def __init__(self) -> None:
         self.guardian = Guardian()
+        # A runner replaces `time.time` but not `time.monotonic`, so the offset must be taken before one is installed.
         self._clock_ahead = time.time() - time.monotonic()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="toctou-gate", daemon=True)
         self._thread.start()
 
     def clock(self) -> float:
-        """The time outside, in seconds since 1970."""
+        """The real time, in seconds since 1970."""
         return self._clock_ahead + time.monotonic()
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 30.0) -> T:
-        """What a coroutine returns that is run on the loop; the calling thread waits for it, so long at most."""
+        """Run a coroutine on the loop and return its result; the calling thread waits at most ``seconds``."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
 
     def close(self) -> None:
-        """End whatever still runs, and the thread."""
+        """Cancel what is still running, and end the thread."""
         if self.loop.is_closed():
             return
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -42,7 +43,7 @@ class Background:
         self.guardian.close()
 
     def _run(self) -> None:
-        own_threads.claim()
+        own_threads.claim()  # the checks on a handler's threads, clocks and sockets must ignore this thread
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()

@@ -1,7 +1,6 @@
-"""Builds a service before it is started, in a folder outside of the tree, and only when something has changed.
+"""Builds a service before its first start, in a folder outside the source tree, and only when its files have changed.
 
-The folder is ``services/NAME-DIGEST`` in ``$TOCTOU_CACHE``, or in ``toctou`` in the user's cache.  The digest is of the place of
-the service, and of its lock files: other versions of its dependencies get another folder.
+The folder is ``services/NAME-DIGEST`` in ``$TOCTOU_CACHE``, or in ``toctou`` in the user's cache.
 """
 
 from __future__ import annotations
@@ -25,9 +24,10 @@ _SHOWN = 30
 
 
 def cache_folder(folder: Path) -> Path:
-    """Where the service in this folder is built; it need not be there yet."""
+    """The folder that the service is built in, whether or not it exists yet."""
     home = os.environ.get("TOCTOU_CACHE")
     cache = Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "toctou"
+    # Lock files are part of the name, so that two versions of the dependencies never share a half-updated folder.
     digest = hashlib.sha256(str(folder.resolve()).encode())
     for name in _LOCK_FILES:
         if (folder / name).is_file():
@@ -36,33 +36,34 @@ def cache_folder(folder: Path) -> Path:
 
 
 def tool_missing(service: Service) -> ToolMissing | None:
-    """The fault, if a program that builds or runs the service is to be found on the path, and is not there."""
+    """The error for the first program that builds or runs the service and is not on the path; ``None`` if all are."""
     for command in (*service.build, service.command):
         program = command[0]
+        # A path or a placeholder may name a file that the build has yet to produce.
         if os.sep not in program and "{" not in program and shutil.which(program) is None:
             return ToolMissing(
                 f"{program} is not installed, so the service was not checked",
                 expected=f"{program} on the path, for: {' '.join(command)}",
-                remedy=f"install {program}, or leave this model out",
+                remedy=f"install {program}, or exclude this model from the check",
             )
     return None
 
 
-def built(commands: Sequence[Sequence[str]], folder: Path, cache: Path, seconds: float) -> None:
-    """Run the commands, unless they have been run for the files as they are.
+def build_service(commands: Sequence[Sequence[str]], folder: Path, cache: Path, seconds: float) -> None:
+    """Run the commands, unless they have already run for the current files.
 
     Raises:
-        ModelError: one of them fails, or takes too long.
+        ModelError: a command fails or exceeds ``seconds``.
     """
     if not commands:
         return
     cache.mkdir(parents=True, exist_ok=True)
-    with _alone(cache):
+    with _locked(cache):
         source = _digest(folder, commands)
         stamp = cache / _STAMP
         if stamp.is_file() and stamp.read_text() == source:
             return
-        stamp.unlink(missing_ok=True)
+        stamp.unlink(missing_ok=True)  # before building: an interrupted build must not look like a finished one
         for command in commands:
             print(f"toctou: building {folder.name}: {' '.join(command)}", file=sys.stderr, flush=True)
             _run(command, folder, seconds)
@@ -75,17 +76,23 @@ def _run(command: Sequence[str], folder: Path, seconds: float) -> None:
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        raise _not_built(command, f"it took more than {seconds:g} s", "raise build_seconds of the service") from None
+        raise _not_built(command, f"it took more than {seconds:g} s", "raise the service's build_seconds") from None
     except OSError as fault:
-        raise _not_built(command, str(fault), "check the command") from None
+        raise _not_built(command, str(fault), "correct this command in the service's `build`") from None
     if done.returncode:
         output = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN:])
-        raise _not_built(command, f"it ended with status {done.returncode}:\n{output}", "run it by hand and mend it")
+        raise _not_built(
+            command,
+            f"it ended with status {done.returncode}:\n{output}",
+            "run the command by hand in the service's folder and fix it",
+        )
 
 
 def _not_built(command: Sequence[str], why: str, remedy: str) -> ModelError:
     return ModelError(
-        f"the service cannot be built: {' '.join(command)}: {why}", expected="commands that succeed", remedy=remedy
+        f"the service cannot be built: {' '.join(command)}: {why}",
+        expected="build commands that exit with status 0",
+        remedy=remedy,
     )
 
 
@@ -98,24 +105,25 @@ def _digest(folder: Path, commands: Sequence[Sequence[str]]) -> str:
 
 
 def _sources(folder: Path) -> Iterator[Path]:
-    """Every file of the service but models, caches and what is hidden."""
+    """Every file of the service except models, build output and hidden files."""
     for entry in sorted(folder.iterdir()):
+        # Editing a model must not rebuild its service.
         if entry.name.startswith(".") or entry.name in _NOT_SOURCE or entry.suffix == ".py":
             continue
-        if entry.is_dir() and not entry.is_symlink():
+        if entry.is_dir() and not entry.is_symlink():  # a link may lead in a circle
             yield from _sources(entry)
         elif entry.is_file():
             yield entry
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """One build at a time in a folder, also among processes."""
+def _locked(cache: Path) -> Iterator[None]:
+    # With `--jobs`, several processes open the service, and each would build it.
     try:
         import fcntl  # noqa: PLC0415 - Windows has none
     except ImportError:
         yield
         return
-    with (cache / ".lock").open("w") as lock:
+    with (cache / ".lock").open("w") as lock:  # released by the system even if this process is killed
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

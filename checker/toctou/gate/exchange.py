@@ -1,4 +1,4 @@
-"""A request to the service that is under way, and the calls that it has made."""
+"""A request in progress at the service, and the DynamoDB calls it has made."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toctou.errors import OutsideControl, ToctouError
-from toctou.gate.mailbox import Answered, Broken, HeldCall, Mailbox
+from toctou.gate.mailbox import Broken, HeldCall, Mailbox, Responded
 from toctou.history.operation import Operation
 from toctou.history.request import label
 from toctou.wire import Call
 
-_MADE_UP = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
-"""A random UUID (RFC 9562, version 4), such as SDKs make up for ``ClientRequestToken``."""
+# A random UUID, as SDKs generate for `ClientRequestToken` (https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-4).
+_RANDOM_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(slots=True, eq=False)
 class _Attempt:
-    """A call as its SDK has sent it."""
-
     call: HeldCall
     outcome: asyncio.Future[Operation]
     answered: bool = False
@@ -30,62 +28,63 @@ class _Attempt:
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One request, from when it is sent until it is answered; its calls arrive on the loop's thread.
+    """One request, from sending it to its response; its calls arrive on the loop's thread.
 
     Attributes:
         index: of the request in its scenario.
-        mailbox: where its events go.
-        asked: the text of the request, in which a token may stand.
+        mailbox: receives its events.
+        sent: the text of the request, which may contain a token.
         over: whether it has been answered or has broken.
     """
 
     index: int
     mailbox: Mailbox = field(default_factory=Mailbox)
-    asked: str = ""
+    sent: str = ""
     over: bool = False
-    _told: list[Operation] = field(default_factory=list)
+    _performed: list[Operation] = field(default_factory=list)
     _attempts: dict[str, _Attempt] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
     _unnamed: int = 0
 
     async def call(self, call: Call) -> Operation:
-        """Hold a call until it was performed."""
+        """Hold a call until it has been performed, and return the operation."""
         loop = asyncio.get_running_loop()
         invocation = call.headers.get("amz-sdk-invocation-id", "")
         if not invocation:
             self._unnamed += 1
             invocation = f"unnamed {self._unnamed}"
         earlier = self._attempts.get(invocation)
-        if (
-            earlier is not None and not earlier.answered
-        ):  # given up by its SDK before it took effect: this one replaces it
+        # SDKs keep the invocation id across the attempts of one call.  An attempt that the SDK abandoned before it took
+        # effect is replaced by this one: performing both would be a write that the handler never made.
+        if earlier is not None and not earlier.answered:
             return await asyncio.shield(earlier.outcome)
-        if earlier is not None and not earlier.refused:
+        if earlier is not None and not earlier.refused:  # an SDK may retry an error, but never a success
             self.broken(_retried(self.index, call))
         outcome: asyncio.Future[Operation] = loop.create_future()
 
         def reply(operation: Operation) -> None:
             attempt.answered = True
             attempt.refused = operation.error is not None
-            loop.call_soon_threadsafe(settle, operation)
+            loop.call_soon_threadsafe(settle, operation)  # the reply comes from the runner's thread
 
         def settle(operation: Operation) -> None:
-            self._told.append(operation)
+            self._performed.append(operation)
             if not outcome.done():
                 outcome.set_result(operation)
 
         held = HeldCall(call.action, self._parameters(call), reply)
         attempt = self._attempts[invocation] = _Attempt(held, outcome)
         self.mailbox.put(held)
+        # Shielded: if this attempt's connection drops, a later attempt still waits for the same outcome.
         return await asyncio.shield(outcome)
 
-    def answered(self, answer: Any) -> None:
-        """The service has answered."""
+    def responded(self, response: Any) -> None:
+        """The service has responded."""
         self.over = True
-        self.mailbox.put(Answered(answer))
+        self.mailbox.put(Responded(response))
 
     def broken(self, fault: ToctouError) -> None:
-        """It will not be answered, or not under control."""
+        """The request cannot be served, or has left the checker's control."""
         self.over = True
         self.mailbox.put(Broken(fault))
 
@@ -94,25 +93,23 @@ class Exchange:
         return [attempt.call for attempt in list(self._attempts.values()) if not attempt.answered]
 
     def _parameters(self, call: Call) -> Mapping[str, Any]:
-        """With tokens that an SDK has made up replaced by ones that are the same in every run."""
+        # A token generated by the SDK differs in every run, which would look like a nondeterministic handler.
         token = call.parameters.get("ClientRequestToken")
-        if not isinstance(token, str) or not _MADE_UP.fullmatch(token) or self._was_told(token):
+        if not isinstance(token, str) or not _RANDOM_UUID.fullmatch(token) or self._was_received(token):
             return call.parameters
-        number = len(self._tokens) + 1
-        return {
-            **call.parameters,
-            "ClientRequestToken": self._tokens.setdefault(token, f"{label(self.index)}-token-{number}"),
-        }
+        # The same token must stay the same: DynamoDB performs a transaction once per token.
+        stable = self._tokens.setdefault(token, f"{label(self.index)}-token-{len(self._tokens) + 1}")
+        return {**call.parameters, "ClientRequestToken": stable}
 
-    def _was_told(self, token: str) -> bool:
+    def _was_received(self, token: str) -> bool:
         """Whether a token comes from the client or from a stored item, so that requests may share it."""
-        return token in self.asked or any(token in repr(operation.result) for operation in self._told)
+        return token in self.sent or any(token in repr(operation.result) for operation in self._performed)
 
 
 def _retried(index: int, call: Call) -> OutsideControl:
     return OutsideControl(
-        f"request {label(index)}: its SDK sent a {call.action} again that had been performed and answered",
-        expected="SDKs that wait for the answer of a call",
-        cause="a timeout of the SDK that is shorter than it takes us to answer",
-        remedy="raise the SDK's timeout for the service under test",
+        f"request {label(index)}: its SDK resent a {call.action} that had already been answered",
+        expected="an SDK that waits for the response to its call",
+        cause="an SDK timeout that is shorter than a call waits for its turn in a schedule",
+        remedy="raise the SDK's request timeout in the service under test",
     )

@@ -1,7 +1,6 @@
-"""What is heard of a request that is served elsewhere: a call that it makes, its answer, or that it has broken.
+"""Events of a request that is served in another thread or process: a call, its response, or a fault.
 
-Whoever serves the request (an event loop, a worker thread) puts events in from there; the runner's thread takes them out.
-A mailbox serves one request, once.
+The side that serves the request (an event loop, a worker thread) puts events in; the runner's thread takes them out.
 """
 
 from __future__ import annotations
@@ -16,11 +15,10 @@ from toctou.errors import ToctouError
 from toctou.history.operation import Operation
 from toctou.history.request import SourceLine
 
-ONLY_READ = actions_of(Kind.READS, Kind.DESCRIBES)
-"""Actions that change nothing."""
+READ_ONLY_ACTIONS = actions_of(Kind.READS, Kind.DESCRIBES)
 
 Reply = Callable[[Operation], None]
-"""Hands what became of a call to whoever waits for it; called once, in the runner's thread, and must not block."""
+"""Delivers the operation to the caller; called once, in the runner's thread, so it must not block."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +27,7 @@ class HeldCall:
 
     Attributes:
         action, parameters: as in :class:`~toctou.history.operation.Operation`.
-        reply: where the answer goes.
+        reply: receives the operation.
         source: the line of the handler that makes the call, where known.
     """
 
@@ -40,10 +38,10 @@ class HeldCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """The request has answered; what ``answer`` is, is between who puts it in and who waits for it."""
+class Responded:
+    """The request has responded; the type of ``response`` is up to the side that serves it."""
 
-    answer: Any
+    response: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +51,22 @@ class Broken:
     fault: ToctouError
 
 
-Event = HeldCall | Answered | Broken
+Event = HeldCall | Responded | Broken
 
 
 @dataclass(slots=True, eq=False)
 class Mailbox:
-    """Events of one request, in the order in which they happened.  Any thread may put, one may take."""
+    """Events of one request, in the order they occurred.  Any thread may put, one may take."""
 
-    # Not a SimpleQueue: its `get` may wait for ever if a signal arrives just as the timeout ends.
+    # Not a SimpleQueue: its `get` may block for ever if a signal arrives just as the timeout ends.
     _events: queue.Queue[Event] = field(default_factory=queue.Queue)
 
     def put(self, event: Event) -> None:
-        """Something has happened."""
+        """Add an event."""
         self._events.put(event)
 
     def take(self, seconds: float) -> Event | None:
-        """The next event, waited for so long; ``None`` if there is none in that time."""
+        """The next event; ``None`` if none arrives within ``seconds``."""
         try:
             return self._events.get(timeout=seconds) if seconds > 0 else self._events.get_nowait()
         except queue.Empty:

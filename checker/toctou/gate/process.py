@@ -1,4 +1,4 @@
-"""A process of the service: started in a group of its own, its output kept within bounds, ended with all its children."""
+"""A process of the service: started in its own group, its output kept within bounds, ended with all its children."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from toctou.errors import ModelError
 from toctou.gate.guardian import Guardian
 
-_LINES = 200
+_LINES = 200  # both bound the memory for a service that prints without end
 _LINE = 2_000
 _GRACE = 1.0
 _LOOK = 0.01
 
 
 class Process:
-    """A running program; ``silenced`` once nobody is left who could print anything.
+    """A running program; ``output_closed`` once it and its children have closed their output.
 
     Raises:
         ModelError: it cannot be started.
@@ -35,9 +35,9 @@ class Process:
         if shutil.which(program, path=environment.get("PATH")) is None:
             raise ModelError(
                 f"the service cannot be started: {' '.join(command)}: there is no program {command[0]}",
-                expected="a program that can be run",
-                cause="it has not been built, or the command names another file",
-                remedy="correct `command`, or give the service a `build`",
+                expected="an executable program",
+                cause="it has not been built, or the command names the wrong file",
+                remedy="correct the service's `command`, or add the command that builds it to `build`",
             )
         read, write = os.pipe()
         try:
@@ -47,55 +47,53 @@ class Process:
             os.close(read)
             raise
         finally:
-            os.close(write)
-        os.set_blocking(read, False)
+            os.close(write)  # ours; only then does the pipe end together with the program
+        os.set_blocking(read, False)  # the event loop reads it, and must not wait for output
         self.descriptor = read
         self._output: deque[str] = deque(maxlen=_LINES)
         self._rest = b""
-        self.silenced = False
-        self._lock = threading.Lock()
+        self.output_closed = False
+        self._lock = threading.Lock()  # the loop's thread and the runner's both read the output
 
     @property
     def number(self) -> int:
-        """Its process number."""
+        """The process id."""
         return self._popen.pid
 
     def status(self) -> int | None:
-        """The status that it has ended with; ``None`` while it runs, negative for a signal."""
+        """The exit status; ``None`` while it runs, negative for a signal."""
         return self._popen.poll()
 
     def read_output(self) -> None:
-        """Keep what it has printed since."""
+        """Store what it has printed since the last call."""
         with self._lock, contextlib.suppress(OSError):
-            while self.descriptor >= 0 and not self.silenced:
+            while self.descriptor >= 0 and not self.output_closed:
                 data = os.read(self.descriptor, 65_536)
-                self.silenced = not data
+                self.output_closed = not data
                 *lines, rest = (self._rest + data).split(b"\n")
                 self._rest = rest[-_LINE:]
                 self._output.extend(line[-_LINE:].decode(errors="replace") for line in lines)
 
     def last_lines(self, count: int = 15) -> str:
-        """The last lines that it has printed, indented; says so if there are none."""
+        """The last lines of its output, indented, or a statement that there are none."""
         self.read_output()
         lines = [*self._output, *([self._rest.decode(errors="replace")] if self._rest else [])][-count:]
-        return (
-            "its output ends with:\n" + "\n".join(f"  {line}" for line in lines) if lines else "it has printed nothing"
-        )
+        return "\n  ".join(["its output ends with:", *lines]) if lines else "it has printed nothing"
 
     def wait(self, seconds: float) -> int | None:
-        """Its status, if it ends in that time."""
+        """The exit status; ``None`` if it has not ended after ``seconds``."""
         until = time.perf_counter() + seconds
         while (status := self.status()) is None and time.perf_counter() < until:
-            threading.Event().wait(_LOOK)  # time.sleep may be the checker's own
+            threading.Event().wait(_LOOK)  # `time.sleep` is patched while handlers run
         return status
 
     def end(self) -> None:
-        """End it and whatever it has started, and wait for it."""
+        """End it and all processes it has started, and wait for it."""
         self._signal(signal.SIGTERM)
-        if self.wait(_GRACE) is None or self._group_lives():
+        if self.wait(_GRACE) is None or self._group_lives():  # a child may outlive it, or ignore SIGTERM
             self._signal(signal.SIGKILL)
             self._popen.wait()
-        self._guardian.leave(self.number)
+        self._guardian.forget(self.number)
         self.read_output()
         with self._lock:
             os.close(self.descriptor)

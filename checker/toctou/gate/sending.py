@@ -1,4 +1,4 @@
-"""What goes over the wire for a request to the service, and what comes back as a response."""
+"""Converts a handler's call to an HTTP request, and the service's HTTP response back to a response."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from toctou.wire import HttpRequest, HttpResponse
 
 
 def http_request(call: HttpCall, headers: Mapping[str, str], principal: str) -> HttpRequest:
-    """The request as it is sent.
+    """The HTTP request of a call.
 
     Raises:
-        ModelError: a body that is not JSON, or a header or path that HTTP does not allow.
+        ModelError: a body that is not JSON, or a header or path that HTTP forbids.
     """
     sent = {name: value.replace("{principal}", principal) for name, value in {**headers, **call.headers}.items()}
     if call.body is None:
@@ -32,16 +32,17 @@ def http_request(call: HttpCall, headers: Mapping[str, str], principal: str) -> 
             raise ModelError(f"the body of {call.method} {call.path} is not JSON: {fault}") from None
         if not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
+    # The characters of RFC 3986 that may occur in a path or query, and `%`, because a path may be encoded already.
     target = quote(call.path, safe="/?&=%:@!$'()*+,;~-._[]#")
     if not target.startswith("/") or any("\r" in text or "\n" in text for text in (call.method, *sent, *sent.values())):
         raise ModelError(
-            f"{call.method} {call.path} cannot be sent", expected="a path that begins with / and headers on one line"
+            f"{call.method} {call.path} cannot be sent", expected="a path that begins with / and one-line headers"
         )
     return HttpRequest(call.method, target, sent, body)
 
 
 def response_of(response: HttpResponse) -> Response:
-    """Status and body; JSON is read, an empty body is ``None``."""
+    """Status and body; JSON is parsed, an empty body is ``None``."""
     if not response.body:
         return Response(response.status)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -49,6 +50,6 @@ def response_of(response: HttpResponse) -> Response:
     if kind == "application/json" or kind.endswith("+json"):
         try:
             return Response(response.status, json.loads(text))
-        except ValueError:
+        except ValueError:  # a wrong media type is the service's own affair
             pass
     return Response(response.status, text)

@@ -1,4 +1,4 @@
-"""What a model says of a service in another process: how it is started, when it is ready, and how a request is sent to it."""
+"""A model's declaration of a service in another process: how to start it, when it is ready, and how to send it a request."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Restart = Literal["auto", "always", "never"]
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """A request to the service: what a handler of a service model returns.
+    """A request to the service, as returned by a handler of a service model.
 
     Attributes:
         method: such as ``DELETE``.
-        path: with its query, such as ``/items/i1?force=true``.
-        body: sent as JSON; ``str`` and ``bytes`` are sent as they are, ``None`` for no body.
-        headers: in addition to those that the service asks for.
+        path: including the query, such as ``/items/i1?force=true``.
+        body: sent as JSON; ``str`` and ``bytes`` are sent unchanged, ``None`` for no body.
+        headers: in addition to those of the service.
     """
 
     method: str
@@ -32,29 +32,29 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service under test, which is started as it is, once for each concurrent request.
+    """A service under test, started unmodified, once for each concurrent request.
 
-    In ``command``, ``build`` and ``environment`` these are replaced: ``{port}`` (where the service has to listen, on
-    127.0.0.1), ``{dynamodb_endpoint}`` (a URL; ``{gate_port}`` is its port), ``{cache}`` (a folder outside of the tree, for what
-    is built) and ``{folder}``.
+    In ``command``, ``build`` and ``environment`` these placeholders are replaced: ``{port}`` (to listen on, at 127.0.0.1),
+    ``{dynamodb_endpoint}`` (a URL; ``{gate_port}`` is its port), ``{cache}`` (a folder for build output, outside the source
+    tree) and ``{folder}``.
 
     Attributes:
-        command: the program and its arguments; run in ``folder``.
-        folder: where it is run; relative to the file that declares the service.
-        build: commands that are run before it is started for the first time, and again when a file in ``folder`` has changed.
-        ready: a path that answers with a status below 500 once the service is ready; ``None``: as soon as it takes connections.
-        headers: of every request; ``{principal}`` is replaced.
-        environment: variables in addition to ours.  ``AWS_ENDPOINT_URL_DYNAMODB``, which every recent SDK follows, a region
-            and credentials are set; a profile and the files in ``~/.aws`` are kept away.
-        request_header: ``None`` to start one replica per concurrent request.  The name of a header if there is to be a single
-            one: the requests then carry an identifier in it, which the service has to forward to its DynamoDB calls.
-        restart: ``auto`` to use replicas again for the next schedule until that is seen to make a difference; ``always``;
+        command: the program and its arguments, run in ``folder``.
+        folder: the working directory, relative to the file that declares the service.
+        build: commands to run before the first start, and again when a file in ``folder`` has changed.
+        ready: a path that returns a status below 500 once it is ready; ``None``: it is ready once it accepts connections.
+        headers: sent with every request; ``{principal}`` is replaced.
+        environment: additional variables.  ``AWS_ENDPOINT_URL_DYNAMODB``, which every recent SDK honours, a region and
+            credentials are set; profiles and the files in ``~/.aws`` are hidden.
+        request_header: ``None`` starts one replica per concurrent request.  The name of a header starts a single one:
+            requests carry an identifier in it, which the service must forward to its DynamoDB calls.
+        restart: ``auto`` reuses replicas for the next schedule until that is seen to make a difference; ``always``;
             ``never``.
-        start_seconds: how long it may take until it is ready.
+        start_seconds: how long it may take to become ready.
         build_seconds: how long each command of ``build`` may take.
-        settle_seconds: how far apart calls may be that a handler makes at once, such as by ``Promise.all``.
-        gate_address: where its DynamoDB calls are taken.  Anything but a loopback address needs ``beyond_loopback``.
-        beyond_loopback: let other machines reach the gate; for services in containers.  Calls are not authenticated.
+        settle_seconds: how far apart concurrent calls of a handler may be, such as those of ``Promise.all``.
+        gate_address: where the gate listens for its DynamoDB calls.  Any other than loopback needs ``beyond_loopback``.
+        beyond_loopback: let other machines reach the gate, for services in containers.  Calls are not authenticated.
     """
 
     command: Sequence[str]
@@ -81,7 +81,7 @@ class Service:
         if not any("{port}" in text for text in (*self.command, *self.environment.values())):
             raise ModelError(
                 f"the service's command does not name its port: {' '.join(self.command)}",
-                expected="{port} in `command` or `environment`, because several replicas run side by side",
+                expected="{port} in `command` or `environment`, because several replicas run at the same time",
                 remedy='for example environment={"PORT": "{port}"}',
             )
         if self.restart not in ("auto", "always", "never"):
@@ -90,5 +90,5 @@ class Service:
             raise ModelError(
                 f"the gate would listen on {self.gate_address}, where other machines can reach it",
                 expected="a loopback address",
-                remedy="leave out gate_address, or say beyond_loopback=True if that is what you want; it asks for no credentials",
+                remedy="omit gate_address, or set beyond_loopback=True to allow it: the gate checks no credentials",
             )

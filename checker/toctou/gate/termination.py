@@ -1,4 +1,4 @@
-"""Lets SIGTERM interrupt as Ctrl-C does, so that what was started is ended, whoever stops the checker."""
+"""Makes SIGTERM interrupt the checker as Ctrl-C does, so that it still ends the processes it has started."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from types import FrameType
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While inside, on the main thread, SIGTERM raises ``KeyboardInterrupt`` unless somebody else handles it."""
+    """Within it, on the main thread, SIGTERM raises ``KeyboardInterrupt``, unless it already has a handler."""
+    # Python installs signal handlers on the main thread only.
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return

@@ -1,4 +1,4 @@
-"""The service under test: as many replicas as there are concurrent requests, used again as long as that makes no difference."""
+"""The service under test: one replica per concurrent request, reused for as long as that makes no difference."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from toctou.errors import ModelError, ToctouError, ToolMissing
 from toctou.gate.background import Background
-from toctou.gate.building import built, cache_folder, tool_missing
+from toctou.gate.building import build_service, cache_folder, tool_missing
 from toctou.gate.exchange import Exchange
-from toctou.gate.local_states import beginning
+from toctou.gate.local_states import initial_state
 from toctou.gate.relay import Relay
-from toctou.gate.replica import Read, Replica, filled
+from toctou.gate.replica import Read, Replica, fill_placeholders
 from toctou.gate.sending import http_request, response_of
 from toctou.gate.service import HttpCall, Service
 from toctou.gate.termination import interruptible
@@ -22,18 +22,16 @@ from toctou.history.request import HandlerException, Request, Response
 from toctou.scheduling.scheduling_point import SchedulingPoint
 from toctou.wire import HttpResponse, NoResponse
 
-_DRAIN = 1.0
-"""Seconds in which a request that was given up may run to its end, before its replica is started again."""
-
+_DRAIN = 1.0  # seconds for an aborted request to finish, before its replica is restarted
 _LOOK = 0.01
 
 
 class ServiceUnderTest:
-    """Sends requests to a service; use :meth:`opened` around everything else.
+    """Sends requests to a service; use its other methods within :meth:`opened` only.
 
     Args:
-        service: what is started.
-        file: of the model that declares it; its folder is where a relative ``folder`` begins.
+        service: how to start it.
+        file: the file that declares it; a relative ``folder`` starts at its folder.
     """
 
     def __init__(self, service: Service, file: Path) -> None:
@@ -51,19 +49,19 @@ class ServiceUnderTest:
 
     @contextmanager
     def opened(self, read: Read) -> Iterator[ServiceUnderTest]:
-        """Build the service and get ready to start it; inside, replicas run.
+        """Build the service; replicas run within this context.
 
         Args:
-            read: performs a call at once, outside of any schedule.
+            read: performs a call immediately, outside any schedule.
 
         Raises:
-            ModelError: it cannot be built.
+            ModelError: the build fails.
         """
         texts = {"{cache}": str(self._cache), "{folder}": str(self._folder)}
-        build = [[filled(text, texts) for text in command] for command in self._service.build]
+        build = [[fill_placeholders(text, texts) for text in command] for command in self._service.build]
         self._missing = tool_missing(self._service)
         if self._missing is None:
-            built(build, self._folder, self._cache, self._service.build_seconds)
+            build_service(build, self._folder, self._cache, self._service.build_seconds)
         self._read = read
         with interruptible():
             self._background = Background()
@@ -74,26 +72,26 @@ class ServiceUnderTest:
                 self._background.close()
 
     def prepare(self, requests: int) -> None:
-        """Let whatever an earlier execution left come to its end, and have replicas for so many requests.
+        """Finish what an earlier execution left running, and start replicas for this many requests.
 
         Raises:
-            ToolMissing: what builds or runs it is not installed.
-            OutsideControl: the service has called DynamoDB outside of any request.
+            ToolMissing: a program that builds or runs it is not installed.
+            OutsideControl: the service has called DynamoDB outside any request.
             ModelError: it does not start.
         """
         if self._missing is not None:
             raise self._missing
         self._executions += 1
-        self._come_to_rest()
+        self._drain()
         fault = next((one.endpoint.fault for one in self._replicas if one.endpoint.fault is not None), None)
         if self._always or fault is not None:
-            self._close_all()
+            self._close_all()  # a replica with a fault may still be doing what it should not
         if fault is not None:
             raise fault
         self._grow(requests)
 
     def serve(self, index: int, request: Request, call: Any, relay: Relay, point: SchedulingPoint) -> Response:
-        """The service's answer to a request; to be called as the body of a task."""
+        """The service's response to a request; the body of a task."""
         try:
             if not isinstance(call, HttpCall):
                 raise _no_call(request.handler, call)
@@ -102,18 +100,18 @@ class ServiceUnderTest:
             sent = http_request(call, {**self._service.headers, **header}, request.principal)
         except ToctouError as fault:
             point.fail(fault)
-        exchange = Exchange(index, asked=f"{sent.target} {sent.headers} {sent.body!r}")
+        exchange = Exchange(index, sent=f"{sent.target} {sent.headers} {sent.body!r}")
         self._exchanges.append((replica, exchange))
         replica.send(exchange, name, sent)
-        asked = beginning((request.principal, request.handler, request.arguments))
-        return _response(relay.serve(index, exchange.mailbox, asked), replica)
+        initial = initial_state((request.principal, request.handler, request.arguments))
+        return _response(relay.serve(index, exchange.mailbox, initial), replica)
 
     def told(self, index: int) -> str:
-        """What can be said of the replica that serves a request."""
-        return next((replica.told() for replica, exchange in self._exchanges if exchange.index == index), "")
+        """Diagnostics of the replica that serves a request."""
+        return next((replica.last_lines() for replica, exchange in self._exchanges if exchange.index == index), "")
 
     def isolate(self) -> bool:
-        """From now on start every execution with fresh replicas; ``False`` if that is so already, or was ruled out."""
+        """Start every execution with fresh replicas from now on; ``False`` if that is already the case or ruled out."""
         if self._always or self._service.restart == "never":
             return False
         self._always = True
@@ -121,9 +119,10 @@ class ServiceUnderTest:
 
     def _replica(self, index: int, point: SchedulingPoint) -> tuple[Replica, str]:
         if self._service.request_header is not None:
+            # Different in every execution, so that a late call of an earlier one is not taken for a call of this one.
             return self._replicas[0], f"toctou-{self._executions}-{index}"
-        if index >= len(self._replicas):  # a request that joins an execution under way
-            point.suspend_monitoring()
+        if index >= len(self._replicas):  # `toctou.stateful` adds requests to a running execution
+            point.suspend_monitoring()  # starting a replica opens sockets and files, which a handler may not
             self._grow(index + 1)
             point.resume_monitoring()
             point.still_served()
@@ -134,8 +133,8 @@ class ServiceUnderTest:
         while len(self._replicas) < wanted:
             self._replicas.append(Replica(self._service, self._folder, self._cache, self._background, self._read))
 
-    def _come_to_rest(self) -> None:
-        """Requests that were given up are answered by the backend as they go, so that their replicas can be used again."""
+    def _drain(self) -> None:
+        # Killing a replica costs its start-up time, so an aborted request gets its calls answered until it finishes.
         until = time.perf_counter() + _DRAIN
         for replica, exchange in self._exchanges:
             while not self._always and time.perf_counter() < until:
@@ -146,9 +145,9 @@ class ServiceUnderTest:
                     break
                 exchange.mailbox.take(_LOOK)
             if not exchange.over or replica.crashed() is not None:
-                replica.spoilt = True
+                replica.tainted = True
         self._exchanges = []
-        for replica in [one for one in self._replicas if one.spoilt]:
+        for replica in [one for one in self._replicas if one.tainted]:
             replica.close()
             self._replicas.remove(replica)
 
@@ -157,15 +156,15 @@ class ServiceUnderTest:
             self._replicas.pop().close()
 
 
-def _response(answer: HttpResponse | NoResponse, replica: Replica) -> Response:
-    if isinstance(answer, NoResponse):
-        return Response(500, None, HandlerException("NoResponse", f"{answer}; {replica.told()}"))
-    return response_of(answer)
+def _response(response: HttpResponse | NoResponse, replica: Replica) -> Response:
+    if isinstance(response, NoResponse):  # the process lives, so its handler failed: the same as an exception
+        return Response(500, None, HandlerException("NoResponse", f"{response}; {replica.last_lines()}"))
+    return response_of(response)
 
 
 def _no_call(handler: str, returned: Any) -> ModelError:
     return ModelError(
         f"the handler {handler!r} of a service model returned {returned!r}",
-        expected="the request to send: an HttpCall",
+        expected="an HttpCall, the request to send",
         remedy='return HttpCall("DELETE", f"/items/{item_id}"), or declare it with route(...)',
     )

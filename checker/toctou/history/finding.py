@@ -1,4 +1,4 @@
-"""What an oracle found wrong in one execution, before anything explains it."""
+"""A violation that an oracle found in one execution, before it is explained."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class SerialOrder:
     """The serial order that comes closest to explaining an execution, and where it fails.
 
     Attributes:
-        requests: the requests in that order, by index; refused ones that were excluded are left out.
-        explained: how many of them, from the front, answered as they would have in that order.
+        requests: the requests in that order, by index, without the rejected ones that count as not having happened.
+        explained: how many of them, from the front, responded as they would have in that order.
         contradiction: one sentence: the first response or stored item that the order cannot explain; ``""`` if it explains
-            all of them, so that something else than the outcome is wrong.
-        answer: the status that the first request that does not fit would have answered; ``None`` if all of them fit.
+            all of them, so that the outcome is correct and something else is wrong.
+        answer: the status that the first contradicting request would have returned; ``None`` if there is none.
     """
 
     requests: tuple[int, ...]
@@ -29,11 +29,11 @@ class Finding:
 
     Attributes:
         oracle: the property's name, such as ``ownership``.
-        statement: one sentence, naming principals and items, of what is wrong.
-        requests: the requests it is about, by index.
-        operations: positions (in the execution) of the operations that are wrong; empty if only the outcome is.
-        attributes: the attributes that the property looks at, where it is known to be only these.
-        closest: the serial order that comes closest; ``None`` until somebody has looked for it.
+        statement: one sentence about what is wrong, naming principals and items.
+        requests: the requests involved, by index.
+        operations: positions (in the execution) of the wrong operations; empty if only the outcome is wrong.
+        attributes: the attributes that the property depends on, if known; empty for all.
+        closest: the closest serial order; ``None`` until it has been searched for.
     """
 
     oracle: str

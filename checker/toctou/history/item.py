@@ -1,8 +1,8 @@
-"""Items: how they are named, and their contents in two notations.
+"""Items: their names, and their contents in two notations.
 
-An *image* is an item as DynamoDB's API writes it, each value tagged with its type (``{"owner": {"S": "alice"}}``,
-binaries as ``bytes``).  Images are never changed once they are in a history.  A *plain* item is the same in Python's own
-types, for people and for oracles.
+An *image* is an item in the notation of DynamoDB's API, each value tagged with its type (``{"owner": {"S": "alice"}}``,
+binaries as ``bytes``).  Images in a history are never modified.  A *plain* item is the same in Python's own types, for reports
+and oracles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ AttributeValue = Mapping[str, Any]
 """One typed value: ``{"S": "alice"}``, ``{"N": "1"}``, ``{"L": [...]}``, …"""
 
 Image = Mapping[str, AttributeValue]
-"""A whole item as the API writes it; see the module's text."""
+"""A whole item in the notation of the API; see the module's docstring."""
 
 
 class ItemId(NamedTuple):
@@ -48,7 +48,7 @@ def _key_text(value: Any) -> str:
 
 def plain_value(value: AttributeValue) -> Any:
     """One typed value in Python's own types; integral numbers become ``int``, other numbers ``Decimal``."""
-    ((kind, content),) = value.items()
+    ((kind, content),) = value.items()  # exactly one member, or the image is damaged
     match kind:
         case "N":
             return _number(content)
@@ -72,25 +72,25 @@ def _number(text: str) -> int | Decimal:
 
 
 def plain(image: Image) -> dict[str, Any]:
-    """An item in Python's own types, its attributes in alphabetical order."""
+    """An item in Python's own types, with sorted attributes."""
     return {name: plain_value(image[name]) for name in sorted(image)}
 
 
 def image(item: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """The inverse of :func:`plain` for the items that a model declares.
+    """The inverse of :func:`plain`, for the items declared by a model.
 
     Raises:
-        TypeError: for a value that DynamoDB has no type for; ``float`` is refused because it is not exact.
+        TypeError: for a value that DynamoDB has no type for; ``float`` is rejected because it is not exact.
     """
     return {name: typed_value(value) for name, value in item.items()}
 
 
 def typed_value(value: Any) -> AttributeValue:
-    """One Python value with its DynamoDB type; raises ``TypeError`` where there is none."""
+    """One Python value with its DynamoDB type; raises ``TypeError`` if there is none."""
     match value:
         case None:
             return {"NULL": True}
-        case bool():
+        case bool():  # before int, of which bool is a subclass
             return {"BOOL": value}
         case str():
             return {"S": value}

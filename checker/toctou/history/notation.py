@@ -1,6 +1,6 @@
-r"""A compact text for executions, so that a test can show the history it is about.
+r"""A compact text notation for executions, so that a test can show its history.
 
-A history is written in lines.  Declarations come first, one to a line, and then the events in the order of time::
+Declarations come first, one per line, followed by the events in order of time::
 
     table Orders(user_id, order_id)
     item x owner=alice version=1
@@ -9,37 +9,37 @@ A history is written in lines.  Declarations come first, one to a line, and then
     B alice: transfer_item(item_id='x', to='bob')
     A.get(x) B.get(x) B.set(x.owner=bob) B=200 A.delete(x) A=204
 
-* ``table`` declares a table with its partition key and, optionally, its sort key.  Without a declaration there is the
-  one table ``Items(item_id)``; else the first one declared is the table of items that are named without one.
-* ``item`` declares an item that is stored at the start, with its attributes.  An item is named by its keys, which are
-  strings, and its table where it is not the first: ``x``, ``u1/o1``, ``Orders/u1/o1``.
-* A request is declared by its letter, principal, handler and arguments, as reports print it.  Requests that are not
-  declared act for alice, bob, carol, dave, … and run the handler ``request()``.
-* Text from ``#`` to the end of its line is a comment.  Values are integers or bare words; a word may be put in quotes.
+* ``table`` declares a table with its partition key and, optionally, its sort key.  Without declarations there is one table
+  ``Items(item_id)``; otherwise the first table is the default for item names without a table.
+* ``item`` declares an initial item with its attributes.  Its name is its keys, which are strings, preceded by its table unless
+  that is the default: ``x``, ``u1/o1``, ``Orders/u1/o1``.
+* A request is declared by its letter, principal, handler and arguments, as reports print it.  Undeclared requests act for
+  alice, bob, carol, dave, … and run the handler ``request()``.
+* Text from ``#`` to the end of the line is a comment.  Values are integers or words, which may be quoted.
 
 An event is an operation, such as ``A.get(x)``, or a response.  Operations:
 
 =================================  ===================================================================================
-``get(x)``, ``get(x.owner)``       ``GetItem``, of the whole item or of the attributes named (``x.owner,version``)
-``get(x@0)``                       the same as a weak read that returned version 0 of the item, the one of the start
+``get(x)``, ``get(x.owner)``       ``GetItem`` of the whole item or of named attributes (``x.owner,version``)
+``get(x@0)``                       the same, eventually consistent, returning version 0 of the item, the initial one
 ``query(*)``, ``query(u1)``        ``Query`` of a whole table (as through an index), or of one partition
-``query(* x@0)``                   the same as a weak read that returned version 0 of that item
+``query(* x@0)``                   the same, eventually consistent, returning version 0 of that item
 ``put(x owner=bob)``               ``PutItem``
-``set(x.owner=bob,version=2)``     ``UpdateItem`` with ``SET``; creates the item if it is not there
+``set(x.owner=bob,version=2)``     ``UpdateItem`` with ``SET``; creates the item if it is missing
 ``remove(x.owner)``                ``UpdateItem`` with ``REMOVE``
-``add(x.count=1)``                 ``UpdateItem`` with ``ADD``, sum not reported
+``add(x.count=1)``                 ``UpdateItem`` with ``ADD``, without returning the sum
 ``delete(x)``                      ``DeleteItem``
 ``check(x if …)``                  a condition within a transaction
-``transact(put y; delete x)``      ``TransactWriteItems`` of the parts, written as above but without parentheses
+``transact(put y; delete x)``      ``TransactWriteItems`` of the parts, written as above without parentheses
 ``transact_get(x; y.owner)``       ``TransactGetItems``
 =================================  ===================================================================================
 
-A write may end in a condition, ``if owner=alice and version=1``; besides comparisons for equality there are ``exists``
-and ``absent``.  A ``!`` after the operation says that its condition failed; the reader holds that against the items, so
-that a history cannot contradict itself.  ``!`` on a write without a condition stands for one on the whole item.
+A write may end in a condition, ``if owner=alice and version=1``; besides equalities there are ``exists`` and ``absent``.  A
+``!`` after the operation says that its condition failed; the parser checks that against the items, so that a history cannot
+contradict itself.  ``!`` on a write without a condition implies one on the whole item.
 
-A response is ``A=204``, or ``A=200(3)`` with a body, a Python literal, or ``A=raises(KeyError: 'owner')``.  A request
-without one answers 200 just after its last operation.
+A response is ``A=204``, ``A=200(3)`` with a Python literal as its body, or ``A=raises(KeyError: 'owner')``.  A request without
+one returns 200 just after its last operation.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ PRINCIPALS = ("alice", "bob", "carol", "dave", "erin", "frank")
 _TABLE = re.compile(r"table\s+(\w+)\s*\(\s*(\w+)\s*(?:,\s*(\w+)\s*)?\)")
 _ITEM = re.compile(r"item\s+(\S+)((?:\s+\w+=(?:'[^']*'|[\w.-]+))*)")
 _REQUEST = re.compile(r"([A-Z]\d*)\s+([\w.-]+):\s*(\w+\(.*\))")
+# Nothing in parentheses may contain parentheses: a regular expression cannot match nested ones.
 _EVENT = re.compile(
     r"\s*(?P<request>[A-Z]\d*)(?:\.(?P<verb>\w+)\((?P<inside>[^()]*)\)(?P<failed>!?)"
     r"|=raises\((?P<type>\w+)(?::\s*(?P<message>[^()]*))?\)|=(?P<status>\d{3})(?:\((?P<body>[^()]*)\))?)(?=\s|$)"
@@ -73,8 +74,6 @@ class NotationError(BadInput):
 
 @dataclass
 class _Reading:
-    """What has been read so far."""
-
     store: Store = field(default_factory=Store)
     requests: dict[int, Request] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
@@ -84,20 +83,20 @@ class _Reading:
 
 
 def parse(text: str) -> Execution:
-    """Read a history.
+    """Parse a history.
 
     Raises:
-        NotationError: a line is none of the above, an operation follows its request's response, or a condition holds
-            although it is written as failed (or the other way round).
+        NotationError: a line has another form, an operation follows its request's response, or a condition's outcome differs
+            from what is written.
     """
     reading = _Reading()
     for line in _lines(text):
         if reading.initial is None and _declaration(reading, line):
             continue
-        if reading.initial is None:
+        if reading.initial is None:  # the first event: the store still holds the initial items
             reading.initial = reading.store.images()
         for event in _events(line):
-            _take(reading, event)
+            _apply(reading, event)
     return _execution(reading)
 
 
@@ -124,7 +123,7 @@ def _declaration(reading: _Reading, line: str) -> bool:
 
 def _request(principal: str, call: str, line: str) -> Request:
     try:
-        tree = ast.parse(call, mode="eval").body
+        tree = ast.parse(call, mode="eval").body  # parsed, never evaluated: reading a history must not run code
         if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
             raise _unreadable(line, "arguments are written as name=value")
         arguments = tuple((str(word.arg), ast.literal_eval(word.value)) for word in tree.keywords)
@@ -146,11 +145,11 @@ def _events(line: str) -> Iterator[re.Match[str]]:
         at = found.end()
 
 
-def _take(reading: _Reading, event: re.Match[str]) -> None:
+def _apply(reading: _Reading, event: re.Match[str]) -> None:
     request = _index(event["request"])
     reading.requests.setdefault(request, _undeclared(request))
     if request in reading.responses:
-        raise _unreadable(event[0].strip(), f"request {event['request']} has already answered")
+        raise _unreadable(event[0].strip(), f"request {event['request']} has already responded")
     if event["verb"] is None:
         reading.responses[request] = _response(event)
         reading.endings[request] = len(reading.operations)
@@ -164,17 +163,8 @@ def _take(reading: _Reading, event: re.Match[str]) -> None:
 
 
 def _operation(request: int, number: int, done: Performed) -> Operation:
-    return Operation(
-        request=request,
-        number=number,
-        action=done.action,
-        parameters=done.parameters,
-        result=done.result,
-        error=done.error,
-        footprint=done.footprint,
-        changes=done.changes,
-        missed=done.missed,
-    )
+    outcome = (done.action, done.parameters, done.result, done.error, done.footprint, done.changes)
+    return Operation(request, number, *outcome, missed=done.missed)
 
 
 def _response(event: re.Match[str]) -> Response:
@@ -216,10 +206,10 @@ def _index(letter: str) -> int:
 def _unreadable(part: str, why: str) -> NotationError:
     return NotationError(
         f"the history cannot be read at {part!r}: {why}",
-        remedy="checker/history/notation.py describes what can be written",
+        remedy="see the docstring of toctou.history.notation for the syntax",
     )
 
 
 def item_id(name: str, table: str = "Items") -> ItemId:
-    """The item that a history names, where its table has string keys; ``u1/o1`` has two."""
+    """The item with a name in this notation; ``u1/o1`` has two keys."""
     return ItemId(table, tuple(("S", part) for part in name.split("/")))

@@ -1,9 +1,8 @@
-"""Performs the operations of the compact notation on a small store, which gives them footprints, images and results.
+"""Performs the operations of the compact notation on a small store, which yields footprints, images and results.
 
-This is not an engine: it knows just enough of DynamoDB (upsert, whole-item put, equality conditions, all-or-nothing
-transactions) to keep a written history consistent with itself.  The footprints follow the rules of
-:mod:`toctou.history.footprint`.  The syntax is documented in :mod:`toctou.history.notation`; whatever cannot be
-read is a ``ValueError`` whose text completes "cannot be read, because …".
+This is not an engine: it implements just enough of DynamoDB (upsert, whole-item put, equality conditions, all-or-nothing
+transactions) to keep a history consistent.  The syntax is documented in :mod:`toctou.history.notation`; a syntax error is a
+``ValueError`` whose text completes "cannot be read, because …".
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What an operation came to; the fields are those of :class:`~toctou.history.operation.Operation`."""
+    """The outcome of an operation; the fields are those of :class:`~toctou.history.operation.Operation`."""
 
     action: str
     parameters: Mapping[str, Any]
@@ -44,7 +43,7 @@ class Performed:
 
 
 class Store:
-    """Tables and every version of their items; version 0 is the one of the start."""
+    """Tables and every version of their items; version 0 is the initial one."""
 
     def __init__(self) -> None:
         self._declared: dict[str, tuple[str, ...]] = {}
@@ -52,7 +51,7 @@ class Store:
 
     @property
     def tables(self) -> Mapping[str, tuple[str, ...]]:
-        """Table names to the names of their keys, the default table first."""
+        """Table names to the names of their keys, default table first."""
         return self._declared or {"Items": ("item_id",)}
 
     def declare(self, table: str, keys: tuple[str, ...]) -> None:
@@ -60,12 +59,12 @@ class Store:
         self._declared[table] = keys
 
     def add(self, name: str, assignments: Iterable[str]) -> None:
-        """Store an item that is there from the start."""
+        """Store an initial item."""
         item = self.resolve(name)
-        self._versions[item] = [self._image(item, _assignments(" ".join(assignments)))]
+        self._versions[item] = [self.created(item, _assignments(" ".join(assignments)))]
 
     def resolve(self, name: str) -> ItemId:
-        """The item that a name stands for."""
+        """The item with this name."""
         table, parts = self.split(name)
         keys = self.tables[table]
         if len(parts) != len(keys) or not all(re.fullmatch(r"[\w-]+", part) for part in parts):
@@ -73,46 +72,43 @@ class Store:
         return ItemId(table, tuple(("S", part) for part in parts))
 
     def split(self, name: str) -> tuple[str, list[str]]:
-        """The table that a name speaks of, and the keys that follow it."""
+        """The table and the keys in a name."""
         first, *rest = name.split("/")
         return (first, rest) if rest and first in self.tables else (next(iter(self.tables)), [first, *rest])
 
     def current(self, item: ItemId) -> Image | None:
-        """The item as it is now."""
+        """The latest version of the item."""
         return self._versions.get(item, [None])[-1]
 
     def version(self, item: ItemId, number: int) -> Image | None:
-        """The item as it was in a version."""
+        """A version of the item."""
         versions = self._versions.get(item, [None])
         if number >= len(versions):
             raise ValueError(f"{item} has {len(versions)} versions by then, from 0")
         return versions[number]
 
     def missed(self, item: ItemId, number: int) -> int:
-        """How many of the item's last changes a version does not show."""
+        """How many of the item's last changes a version misses."""
         return len(self._versions.get(item, [None])) - 1 - number
 
     def commit(self, item: ItemId, after: Image | None) -> Change | None:
-        """Store a new version; ``None`` if it equals the one before."""
+        """Store a new version; ``None`` if it equals the previous one."""
         before = self.current(item)
-        if before == after:
+        if before == after:  # still a write in its footprint: DynamoDB cannot know that it changes nothing
             return None
         self._versions.setdefault(item, [None]).append(after)
         return Change(item, before, after)
 
     def key(self, item: ItemId) -> dict[str, AttributeValue]:
-        """The item's key as the API writes it."""
+        """The item's key in the notation of the API."""
         return {name: {kind: value} for name, (kind, value) in zip(self.tables[item.table], item.key, strict=True)}
 
     def created(self, item: ItemId, attributes: Mapping[str, AttributeValue]) -> Image:
         """An image with the item's key and attributes."""
-        return self._image(item, attributes)
-
-    def _image(self, item: ItemId, attributes: Mapping[str, AttributeValue]) -> Image:
         return {**self.key(item), **attributes}
 
     def images(self) -> dict[str, tuple[Image, ...]]:
-        """Everything stored now, ordered by key."""
+        """All stored items, ordered by key."""
         stored = sorted((item for item in self._versions if self.current(item) is not None), key=lambda item: item.key)
         return {
             table: tuple(image for item in stored if item.table == table and (image := self.current(item)) is not None)
@@ -120,13 +116,13 @@ class Store:
         }
 
     def within(self, key_range: KeyRange) -> dict[ItemId, Image]:
-        """The stored items whose keys lie in a range, ordered by key."""
+        """The stored items in a key range, ordered by key."""
         found = {item: self.current(item) for item in sorted(self._versions, key=lambda item: item.key)}
         return {item: image for item, image in found.items() if image is not None and key_range.covers(item)}
 
 
 def perform(store: Store, verb: str, inside: str, *, failed: bool) -> Performed:
-    """Perform one operation; ``inside`` is what stands in its parentheses."""
+    """Perform one operation; ``inside`` is the text in its parentheses."""
     if verb in _READS:
         if failed:
             raise ValueError(f"a {verb} has no condition that could fail")
@@ -150,8 +146,8 @@ def _verb_first(part: str) -> tuple[str, str]:
 
 def _get(store: Store, inside: str) -> Performed:
     item, parameters, found, attributes = _read(store, inside)
-    _, weak, version = inside.partition("@")
-    missed = {item: store.missed(item, int(version))} if weak else None
+    _, stale, version = inside.partition("@")
+    missed = {item: store.missed(item, int(version))} if stale else None
     return Performed("GetItem", parameters, found, footprint=Footprint(reads={item: attributes}), missed=missed)
 
 
@@ -181,7 +177,7 @@ def _read(store: Store, text: str) -> tuple[ItemId, dict[str, Any], dict[str, An
 
 
 def _query(store: Store, inside: str) -> Performed:
-    where, *weak = inside.split()
+    where, *stale = inside.split()
     table, parts = store.split(where)
     if len(parts) != 1 or not re.fullmatch(r"\*|[\w-]+", parts[0]):
         raise ValueError(f"{where!r} is neither * nor a partition key")
@@ -189,7 +185,7 @@ def _query(store: Store, inside: str) -> Performed:
     key_range = KeyRange(table, partition)
     found: dict[ItemId, Image | None] = {**store.within(key_range)}
     missed = {}
-    for name, _, version in (one.partition("@") for one in weak):
+    for name, _, version in (one.partition("@") for one in stale):
         item = store.resolve(name)
         found[item] = store.version(item, int(version or 0))
         missed[item] = store.missed(item, int(version or 0))
@@ -213,7 +209,7 @@ _READS: Mapping[str, Callable[[Store, str], Performed]] = {"get": _get, "transac
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """One write, or one part of a transaction, before it is known whether its condition holds."""
+    """One write, or one part of a transaction, before its condition is evaluated."""
 
     action: str
     part: str
@@ -227,13 +223,13 @@ class _Write:
 
     @property
     def reads(self) -> Attributes:
-        """What it looks at, whatever comes of it."""
+        """What it reads, whether its condition holds or not."""
         return self.unconditional_reads | self.condition.reads
 
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """Conjunction of ``exists``, ``absent`` and equalities; without terms it is none."""
+    """Conjunction of ``exists``, ``absent`` and equalities; always true without terms."""
 
     text: str = ""
     exists: bool | None = None
@@ -260,16 +256,18 @@ def _write(store: Store, verb: str, inside: str) -> _Write:
     match verb:
         case "put":
             after = store.created(item, _assignments(text))
-            writes = frozenset({ALL}) | created
+            writes = frozenset({ALL}) | created  # over an existing item, a put leaves existence unchanged
             parameters["Item"] = after
         case "delete":
             after = None
+            # Deleting a missing item changes nothing, so it must not count as a write: it commutes with other deletes.
             reads, writes = frozenset({EXISTENCE}), NOTHING if before is None else WHOLE
         case "check":
             pass
         case _:
             after, names = _updated(store, verb, item, text)
             reads = frozenset({EXISTENCE})
+            # Two increments commute, so `add` writes nothing but the existence of a new item.
             writes, increments = (created, names) if verb == "add" else (names | created, increments)
             parameters["UpdateExpression"] = f"{verb.upper()} {text}"
     if verb != "put":
@@ -281,7 +279,6 @@ def _write(store: Store, verb: str, inside: str) -> _Write:
 
 
 def _target(verb: str, body: str) -> tuple[str, str]:
-    """The item named, and what is said of it."""
     separator = {"put": r"\s+", "delete": "$", "check": "$"}.get(verb, r"\.")
     name, *rest = re.split(separator, body, maxsplit=1)
     text = rest[0] if rest else ""
@@ -310,7 +307,7 @@ def _sum(left: AttributeValue, right: AttributeValue) -> AttributeValue:
 
 
 def _alone(store: Store, write: _Write, *, failed: bool) -> Performed:
-    _hold_against(write.condition.holds(store.current(write.item)), [write], failed=failed)
+    _check_outcome(write.condition.holds(store.current(write.item)), [write], failed=failed)
     if failed:
         error = ErrorResponse("ConditionalCheckFailedException", "The conditional request failed")
         return Performed(write.action, write.parameters, None, error, _failed_footprint([write]))
@@ -320,16 +317,17 @@ def _alone(store: Store, write: _Write, *, failed: bool) -> Performed:
 
 def _transact(store: Store, writes: list[_Write], *, failed: bool) -> Performed:
     parameters = {"TransactItems": [{write.part: write.parameters} for write in writes]}
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html has the same rule.
     if len({write.item for write in writes}) < len(writes):
         raise ValueError("a transaction names an item once")
-    _hold_against(all(write.condition.holds(store.current(write.item)) for write in writes), writes, failed=failed)
+    _check_outcome(all(write.condition.holds(store.current(write.item)) for write in writes), writes, failed=failed)
     if failed:
         error = ErrorResponse("TransactionCanceledException", "Transaction cancelled")
         return Performed("TransactWriteItems", parameters, None, error, _failed_footprint(writes))
     return Performed("TransactWriteItems", parameters, {}, None, _footprint(writes), _commit(store, writes))
 
 
-def _hold_against(holds: bool, writes: list[_Write], *, failed: bool) -> None:  # noqa: FBT001 - the fact itself
+def _check_outcome(holds: bool, writes: list[_Write], *, failed: bool) -> None:  # noqa: FBT001 - the outcome to check
     stated = [f"{write.item} if {write.condition.text}" for write in writes if write.condition.text]
     if failed and stated and holds:
         raise ValueError(f"it is written as failed, but its condition holds ({'; '.join(stated)})")
@@ -351,6 +349,7 @@ def _footprint(writes: list[_Write]) -> Footprint:
 
 
 def _failed_footprint(writes: list[_Write]) -> Footprint:
+    # A failure without a stated condition may depend on anything in the item.
     stated = any(write.condition.text for write in writes)
     return Footprint(
         reads={write.item: write.reads if stated else WHOLE for write in writes if write.reads or not stated}

@@ -1,7 +1,7 @@
-"""Operations and histories: what the requests of one execution did, and in which order.
+"""Operations and executions: what the requests of one execution did, and in which order.
 
-An operation is one DynamoDB API call.  It is atomic, so an execution is a sequence of operations; everything that
-explains an execution (reads-from, overwritten values, real time) follows from that sequence and from the footprints.
+An operation is one DynamoDB API call.  It is atomic, so an execution is a sequence of operations; all relations between them
+(reads-from, overwritten values, real time) follow from that sequence and the footprints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from toctou.history.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An error that DynamoDB answered: ``code`` (``ConditionalCheckFailedException``), ``message``, other fields."""
+    """An error response of DynamoDB: ``code`` (``ConditionalCheckFailedException``), ``message``, other fields."""
 
     code: str
     message: str
@@ -27,26 +27,26 @@ class ErrorResponse:
 
 
 Accessed = Mapping[ItemId | None, Attributes]
-"""Items to the attributes that a handler looked at in an answer, ``EXISTENCE`` and ``ALL`` among them.  ``None`` stands for the
-answer as a whole: ``EXISTENCE`` there says that it looked at which items there are."""
+"""Items to the attributes that a handler accessed in a result, including ``EXISTENCE`` and ``ALL``.  ``None`` represents the
+result as a whole: ``EXISTENCE`` there means that the handler accessed which items exist."""
 
 
-@dataclass(slots=True)  # making a frozen one takes five times as long, and one is made at every call
+@dataclass(slots=True)  # constructing a frozen one takes five times as long, and every call constructs one
 class Operation:
-    """One DynamoDB API call of one request, as it was performed; never changed once it is part of a history.
+    """One DynamoDB API call of one request, as performed; never modified once it is part of a history.
 
     Attributes:
         request: index of the request in its scenario.
         number: how many operations the request had performed before, from 0.
-        action: the API's name for it, such as ``GetItem``.
-        parameters: as handed to the client (typed attribute values).
-        result: what the service answered; ``None`` if it answered an error.
-        error: the error answered, if any.
+        action: its API name, such as ``GetItem``.
+        parameters: as passed to the client (typed attribute values).
+        result: of the service; ``None`` if it returned an error.
+        error: returned by the service, if any.
         footprint: what it read and wrote.
-        changes: the items it changed, each before and after, in the order of its parameters.
-        source: the line of the handler that made the call, where known.
-        missed: of a weak read that returned an old answer: for each item, how many of its last changes it does not show.
-        accessed: what the handler looked at in the result; ``None`` if nobody watched.
+        changes: the items it changed, before and after, in the order of its parameters.
+        source: the line of the handler that made the call, if known.
+        missed: for an eventually consistent read with a stale result: by item, how many of its last changes it misses.
+        accessed: what the handler accessed in the result; ``None`` if that was not tracked.
     """
 
     request: int
@@ -70,19 +70,16 @@ StoredImages = Mapping[str, Sequence[Image]]
 class Execution:
     """One schedule of one scenario, run to its end.
 
-    The interval of a request is the tightest there is: it is invoked just before its first operation and answers just
-    after its last one.  Wider intervals only allow more serial orders, so no violation is lost.
-
     Attributes:
         requests: the concurrent requests, by index.
         initial: the items stored at the start.
-        operations: in the order in which they took effect.
+        operations: in the order they took effect.
         responses: by request.
         final: the items stored at the end.
         schedule: the choices that reproduce this execution.
-        endings: by request, how many operations of any request had taken effect when it answered.  A request without
-            operations is invoked at that same instant.
-        left_out: items that the model stores at the start, and that were not stored here because they make no difference.
+        endings: by request, how many operations of any request had taken effect when it responded.  A request without
+            operations is invoked at the same instant.
+        left_out: the model's initial items that were not stored here because they make no difference.
     """
 
     requests: tuple[Request, ...]
@@ -98,10 +95,13 @@ class Execution:
         """Positions in ``operations`` of one request's operations."""
         return tuple(position for position, one in enumerate(self.operations) if one.request == request)
 
-    def precedes(self, first: int, second: int) -> bool:
-        """Whether request ``first`` had answered before request ``second`` was invoked (real time).
+    # A request's interval is the tightest possible, from just before its first operation to just after its last: wider ones
+    # only allow more serial orders, so they would hide violations.
 
-        Two requests without operations that fall on the same instant are not ordered.
+    def precedes(self, first: int, second: int) -> bool:
+        """Whether request ``first`` responded before request ``second`` was invoked (real time).
+
+        Two requests without operations at the same instant are not ordered.
         """
         return first in self.preceding()[second]
 
@@ -115,7 +115,7 @@ class Execution:
 
 @lru_cache(maxsize=512)
 def _preceding(intervals: tuple[tuple[int, int], ...]) -> tuple[frozenset[int], ...]:
-    """Executions are many, real-time orders of a few requests are few."""
+    # Memoised: there are many executions, but few real-time orders of a few requests.
     return tuple(
         frozenset(other for other, earlier in enumerate(intervals) if earlier[1] <= later[0] and earlier != later)
         for later in intervals

@@ -1,4 +1,4 @@
-"""Requests and responses: what clients ask and what they are told."""
+"""Requests of clients, and their responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Request:
 
     @classmethod
     def of(cls, principal: str, handler: str, arguments: Mapping[str, Any]) -> Request:
-        """A request whose arguments are given as a mapping; their order is kept."""
+        """A request with a mapping of arguments, whose order is kept."""
         return cls(principal, handler, tuple(arguments.items()))
 
     @property
@@ -29,7 +29,7 @@ class Request:
 
     @property
     def size(self) -> Decimal:
-        """How much there is to its arguments; see :func:`size`."""
+        """The size of its arguments; see :func:`size`."""
         return sum((size(value) for _, value in self.arguments), Decimal(0))
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A place in the handler's code; ``file`` is relative to the working directory where that is possible."""
+    """A place in the handler's code; ``file`` is relative to the working directory if possible."""
 
     file: str
     line: int
@@ -62,8 +62,8 @@ class Response:
 
     Attributes:
         status: HTTP-like status; a handler's exception counts as 500.
-        body: whatever the handler returned beside the status; ``None`` if nothing.
-        exception: set if the handler raised instead of answering.
+        body: what the handler returned besides the status, if anything.
+        exception: set if the handler raised instead of returning.
     """
 
     status: int
@@ -72,7 +72,7 @@ class Response:
 
     @property
     def refused(self) -> bool:
-        """Whether the answer is 4xx or 5xx."""
+        """Whether the status is 4xx or 5xx."""
         return self.status >= 400
 
     def __str__(self) -> str:
@@ -82,17 +82,14 @@ class Response:
 
 
 def size(value: Any) -> Decimal:
-    """How much there is to an argument, for choosing among requests that show the same.
-
-    A number counts by its value, all else by its length; ``None`` is nothing.
-    """
+    """The size of an argument, to prefer the simplest among equivalent requests: a number's value, or else the length."""
     match value:
         case None:
             return Decimal(0)
         case bool():
             return Decimal(1)
         case int() | float() | Decimal():
-            number = abs(Decimal(value))
+            number = abs(Decimal(value))  # Decimal, because a float cannot hold every integer argument
             return 1 + number if number.is_finite() else Decimal("Infinity")
         case str() | bytes():
             return Decimal(1 + len(value))
@@ -105,6 +102,6 @@ def size(value: Any) -> Decimal:
 
 
 def label(request: int) -> str:
-    """The letter that stands for the request at this index: A, B, … Z, then A1, B1, …"""
+    """The letter of the request at this index: A, B, … Z, then A1, B1, …"""
     turn, letter = divmod(request, 26)
     return string.ascii_uppercase[letter] + (str(turn) if turn else "")

@@ -1,8 +1,4 @@
-"""The words for principals, values and changes that oracles and explanations share.
-
-Sentences are put together elsewhere; this module decides how one request, one value and one change are written, so that
-a finding and its explanation never call the same thing by two names.
-"""
+"""How oracles and explanations write one request, one value and one change, so that both use the same words."""
 
 from __future__ import annotations
 
@@ -17,14 +13,14 @@ MOST_ATTRIBUTES = 3
 
 
 def who(requests: Sequence[Request], index: int) -> str:
-    """Who a request is: its principal, or ``A (alice)`` where several requests have the same principal."""
+    """The name of a request: its principal, or ``A (alice)`` if several requests have the same principal."""
     principal = requests[index].principal
     alone = sum(one.principal == principal for one in requests) == 1
     return principal if alone else f"{label(index)} ({principal})"
 
 
 def value_text(value: AttributeValue | None) -> str:
-    """One stored value, at most :data:`LONGEST_VALUE` characters; ``nothing`` for an attribute that is missing."""
+    """One stored value, at most :data:`LONGEST_VALUE` characters; ``nothing`` for a missing attribute."""
     if value is None:
         return "nothing"
     text = repr(plain_value(value))
@@ -38,24 +34,24 @@ def listed(words: Iterable[str]) -> str:
 
 
 def attribute_words(attributes: Iterable[str]) -> tuple[str, ...]:
-    """Attributes ready to read, in alphabetical order, existence first."""
+    """Readable names of attributes, sorted, existence first."""
     names = {EXISTENCE: "its existence", ALL: "every attribute"}
     return tuple(names.get(name, name) for name in sorted(attributes))
 
 
 def changed_attributes(change: Change) -> tuple[str, ...]:
-    """What a change really changed, in alphabetical order; first ``EXISTENCE`` if it created or removed the item."""
+    """The attributes that differ, sorted; first ``EXISTENCE`` if the item was created or removed."""
     before, after = change.before or {}, change.after or {}
     names = [EXISTENCE] if (change.before is None) != (change.after is None) else []
     return (*names, *sorted(name for name in {*before, *after} if before.get(name) != after.get(name)))
 
 
 def change_text(change: Change, about: Iterable[str] | None = None) -> str:
-    """What a change did, in the past tense: ``changed owner of Items[i1] from 'alice' to 'bob'``.
+    """A change in the past tense: ``changed owner of Items[i1] from 'alice' to 'bob'``.
 
     Args:
         change: the change.
-        about: the attributes to speak of; ``None`` for all that changed.
+        about: the attributes to mention; ``None`` for all that changed.
     """
     if change.before is None:
         return f"created {change.item}"
@@ -70,6 +66,7 @@ def change_text(change: Change, about: Iterable[str] | None = None) -> str:
     parts = [_among_others(change, name) for name in names]
     if len(parts) > MOST_ATTRIBUTES:
         parts[MOST_ATTRIBUTES:] = [f"changed {len(parts) - MOST_ATTRIBUTES} more"]
+    # Say each verb once: "changed a from … to …, b from … to …".  From the back, so that the verbs in front are still there.
     for index in reversed(range(1, len(parts))):
         verb, _, rest = parts[index].partition(" ")
         parts[index] = rest if parts[index - 1].startswith(verb) else parts[index]

@@ -1,1 +1,1 @@
-"""OpenAPI documents: reading them, following their references, and making requests of their operations."""
+"""OpenAPI documents: reading them, resolving their references, and building requests for their operations."""

@@ -1,4 +1,4 @@
-"""Opens an OpenAPI document: which version it is, and where its references may lead."""
+"""Opens an OpenAPI document: its version, and where its references may lead."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Document:
     Attributes:
         root: its root.
         version: ``2.0``, ``3.0``, ``3.1`` or ``3.2``.
-        name: as it is shown to people.
-        library: what it and its references were read from.
+        name: for messages.
+        library: the files it was read from.
     """
 
     root: Place
@@ -34,23 +34,23 @@ class Document:
     library: Library
 
     def references(self) -> Iterator[tuple[Place, Place]]:
-        """Every reference of the document and of what it refers to; raises ``DocumentError`` at a broken one."""
+        """Every reference with its target, transitively; raises ``DocumentError`` for a broken one."""
         return all_references(self.root)
 
 
 def opened(
     source: str | Path, *, root_folder: Path | None = None, allow_remote: bool = False, limits: Limits | None = None
 ) -> Document:
-    """Open the document at a path, or at an address if remote ones are allowed.
+    """Open the document at a path, or at a URL if remote ones are allowed.
 
     Args:
-        source: a file, or an ``http(s)`` address.
+        source: a file, or an ``http(s)`` URL.
         root_folder: the folder that references may lead to; ``None`` for the document's own.
         allow_remote: see :class:`Library`.
         limits: see :class:`Limits`.
 
     Raises:
-        DocumentError: it cannot be read, or is no OpenAPI document of a known version.
+        DocumentError: it cannot be read, or is not an OpenAPI document of a known version.
     """
     if str(source).startswith(("http://", "https://")):
         library = Library(root_folder or Path.cwd(), allow_remote=allow_remote, limits=limits)
@@ -61,9 +61,10 @@ def opened(
 
 
 def taken(data: Mapping[str, Any], name: str, *, limits: Limits | None = None) -> Document:
-    """The document that an application made of itself; its references lead nowhere but into itself."""
+    """The document that an application has generated of itself; its references may lead only into itself."""
     library = Library(Path.cwd(), limits=limits)
     uri = "urn:toctou:application"
+    # Frameworks hand out string enums and parts that share objects; the round trip leaves plain JSON.
     library.put(uri, json.loads(json.dumps(data)))
     return _document(root(library, uri), name, library)
 
@@ -76,7 +77,7 @@ def _document(place: Place, name: str, library: Library) -> Document:
         raise DocumentError(
             f"{name} says openapi: {written!r}" if written else f"{name} is not an OpenAPI document",
             expected="an object with swagger: '2.0', or openapi: 3.0, 3.1 or 3.2",
-            cause="another kind of file, or a part of a document that is spread over files",
-            remedy="name the file that holds `paths`",
+            cause="another kind of file, or one part of a document that is split into files",
+            remedy="name the file that contains `paths`",
         )
     return Document(place, found[1], name, library)

@@ -1,6 +1,6 @@
-"""The operations of a document, in one form whatever its version: what a request of each one may hold.
+"""The operations of a document, in one form for every version: what a request of each may contain.
 
-References are followed when an operation is asked for, and no further than a request needs: what it answers with is not read.
+References are resolved lazily, and only as far as requests need: response schemas are never read.
 
 Sources: the Path Item, Operation, Parameter, Request Body and Security Scheme Objects of
 https://spec.openapis.org/oas/v2.0.html, …/v3.0.4.html, …/v3.1.1.html and …/v3.2.0.html.
@@ -21,12 +21,12 @@ from toctou.openapi.schemas import self_contained
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
-"""Methods that are meant to change nothing: RFC 9110, section 9.2.1."""
+"""Methods defined as read-only: https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods."""
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _LOCATIONS = ("path", "query", "querystring", "header", "cookie")
+# The standard says to ignore header parameters of these names: https://spec.openapis.org/oas/v3.1.1.html#parameter-name.
 _IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
-"""Header parameters of these names say nothing, by the standard; the last is the principal's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Parameter:
     """A parameter of an operation.
 
     Attributes:
-        name: as it is sent.
+        name: as sent.
         location: ``path``, ``query``, ``querystring``, ``header`` or ``cookie``.
-        required: whether every request has it.
-        schema: what its values are, self-contained.
-        style, explode: how arrays and objects are written; see :mod:`toctou.openapi.request`.
-        examples: the document's own values, if any.
-        where: where the document says so.
+        required: whether every request must have it.
+        schema: of its values, self-contained.
+        style, explode: how arrays and objects are serialised; see :mod:`toctou.openapi.request`.
+        examples: values given by the document.
+        where: its place in the document.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request carries: media type, self-contained schema, the document's examples."""
+    """The body of a request: media type, self-contained schema, the document's examples."""
 
     media_type: str
     required: bool
@@ -66,7 +66,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A way to tell who is asking: ``apiKey`` (with its header, query parameter or cookie), ``bearer``, ``basic``, or another."""
+    """A security scheme: ``apiKey`` (with its header, query parameter or cookie), ``bearer``, ``basic``, or another."""
 
     name: str
     kind: str
@@ -79,15 +79,15 @@ class Operation:
     """One operation of an API.
 
     Attributes:
-        id: ``operationId``, or made of method and path where the document gives none.
-        method: in capitals.
-        path: the template, below the server's own path.
+        id: ``operationId``, or derived from method and path if there is none.
+        method: in upper case.
+        path: the template, relative to the server's path.
         prefix: the path of the server: ``/v2``, or empty.
         parameters: by location and name.
         body: ``None`` if a request has none.
-        security: the alternatives, each the schemes that it takes together; empty if anybody may ask.
-        statuses: of the answers that the document describes.
-        where: where the document says so.
+        security: alternatives, each a combination of schemes; empty if no authentication is required.
+        statuses: of the documented responses.
+        where: its place in the document.
     """
 
     id: str
@@ -102,13 +102,13 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Method and path, as people name it: ``DELETE /items/{id}``."""
+        """Method and path: ``DELETE /items/{id}``."""
         return f"{self.method} {self.prefix}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """An operation of which no request can be made."""
+    """An operation for which no request can be built."""
 
     id: str
     method: str
@@ -122,10 +122,10 @@ class Unusable:
 
 
 def operations(document: Document) -> Iterator[Operation | Unusable]:
-    """The operations in the order of the document.
+    """The operations in document order.
 
     Raises:
-        DocumentError: a broken reference, or a part that is not what the standard says.
+        DocumentError: a broken reference, or a part that violates the standard.
     """
     paths = document.root.get("paths")
     ids: set[str] = set()
@@ -137,7 +137,7 @@ def operations(document: Document) -> Iterator[Operation | Unusable]:
 
 
 def _of_item(item: Place) -> Iterator[tuple[str, Place, list[Place]]]:
-    """The methods of a path item; what stands beside a reference comes before what it refers to."""
+    # A path item may have `$ref` next to its own members; the standard leaves the outcome open, and here its own win.
     layers = [item, item.followed()] if item.reference() is not None else [item]
     shared = [place for layer in layers for place in _elements(layer, "parameters")]
     seen: set[str] = set()
@@ -159,31 +159,33 @@ def _elements(place: Place, key: str) -> Sequence[Place]:
 def _identity(place: Place, method: str, path: str, known: set[str]) -> str:
     value = place.value.get("operationId") if isinstance(place.value, dict) else None
     words = re.findall(r"\w+", path)
-    made = value if isinstance(value, str) and value else "_".join([method.lower(), *words])
-    if made in known and value:
+    identity = value if isinstance(value, str) and value else "_".join([method.lower(), *words])
+    if identity in known and value:
         raise DocumentError(
             f"{place.where}: the operationId {value!r} is used twice",
-            expected="one operation for each operationId",
+            expected="a different operationId for each operation",
             remedy="rename one of them",
         )
-    known.add(made)
-    return made
+    known.add(identity)
+    return identity
 
 
 def _operation(
     document: Document, identity: str, method: str, path: str, *, place: Place, shared: Sequence[Place]
 ) -> Operation | Unusable:
-    found: dict[tuple[str, str], Place] = {}
+    found: dict[tuple[str, str], Place] = {}  # later ones override: an operation's parameters those of its path
     for one in [*shared, *_elements(place, "parameters")]:
         found[str(_member(one, "in")), str(_member(one, "name"))] = one
     try:
         parameters = tuple(_parameters(found.values()))
         body = _body_2(document, place, list(found.values())) if document.version == "2.0" else _body_3(place)
-    except _NotMade as reason:
+    except _NotSupported as reason:
         return Unusable(identity, method, path, str(reason))
     missing = set(re.findall(r"{([^}/]+)}", path)) - {one.name for one in parameters if one.location == "path"}
     if missing:
-        return Unusable(identity, method, path, f"the document does not say what {', '.join(sorted(missing))} is")
+        return Unusable(
+            identity, method, path, f"the document does not define the path parameter {', '.join(sorted(missing))}"
+        )
     statuses = place.get("responses")
     return Operation(
         id=identity,
@@ -198,8 +200,8 @@ def _operation(
     )
 
 
-class _NotMade(Exception):
-    """Why no request can be made."""
+class _NotSupported(Exception):
+    """Why no request can be built."""
 
 
 def _member(place: Place, key: str) -> Any:
@@ -214,7 +216,11 @@ def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
         if location not in _LOCATIONS or (location == "header" and str(name).lower() in _IGNORED_HEADERS):
             continue
         schema = place.child("schema") if "schema" in value else _content_schema(place) or place
-        form = location in ("query", "cookie")
+        form = location in (
+            "query",
+            "cookie",
+        )  # the default style: https://spec.openapis.org/oas/v3.1.1.html#parameter-style
+        # `collectionFormat` is 2.0's word for `style`.
         style = {"csv": "simple", "ssv": "spaceDelimited", "pipes": "pipeDelimited", "multi": "form"}.get(
             value.get("collectionFormat", ""), value.get("style", "form" if form else "simple")
         )
@@ -235,13 +241,13 @@ def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
 def _content_schema(place: Place) -> Place | None:
     content = place.get("content")
     for _, media in content.members() if content is not None else ():
-        found = media.followed()
+        found = media.followed()  # `content` of a parameter has exactly one member
         return found.child("schema") if "schema" in found.value else None
     return None
 
 
 def _examples(place: Place) -> Iterator[Any]:
-    """``example`` and ``examples`` of a parameter or media type; those of its schema are found there."""
+    """``example`` and ``examples`` of a parameter or media type; those of its schema stay in the schema."""
     if isinstance(place.value, dict):
         if "example" in place.value:
             yield place.value["example"]
@@ -249,7 +255,7 @@ def _examples(place: Place) -> Iterator[Any]:
         for _, one in named.members() if named is not None else ():
             value = one.followed().value
             if isinstance(value, dict):
-                yield from (value[key] for key in ("value", "dataValue") if key in value)
+                yield from (value[key] for key in ("value", "dataValue") if key in value)  # the second since 3.2
 
 
 def _body_3(place: Place) -> Body | None:
@@ -272,6 +278,7 @@ def _body_2(document: Document, place: Place, parameters: Sequence[Place]) -> Bo
             schema = self_contained(one.child("schema")) if "schema" in one.value else {}
             media_type = _chosen(names or ["application/json"])
             return Body(media_type, bool(one.value.get("required")), schema, tuple(_examples(one)), one.where)
+    # 2.0 spreads a form over parameters; here it is one body with an object's schema, as from 3.0 on.
     fields = [one for one in parameters if one.value["in"] == "formData"]
     if not fields:
         return None
@@ -283,7 +290,7 @@ def _body_2(document: Document, place: Place, parameters: Sequence[Place]) -> Bo
 
 
 def _chosen(offered: Sequence[str]) -> str:
-    """The media type that a request is written in; JSON if it is among them."""
+    """The media type of requests: JSON if offered, else a form."""
     for name in offered:
         kind = name.partition(";")[0].strip().lower()
         if kind in ("application/json", "*/*", "application/*") or kind.endswith("+json"):
@@ -291,7 +298,7 @@ def _chosen(offered: Sequence[str]) -> str:
     for name in offered:
         if name.partition(";")[0].strip().lower() in _FORMS:
             return name
-    raise _NotMade(f"its body is {' or '.join(offered)}; requests are made as JSON and as forms")
+    raise _NotSupported(f"its body is {' or '.join(offered)}; only JSON and forms are supported")
 
 
 def _prefix(document: Document) -> str:
@@ -300,6 +307,7 @@ def _prefix(document: Document) -> str:
     servers = document.root.value.get("servers")
     if not isinstance(servers, list) or not servers or not isinstance(servers[0], dict):
         return ""
+    # Host and scheme do not matter: requests go to the application itself.
     url = str(servers[0].get("url", ""))
     for name, variable in (servers[0].get("variables") or {}).items():
         url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
@@ -315,7 +323,7 @@ def _security(document: Document, place: Place) -> tuple[tuple[Scheme, ...], ...
     for alternative in required if isinstance(required, list) else ():
         names = list(alternative) if isinstance(alternative, dict) else []
         alternatives.append(tuple(_scheme(name, schemes.get(name) if schemes is not None else None) for name in names))
-    return () if () in alternatives else tuple(alternatives)
+    return () if () in alternatives else tuple(alternatives)  # `{}` among them makes authentication optional
 
 
 def _scheme(name: str, place: Place | None) -> Scheme:
@@ -327,6 +335,6 @@ def _scheme(name: str, place: Place | None) -> Scheme:
             return Scheme(name, "basic")
         case "http":
             return Scheme(name, str(value.get("scheme", "")).lower())
-        case "oauth2" | "openIdConnect":
+        case "oauth2" | "openIdConnect":  # both end in a bearer token; obtaining it is outside the scope of a scan
             return Scheme(name, "bearer")
     return Scheme(name, str(value.get("type", "unknown")))

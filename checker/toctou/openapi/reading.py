@@ -1,13 +1,11 @@
-"""Reads one JSON or YAML text into plain data, within limits.
+"""Parses one JSON or YAML text into plain data, within limits.
 
-What comes out is JSON's data model, whatever the syntax: objects whose keys are strings, no dates, no sets, no objects of a
-program.  YAML is read as version 1.2 has it (``on`` and ``no`` are texts), from libyaml's events rather than by a recursive
-constructor, so that neither deep nesting nor aliases of aliases can exhaust the machine: an alias shares what it stands for,
-and counts for as much as it would have been written out.  A key that occurs twice is an error in both syntaxes, because
-readers disagree on which one counts.
+The result follows JSON's data model for both syntaxes: objects with string keys, and no dates, sets or program objects.  YAML
+is read as version 1.2 (``on`` and ``no`` are strings).  A duplicate key is an error, because parsers disagree on which one
+counts.
 
-Sources: https://yaml.org/spec/1.2.2/#103-core-schema, and https://spec.openapis.org/oas/v3.1.1.html#format for what OpenAPI
-allows of YAML; ``<<`` is https://yaml.org/type/merge.html.
+Sources: https://yaml.org/spec/1.2.2/#103-core-schema, https://spec.openapis.org/oas/v3.1.1.html#format for the subset of YAML
+that OpenAPI allows, and https://yaml.org/type/merge.html for ``<<``.
 """
 
 from __future__ import annotations
@@ -25,12 +23,12 @@ from toctou.errors import DocumentError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large documents may be.
+    """Size limits of documents.
 
     Attributes:
         file_bytes: of one file.
-        total_bytes: of all files that a document refers to, itself included.
-        values: objects, lists and scalars of one file, aliases written out.
+        total_bytes: of a document and all files it refers to.
+        values: objects, lists and scalars of one file, with aliases expanded.
         depth: of nesting.
     """
 
@@ -41,38 +39,37 @@ class Limits:
 
 
 _TEXT = "tag:yaml.org,2002:str"
+# The core schema of YAML 1.2 without infinity and not-a-number, which JSON cannot express: they stay strings.
 _PLAIN: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("tag:yaml.org,2002:null", re.compile(r"~|null|Null|NULL|")),
     ("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE")),
     ("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")),
     ("tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")),
 )
-"""The core schema of YAML 1.2 without infinity and not-a-number, which JSON cannot say: they stay texts."""
-
 _MERGE = "<<"
 
 
 def read(content: bytes, name: str, limits: Limits) -> Any:
-    """The data of a text.
+    """Parse a text.
 
     Args:
         content: UTF-8 (YAML also UTF-16).
-        name: of the file, for messages; JSON is only taken for YAML if it does not end in ``.json``.
+        name: of the file, for messages; with the suffix ``.json``, invalid JSON is not tried as YAML.
         limits: see :class:`Limits`.
 
     Raises:
-        DocumentError: it is neither JSON nor YAML, has a key twice, or is beyond a limit.
+        DocumentError: it is neither JSON nor YAML, has a duplicate key, or exceeds a limit.
     """
     if len(content) > limits.file_bytes:
         raise DocumentError(
             f"{name} has {len(content)} bytes",
             expected=f"at most {limits.file_bytes} bytes in one file",
-            remedy="raise --max-document-bytes if the document can be trusted",
+            remedy="raise --max-document-bytes if you trust the document",
         )
     if name.endswith(".json") or content.lstrip()[:1] == b"{":
         try:
             return _json(content, name, limits)
-        except ValueError as fault:  # of json; ours is a DocumentError
+        except ValueError as fault:  # from json only: a duplicate key or an exceeded limit is a DocumentError
             if name.endswith(".json"):
                 raise DocumentError(
                     f"{name} is not JSON: {fault}",
@@ -87,18 +84,18 @@ def _json(content: bytes, name: str, limits: Limits) -> Any:
         made = dict(found)
         if len(made) != len(found):
             keys = [key for key, _ in found]
-            _twice(next(key for key in keys if keys.count(key) > 1), name)
+            _duplicate_key(next(key for key in keys if keys.count(key) > 1), name)
         return made
 
     def constant(text: str) -> NoReturn:
-        raise ValueError(f"{text} is no JSON number")
+        raise ValueError(f"{text} is not a JSON number")
 
     try:
         data = json.loads(content, object_pairs_hook=pairs, parse_constant=constant)
     except RecursionError:
         _too_deep(name, limits)
-    level = [data]
-    count = 0
+    # Level by level rather than recursively, because the depth is what has yet to be checked.
+    level, count = [data], 0
     for _ in range(limits.depth + 1):
         level = [child for value in level for child in _children(value)]
         count += len(level)
@@ -120,8 +117,6 @@ def _children(value: Any) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or a list that has begun and not ended."""
-
     value: Any
     anchor: str | None
     size_before: int
@@ -130,14 +125,15 @@ class _Open:
 
 
 class _Builder:
-    """Makes data of libyaml's events."""
+    # PyYAML's own constructor is recursive, creates program objects by tag, and lets aliases of aliases grow exponentially
+    # ("billion laughs").  Here an alias shares its value, but counts with its expanded size.
 
     def __init__(self, name: str, limits: Limits) -> None:
         self._name = name
         self._limits = limits
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
-        self._begun: set[str] = set()
+        self._started: set[str] = set()
         self._size = 0
         self._documents = 0
         self._root: Any = None
@@ -147,7 +143,7 @@ class _Builder:
             for event in yaml.parse(content, Loader=yaml.CSafeLoader):
                 self._take(event)
         except (yaml.YAMLError, UnicodeDecodeError) as fault:
-            if "maximum nesting depth" in str(fault):  # libyaml's own limit, met where it looks ahead
+            if "maximum nesting depth" in str(fault):  # libyaml's own limit, which its lookahead reaches before ours
                 _too_deep(self._name, self._limits)
             raise DocumentError(
                 f"{self._name} is not YAML: {' '.join(str(fault).split())}",
@@ -168,13 +164,13 @@ class _Builder:
                 if len(self._open) >= self._limits.depth:
                     _too_deep(self._name, self._limits)
                 if event.anchor:
-                    self._begun.add(event.anchor)
+                    self._started.add(event.anchor)
                 self._open.append(
                     _Open({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor, self._size)
                 )
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 ended = self._open.pop()
-                for source in ended.merged:
+                for source in ended.merged:  # at the end, because explicit keys win even if they follow `<<`
                     ended.value.update({key: value for key, value in source.items() if key not in ended.value})
                 self._put(event, ended.value, ended.anchor, self._size - ended.size_before + 1)
             case yaml.ScalarEvent():
@@ -190,8 +186,8 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self._anchors:
-            what = "holds itself" if event.anchor in self._begun else "is not defined before it is used"
-            self._fault(event, f"the alias *{event.anchor} {what}", "an alias of something that is complete")
+            what = "contains itself" if event.anchor in self._started else "is used before it is defined"
+            self._fault(event, f"the alias *{event.anchor} {what}", "an alias of a complete value")
         value, size = self._anchors[event.anchor]
         self._grow(size)
         self._put(event, value, None, size)
@@ -207,15 +203,15 @@ class _Builder:
             inside.value.append(value)
         elif inside.key is None:
             if not isinstance(value, str):
-                self._fault(event, "a key is not a scalar", "keys that are texts")
+                self._fault(event, "a key is not a scalar", "string keys")
             if value in inside.value:
-                _twice(value, f"{self._name}, line {event.start_mark.line + 1}")
+                _duplicate_key(value, f"{self._name}, line {event.start_mark.line + 1}")
             inside.key = value
         elif inside.key == _MERGE:
             inside.key = None
             sources = value if isinstance(value, list) else [value]
             if not all(isinstance(source, dict) for source in sources):
-                self._fault(event, "<< is followed by something else than mappings", "an alias of a mapping")
+                self._fault(event, "the value of << is not a mapping", "an alias of a mapping, or a list of them")
             inside.merged += sources
         else:
             inside.value[inside.key] = value
@@ -224,7 +220,9 @@ class _Builder:
     def _typed(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value
         tag = event.tag
-        if tag is None or tag == "!":
+        if (
+            tag is None or tag == "!"
+        ):  # "!" forces a string; without a tag, only an unquoted scalar may be something else
             plain = event.implicit[0] and tag is None
             tag = next((kind for kind, form in _PLAIN if form.fullmatch(text)), _TEXT) if plain else _TEXT
         self._known_tag(event, (_TEXT, *(kind for kind, _ in _PLAIN)))
@@ -238,13 +236,13 @@ class _Builder:
                     return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
                 case "float":
                     return float(text)
-        except ValueError:
-            self._fault(event, f"{text[:40]!r} is not a number that can be read", "a JSON number")
+        except ValueError:  # Python refuses to convert integers of more than 4,300 digits
+            self._fault(event, f"{text[:40]!r} is not a readable number", "a JSON number")
         return text
 
     def _known_tag(self, event: Any, known: tuple[str, ...]) -> None:
         if event.tag not in (None, "!", *known):
-            self._fault(event, f"the tag {event.tag!r}", "what JSON can say: no tags but those of YAML's JSON schema")
+            self._fault(event, f"the tag {event.tag!r}", "only the tags of YAML's JSON schema")
 
     def _grow(self, size: int) -> None:
         self._size += size
@@ -256,23 +254,23 @@ class _Builder:
         raise DocumentError(f"{self._name}, line {line}: {observed}", expected=expected, remedy="correct the file")
 
 
-def _twice(key: str, where: str) -> NoReturn:
+def _duplicate_key(key: str, where: str) -> NoReturn:
     raise DocumentError(
-        f"{where}: the key {key!r} stands twice in one object",
-        expected="each key once",
+        f"{where}: duplicate key {key!r} in one object",
+        expected="unique keys",
         cause="a copied block whose key was not changed",
-        remedy="remove or rename one of them; readers disagree on which one counts",
+        remedy="remove or rename one of them: parsers disagree on which one counts",
     )
 
 
 def _too_deep(name: str, limits: Limits) -> NoReturn:
-    raise DocumentError(f"{name} is nested more than {limits.depth} deep", expected="an OpenAPI document")
+    raise DocumentError(f"{name} is nested more than {limits.depth} levels deep", expected="an OpenAPI document")
 
 
 def _too_many(name: str, limits: Limits) -> NoReturn:
     raise DocumentError(
-        f"{name} holds more than {limits.values} values, aliases written out",
+        f"{name} contains more than {limits.values} values, with aliases expanded",
         expected="an OpenAPI document of ordinary size",
-        cause="aliases of aliases, which grow without bound",
-        remedy="write the document without them",
+        cause="aliases of aliases, which grow exponentially",
+        remedy="remove the nested aliases",
     )

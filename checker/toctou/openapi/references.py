@@ -1,12 +1,12 @@
-"""Follows the references of OpenAPI documents, lazily: what nobody asks for is not read.
+"""Resolves the references of OpenAPI documents lazily: files are loaded on first use.
 
 The rules of each version are given to the library ``referencing`` as a specification:
 
-- 2.0 and 3.0: a Reference Object is a JSON Reference, and nothing else has an identity.
-- 3.1 and 3.2: schemas are JSON Schema 2020-12, so ``$id`` makes a base, ``$anchor`` and ``$dynamicAnchor`` make names, wherever
-  in the document the schema lies; ``$self`` (3.2) is the base of a document.
+- 2.0 and 3.0: a Reference Object is a JSON Reference; only files have a URI.
+- 3.1 and 3.2: schemas anywhere in the document are JSON Schema 2020-12, so ``$id`` sets a base URI, and ``$anchor`` and
+  ``$dynamicAnchor`` define names; ``$self`` (3.2) is the base URI of a document.
 
-A :class:`Place` is a value together with what its references are relative to.
+A :class:`Place` is a value together with the base of its references.
 
 Sources: https://spec.openapis.org/oas/v2.0.html, …/v3.0.4.html, …/v3.1.1.html, …/v3.2.0.html;
 https://json-schema.org/draft/2020-12/json-schema-core; RFC 6901 (JSON Pointer).
@@ -25,20 +25,19 @@ from referencing.jsonschema import DRAFT202012
 from toctou.errors import DocumentError
 from toctou.openapi.library import Library
 
+# Members whose values are data of the API, in which `$ref` is an ordinary name.
 NOT_REFERENCES = frozenset({"example", "default", "enum", "const"})
-"""Members whose values are data of the API, in which ``$ref`` is a name like any other."""
-
-_LONGEST_CHAIN = 100
+_LONGEST_CHAIN = 100  # a chain through ever new files never repeats a place
 
 
 def is_document(value: Any) -> bool:
-    """Whether the value is the root of an OpenAPI document rather than a part in a file of its own."""
+    """Whether the value is the root of an OpenAPI document rather than a part in its own file."""
     return isinstance(value, dict) and ("openapi" in value or "swagger" in value)
 
 
 def _schemas(document: Any) -> Iterator[Any]:
     """The outermost schemas of a document of 3.1 or later."""
-    waiting: list[tuple[str, Any]] = [("", document)]
+    waiting: list[tuple[str, Any]] = [("", document)]  # not recursive, because documents may be nested deeply
     while waiting:
         name, value = waiting.pop()
         if isinstance(value, list):
@@ -60,7 +59,7 @@ def _id(value: Any) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _entered(segments: Sequence[int | str], resolver: Any, subresource: Resource[Any]) -> Any:  # noqa: ARG001
+def _enter_subresource(segments: Sequence[int | str], resolver: Any, subresource: Resource[Any]) -> Any:  # noqa: ARG001
     return resolver.in_subresource(subresource)
 
 
@@ -69,11 +68,11 @@ def _anchors(specification: Specification[Any], value: Any) -> Iterator[Any]:  #
         yield from DRAFT202012.anchors_in(value)
 
 
-OPENAPI_31: Specification[Any] = Specification(  # type: ignore[call-arg] # its attrs are declared behind mypy's back
+OPENAPI_31: Specification[Any] = Specification(  # type: ignore[call-arg] # mypy does not see the fields that attrs generates
     name="openapi-3.1",
     id_of=_id,
     subresources_of=lambda value: _schemas(value) if is_document(value) else DRAFT202012.subresources_of(value),
-    maybe_in_subresource=_entered,
+    maybe_in_subresource=_enter_subresource,
     anchors_in=_anchors,
 )
 PLAIN: Specification[Any] = Specification.OPAQUE
@@ -81,15 +80,15 @@ PLAIN: Specification[Any] = Specification.OPAQUE
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A value of a document, where it stands, and what its references are relative to.
+    """A value of a document, its location, and the base of its references.
 
     Attributes:
         value: JSON data.
-        resolver: of the library; opaque.
+        resolver: of the library ``referencing``; opaque.
         specification: the rules for references.
         uri: of the file, for messages.
         pointer: from its root, for messages: ``/paths/~1items~1{id}/get``, or ``name`` for an anchor.
-        library: names files for people.
+        library: shortens file names for messages.
     """
 
     value: Any
@@ -101,20 +100,21 @@ class Place:
 
     @property
     def where(self) -> str:
-        """The place for people: ``api.yaml#/paths/~1items``."""
+        """The location for messages: ``api.yaml#/paths/~1items``."""
         return f"{self.library.shown(self.uri)}#{self.pointer}"
 
     def child(self, key: str | int) -> Place:
-        """What stands under a key or index that is there."""
+        """The value at an existing key or index."""
         value = self.value[key]
         resolver = self.resolver
+        # `referencing` tracks `$id` on lookups only; walking down into a schema must change the base as well.
         if self.specification is OPENAPI_31 and isinstance(value, dict) and _id(value) is not None:
             resolver = resolver.in_subresource(self.specification.create_resource(value))
         step = str(key).replace("~", "~0").replace("/", "~1")
         return Place(value, resolver, self.specification, self.uri, f"{self.pointer}/{step}", self.library)
 
     def get(self, key: str) -> Place | None:
-        """What stands under a key, references followed; ``None`` if nothing does."""
+        """The value at a key, with references followed; ``None`` if there is none."""
         if not isinstance(self.value, dict) or key not in self.value:
             return None
         return self.child(key).followed()
@@ -132,15 +132,15 @@ class Place:
                 yield self.child(index).followed()
 
     def reference(self) -> str | None:
-        """The text of the reference that this place is; ``None`` if it is none."""
+        """The text of the reference, if this place is one."""
         found = self.value.get("$ref") if isinstance(self.value, dict) else None
         return found if isinstance(found, str) else None
 
     def followed(self) -> Place:
-        """This place, or what it refers to in the end.
+        """This place, or the final target of its references.
 
         Raises:
-            DocumentError: the reference leads nowhere, or in a circle.
+            DocumentError: the reference is broken or circular.
         """
         place, seen = self, [self.where]
         while (reference := place.reference()) is not None:
@@ -149,16 +149,16 @@ class Place:
                 raise DocumentError(
                     f"{self.where}: the reference leads in a circle: {' → '.join([*seen, place.where])}",
                     expected="a chain of references that ends at a value",
-                    remedy="replace one of them by what was meant",
+                    remedy="replace one of them with the intended value",
                 )
             seen.append(place.where)
         return place
 
     def lookup(self, reference: str) -> Place:
-        """What a reference that stands here leads to, in one step.
+        """The direct target of a reference at this place.
 
         Raises:
-            DocumentError: it leads nowhere, or to what may not be read.
+            DocumentError: it is broken, or its target may not be read.
         """
         try:
             resolved = self.resolver.lookup(reference)
@@ -170,23 +170,24 @@ class Place:
         )
 
     def _broken(self, reference: str, fault: Exception) -> DocumentError:
-        told: BaseException | None = fault
-        while told is not None:
-            if isinstance(told, DocumentError):
+        # `referencing` wraps what `retrieve` raises; our own error inside says more than its wrapper.
+        inner: BaseException | None = fault
+        while inner is not None:
+            if isinstance(inner, DocumentError):
                 return DocumentError(
-                    f"{self.where}: {told.observed}", expected=told.expected, cause=told.cause, remedy=told.remedy
+                    f"{self.where}: {inner.observed}", expected=inner.expected, cause=inner.cause, remedy=inner.remedy
                 )
-            told = told.__cause__
+            inner = inner.__cause__
         return DocumentError(
             f"{self.where}: the reference {reference!r} leads nowhere",
-            expected="a JSON pointer, or an anchor, of something that is there",
-            cause="a part that was renamed or removed, or a / in a name that is not written ~1",
+            expected="the JSON pointer, or anchor, of an existing part",
+            cause="a part that was renamed or removed, or a / in a name that is not escaped as ~1",
             remedy="correct the reference",
         )
 
 
 def root(library: Library, uri: str) -> Place:
-    """The root of the document at an address.
+    """The root of the document at a URI.
 
     Raises:
         DocumentError: it cannot be read.
@@ -199,18 +200,19 @@ def root(library: Library, uri: str) -> Place:
         return specification.create_resource(library.get(address))
 
     registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
+    # Crawled at once: a reference may use the `$id` or anchor of any schema in the document.
     registry = registry.with_resource(uri, specification.create_resource(value)).crawl()
     base = urljoin(uri, _id(value) or "") if modern else uri
     return Place(value, registry.resolver(base), specification, uri, "", library)
 
 
 def all_references(start: Place) -> Iterator[tuple[Place, Place]]:
-    """Every reference that can be reached from a place, with what it leads to; each object is visited once.
+    """Every reference reachable from a place, with its target; each object is visited once.
 
     Raises:
         DocumentError: one of them is broken.
     """
-    waiting, seen = [start], set[int]()
+    waiting, seen = [start], set[int]()  # by identity: the library keeps every document, so no id is reused
     while waiting:
         place = waiting.pop()
         if isinstance(place.value, list):

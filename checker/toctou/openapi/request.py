@@ -1,8 +1,8 @@
-"""Makes the HTTP request of an operation: where each argument goes, and how the principal is named.
+"""Builds the HTTP request of an operation: where each argument goes, and how the principal authenticates.
 
-An argument is a parameter of the operation under its own name, or ``body``.  A principal is told by the operation's first
-security requirement: an API key is the principal's name, so is a bearer token and the user of basic authentication; whoever
-needs other credentials says so in the model.
+An argument is a parameter of the operation under its own name, or ``body``.  Credentials follow the operation's first security
+requirement: the principal's name is the API key, the bearer token, or user and password of basic authentication.  A model that
+needs other credentials sets ``headers``.
 
 Sources: style and explode of https://spec.openapis.org/oas/v3.1.1.html#style-values; RFC 7617; RFC 6750.
 """
@@ -19,20 +19,20 @@ from urllib.parse import quote, urlencode
 from toctou.openapi.operations import Operation, Parameter, Scheme
 
 BODY = "body"
-"""The argument that is a request's body; a parameter of that name is called ``body_`` and its location."""
+"""The argument for a request's body; a parameter of that name is called ``body_`` plus its location."""
 
 _SEPARATORS = {"spaceDelimited": " ", "pipeDelimited": "|"}
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it is sent.
+    """A request as sent.
 
     Attributes:
-        method: in capitals.
-        path: percent-encoded, with the query after ``?`` if there is one.
+        method: in upper case.
+        path: percent-encoded, including the query if there is one.
         headers: by name.
-        body: the content; empty if there is none.
+        body: empty if there is none.
     """
 
     method: str
@@ -42,12 +42,12 @@ class HttpRequest:
 
 
 def argument_name(parameter: Parameter) -> str:
-    """What the argument for a parameter is called."""
+    """The name of a parameter's argument."""
     return f"{BODY}_{parameter.location}" if parameter.name == BODY else parameter.name
 
 
 def credentials(operation: Operation, principal: str) -> dict[str, str]:
-    """Headers that name the principal, as the operation's first security requirement asks; none if it asks for none."""
+    """Headers that authenticate the principal by the operation's first security requirement; empty if it has none."""
     headers: dict[str, str] = {}
     for scheme in operation.security[0] if operation.security else ():
         headers |= _credential(scheme, principal)
@@ -69,13 +69,13 @@ def _credential(scheme: Scheme, principal: str) -> dict[str, str]:
 
 
 def made(operation: Operation, principal: str, arguments: Mapping[str, Any], headers: Mapping[str, str]) -> HttpRequest:
-    """The request of an operation.
+    """Build the request of an operation.
 
     Args:
         operation: of the document.
-        principal: who asks.
+        principal: who the request acts for.
         arguments: by name; see the module's text.
-        headers: of the principal; where empty, they are made of the security scheme.
+        headers: of the principal; if empty, they follow the security scheme.
     """
     path, query = operation.prefix + operation.path, list[tuple[str, str]]()
     sent = dict(headers or credentials(operation, principal))
@@ -109,12 +109,12 @@ def made(operation: Operation, principal: str, arguments: Mapping[str, Any], hea
     content = b""
     if operation.body is not None and BODY in arguments:
         sent["Content-Type"], content = _content(operation.body.media_type, arguments[BODY])
-    asked = "&".join(filter(None, [urlencode(query, quote_via=quote), raw]))
-    return HttpRequest(operation.method, f"{path}?{asked}" if asked else path, sent, content)
+    query_text = "&".join(filter(None, [urlencode(query, quote_via=quote), raw]))
+    return HttpRequest(operation.method, f"{path}?{query_text}" if query_text else path, sent, content)
 
 
 def _in_path(parameter: Parameter, value: Any) -> str:
-    text = quote(_text(value), safe=",")
+    text = quote(_text(value), safe=",")  # "/" is escaped: it would change the route
     match parameter.style:
         case "label":
             return f".{text}"
@@ -140,7 +140,7 @@ def _pairs(parameter: Parameter, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """The style ``simple``: elements, or names and values, with commas between."""
+    """The style ``simple``: elements, or names and values, separated by commas."""
     if isinstance(value, Mapping):
         return ",".join(_scalar(part) for pair in value.items() for part in pair)
     return ",".join(map(_scalar, value)) if isinstance(value, list) else _scalar(value)
@@ -155,10 +155,11 @@ def _content(media_type: str, value: Any) -> tuple[str, bytes]:
     if kind == "application/x-www-form-urlencoded":
         return kind, urlencode([(name, _text(one)) for name, one in dict(value).items()]).encode()
     if kind == "multipart/form-data":
-        limit = "toctou-boundary"
+        limit = "toctou-boundary"  # fixed, so that the same arguments always give the same bytes
         parts = [
             f'--{limit}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{_text(one)}\r\n'
             for name, one in dict(value).items()
         ]
         return f"{kind}; boundary={limit}", f"{''.join(parts)}--{limit}--\r\n".encode()
+    # A media range such as `*/*` is valid in a document, but not as a request's content type.
     return ("application/json" if "*" in media_type else media_type), json.dumps(value).encode()

@@ -1,8 +1,8 @@
-"""Makes values that a schema accepts, with Hypothesis, the same ones each time.
+"""Generates values that a schema accepts, with Hypothesis, deterministically.
 
-The strategy follows the schema as far as that is simple and proposes; ``jsonschema`` judges, so that what comes out is valid
-whatever the strategy did not understand.  Simple values come first: required properties only, short texts of letters, the
-document's own examples rather than made-up ones.
+The strategy covers the common keywords and proposes values; ``jsonschema`` validates them, so the result is valid even where
+the strategy ignores a keyword.  It prefers simple values: required properties only, short strings of letters, and the
+document's own examples.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from referencing.exceptions import Unresolvable
 
 from toctou.errors import DocumentError
 
+# Limits on the strategy's size: published schemas combine and nest so much that all of it would take minutes to build.
 _ALTERNATIVES = 12
 _OPTIONAL_DEPTH = 3
 _DEEPEST = 8
-_SPAN = 1000
+_SPAN = 1000  # of numbers without a bound: small ones are easier to read
 _STRUCTURE = frozenset({"allOf", "$ref", "oneOf", "anyOf", "$defs"})
 _LETTERS = string.ascii_lowercase + string.digits
+# The type of a schema that declares none, by the keywords it uses.
 _TYPES: Mapping[str, tuple[str, ...]] = {
     "object": ("properties", "required", "additionalProperties", "minProperties", "patternProperties"),
     "array": ("items", "prefixItems", "minItems", "contains", "uniqueItems"),
     "string": ("pattern", "minLength", "maxLength", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
-"""What a schema without a type is taken to describe, by the keywords that it uses."""
 
 _FORMATS: Mapping[str, st.SearchStrategy[str]] = {
     "date-time": st.datetimes().map(lambda moment: f"{moment.replace(microsecond=0).isoformat()}Z"),
@@ -56,10 +57,10 @@ def valid(schema: Mapping[str, Any], value: Any) -> bool:
 
 
 def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
-    """Up to ``count`` different values that a self-contained schema accepts, the simplest first; the same ones each time.
+    """Up to ``count`` different values that a self-contained schema accepts, simplest first; deterministic.
 
     Raises:
-        DocumentError: the schema is none, or nothing that fits it was found.
+        DocumentError: the schema is invalid, or no value was found.
     """
     try:
         Draft202012Validator.check_schema(schema)
@@ -68,17 +69,17 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
         path = "/".join(map(str, fault.absolute_path))
         raise DocumentError(
             f"{where}: the schema is not valid{' at ' + path if path else ''}: {fault.message[:200]}",
-            expected="a schema of the document's version",
+            expected="a schema that is valid in the document's version of OpenAPI",
             remedy="correct the document",
         ) from None
-    except (HypothesisException, Unresolvable, RecursionError):
+    except (HypothesisException, Unresolvable, RecursionError):  # Hypothesis gives up if it has to reject too much
         found = []
     if not found:
         raise DocumentError(
             f"{where}: no value was found that the schema accepts",
-            expected="a schema that some small value fits",
-            cause="parts that contradict each other, or a value that always holds another one of its kind",
-            remedy="give an `example` in the document, or the values in the model",
+            expected="a schema that accepts some small value",
+            cause="contradicting parts, or a recursive schema without an end",
+            remedy="add an `example` to the document, or list the values in the model",
         )
     return found
 
@@ -88,7 +89,7 @@ def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, co
 
     @settings(
         max_examples=4 * count,
-        derandomize=True,
+        derandomize=True,  # the same document must give the same scan
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -103,25 +104,23 @@ def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, co
 
 
 class _Proposals:
-    """Strategies for the parts of one self-contained schema."""
-
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._defs = root.get("$defs", {})
         self._expanded: dict[str, list[dict[str, Any]]] = {}
         self._made: dict[tuple[int, int], tuple[Any, st.SearchStrategy[Any]]] = {}
 
     def of(self, schema: Any, depth: int) -> st.SearchStrategy[Any]:
-        """Values that the schema is likely to accept; each schema is looked at once for each depth."""
+        """Values that the schema is likely to accept; memoised by schema and depth."""
         if depth > _DEEPEST:
             return st.nothing()
         key = id(schema), depth
-        if key not in self._made:  # the schema is kept, so that its identity stays its own
+        if key not in self._made:  # the schema is stored too, so that its id is not reused
             made = st.one_of([self._flat(one, depth) for one in self._alternatives(schema)])
             self._made[key] = schema, made
         return self._made[key][1]
 
     def _alternatives(self, schema: Any) -> list[dict[str, Any]]:
-        """The schema without references, ``allOf`` and alternatives: what it asks for, in a few of the ways it allows."""
+        """The schema as a few flat ones, without references, ``allOf`` and alternatives."""
         if isinstance(schema, bool):
             return [{}] if schema else []
         parts = [[one] for one in schema.get("allOf", [])]
@@ -132,13 +131,12 @@ class _Proposals:
             expanded.append(self._referred(schema["$ref"].rpartition("/")[2]))
         for rights in expanded:
             merged = (_both(left, right) for left in found for right in rights)
-            found = list(islice((one for one in merged if one is not None), _ALTERNATIVES))
+            found = list(islice((one for one in merged if one is not None), _ALTERNATIVES))  # or they multiply
         return found
 
     def _referred(self, name: str) -> list[dict[str, Any]]:
-        """The alternatives of a definition; one that leads to itself, and to nothing else on the way, has none."""
         if name not in self._expanded:
-            self._expanded[name] = []
+            self._expanded[name] = []  # ends the recursion of a definition that leads only to itself
             self._expanded[name] = self._alternatives(self._defs[name])
         return self._expanded[name]
 
@@ -147,9 +145,10 @@ class _Proposals:
             return st.just(schema["const"])
         if "enum" in schema:
             return st.sampled_from(schema["enum"]) if schema["enum"] else st.nothing()
-        known = [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]
+        given = [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]
+        # Published examples do not always fit their own schema.
         accepts = Draft202012Validator({**schema, "$defs": self._defs}).is_valid
-        if fitting := [value for value in known if accepts(value)]:
+        if fitting := [value for value in given if accepts(value)]:
             return st.sampled_from(fitting)
         return st.one_of([self._typed(kind, schema, depth) for kind in _kinds(schema)])
 
@@ -173,8 +172,9 @@ class _Proposals:
         properties, required = schema.get("properties", {}), schema.get("required", [])
         other = schema.get("additionalProperties", True)
         missing = schema.get("minProperties", 0) - len(set(required))
-        if missing > _SPAN:
+        if missing > _SPAN:  # `minProperties` of a hostile document would exhaust the memory
             return st.nothing()
+        # `minProperties` beyond the required ones: declared properties first, then additional ones.
         extra = [name for name in properties if name not in required][: max(missing, 0)]
         extra += [f"key{at}" for at in range(max(missing - len(extra), 0))]
         always = {name: self.of(properties.get(name, other), depth + 1) for name in [*required, *extra]}
@@ -188,6 +188,7 @@ class _Proposals:
     def _array(self, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
         first = [self.of(one, depth + 1) for one in schema.get("prefixItems", [])]
         least = max(schema.get("minItems", 0), 1 if "contains" in schema else 0)
+        # Below a few levels, as short as possible: the size of a recursive value is exponential in its depth.
         most = min(schema.get("maxItems", least + 2), least + 2) if depth < _OPTIONAL_DEPTH else least
         rest = st.lists(
             self.of(schema.get("contains", schema.get("items", True)), depth + 1),
@@ -208,7 +209,8 @@ def _kinds(schema: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _both(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What two flat schemas ask for together, where that can be said; ``None`` if their types exclude each other."""
+    """The conjunction of two flat schemas, as far as it can be expressed; ``None`` if their types exclude each other."""
+    # Keywords not handled below are taken from one side; the validator rejects what the other side forbids.
     made = {**right, **left}
     if "type" in left and "type" in right:
         kinds = [
@@ -240,10 +242,11 @@ def _both(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any] |
 def _text(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     if "pattern" in schema:
+        # JSON Schema does not anchor patterns, but most authors mean the whole string.
         return st.from_regex(schema["pattern"], fullmatch=True) | st.from_regex(schema["pattern"])
     if schema.get("format") in _FORMATS and not least and most is None:
         return _FORMATS[schema["format"]]
-    shortest = max(least, 1) if most is None or most > 0 else 0  # an empty text is no path segment
+    shortest = max(least, 1) if most is None or most > 0 else 0  # an empty string is not a path segment
     return st.text(
         _LETTERS, min_size=shortest, max_size=most if most is not None and most < shortest + 4 else shortest + 4
     )
@@ -252,6 +255,7 @@ def _text(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
 def _number(schema: Mapping[str, Any], *, whole: bool) -> st.SearchStrategy[Any]:
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    # Bounds need not be exact here: the validator removes the excluded ends.
     if above is not None and (low is None or above >= low):
         low = above
     if below is not None and (high is None or below <= high):
@@ -264,7 +268,7 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> st.SearchStrategy[Any]
         return st.nothing()
     step = schema.get("multipleOf")
     if step:
-        first, last = -(-low // step), high // step
+        first, last = -(-low // step), high // step  # rounded up and down
         return st.integers(int(first), int(last)).map(lambda times: times * step) if first <= last else st.nothing()
     least, most = -(-low // 1), high // 1
     found = st.integers(int(least), int(most)) if least <= most else st.nothing()

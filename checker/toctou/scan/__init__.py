@@ -1,1 +1,1 @@
-"""Scans an API: what each operation of its OpenAPI document does in DynamoDB, and which of them race."""
+"""Scans an API: what each operation of its OpenAPI document does in DynamoDB, and which operations race."""

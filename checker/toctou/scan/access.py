@@ -1,8 +1,8 @@
-"""What an operation of an API does in DynamoDB, and where it checks and then acts without a guard.
+"""What an operation of an API does in DynamoDB, and where it checks and then acts without an atomic condition.
 
-A *window* is a read of an item that a write of the same item follows in the same request, although the write's condition looks
-at nothing that was read.  That the item exists does not count: it says nothing about what is in it.  A window is what somebody
-should look at; whether it does harm is decided by exploring.
+A *window* is a read of an item followed, in the same request, by a write of it whose condition covers nothing that was read.
+Existence does not count: it says nothing about the contents.  A window deserves a review; exploring decides whether it is
+harmful.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _EXISTENCE = "existence"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One DynamoDB call of an operation, as it was seen.
+    """One DynamoDB call of an operation, as observed.
 
     Attributes:
         action: such as ``UpdateItem``.
-        items: what it touched: ``Items[i1]``, or ``Items[*]`` for a range or a table.
-        reads, conditions, writes: attributes that it returned or computed with, that its condition looks at, that it set.
-        source: the line that makes the call, where known.
+        items: ``Items[i1]``, or ``Items[*]`` for a range or a table.
+        reads, conditions, writes: attributes that it returned or computed with, that its condition covers, that it set.
+        source: the line that makes the call, if known.
     """
 
     action: str
@@ -43,13 +43,13 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A check and an act that nothing holds together.
+    """A check and an act that are not atomic.
 
     Attributes:
-        item: which item.
-        read, write: the two calls, by their place in the operation's accesses.
-        unchecked: the attributes that were read and that the write's condition does not look at.
-        condition: what its condition looks at instead; empty if it has none.
+        item: ``Items[i1]``.
+        read, write: indexes of the two calls in the operation's accesses.
+        unchecked: attributes that were read and that the write's condition does not cover.
+        condition: what its condition covers instead; empty if it has none.
     """
 
     item: str
@@ -60,14 +60,14 @@ class Window:
 
 
 def access(operation: Operation, keys: Mapping[str, frozenset[str]]) -> Access:
-    """What one call touched; ``keys`` are the key attributes of each table, which no write changes."""
+    """What one call accessed; ``keys`` are the key attributes of each table, which no write changes."""
     footprint = operation.footprint
     items = [str(item) for item in sorted(footprint.items(), key=str)] + [str(one) for one in footprint.ranges]
     bound = frozenset(name for item in footprint.items() for name in condition(operation, item))
     ranged = [one.attributes for one in footprint.ranges]
     reads = frozenset().union(*footprint.reads.values(), *ranged) - bound
     writes = frozenset().union(*footprint.writes.values(), *footprint.increments.values())
-    reads = reads - {EXISTENCE} if writes else reads  # every write looks for the item; that says nothing
+    reads = reads - {EXISTENCE} if writes else reads  # every write looks up its item, which checks nothing
     own = frozenset().union(*(keys.get(item.table, frozenset()) for item in footprint.items()))
     return Access(
         operation.action,
@@ -88,14 +88,17 @@ def windows(operations: Sequence[Operation], keys: Mapping[str, frozenset[str]])
                 continue
             own = keys.get(item.table, frozenset())
             read = _read_attributes(operations[read_at], item) - own
-            bound = condition(write, item) - own - {EXISTENCE}
+            covered = condition(write, item)
+            bound = covered - own - {EXISTENCE}
             if not bound & read and not (ALL in read and bound):
-                told = _named(condition(write, item) - own) or ((_EXISTENCE,) if condition(write, item) else ())
-                yield Window(str(item), read_at, at, _named(read - bound), told)
+                # A condition on key attributes alone checks existence, whichever function it uses.
+                instead = _named(covered - own) or ((_EXISTENCE,) if covered else ())
+                yield Window(str(item), read_at, at, _named(read - bound), instead)
 
 
 def condition(operation: Operation, item: ItemId) -> frozenset[str]:
-    """The attributes of an item that the condition of a write looks at, key attributes included."""
+    """The attributes of an item that the condition of a write covers, key attributes included."""
+    # Any part of a transaction on the item's table counts: one condition makes the whole transaction fail.
     parts: list[Mapping[str, Any]] = [operation.parameters]
     for entry in operation.parameters.get("TransactItems", ()):
         parts += [part for part in entry.values() if part.get("TableName", "").rpartition("/")[2] == item.table]
@@ -105,17 +108,17 @@ def condition(operation: Operation, item: ItemId) -> frozenset[str]:
         if text:
             try:
                 found |= compiled_condition("ConditionExpression", text, part.get("ExpressionAttributeNames", {})).reads
-            except ServiceError:
+            except ServiceError:  # an invalid condition protects nothing: DynamoDB rejects the whole call
                 continue
-        found |= set(part.get("Expected", {}))
+        found |= set(part.get("Expected", {}))  # the legacy form of a condition
     return frozenset(found)
 
 
 def _last_read(operations: Sequence[Operation], item: ItemId) -> int | None:
-    """The last call that returned the item, or looked for it; a write in between is a new beginning."""
+    """The last call that read the item; ``None`` if the request has written it since."""
     for at in range(len(operations) - 1, -1, -1):
         footprint = operations[at].footprint
-        if item in footprint.writes or item in footprint.increments:
+        if item in footprint.writes or item in footprint.increments:  # that write has ended the earlier window
             return None
         if _read_attributes(operations[at], item):
             return at

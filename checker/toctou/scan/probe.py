@@ -1,4 +1,4 @@
-"""Runs operations alone, to see what they answer and what they touch."""
+"""Runs single requests, to observe their responses and DynamoDB calls."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _WRITES = actions_of(Kind.WRITES)
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class SoloRun:
     """One request, run alone on the initial items.
 
     Attributes:
-        request: what was asked.
-        response: the answer; ``None`` if the request left the checker's control.
+        request: with its arguments.
+        response: ``None`` if the request left the checker's control.
         operations: its DynamoDB calls.
-        fault: why it left control; empty if it did not.
-        only_way: whether it does the same in every scenario in which it meets nobody.  A request that asks for the time or
-            for numbers is told others there; a service may make calls at once, and go on by which is answered first.
+        fault: why it left the checker's control; empty if it did not.
+        conclusive: whether it does the same in every scenario without a conflict.  Not if it reads the clock, whose values
+            differ there, or runs in a service, which may make concurrent calls and depend on their order.
     """
 
     request: Request
     response: Response | None
     operations: tuple[Operation, ...]
     fault: str = ""
-    only_way: bool = True
+    conclusive: bool = True
 
     @property
     def reached(self) -> bool:
-        """Whether it did what the operation is for, as far as its status tells."""
+        """Whether its status indicates success."""
         return self.response is not None and not self.response.refused
 
     @property
@@ -50,16 +50,14 @@ class Alone:
         """Whether it changed anything."""
         return any(one.changes for one in self.operations)
 
-    def conflicts_with(self, other: Alone) -> bool:
-        """Whether the order of two requests can matter.
-
-        Alone is enough: as long as neither has met anything of the other, each does what it does alone, so the first thing
-        that one of them does differently, it does because of a conflict between what both do alone.  Where one of them left
-        control, anything is possible; where what was seen is not the only way, all that both use the same table for.
-        """
+    def conflicts_with(self, other: SoloRun) -> bool:
+        """Whether the order of two requests can matter."""
+        # Solo runs suffice: until the first conflict each request does what it does alone, so whatever one of them does
+        # differently is caused by a conflict between two solo runs.  A request that left control may do anything, and one
+        # whose solo run is not conclusive may access any item of its tables.
         if self.fault or other.fault:
             return True
-        if not (self.only_way and other.only_way):
+        if not (self.conclusive and other.conclusive):
             return bool(self._tables() & other._tables()) and (self._may_write() or other._may_write())
         return any(
             dependent(one.footprint, another.footprint) for one in self.operations for another in other.operations
@@ -71,38 +69,38 @@ class Alone:
         return frozenset(items + [one.table for footprint in footprints for one in footprint.ranges])
 
     def _may_write(self) -> bool:
-        """Whether it made a call that writes, refused or not."""
+        """Whether it made a call that can write, successful or not."""
         return any(one.action in _WRITES for one in self.operations)
 
 
 class Probe:
-    """An open laboratory for requests that run alone."""
+    """An open laboratory for solo runs."""
 
     def __init__(self, laboratory: Laboratory) -> None:
         self._laboratory = laboratory
-        self._known: dict[Request, Alone] = {}
+        self._known: dict[Request, SoloRun] = {}
 
     @property
     def initial(self) -> StoredImages:
         """The items stored at the start."""
         return self._laboratory.initial
 
-    def run(self, request: Request) -> Alone:
-        """Run one request."""
+    def run(self, request: Request) -> SoloRun:
+        """Run one request; results are memoised."""
         if request not in self._known:
             self._known[request] = self._run(request)
         return self._known[request]
 
-    def _run(self, request: Request) -> Alone:
+    def _run(self, request: Request) -> SoloRun:
         self._laboratory.take_clock_reads()
         try:
             (response,), _ = self._laboratory.serial(Scenario((request,)), (0,))
         except UncontrolledHandler as fault:
-            return Alone(request, None, self._laboratory.progress()[0], str(fault))
-        except Restart:
+            return SoloRun(request, None, self._laboratory.progress()[0], str(fault))
+        except Restart:  # the laboratory has separated random numbers now, so the second run is reliable
             return self._run(request)
-        only_way = self._laboratory.model.service is None and not self._laboratory.take_clock_reads()
-        return Alone(request, response, self._laboratory.progress()[0], only_way=only_way)
+        conclusive = self._laboratory.model.service is None and not self._laboratory.take_clock_reads()
+        return SoloRun(request, response, self._laboratory.progress()[0], conclusive=conclusive)
 
 
 @contextmanager
@@ -115,5 +113,5 @@ def probing(model: type[Model], options: Options) -> Iterator[Probe]:
 
 
 def key_attributes(model: type[Model]) -> Mapping[str, tuple[str, ...]]:
-    """The key attributes of each table of a model, in the order of its key."""
+    """The key attributes of each table of a model, in key order."""
     return {table.name: tuple(key["AttributeName"] for key in table.parameters["KeySchema"]) for table in model.tables}

@@ -1,9 +1,8 @@
-"""Scans a model by an OpenAPI document: drives every operation alone, then explores the pairs that conflict, and concludes.
+"""Scans a model by an OpenAPI document: runs every operation alone, then explores the pairs of requests that conflict.
 
-Pairs of requests that do not conflict are not run: each does what it does alone, whatever the order
-(:meth:`~toctou.scan.probe.Alone.conflicts_with`).  An operation is concluded from the scenarios that its requests take part in.
-Where one of them violates something, the operation that caused it is violated; the others in it are not verified by that, nor
-blamed: what they do together with the mended one is still to be seen.
+Pairs without a conflict are not run (:meth:`~toctou.scan.probe.SoloRun.conflicts_with`).  An operation's verdict follows from
+the scenarios with its requests.  A violation counts against the operation that caused it; the other operations of the scenario
+are neither violated nor verified, because how they behave after the fix is unknown.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from toctou.openapi.document import Document
 from toctou.openapi.operations import Operation, Unusable, operations
 from toctou.scan.access import Access, Window, access, windows
 from toctou.scan.arguments import find
-from toctou.scan.probe import Alone, Probe, key_attributes, probing
-from toctou.scan.subject import Subject, joined
+from toctou.scan.probe import Probe, SoloRun, key_attributes, probing
+from toctou.scan.subject import Subject, match_operations
 from toctou.search.options import Options
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 from toctou.verdict import Coverage, Evidence, StopReason, Verdict, certify
@@ -37,24 +36,24 @@ _NO_VALUE = "no request of the operation was accepted"
 
 @dataclass(frozen=True, slots=True)
 class ScannedOperation:
-    """What came out about one operation.
+    """The result for one operation.
 
     Attributes:
         operation: of the document.
-        handler: of the model that serves it.
-        requests: that were made of it, each with its answer when it ran alone.
-        accesses: the calls of its most telling request.
-        windows: where that request checks and then acts without a guard.
+        handler: the model's handler that serves it.
+        requests: its solo runs.
+        accesses: the calls of its most informative request.
+        windows: where that request checks and then acts without an atomic condition.
         verdict, stop_reason, detail: see :func:`toctou.verdict.certify`.
-        scenarios: how many scenarios its requests took part in.
-        schedules: executions of those.
-        violations: those that it caused.
-        unreached: why no request did what the operation is for; empty if one did.
+        scenarios: how many scenarios contain its requests.
+        schedules: executions of those scenarios.
+        violations: those it caused.
+        unreached: why no request succeeded; empty if one did.
     """
 
     operation: Operation
     handler: str
-    requests: tuple[Alone, ...]
+    requests: tuple[SoloRun, ...]
     accesses: tuple[Access, ...]
     windows: tuple[Window, ...]
     verdict: Verdict
@@ -68,15 +67,15 @@ class ScannedOperation:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What came out of a scan.
+    """The result of a scan.
 
     Attributes:
         document: name and version of the document.
-        operations: those that could be driven, in the order of the document.
+        operations: those that could be run, in document order.
         unusable: those that could not, and why.
         idle_handlers: handlers of the model that serve no operation of the document.
         pairs: how many pairs of requests there are, and how many of them conflict.
-        run: what exploring gave.
+        run: the result of exploring.
     """
 
     document: tuple[str, str]
@@ -96,23 +95,24 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
     model = loaded.model
     if issubclass(model, App):
         model.require_application()
-    known = model.operations() if issubclass(model, App) else operations(document)
-    subjects, unusable, idle = joined(model, list(known))
-    driven: list[tuple[Subject, list[Alone]]] = []
+    declared = model.operations() if issubclass(model, App) else operations(document)
+    subjects, unusable, idle = match_operations(model, list(declared))
+    probed: list[tuple[Subject, list[SoloRun]]] = []
     with probing(model, options) as probe:
-        driven += [(subject, _driven(probe, subject, model)) for subject in subjects]
-    alone = [one for _, found in driven for one in found]
-    pairs = list(combinations_with_replacement(alone, 2))
+        probed += [(subject, _probed(probe, subject, model)) for subject in subjects]
+    solo = [one for _, found in probed for one in found]
+    pairs = list(combinations_with_replacement(solo, 2))
     conflicting = [pair for pair in pairs if pair[0].conflicts_with(pair[1])]
-    chosen = [Scenario((one.request,)) for one in alone]
+    # Each request alone too: it can violate a property without any concurrency.
+    chosen = [Scenario((one.request,)) for one in solo]
     chosen += [Scenario((one.request, other.request)) for one, other in conflicting]
-    handlers = {subject.name: _as_seen(subject, found) for subject, found in driven}
+    handlers = {subject.name: _as_observed(subject, found) for subject, found in probed}
     run = check([LoadedModel(loaded.name, _narrowed(model, handlers, chosen))], replace(options, requests=2), progress)
     (result,) = run.models or (None,)
     keys = {table: frozenset(names) for table, names in key_attributes(model).items()}
     return ScanResult(
         document=(document.name, document.version),
-        operations=tuple(_concluded(subject, found, result, keys) for subject, found in driven),
+        operations=tuple(_result_of(subject, found, result, keys) for subject, found in probed),
         unusable=tuple(unusable),
         idle_handlers=tuple(idle),
         pairs=(len(pairs), len(conflicting)),
@@ -120,42 +120,42 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
     )
 
 
-def _driven(probe: Probe, subject: Subject, model: type[Model]) -> list[Alone]:
-    """The requests of an operation, run alone; richer ones only if the simplest are not accepted."""
+def _probed(probe: Probe, subject: Subject, model: type[Model]) -> list[SoloRun]:
+    """The solo runs of an operation; richer requests only if the simplest are not accepted."""
     principals = subject.handler.principals if subject.handler.principals is not None else model.principals
-    tried: list[Alone] = []
+    tried: list[SoloRun] = []
 
     def make(principal: str, arguments: Mapping[str, Any]) -> Request:
         return Request.of(principal, subject.name, arguments)
 
     for base in subject.bases:
-        found = subject.found(base)
+        known = subject.known_arguments(base)
         find(
             probe,
             make,
-            found,
+            known,
             keys=key_attributes(model),
             owner=model.owner,
             principals=list(model.principals),
             fits=subject.fits,
         )
-        choices = found.choices(model.principals)
+        choices = known.choices(model.principals)
         tried = [probe.run(make(one, arguments)) for arguments in choices for one in principals]
         if any(one.writes for one in tried):  # two writes of the same value would hide which of them was lost
-            others = [one for one in found.otherwise(model.principals) if subject.fits(one) and one not in choices]
+            others = [one for one in known.variations(model.principals) if subject.fits(one) and one not in choices]
             tried += [probe.run(make(one, arguments)) for arguments in others for one in principals]
         if any(one.reached or one.fault for one in tried):
             break
     return tried
 
 
-def _as_seen(subject: Subject, found: Sequence[Alone]) -> Handler:
-    """The handler, read-only if it is meant to be and has not been seen to write."""
+def _as_observed(subject: Subject, found: Sequence[SoloRun]) -> Handler:
+    """The handler, marked read-only if it is meant to be and was not observed to write."""
     return replace(subject.handler, read_only=subject.meant_to_read and not any(one.writes for one in found))
 
 
 def _narrowed(model: type[Model], handlers: Mapping[str, Handler], chosen: Sequence[Scenario]) -> type[Model]:
-    """The model with these handlers and scenarios only; it keeps its name, by which it can be loaded again."""
+    """The model with these handlers and scenarios only; it keeps its name, so that findings can be replayed."""
     members: dict[str, Any] = {
         "__doc__": model.__doc__,
         "__module__": model.__module__,
@@ -165,8 +165,8 @@ def _narrowed(model: type[Model], handlers: Mapping[str, Handler], chosen: Seque
     return type(model.__name__, (model,), members)
 
 
-def _concluded(
-    subject: Subject, found: Sequence[Alone], result: ModelResult | None, keys: Mapping[str, frozenset[str]]
+def _result_of(
+    subject: Subject, found: Sequence[SoloRun], result: ModelResult | None, keys: Mapping[str, frozenset[str]]
 ) -> ScannedOperation:
     of = [
         one
@@ -176,8 +176,8 @@ def _concluded(
     caused = tuple(one for scenario in of for one in scenario.violations if one.cause.handler == subject.name)
     unreached = "" if any(one.reached for one in found) else _why(found, subject.operation.prefix)
     verdict, reason, detail = _judged(subject, of, caused, unreached=unreached, writes=_writes(subject, of, found))
-    telling = max(found, key=_telling, default=None)
-    calls = telling.operations if telling else ()
+    richest = max(found, key=_information, default=None)
+    calls = richest.operations if richest else ()
     return ScannedOperation(
         operation=subject.operation,
         handler=subject.name,
@@ -204,49 +204,51 @@ def _judged(
         reason, detail = stopped.stop_reason, stopped.detail
     elif others and not caused:
         reason = StopReason.TAKES_PART
-        detail = f"takes part in what {', '.join(others)} caused; mend that, and scan again"
+        detail = f"affected by the finding in {', '.join(others)}; fix that first, then scan again"
     elif unreached and not caused:
         reason, detail = StopReason.NOT_REACHED, unreached
     verdict, reason = certify(
         Evidence(
             schedules=sum(one.schedules for one in of),
             coverage=Coverage.EVERYTHING if of and stopped is None else Coverage.NOTHING,
-            replayed=0 if stopped else len(of),
+            replayed=0 if stopped else len(of),  # a scenario that was explored completely has been replayed
             violations=len(caused),
             stop_reason=reason,
             unreached=() if writes else (subject.name,),
         )
     )
     if reason is StopReason.NEVER_WRITES:
-        detail = "it never wrote, so nothing that it should guard was at risk; if it is meant only to read, say so in the model"
+        detail = (
+            "it never wrote, so no race was possible; if it is meant only to read, declare it `read_only` in the model"
+        )
     return verdict, reason, detail
 
 
-def _writes(subject: Subject, of: Sequence[ScenarioResult], found: Sequence[Alone]) -> bool:
-    """Whether it did what would make a pass mean something."""
+def _writes(subject: Subject, of: Sequence[ScenarioResult], found: Sequence[SoloRun]) -> bool:
+    """Whether it wrote, or is not meant to: otherwise a pass would be vacuous."""
     if subject.meant_to_read or any(one.writes for one in found):
         return True
-    return bool(of) and not any(one.stop_reason is StopReason.NEVER_WRITES and _named(one, subject.name) for one in of)
+    return bool(of) and not any(
+        one.stop_reason is StopReason.NEVER_WRITES and _names_handler(one, subject.name) for one in of
+    )
 
 
-def _named(scenario: ScenarioResult, handler: str) -> bool:
+def _names_handler(scenario: ScenarioResult, handler: str) -> bool:
+    # The result has no field for the handlers that never wrote; this is the text that `checking` gives them.
     return f"{handler} never reached a write" in scenario.detail
 
 
-def _telling(alone: Alone) -> tuple[bool, bool, int]:
-    return alone.reached, alone.writes, len(alone.operations)
+def _information(run: SoloRun) -> tuple[bool, bool, int]:
+    return run.reached, run.writes, len(run.operations)
 
 
-def _why(found: Sequence[Alone], prefix: str) -> str:
-    """What was seen instead of success, for a person who has to find out how to ask."""
+def _why(found: Sequence[SoloRun], prefix: str) -> str:
+    """What was observed instead of success, to help find a request that is accepted."""
     if not found:
         return _NO_VALUE
-    told = dict.fromkeys(one.fault.partition("\n")[0] or f"{one.request} → {one.response}" for one in found)
-    shown = "; ".join(list(told)[:_SHOWN])
-    nowhere = prefix and all(one.response is not None and one.response.status == 404 for one in found)
-    hint = (
-        f"; the document's server is at {prefix}, set base_path in the model if the application is not"
-        if nowhere
-        else ""
-    )
-    return f"{_NO_VALUE}: {shown}" + ("; …" if len(told) > _SHOWN else "") + hint
+    outcomes = dict.fromkeys(one.fault.partition("\n")[0] or f"{one.request} → {one.response}" for one in found)
+    shown = "; ".join(list(outcomes)[:_SHOWN])
+    reason = f"{_NO_VALUE}: {shown}" + ("; …" if len(outcomes) > _SHOWN else "")
+    if prefix and all(one.response is not None and one.response.status == 404 for one in found):
+        reason += f"; the document's server is at {prefix}: if the application is elsewhere, set base_path in the model"
+    return reason

@@ -1,8 +1,8 @@
-"""Joins the operations of a document with the handlers of a model: who serves what, and with which arguments.
+"""Matches the operations of a document with the handlers of a model, and their arguments.
 
 In a model of an application (:class:`~toctou.declaration.app.App`) every operation is served.  In any other model a handler
-serves the operation that it names (``@handler(operation="deleteItem")``, or ``"DELETE /items/{id}"``), or else the one that has
-its own name; ``deleteItem`` and ``delete_item`` are the same name, for operations and for arguments.
+serves the operation it names (``@handler(operation="deleteItem")``, or ``"DELETE /items/{id}"``), or else the one with its own
+name; ``deleteItem`` and ``delete_item`` count as the same name, for operations and for arguments.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from toctou.declaration.app import App, accepted, simplest
 from toctou.declaration.model import Handler, Model
 from toctou.errors import DocumentError
 from toctou.openapi.operations import SAFE, Operation, Unusable
-from toctou.scan.arguments import Found
+from toctou.scan.arguments import KnownArguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Subject:
         operation: of the document.
         name: of the handler.
         handler: of the model.
-        bases: arguments of valid requests, the simplest first.
-        given: the values that the model names.
-        known_as: what the document calls each of the handler's arguments.
+        bases: arguments of valid requests, simplest first.
+        given: values listed by the model.
+        document_names: the document's name of each of the handler's arguments.
     """
 
     operation: Operation
@@ -37,27 +37,27 @@ class Subject:
     handler: Handler
     bases: Sequence[Mapping[str, Any]]
     given: Mapping[str, Sequence[Any]]
-    known_as: Mapping[str, str] = field(default_factory=dict)
+    document_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def meant_to_read(self) -> bool:
-        """Whether nobody expects it to write."""
+        """Whether it is expected not to write."""
         return self.handler.read_only or self.operation.method in SAFE
 
     def fits(self, arguments: Mapping[str, Any]) -> bool:
         """Whether the document allows these arguments."""
-        named = {self.known_as.get(name, name): value for name, value in arguments.items()}
+        named = {self.document_names.get(name, name): value for name, value in arguments.items()}
         return accepted(self.operation, named)
 
-    def found(self, base: Mapping[str, Any]) -> Found:
-        """What is known about its arguments before anything has run."""
-        return Found({**base, **{name: values[0] for name, values in self.given.items()}}, self.given)
+    def known_arguments(self, base: Mapping[str, Any]) -> KnownArguments:
+        """What is known about its arguments before the first run."""
+        return KnownArguments({**base, **{name: values[0] for name, values in self.given.items()}}, self.given)
 
 
-def joined(
+def match_operations(
     model: type[Model], operations: Sequence[Operation | Unusable]
 ) -> tuple[list[Subject], list[Unusable], list[str]]:
-    """The operations that can be driven, those that cannot and why, and the handlers that serve no operation."""
+    """The operations that can be run, those that cannot and why, and the handlers that serve no operation."""
     handlers = model.handlers()
     taken: set[str] = set()
     subjects: list[Subject] = []
@@ -73,7 +73,7 @@ def joined(
                 subjects.append(_of_app(model, one, name, handlers[name]))
             else:
                 subjects.append(_of_function(one, name, handlers[name]))
-        except DocumentError as fault:
+        except DocumentError as fault:  # one unusable operation must not end the scan of the others
             unusable.append(_without(one, fault.observed))
     return subjects, unusable, [name for name in handlers if name not in taken]
 
@@ -85,6 +85,7 @@ def _serving(operation: Operation, handlers: Mapping[str, Handler]) -> str | Non
             return name
     if operation.id in handlers and not handlers[operation.id].operation:
         return operation.id
+    # Last: a handler that names its operation, or has exactly its name, must not lose it to a similar name.
     alike = (
         name for name, handler in handlers.items() if not handler.operation and _plain(name) == _plain(operation.id)
     )
@@ -100,22 +101,22 @@ def _of_app(model: type[App], operation: Operation, name: str, handler: Handler)
 def _of_function(operation: Operation, name: str, handler: Handler) -> Subject:
     parameters = [one for one in _arguments(handler.function) if one.name not in handler.pools]
     bases: list[dict[str, Any]] = []
-    known_as: dict[str, str] = {}
+    document_names: dict[str, str] = {}
     for full in (False, True):
         known = {_plain(one): one for one in simplest(operation, full=full)} if parameters else {}
         values = simplest(operation, full=full) if parameters else {}
         base = {}
         for one in parameters:
             if _plain(one.name) in known:
-                known_as[one.name] = known[_plain(one.name)]
-                base[one.name] = values[known_as[one.name]]
+                document_names[one.name] = known[_plain(one.name)]
+                base[one.name] = values[document_names[one.name]]
             elif one.default is inspect.Parameter.empty and full:
                 raise DocumentError(
                     f"{operation.name}: the document has no {one.name!r}, which the handler {name!r} takes",
-                    remedy=f"give its values: @handler({one.name}=[…])",
+                    remedy=f"list its values in the model: @handler({one.name}=[…])",
                 )
         bases.append(base)
-    return Subject(operation, name, handler, _distinct(bases), handler.pools, known_as)
+    return Subject(operation, name, handler, _distinct(bases), handler.pools, document_names)
 
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -4,8 +4,8 @@
 
     TestReadThenDelete = machine(ReadThenDelete).TestCase
 
-A machine samples; it proves nothing.  It reaches scopes that are too large to be explored exhaustively, shrinks what it
-finds, and remembers it in Hypothesis' database.  The verdict ``VERIFIED`` is for ``toctou check`` to give.
+A machine samples; it proves nothing.  It reaches scopes that are too large to explore exhaustively, shrinks what it finds, and
+stores it in Hypothesis' database.  Only ``toctou check`` gives the verdict ``VERIFIED``.
 """
 
 from toctou.stateful.failure import Abandoned, RaceFound

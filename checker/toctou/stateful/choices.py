@@ -1,13 +1,13 @@
-"""Decides what Hypothesis draws for a step, and what it means in the state that the machine is in.
+"""Decides what Hypothesis draws for a step, and what the draw means in the machine's current state.
 
-Hypothesis shrinks by leaving steps out and by making choices smaller, one at a time, and it finds new examples by
-putting parts of old ones together.  For both, a choice must keep its meaning when steps before it change.  So:
+Hypothesis shrinks by removing steps and by reducing choices, one at a time, and finds new examples by recombining old ones.
+For both, a choice must keep its meaning when earlier steps change.  So:
 
-- every choice is possible in every state, and one that means nothing there does nothing;
-- requests are called by numbers that are drawn, not by the order in which they started;
-- the smaller choices give a number, and mean that one alone.  The many larger ones take what is there, so that few
-  steps are wasted while examples are being made; shrinking turns them into numbers;
-- the smallest choice for a request begins another execution with it, so that nothing that was done before it matters.
+- every choice is possible in every state; one without a meaning there does nothing;
+- requests have drawn numbers, instead of numbers by their order;
+- the smaller choices name a request by its number.  The many larger ones take one by its position among those available, so
+  that few steps are wasted while generating; shrinking turns them into numbers;
+- the smallest choice for a request starts a new execution with it, so that earlier steps do not matter.
 """
 
 from __future__ import annotations
@@ -21,25 +21,24 @@ from hypothesis.strategies import SearchStrategy
 from toctou.history.request import Request
 
 Number = int
-"""What a request is called in the steps of an example; reports call it by its letter."""
+"""Names a request in the steps of an example; reports use its letter."""
 
 Drawn = TypeVar("Drawn")
 Meaning = TypeVar("Meaning")
 
-_WHATEVER = 3
-"""How many times as many choices take what is there as give a number."""
+_POSITIONS_PER_NUMBER = 3  # three of four draws do something, and every number can still be drawn
 
 
 class MachineState(Protocol):
-    """What choices are understood by: the state of the machine."""
+    """The part of the machine's state that choices depend on."""
 
     @property
     def pending(self) -> Sequence[Number]:
-        """The requests that have not answered."""
+        """The requests that have not responded."""
 
     @property
     def free(self) -> Sequence[Number]:
-        """The numbers that one more request may have; none if there is no room for one."""
+        """Numbers available for one more request; empty if there is no room for one."""
 
 
 class Shown:
@@ -53,60 +52,61 @@ class Shown:
 
 
 class Named:
-    """What a request is to be called.
+    """The name of the next request.
 
     Attributes:
-        number: its number; ``None`` if it is not to be started.
-        afresh: it begins another execution.
+        number: its number; ``None`` to start none.
+        anew: whether it starts a new execution.
     """
 
-    def __init__(self, number: Number | None, *, afresh: bool = False) -> None:
+    def __init__(self, number: Number | None, *, anew: bool = False) -> None:
         self.number = number
-        self.afresh = afresh
+        self.anew = anew
 
     def __repr__(self) -> str:
-        return f"{self.number} afresh" if self.afresh else str(self.number)
+        return f"{self.number} anew" if self.anew else str(self.number)
 
 
-class _Whatever:
-    """Takes what is there, by its place among it, counted round."""
+class _Position:
+    """Takes one of the available numbers by its position, modulo their count."""
 
-    def __init__(self, place: int) -> None:
-        self.place = place
+    def __init__(self, position: int) -> None:
+        self.position = position
 
     def of(self, numbers: Sequence[Number]) -> Number | None:
-        return numbers[self.place % len(numbers)] if numbers else None
+        return numbers[self.position % len(numbers)] if numbers else None
 
 
 def pending_numbers(limit: int) -> SearchStrategy[Number | None]:
-    """The number of a request that has not answered; ``None`` where the choice means nothing."""
-    choices: list[Number | _Whatever] = [*range(limit), *map(_Whatever, range(_WHATEVER * limit))]
-    return _understood(strategies.sampled_from(choices), _pending)
+    """The number of a request that has not responded; ``None`` if the choice has no meaning."""
+    choices: list[Number | _Position] = [*range(limit), *map(_Position, range(_POSITIONS_PER_NUMBER * limit))]
+    return _interpreted(strategies.sampled_from(choices), _pending)
 
 
 def names(limit: int) -> SearchStrategy[Named]:
-    """What the next request is to be called."""
-    given = [Named(0, afresh=True), *(Named(number) for number in (*range(1, limit), 0))]
-    choices: list[Named | _Whatever] = [*given, *map(_Whatever, range(_WHATEVER * limit))]
-    return _understood(strategies.sampled_from(choices), _named)
+    """The name of the next request."""
+    # The order matters: Hypothesis shrinks `sampled_from` towards its first element.
+    numbered = [Named(0, anew=True), *(Named(number) for number in (*range(1, limit), 0))]
+    choices: list[Named | _Position] = [*numbered, *map(_Position, range(_POSITIONS_PER_NUMBER * limit))]
+    return _interpreted(strategies.sampled_from(choices), _named)
 
 
 @strategies.composite
-def _understood(
+def _interpreted(
     draw: strategies.DrawFn, choices: SearchStrategy[Drawn], meaning: Callable[[MachineState, Drawn], Meaning]
 ) -> Meaning:
     return meaning(draw(strategies.runner()), draw(choices))
 
 
-def _pending(state: MachineState, choice: Number | _Whatever) -> Number | None:
-    if isinstance(choice, _Whatever):
+def _pending(state: MachineState, choice: Number | _Position) -> Number | None:
+    if isinstance(choice, _Position):
         return choice.of(state.pending)
     return choice if choice in state.pending else None
 
 
-def _named(state: MachineState, choice: Named | _Whatever) -> Named:
-    if isinstance(choice, _Whatever):
+def _named(state: MachineState, choice: Named | _Position) -> Named:
+    if isinstance(choice, _Position):
         if not state.free and not state.pending:
-            return Named(0, afresh=True)
+            return Named(0, anew=True)
         return Named(choice.of(state.free))
-    return choice if choice.afresh or choice.number in state.free else Named(None)
+    return choice if choice.anew or choice.number in state.free else Named(None)

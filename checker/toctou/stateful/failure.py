@@ -1,7 +1,6 @@
 """How a machine fails: with a violation, or because nothing can be concluded.
 
-Both carry data and a text that stands without a report.  Whoever runs the test may do better with the data: the pytest
-plugin writes a report and shows the explanation in full.
+Both carry a complete text, and data from which the pytest plugin writes a report.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from toctou.search.options import Options
 
 
 class RaceFound(AssertionError):
-    """An oracle objects to what the machine has done.
+    """An oracle found a violation in what the machine did.
 
     Attributes:
-        loaded: the model, under the name by which it can be loaded again.
-        violation: the finding, with an execution that ran to its end, so that its schedule can be replayed.
+        loaded: the model and the name to load it by.
+        violation: the finding, with a complete execution, so that its schedule can be replayed.
     """
 
     def __init__(self, loaded: LoadedModel, violation: Violation, limits: Limits) -> None:
@@ -38,11 +37,8 @@ class RaceFound(AssertionError):
 
     @property
     def steps(self) -> list[str]:
-        """What Hypothesis has to say: the steps of the example, and how to run it again.
-
-        Not its list of lines that only failing examples have run: where the checker is installed in place, they are the
-        checker's own.
-        """
+        """Hypothesis' notes: the steps of the example, and how to run it again."""
+        # Without its list of lines that only failing examples run: in an editable installation they are our own.
         notes, explaining = [], False
         for note in getattr(self, "__notes__", ()):
             explaining = note == "Explanation:" or (explaining and note.startswith("    "))
@@ -51,7 +47,7 @@ class RaceFound(AssertionError):
         return notes
 
     def confirmed(self) -> Violation:
-        """The violation as reports want it, with what became of its schedule on a second backend."""
+        """The violation as presented in reports, replayed on a second backend."""
         seen = Sighting(self.violation.finding, self.violation.execution)
         with self._opened(self.violation.found_on) as laboratory:
             violation = presented(laboratory, seen, self.violation.found_on)
@@ -71,15 +67,15 @@ class RaceFound(AssertionError):
 
 
 class Abandoned(BaseException):
-    """A handler left the checker's control, or the model contradicts itself; the machine stops at once.
-
-    It is no ``Exception``, so that Hypothesis does not shrink it: each attempt may cost as long as a handler may stay
-    silent, and a smaller example would say nothing more.
+    """A handler left the checker's control, or the model contradicts itself; the machine stops immediately.
 
     Attributes:
         loaded: the model.
-        fault: what happened, with its likely cause and its remedy.
+        fault: the error, with its likely cause and remedy.
     """
+
+    # Not an `Exception`, or Hypothesis would shrink it: each attempt may take as long as a handler may stay silent, and a
+    # smaller example would say nothing more.
 
     def __init__(self, loaded: LoadedModel, fault: ToctouError) -> None:
         super().__init__(str(fault))

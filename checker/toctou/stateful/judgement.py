@@ -1,8 +1,8 @@
-"""Decides whether what has happened so far is right, and whether it can still turn out right.
+"""Decides whether an execution is correct so far, and whether it can still become correct.
 
-When every request has answered, an execution is judged by the oracles of its model like any other.  While some are
-pending, an oracle is asked only what no continuation can repair (:meth:`~toctou.oracles.oracle.Oracle.judge_unfinished`),
-so that whatever is found then is found again when the pending requests have run to their end.
+When every request has responded, the model's oracles judge the execution as usual.  While some are pending, they judge only
+what no continuation can change (:meth:`~toctou.oracles.oracle.Oracle.judge_unfinished`), so a violation found then remains
+once all have finished.
 """
 
 from __future__ import annotations
@@ -20,40 +20,44 @@ from toctou.stateful.session import Session
 
 Order = tuple[int, ...]
 SerialRun = tuple[Sequence[Response], StoredImages]
+# Serial runs by index and identity of the requests, in order: a request's clock and random numbers depend on its index.
 KnownRuns = dict[tuple[tuple[int, int], ...], SerialRun]
-"""Serial runs by index and identity of the requests, in order: a request's clock and numbers depend on its index."""
 
 
 class Judge:
     """Judges one session after each of its steps.
 
     Args:
-        session: what is judged.
-        known: serial runs of earlier sessions with the same request objects, to be added to.
+        session: to be judged.
+        known: memoised serial runs of sessions with the same request objects; extended in place.
     """
 
     def __init__(self, session: Session, known: KnownRuns) -> None:
         model = session.laboratory.model
         self._session = session
         self._known = known
-        self._detoured = False
+        self._displaced = False
+        # A serial run needs the laboratory that the session occupies; `_serial` notes that it must be resumed.
         self._oracles = oracles_of(model, self._serial)
 
     def finding(self) -> Finding | None:
-        """What is wrong with the session as it stands, if anything."""
+        """The first violation in the session so far, if any."""
         execution, pending = self._session.execution(), self._session.pending
         found = next(self._findings(execution, pending), None)
-        self._return()
+        self._restore_session()
         return found
 
     def at_the_end(self, finding: Finding) -> Finding:
-        """The same finding in the session's execution when every request has run to its end."""
+        """The same finding in the session's execution after every request has finished."""
         execution = self._session.execution()
         found = list(judged(execution, self._oracles))
-        self._return()
+        self._restore_session()
+        # Another oracle may find it first now, when all of them judge.
         same = [one for one in found if one.oracle == finding.oracle] or found
         if not same:
-            raise InternalError(f"{finding.statement}, but not once every request of {execution.schedule} had answered")
+            raise InternalError(
+                f"{finding.statement}, but not once every request of {execution.schedule} had responded"
+            )
         return same[0]
 
     def _findings(self, execution: Execution, pending: Sequence[int]) -> Iterator[Finding]:
@@ -61,19 +65,20 @@ class Judge:
             yield from oracle.judge_unfinished(execution, pending) if pending else oracle.judge(execution)
 
     def _serial(self, order: Order) -> SerialRun:
-        """Run requests of the session one after the other; the session has to be resumed afterwards."""
+        """Run requests of the session one after the other; the session must be resumed afterwards."""
         requests = self._session.requests
+        # By id, because arguments need not be hashable; the pool of the machine's class keeps its requests alive.
         key = tuple((index, id(requests[index])) for index in order)
         if key not in self._known:
-            self._detoured = True
+            self._displaced = True
             scenario = Scenario(tuple(requests))
             try:
                 self._known[key] = self._session.laboratory.serial(scenario, order)
-            except Restart:
+            except Restart:  # the laboratory has separated random numbers now
                 self._known[key] = self._session.laboratory.serial(scenario, order)
         return self._known[key]
 
-    def _return(self) -> None:
-        if self._detoured:
-            self._detoured = False
+    def _restore_session(self) -> None:
+        if self._displaced:
+            self._displaced = False
             self._session.resume()

@@ -1,11 +1,7 @@
-"""Decides what a Hypothesis state machine may do with a model: start a request, let one advance, change ownership.
+"""Decides what a Hypothesis state machine may do with a model: start a request, advance one, change ownership.
 
-Hypothesis chooses the steps, shrinks them and remembers them; whether they were right is
-:mod:`toctou.stateful.judgement`'s to say.  Clock, random numbers and the interception of DynamoDB calls are in force
-from an example's first step to its teardown.  Hypothesis measures time by clocks that are left alone
-(``time.perf_counter``, ``time.monotonic``) and draws from generators of its own, so neither notices.
-
-What is drawn, and how it is understood, is the business of :mod:`toctou.stateful.choices`.
+Hypothesis chooses, shrinks and stores the steps; :mod:`toctou.stateful.choices` interprets them, and
+:mod:`toctou.stateful.judgement` judges the outcome.
 """
 
 from __future__ import annotations
@@ -32,12 +28,12 @@ from toctou.stateful.failure import Abandoned, RaceFound
 from toctou.stateful.judgement import Judge, KnownRuns
 from toctou.stateful.session import Session
 
+# How often each rule is chosen, relative to the others: most steps should be operations, with several requests pending.
 _WEIGHTS = {"start_request": 3, "let_advance": 4, "change_ownership": 1}
-"""How often each rule is chosen, relative to the others: most steps are operations, and several requests are under way."""
 
 
 class ModelMachine(RuleBasedStateMachine):
-    """What the machines of all models have in common; :func:`machine` makes one for a model.
+    """The base of all machines; :func:`machine` makes one for a model.
 
     An example runs executions of up to ``limit`` requests, one execution after the other.
     """
@@ -57,7 +53,7 @@ class ModelMachine(RuleBasedStateMachine):
 
     @property
     def pending(self) -> list[Number]:
-        """The requests that have not answered, by number."""
+        """The requests that have not responded, by number."""
         if self._session is None:
             return []
         pending = self._session.pending
@@ -65,7 +61,7 @@ class ModelMachine(RuleBasedStateMachine):
 
     @property
     def free(self) -> list[Number]:
-        """The numbers that one more request may have; none if there is no room for one."""
+        """Numbers available for one more request; empty if there is no room for one."""
         return [number for number in range(self.limit) if number not in self._numbers] if self.has_room else []
 
     @property
@@ -74,54 +70,56 @@ class ModelMachine(RuleBasedStateMachine):
         return self._session is None or len(self._session.requests) < self.limit
 
     def start(self, name: Named, request: Request) -> None:
-        """Let a request begin; it performs no operation yet."""
+        """Start a request; it performs no operation yet."""
         with self._abandoned_on_fault():
             session = self._in_session()
-            if name.afresh and session.requests:
+            if name.anew and session.requests:
                 session.begin()
                 self._numbers = {}
             if name.number is not None:
                 self._numbers[name.number] = session.start(request)
-                self._look()
+                self._judge_now()
 
     def advance(self, number: Number | None) -> None:
         """Let a pending request perform one operation."""
         if number is not None:
             with self._abandoned_on_fault():
                 self._in_session().advance(self._numbers[number])
-                self._look()
+                self._judge_now()
 
     def run(self, request: Request) -> None:
-        """Let a request begin and run to its end, if there is room for one."""
+        """Start a request and run it to its end, if there is room for one."""
         if self.has_room:
             with self._abandoned_on_fault():
                 session = self._in_session()
                 index = session.start(request)
-                self._look()
+                self._judge_now()
                 while index in session.pending:
                     session.advance(index)
-                    self._look()
+                    self._judge_now()
 
     def teardown(self) -> None:
-        """Give up what is pending, and put back clock, random numbers and clients."""
+        """Abort pending requests, and restore the clock, random numbers and clients."""
         self._session = self._judge = None
         self._opened.close()
 
     def _in_session(self) -> Session:
         if self._session is None:
             backend = self._opened.enter_context(closing(backend_named(self.backend)))
+            # Open until teardown.  Hypothesis does not notice: it measures time by clocks that stay unpatched
+            # (`perf_counter`, `monotonic`), and draws from its own generators.
             laboratory = Laboratory(self.loaded.model, backend, self.limits)
             self._opened.enter_context(laboratory.opened())
             self._session = Session(laboratory)
             self._judge = Judge(self._session, self.known_runs)
         return self._session
 
-    def _look(self) -> None:
+    def _judge_now(self) -> None:
         assert self._session is not None and self._judge is not None  # noqa: PT018, S101 - see _in_session
         finding = self._judge.finding()
         if finding is None:
             return
-        self._session.finish()
+        self._session.finish()  # only a complete execution has a schedule that can be replayed
         finding, execution = self._judge.at_the_end(finding), self._session.execution()
         violation = Violation(finding, explain(execution, finding), execution, self.backend)
         raise RaceFound(self.loaded, violation, self.limits)
@@ -139,15 +137,14 @@ def machine(
 ) -> type[RuleBasedStateMachine]:
     """A Hypothesis state machine for a model; ``machine(Model).TestCase`` is a test for pytest and unittest.
 
-    The test's ``settings`` are those that Hypothesis gives to all state machines, with 100 steps instead of 50 because not
-    every step does something, and without the phase that explains which lines of code only failing examples run: it takes
-    long, and says less than a schedule.  Assign others as usual.
+    The test's ``settings`` are Hypothesis' own for state machines, with 100 steps and without the ``explain`` phase.  Assign
+    others as usual.
 
     Args:
         model: the model's class.
         requests: how many requests an execution has at most; at least 1.
         backend: ``embedded``, ``moto`` or ``endpoint=URL``.
-        limits: what one request may use.
+        limits: of one request.
 
     Raises:
         BadInput: the model, or an option, cannot be used.
@@ -170,14 +167,15 @@ def machine(
     made.TestCase.settings = settings(
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        # Which lines only failing examples run takes long to find out, and says less than a schedule.
         phases=[phase for phase in settings().phases if phase is not Phase.explain],
-        stateful_step_count=100,
+        stateful_step_count=100,  # twice the default, because some steps do nothing
     )
     return made
 
 
 def _rules(model: type[Model], limit: int) -> dict[str, Any]:
-    """The rules by their names in the class; one that is to be chosen more often is there more often."""
+    """The rules by their names in the class; a rule is repeated by its weight."""
     pool, handlers = [Shown(request) for request in model.requests()], model.handlers()
     rules = {"start_request": _start_request(pool, limit), "let_advance": _let_advance(limit)}
     if owner_changes := [one for one in pool if handlers[one.request.handler].changes_owner]:
@@ -185,8 +183,8 @@ def _rules(model: type[Model], limit: int) -> dict[str, Any]:
     return {f"{name}_{copy}": made for name, made in rules.items() for copy in range(_WEIGHTS[name])}
 
 
-# Hypothesis switches rules off by their functions' names, a different choice for each example ("swarm testing").  Without
-# starts, or without advances, there is nothing to see here; so all rules have one name, and their arguments tell them apart.
+# Hypothesis disables rules by their functions' names, at random for each example ("swarm testing", Groce et al., ISSTA 2012).
+# Without starts, or without advances, nothing can happen; so all rules share one name, and differ in their arguments.
 
 
 def _start_request(pool: list[Shown], limit: int) -> Any:
@@ -210,7 +208,7 @@ def _let_advance(limit: int) -> Any:
 def _change_ownership(owner_changes: list[Shown]) -> Any:
     @rule(change_ownership=strategies.sampled_from(owner_changes))
     def step(self: ModelMachine, change_ownership: Shown) -> None:
-        """Run a request that hands an item over, from its start to its end."""
+        """Run a request that transfers an item, from start to end."""
         self.run(change_ownership.request)
 
     return step

@@ -1,7 +1,6 @@
-"""One execution that grows: requests join it and take steps as somebody outside decides.
+"""A growing execution: the caller decides which requests join it and which steps they take.
 
-It decides nothing about right and wrong.  It keeps a log of what was asked for, from which the same execution can be
-run again: an execution is determined by that log.
+It keeps a log of these decisions, which determines the execution and allows it to be repeated.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
 
 PENDING = Response(102)
-"""Stands for the response of a request that has not answered (102 is "Processing")."""
+"""The response of a request that has not responded yet (102 is "Processing")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +32,17 @@ class Session:
         self.begin()
 
     def begin(self) -> None:
-        """Start afresh from the initial items, without any request."""
+        """Start anew from the initial items, without requests."""
         self._log = []
         self._restore()
 
     @property
     def pending(self) -> list[int]:
-        """Indexes of the requests that have not answered."""
+        """Indexes of the requests that have not responded."""
         return self._runner.enabled()
 
     def start(self, request: Request) -> int:
-        """Let a request run to its first scheduling point; returns its index.
+        """Run a new request to its first scheduling point; returns its index.
 
         Raises:
             UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
@@ -54,7 +53,7 @@ class Session:
         return index
 
     def advance(self, index: int) -> None:
-        """Let a pending request perform one operation and run on to its next scheduling point, or to its answer.
+        """Let a pending request perform one operation and continue to its next scheduling point, or to its response.
 
         Raises:
             UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
@@ -64,12 +63,12 @@ class Session:
         self._separate_numbers()
 
     def finish(self) -> None:
-        """Let every pending request run to its end, one after the other."""
+        """Run every pending request to its end, one after the other."""
         while pending := self.pending:
             self.advance(pending[0])
 
     def resume(self) -> None:
-        """Run everything again, after the laboratory was used for something else."""
+        """Repeat the execution, after the laboratory was used for another one."""
         self._restore()
         for entry in self._log:
             if isinstance(entry, _Started):
@@ -78,10 +77,8 @@ class Session:
                 self._advance(entry)
 
     def execution(self) -> Execution:
-        """What has happened so far; requests that have not answered have :data:`PENDING` for a response.
-
-        They count as ending after everything else, so that no request is taken to begin after them.
-        """
+        """The execution so far; pending requests have the response :data:`PENDING`."""
+        # They end after everything else, so that no request counts as starting after them.
         operations, responses, stored = self.laboratory.progress()
         count, open_end = len(self.requests), len(operations) + 1
         return Execution(
@@ -104,7 +101,7 @@ class Session:
         index = self.laboratory.admit(request)
         self.requests.append(request)
         self._runner.start(index)
-        if index not in self.pending:  # it performs no operation: its start was its only step
+        if index not in self.pending:  # without operations, its start was its only step
             self._stepped(index)
         return index
 
@@ -118,6 +115,6 @@ class Session:
             self._endings[index] = len(self.laboratory.progress()[0])
 
     def _separate_numbers(self) -> None:
-        """See :meth:`toctou.scheduling.control.Control.random_was_shared`."""
+        # Requests that share a generator are not repeatable; the control gives each its own now, from the start.
         if self._runner.random_was_shared():
             self.resume()

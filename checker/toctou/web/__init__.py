@@ -1,1 +1,1 @@
-"""WSGI and ASGI applications, asked in this process."""
+"""WSGI and ASGI applications, called in this process."""

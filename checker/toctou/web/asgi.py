@@ -1,7 +1,6 @@
-"""Asks an ASGI application (FastAPI, Starlette, Quart, …) one request, on an event loop of the caller's.
+"""Sends one request to an ASGI application (FastAPI, Starlette, Quart, …), on the caller's event loop.
 
-Source: https://asgi.readthedocs.io/en/latest/specs/www.html and …/lifespan.html.  ``anyio`` has a pool of threads of its own
-for synchronous endpoints; while a loop of ours is running they go where ``asyncio.to_thread`` goes.
+Source: https://asgi.readthedocs.io/en/latest/specs/www.html and …/lifespan.html.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ Message = MutableMapping[str, Any]
 def is_asgi(application: Any) -> bool:
     """Whether it is an ASGI application rather than a WSGI one."""
     return inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(
-        getattr(application, "__call__", None)  # noqa: B004 - whether it is asynchronous, not whether it is there
+        getattr(application, "__call__", None)  # noqa: B004 - whether it is asynchronous, not whether it exists
     )
 
 
 async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) -> Response:
-    """What the application answers; raises what it raises.
+    """The application's response; its exceptions propagate.
 
     Args:
         application: an ASGI 3 application.
-        request: what is asked.
-        state: what its start has left for requests.
+        request: to be sent.
+        state: for requests, as returned by :func:`started`.
     """
-    _send_threads_to_the_loop()
+    _run_anyio_threads_on_the_loop()
     path, _, query = request.path.partition("?")
     headers = {"host": "localhost", "content-length": str(len(request.body)), **request.headers}
     scope = {
@@ -53,9 +52,9 @@ async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) 
         "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-        "server": ("localhost", 80),
+        "server": ("localhost", 80),  # fixed, like the client: an execution must be repeatable
         "client": ("127.0.0.1", 50000),
-        "state": dict(state),
+        "state": dict(state),  # a copy for each request, as the standard requires
     }
     received = iter([{"type": "http.request", "body": request.body, "more_body": False}])
     sent: list[Message] = []
@@ -69,61 +68,61 @@ async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) 
     await application(scope, receive, send)
     start = next((one for one in sent if one["type"] == "http.response.start"), None)
     if start is None:
-        raise RuntimeError("the application returned without an answer")
+        raise RuntimeError("the application returned without a response")
     content = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
     kinds = [value.decode("latin-1") for name, value in start.get("headers", ()) if name.lower() == b"content-type"]
     return Response(int(start["status"]), decoded(content, kinds[0] if kinds else ""))
 
 
 def started(application: Any) -> dict[str, Any]:
-    """Tell an application that it starts, and return the state that it leaves for requests; it is never told to end.
+    """Run an application's startup, and return the state it leaves for requests; its shutdown is never run.
 
     Raises:
-        ModelError: it says that it cannot start.
+        ModelError: it cannot start.
     """
     state: dict[str, Any] = {}
-    answered: list[Message] = []
-    told = iter([{"type": "lifespan.startup"}])
+    events: list[Message] = []
+    incoming = iter([{"type": "lifespan.startup"}])
     loop = asyncio.new_event_loop()
 
     async def receive() -> Message:
-        message = next(told, None)
+        message = next(incoming, None)
         if message is None:
-            await asyncio.Event().wait()  # until the process ends
+            await asyncio.Event().wait()  # until the process ends: it must not shut down between two executions
         assert message is not None  # noqa: S101 - nothing sets that event
         return message
 
     async def send(message: Message) -> None:
-        answered.append(message)
+        events.append(message)
         loop.stop()
 
     scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
     task = loop.create_task(application(scope, receive, send))
     task.add_done_callback(lambda _: loop.stop())
     loop.run_forever()
-    if task.done() and task.exception() is not None and not answered:
+    if task.done() and task.exception() is not None and not events:
         loop.close()
-        return {}  # it knows no such thing, which the standard lets it say by raising
-    if not answered or answered[0]["type"] != "lifespan.startup.complete":
+        return {}  # the standard lets an application without lifespan support raise
+    if not events or events[0]["type"] != "lifespan.startup.complete":
         if not task.done():
             task.cancel()
-            loop.run_forever()  # until it is
+            loop.run_forever()  # until the task has been cancelled
         loop.close()
         raise ModelError(
-            f"the application cannot start: {answered[0].get('message', '') if answered else 'it does not answer'}",
-            expected="an application that starts without anything but its DynamoDB clients",
-            remedy="replace what it connects to in the model",
+            f"the application cannot start: {events[0].get('message', '') if events else 'it does not respond'}",
+            expected="an application that needs nothing but its DynamoDB clients to start",
+            remedy="in the model, replace the other services that it connects to",
         )
     _STARTED.append((loop, task))
     return state
 
 
-_STARTED: list[Any] = []
-"""Loops on which applications wait for their end."""
+_STARTED: list[Any] = []  # keeps alive the loops and tasks that wait for a shutdown
 
 
-def _send_threads_to_the_loop() -> None:
-    """From now on ``anyio``'s threads for functions are those of the running loop, if that is one of ours."""
+def _run_anyio_threads_on_the_loop() -> None:
+    # FastAPI and Starlette run synchronous endpoints in anyio's own thread pool, which the checker does not control; on a loop
+    # of ours they must go where `asyncio.to_thread` goes.
     try:
         threads: Any = importlib.import_module("anyio.to_thread")
     except ModuleNotFoundError:
@@ -139,5 +138,5 @@ def _send_threads_to_the_loop() -> None:
         context = contextvars.copy_context()
         return await loop.run_in_executor(None, partial(context.run, function, *arguments))
 
-    run_sync.asks_the_loop = True  # type: ignore[attr-defined] # a mark, so that it is not done twice
+    run_sync.asks_the_loop = True  # type: ignore[attr-defined] # a mark, against patching it twice
     threads.run_sync = run_sync

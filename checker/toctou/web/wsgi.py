@@ -1,6 +1,6 @@
-"""Asks a WSGI application (Flask, Django, Bottle, …) one request, on the thread and in the task of the caller.
+"""Sends one request to a WSGI application (Flask, Django, Bottle, …), in the caller's thread and task.
 
-Source: PEP 3333.
+Source: https://peps.python.org/pep-3333/.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from toctou.web.content import decoded
 
 
 def answer(application: Any, request: HttpRequest) -> Response:
-    """What the application answers; raises what it raises.  What it logs to ``wsgi.errors`` is not shown."""
+    """The application's response; its exceptions propagate, and its log in ``wsgi.errors`` is discarded."""
     path, _, query = request.path.partition("?")
     builder = EnvironBuilder(
         path=path,
@@ -26,5 +26,6 @@ def answer(application: Any, request: HttpRequest) -> Response:
         data=request.body or None,
         errors_stream=io.StringIO(),
     )
+    # Buffered, because a generator that is never exhausted would leave its last DynamoDB calls unmade.
     body, status, headers = run_wsgi_app(application, builder.get_environ(), buffered=True)
     return Response(int(status.partition(" ")[0]), decoded(b"".join(body), headers.get("Content-Type", "")))

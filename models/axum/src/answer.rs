@@ -1,4 +1,4 @@
-//! What a client is told, and who it is.
+//! The responses, and the caller of a request.
 
 use axum::{
     extract::FromRequestParts,
@@ -7,7 +7,7 @@ use axum::{
 };
 use std::error::Error;
 
-/// Who a request acts for.  A gateway in front of this service has checked the token; here it is the name itself.
+/// Who a request acts for.  A gateway in front of this service has verified the token, which is the caller's name.
 pub struct Caller(pub String);
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -42,7 +42,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The refusal for what nobody has foreseen: the client is told nothing, the log everything.
+/// The refusal for unexpected errors: the details go to the log, not to the client.
 pub fn failed(fault: impl Error) -> Refusal {
     let mut why = fault.to_string();
     let mut source = fault.source();

@@ -1,7 +1,7 @@
-//! Fixed: what a handler relies on is in the condition of the call that acts.
+//! Fixed: the call that acts is conditional on everything its handler relies on.
 //!
-//! The item that a failed condition returns tells 403 from 404.  An update that has read the item before also names the
-//! version that it has seen, and answers 409 if that is no longer the one; its client reads again and decides again.
+//! The item returned by a failed condition distinguishes 403 from 404.  An update after a read is also conditional on the
+//! version read, and returns 409 if that has changed, so that its client can read and decide again.
 
 use crate::answer::{failed, Caller, Refusal};
 use crate::racy;

@@ -1,4 +1,4 @@
-//! Items that belong to somebody, behind HTTP and in DynamoDB.
+//! Items with owners, served over HTTP and stored in DynamoDB.
 //!
 //! `items racy` reads an item, decides, and acts in a second call; `items fixed` decides in the call that acts.
 
@@ -15,7 +15,7 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let variant = arguments.next().expect("racy or fixed");
     let address = arguments.next().expect("an address to listen on, such as 127.0.0.1:3000");
-    // Endpoint, region and credentials come from the environment, as everywhere.
+    // Endpoint, region and credentials come from the environment, which is how the checker intercepts the calls.
     let config = aws_config::from_env()
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .load()

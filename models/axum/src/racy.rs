@@ -1,4 +1,4 @@
-//! Racy: every handler reads the item, decides, and then acts in a second call, which trusts that nothing has changed.
+//! Racy: every handler reads the item, decides, and acts in a second call, which assumes that nothing has changed.
 
 use crate::answer::{failed, Caller, Refusal};
 use crate::store::{number, read_own, text, Edit, Item, Transfer, TABLE};

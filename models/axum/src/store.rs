@@ -1,4 +1,4 @@
-//! The table, and what is stored in it.
+//! The table and its items.
 
 use crate::answer::{failed, Refusal};
 use aws_sdk_dynamodb::{types::AttributeValue, Client};
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 pub const TABLE: &str = "Items";
 
-/// An item as far as the handlers look at it.
+/// The attributes that the handlers use.
 #[derive(Serialize)]
 pub struct Item {
     #[serde(skip)]
@@ -35,7 +35,7 @@ pub fn number(value: &str) -> AttributeValue {
     AttributeValue::N(value.to_owned())
 }
 
-/// The caller's item; refuses if there is none or if it is somebody else's.
+/// The caller's item; refuses if there is none or if another user owns it.
 pub async fn read_own(client: &Client, id: &str, caller: &str) -> Result<Item, Refusal> {
     let found = client
         .get_item()

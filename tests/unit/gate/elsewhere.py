@@ -1,14 +1,14 @@
-"""Requests that are served by a thread: scripts of calls and pauses, whose answers are kept."""
+"""Requests that are served by a thread: scripts of calls and pauses, whose responses are recorded."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from time import sleep  # as it is before a runner replaces it
+from time import sleep  # imported before a runner patches it
 from types import SimpleNamespace
 
-from toctou.gate.local_states import LocalStates, beginning
-from toctou.gate.mailbox import Answered, HeldCall, Mailbox
+from toctou.gate.local_states import LocalStates, initial_state
+from toctou.gate.mailbox import HeldCall, Mailbox, Responded
 from toctou.gate.relay import Patience, Relay
 from toctou.history.operation import Operation
 from toctou.scheduling.choices import Choices
@@ -17,11 +17,11 @@ from toctou.scheduling.runner import Limits, Runner
 
 
 class Requests:
-    """Runs scripts ``(mailbox, call) -> None`` on one thread each, started before the runner looks."""
+    """Runs scripts ``(mailbox, call) -> None`` on one thread each, started before the runner monitors threads."""
 
     def __init__(self, *scripts, silence=2.0, settle=0.02, choose=lambda count: 0, local_states=None, limit=10.0):
         self.performed = []
-        self.answers = {}
+        self.responses = {}
         self.local_states = local_states or LocalStates()
         self.runner = Runner(Limits(operations=20, seconds=limit))
         choices = Choices()
@@ -46,7 +46,7 @@ class Requests:
         return Operation(turn.request, turn.number, call.action, call.parameters, {"n": len(self.performed)})
 
     def run(self, order):
-        """Take steps in this order, then whatever is left; returns the answers."""
+        """Take steps in this order, then the remaining ones; returns the responses."""
         for thread in self._threads:
             thread.start()
         try:
@@ -61,13 +61,13 @@ class Requests:
                 orders.put(None)
             for thread in self._threads:
                 thread.join(5)
-        return self.answers
+        return self.responses
 
     def _body(self, index):
         def body():
             mailbox = Mailbox()
             self._orders[index].put(mailbox)
-            self.answers[index] = self.relay.serve(index, mailbox, beginning(self._scripts[index].__name__))
+            self.responses[index] = self.relay.serve(index, mailbox, initial_state(self._scripts[index].__name__))
 
         return body
 
@@ -80,7 +80,7 @@ class Requests:
 
 
 class Client:
-    """How a script calls DynamoDB and answers."""
+    """How a script calls DynamoDB and responds."""
 
     def __init__(self, mailbox):
         self._mailbox = mailbox
@@ -99,8 +99,8 @@ class Client:
         self.send(action, **parameters)
         return self.receive()
 
-    def answer(self, answer):
-        self._mailbox.put(Answered(answer))
+    def respond(self, response):
+        self._mailbox.put(Responded(response))
 
     put = property(lambda self: self._mailbox.put)
     pause = staticmethod(sleep)

@@ -1,4 +1,4 @@
-"""Attempts of an SDK are told apart from calls, and tokens that it makes up from those that mean something."""
+"""An SDK's attempts are distinguished from calls, and its generated tokens from those with a meaning."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def arrived(exchange):
     return exchange.mailbox.take(0)
 
 
-def test_an_attempt_that_replaces_one_that_was_given_up_is_no_call_of_its_own():
+def test_an_attempt_that_replaces_an_abandoned_one_is_no_separate_call():
     async def scenario():
         exchange = Exchange(0)
         attempts = [asyncio.create_task(exchange.call(put("i"))) for _ in range(2)]
@@ -46,7 +46,7 @@ def test_an_attempt_that_replaces_one_that_was_given_up_is_no_call_of_its_own():
     run(scenario())
 
 
-def test_the_attempt_goes_on_when_the_connection_of_the_first_is_gone():
+def test_an_attempt_continues_after_the_first_connection_is_lost():
     async def scenario():
         exchange = Exchange(0)
         first = asyncio.create_task(exchange.call(put("i")))
@@ -73,7 +73,7 @@ def test_an_attempt_after_an_error_is_another_call():
     run(scenario())
 
 
-def test_an_attempt_after_an_answer_is_told():
+def test_an_attempt_after_a_response_is_reported():
     async def scenario():
         exchange = Exchange(0)
         first = asyncio.create_task(exchange.call(put("i")))
@@ -82,13 +82,13 @@ def test_an_attempt_after_an_answer_is_told():
         task = asyncio.create_task(exchange.call(put("i")))
         event = await arrived(exchange)
         assert isinstance(event, Broken)
-        assert "its SDK sent a PutItem again" in str(event.fault)
+        assert "its SDK resent a PutItem" in str(event.fault)
         task.cancel()
 
     run(scenario())
 
 
-def test_calls_without_an_identifier_are_calls_of_their_own():
+def test_calls_without_an_identifier_are_separate_calls():
     async def scenario():
         exchange = Exchange(0)
         tasks = [asyncio.create_task(exchange.call(put())) for _ in range(2)]
@@ -105,11 +105,11 @@ def test_calls_without_an_identifier_are_calls_of_their_own():
     [
         (UUID, Exchange(1), (), "B-token-1"),
         ("order-17", Exchange(0), (), "order-17"),
-        (UUID, Exchange(0, asked=f"POST /orders?key={UUID}"), (), UUID),
+        (UUID, Exchange(0, sent=f"POST /orders?key={UUID}"), (), UUID),
         (UUID, Exchange(0), ({"Item": {"token": {"S": UUID}}},), UUID),
     ],
 )
-def test_a_token_that_nobody_has_told_the_service_is_replaced(token, exchange, results, kept):
+def test_a_token_that_the_service_has_not_received_is_replaced(token, exchange, results, kept):
     async def scenario():
         for result in results:
             read = asyncio.create_task(exchange.call(put()))

@@ -1,4 +1,4 @@
-"""No program of a service outlives the checker, in whatever moment that is killed or interrupted."""
+"""No program of a service outlives the checker, whenever the checker is killed or interrupted."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def lives(group):
 
 @pytest.mark.parametrize("end", ["kill -9 $PPID", "kill -2 $PPID", "true"])
 def test_a_program_that_has_only_begun_is_ended_with_the_checker(end, tmp_path):
-    """The program itself ends the checker, sooner than that can have noted anything of it."""
+    """The program itself ends the checker, before the checker can have recorded its process."""
     note = tmp_path / "group"
     script = f'echo $$ > "$1.part"; mv "$1.part" "$1"; {end}; sleep 600; true'
     done = subprocess.run(
@@ -43,14 +43,14 @@ def test_a_program_that_has_only_begun_is_ended_with_the_checker(end, tmp_path):
     until = time.monotonic() + 10
     while not note.exists() and "KeyboardInterrupt" not in done.stderr and time.monotonic() < until:
         time.sleep(0.01)
-    if not note.exists():  # ended before it could say so
+    if not note.exists():  # ended before it could write the note
         return
     while lives(int(note.read_text())) and time.monotonic() < until:
         time.sleep(0.01)
     assert not lives(int(note.read_text()))
 
 
-def test_a_program_still_starts_if_somebody_has_ended_the_guardian():
+def test_a_program_still_starts_if_the_guardian_was_killed():
     guardian = Guardian()
     guardian._popen.kill()
     guardian._popen.wait()
@@ -62,7 +62,7 @@ def test_a_program_still_starts_if_somebody_has_ended_the_guardian():
 
 
 @pytest.mark.parametrize("program", ["no-such-program", "./no-such-program", "/no/such/program"])
-def test_a_program_that_is_not_there_is_named(program):
+def test_a_missing_program_is_named(program):
     guardian = Guardian()
     with pytest.raises(ModelError, match=f"there is no program {program}"):
         Process([program], Path.cwd(), os.environ, guardian)

@@ -1,4 +1,4 @@
-"""A request that runs elsewhere steps like one that runs here, and calls that it makes at once are choices."""
+"""A remote request steps like one in this process, and its concurrent calls are choices of the schedule."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from toctou.gate.mailbox import Broken
 def read_then_write(client):
     seen = client.call("GetItem", key="a").result
     client.call("PutItem", key="a", seen=seen["n"])
-    client.answer("done")
+    client.respond("done")
 
 
-def both_at_once(client):
+def both_concurrently(client):
     client.send("PutItem", key="b")
     client.send("GetItem", key="a")
     client.receive(), client.receive()
-    client.answer("both")
+    client.respond("both")
 
 
 def test_each_call_is_a_step_of_its_request():
@@ -45,19 +45,19 @@ def test_each_call_is_a_step_of_its_request():
 
 
 def test_a_request_without_calls_is_one_step():
-    requests = Requests(lambda client: client.answer(204), lambda client: client.answer(403))
+    requests = Requests(lambda client: client.respond(204), lambda client: client.respond(403))
     assert requests.run([1]) == {1: 403, 0: 204}
 
 
 @pytest.mark.parametrize(("choice", "first"), [(0, "GetItem"), (1, "PutItem")])
-def test_which_of_two_calls_at_once_goes_first_is_chosen_in_an_order_that_does_not_depend_on_arrival(choice, first):
+def test_the_choice_between_two_concurrent_calls_does_not_depend_on_their_order_of_arrival(choice, first):
     counts = []
 
     def choose(count):
         counts.append(count)
         return choice
 
-    requests = Requests(both_at_once, choose=choose)
+    requests = Requests(both_concurrently, choose=choose)
     assert requests.run([]) == {0: "both"}
     assert requests.performed[0][1] == first
     assert counts == [2]
@@ -70,7 +70,7 @@ def test_a_call_that_follows_one_of_two_waits_beside_the_other():
         client.receive()
         client.send("DeleteItem", key="c")
         client.receive(), client.receive()
-        client.answer("three")
+        client.respond("three")
 
     counts = []
     requests = Requests(follows, choose=lambda count: counts.append(count) or count - 1)
@@ -83,39 +83,39 @@ def test_a_call_that_follows_one_of_two_waits_beside_the_other():
     ]
 
 
-def test_a_moment_that_was_seen_before_is_not_waited_for_again():
+def test_a_known_local_state_is_not_waited_for_again():
     local_states = LocalStates()
-    patient = Requests(both_at_once, settle=0.05, local_states=local_states)
+    patient = Requests(both_concurrently, settle=0.05, local_states=local_states)
     assert patient.run([]) == {0: "both"}
-    # No time to settle at all: only what was remembered lets both calls be there.
+    # Without settling time, both calls can be expected only from memory.
     counts = []
     hasty = Requests(
-        both_at_once, settle=0.0, local_states=local_states, choose=lambda count: counts.append(count) or 0
+        both_concurrently, settle=0.0, local_states=local_states, choose=lambda count: counts.append(count) or 0
     )
     assert hasty.run([]) == {0: "both"}
     assert counts == [2]
 
 
-def test_a_call_that_comes_late_is_told_and_corrects_what_was_remembered():
-    go_on, sent = threading.Event(), threading.Event()
+def test_a_late_call_is_reported_and_corrects_the_memory():
+    proceed, sent = threading.Event(), threading.Event()
 
     def late(client):
         client.send("GetItem", key="a")
-        go_on.wait(5)
+        proceed.wait(5)
         client.send("GetItem", key="b")
         sent.set()
         client.receive(), client.receive()
-        client.answer("late")
+        client.respond("late")
 
     def other(client):
         client.call("GetItem", key="c")
-        go_on.set()
+        proceed.set()
         sent.wait(5)
-        client.answer("other")
+        client.respond("other")
 
     local_states = LocalStates()
     requests = Requests(late, other, local_states=local_states)
-    with pytest.raises(LateCall, match="request A called GetItem while an earlier call of it was waiting"):
+    with pytest.raises(LateCall, match="request A called GetItem while its earlier call was waiting"):
         _run_first_to_its_call(requests)
     again = Requests(late, other, settle=0.2, local_states=local_states, choose=lambda count: count - 1)
     assert again.run([0]) == {0: "late", 1: "other"}
@@ -141,32 +141,32 @@ def test_a_call_that_always_comes_late_is_in_the_end_nondeterministic():
     assert issubclass(LateCall, NondeterministicHandler)
 
 
-def test_fewer_calls_than_before_are_told():
+def test_fewer_calls_than_before_are_reported():
     local_states = LocalStates()
-    assert Requests(both_at_once, local_states=local_states).run([]) == {0: "both"}
+    assert Requests(both_concurrently, local_states=local_states).run([]) == {0: "both"}
 
     def only_one(client):
         client.call("GetItem", key="a")
 
-    only_one.__name__ = both_at_once.__name__
-    with pytest.raises(NondeterministicHandler, match="request A made 2 calls at once, and 1 when"):
+    only_one.__name__ = both_concurrently.__name__
+    with pytest.raises(NondeterministicHandler, match="request A made 2 concurrent calls, but 1 when"):
         Requests(only_one, local_states=local_states).run([])
 
 
-def test_silence_is_told_with_what_is_known_of_the_service():
-    with pytest.raises(SilentHandler, match=r"request A neither called DynamoDB nor answered for 0.3 s\nlog of 0"):
+def test_silence_is_reported_with_the_service_s_output():
+    with pytest.raises(SilentHandler, match=r"request A neither called DynamoDB nor responded for 0.3 s\nlog of 0"):
         Requests(lambda client: client.pause(1), silence=0.3).run([])
 
 
-def test_a_patience_longer_than_the_limit_of_the_runner_is_kept():
+def test_a_patience_beyond_the_runner_s_limit_is_respected():
     def slow(client):
         client.pause(1.5)
-        client.answer("slow")
+        client.respond("slow")
 
     assert Requests(slow, silence=5.0, limit=1.0).run([]) == {0: "slow"}
 
 
-def test_what_has_broken_ends_the_execution():
+def test_a_broken_request_ends_the_execution():
     def crashes(client):
         client.call("GetItem", key="a")
         client.put(Broken(ServiceCrashed("it ended with status 101")))
@@ -175,35 +175,35 @@ def test_what_has_broken_ends_the_execution():
         Requests(crashes).run([])
 
 
-def test_an_answer_before_the_end_of_a_call_is_told():
+def test_a_response_before_the_end_of_a_write_is_reported():
     def careless(client):
         client.send("PutItem", key="a")
-        client.answer("accepted")
+        client.respond("accepted")
 
-    with pytest.raises(OutsideControl, match="request A answered while its PutItem was waiting"):
+    with pytest.raises(OutsideControl, match="request A responded while its PutItem was waiting"):
         Requests(careless).run([])
 
 
-def test_an_answer_while_a_read_is_waiting_is_the_answer():
+def test_a_response_while_a_read_is_waiting_counts():
     def refuses_as_soon_as_it_can(client):
         client.send("GetItem", key="a")
         client.send("GetItem", key="b")
         client.receive()
-        client.answer(403)
+        client.respond(403)
 
     local_states = LocalStates()
-    for _ in range(2):  # what is known of the local state the second time is that the request answers
+    for _ in range(2):  # the second time, the local state is known to respond
         requests = Requests(refuses_as_soon_as_it_can, local_states=local_states)
         assert requests.run([]) == {0: 403}
         assert [call["key"] for _, _, call in requests.performed] == ["a"]
 
 
-def test_a_call_after_the_answer_is_told():
+def test_a_call_after_the_response_is_reported():
     def careless(client):
-        client.answer("accepted")
+        client.respond("accepted")
         client.send("PutItem", key="a")
 
-    with pytest.raises(OutsideControl, match="request A called PutItem after it had answered"):
+    with pytest.raises(OutsideControl, match="request A called PutItem after it had responded"):
         Requests(careless).run([])
 
 
@@ -221,4 +221,4 @@ def test_a_choice_that_a_strategy_refuses_ends_the_execution():
         raise InternalError(f"{count} calls")
 
     with pytest.raises(InternalError, match="2 calls"):
-        Requests(both_at_once, choose=refuse).run([])
+        Requests(both_concurrently, choose=refuse).run([])

@@ -1,4 +1,4 @@
-"""A service in another process is checked as handlers in this one are, and whatever it does, it is told and ended."""
+"""A service in another process is checked as handlers in this one are; its faults are reported and its processes ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from toctou.gate import replica
 from toctou.scheduling.runner import Limits
 
 TINY = Path(__file__).with_name("tiny_service.py")
-pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to look for what is left")
+pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to find leftover processes")
 
 SERVICE = Service(command=[sys.executable, str(TINY), "{port}"], ready="/ready", headers={"X-Principal": "{principal}"})
 
@@ -106,7 +106,7 @@ def test_what_is_sent_and_what_comes_back():
 
 
 @pytest.mark.parametrize("strategy", ["exhaustive", "dpor"])
-def test_calls_made_at_once_are_explored_in_both_orders(strategy):
+def test_concurrent_calls_are_explored_in_both_orders(strategy):
     result = check(route("POST /both", principals=["alice"]), strategy=strategy)
     # Alone, the last of two writes of different data decides; both orders are run, and they differ.
     assert result.scenarios[0].schedules == 2
@@ -136,26 +136,26 @@ def test_a_stateful_service_is_started_again_for_every_schedule():
     assert result.stop_reason is StopReason.NONDETERMINISTIC
 
 
-def test_a_service_that_makes_up_values_is_not_verified():
+def test_a_service_with_random_values_is_not_verified():
     result = check(route("POST /random", principals=["alice"]))
     assert result.stop_reason is StopReason.NONDETERMINISTIC
 
 
-def test_tokens_that_an_sdk_makes_up_do_no_harm():
+def test_tokens_generated_by_an_sdk_are_harmless():
     assert check(route("POST /transaction", principals=["alice"])).verdict is Verdict.VERIFIED
 
 
-def test_a_crash_is_told_with_the_last_lines():
+def test_a_crash_is_reported_with_the_last_lines():
     result = check(route("POST /crash", principals=["alice"]))
     assert result.stop_reason is StopReason.SERVICE_CRASHED
     assert "status 7" in result.detail
     assert "something terrible" in result.detail
 
 
-def test_silence_is_told_with_the_last_lines():
+def test_silence_is_reported_with_the_last_lines():
     result = check(route("POST /hang", principals=["alice"]), limits=Limits(seconds=0.5))
     assert result.stop_reason is StopReason.SILENT_HANDLER
-    assert "waiting for somebody" in result.detail
+    assert "waiting for a lock" in result.detail
 
 
 def test_a_dropped_connection_is_an_exception_of_the_handler():
@@ -166,13 +166,13 @@ def test_a_dropped_connection_is_an_exception_of_the_handler():
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "reported"),
     [("garbage", "SerializationException"), ("queue", "it also uses the AWS service AmazonSQS")],
 )
-def test_what_is_no_call_of_dynamodb_is_told(path, told):
+def test_a_request_that_is_no_dynamodb_call_is_reported(path, reported):
     result = check(route(f"POST /{path}", principals=["alice"]))
     assert result.stop_reason is StopReason.OUTSIDE_CONTROL
-    assert told in result.detail
+    assert reported in result.detail
 
 
 def test_a_call_that_dynamodb_refuses_is_answered_as_dynamodb_does():
@@ -181,7 +181,7 @@ def test_a_call_that_dynamodb_refuses_is_answered_as_dynamodb_does():
 
 
 class Refused:
-    """What a client is told who leaves out the key, and what is stored all the same."""
+    """A client that leaves out the key gets an error, and the item is stored all the same."""
 
     def state_of(self, items):
         return ()
@@ -190,27 +190,27 @@ class Refused:
         return state, toctou.Response(200, "com.amazon.coral.validate#ValidationException")
 
 
-def test_work_in_the_background_is_told():
+def test_background_work_is_reported():
     result = check(route("POST /background", principals=["alice"]), requests=2)
     assert result.stop_reason is StopReason.OUTSIDE_CONTROL
-    assert "the service called PutItem while none of its requests was under way" in result.detail
+    assert "the service called PutItem while it was serving no request" in result.detail
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("how", "reported"),
     [
         ("exits", "the service ended with status 1 before it was ready; its output ends with"),
         ("never", "the service did not answer GET /ready on port"),
         ("writes", "the service called PutItem while it was starting"),
     ],
 )
-def test_a_service_that_does_not_start_is_told(how, told):
+def test_a_service_that_does_not_start_is_reported(how, reported):
     service = replace(SERVICE, command=[*SERVICE.command, how], start_seconds=1.0)
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=reported):
         check(route("DELETE /delete"), attributes={"service": service})
 
 
-def test_a_port_that_somebody_else_has_taken_meanwhile_is_given_up(monkeypatch):
+def test_a_port_taken_by_another_program_meanwhile_is_replaced(monkeypatch):
     free = replica._free_port
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -235,7 +235,7 @@ def test_children_of_the_service_are_ended_too():
     assert not _children()
 
 
-def test_a_tool_that_is_missing_is_said_so():
+def test_a_missing_tool_is_named():
     service = Service(command=["no-such-program", "{port}"], build=[["no-such-cargo", "build"]])
     result = check(route("DELETE /delete"), requests=2, attributes={"service": service})
     assert result.verdict is Verdict.INCONCLUSIVE
@@ -251,7 +251,7 @@ def test_a_handler_of_a_service_model_returns_a_request():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         ({"command": "node server.js"}, "the service's command is 'node server.js'"),
         ({"command": ["node"]}, "does not name its port"),
@@ -259,22 +259,22 @@ def test_a_handler_of_a_service_model_returns_a_request():
         ({"gate_address": "0.0.0.0"}, "where other machines can reach it"),
     ],
 )
-def test_a_service_that_is_declared_wrongly(changes, told):
-    with pytest.raises(ModelError, match=told):
+def test_a_service_that_is_declared_wrongly(changes, reported):
+    with pytest.raises(ModelError, match=reported):
         replace(SERVICE, **changes)
 
 
-def test_a_gate_beyond_loopback_is_said_explicitly():
+def test_a_gate_beyond_loopback_must_be_explicit():
     assert replace(SERVICE, gate_address="0.0.0.0", beyond_loopback=True).beyond_loopback
     assert replace(SERVICE, gate_address="127.0.0.2").gate_address == "127.0.0.2"
 
 
 @pytest.mark.parametrize(
-    ("request_line", "pools", "told"),
+    ("request_line", "pools", "reported"),
     [("items", {}, "is not a method and a path"), ("GET /items/{item_id}", {}, "names 'item_id'")],
 )
-def test_a_route_that_is_declared_wrongly(request_line, pools, told):
-    with pytest.raises(ModelError, match=told):
+def test_a_route_that_is_declared_wrongly(request_line, pools, reported):
+    with pytest.raises(ModelError, match=reported):
         route(request_line, **pools)
 
 

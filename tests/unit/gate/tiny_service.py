@@ -1,6 +1,6 @@
-"""A service in a few lines of Python, without boto3: what the gate sees of it is HTTP, as of any other.
+"""A service in a few lines of Python, without boto3: the gate sees its HTTP only, as with any other.
 
-python tiny_service.py PORT [how it starts]
+python tiny_service.py PORT [start mode]
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def dynamodb(action, headers=None, **parameters):
         },
     )
     response = connection.getresponse()
-    told = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp()
-    assert abs(told - time.time()) < 60, f"an SDK would take its own clock to be wrong: {told}"
+    date = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp()
+    assert abs(date - time.time()) < 60, f"an SDK would correct its own clock by {date}"
     return response.status, json.loads(response.read() or b"{}")
 
 
@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         os._exit(7)
 
     def hang(self):
-        print("waiting for somebody", flush=True)
+        print("waiting for a lock", flush=True)
         time.sleep(60)
 
     def drop(self):

@@ -1,4 +1,4 @@
-"""What an oracle looks at decides which orders matter, as if it had been read."""
+"""Attributes that an oracle observes make orders matter, as if they had been read."""
 
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind, Footprint, conflicts, dependent
 from toctou.history.notation import item_id
@@ -23,7 +23,7 @@ def test_increments_count_as_writes_to_what_is_judged():
     assert dependent(JUDGED_EDIT, add)
 
 
-def test_being_judged_by_the_same_is_no_dependency():
+def test_being_judged_by_the_same_attributes_is_no_dependency():
     other = Footprint(writes={X: frozenset({"n"})}, judged={X: frozenset({"owner"})})
     assert not dependent(JUDGED_EDIT, other)
     assert not dependent(Footprint(judged={X: frozenset({ALL, EXISTENCE})}), Footprint(reads={X: frozenset({ALL})}))

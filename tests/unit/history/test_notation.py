@@ -1,4 +1,4 @@
-"""The compact notation gives executions whose footprints, images and intervals are what the text says."""
+"""The compact notation yields executions whose footprints, images and intervals match the text."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_responses_end_the_interval_where_they_are_written_and_otherwise_at_the_
     assert not execution.precedes(2, 3)
 
 
-def test_a_request_without_operations_is_there():
+def test_a_request_without_operations_exists():
     execution = parse("A alice: ping()\nB.get(x)")
     assert [request.handler for request in execution.requests] == ["ping", "request"]
     assert execution.endings == (1, 1)
@@ -143,7 +143,7 @@ def test_a_transaction_is_the_union_of_its_parts():
     assert set(done.footprint.writes) == {item_id("y"), X}
 
 
-def test_a_cancelled_transaction_has_only_read():
+def test_a_cancelled_transaction_only_reads():
     done = performed("A.transact(put y; check x if owner=bob)!")
     assert done.error.code == "TransactionCanceledException"
     assert done.changes == ()
@@ -157,7 +157,7 @@ def test_a_transactional_read():
     assert set(done.footprint.reads) == {X, item_id("y")}
 
 
-def test_a_weak_read_returns_the_version_that_is_named():
+def test_an_eventually_consistent_read_returns_the_named_version():
     operations = parse("item x n=1\nA.set(x.n=2) B.get(x@0) B.get(x@1)").operations
     assert [plain(one.result["Item"])["n"] for one in operations[1:]] == [1, 2]
 
@@ -189,7 +189,7 @@ def test_exceptions_count_as_500():
         ("A.transact(put x; delete x)", "names an item once"),
         ("A.transact(get x)", "cannot be a part"),
         ("A.delete(u1/x)", "does not name an item"),
-        ("A=200 A.get(x)", "already answered"),
+        ("A=200 A.get(x)", "already responded"),
         ("A=200([)", "not a Python literal"),
         ("A alice: f(1)", "name=value"),
         ("A alice: f(x=g())", "literal arguments"),

@@ -28,7 +28,7 @@ def test_a_local_reference_with_escapes(tmp_path, version):
     assert not valid(found, "3")
 
 
-def test_references_to_other_files_are_relative_to_the_file_they_stand_in(tmp_path):
+def test_references_to_other_files_are_relative_to_their_own_file(tmp_path):
     files = {
         "api.yaml": api("3.0", {"/things": {"$ref": "paths/things.yaml"}}),
         "paths/things.yaml": """
@@ -52,7 +52,7 @@ def test_references_to_other_files_are_relative_to_the_file_they_stand_in(tmp_pa
     assert not valid(operation.body.schema, ["x"])
 
 
-def test_neighbours_of_a_reference_count_from_3_1_on(tmp_path):
+def test_siblings_of_a_reference_count_from_3_1_on(tmp_path):
     schema = {"$ref": "#/components/schemas/text", "maxLength": 2}
     for version, long in (("3.0", True), ("3.1", False)):
         document = written(tmp_path / version, {"api.json": with_schema(version, schema, text={"type": "string"})})
@@ -93,7 +93,7 @@ def test_anchors_and_ids(tmp_path):
 
 
 def test_a_dynamic_reference_leads_to_the_outermost_anchor(tmp_path):
-    """A generic list, whose items are what the schema says that refers to it."""
+    """A generic list: the schema that refers to it defines its items."""
     schemas = {
         "list": {
             "$id": "https://example.com/list",
@@ -126,7 +126,7 @@ def test_the_base_of_a_document_of_3_2(tmp_path):
     assert not valid(found, "x")
 
 
-def test_what_is_an_example_is_no_reference(tmp_path):
+def test_an_example_is_not_a_reference(tmp_path):
     schema = {"type": "object", "example": {"$ref": "#/nowhere"}, "default": {"$ref": "nowhere.json"}}
     document = written(tmp_path, {"api.json": with_schema("3.0", schema)})
     assert list(document.references()) == []
@@ -140,12 +140,12 @@ def test_what_is_an_example_is_no_reference(tmp_path):
         ("#nothing", "leads nowhere"),
         ("missing.yaml", "missing.yaml cannot be read: No such file or directory"),
         ("folder", "is not a regular file"),
-        ("../outside.yaml", "leads out of the folder"),
-        ("/etc/hostname", "leads out of the folder"),
-        ("file://elsewhere/etc/hostname", "leads out of the folder"),
-        ("link.yaml", "leads out of the folder"),
-        ("inside/../../outside.yaml", "leads out of the folder"),
-        ("%2e%2e/outside.yaml", "leads out of the folder"),
+        ("../outside.yaml", "leads out of the document's folder"),
+        ("/etc/hostname", "leads out of the document's folder"),
+        ("file://elsewhere/etc/hostname", "leads out of the document's folder"),
+        ("link.yaml", "leads out of the document's folder"),
+        ("inside/../../outside.yaml", "leads out of the document's folder"),
+        ("%2e%2e/outside.yaml", "leads out of the document's folder"),
         ("a%00b.yaml", "cannot be read"),
         ("https://example.com/x.yaml", "refers to https://example.com/x.yaml"),
         ("ftp://example.com/x.yaml", "has the scheme 'ftp'"),
@@ -154,7 +154,7 @@ def test_what_is_an_example_is_no_reference(tmp_path):
     ],
 )
 @pytest.mark.parametrize("version", ["3.0", "3.1"])
-def test_a_broken_reference_is_told_with_its_place(tmp_path, version, reference, said):
+def test_a_broken_reference_is_reported_with_its_place(tmp_path, version, reference, said):
     (tmp_path / "outside.yaml").write_text("type: string")
     inside = tmp_path / "inside"
     inside.mkdir()
@@ -164,12 +164,12 @@ def test_a_broken_reference_is_told_with_its_place(tmp_path, version, reference,
     circle = {"a": {"$ref": "#/components/schemas/b"}, "b": {"$ref": "#/components/schemas/a"}}
     schemas = circle if "circle" in said else {}
     document = written(inside, {"api.json": with_schema(version, {"$ref": reference}, **schemas)})
-    with pytest.raises(DocumentError) as refused:
+    with pytest.raises(DocumentError) as rejected:
         list(document.references())
-    assert said in str(refused.value)
-    assert "api.json#/" in str(refused.value)
-    assert "remedy" in str(refused.value) or "expected" in str(refused.value)
-    assert str(tmp_path) not in str(refused.value)
+    assert said in str(rejected.value)
+    assert "api.json#/" in str(rejected.value)
+    assert "remedy" in str(rejected.value) or "expected" in str(rejected.value)
+    assert str(tmp_path) not in str(rejected.value)
 
 
 def test_a_wider_folder_can_be_named(tmp_path):
@@ -189,7 +189,7 @@ def test_the_total_size_is_limited(tmp_path):
 
 @pytest.fixture
 def served():
-    """An address at which an integer's schema is to be had."""
+    """The URL of a server that returns the schema of an integer."""
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -214,7 +214,7 @@ def served():
     server.server_close()
 
 
-def test_remote_references_are_followed_only_if_asked_for(tmp_path, served):
+def test_remote_references_are_followed_only_with_the_option(tmp_path, served):
     files = {"api.json": with_schema("3.0", {"$ref": f"{served}/count.yaml"})}
     with pytest.raises(DocumentError, match="--allow-remote"):
         list(written(tmp_path, files).references())
@@ -233,13 +233,13 @@ def test_remote_references_are_followed_only_if_asked_for(tmp_path, served):
         ("", "is not an OpenAPI document"),
     ],
 )
-def test_what_is_no_document_is_refused(tmp_path, text, said):
+def test_other_files_are_rejected(tmp_path, text, said):
     (tmp_path / "api.yaml").write_text(text)
     with pytest.raises(DocumentError, match=said):
         opened(tmp_path / "api.yaml")
 
 
-def test_a_document_that_is_not_there(tmp_path):
+def test_a_missing_document(tmp_path):
     with pytest.raises(DocumentError, match=r"nothing\.yaml cannot be read"):
         opened(tmp_path / "nothing.yaml")
     fifo = tmp_path / "fifo.yaml"

@@ -42,8 +42,8 @@ def test_an_operation_of_3(tmp_path):
         ("trace", "header", False),
     ]
     assert found.parameters[1].schema == {"const": "x"}  # that of the operation, not of the path
-    asked = made(found, "alice", {"id": "a/b c", "trace": "x"}, {})
-    assert asked == HttpRequest("DELETE", "/v1/items/a%2Fb%20c", {"X-User": "alice", "trace": "x"})
+    sent_request = made(found, "alice", {"id": "a/b c", "trace": "x"}, {})
+    assert sent_request == HttpRequest("DELETE", "/v1/items/a%2Fb%20c", {"X-User": "alice", "trace": "x"})
 
 
 def test_an_operation_of_2(tmp_path):
@@ -71,29 +71,32 @@ def test_an_operation_of_2(tmp_path):
     found = only(tmp_path, document)
     assert (found.id, found.name) == ("put_items_id", "PUT /api/items/{id}")
     assert found.body.schema["$defs"]["s0"]["required"] == ["owner"]
-    asked = made(found, "al", {"id": "1", "tags": ["x", "y"], "body": {"owner": "bob"}}, {})
-    assert asked.path == "/api/items/1?tags=x&tags=y"
-    assert asked.headers == {"Authorization": "Basic YWw6YWw=", "Content-Type": "application/json"}
-    assert asked.body == b'{"owner": "bob"}'
+    sent_request = made(found, "al", {"id": "1", "tags": ["x", "y"], "body": {"owner": "bob"}}, {})
+    assert sent_request.path == "/api/items/1?tags=x&tags=y"
+    assert sent_request.headers == {"Authorization": "Basic YWw6YWw=", "Content-Type": "application/json"}
+    assert sent_request.body == b'{"owner": "bob"}'
 
 
 def test_a_form_of_2(tmp_path):
     fields = [{"name": "to", "in": "formData", "type": "string", "required": True}]
     found = only(tmp_path, api("2.0", {"/x": {"post": {"parameters": fields, "responses": {}}}}))
-    asked = made(found, "alice", {"body": {"to": "b ob"}}, {})
-    assert (asked.headers["Content-Type"], asked.body) == ("application/x-www-form-urlencoded", b"to=b+ob")
+    sent_request = made(found, "alice", {"body": {"to": "b ob"}}, {})
+    assert (sent_request.headers["Content-Type"], sent_request.body) == (
+        "application/x-www-form-urlencoded",
+        b"to=b+ob",
+    )
 
 
 def test_a_file_is_a_part_of_its_own(tmp_path):
     body = {"content": {"multipart/form-data": {"schema": {"type": "object"}}}}
     found = only(tmp_path, api("3.0", {"/x": {"post": {"requestBody": body, "responses": {}}}}))
-    asked = made(found, "alice", {"body": {"a": "1"}}, {})
-    assert asked.headers["Content-Type"] == "multipart/form-data; boundary=toctou-boundary"
-    assert b'name="a"\r\n\r\n1\r\n--toctou-boundary--' in asked.body
+    sent_request = made(found, "alice", {"body": {"a": "1"}}, {})
+    assert sent_request.headers["Content-Type"] == "multipart/form-data; boundary=toctou-boundary"
+    assert b'name="a"\r\n\r\n1\r\n--toctou-boundary--' in sent_request.body
 
 
 @pytest.mark.parametrize(
-    ("told", "value", "sent"),
+    ("style", "value", "sent"),
     [
         ({}, [1, 2], "p=1&p=2"),
         ({"explode": False}, [1, 2], "p=1%2C2"),
@@ -106,15 +109,15 @@ def test_a_file_is_a_part_of_its_own(tmp_path):
     ],
     ids=str,
 )
-def test_how_a_query_is_written(tmp_path, told, value, sent):
+def test_how_a_query_is_serialised(tmp_path, style, value, sent):
     found = only(
-        tmp_path, api("3.0", {"/x": {"get": {"parameters": [parameter("p", "query", **told)], "responses": {}}}})
+        tmp_path, api("3.0", {"/x": {"get": {"parameters": [parameter("p", "query", **style)], "responses": {}}}})
     )
     assert made(found, "alice", {"p": value}, {}).path == f"/x?{sent}"
 
 
 @pytest.mark.parametrize(("style", "sent"), [("simple", "/x/a,b"), ("label", "/x/.a,b"), ("matrix", "/x/;p=a,b")])
-def test_how_a_path_is_written(tmp_path, style, sent):
+def test_how_a_path_is_serialised(tmp_path, style, sent):
     parameters = [parameter("p", "path", style=style)]
     found = only(tmp_path, api("3.0", {"/x/{p}": {"get": {"parameters": parameters, "responses": {}}}}))
     assert made(found, "alice", {"p": ["a", "b"]}, {}).path == sent
@@ -132,7 +135,7 @@ def test_how_a_path_is_written(tmp_path, style, sent):
     ],
     ids=str,
 )
-def test_how_a_principal_is_told(tmp_path, scheme, path, headers):
+def test_how_a_principal_authenticates(tmp_path, scheme, path, headers):
     document = api(
         "3.0",
         {"/x": {"get": {"responses": {}}}},
@@ -140,12 +143,12 @@ def test_how_a_principal_is_told(tmp_path, scheme, path, headers):
         security=[{"s": []}],
     )
     found = only(tmp_path, document)
-    asked = made(found, "alice", {}, {})
-    assert (asked.path, asked.headers) == (path, headers)
-    assert made(found, "alice", {}, {"X-Me": "a"}).headers == {"X-Me": "a"}  # the model's own word
+    sent_request = made(found, "alice", {}, {})
+    assert (sent_request.path, sent_request.headers) == (path, headers)
+    assert made(found, "alice", {}, {"X-Me": "a"}).headers == {"X-Me": "a"}  # the model's headers win
 
 
-def test_what_nobody_has_to_sign_in_for(tmp_path):
+def test_an_operation_without_authentication(tmp_path):
     document = api("3.0", {"/x": {"get": {"responses": {}, "security": []}}}, security=[{"s": []}])
     assert only(tmp_path, document).security == ()
 
@@ -156,12 +159,12 @@ def test_methods_of_3_2(tmp_path):
     assert [one.name for one in found] == ["QUERY /x", "LINK /x"]
 
 
-def test_what_no_request_can_be_made_of(tmp_path):
+def test_operations_without_a_possible_request(tmp_path):
     binary = {"requestBody": {"content": {"application/octet-stream": {}}}, "responses": {}}
     found = list(operations(written(tmp_path, {"api.json": api("3.0", {"/x": {"put": binary}, "/{y}": {"get": {}}})})))
     assert all(isinstance(one, Unusable) for one in found)
     assert "application/octet-stream" in found[0].reason
-    assert found[1].reason == "the document does not say what y is"
+    assert found[1].reason == "the document does not define the path parameter y"
 
 
 @pytest.mark.parametrize(
@@ -172,13 +175,16 @@ def test_what_no_request_can_be_made_of(tmp_path):
             "the operationId 'a' is used twice",
         ),
         ({"/x": {"get": {"parameters": [{"name": "p"}]}}}, "has no 'in'"),
-        ({"/x": {"get": {"parameters": [{"name": "p", "in": "query", "schema": 3}]}}}, "holds 3, which is no schema"),
+        (
+            {"/x": {"get": {"parameters": [{"name": "p", "in": "query", "schema": 3}]}}},
+            "contains 3, which is not a schema",
+        ),
         ({"/x": {"$ref": "#/paths/nothing"}}, "leads nowhere"),
     ],
     ids=range(4),
 )
-def test_what_the_standard_does_not_allow(tmp_path, paths, said):
-    with pytest.raises(DocumentError) as refused:
+def test_violations_of_the_standard(tmp_path, paths, said):
+    with pytest.raises(DocumentError) as rejected:
         list(operations(written(tmp_path, {"api.json": api("3.0", paths)})))
-    assert said in str(refused.value)
-    assert "api.json#/paths" in str(refused.value)
+    assert said in str(rejected.value)
+    assert "api.json#/paths" in str(rejected.value)

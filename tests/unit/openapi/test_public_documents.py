@@ -1,4 +1,4 @@
-"""Documents that others publish: each loads, and every reference in it leads somewhere.
+"""Published documents: each loads, and every reference in it resolves.
 
 They are not part of the distribution.  Set ``TOCTOU_OPENAPI`` to a folder that holds ``oai/`` (the examples of
 github.com/OAI/learn.openapis.org), ``digitalocean/`` (github.com/digitalocean/openapi) and ``slack/``
@@ -28,7 +28,7 @@ def examples() -> list[str]:
 
 @pytest.mark.parametrize("name", examples())
 def test_an_example_of_the_initiative(name):
-    wider = (FOLDER / name).parents[1] if "petstore-separate" in name else None  # it is spread over sibling folders
+    wider = (FOLDER / name).parents[1] if "petstore-separate" in name else None  # split into sibling folders
     document = opened(FOLDER / name, root_folder=wider)
     assert name.startswith(f"oai/v{document.version}/")
     references = list(document.references())
@@ -42,10 +42,10 @@ def test_the_examples_are_there():
 
 def test_one_api_in_2900_files():
     document = opened(FOLDER / "digitalocean" / "DigitalOcean-public.v2.yaml")
-    assert document.library.files == 1  # nothing is read before it is asked for
+    assert document.library.files == 1  # files are loaded on first use
     found = list(operations(document))
     assert len(found) > 600
-    assert document.library.files < 1500  # what operations answer with is not read
+    assert document.library.files < 1500  # response schemas are not read
     assert len(list(document.references())) > 9000
     assert document.library.files > 2800
 

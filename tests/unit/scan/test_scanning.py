@@ -1,4 +1,4 @@
-"""What a scan finds out about operations, on handlers small enough to see what is right."""
+"""The results of a scan, on handlers small enough to know them in advance."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ class Composite(Model):
 
 
 def test_arguments_that_together_make_a_key():
-    told = document(("touch", "put", "/users/{user}/things/{number}"), ("listing", "get", "/users/{user}"))
-    for place in told.root.value["paths"]["/users/{user}/things/{number}"]["put"]["parameters"][1:]:
+    api = document(("touch", "put", "/users/{user}/things/{number}"), ("listing", "get", "/users/{user}"))
+    for place in api.root.value["paths"]["/users/{user}/things/{number}"]["put"]["parameters"][1:]:
         place["schema"] = {"type": "integer", "minimum": 1}
-    found = scanned(Composite, told)
+    found = scanned(Composite, api)
     assert arguments_of(found["touch"]) == {("ann", 7), ("ann", 8)}  # of one item each, and no more than two items
     assert arguments_of(found["listing"]) == {("ann",), ("cid",)}
     assert not found["touch"].unreached
@@ -109,10 +109,10 @@ def test_arguments_that_are_looked_up_later():
     assert [(one.read, one.write) for one in found.windows] == [(1, 2)]
 
 
-def test_what_the_schema_does_not_allow_is_not_sent():
-    """A value that leads to an item but is no valid request is left out."""
-    told = document(("change", "delete", "/o/{outer}/i/{inner}"), schema={"type": "string", "pattern": "^x[0-9a-z]*$"})
-    found = scanned(InTwoSteps, told)["change"]
+def test_values_that_the_schema_forbids_are_not_sent():
+    """A value that leads to an item but makes the request invalid is left out."""
+    api = document(("change", "delete", "/o/{outer}/i/{inner}"), schema={"type": "string", "pattern": "^x[0-9a-z]*$"})
+    found = scanned(InTwoSteps, api)["change"]
     assert found.verdict == "INCONCLUSIVE"
     assert found.stop_reason == "not_reached"
     assert "404" in found.unreached
@@ -228,11 +228,11 @@ def test_verdicts_by_operation():
     found = scanned(Counter, COUNTER)
     assert found["add"].verdict == "VIOLATED"
     assert {one.cause.handler for one in found["add"].violations} == {"add"}
-    # blameless, but what it does together with a mended `add` has not been seen
+    # without a finding, but its behaviour together with a fixed `add` is unknown
     assert (found["read"].verdict, found["read"].stop_reason) in {("VERIFIED", None), ("INCONCLUSIVE", "takes_part")}
 
 
-def test_two_writers_do_not_write_the_same():
+def test_two_writers_write_different_values():
     class Overwriter(Counter):
         @handler
         def write(self, principal, thing, text):
@@ -245,7 +245,7 @@ def test_two_writers_do_not_write_the_same():
     assert {dict(one.request.arguments)["thing"] for one in found.requests} == {"t1", "t2"}
 
 
-def test_a_reader_that_is_meant_to_write():
+def test_an_operation_that_should_write_but_only_reads():
     class Sleepy(Counter):
         @handler
         def add(self, principal, thing):
@@ -274,7 +274,7 @@ def test_a_spent_budget_is_no_pass():
 
 
 class Buckets(Model):
-    """Two requests meet in a bucket that the time tells, which is another one when they run alone."""
+    """Two requests share a bucket that depends on the time, and use another one in solo runs."""
 
     tables = [Table("Buckets", "id")]
     items = {"Buckets": [{"id": "0", "v": 1}, {"id": "1", "v": 1}]}
@@ -294,17 +294,20 @@ class Buckets(Model):
         return self._add(1)
 
 
-def test_what_the_time_could_bring_is_not_ruled_out():
-    """The first request of a scenario meets bucket 0, the second one bucket 1."""
+def test_conflicts_that_depend_on_the_clock_are_not_ruled_out():
+    """The first request of a scenario uses bucket 0, the second one bucket 1."""
     found = scanned(Buckets, document(("by_time", "post", "/time"), ("fixed", "post", "/fixed")))
-    alone = {name: one.requests[0] for name, one in found.items()}
+    solo = {name: one.requests[0] for name, one in found.items()}
     assert not any(
         dependent(one.footprint, other.footprint)
-        for one in alone["by_time"].operations
-        for other in alone["fixed"].operations
+        for one in solo["by_time"].operations
+        for other in solo["fixed"].operations
     )
-    assert alone["by_time"].conflicts_with(alone["fixed"])
-    assert not alone["by_time"].only_way
-    assert alone["fixed"].only_way
+    assert solo["by_time"].conflicts_with(solo["fixed"])
+    assert not solo["by_time"].conclusive
+    assert solo["fixed"].conclusive
     scenarios = found["by_time"].scenarios, found["fixed"].scenarios
-    assert scenarios == (2 + 3 + 4, 2 + 3 + 4)  # each alone, with its like, and with every request of the other
+    assert scenarios == (
+        2 + 3 + 4,
+        2 + 3 + 4,
+    )  # alone, with another of its operation, and with every request of the other

@@ -1,4 +1,4 @@
-"""What a drawn choice means in the state that the machine is in."""
+"""What a drawn choice means in the machine's current state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIMIT = 3
 
 @dataclass
 class State:
-    """Stands in for a machine."""
+    """A machine's state."""
 
     pending: list[int] = field(default_factory=list)
     free: list[int] = field(default_factory=list)
@@ -40,17 +40,17 @@ def test_a_number_is_that_of_a_pending_request_or_none():
     assert set(drawn(pending_numbers(LIMIT), State())) == {None}
 
 
-def test_a_name_is_free_or_begins_another_execution():
-    seen = {(one.number, one.afresh) for one in drawn(names(LIMIT), State(pending=[0], free=[1, 2]))}
+def test_a_name_is_free_or_starts_a_new_execution():
+    seen = {(one.number, one.anew) for one in drawn(names(LIMIT), State(pending=[0], free=[1, 2]))}
     assert seen == {(0, True), (1, False), (2, False), (None, False)}
 
 
-def test_without_room_only_another_execution_can_begin():
-    seen = {(one.number, one.afresh) for one in drawn(names(LIMIT), State(pending=[1]))}
+def test_without_room_only_a_new_execution_can_start():
+    seen = {(one.number, one.anew) for one in drawn(names(LIMIT), State(pending=[1]))}
     assert seen == {(0, True), (None, False)}
-    seen = {(one.number, one.afresh) for one in drawn(names(LIMIT), State())}
+    seen = {(one.number, one.anew) for one in drawn(names(LIMIT), State())}
     assert seen == {(0, True), (None, False)}
 
 
 def test_names_read_well():
-    assert [repr(Named(0, afresh=True)), repr(Named(2)), repr(Named(None))] == ["0 afresh", "2", "None"]
+    assert [repr(Named(0, anew=True)), repr(Named(2)), repr(Named(None))] == ["0 anew", "2", "None"]

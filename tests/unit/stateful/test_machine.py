@@ -1,4 +1,4 @@
-"""The machine as Hypothesis drives it: what it leaves behind, and when it stops."""
+"""The machine as run by Hypothesis: what it leaves behind, and when it stops."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_nothing_is_left_behind_however_an_example_ends(model, outcome):
     assert time.time() > 1_767_225_600 + 60  # not the clock of an execution
 
 
-def test_a_fault_ends_the_test_at_once():
+def test_a_fault_ends_the_test_immediately():
     Reaching.examples = 0
     with pytest.raises(Abandoned) as ended:
         run(machine(Reaching).TestCase, settings(max_examples=50, deadline=None, database=None))
@@ -80,7 +80,7 @@ def test_a_fault_ends_the_test_at_once():
     assert Reaching.examples <= 3
 
 
-def test_the_examples_of_a_failure_are_remembered():
+def test_the_examples_of_a_failure_are_stored():
     database = InMemoryExampleDatabase()
     finding = seed(1)(machine(ReadModifyWriteCounter))
     with pytest.raises(RaceFound):
@@ -94,7 +94,7 @@ def test_the_examples_of_a_failure_are_remembered():
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_health_checks_have_nothing_to_object_to(number):
+def test_health_checks_pass(number):
     run(seed(number)(machine(ConditionalDelete)).TestCase, settings(max_examples=12, deadline=None, database=None))
 
 
@@ -121,14 +121,14 @@ def test_one_request_at_a_time_shows_no_race():
     run(machine(ReadModifyWriteCounter, requests=1).TestCase)
 
 
-def test_bad_input_is_told_when_the_machine_is_made():
+def test_bad_input_is_reported_when_the_machine_is_made():
     with pytest.raises(BadInput, match="0 concurrent requests"):
         machine(AtomicCounter, requests=0)
     with pytest.raises(ModelError, match="has no handlers"):
         machine(Model)
 
 
-def test_the_text_stands_without_a_report():
+def test_the_text_is_complete_without_a_report():
     with pytest.raises(RaceFound) as found:
         run(seed(1)(machine(ReadModifyWriteCounter)).TestCase)
     text = str(found.value)

@@ -1,4 +1,4 @@
-"""A growing execution, and what may be said of it before it has ended."""
+"""A growing execution, and what can be concluded before it has ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ counters = boto3.resource("dynamodb", region_name="us-east-1").Table("Counters")
 
 
 class Unspecified(Model):
-    """The racy counter, held against its own serial runs."""
+    """The racy counter, compared with its own serial runs."""
 
     tables = ReadModifyWriteCounter.tables
     items = ReadModifyWriteCounter.items
@@ -123,12 +123,12 @@ def test_a_pending_request_may_have_taken_effect(model):
 
 
 @pytest.mark.parametrize("model", [ReadModifyWriteCounter, Unspecified])
-def test_what_no_continuation_can_mend_is_found_while_requests_are_pending(model):
+def test_a_violation_no_continuation_can_undo_is_found_while_requests_are_pending(model):
     with opened(model) as (session, judge):
         first, second = session.start(INCREMENT), session.start(INCREMENT)
         for index in (first, second, first, second):
             session.advance(index)
-        session.advance(session.start(READ))  # 1, after two increments had answered
+        session.advance(session.start(READ))  # reads 1 after two increments have responded
         session.start(INCREMENT)
         found = judge.finding()
         assert found is not None
@@ -148,7 +148,7 @@ def test_stored_items_count_when_nothing_is_pending():
         assert found.oracle == "linearizability"
 
 
-def test_a_right_model_is_never_objected_to():
+def test_a_correct_model_has_no_findings():
     with opened(AtomicCounter) as (session, judge):
         for request in (INCREMENT, READ, INCREMENT):
             session.start(request)

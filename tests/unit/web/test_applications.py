@@ -15,15 +15,15 @@ from toctou.web import asgi, wsgi
 def wsgi_echo(environ, start_response):
     body = environ["wsgi.input"].read().decode()
     names = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "HTTP_X_USER", "CONTENT_TYPE")
-    told = {**{name: environ.get(name, "") for name in names}, "body": body}
+    received = {**{name: environ.get(name, "") for name in names}, "body": body}
     start_response("201 Created", [("Content-Type", "application/json")])
-    return [json.dumps(told).encode()]
+    return [json.dumps(received).encode()]
 
 
 async def asgi_echo(scope, receive, send):
     message = await receive()
     headers = dict(scope["headers"])
-    told = {
+    received = {
         "REQUEST_METHOD": scope["method"],
         "PATH_INFO": scope["path"],
         "QUERY_STRING": scope["query_string"].decode(),
@@ -32,15 +32,15 @@ async def asgi_echo(scope, receive, send):
         "body": message["body"].decode(),
     }
     await send({"type": "http.response.start", "status": 201, "headers": [(b"Content-Type", b"application/json")]})
-    await send({"type": "http.response.body", "body": json.dumps(told).encode()[:10], "more_body": True})
-    await send({"type": "http.response.body", "body": json.dumps(told).encode()[10:]})
+    await send({"type": "http.response.body", "body": json.dumps(received).encode()[:10], "more_body": True})
+    await send({"type": "http.response.body", "body": json.dumps(received).encode()[10:]})
 
 
 def failing(fault: ToctouError):
     raise fault
 
 
-def ask(application, request):
+def send_to(application, request):
     if asgi.is_asgi(application):
         return event_loop.run(asgi.answer(application, request, {}), failing)
     return wsgi.answer(application, request)
@@ -49,7 +49,7 @@ def ask(application, request):
 @pytest.mark.parametrize("application", [wsgi_echo, asgi_echo])
 def test_a_request_arrives_as_it_was_sent(application):
     request = HttpRequest("PUT", "/a%20b/c%2Fd?x=1&y=%26", {"X-User": "alice", "Content-Type": "text/x"}, b"body")
-    answer = ask(application, request)
+    answer = send_to(application, request)
     assert answer.status == 201
     assert answer.body == {
         "REQUEST_METHOD": "PUT",
@@ -62,12 +62,12 @@ def test_a_request_arrives_as_it_was_sent(application):
 
 
 async def silent(scope, receive, send):
-    """Answers nothing."""
+    """Sends no response."""
 
 
-def test_an_application_without_an_answer():
-    with pytest.raises(RuntimeError, match="without an answer"):
-        ask(silent, HttpRequest("GET", "/"))
+def test_an_application_without_a_response():
+    with pytest.raises(RuntimeError, match="without a response"):
+        send_to(silent, HttpRequest("GET", "/"))
 
 
 def lifespan(*, fails: bool, state=None):
@@ -86,7 +86,7 @@ def lifespan(*, fails: bool, state=None):
 
 def test_the_start_of_an_application():
     assert asgi.started(lifespan(fails=False, state={"n": 1})) == {"n": 1}
-    assert asgi.started(asgi_echo) == {}  # which knows no such thing
+    assert asgi.started(asgi_echo) == {}  # without lifespan support
     with pytest.raises(ModelError, match="no cache"):
         asgi.started(lifespan(fails=True))
 
@@ -110,4 +110,4 @@ def test_functions_of_anyio_s_threads_run_on_the_request_s_loop():
         return await anyio.to_thread.run_sync(threading.get_ident)
 
     assert event_loop.run(where(), failing) == threading.get_ident()
-    assert asyncio.run(where()) != threading.get_ident()  # elsewhere it is as it was
+    assert asyncio.run(where()) != threading.get_ident()  # other loops are unaffected
