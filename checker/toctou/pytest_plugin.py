@@ -123,7 +123,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not found:
         return
     from toctou.reporting.findings import findings  # noqa: PLC0415 - see the module's docstring
-    from toctou.reporting.text import finding_lines  # noqa: PLC0415
+    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
 
     terminalreporter.section("toctou")
     for finding in findings(found):
@@ -199,7 +199,8 @@ def _written(
 def _told(result: ModelResult, expect: str, documents: Sequence[Document]) -> str:
     """The clearest violation of the worst cause in full, and of each other cause what it is."""
     from toctou.reporting.findings import findings  # noqa: PLC0415
-    from toctou.reporting.text import finding_lines, render_violation  # noqa: PLC0415
+    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
+    from toctou.reporting.text import render_violation  # noqa: PLC0415
 
     lines = [] if expect == "VERIFIED" else [f"expected {expect}"]
     if documents:

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from toctou.checking.check import Exploring, check
+from toctou.cli.formats import add_format, is_for_people, show
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.child import end_children
@@ -22,9 +23,6 @@ from toctou.distribution.in_process import InProcess
 from toctou.distribution.journal import Journal
 from toctou.distribution.workers import Distributed
 from toctou.errors import BadInput
-from toctou.reporting.registry import FORMATS
-from toctou.reporting.run_document import documents
-from toctou.reporting.text import print_run
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import STRATEGIES
@@ -34,9 +32,6 @@ from toctou.search.result import RunResult
 from toctou.verdict import Verdict
 
 _STATUS = {Verdict.VERIFIED: 0, Verdict.VIOLATED: 1, Verdict.INCONCLUSIVE: 3}
-
-PRINTED = ("text", "json", "sarif", "github")
-"""Formats of a whole run that make sense on standard output."""
 
 
 def add(subparsers: Any) -> None:
@@ -118,7 +113,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where reports are written (default %(default)s)",
     )
-    parser.add_argument("--format", choices=PRINTED, default="text", help="what is printed (default text)")
+    add_format(parser, "run")
     parser.add_argument(
         "--verbose", action="store_true", help="also print the scenarios that are verified, a line each"
     )
@@ -143,20 +138,14 @@ def run(arguments: argparse.Namespace) -> int:
     expected = None if arguments.expect is None else read_expected(arguments.expect)
     models = load(arguments.targets)
     prepare_directory(arguments.report)
-    for_people = arguments.format == "text"
     with (
         journal(arguments.resume, models, options) as kept,
-        ConsoleProgress(Console(stderr=not for_people), verbose=arguments.verbose) as progress,
+        ConsoleProgress(Console(stderr=not is_for_people(arguments.format)), verbose=arguments.verbose) as progress,
         exploring(arguments.jobs, arguments.dask) as explorers,
     ):
         result = check(models, options, progress, explorers, kept)
-    write_run(result, arguments.report)
-    run, _ = documents(result, arguments.report)
-    render = FORMATS[arguments.format].run
-    if for_people or render is None:
-        print_run(run, Console(), directory=str(arguments.report))
-    else:
-        sys.stdout.write(render(run))
+    (document,) = write_run(result, arguments.report)
+    show(document, arguments.format, str(arguments.report))
     status = exit_status(result) if expected is None else report_expected(expected, result)
     return BadInput.exit_status if report_refused(result) else status
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toctou.distribution.progress import Status
 from toctou.reporting.run_document import scenario_document
-from toctou.reporting.text import scenario_line
+from toctou.reporting.run_text import scenario_line
 from toctou.search.result import ModelResult, ScenarioResult
 from toctou.verdict import Verdict
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toctou.cli.check import at_least_one, positive, reads
+from toctou.cli.formats import add_format
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import STRATEGIES
 
@@ -67,9 +68,7 @@ def add(subparsers: Any) -> None:
         metavar="DIR",
         help="where reports are written (default %(default)s)",
     )
-    parser.add_argument(
-        "--format", choices=("text", "json", "sarif"), default="text", help="what is printed (default text)"
-    )
+    add_format(parser, "scan")
     parser.set_defaults(run=run)
 
 

@@ -66,4 +66,4 @@ def _row(head: str, text: str, width: int) -> Iterator[str]:
         yield f"{head if number == 0 else '':<{_MARGIN}}{piece}".rstrip()
 
 
-RENDERER = Renderer("detail", ".detail.txt", violation=render)
+RENDERERS = (Renderer("detail", ".detail.txt", {"violation": render}),)

@@ -18,6 +18,14 @@ def findings(violations: Sequence[Document]) -> list[Document]:
     return [_finding(group) for group in _groups(violations)]
 
 
+def findings_of_scan(scan: Document) -> list[Document]:
+    """The findings of all operations, worst first, each with its operation's name."""
+    found = [
+        {**one, "operation": operation["name"]} for operation in scan["operations"] for one in operation["findings"]
+    ]
+    return sorted(found, key=lambda one: -float(one["severity"]["score"]))
+
+
 def ranked(violations: Sequence[Document]) -> list[Document]:
     """The violations in the order in which a person should read them: worst cause first, its clearest report first."""
     return [violation for group in _groups(violations) for violation in group]

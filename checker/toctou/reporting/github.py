@@ -72,4 +72,4 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-RENDERER = Renderer("github", ".annotations", violation=render_violation, run=render_run)
+RENDERERS = (Renderer("github", ".annotations", {"violation": render_violation, "run": render_run}, printed=True),)

@@ -47,5 +47,7 @@ def graph_of(document: Document) -> Graph:
     return Graph(visible(explanation["headline"]), nodes, list(edges.values()))
 
 
-DOT = Renderer("dot", ".dot", violation=render_dot)
-GRAPHML = Renderer("graphml", ".graphml", violation=render_graphml)
+RENDERERS = (
+    Renderer("dot", ".dot", {"violation": render_dot}),
+    Renderer("graphml", ".graphml", {"violation": render_graphml}),
+)

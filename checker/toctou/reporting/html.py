@@ -19,10 +19,11 @@ from markupsafe import Markup
 
 from toctou.analysis.severity import scale
 from toctou.reporting.document import Document
+from toctou.reporting.findings import findings_of_scan
 from toctou.reporting.lanes import marked
 from toctou.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from toctou.reporting.renderer import Renderer
-from toctou.reporting.scan_text import findings_of, ranked_operations, window_text
+from toctou.reporting.scan_text import ranked_operations, window_text
 from toctou.reporting.stored import item_text, just_before, left_out
 from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, looked_words, visible
 from toctou.reporting.text import closest_words, confirmation
@@ -83,7 +84,7 @@ def render_scan(document: Document) -> str:
         "",
         document=document,
         operations=ranked,
-        findings=findings_of(document),
+        findings=findings_of_scan(document),
         verdicts={verdict: concluded.count(verdict) for verdict in dict.fromkeys(concluded)},
         window_text=window_text,
     )
@@ -145,4 +146,12 @@ def _printable(value: Any) -> Any:
     return visible(value, keep="\n") if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-RENDERER = Renderer("html", ".html", violation=render_violation, run=render_run, run_file="index.html")
+RENDERERS = (
+    Renderer(
+        "html",
+        ".html",
+        {"violation": render_violation, "run": render_run, "scan": render_scan},
+        stored=True,
+        files={"run": "index.html", "scan": "scan.html"},
+    ),
+)

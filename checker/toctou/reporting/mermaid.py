@@ -75,4 +75,4 @@ def escaped(text: str) -> str:
     return _KEYWORD.sub(lambda one: f"#{ord(one[1][0])};{one[1][1:]}", shown)
 
 
-RENDERER = Renderer("mermaid", ".mmd", violation=render)
+RENDERERS = (Renderer("mermaid", ".mmd", {"violation": render}),)

@@ -113,4 +113,4 @@ def _name(document: Document) -> str:
     return re.sub(r"[^a-z0-9]+", "_", snake.lower()).strip("_") or "race"
 
 
-RENDERER = Renderer("pytest", ".py", violation=render)
+RENDERERS = (Renderer("pytest", ".py", {"violation": render}),)

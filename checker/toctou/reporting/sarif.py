@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from toctou.analysis.anomalies import ANOMALIES
 from toctou.reporting.document import Document
-from toctou.reporting.findings import findings
+from toctou.reporting.findings import findings, findings_of_scan
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
 
@@ -44,9 +44,9 @@ def render_run(document: Document) -> str:
     return _log(document["findings"], document["toctou"])
 
 
-def render_findings(found: Sequence[Document], version: str) -> str:
-    """Findings of a scan, each with the operation of the API as a logical location."""
-    return _log(found, version)
+def render_scan(document: Document) -> str:
+    """A scan as a log with one result per finding, each with the operation of the API as a logical location."""
+    return _log(findings_of_scan(document), document["toctou"])
 
 
 def _log(found: Sequence[Document], version: str) -> str:
@@ -232,4 +232,6 @@ def _message(text: str) -> Document:
     return {"text": visible(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")}
 
 
-RENDERER = Renderer("sarif", ".sarif", violation=render_violation, run=render_run)
+RENDERERS = (
+    Renderer("sarif", ".sarif", {"violation": render_violation, "run": render_run, "scan": render_scan}, printed=True),
+)

@@ -14,9 +14,6 @@ from toctou.reporting.sarif import weaknesses
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import ScannedOperation, ScanResult
 
-PAGE = "scan.html"
-FILE = "scan.json"
-
 
 def scan_document(result: ScanResult, model: str, run: Document) -> Document:
     """The document of a scan.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -10,13 +9,12 @@ from rich.text import Text
 
 from toctou.reporting.document import Document
 from toctou.reporting.summary import visible
-from toctou.reporting.text import LEVEL_STYLES, WIDTH
+from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
 
-_STYLES = {"VERIFIED": "green", "VIOLATED": "bold red", "INCONCLUSIVE": "yellow"}
 _RANKS = {"VIOLATED": 0, "INCONCLUSIVE": 1, "VERIFIED": 2}
 
 
-def print_scan(document: Document, console: Console, *, directory: str = "") -> None:
+def print_scan(document: Document, console: Console, directory: str = "") -> None:
     """A scan on a console.
 
     Args:
@@ -26,13 +24,6 @@ def print_scan(document: Document, console: Console, *, directory: str = "") -> 
     """
     for line in scan_lines(document, directory):
         console.print(line, soft_wrap=True, highlight=False)
-
-
-def render_scan(document: Document) -> str:
-    """A scan as plain text."""
-    stream = io.StringIO()
-    print_scan(document, Console(file=stream, force_terminal=False, no_color=True, width=WIDTH))
-    return stream.getvalue()
 
 
 def scan_lines(document: Document, directory: str) -> Iterator[Text]:
@@ -60,17 +51,9 @@ def scan_lines(document: Document, directory: str) -> Iterator[Text]:
         yield Text(f"Pages: {directory.rstrip('/')}/scan.html", "dim")
 
 
-def findings_of(scan: Document) -> list[Document]:
-    """The findings of all operations, worst first, each with its operation's name."""
-    found = [
-        {**one, "operation": operation["name"]} for operation in scan["operations"] for one in operation["findings"]
-    ]
-    return sorted(found, key=lambda one: -float(one["severity"]["score"]))
-
-
 def ranked_operations(document: Document) -> list[Document]:
     """The operations, the worst first."""
-    return sorted(document["operations"], key=lambda one: (_RANKS[one["verdict"]], -_worst(one)))
+    return sorted(document["operations"], key=lambda one: (_RANKS.get(one["verdict"], 0), -_worst(one)))
 
 
 def operation_points(operation: Document) -> Iterator[tuple[str, str]]:
@@ -122,7 +105,7 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
     verdict = operation["verdict"]
     answers = f"{operation['scenarios']} scenarios, {operation['schedules']} schedules"
     yield Text.assemble(
-        (f"{verdict:<12}", _STYLES[verdict]),
+        (f"{verdict:<12}", VERDICT_STYLES.get(verdict, "")),
         "  ",
         (visible(operation["name"]), "bold"),
         (f"  {visible(operation['operation'])}  {answers}", "dim"),

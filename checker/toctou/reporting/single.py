@@ -53,8 +53,9 @@ def write_found(
         ):
             file = directory / f"{stem}-{number}.json"
             document.update(stored_as(file))
-            for renderer in RENDERERS.values():
-                write_atomically(file.with_name(f"{stem}-{number}{renderer.suffix}"), renderer.violation(document))
+            for one in RENDERERS.values():
+                if one.stored:
+                    write_atomically(file.with_name(f"{stem}-{number}{one.suffix}"), one.renders["violation"](document))
             documents.append(document)
     except OSError as error:
         raise ReportError(

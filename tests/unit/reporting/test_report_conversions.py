@@ -12,7 +12,7 @@ from test_report_schema import unusual_violation
 
 from toctou.reporting import github, graph, mermaid
 from toctou.reporting.document import violation_document, without_places
-from toctou.reporting.registry import FORMATS, RENDERERS
+from toctou.reporting.registry import formats, rendered
 from toctou.reporting.run_document import run_document
 
 NASTY = [*ATTACKS, "a\n::error::b", "x\r\ny", "50%, a:b;c", 'quote " and \\', "end", "ends\u202e\x1b[31m"]
@@ -109,19 +109,14 @@ def test_no_text_leaves_its_quotes_in_dot(text):
     assert strings(graph.render_dot(nasty(text))) == strings(graph.render_dot(nasty("harmless")))
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", formats("violation"))
 def test_every_format_shows_the_unusual_and_the_sample_without_places(name, violation):
-    assert FORMATS[name].violation(violation_document("package.module:Model", unusual_violation()))
-    assert FORMATS[name].violation(without_places(violation_document(MODEL, violation)))
+    assert rendered(violation_document("package.module:Model", unusual_violation()), name)
+    assert rendered(without_places(violation_document(MODEL, violation)), name)
     silent = replace(violation, execution=replace(violation.execution, operations=()))
     bare = replace(
         silent,
         finding=replace(violation.finding, operations=()),
         explanation=replace(violation.explanation, edges=(), cycle=(), witness=()),
     )
-    assert FORMATS[name].violation(violation_document(MODEL, bare))
-
-
-def test_formats_and_suffixes_are_unique():
-    assert set(RENDERERS) < set(FORMATS)
-    assert len({one.suffix for one in FORMATS.values()}) == len(FORMATS)
+    assert rendered(violation_document(MODEL, bare), name)

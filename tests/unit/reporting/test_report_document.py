@@ -12,7 +12,7 @@ from toctou.history.request import HandlerException, Request, Response, SourceLi
 from toctou.reporting import summary
 from toctou.reporting.document import FORMAT, portable_target, violation_document
 from toctou.reporting.encoding import decode
-from toctou.reporting.registry import FORMATS
+from toctou.reporting.registry import rendered
 from toctou.reporting.run_document import run_document
 
 
@@ -250,8 +250,8 @@ def test_what_was_looked_at_stands_with_its_step(violation):
 
 def test_every_zoom_level_of_a_step_shows_what_was_looked_at(violation):
     document = watched(violation, {ITEM: frozenset({EXISTENCE, "owner"})})
-    assert "    saw      its existence, owner of Items[i1]" in FORMATS["detail"].violation(document)
-    assert "<dt>handler looked at</dt><dd>its existence, owner of Items[i1]</dd>" in FORMATS["html"].violation(document)
+    assert "    saw      its existence, owner of Items[i1]" in rendered(document, "detail")
+    assert "<dt>handler looked at</dt><dd>its existence, owner of Items[i1]</dd>" in rendered(document, "html")
 
 
 def test_where_a_report_is_stored_says_from_where_its_model_is_named(violation, tmp_path, monkeypatch):
