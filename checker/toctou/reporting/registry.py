@@ -19,6 +19,7 @@ _MODULES = (
     "html",
     "sarif",
     "github",
+    "csv_report",
     "detail",
     "mermaid",
     "graph",

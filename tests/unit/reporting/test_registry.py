@@ -25,7 +25,7 @@ def test_every_renderer_renders_something_that_there_is():
 
 def test_every_kind_of_document_can_be_stored_printed_and_read_by_programs():
     for kind in KINDS:
-        assert {"text", "json", "html", "sarif"} <= set(formats(kind))
+        assert {"text", "json", "html", "sarif", "csv"} <= set(formats(kind))
     assert set(formats("scan", printed=True)) < set(formats("run", printed=True)) < set(formats())
 
 
