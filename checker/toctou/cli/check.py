@@ -61,12 +61,12 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--no-symmetry",
         action="store_true",
-        help="also run scenarios that differ by names only, and schedules in which interchangeable requests have changed places",
+        help="also run scenarios that differ only in names, and schedules in which interchangeable requests are swapped",
     )
     parser.add_argument(
         "--every-step",
         action="store_true",
-        help="run every step of every schedule, also where it is known from earlier ones what it does",
+        help="run every step of every schedule, even where its effect is known from earlier ones",
     )
     parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
     parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up the run after S seconds")
@@ -85,9 +85,7 @@ def add(subparsers: Any) -> None:
         help="seconds that a handler may take between two calls (default %(default)s)",
     )
     spread = parser.add_mutually_exclusive_group()
-    spread.add_argument(
-        "--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes at once (default 1)"
-    )
+    spread.add_argument("--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes (default 1)")
     spread.add_argument(
         "--dask", metavar="ADDRESS", help="explore on a Dask cluster, such as tcp://127.0.0.1:8786; needs toctou[dask]"
     )
@@ -95,7 +93,7 @@ def add(subparsers: Any) -> None:
         "--resume",
         type=Path,
         metavar="FILE",
-        help="keep in FILE what has been explored, and go on from there if the file exists",
+        help="keep in FILE what has been explored, and continue from there if the file exists",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="for --strategy random, pct and pos (default 0)"
@@ -147,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
     (document,) = write_run(result, arguments.report)
     show(document, arguments.format, str(arguments.report))
     status = exit_status(result) if expected is None else report_expected(expected, result)
-    return BadInput.exit_status if report_refused(result) else status
+    return BadInput.exit_status if report_invalid(result) else status
 
 
 @contextmanager
@@ -158,13 +156,13 @@ def journal(file: Path | None, models: Sequence[LoadedModel], options: Options) 
         return
     with closing(Journal(file, models, options)) as kept:
         if kept.explored:
-            print(f"toctou: going on from {file}", file=sys.stderr)
+            print(f"toctou: continuing from {file}", file=sys.stderr)
         yield kept
 
 
 @contextmanager
 def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
-    """Whoever explores: this process, as many others, or a cluster."""
+    """What explores: this process, several processes, or a cluster."""
     if cluster is not None:
         with on_cluster(cluster) as cluster_workers:
             yield cluster_workers
@@ -181,7 +179,7 @@ def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
 
 
 def exit_status(result: RunResult) -> int:
-    """The worst of the models' verdicts, as an exit status."""
+    """The most severe of the models' verdicts, as an exit status."""
     verdicts = {model.verdict for model in result.models}
     for verdict in (Verdict.VIOLATED, Verdict.INCONCLUSIVE):
         if verdict in verdicts:
@@ -189,12 +187,12 @@ def exit_status(result: RunResult) -> int:
     return _STATUS[Verdict.VERIFIED]
 
 
-def report_refused(result: RunResult) -> bool:
-    """Say on standard error which models turned out to be wrong while they were explored; whether there are any."""
-    refused = [model for model in result.models if model.refused]
-    for model in refused:
-        print(f"toctou: {model.model} cannot be checked: {model.detail}", file=sys.stderr)
-    return bool(refused)
+def report_invalid(result: RunResult) -> bool:
+    """Report on standard error the models that proved invalid while they were explored; whether there are any."""
+    invalid = [model for model in result.models if model.refused]
+    for model in invalid:
+        print(f"toctou: invalid model {model.model}: {model.detail}", file=sys.stderr)
+    return bool(invalid)
 
 
 def read_expected(file: Path) -> dict[str, Verdict]:
@@ -221,7 +219,7 @@ def read_expected(file: Path) -> dict[str, Verdict]:
 
 
 def report_expected(expected: dict[str, Verdict], result: RunResult) -> int:
-    """Say on standard error what is not as expected; returns 0 if everything is."""
+    """Report on standard error what is not as expected; returns 0 if everything is."""
     found = {model.model: model.verdict for model in result.models}
     wrong = [
         f"{name}: expected {expected.get(name, 'nothing')}, found {found.get(name, 'no such model')}"
@@ -252,7 +250,7 @@ def positive(text: str) -> float:
 
 
 def reads(text: str) -> int:
-    """``strong``, ``eventual`` or ``eventual:K``, as the number of versions that a weak read may return."""
+    """``strong``, ``eventual`` or ``eventual:K``, as the number of versions that an eventually consistent read may return."""
     kind, _, versions = text.partition(":")
     if text == "strong":
         return 1

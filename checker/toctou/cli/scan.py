@@ -21,9 +21,9 @@ def add(subparsers: Any) -> None:
         "scan",
         help="drive an API from its OpenAPI document",
         description="Makes requests of every operation of an OpenAPI document, records what each does in DynamoDB when it runs "
-        "alone, explores the pairs that conflict, and concludes for each operation.",
+        "alone, explores the pairs that conflict, and reports a verdict for each operation.",
         epilog="Exit status: 0 every operation verified, 1 one violated, 2 a document, a model or an option that cannot be used, "
-        "3 an operation that nothing could be concluded about.",
+        "3 an inconclusive operation.",
     )
     parser.add_argument(
         "document",

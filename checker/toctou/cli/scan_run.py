@@ -1,4 +1,4 @@
-"""What ``toctou scan`` does, apart from its command line, which everybody loads who types ``toctou``."""
+"""What ``toctou scan`` does, apart from its command line, which every ``toctou`` command loads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def exit_status(result: ScanResult) -> int:
-    """The worst of the operations' verdicts, as an exit status; what could not be driven was not concluded."""
+    """The most severe of the operations' verdicts, as an exit status; what could not be driven was not concluded."""
     verdicts = {one.verdict for one in result.operations}
     if any(model.refused for model in result.run.models):
         return BadInput.exit_status

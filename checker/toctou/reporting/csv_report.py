@@ -15,6 +15,7 @@ from toctou.reporting.document import Document
 from toctou.reporting.findings import findings, findings_of_scan
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
+from toctou.reporting.titles import finding_title
 
 # The last four are the full-width forms, which spreadsheets of some languages treat alike.
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -35,7 +36,8 @@ COLUMNS: Mapping[str, Callable[[Document], object]] = {
     "requests": lambda finding: " | ".join(finding["scenarios"][0]["requests"]),
     "oracles": lambda finding: ", ".join(finding["oracles"]),
     "anomaly": lambda finding: finding["anomaly"],
-    "title": lambda finding: finding["headline"],
+    "title": finding_title,
+    "statement": lambda finding: finding["headline"],
     "cause": lambda finding: finding["cause"],
     "suggested fix": lambda finding: finding["remedy"],
     "location": _location,

@@ -25,8 +25,9 @@ from toctou.reporting.page_content import details, edges, moments, serial_order,
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.scan_text import ranked_operations, window_text
 from toctou.reporting.stored import item_text, just_before, left_out
-from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, looked_words, visible
+from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, accessed_words, backend_words, visible
 from toctou.reporting.text import closest_words, confirmation
+from toctou.reporting.titles import finding_title, violation_title
 
 LANE_COLOURS = 6
 
@@ -40,6 +41,7 @@ def render_violation(document: Document) -> str:
         "violation.js",
         document=document,
         explanation=document["explanation"],
+        heading=violation_title(document),
         moments=moments(document),
         details=details(document),
         edges=drawn,
@@ -136,7 +138,8 @@ def _environment() -> Environment:
     )
     environment.filters["backend"] = backend_words
     environment.filters["item"] = item_text
-    environment.filters["looked"] = looked_words
+    environment.filters["accessed"] = accessed_words
+    environment.filters["title"] = finding_title
     environment.globals["scale"] = scale()
     environment.filters["html_page"] = lambda report: report.removesuffix(".json") + ".html"
     return environment

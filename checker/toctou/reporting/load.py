@@ -1,6 +1,6 @@
 """Reading a stored violation or run back: whether a file is one, whether it is whole, and what ``replay`` needs from it.
 
-A report is a file that people copy, attach and keep, so nothing about it is taken for granted: every fault is a
+A report is a file that people copy, attach and keep, so nothing about it is assumed: every fault is a
 :class:`ReportError` that says what was found, what should have been there and what to do.
 """
 
@@ -167,7 +167,7 @@ def _check_fields(path: Path, document: Document) -> None:
 
 
 def _check_windows(path: Path, operations: Sequence[Document]) -> None:
-    """The calls of a window are there: renderers look them up without asking."""
+    """The calls of a window are there: renderers look them up unchecked."""
     for operation in operations:
         for window in operation["windows"]:
             if not all(0 <= window[call] < len(operation["accesses"]) for call in ("read", "write")):
@@ -175,7 +175,7 @@ def _check_windows(path: Path, operations: Sequence[Document]) -> None:
 
 
 def _check_names(path: Path, document: Document) -> None:
-    """Everything that is named is there: renderers look it up without asking."""
+    """Everything that is named is there: renderers look it up unchecked."""
     letters = {request["letter"] for request in document["requests"]}
     steps = {step["name"] for step in document["steps"]}
     explanation = document["explanation"]
@@ -230,7 +230,7 @@ def _decoded(value: Any, what: str) -> Any:
     except (ValueError, TypeError, ArithmeticError) as error:
         raise ReportError(
             f"{what} cannot be read: {error}",
-            expected="a value written as checker/reporting/encoding.py says",
+            expected="a value written as checker/toctou/reporting/encoding.py says",
             cause="the file was edited, or written by a newer version of toctou",
             remedy=AGAIN,
         ) from error

@@ -12,6 +12,7 @@ from rich.text import Text
 from toctou.reporting.document import Document
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
+from toctou.reporting.titles import finding_title
 
 UNBOUNDED = 10_000
 """Columns for a table that is not shown on a terminal: it takes what it needs."""
@@ -27,7 +28,7 @@ def scenario_line(model: str, scenario: Document) -> Text:
         (f"{count} schedule{'' if count == 1 else 's'}", "dim"),
     )
     if scenario["stands_for"] > 1:
-        line.append(f" for {scenario['stands_for']} scenarios alike", style="dim")
+        line.append(f", representing {scenario['stands_for']} equivalent scenarios", style="dim")
     if scenario["violations"]:
         found = dict.fromkeys(f"{one['oracle']}: {one['anomaly']}" for one in scenario["violations"])
         line.append(f"  {', '.join(found)}", style="red")
@@ -80,12 +81,12 @@ def _run_table(document: Document, *, terminal: bool) -> Table:
 
 
 def _scenarios(model: Document) -> str:
-    explored, all_of_them = len(model["scenarios"]), stood_for([model])
-    return str(explored) if explored == all_of_them else f"{explored} for {all_of_them}"
+    explored, all_of_them = len(model["scenarios"]), represented([model])
+    return str(explored) if explored == all_of_them else f"{explored} of {all_of_them}"
 
 
-def stood_for(models: Iterable[Document]) -> int:
-    """How many scenarios those that were explored stand for, themselves included."""
+def represented(models: Iterable[Document]) -> int:
+    """How many scenarios those that were explored represent, themselves included."""
     return sum(scenario["stands_for"] for model in models for scenario in model["scenarios"])
 
 
@@ -98,10 +99,16 @@ def _found(model: Document, findings: list[Document]) -> str:
 
 
 def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
-    explored, all_of_them = sum(len(model["scenarios"]) for model in document["models"]), stood_for(document["models"])
+    explored, all_of_them = (
+        sum(len(model["scenarios"]) for model in document["models"]),
+        represented(document["models"]),
+    )
     if explored < all_of_them:
         yield Text()
-        yield Text(f"{explored:,} scenarios stand for {all_of_them:,}: the others differ by names only.", "dim")
+        yield Text(
+            f"{explored:,} of {all_of_them:,} scenarios were explored: the others differ from these only in names.",
+            "dim",
+        )
     for model in document["models"]:
         remarks = [model["detail"], *(f"{one['handler']}: {one['reason']}" for one in model["unreached"])]
         if not any(remarks):
@@ -123,7 +130,7 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
 
 
 def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
-    """A cause, told once: how bad, where, what its clearest report says, how often, and how to see it again.
+    """A cause, reported once: severity, model, title, the headline of its clearest report, how often, and the replay.
 
     Args:
         finding: as in the document of a run.
@@ -136,10 +143,11 @@ def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
         (visible(finding["model"]), "bold"),
         f"  {', '.join(finding['anomalies'])}",
     )
+    yield Text(f"  {visible(finding_title(finding))}")
     yield Text(f"  {visible(finding['headline'])}")
     yield Text(f"  {visible(finding['cause'])}")
     if finding["remedy"]:
-        yield Text(f"  mend: {visible(finding['remedy'])}")
+        yield Text(f"  fix: {visible(finding['remedy'])}")
     found = f"{count} violations" if count > 1 else "1 violation"
     yield Text(f"  {found} of {', '.join(finding['oracles'])} · {severity['vector']}", "dim")
     if replay:

@@ -16,6 +16,7 @@ from toctou.reporting.document import Document
 from toctou.reporting.lanes import WITNESS, lane_style, lanes, marked, wrapped
 from toctou.reporting.stored import item_text, just_before, left_out
 from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, visible
+from toctou.reporting.titles import violation_title
 
 WIDTH = 100
 MIN_WIDTH = 40
@@ -102,7 +103,8 @@ def _headline(document: Document, width: int) -> Iterator[Text]:
     )
     yield head
     yield Text()
-    yield from _hanging(Text("  "), explanation["headline"], width, "bold")
+    yield from _hanging(Text("  "), violation_title(document), width, "bold")
+    yield from _hanging(Text("  "), explanation["headline"], width)
     statement = document["finding"]["statement"]
     if statement and statement != explanation["headline"]:
         yield from _hanging(Text("  "), statement, width)
@@ -123,7 +125,7 @@ def _argument(document: Document, width: int) -> Iterator[Text]:
         return
     yield _title("Why this should not have been possible", "", width)
     if explanation.get("decision"):
-        yield from _hanging(Text("  decided on ", style="dim"), explanation["decision"], width)
+        yield from _hanging(Text("  relied on ", style="dim"), explanation["decision"], width)
     yield from _hanging(Text("  cause ", style="dim"), document["cause"]["text"], width)
     yield from _places(document["cause"], width)
     span = max((len(edge["earlier"]) + len(edge["later"]) for edge in edges), default=0)
@@ -153,7 +155,7 @@ def _places(cause: Document, width: int) -> Iterator[Text]:
 def _remedy(document: Document, width: int) -> Iterator[Text]:
     remedy = document["explanation"]["remedy"]
     if remedy:
-        yield _title("Suggested fix (not tried)", "", width)
+        yield _title("Suggested fix (not verified)", "", width)
         yield from _hanging(Text("  "), remedy, width)
 
 
@@ -175,12 +177,12 @@ def closest_words(closest: Document) -> str:
     explained, total = closest["explained"], len(closest["order"])
     if not closest["contradiction"]:
         return (
-            "fits every answer and everything stored in the end, so what is wrong is not the outcome, but what was done "
-            "on the way to it"
+            "explains every response and every stored item: what is wrong is not the outcome, but what was done on the "
+            "way to it"
         )
     if explained == total:
-        return f"fits every answer, but not what is stored: {closest['contradiction']}"
-    return f"does not fit: {closest['contradiction']}"
+        return f"explains every response, but not the stored items: {closest['contradiction']}"
+    return f"does not explain the responses: {closest['contradiction']}"
 
 
 def _items(document: Document, width: int) -> Iterator[Text]:
@@ -199,8 +201,8 @@ def _items(document: Document, width: int) -> Iterator[Text]:
             for number, text in enumerate(texts):
                 head = Text.assemble("  ", (f"{moment if number == 0 else '':<{margin}}", "dim"), f"{visible(table)}  ")
                 yield from _hanging(head, text, width)
-    if told := left_out(document):
-        yield from _hanging(Text("  "), told, width, "dim")
+    if remark := left_out(document):
+        yield from _hanging(Text("  "), remark, width, "dim")
 
 
 def _replay(document: Document, width: int) -> Iterator[Text]:
@@ -208,11 +210,13 @@ def _replay(document: Document, width: int) -> Iterator[Text]:
     if document["replay"]:
         yield Text.assemble("  ", (visible(document["replay"]), "bold"))  # never wrapped: it is there to be pasted
     yield Text.assemble(("  schedule  ", "dim"), document["schedule"])
-    yield from _hanging(Text(" " * 12), "whose call comes next, call by call, and a checksum", width, "dim")
+    yield from _hanging(
+        Text(" " * 12), "the request that makes the next call, call by call, and a checksum", width, "dim"
+    )
     yield from _hanging(Text("  found on  ", style="dim"), confirmation(document), width)
     severity = document["severity"]
-    told = f"{severity['level']} {severity['score']} ({scale()}): {severity['meaning']}"
-    yield from _hanging(Text("  severity  ", style="dim"), told, width)
+    words = f"{severity['level']} {severity['score']} ({scale()}): {severity['meaning']}"
+    yield from _hanging(Text("  severity  ", style="dim"), words, width)
     yield from _hanging(Text(" " * 12), severity["vector"], width, "dim")
 
 

@@ -29,7 +29,7 @@ def prepare_directory(directory: Path) -> None:
     """Make sure, before hours of exploring, that reports can be written there.
 
     Raises:
-        ReportError: it cannot be created or written to, or holds a ``run.json`` or ``index.html`` of somebody else.
+        ReportError: it cannot be created or written to, or holds a ``run.json`` or ``index.html`` that toctou did not write.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -29,16 +29,16 @@ def nasty(text):
 
 def test_an_annotation_points_at_the_write(document):
     (line,) = github.render_violation(document).splitlines()
-    head = "::error file=models/delete_item.py,line=34,title=time of check%2C time of use in delete_item::"
+    head = "::error file=models/delete_item.py,line=34,title=delete_item × transfer%3A owner check bypassed::"
     assert line.startswith(head + "alice's delete_item deleted Items[i1] while it belonged to bob")
-    assert "%0ACause: delete_item decides on its GetItem of Items" in line
+    assert "%0ACause: delete_item relies on its GetItem of Items" in line
 
 
 def test_annotations_of_a_run_are_sorted_and_tell_what_is_inconclusive(run):
     model = make_model(elsewhere(make_violation()), make_violation())
     lines = github.render_run(run_document(make_run(model, run.models[1]))).splitlines()
     assert [re.match("::(\\w+) ", line)[1] for line in lines] == ["error", "error", "warning"]
-    assert [" in delete_item::" in line for line in lines] == [True, False, False]
+    assert ["title=delete_item × transfer%3A" in line for line in lines] == [True, False, False]
     assert "title=inconclusive%3A max_schedules" in lines[2]
 
 

@@ -26,7 +26,8 @@ def test_a_row_says_what_where_and_how_to_see_it_again(violation, tmp_path):
     assert row["handler"] == "delete_item"
     assert row["requests"] == "alice: delete_item(item_id='i1') | alice: transfer(item_id='i1', to='bob')"
     assert (row["oracles"], row["anomaly"]) == ("ownership", "toctou")
-    assert row["title"].startswith("alice's delete_item deleted Items[i1]")
+    assert row["title"] == "delete_item × transfer: owner check bypassed"
+    assert row["statement"].startswith("alice's delete_item deleted Items[i1]")
     assert row["location"] == "models/delete_item.py:34"
     assert row["schedule"] == str(violation.execution.schedule)
     assert row["replay"] == document["replay"]

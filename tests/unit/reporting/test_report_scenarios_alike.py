@@ -26,17 +26,20 @@ def test_json(alike: RunResult):
 
 def test_text(alike: RunResult):
     printed = text_report.render(run_document(alike))
-    assert "  2 for 4  " in printed
-    assert "2 scenarios stand for 4: the others differ by names only." in printed
+    assert "  2 of 4  " in printed
+    assert "2 of 4 scenarios were explored: the others differ from these only in names." in printed
     first, second = alike.models[0].scenarios
-    assert "3 schedules for 3 scenarios alike" in run_text.scenario_line("Model", scenario_document(first)).plain
-    assert "alike" not in run_text.scenario_line("Model", scenario_document(second)).plain
+    assert (
+        "3 schedules, representing 3 equivalent scenarios"
+        in run_text.scenario_line("Model", scenario_document(first)).plain
+    )
+    assert "equivalent" not in run_text.scenario_line("Model", scenario_document(second)).plain
 
 
 def test_page(alike: RunResult):
     page = html.render_run(run_document(alike))
-    assert "2 scenarios for 4" in page
-    assert page.count("and 2 more that differ by names only") == 1
+    assert "2 of 4 scenarios" in page
+    assert page.count("and 2 more that differ only in names") == 1
 
 
 def test_nothing_is_said_where_each_stands_for_itself(run: RunResult):

@@ -73,7 +73,7 @@ def test_everything_a_reader_needs_is_there(violation, tmp_path, monkeypatch):
         "A.1 ─rw→ B.1 alice's GetItem read owner 'alice'",
         "B.1 ─ww→ A.2 alice's DeleteItem removed",
         "⇒ delete_item would have to come both before transfer",
-        "B → A does not fit: after transfer, delete_item would have answered 403",
+        "B → A does not explain the responses: after transfer, delete_item would have answered 403",
         "before Items {data: 'draft', item_id: 'i1', owner: 'alice', version: 1}",
         "just before A.2 Items {data: 'draft', item_id: 'i1', owner: 'bob', version: 1}",
         "after Items empty",
