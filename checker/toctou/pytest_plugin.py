@@ -4,8 +4,8 @@
         toctou.check(Orders, requests=3)
 
 A failure shows our explanation and the command that replays it, whether it comes from the fixture or from a state machine of
-:mod:`toctou.stateful`.  This module is loaded in every pytest run of everybody who has installed toctou, so it does
-nothing and imports nothing of ours until a test asks for it.
+:mod:`toctou.stateful`.  This module is loaded in every pytest run wherever toctou is installed, so it does
+nothing and imports nothing of ours until a test uses it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Toctou:
             model: the model's class.
             expect: the verdict that should come out; ``VIOLATED`` for handlers that are racy on purpose.
             options: fields of :class:`toctou.search.options.Options`, for example ``requests=3``; also
-                ``max_schedules`` and ``max_seconds``.  ``requests`` and ``backend`` default to what pytest was told.
+                ``max_schedules`` and ``max_seconds``.  ``requests`` and ``backend`` default to pytest's options.
 
         Raises:
             CheckFailed: another verdict came out, or the model or an option cannot be used.
@@ -71,7 +71,7 @@ class Toctou:
                 if result.verdict == expect:
                     return result
                 documents = _written(self._config, _test_name(), result.model, result.title, result.violations)
-                raise CheckFailed(_told(result, expect, documents), documents)
+                raise CheckFailed(_failure_text(result, expect, documents), documents)
             except ToctouError as fault:
                 raise CheckFailed(str(fault)) from None
 
@@ -92,11 +92,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--toctou-requests",
         metavar="N",
         type=_at_least_one,
-        help="concurrent requests, where toctou.check is not told how many (default 2)",
+        help="concurrent requests, where toctou.check does not say how many (default 2)",
     )
     group.addoption("--toctou-report", metavar="DIR", help="where reports are written (default reports/pytest)")
     parser.addini("toctou_backend", "backend of toctou.check", default="embedded")
-    parser.addini("toctou_requests", "concurrent requests, where toctou.check is not told how many", default="2")
+    parser.addini("toctou_requests", "concurrent requests, where toctou.check does not say how many", default="2")
     parser.addini("toctou_report", "where reports are written", default="reports/pytest")
 
 
@@ -116,14 +116,14 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the findings of all tests, one per cause, the worst first."""
+    """List the findings of all tests, one per cause, most severe first."""
     found = [
         one for reports in terminalreporter.stats.values() for report in reports for one in getattr(report, _FOUND, ())
     ]
     if not found:
         return
     from toctou.reporting.findings import findings  # noqa: PLC0415 - see the module's docstring
-    from toctou.reporting.text import finding_lines  # noqa: PLC0415
+    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
 
     terminalreporter.section("toctou")
     for finding in findings(found):
@@ -196,10 +196,11 @@ def _written(
     return write_found(directory, test, model, title, violations, session=session)
 
 
-def _told(result: ModelResult, expect: str, documents: Sequence[Document]) -> str:
-    """The clearest violation of the worst cause in full, and of each other cause what it is."""
+def _failure_text(result: ModelResult, expect: str, documents: Sequence[Document]) -> str:
+    """The clearest violation of the most severe cause in full, and a summary of each other cause."""
     from toctou.reporting.findings import findings  # noqa: PLC0415
-    from toctou.reporting.text import finding_lines, render_violation  # noqa: PLC0415
+    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
+    from toctou.reporting.text import render_violation  # noqa: PLC0415
 
     lines = [] if expect == "VERIFIED" else [f"expected {expect}"]
     if documents:
@@ -215,7 +216,7 @@ def _told(result: ModelResult, expect: str, documents: Sequence[Document]) -> st
 
 
 def _shown(item: pytest.Item, failure: BaseException) -> tuple[str, Sequence[Document]] | None:
-    """The text of a failure of ours and the documents of its violations; ``None`` for anybody else's."""
+    """The text of a failure of ours and the documents of its violations; ``None`` for any other."""
     if isinstance(failure, CheckFailed):
         return str(failure), failure.documents
     if "toctou.stateful" not in sys.modules:

@@ -90,7 +90,7 @@ def test_a_model_that_turns_out_to_be_wrong_leaves_the_others_their_results(fold
     ended = command("check", ".", "--jobs", jobs)
     assert ended.status == 2, ended
     assert "Traceback" not in ended.err + ended.out
-    assert "b_wrong.py:Wrong cannot be checked: " in ended.err
+    assert "invalid model b_wrong.py:Wrong: " in ended.err
     assert "returned 'done'" in ended.err
     assert "remedy: " in ended.err
     run = json.loads((folder / "reports/latest/run.json").read_text())
@@ -127,7 +127,7 @@ def test_a_wrong_model_may_be_mended_before_the_run_goes_on(folder, command, mon
         run = json.loads((folder / "reports/latest/run.json").read_text())
         assert [model["stop_reason"] for model in run["models"]] == reasons
         assert ended.status == status, ended
-        assert ("cannot be checked" in ended.err) == (status == 2)
+        assert ("invalid model" in ended.err) == (status == 2)
     assert "going on from" in ended.err
 
 

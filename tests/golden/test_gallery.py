@@ -17,7 +17,7 @@ from toctou.cli import main
 from toctou.declaration.loading import load
 from toctou.reporting.document import Document, without_places
 from toctou.reporting.load import load_violation
-from toctou.reporting.registry import FORMATS
+from toctou.reporting.registry import RENDERERS, rendered
 from toctou.reporting.run_document import documents
 from toctou.search.options import Options
 
@@ -52,14 +52,14 @@ def _sample(document: Document, name: str) -> Document:
 @pytest.mark.parametrize("name", SHOWN)
 @pytest.mark.parametrize("model", RACY)
 def test_a_report_is_as_in_the_gallery(samples, model, name, request):
-    file = ROOT / GALLERY / f"{NAMES[model]}{FORMATS[name].suffix}"
-    rendered = FORMATS[name].violation(samples[model])
+    file = ROOT / GALLERY / f"{NAMES[model]}{RENDERERS[name].suffix}"
+    now = rendered(samples[model], name)
     if request.config.getoption("--refresh-golden", default=False):
         file.parent.mkdir(exist_ok=True)
-        file.write_text(rendered, encoding="utf-8")
+        file.write_text(now, encoding="utf-8")
     stored = file.read_text(encoding="utf-8") if file.exists() else ""
-    if stored != rendered:
-        difference = difflib.unified_diff(stored.splitlines(), rendered.splitlines(), "gallery", "now", lineterm="")
+    if stored != now:
+        difference = difflib.unified_diff(stored.splitlines(), now.splitlines(), "gallery", "now", lineterm="")
         pytest.fail(
             f"{file.relative_to(ROOT)} is not what comes out now.  If it should be:\n"
             "    pytest tests/golden --refresh-golden\n" + "\n".join(list(difference)[:80]),
@@ -68,7 +68,7 @@ def test_a_report_is_as_in_the_gallery(samples, model, name, request):
 
 
 def test_the_gallery_holds_nothing_else():
-    expected = {f"{NAMES[model]}{FORMATS[name].suffix}" for model in RACY for name in SHOWN}
+    expected = {f"{NAMES[model]}{RENDERERS[name].suffix}" for model in RACY for name in SHOWN}
     assert {file.name for file in (ROOT / GALLERY).iterdir()} == expected
 
 

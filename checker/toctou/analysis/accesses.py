@@ -1,8 +1,8 @@
-"""Decides what an operation's handler, or its own condition, looked at: the evidence for what was decided on.
+"""Decides what an operation's handler, or its own condition, accessed: the evidence for what was relied on.
 
-What a handler looked at in an answer is recorded when a counterexample is run once more to be explained
-(:attr:`toctou.history.operation.Operation.accessed`); what a condition or a filter looks at stands in the parameters.  Where
-nobody watched, nothing is claimed.
+What a handler accessed in a result is recorded when a counterexample is run once more to be explained
+(:attr:`toctou.history.operation.Operation.accessed`); what a condition or a filter reads is in the parameters.  Where
+accesses were not recorded, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LEGACY_CONDITIONS = ("Expected", "QueryFilter", "ScanFilter")
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """Attributes of one item that somebody looked at.
+class Accessed:
+    """Attributes of one item that were accessed.
 
     Attributes:
-        item: the item; ``None`` for the answer as a whole, where it says which items there are.
+        item: the item; ``None`` for the result as a whole, where it says which items exist.
         attributes: by name; ``EXISTENCE`` and ``ALL`` among them.
         by: ``handler`` or ``condition``.
     """
@@ -39,32 +39,32 @@ class Looked:
     by: str
 
 
-def looked(operation: Operation) -> Iterator[Looked]:
-    """Everything that is known to have been looked at, the handler's first."""
+def accessed(operation: Operation) -> Iterator[Accessed]:
+    """Everything that is known to have been accessed, the handler's accesses first."""
     for item, attributes in (operation.accessed or {}).items():
         if item is None and not operation.footprint.ranges:
-            continue  # that an item is there stands under its name
-        yield Looked(item, attributes, "handler")
+            continue  # that the item exists is recorded under its name
+        yield Accessed(item, attributes, "handler")
     for item, attributes in conditions(operation).items():
-        yield Looked(item, attributes, "condition")
+        yield Accessed(item, attributes, "condition")
 
 
 def decisive(operation: Operation, item: ItemId | None) -> Attributes | None:
-    """What a read was asked for about an item; ``None`` if nobody watched, so that it may be anything."""
+    """What of an item a read was used for; ``None`` if accesses were not recorded, so that it may be anything."""
     if operation.accessed is None or operation.action not in READING:
         return None
-    found = [one.attributes for one in looked(operation) if one.item == item]
+    found = [one.attributes for one in accessed(operation) if one.item == item]
     if item is not None and item not in operation.footprint.items():
-        # the item came into, or left, what was looked through: that shows in which items there are
-        found += [one.attributes for one in looked(operation) if one.item is None]
+        # the item entered or left the queried range: that shows in which items exist
+        found += [one.attributes for one in accessed(operation) if one.item is None]
     return frozenset().union(*found)
 
 
 def conditions(operation: Operation) -> Mapping[ItemId | None, Attributes]:
-    """By item, the attributes that conditions of an operation speak of; a filter of a ``Query`` speaks of all it finds."""
+    """By item, the attributes that conditions of an operation read; a filter of a ``Query`` reads them of all that it finds."""
     found: dict[ItemId | None, Attributes] = {}
     for part in parts(operation.parameters):
-        attributes = asked(part)
+        attributes = compared(part)
         if not attributes:
             continue
         for item in _items(operation, part):
@@ -80,19 +80,19 @@ def parts(parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [part for entry in listed for part in entry.values()]
 
 
-def asked(part: Mapping[str, Any]) -> Attributes:
-    """The attributes that the conditions of one write, or the filters of one read, speak of."""
+def compared(part: Mapping[str, Any]) -> Attributes:
+    """The attributes that the conditions of one write, or the filters of one read, compare."""
     names: Mapping[str, str] = part.get("ExpressionAttributeNames") or {}
     found: set[str] = set()
     for field in _CONDITIONS:
         if isinstance(part.get(field), str):
-            found.update(names.get(name, name) for name in _spoken_of(part[field]))
+            found.update(names.get(name, name) for name in _mentioned(part[field]))
     for field in _LEGACY_CONDITIONS:
         found.update(part.get(field) or ())
     return frozenset(found)
 
 
-def _spoken_of(expression: str) -> Iterator[str]:
+def _mentioned(expression: str) -> Iterator[str]:
     for match in _TOKEN.finditer(expression):
         token = match[0].strip()
         if not token.startswith((":", ".", "]")) and not token.endswith("(") and token.lower() not in _WORDS:
@@ -108,12 +108,12 @@ def _items(operation: Operation, part: Mapping[str, Any]) -> list[ItemId | None]
 
 
 def decided(operation: Operation, one: Dependency, about: Collection[str] = ()) -> Attributes:
-    """The attributes that another request changed and that the reader is known, or must be taken, to have looked at.
+    """The attributes that another request changed and that the reader is known, or must be assumed, to have accessed.
 
     Args:
         operation: the earlier one of the dependency.
         one: an anti-dependency: what was read, and then changed.
-        about: the attributes that the violated property looks at, which are named alone if any of them is among it.
+        about: the attributes that the violated property reads, which are named alone if any of them is among it.
     """
     changed = one.changed or one.attributes
     seen = decisive(operation, one.item)

@@ -37,7 +37,7 @@ class Anomaly:
 
     Attributes:
         key: what reports and programs call it.
-        title: what people call it.
+        title: its name in reports.
         source: where it is defined.
         meaning: one sentence.
         shapes: any of these makes it this anomaly.
@@ -70,7 +70,7 @@ TOCTOU = Anomaly(
     "toctou",
     "time of check, time of use",
     "CWE-367",
-    "a request decided on what it had read, and acted after another request had changed it",
+    "a request relied on what it had read, and acted after another request had changed it",
     (Shape(RW, BACK, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_write, patterns.accessed)),),
 )
 
@@ -79,28 +79,28 @@ TABLE: tuple[Anomaly, ...] = (
         "stale_read",
         "stale read",
         "Elle 2020, real-time cycles; Amazon DynamoDB Developer Guide, read consistency",
-        "an eventually consistent read, of a table or through an index, returned what had been overwritten before it was made",
+        "an eventually consistent read, of a table or through an index, returned what had been overwritten before the read",
         (Shape(RW, ANY, (patterns.stale,)),),
     ),
     Anomaly(
         "partial_effect",
         "partial effect",
         "Haerder and Reuter 1983, atomicity",
-        "a request that was refused, or failed, left some of its writes",
-        (Shape.without_cycle(patterns.refused_with_effect),),
+        "a request that was rejected, or failed, left some of its writes",
+        (Shape.without_cycle(patterns.rejected_with_effect),),
     ),
     Anomaly(
         "aba",
         "ABA",
         "Michael, ABA prevention using single-word instructions, IBM RC 23089, 2004",
-        "a condition held because a value had come back, although it had been another one in between",
+        "a condition held because a value was the same again, although the item had changed in between",
         (Shape(RW, BACK, (patterns.value_came_back,)),),
     ),
     Anomaly(
         "resurrection",
         "resurrection of a deleted item",
         "auth0/nextjs-auth0#2590 is a public case; Berenson et al. 1995, P4 on an item's existence",
-        "a request wrote to an item that it had seen, and so created it again after another had deleted it",
+        "a request wrote to an item that it had read, and so created it again after another request had deleted it",
         (Shape(RW, BACK, (patterns.deleted_by_first, patterns.created_by_last)),),
     ),
     # A write to what another principal owns is named after the check that should have stopped it, not after the value that
@@ -117,28 +117,28 @@ TABLE: tuple[Anomaly, ...] = (
         "missing_check",
         "missing check",
         "CWE-862, CWE-639",
-        "the request did not decide on anything that was changed under it: it would do the same if it ran alone",
+        "the request relied on nothing that another request changed: it would do the same if it ran alone",
         (Shape.without_cycle(patterns.of_ownership),),
     ),
     Anomaly(
         "duplicate_effect",
         "duplicate effect",
         "Adya 1999, G2-item; CWE-837 (improper enforcement of a single, unique action)",
-        "one and the same write took effect twice, since neither request saw that the other had made it",
+        "the same write took effect twice, because neither request saw that the other had made it",
         (Shape(RW, ANY, (patterns.effect_twice,)), Shape.without_cycle(patterns.repeated_by_itself)),
     ),
     Anomaly(
         "phantom",
         "phantom",
         "Berenson et al. 1995, P3 and A3; Adya 1999, G2",
-        "an item appeared in, or left, a range that a request had looked through and decided on",
+        "an item appeared in, or left, a range that a request had queried and relied on",
         (Shape(RW, ANY, (patterns.membership_changed,)),),
     ),
     Anomaly(
         "lost_update",
         "lost update",
         "Berenson et al. 1995, P4; Adya 1999, G-single",
-        "a request overwrote a value with one that it had made from an older value",
+        "a request overwrote a value with one that it had computed from an older value",
         (Shape(RW, WW, (patterns.two_requests, patterns.overwrites_what_it_missed)),),
     ),
     Anomaly(
@@ -152,7 +152,7 @@ TABLE: tuple[Anomaly, ...] = (
         "dirty_read",
         "dirty or intermediate read",
         "Berenson et al. 1995, P1; Adya 1999, G1a and G1b",
-        "a request saw what another had written half-way, or before it was refused",
+        "a request read what another request had written part-way, or had written and then undone",
         (
             Shape(
                 RW, WR, (patterns.two_requests, patterns.missed_changes, patterns.arrives_at_read, patterns.saw_half)
@@ -199,13 +199,13 @@ TABLE: tuple[Anomaly, ...] = (
         "not_a_race",
         "not a race between these requests",
         "Bernstein, Hadzilacos and Goodman 1987: an acyclic serialization graph has a serial order",
-        "the requests did what they do in some serial order: they are wrong by themselves, or depend on more than items",
+        "the outcome is that of some serial order: the handlers are wrong by themselves, or depend on more than stored items",
         (Shape.without_cycle(patterns.wrong_in_serial_order),),
     ),
 )
 
 ANOMALIES: Mapping[str, Anomaly] = {row.key: row for row in (*TABLE, UNNAMED)}
-"""The table by key, for those who only want to look something up."""
+"""The table by key, for look-ups."""
 
 
 def name(versions: Versions, finding: Finding, cycles: Sequence[Cycle]) -> Named:
@@ -214,7 +214,7 @@ def name(versions: Versions, finding: Finding, cycles: Sequence[Cycle]) -> Named
     Args:
         versions: what happened.
         finding: what an oracle found wrong with it.
-        cycles: between its requests, the most telling one first.
+        cycles: between its requests, the most explanatory one first.
     """
     scenes = [
         (first.kind, cycle[index - 1].kind, Scene(versions, finding, cycle[index:] + cycle[:index], cycles_exist=True))

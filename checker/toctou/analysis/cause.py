@@ -1,7 +1,7 @@
-"""Decides what a violation is caused by: the handler, the read that it decided on, and the write that this guards.
+"""Decides what a violation is caused by: the handler, the read that it relied on, and the write that followed from it.
 
-Many scenarios and oracles show one and the same window in a handler.  Whoever mends it wants to hear of it once, so
-reports group violations by this.  Names come from the code, not from the execution: neither principals nor keys nor the
+Many scenarios and oracles show the same window in a handler.  It is fixed once and so is reported once:
+reports group violations by their cause.  Names come from the code, not from the execution: neither principals nor keys nor the
 number of the operation are part of a cause.
 """
 
@@ -37,12 +37,12 @@ class Cause:
     """What a violation comes from.
 
     Attributes:
-        handler: the handler of the request that suffers, or that does wrong.
-        read: the read that it decided on, and that was invalidated; ``None`` if there is none.
+        handler: the handler of the victim, or of the request that does wrong.
+        read: the read that it relied on, and that was invalidated; ``None`` if there is none.
         write: the write that follows from it, or the wrong operation; ``None`` for a request that only reads.
         read_at, write_at: their positions in the execution.
-        other: what tells causes apart that have neither: the oracle.
-        decided: the attributes that it looked at in that read, and that were changed.
+        other: what distinguishes causes that have neither: the oracle.
+        decided: the attributes that it accessed in that read, and that were changed.
         returned: of ABA, whose write left them the same although it changed the item; ``""`` otherwise.
     """
 
@@ -58,22 +58,22 @@ class Cause:
     def __str__(self) -> str:
         if self.read and self.write and self.returned:
             return (
-                f"the condition of {self.handler}'s {self.write} asks for {listed(self.decided)} as its {self.read} found "
-                f"{'it' if len(self.decided) == 1 else 'them'}, which was so again although {self.returned} had changed the "
-                "item in between: it passed on an item that had never been read"
+                f"the condition of {self.handler}'s {self.write} only compares {listed(self.decided)} with what its "
+                f"{self.read} returned; {self.returned} had changed the item in between and left the same value, so "
+                "the condition held for an item that had never been read"
             )
         if self.read and self.write:
             what = f"{_of_item(self.decided)}, as read by its {self.read}" if self.decided else f"its {self.read}"
-            return f"{self.handler} decides on {what}, which may be out of date by the time of its {self.write}"
+            return f"{self.handler} relies on {what}, which may be out of date by the time of its {self.write}"
         if self.read:
-            return f"{self.handler} answers from its {self.read}, which may be out of date by then"
+            return f"{self.handler} answers from its {self.read}, which may be out of date by the time it answers"
         if self.write:
-            return f"{self.handler} performs its {self.write} without a check that holds until then"
-        return f"{self.handler} breaks {self.other}"
+            return f"{self.handler} performs its {self.write} without an atomic condition"
+        return f"{self.handler} violates {self.other}"
 
 
 def _of_item(names: tuple[str, ...]) -> str:
-    return listed("whether the item is there" if name == "its existence" else name for name in names)
+    return listed("whether the item exists" if name == "its existence" else name for name in names)
 
 
 def cause(execution: Execution, finding: Finding, explanation: Explanation) -> Cause:
@@ -116,7 +116,7 @@ def _returned(execution: Execution, explanation: Explanation) -> str:
 def guarded_write(execution: Execution, finding: Finding, read_at: int, arrival: int) -> int | None:
     """The write that a cycle arrives at; else the wrong one, else the first one after the read, of the same request.
 
-    A write that was refused, or that happened to change nothing, is the same place in the code.
+    A write that failed, or that happened to change nothing, is the same place in the code.
     """
     request = execution.operations[read_at].request
     own = [at for at in execution.of_request(request) if at > read_at and execution.operations[at].action not in READS]

@@ -1,9 +1,9 @@
-"""Finds the cycles between requests, the most telling ones first.
+"""Finds the cycles between requests, the most explanatory ones first.
 
 A cycle takes one edge between each two neighbouring requests.  There are often many: the order in which they are given
 prefers those that go through the operations which an oracle found wrong, then short ones, then edges whose writer
 really changed a value, then edges that need no explanation of real time.  Few requests run at once, so all cycles are
-looked at, up to :data:`MOST_CYCLES`.
+considered, up to :data:`MOST_CYCLES`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TELLING = {EdgeKind.RW: 0, EdgeKind.WR: 1, EdgeKind.WW: 1, EdgeKind.RT: 3}
 
 
 def cycles(graph: RequestGraph, offending: Collection[int] = (), about: Collection[int] = ()) -> tuple[Cycle, ...]:
-    """Every cycle between requests, the most telling one first.
+    """Every cycle between requests, the most explanatory one first.
 
     Args:
         graph: which requests depend on which, and why.

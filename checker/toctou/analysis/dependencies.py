@@ -7,8 +7,8 @@ has seen depends on that read (``rw``, the anti-dependency).  Only a plain write
 makes two operations not adjacent; increments do not, since they commute.
 
 Departures: an item's existence counts as an attribute.  A range is read as all items, present or not, whose keys lie
-in it. Operations that an oracle found wrong may be *judged*: the property looks at the item as it was just before the
-write, as if the write had read it, and so depends on whoever had written it (:attr:`Dependency.judged`).
+in it. Operations that an oracle found wrong may be *judged*: the property reads the item as it was just before the
+write, as if the write had read it, and so depends on the last writer (:attr:`Dependency.judged`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Dependency(NamedTuple):  # many are made for each violation, and this is m
 
     Attributes:
         kind: ``WR``, ``WW``, ``RW``, or ``RT`` for two requests of which one had answered before the other was invoked.
-        earlier, later: positions of the operations.  Only an ``RW`` of a weak read that returned an old version has
+        earlier, later: positions of the operations.  Only an ``RW`` of a read that returned a stale version has
             ``earlier > later``.
         item: the item on which they meet; ``None`` for ``RT``.
         attributes: what they share, each attribute by name where names are known; may hold ``EXISTENCE``.
         changed: those whose stored value the writer really changed (for ``WW``, the later writer).
-        range: the key range, if the reader looked through one and the item was not among what it found.
+        range: the key range, if the reader queried one and the item was not among what it found.
         judged: the later operation did not read the item, but is judged by what it was.
     """
 
@@ -63,7 +63,7 @@ class _Access:
 
     position: int
     seen: int
-    """Writes from this position on are not in what the operation read: its own position, less for a weak read."""
+    """Writes from this position on are not in what the operation read: its own position, less for a stale read."""
     reads: Attributes
     writes: Attributes
     increments: Attributes

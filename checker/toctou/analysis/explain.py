@@ -1,6 +1,6 @@
 """Explains a finding: dependencies, the cycle that contradicts a serial order, its name, and the words for all of it.
 
-What is wrong is the oracle's to say; here it is said why.  If no cycle between the requests shows it (a refused request
+The oracle says what is wrong; this module says why.  If no cycle between the requests shows it (a failed request
 left a write, a handler raised), the witness is the operations that the finding is about.
 """
 
@@ -25,7 +25,7 @@ from toctou.history.operation import Execution
 from toctou.history.request import label
 from toctou.history.wording import attribute_words, listed
 
-_OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a refusal ", "in the end ")
+_OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a failed request ", "in the end ")
 """How sentences of ours begin, if not with a name."""
 
 
@@ -76,7 +76,7 @@ def _named(versions: Versions, finding: Finding, found: Sequence[Dependency]) ->
 
 
 def _sentence(text: str) -> str:
-    """Upper case at the start, unless that is somebody's name or code."""
+    """Upper case at the start, unless that is a name or code."""
     return text[:1].upper() + text[1:] if text.startswith(_OURS) else text
 
 
@@ -107,7 +107,7 @@ def _of(execution: Execution, requests: Iterable[int]) -> set[int]:
 
 
 def _decision(words: Words, finding: Finding, named: Named) -> str:
-    """What the suffering request decided on: what it read, was changed, and then stood behind a write of its."""
+    """What the victim relied on: what it read, was then changed by another request, and led to a write of its own."""
     cycle, execution = named.cycle, words.execution
     if not cycle or cycle[0].kind is not EdgeKind.RW:
         return ""
@@ -115,12 +115,12 @@ def _decision(words: Words, finding: Finding, named: Named) -> str:
     request = execution.operations[read].request
     guarded = any(at > read and acts(execution.operations[at]) for at in execution.of_request(request))
     if named.anomaly.key == "aba":
-        return f"{condition_of(words, cycle)}: the same when it was read and when the condition looked again"
+        return f"{condition_of(words, cycle)}: the same when it was read and when the condition was evaluated"
     return decided_on(words, cycle[0], finding.attributes) if guarded else ""
 
 
 def _decided(words: Words, finding: Finding, named: Named) -> tuple[str, ...]:
-    """The attributes that the suffering request decided on."""
+    """The attributes that the victim relied on."""
     cycle = named.cycle
     if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].range is not None:
         return ()
@@ -141,13 +141,15 @@ def _contradiction(words: Words, finding: Finding, named: Named) -> str:
     match finding.oracle:
         case "ownership":
             return (
-                f"{_requests(words, finding)} decided on nothing that another request changed in time to mislead it: alone "
+                f"{_requests(words, finding)} relied on nothing that another request changed in the meantime: alone "
                 "it would have done the same"
             )
         case "no_partial_effect":
-            return f"a refusal must leave nothing, yet in the end {words.stored_at_end(items)}"
+            return f"a failed request must leave no write, yet in the end {words.stored_at_end(items)}"
         case "no_exception":
-            return f"{_requests(words, finding)} raised instead of answering, and no other request is needed for that"
+            return (
+                f"{_requests(words, finding)} raised instead of answering, which does not depend on any other request"
+            )
     return f"in the end {words.stored_at_end(items)}"
 
 

@@ -40,9 +40,9 @@ class Explanation:
         witness: positions of the operations that show the violation, ascending; a subset of the execution.
         cycle: the edges that close a cycle between the requests, in order; empty if the violation needs none.
         contradiction: one sentence that closes the argument.
-        decision: what the handler decided on (``owner of Items[i1]``), ``""`` if nothing was decided.
+        decision: what the handler relied on (``owner of Items[i1]``), ``""`` if on nothing.
         decided: the same attributes alone, ready to read.
-        remedy: what would mend it, as far as that can be told from one execution; ``""`` if it cannot.
+        remedy: a suggested fix, as far as one execution shows one; ``""`` if it does not.
     """
 
     anomaly: str

@@ -1,6 +1,6 @@
 """Builds the happens-before graph of an execution, between operations and between requests.
 
-Between operations the graph has program order, the adjacent data dependencies and real time; apart from weak reads
+Between operations the graph has program order, the adjacent data dependencies and real time; apart from stale reads
 all its edges point forward in time, so it has no cycle.  The contradiction shows once every request is collapsed into
 the one step that it was meant to be: then a cycle says that no serial order of the requests agrees with all edges,
 which is Adya's and Bernstein's criterion for serializability, and with the real-time edges that of strict

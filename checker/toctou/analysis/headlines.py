@@ -28,12 +28,12 @@ def headline(key: str, words: Words, cycle: Cycle, finding: Finding) -> str:
 
 
 def decided_on(words: Words, one: Dependency, about: tuple[str, ...] = ()) -> str:
-    """What a handler saw that another request then changed: ``owner of Items[x]``, ``existence of Items[x]``.
+    """What a handler relied on that another request then changed: ``owner of Items[x]``, ``existence of Items[x]``.
 
     Args:
         words: of the execution.
         one: the anti-dependency.
-        about: the attributes that the violated property looks at; empty if that is not known.
+        about: the attributes that the violated property reads; empty if that is not known.
     """
     names = decided(words.execution.operations[one.earlier], one, about)
     if EXISTENCE in names:
@@ -48,9 +48,9 @@ def _toctou(words: Words, cycle: Cycle, about: tuple[str, ...]) -> str:
     handler = words.execution.requests[victim].handler
     acted = f"{words.who(victim)} {words.did(last.later)} although {_by_then(words, first, last, about)}"
     if first.range is not None:
-        return f"{acted}: {handler} had looked through {first.range} before that"
+        return f"{acted}: {handler} had queried {first.range} before that"
     change = f"{words.short(other)}'s {words.execution.requests[other].handler}"
-    return f"{acted}: {handler} checked {decided_on(words, first, about)} before {change}, and not again"
+    return f"{acted}: {handler} checked {decided_on(words, first, about)} before {change}, and did not check again"
 
 
 def _by_then(words: Words, first: Dependency, last: Dependency, about: tuple[str, ...]) -> str:
@@ -65,8 +65,8 @@ def _by_then(words: Words, first: Dependency, last: Dependency, about: tuple[str
     if EXISTENCE in first.changed or not names:
         did = "created" if EXISTENCE in first.changed else "written"
         return f"{words.actor(first.later)} had {did} {'it' if same else item} by then"
-    told = [f"{name} was {value_text(image.get(name))}" for name in names[:2]]
-    return f"{'its' if same else f'in {item}'} {listed(told)} by then"
+    values = [f"{name} was {value_text(image.get(name))}" for name in names[:2]]
+    return f"{'its' if same else f'in {item}'} {listed(values)} by then"
 
 
 def _lost_update(words: Words, cycle: Cycle) -> str:
@@ -74,8 +74,8 @@ def _lost_update(words: Words, cycle: Cycle) -> str:
     victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
     return (
         f"{words.handler(victim)} overwrote what {words.handler(other)} had written: {words.short(other)} "
-        f"{words.written(first.later, first)}, then {words.short(victim)} stored{_value_written(words, last)}, made from "
-        "the older value"
+        f"{words.written(first.later, first)}, then {words.short(victim)} stored{_value_written(words, last)}, computed "
+        "from the older value"
     )
 
 
@@ -92,7 +92,7 @@ def _write_skew(words: Words, cycle: Cycle) -> str:
         for one in cycle
         if one.item
     ]
-    return f"each request changed what another had decided on, and neither saw it: {listed(pairs)}"
+    return f"each request changed what the other relied on, and neither saw the change: {listed(pairs)}"
 
 
 def _phantom(words: Words, cycle: Cycle) -> str:
@@ -100,12 +100,12 @@ def _phantom(words: Words, cycle: Cycle) -> str:
     victim = words.execution.operations[first.earlier].request
     ranges = words.execution.operations[first.earlier].footprint.ranges
     if len(cycle) > 1 and all(one.kind is EdgeKind.RW and one.range is not None for one in cycle):
-        looked = [words.handler(words.execution.operations[one.earlier].request) for one in cycle]
+        readers = [words.handler(words.execution.operations[one.earlier].request) for one in cycle]
         did = [f"{words.short(words.execution.operations[at].request)} {words.did(at)}" for at in _writes(cycle)]
         through = listed(dict.fromkeys(str(one.range) for one in cycle))
-        return f"{listed(looked)} looked through {through} before either had written: then {listed(did)}"
+        return f"{listed(readers)} queried {through} before either had written: then {listed(did)}"
     return (
-        f"{words.handler(victim)} decided on what it found in {listed(map(str, ranges))}, but meanwhile "
+        f"{words.handler(victim)} relied on what it found in {listed(map(str, ranges))}, but meanwhile "
         f"{words.actor(first.later)} {words.written(first.later, first)}"
     )
 
@@ -117,8 +117,8 @@ def _writes(cycle: Cycle) -> list[int]:
 def _resurrection(words: Words, cycle: Cycle) -> str:
     first, last = cycle[0], cycle[-1]
     return (
-        f"{words.operation(last.later)} brought {first.item} back to life: {words.actor(first.later)} had removed it after "
-        f"{words.operation(first.earlier)} had found it"
+        f"{words.operation(last.later)} created {first.item} again: {words.actor(first.later)} had removed it after "
+        f"{words.operation(first.earlier)} had read it"
     )
 
 
@@ -135,7 +135,7 @@ def _aba(words: Words, cycle: Cycle) -> str:
 
 
 def condition_of(words: Words, cycle: Cycle) -> str:
-    """What the condition asked for that could not tell an old item from a new one: ``version 1 of Items[x]``."""
+    """What the condition compared although it could not distinguish an old item from a new one: ``version 1 of Items[x]``."""
     item, names = cycle[0].item, came_back(words.versions, cycle)
     image = None if item is None else words.versions.at(item, cycle[-1].later)
     if image is None or not names <= image.keys():
@@ -155,7 +155,7 @@ def _read_skew(words: Words, cycle: Cycle) -> str:
     first, last = cycle[0], cycle[-1]
     victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
     return (
-        f"{words.handler(victim)} saw only a part of what {words.handler(other)} did: it found {last.item} as "
+        f"{words.handler(victim)} saw only part of what {words.handler(other)} did: it found {last.item} as "
         f"{words.short(other)} had left it, but not that {words.short(other)} {words.written(first.later, first)}"
     )
 
@@ -164,7 +164,7 @@ def _non_repeatable_read(words: Words, cycle: Cycle) -> str:
     first = cycle[0]
     victim = words.execution.operations[first.earlier].request
     return (
-        f"{words.handler(victim)} read {first.item} twice and got two answers: in between "
+        f"{words.handler(victim)} read {first.item} twice with two different results: in between "
         f"{words.operation(first.later)} {words.written(first.later, first)}"
     )
 
@@ -179,14 +179,14 @@ def _duplicate(words: Words, cycle: Cycle) -> str:
         for change in operation.changes
     ]
     return (
-        f"{words.handler(victim)} {listed(effects[:2])} although {words.handler(other)} had done the same: it had decided on "
-        f"{decided_on(words, first)} before that"
+        f"{words.handler(victim)} {listed(effects[:2])} although {words.handler(other)} had done the same: it relied on "
+        f"{decided_on(words, first)}, read before that"
     )
 
 
 def _interference(words: Words, cycle: Cycle) -> str:
     requests = [words.execution.operations[one.earlier].request for one in cycle]
-    return f"{listed(map(words.handler, requests))} got into each other's way: {words.reason(cycle[0])}"
+    return f"{listed(map(words.handler, requests))} interfered with each other: {words.reason(cycle[0])}"
 
 
 _TEMPLATES: Mapping[str, Callable[[Words, Cycle], str]] = {

@@ -1,6 +1,6 @@
 """The vocabulary of the table of anomalies: shapes of cycles, and the tests that their edges have to pass.
 
-A cycle is looked at from the request that suffers, here *the victim*: its first edge leaves the victim, usually from
+A cycle is seen from the request that suffers, here *the victim*: its first edge leaves the victim, usually from
 a read that missed another request's write, and its last edge comes back into the victim.  Each test is one sentence
 about such a cycle; :mod:`toctou.analysis.anomalies` puts them together.
 """
@@ -24,7 +24,7 @@ from toctou.history.operation import Execution, Operation
 
 
 class Scene(NamedTuple):
-    """What a test looks at: an execution, what is wrong with it, and one cycle (empty for shapes without one)."""
+    """What a test judges: an execution, what is wrong with it, and one cycle (empty for shapes without one)."""
 
     versions: Versions
     finding: Finding
@@ -74,14 +74,14 @@ class Shape:
 
     def passes(self, scene: Scene) -> bool:
         """Whether a scene passes the tests."""
-        for test in self.tests:  # noqa: SIM110 - many scenes are looked at, and this takes half as long
+        for test in self.tests:  # noqa: SIM110 - many scenes are judged, and this takes half as long
             if not test(scene):
                 return False
         return True
 
 
 def missed_changes(scene: Scene) -> bool:
-    """Every write that was missed changed something: writing the same value again misleads nobody."""
+    """Every write that was missed changed something: writing the same value again misleads no request."""
     return all(one.changed for one in scene.cycle if one.kind is EdgeKind.RW)
 
 
@@ -101,19 +101,19 @@ def stale(scene: Scene) -> bool:
 
 
 def arrives_at_write(scene: Scene) -> bool:
-    """The cycle comes back to an operation that was to store something, and was not refused."""
+    """The cycle comes back to an operation that was to store something, and did not fail."""
     return acts(scene.operation(scene.last.later))
 
 
 def arrives_at_offence(scene: Scene) -> bool:
-    """The cycle comes back to a write that ownership forbids, and what the victim missed is what ownership looks at."""
+    """The cycle comes back to a write that ownership forbids, and what the victim missed is what ownership reads."""
     finding = scene.finding
     about = not finding.attributes or {*finding.attributes, EXISTENCE} & scene.first.changed
     return finding.oracle == "ownership" and scene.last.later in finding.operations and bool(about)
 
 
 def accessed(scene: Scene) -> bool:
-    """The victim's handler looked at what it missed, as far as anybody watched."""
+    """The victim's handler accessed what it missed, as far as accesses were recorded."""
     return bool(decided(scene.operation(scene.first.earlier), scene.first))
 
 
@@ -155,7 +155,7 @@ def overwrites_what_it_missed(scene: Scene) -> bool:
 
 
 def membership_changed(scene: Scene) -> bool:
-    """What the victim missed is an item that came into, or left, a range which it had looked through."""
+    """What the victim missed is an item that came into, or left, a range which it had queried."""
     ranges = scene.operation(scene.first.earlier).footprint.ranges
     item = scene.first.item
     return EXISTENCE in scene.first.changed and item is not None and any(one.covers(item) for one in ranges)
@@ -175,7 +175,7 @@ def created_by_last(scene: Scene) -> bool:
 
 
 def value_came_back(scene: Scene) -> bool:
-    """The victim's condition asked for values that it had read, which others had changed and brought back."""
+    """The victim's condition compared values that it had read, which others had changed and restored."""
     return arrives_at_write(scene) and bool(came_back(scene.versions, scene.cycle))
 
 
@@ -195,10 +195,10 @@ def came_back(versions: Versions, cycle: Cycle) -> Attributes:
         for operation in execution.operations[first.later : last.later]
         if operation.request != guard.request and _change(operation, item) is not None
     ]
-    asked = versions.named(item, guard.footprint.reads.get(item, frozenset())) - {EXISTENCE}
+    compared = versions.named(item, guard.footprint.reads.get(item, frozenset())) - {EXISTENCE}
     return frozenset(
         name
-        for name in asked
+        for name in compared
         if _value(seen, name) == _value(now, name)
         and (any(_value(one, name) != _value(now, name) for one in between) or any(name in one for one in rewritten))
     )
@@ -232,7 +232,7 @@ def saw_half(scene: Scene) -> bool:
 
 
 def saw_what_was_undone(scene: Scene) -> bool:
-    """A request read a value that another had written and then took back before it was refused."""
+    """A request read a value that another had written and then undid before it was rejected."""
     execution = scene.execution
     for request, response in enumerate(execution.responses):
         if not response.refused:
@@ -245,8 +245,8 @@ def saw_what_was_undone(scene: Scene) -> bool:
     return False
 
 
-def refused_with_effect(scene: Scene) -> bool:
-    """The finding says so; the property is decided by its oracle."""
+def rejected_with_effect(scene: Scene) -> bool:
+    """Its oracle says so."""
     return scene.finding.oracle == "no_partial_effect"
 
 

@@ -1,7 +1,7 @@
-"""Decides what to suggest to whoever mends a violation: concrete as far as one execution can tell, and never a promise.
+"""Decides which fix to suggest for a violation: concrete as far as one execution shows it, and never a promise.
 
-A suggestion names the write and what its condition has to ask for: the attributes that were decided on, with the values that
-they were found to have.  Whether that is enough is for ``toctou check`` to say, after the change.
+A suggestion names the write and what its condition has to compare: the attributes that were relied on, with the values that
+were read.  Whether that is enough is for ``toctou check`` to say, after the change.
 
 Sources: Amazon DynamoDB Developer Guide, condition expressions, transactions and read consistency,
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html.
@@ -27,7 +27,7 @@ MOST_TERMS = 3
 
 
 def remedy(words: Words, finding: Finding, named: Named) -> str:
-    """What would mend it, in a sentence or two; ``""`` where nothing can be said."""
+    """The suggested fix, in a sentence or two; ``""`` where there is none."""
     special = _SPECIAL.get(named.anomaly.key)
     if special is not None:
         return special(words, finding, named)
@@ -39,16 +39,17 @@ def remedy(words: Words, finding: Finding, named: Named) -> str:
 def _failed(
     words: Words, finding: Finding, request: int, how: str = "fails with ConditionalCheckFailedException"
 ) -> str:
-    """What to do once the condition does not hold: the answer that the closest serial order asks of the request."""
+    """What to do once the condition does not hold: the answer that the request gives in the closest serial order."""
     closest, answered = finding.closest, words.execution.responses[request].status
     other = closest is not None and closest.answer not in {None, answered}
     fits = closest is not None and other and closest.requests[closest.explained] == request
-    instead = f"answer {closest.answer} as the model does then" if closest is not None and fits else "refuse"
-    return f"if that {how}, somebody was faster: read again, or {instead}"
+    alone = ", as it does when the requests run one after the other"
+    instead = f"answer {closest.answer}{alone}" if closest is not None and fits else "answer 409"
+    return f"if that {how}, another request won the race: re-read and retry, or {instead}"
 
 
 def _guard(words: Words, finding: Finding, named: Named) -> str:
-    """Let the write ask again for what was decided on."""
+    """Make the write conditional on what was relied on."""
     cycle, execution = named.cycle, words.execution
     if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].item is None:
         return ""
@@ -57,7 +58,7 @@ def _guard(words: Words, finding: Finding, named: Named) -> str:
     if at is None:
         return _read_together(words, finding, named)
     write, item = execution.operations[at], cycle[0].item
-    asks = _condition(words, first, item, finding)
+    condition = _condition(words, first, item, finding)
     cancelled = _failed(words, finding, write.request, "is cancelled")
     if item in _written(write) and write.action != "BatchWriteItem":
         request = execution.of_request(write.request)
@@ -67,26 +68,26 @@ def _guard(words: Words, finding: Finding, named: Named) -> str:
         if others:
             writes = ", ".join(dict.fromkeys([*others, write.action]))
             return (
-                f"do the request's writes ({writes}) in one TransactWriteItems, the one to {item} with "
-                f"ConditionExpression={asks}; {cancelled}"
+                f"make the request's writes ({writes}) in one TransactWriteItems, the one to {item} with "
+                f"ConditionExpression={condition}; {cancelled}"
             )
-        guarded = f"{_put_into(write)}: ConditionExpression={asks}; {_failed(words, finding, write.request)}"
+        guarded = f"{_put_into(write)}: ConditionExpression={condition}; {_failed(words, finding, write.request)}"
         name = _counted(words, named, item)
         if not name:
             return guarded
         return (
-            f"if {name} is only counted up or down, write UpdateExpression='ADD #{name} :change': that needs neither read nor "
-            f"condition.  Otherwise {guarded}"
+            f"if {name} is only incremented or decremented, use UpdateExpression='ADD #{name} :change', which needs neither "
+            f"a read nor a condition.  Otherwise {guarded}"
         )
     if first.range is not None:
         return (
-            f"no condition covers a range such as {first.range}: keep what is decided on (a count, a limit, the next "
-            f"number) in an item of its own, and change it by a condition in one TransactWriteItems with the {write.action}; "
+            f"no condition covers a range such as {first.range}: keep what the request relies on (a count, a limit, the "
+            f"next number) in an item of its own, and update it conditionally in one TransactWriteItems with the {write.action}; "
             f"{cancelled}"
         )
     return (
-        f"do the {write.action} in a TransactWriteItems together with a ConditionCheck of {item}: "
-        f"ConditionExpression={asks}; {cancelled}"
+        f"make the {write.action} in one TransactWriteItems with a ConditionCheck of {item}: "
+        f"ConditionExpression={condition}; {cancelled}"
     )
 
 
@@ -96,11 +97,7 @@ def _written(write: Operation) -> set[ItemId]:
 
 def _put_into(write: Operation) -> str:
     has_one = conditional(write)
-    return (
-        f"let the condition of the {write.action} ask for it too"
-        if has_one
-        else f"put the check into the {write.action}"
-    )
+    return f"extend the condition of the {write.action}" if has_one else f"make the {write.action} conditional"
 
 
 def _counted(words: Words, named: Named, item: ItemId) -> str:
@@ -113,7 +110,7 @@ def _counted(words: Words, named: Named, item: ItemId) -> str:
 
 
 def _condition(words: Words, first: Dependency, item: ItemId, finding: Finding) -> str:
-    """A condition expression that holds only while what was read is still so, with what its placeholders stand for."""
+    """A condition expression that holds only while what was read is unchanged, with the meaning of its placeholders."""
     read, image = words.execution.operations[first.earlier], words.versions.at(item, first.earlier)
     if image is None:
         return f"'attribute_not_exists({_key_name(words, item)})'"
@@ -171,7 +168,7 @@ def _read_together(words: Words, _finding: Finding, named: Named) -> str:
 def _stale(words: Words, _finding: Finding, named: Named) -> str:
     read = words.execution.operations[named.cycle[0].earlier]
     own = (words.execution.operations[at] for at in words.execution.of_request(read.request))
-    instead = ", or let the write ask for what it relies on" if any(map(acts, own)) else ""
+    instead = ", or make the write conditional on what it relies on" if any(map(acts, own)) else ""
     if "IndexName" in read.parameters:
         return (
             f"a global secondary index cannot be read consistently: take only keys from the {read.action}, and read the item "
@@ -184,37 +181,35 @@ def _aba(words: Words, _finding: Finding, named: Named) -> str:
     item, execution = named.cycle[0].item, words.execution
     names = sorted(came_back(words.versions, named.cycle))
     image = None if item is None else words.versions.at(item, named.cycle[-1].later)
-    told = [f"{name} {value_text(image[name])}" if image and name in image else name for name in names]
+    values = [f"{name} {value_text(image[name])}" if image and name in image else name for name in names]
     last = execution.operations[named.cycle[-1].earlier]
     handler = execution.requests[last.request].handler
     numbers = image is not None and all("N" in image.get(name, ()) for name in names)
-    mend = "increment it, or store" if numbers and len(names) == 1 else "store"
+    change = "increment it, or store" if numbers and len(names) == 1 else "store"
     return (
-        f"the {last.action} of {handler} leaves the item with {listed(told)} again: {mend} a new unique value on every "
-        "write, also on one that creates the item again, and let the condition ask for that"
+        f"the {last.action} of {handler} leaves the item with {listed(values)} again: {change} a new unique value on every "
+        "write, also on one that creates the item again, and make the condition compare it"
     )
 
 
 def _all_or_nothing(words: Words, finding: Finding, _named: Named) -> str:
     actions = [words.execution.operations[at].action for at in words.execution.of_request(finding.requests[0])]
     writes = list(dict.fromkeys(action for action in actions if action not in READING))
-    return (
-        f"do all writes of the request ({listed(writes)}) in one TransactWriteItems, so that all of them happen or none"
-    )
+    return f"make all writes of the request ({listed(writes)}) in one TransactWriteItems, so that all of them happen or none"
 
 
 def _one_transaction(words: Words, _finding: Finding, named: Named) -> str:
     requests = [words.execution.operations[one.earlier].request for one in named.cycle]
     handlers = dict.fromkeys(words.execution.requests[one].handler for one in requests)
-    return f"let {listed(handlers)} do all its writes in one TransactWriteItems, conditional on what it relies on"
+    return f"make all writes of {listed(handlers)} in one TransactWriteItems each, conditional on what they rely on"
 
 
 def _missing_check(words: Words, finding: Finding, _named: Named) -> str:
     write = words.execution.operations[finding.operations[0]]
     names = finding.attributes or ("the owner",)
     terms = " AND ".join(f"#{name} = :caller" for name in names)
-    asks = f": ConditionExpression='{terms}', where :caller is the principal" if finding.attributes else ""
-    return f"{_put_into(write)}{asks}; {_failed(words, finding, write.request)}"
+    condition = f": ConditionExpression='{terms}', where :caller is the principal" if finding.attributes else ""
+    return f"{_put_into(write)}{condition}; {_failed(words, finding, write.request)}"
 
 
 def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:
@@ -230,14 +225,12 @@ def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:
         return f"the model has no table {listed(absent)}, only {listed(execution.initial)}: give `tables` the handler's names"
     raised = [words.execution.responses[request].exception for request in finding.requests]
     kinds = listed(dict.fromkeys(one.type for one in raised if one is not None) or ["the exception"])
-    return (
-        f"provide for {kinds}: what was there at one call may be gone, or refused, at the next; answer 404 or 409 then"
-    )
+    return f"handle {kinds}: an item may have been deleted or changed between the two calls; answer 404 or 409 then"
 
 
 def _by_itself(_words: Words, finding: Finding, _named: Named) -> str:
     return (
-        f"no other request is needed for this, so no condition will help: correct what the handler does alone, or what "
+        f"this does not depend on another request, so no condition will help: correct what the handler does alone, or what "
         f"{finding.oracle} expects of it"
     )
 
@@ -254,4 +247,4 @@ _SPECIAL: Mapping[str, Callable[[Words, Finding, Named], str]] = {
     "unhandled_exception": _answer_instead,
     "not_a_race": _by_itself,
 }
-"""What needs something else than a condition on what was decided."""
+"""Anomalies that need something other than a condition on what was read."""

@@ -1,11 +1,11 @@
 """Decides how severe a violation is: two tables, what it does and what it takes, and the sum that makes a level of them.
 
-The vector says where the level comes from, so that nobody has to trust the number:
+The vector says where the level comes from, so that the number can be checked:
 
-    impact:destroys-others-data/principals:2/preemptions:1/needs:nothing
+    impact:destroys-others-data/principals:2/preemptions:1/preconditions:none
 
 The first row of ``IMPACTS`` that fits gives the base; ``EASE`` takes something off for each thing that has to come together
-for it.  It looks at one execution only: how likely a service is to run into it is not known here.
+for it.  It considers one execution only; how likely a service is to run into it is not known.
 
 Sources:
 
@@ -66,7 +66,7 @@ class Severity:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the tables look at."""
+    """What the tables judge."""
 
     execution: Execution
     finding: Finding
@@ -85,7 +85,7 @@ class Scene:
             if at + 1 < len(choices)
         )
 
-    def needs_weak_read(self) -> bool:
+    def needs_stale_read(self) -> bool:
         """Whether a read of the argument returned what had been overwritten before it was made."""
         return any(edge.kind is EdgeKind.RW and edge.earlier > edge.later for edge in self.explanation.edges)
 
@@ -100,7 +100,7 @@ class Scene:
         ]
 
     def answers_wrongly(self) -> bool:
-        """Whether only what was read, or answered, is wrong, as far as anybody can tell."""
+        """Whether only what was read, or answered, is wrong, as far as the execution shows."""
         alone = self.explanation.anomaly == "not_a_race" and self.finding.oracle == "linearizability"
         return alone or self.explanation.anomaly in {"read_skew", "non_repeatable_read", "dirty_read", "stale_read"}
 
@@ -167,16 +167,21 @@ IMPACTS: Sequence[Impact] = (
         "an item that belonged to another principal was changed: the check that should have stopped it was bypassed",
         _oracle("ownership"),
     ),
-    Impact("leaves-partial-effect", 6.5, "a refused request left some of its writes", _oracle("no_partial_effect")),
+    Impact("leaves-partial-effect", 6.5, "a failed request left some of its writes", _oracle("no_partial_effect")),
     Impact(
         "loses-anothers-update",
         7.0,
-        "an update that had been made for another principal was overwritten unseen",
+        "an update that had been made for another principal was overwritten without being read",
         Scene.loses_anothers_update,
     ),
-    Impact("loses-update", 6.0, "an update was overwritten unseen", _anomaly("lost_update", "aba", "dirty_write")),
-    Impact("revives-deleted-data", 7.0, "what had been deleted was there again", _anomaly("resurrection")),
-    Impact("repeats-effect", 6.5, "an effect that should have come once came twice", _anomaly("duplicate_effect")),
+    Impact(
+        "loses-update",
+        6.0,
+        "an update was overwritten without being read",
+        _anomaly("lost_update", "aba", "dirty_write"),
+    ),
+    Impact("revives-deleted-data", 7.0, "a deleted item was stored again", _anomaly("resurrection")),
+    Impact("repeats-effect", 6.5, "an effect that should occur once occurred twice", _anomaly("duplicate_effect")),
     Impact("fails", 4.0, "the request ended with an exception instead of an answer", _oracle("no_exception")),
     Impact(
         "answers-wrongly",
@@ -210,20 +215,20 @@ def _counted(count: int, *costs: float) -> tuple[str, float]:
     return str(count), costs[min(count, len(costs) - 1)]
 
 
-def _needs(scene: Scene) -> tuple[str, float]:
+def _preconditions(scene: Scene) -> tuple[str, float]:
     if scene.needs_fault():
         return "fault", 1.5
-    return ("weak-read", 1.0) if scene.needs_weak_read() else ("nothing", 0.0)
+    return ("stale-read", 1.0) if scene.needs_stale_read() else ("none", 0.0)
 
 
-_NEEDS = {"weak-read": "a read has to be out of date", "fault": "the service has to fail", "nothing": ""}
+_PRECONDITIONS = {"stale-read": "a read has to return a stale result", "fault": "the service has to fail", "none": ""}
 
 EASE: Sequence[Ease] = (
-    # one principal can race with himself whenever he likes; another one has to be caught in the act
+    # one principal can send concurrent requests at will; a second principal has to act at the right moment
     Ease(
         "principals",
         lambda scene: _counted(scene.principals(), 0.0, 0.0, 0.5, 1.0),
-        lambda value: f"{value} principals have to meet",
+        lambda value: f"{value} principals have to act at the same time",
     ),
     # one interruption is a matter of trying often; each further one has to hit as well
     Ease(
@@ -232,7 +237,7 @@ EASE: Sequence[Ease] = (
         lambda value: f"another request has to come in between {'once' if value == '1' else f'{value} times'}",
     ),
     # the service has to help: a throttled call, or a replica that lags
-    Ease("needs", _needs, _NEEDS.__getitem__),
+    Ease("preconditions", _preconditions, _PRECONDITIONS.__getitem__),
 )
 """What it takes; every row counts."""
 
@@ -242,7 +247,9 @@ def severity(execution: Execution, finding: Finding, explanation: Explanation) -
     scene = Scene(execution, finding, explanation)
     impact = next(one for one in IMPACTS if one.fits(scene))
     metrics = [(one.name, *one.value(scene)) for one in EASE]
-    costs = [f"−{cost:g} as {one.words(value)}" for one, (_, value, cost) in zip(EASE, metrics, strict=True) if cost]
+    costs = [
+        f"−{cost:g} because {one.words(value)}" for one, (_, value, cost) in zip(EASE, metrics, strict=True) if cost
+    ]
     score = round(max(impact.base - sum(cost for _, _, cost in metrics), 0.1), 1)
     return Severity(
         level=level_of(score),

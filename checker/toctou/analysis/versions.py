@@ -1,8 +1,8 @@
 """Decides which attributes the items of an execution have, and which version of an item a read returned.
 
 A footprint says that *every attribute* was read; an explanation has to name them, so they are taken from the images
-that occur in the execution.  A weak read may return older versions than the newest;
-which ones, its operation says.
+that occur in the execution.  An eventually consistent read may return an older version
+than the newest; its operation says which.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ READING = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetIte
 
 
 def acts(operation: Operation) -> bool:
-    """Whether an operation was to change something and was not refused, even if there was nothing left to change."""
+    """Whether an operation was to change something and did not fail, even if there was nothing left to change."""
     return operation.error is None and (operation.footprint.writes_something or operation.action not in READING)
 
 
@@ -80,7 +80,7 @@ class Words:
         return change_text(change, one.attributes & one.changed or None)
 
     def values(self, image: Image | None, one: Dependency) -> str:
-        """Values of the attributes of a dependency in an image: ``owner 'bob'``; ``""`` if there is nothing to tell."""
+        """Values of the attributes of a dependency in an image: ``owner 'bob'``; ``""`` if there are none."""
         if image is None:
             return ""
         names = sorted((one.changed or one.attributes) - {EXISTENCE, ALL})
@@ -123,7 +123,7 @@ class Words:
     def _saw(self, one: Dependency) -> str:
         reader, writer = self.operation(one.later), self.operation(one.earlier)
         operation = self.execution.operations[one.later]
-        verb = "was refused, having found" if operation.error else "found"
+        verb = "failed, having found" if operation.error else "found"
         change = self.change(one.earlier, one.item)
         if change is not None and change.after is None:
             return f"{reader} {verb} that {one.item} was gone, since {writer} had removed it"
@@ -157,7 +157,7 @@ class Words:
             earlier, later = (self.execution.operations[at].request for at in (one.earlier, one.later))
             names = [self._introduce(request, met) for request in (earlier, later)]
             parts.append(f"{names[0]} before {names[1]}, because {self._clause(one)}")
-        return f"if every request were a single step, {listed_clauses(parts)}; no order does {_all_of(len(parts))}"
+        return f"if every request were a single step, {listed_clauses(parts)}; no order satisfies {_all_of(len(parts))}"
 
     def _introduce(self, request: int, met: set[int]) -> str:
         name = self.short(request) if request in met else self.who(request)
@@ -196,4 +196,4 @@ def listed_clauses(parts: list[str]) -> str:
 
 
 def _all_of(count: int) -> str:
-    return "both" if count == 2 else "all of this"
+    return "both" if count == 2 else "all of them"

@@ -1,7 +1,7 @@
 """Serves the reports of one run to the browser of this machine, until it is interrupted.
 
-Reports show source lines and stored items, so only this machine may ask, for the files that the run lists and no others;
-and a page of somebody else's that resolves its own name to this machine gets nothing (the ``Host`` header is checked).
+Reports show source lines and stored items, so only this machine is served, and only the files that the run lists;
+and a foreign page that resolves its own name to this machine gets nothing (the ``Host`` header is checked).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def browse(directory: Path, opens: Callable[[str], bool] = webbrowser.open) -> i
     with server(directory) as serving:
         url = f"http://{LOOPBACK}:{serving.server_port}/{INDEX}"
         print(f"{url}\nCtrl-C ends.", flush=True)
-        # a browser for terminals keeps us waiting while it asks for the page, so somebody else has to answer it
+        # a browser in the terminal blocks this thread while it requests the page, so another thread has to serve it
         answering = threading.Thread(target=serving.serve_forever, daemon=True)
         answering.start()
         try:
@@ -78,7 +78,7 @@ class _ReportFiles(SimpleHTTPRequestHandler):
         super().__init__(*arguments, directory=directory)
 
     def send_head(self) -> Any:
-        """Refuse what is not a file of the run, before anything is looked up."""
+        """Reject what is not a file of the run before any look-up."""
         port = cast("ThreadingHTTPServer", self.server).server_port
         if self.headers.get("Host") not in {f"{LOOPBACK}:{port}", f"localhost:{port}"}:
             self.send_error(HTTPStatus.FORBIDDEN)

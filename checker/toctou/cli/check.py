@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from toctou.checking.check import Exploring, check
+from toctou.cli.formats import add_format, is_for_people, show
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.child import end_children
@@ -22,9 +23,6 @@ from toctou.distribution.in_process import InProcess
 from toctou.distribution.journal import Journal
 from toctou.distribution.workers import Distributed
 from toctou.errors import BadInput
-from toctou.reporting.registry import FORMATS
-from toctou.reporting.run_document import documents
-from toctou.reporting.text import print_run
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import usages
@@ -34,9 +32,6 @@ from toctou.search.result import RunResult
 from toctou.verdict import Verdict
 
 _STATUS = {Verdict.VERIFIED: 0, Verdict.VIOLATED: 1, Verdict.INCONCLUSIVE: 3}
-
-PRINTED = ("text", "json", "sarif", "github")
-"""Formats of a whole run that make sense on standard output."""
 
 
 def add(subparsers: Any) -> None:
@@ -66,12 +61,12 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--no-symmetry",
         action="store_true",
-        help="also run scenarios that differ by names only, and schedules in which interchangeable requests have changed places",
+        help="also run scenarios that differ only in names, and schedules in which interchangeable requests are swapped",
     )
     parser.add_argument(
         "--every-step",
         action="store_true",
-        help="run every step of every schedule, also where it is known from earlier ones what it does",
+        help="run every step of every schedule, even where its effect is known from earlier ones",
     )
     parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
     parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up the run after S seconds")
@@ -90,9 +85,7 @@ def add(subparsers: Any) -> None:
         help="seconds that a handler may take between two calls (default %(default)s)",
     )
     spread = parser.add_mutually_exclusive_group()
-    spread.add_argument(
-        "--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes at once (default 1)"
-    )
+    spread.add_argument("--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes (default 1)")
     spread.add_argument(
         "--dask", metavar="ADDRESS", help="explore on a Dask cluster, such as tcp://127.0.0.1:8786; needs toctou[dask]"
     )
@@ -100,7 +93,7 @@ def add(subparsers: Any) -> None:
         "--resume",
         type=Path,
         metavar="FILE",
-        help="keep in FILE what has been explored, and go on from there if the file exists",
+        help="keep in FILE what has been explored, and continue from there if the file exists",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="for --strategy random, pct and pos (default 0)"
@@ -118,7 +111,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where reports are written (default %(default)s)",
     )
-    parser.add_argument("--format", choices=PRINTED, default="text", help="what is printed (default text)")
+    add_format(parser, "run")
     parser.add_argument(
         "--verbose", action="store_true", help="also print the scenarios that are verified, a line each"
     )
@@ -143,22 +136,16 @@ def run(arguments: argparse.Namespace) -> int:
     expected = None if arguments.expect is None else read_expected(arguments.expect)
     models = load(arguments.targets)
     prepare_directory(arguments.report)
-    for_people = arguments.format == "text"
     with (
         journal(arguments.resume, models, options) as kept,
-        ConsoleProgress(Console(stderr=not for_people), verbose=arguments.verbose) as progress,
+        ConsoleProgress(Console(stderr=not is_for_people(arguments.format)), verbose=arguments.verbose) as progress,
         exploring(arguments.jobs, arguments.dask) as explorers,
     ):
         result = check(models, options, progress, explorers, kept)
-    write_run(result, arguments.report)
-    run, _ = documents(result, arguments.report)
-    render = FORMATS[arguments.format].run
-    if for_people or render is None:
-        print_run(run, Console(), directory=str(arguments.report))
-    else:
-        sys.stdout.write(render(run))
+    (document,) = write_run(result, arguments.report)
+    show(document, arguments.format, str(arguments.report))
     status = exit_status(result) if expected is None else report_expected(expected, result)
-    return BadInput.exit_status if report_refused(result) else status
+    return BadInput.exit_status if report_invalid(result) else status
 
 
 @contextmanager
@@ -169,13 +156,13 @@ def journal(file: Path | None, models: Sequence[LoadedModel], options: Options) 
         return
     with closing(Journal(file, models, options)) as kept:
         if kept.explored:
-            print(f"toctou: going on from {file}", file=sys.stderr)
+            print(f"toctou: continuing from {file}", file=sys.stderr)
         yield kept
 
 
 @contextmanager
 def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
-    """Whoever explores: this process, as many others, or a cluster."""
+    """What explores: this process, several processes, or a cluster."""
     if cluster is not None:
         with on_cluster(cluster) as cluster_workers:
             yield cluster_workers
@@ -192,7 +179,7 @@ def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
 
 
 def exit_status(result: RunResult) -> int:
-    """The worst of the models' verdicts, as an exit status."""
+    """The most severe of the models' verdicts, as an exit status."""
     verdicts = {model.verdict for model in result.models}
     for verdict in (Verdict.VIOLATED, Verdict.INCONCLUSIVE):
         if verdict in verdicts:
@@ -200,12 +187,12 @@ def exit_status(result: RunResult) -> int:
     return _STATUS[Verdict.VERIFIED]
 
 
-def report_refused(result: RunResult) -> bool:
-    """Say on standard error which models turned out to be wrong while they were explored; whether there are any."""
-    refused = [model for model in result.models if model.refused]
-    for model in refused:
-        print(f"toctou: {model.model} cannot be checked: {model.detail}", file=sys.stderr)
-    return bool(refused)
+def report_invalid(result: RunResult) -> bool:
+    """Report on standard error the models that proved invalid while they were explored; whether there are any."""
+    invalid = [model for model in result.models if model.refused]
+    for model in invalid:
+        print(f"toctou: invalid model {model.model}: {model.detail}", file=sys.stderr)
+    return bool(invalid)
 
 
 def read_expected(file: Path) -> dict[str, Verdict]:
@@ -232,7 +219,7 @@ def read_expected(file: Path) -> dict[str, Verdict]:
 
 
 def report_expected(expected: dict[str, Verdict], result: RunResult) -> int:
-    """Say on standard error what is not as expected; returns 0 if everything is."""
+    """Report on standard error what is not as expected; returns 0 if everything is."""
     found = {model.model: model.verdict for model in result.models}
     wrong = [
         f"{name}: expected {expected.get(name, 'nothing')}, found {found.get(name, 'no such model')}"
@@ -263,7 +250,7 @@ def positive(text: str) -> float:
 
 
 def reads(text: str) -> int:
-    """``strong``, ``eventual`` or ``eventual:K``, as the number of versions that a weak read may return."""
+    """``strong``, ``eventual`` or ``eventual:K``, as the number of versions that an eventually consistent read may return."""
     kind, _, versions = text.partition(":")
     if text == "strong":
         return 1

@@ -1,4 +1,4 @@
-"""How a run comes along: a line for each scenario of which there is something to say, as it ends, and where the run stands.
+"""The progress of a run: a line for each scenario that is not verified, as it ends, and the state of the run.
 
 On a terminal the latter is a bar below the lines, elsewhere a line every ten seconds.  What is left is an estimate, and is
 called one: of a scenario from where its search stands, of the run from how long scenarios of the same size have taken.
@@ -14,12 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toctou.distribution.progress import Status
 from toctou.reporting.run_document import scenario_document
-from toctou.reporting.text import scenario_line
+from toctou.reporting.run_text import scenario_line
 from toctou.search.result import ModelResult, ScenarioResult
 from toctou.verdict import Verdict
 
-TELL_SECONDS = 10.0
-"""How often a run that is not watched on a terminal says where it stands."""
+REPORT_SECONDS = 10.0
+"""How often a run that is not shown on a terminal reports its state."""
 
 
 class ConsoleProgress:
@@ -27,13 +27,13 @@ class ConsoleProgress:
 
     Args:
         console: where to.
-        verbose: print verified scenarios too, which are most, and of which there is nothing more to say.
+        verbose: print verified scenarios too.
     """
 
     def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
         self._verbose = verbose
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -63,8 +63,8 @@ class ConsoleProgress:
         """See :class:`toctou.distribution.progress.Progress`."""
         self._bar.update(self._task, where=_pace(status))
         now = time.monotonic()
-        if not self._console.is_terminal and now - self._told >= TELL_SECONDS:
-            self._told = now
+        if not self._console.is_terminal and now - self._reported >= REPORT_SECONDS:
+            self._reported = now
             self._console.print(status_line(status), soft_wrap=True, highlight=False)
 
     def end_scenario(self, model: str, result: ScenarioResult) -> None:
@@ -78,7 +78,7 @@ class ConsoleProgress:
 
 
 def status_line(status: Status) -> str:
-    """Where a run stands, in one line."""
+    """The state of a run in one line."""
     scenario = f"{status.begun:,} schedules of {status.scenario}"
     if status.begun and 0 < status.explored < 1:
         scenario += f", about {status.explored:.0%} of them (estimate)"

@@ -8,8 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from toctou.cli.formats import show
 from toctou.client.backends import backend_named, backend_replaying
 from toctou.counterexample.confirmation import confirmed
 from toctou.counterexample.presentation import presented
@@ -23,7 +22,6 @@ from toctou.execution.replaying import replayed
 from toctou.history.operation import Execution, StoredImages
 from toctou.reporting.document import stored_as, violation_document
 from toctou.reporting.load import Counterexample, counterexample, load_violation
-from toctou.reporting.text import print_violation
 from toctou.scheduling.runner import Limits
 from toctou.search.options import Options
 
@@ -59,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         print(f"The schedule {stored.schedule} runs, and the oracle {stored.oracle} no longer objects: {answers}")
         return 0
-    print_violation({**document, **stored_as(arguments.report)}, Console())
+    show({**document, **stored_as(arguments.report)}, "text")
     return 1
 
 

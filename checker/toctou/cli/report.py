@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from toctou.cli.browsing import browse
-from toctou.errors import BadInput, ReportError
+from toctou.errors import BadInput
 from toctou.reporting.document import RUN
 from toctou.reporting.load import load_report
-from toctou.reporting.registry import FORMATS
+from toctou.reporting.registry import formats, rendered
 from toctou.reporting.write import write_atomically
 
 DEFAULT = Path("reports/latest")
@@ -22,7 +22,7 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "report",
         help="convert a stored report, or open a run in the browser",
-        description="Converts the JSON file of a violation or of a run into another format.  With --open, serves the "
+        description="Converts the JSON file of a violation, a run or a scan into another format.  With --open, serves the "
         "reports of a run to the browser of this machine.",
         epilog="Exit status: 0, or 2 if the report cannot be used.",
     )
@@ -32,9 +32,9 @@ def add(subparsers: Any) -> None:
         type=Path,
         default=DEFAULT,
         metavar="REPORT.json|DIR",
-        help=f"a violation's or a run's JSON file, or the directory of a run (default {DEFAULT})",
+        help=f"the JSON file of a violation, a run or a scan, or the directory of a run (default {DEFAULT})",
     )
-    parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="what to convert to (default text)")
+    parser.add_argument("--format", choices=formats(), default="text", help="what to convert to (default text)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write it there instead of printing it")
     parser.add_argument("--open", action="store_true", help="serve DIR on this machine only, and open it in a browser")
     parser.set_defaults(run=run)
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.open:
         return browse(arguments.report)
     path = arguments.report / RUN if arguments.report.is_dir() else arguments.report
-    text = converted(path, arguments.format)
+    text = rendered(load_report(path), arguments.format, path)
     if arguments.output is None:
         sys.stdout.write(text)
         return 0
@@ -56,26 +56,3 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.output} cannot be written: {error.strerror}", remedy="give another file after --output"
         ) from error
     return 0
-
-
-def converted(path: Path, name: str) -> str:
-    """A stored report in the format of that name.
-
-    Raises:
-        ReportError: the report cannot be used, or the format has nothing to say about a whole run.
-    """
-    document, renderer = load_report(path), FORMATS[name]
-    if document["kind"] == "violation":
-        return renderer.violation(document)
-    if renderer.run is None:
-        raise ReportError(
-            f"{path} is the report of a whole run, and the format {name} shows one violation",
-            expected=f"a violation's file, or one of the formats {', '.join(one for one in FORMATS if FORMATS[one].run)}",
-            remedy=f"choose one of the files beside it, such as {_first_report(document, path)}",
-        )
-    return renderer.run(document)
-
-
-def _first_report(document: dict[str, Any], path: Path) -> str:
-    named = [finding["report"] for finding in document["findings"] if finding["report"]]
-    return str(path.with_name(named[0])) if named else "those that `toctou check` writes when it finds something"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toctou.cli.check import at_least_one, positive, reads
+from toctou.cli.formats import add_format
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import usages
 
@@ -20,9 +21,9 @@ def add(subparsers: Any) -> None:
         "scan",
         help="drive an API from its OpenAPI document",
         description="Makes requests of every operation of an OpenAPI document, records what each does in DynamoDB when it runs "
-        "alone, explores the pairs that conflict, and concludes for each operation.",
+        "alone, explores the pairs that conflict, and reports a verdict for each operation.",
         epilog="Exit status: 0 every operation verified, 1 one violated, 2 a document, a model or an option that cannot be used, "
-        "3 an operation that nothing could be concluded about.",
+        "3 an inconclusive operation.",
     )
     parser.add_argument(
         "document",
@@ -67,9 +68,7 @@ def add(subparsers: Any) -> None:
         metavar="DIR",
         help="where reports are written (default %(default)s)",
     )
-    parser.add_argument(
-        "--format", choices=("text", "json", "sarif"), default="text", help="what is printed (default text)"
-    )
+    add_format(parser, "scan")
     parser.set_defaults(run=run)
 
 

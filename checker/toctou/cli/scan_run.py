@@ -1,24 +1,19 @@
-"""What ``toctou scan`` does, apart from its command line, which everybody loads who types ``toctou``."""
+"""What ``toctou scan`` does, apart from its command line, which every ``toctou`` command loads."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 
 from rich.console import Console
 
+from toctou.cli.formats import show
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.app import App
 from toctou.declaration.loading import LoadedModel, load, with_document
 from toctou.errors import BadInput
 from toctou.openapi.document import Document, opened
 from toctou.openapi.reading import Limits as DocumentLimits
-from toctou.reporting import document as reports
-from toctou.reporting.html import render_scan as page
-from toctou.reporting.sarif import render_findings
-from toctou.reporting.scan_document import FILE, PAGE, scan_document
-from toctou.reporting.scan_text import findings_of, print_scan
+from toctou.reporting.scan_document import scan_document
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scan.scanning import ScanResult, scan
 from toctou.scheduling.runner import Limits
@@ -39,29 +34,16 @@ def run(arguments: argparse.Namespace) -> int:
     )
     loaded, document = _joined(arguments)
     prepare_directory(arguments.report)
-    for_people = arguments.format == "text"
     console = Console(stderr=True)
     with ConsoleProgress(console) as progress:
         result = scan(loaded, document, options, progress if console.is_terminal else None)
-    written: dict[str, reports.Document] = {}
-
-    def more(run_document: reports.Document) -> dict[str, str]:
-        written["scan"] = scan_document(result, loaded.name, run_document)
-        return {FILE: _json(written["scan"]), PAGE: page(written["scan"])}
-
-    write_run(result.run, arguments.report, more)
-    found = written["scan"]
-    if for_people:
-        print_scan(found, Console(), directory=str(arguments.report))
-    else:
-        sys.stdout.write(
-            _json(found) if arguments.format == "json" else render_findings(findings_of(found), found["toctou"])
-        )
+    _, found = write_run(result.run, arguments.report, lambda run: scan_document(result, loaded.name, run))
+    show(found, arguments.format, str(arguments.report))
     return exit_status(result)
 
 
 def exit_status(result: ScanResult) -> int:
-    """The worst of the operations' verdicts, as an exit status; what could not be driven was not concluded."""
+    """The most severe of the operations' verdicts, as an exit status; what could not be driven was not concluded."""
     verdicts = {one.verdict for one in result.operations}
     if any(model.refused for model in result.run.models):
         return BadInput.exit_status
@@ -98,7 +80,3 @@ def _joined(arguments: argparse.Namespace) -> tuple[LoadedModel, Document]:
             return with_document(loaded, arguments.document), document
         loaded.model.use(document)
     return loaded, document
-
-
-def _json(document: reports.Document) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

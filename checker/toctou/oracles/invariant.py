@@ -1,8 +1,8 @@
 """Decides whether a predicate of the model holds of the stored items: at the end, or after every operation.
 
-``at="every_step"`` asks more than most handlers promise: it looks at the items between two operations of a request.  It
+``at="every_step"`` asks more than most handlers promise: it judges the items between two operations of a request.  It
 also holds the items of the start against the predicate, since an invariant that is false before anything ran is a
-fault of the model.  ``at="end"`` looks only at what is stored when every request has answered.
+fault of the model.  ``at="end"`` judges only what is stored when every request has answered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Invariant(Oracle):
         name: what the model calls it, such as ``stock_never_negative``.
         predicate: see :data:`Predicate`.
         at: ``end``, or ``every_step`` for after each operation.
-        meaning: what it says, in a sentence, for people; ``""`` if nobody has written that down.
+        meaning: what it says, in a sentence, for people; ``""`` if the model does not say.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Invariant(Oracle):
             raise ModelError(
                 f"the invariant {self.name!r} does not hold of the items that the model starts with",
                 expected="a predicate that is true before any request has run",
-                cause="the predicate speaks of the outcome only",
+                cause="the predicate is about the outcome only",
                 remedy='declare it with at="end", or correct the initial items',
             )
         for position, operation in enumerate(execution.operations):

@@ -54,7 +54,7 @@ class _Walked:
     """The part of the reference's state space that the orders of one scenario have visited.
 
     The orders of requests from one initial state form a tree; a node is remembered by the order that leads to it.  That
-    asks nothing of states but ``==``, and it is kept between executions, since an explorer judges many of one scenario.
+    requires nothing of states but ``==``, and it is kept between executions, since an explorer judges many of one scenario.
     """
 
     def __init__(self, specification: Specification, execution: Execution) -> None:
@@ -110,9 +110,9 @@ def _state_difference(expected: Any, stored: Any, execution: Execution) -> str:
     if isinstance(expected, Mapping) and isinstance(stored, Mapping):
         for key in sorted({*expected, *stored}, key=repr):
             if key not in stored:
-                return f"{key!r} would be stored as {expected[key]!r}, but it is not there"
+                return f"{key!r} would be stored as {expected[key]!r}, but is missing"
             if key not in expected:
-                return f"{key!r} would not be there, but it is stored as {stored[key]!r}"
+                return f"{key!r} would not exist, but is stored as {stored[key]!r}"
             if expected[key] != stored[key]:
                 what = _attribute(execution, key, stored[key])
                 would = f"{what} would be" if what else f"{key!r} would be stored as"

@@ -1,7 +1,7 @@
 """Decides whether a request that answered 4xx or 5xx left the stored items as if it had not run.
 
 Its own writes may be undone by itself: what counts is, for each attribute that the request changed, the value before
-its first change against the value after its last.  What other requests changed meanwhile is not held against it.
+its first change against the value after its last.  Changes that other requests made meanwhile do not count.
 The property is atomicity as in Haerder and Reuter, *Principles of transaction-oriented database recovery* (ACM
 Computing Surveys 15(4), 1983): all of a request's effects, or none.
 """
@@ -20,14 +20,14 @@ from toctou.oracles.oracle import Observes, Oracle
 
 
 class NoPartialEffect(Oracle):
-    """A request that refuses, or fails, leaves no write."""
+    """A request that is rejected, or fails, leaves no write."""
 
     name = "no_partial_effect"
     observes = Observes()
     prefix_closed = True
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
-        """One finding per refused request that left something; its operations are the writes that were not undone."""
+        """One finding per failed request that left something; its operations are the writes that were not undone."""
         changing = {one.request for one in execution.operations if one.changes}
         for index, response in enumerate(execution.responses):
             if index not in changing or not response.refused:

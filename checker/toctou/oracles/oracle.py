@@ -105,6 +105,6 @@ def ask(role: str, function: Callable[..., Any], *arguments: Any) -> Any:
         raise ModelError(
             f"{role} raised {type(error).__name__}: {error}",
             expected=f"an answer for {given}",
-            cause="it does not provide for items that lack an attribute or a table that is empty",
-            remedy="make it answer for every state that the handlers can store",
+            cause="it does not handle items that lack an attribute, or an empty table",
+            remedy="make it return a result for every state that the handlers can store",
         ) from error

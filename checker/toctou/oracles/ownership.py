@@ -1,7 +1,7 @@
 """Decides whether every change to a stored item was made for a principal who owned the item at that instant.
 
 This is the check that CWE-367 (https://cwe.mitre.org/data/definitions/367.html) and CWE-639
-(https://cwe.mitre.org/data/definitions/639.html) are about: not whether the owner was checked, but whether the answer
+(https://cwe.mitre.org/data/definitions/639.html) are about: not whether the owner was checked, but whether the result
 still held when the write took effect.  What owning means is the model's rule.  Creating an item is always allowed.
 """
 
@@ -52,7 +52,7 @@ class Ownership(Oracle):
         self._known: dict[tuple[str, int], tuple[Change, bool]] = {}
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
-        """One finding per change that was made for somebody who was not an owner."""
+        """One finding per change that was made for a principal who was not an owner."""
         for position, operation in enumerate(execution.operations):
             principal = execution.requests[operation.request].principal
             for change in operation.changes:
@@ -70,13 +70,13 @@ class Ownership(Oracle):
     def _allowed(self, principal: str, change: Change) -> bool:
         if change.before is None or (self.tables is not None and change.item.table not in self.tables):
             return True
-        asked = principal, id(change)
-        known = self._known.get(asked)
+        question = principal, id(change)
+        known = self._known.get(question)
         if known is None:
             if len(self._known) >= MOST_CHANGES:
                 self._known.clear()
             owns = bool(ask("the rule `owns` of the ownership oracle", self.owns, principal, plain(change.before)))
-            known = self._known[asked] = change, owns
+            known = self._known[question] = change, owns
         return known[1]
 
     def _whose(self, principal: str, change: Change) -> str:

@@ -1,7 +1,7 @@
 """Searches a total order of the requests that explains what they answered and what is stored in the end.
 
 The order must agree with real time (:meth:`~toctou.history.operation.Execution.precedes`).  What requests answer one
-after the other is asked of :class:`SequentialSemantics`, which has two forms: a reference, and the handlers
+after the other is given by :class:`SequentialSemantics`, which has two forms: a reference, and the handlers
 themselves run alone.  The search is the one of Wing and Gong, *Testing and verifying concurrent objects* (JPDC 17,
 1993): extend the order by any request that no remaining one precedes, give up as soon as a response differs.  The
 order in which the requests answered is tried first, because that is the one which usually fits.  When none fits, the
@@ -71,8 +71,8 @@ def search(execution: Execution, requests: tuple[int, ...], semantics: Sequentia
         return SerialOrder(requests, 0, "")
     order, contradiction = attempts.closest
     rest = tuple(index for index in requests if index not in order)
-    told = contradiction.text(execution, order, semantics)
-    return SerialOrder(order + _failing_first(contradiction, rest), len(order), told, contradiction.answer())
+    text = contradiction.text(execution, order, semantics)
+    return SerialOrder(order + _failing_first(contradiction, rest), len(order), text, contradiction.answer())
 
 
 def _explains(execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> bool:
@@ -100,7 +100,7 @@ class _Contradiction:
     expected: Response | int = 0
 
     def text(self, execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> str:
-        """The contradiction in words; only one of many is ever told."""
+        """The contradiction in words; only one of many is ever reported."""
         if self.request is None:
             return _stored(execution, order, semantics.difference(order))
         return _answered(execution, (*order, self.request), self.expected)
@@ -174,7 +174,7 @@ def _answered(execution: Execution, order: tuple[int, ...], expected: Response |
 
 def _stored(execution: Execution, order: tuple[int, ...], difference: str) -> str:
     names = [_named(execution, index) for index in order]
-    return f"{_after(names) if names else 'with none of them'}, {difference}"
+    return f"{_after(names) if names else 'without any of them'}, {difference}"
 
 
 def _after(names: list[str]) -> str:

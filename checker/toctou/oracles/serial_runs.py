@@ -20,8 +20,8 @@ from toctou.oracles.serializability import RETRYABLE, Serializability
 
 Serial = Callable[[tuple[int, ...]], tuple[Sequence[Response], StoredImages]]
 """``serial(order)`` runs the named requests one after the other, from the scenario's initial items, and answers with
-their responses *in that order* and the items stored in the end.  It is asked for the beginnings of orders too, the
-empty one included, and more than once for the same order: the explorer remembers what it has run."""
+their responses *in that order* and the items stored in the end.  It is called for prefixes of orders too, the
+empty one included, and more than once for the same order: the explorer caches what it has run."""
 
 
 class SerialRuns(Serializability):
@@ -69,7 +69,7 @@ def _images_difference(expected: StoredImages, stored: StoredImages) -> str:
         if missing and surplus:
             return f"{table} would hold {_text(missing[0])}, but it holds {_text(surplus[0])}"
         if missing:
-            return f"{table} would hold {_text(missing[0])}, but it is not there"
+            return f"{table} would hold {_text(missing[0])}, but is missing"
         if surplus:
             return f"{table} would not hold {_text(surplus[0])}, but it does"
     return ""

@@ -70,9 +70,9 @@ class Serializability(Oracle):
         statement = (
             f"no serial order of {listed(named)} gives these responses and these stored items: {closest.contradiction}"
             if len(named) > 1
-            else f"{listed(named)} did not do what it does alone: {closest.contradiction}"
+            else f"{listed(named)} behaved differently than it does alone: {closest.contradiction}"
             if named
-            else f"every request was refused, yet {closest.contradiction}"
+            else f"every request was rejected, yet {closest.contradiction}"
         )
         return Finding(self.name, statement, requests=tuple(requests), closest=closest)
 

@@ -1,7 +1,7 @@
 """The second zoom level in text: each operation in full, after the report that fits a screen.
 
-An operation shows the line of the handler that made it, its expressions with the values filled in, what it read or was
-refused with, and each item that it changed before and after.
+An operation shows the line of the handler that made it, its expressions with the values filled in, what it read or how it
+failed, and each item that it changed before and after.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from toctou.reporting.lanes import wrapped
 from toctou.reporting.page_content import details
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.stored import item_text
-from toctou.reporting.summary import looked_words, visible
+from toctou.reporting.summary import accessed_words, visible
 from toctou.reporting.text import WIDTH, render_violation
 
 _MARGIN = 13
@@ -43,12 +43,12 @@ def _facts(detail: Document) -> Iterator[tuple[str, str]]:
         part, _, kind = name.rpartition(" · ")
         yield _LABELS.get(kind, kind.lower()), f"{part}: {text}" if part else text
     if step["error"]:
-        yield "refused", f"{step['error']['code']}: {step['error']['message']}"
+        yield "failed", f"{step['error']['code']}: {step['error']['message']}"
     elif step["outcome"]:
         yield "outcome", step["outcome"]
     for one in step["looked_at"] or ():
-        if one["by"] == "handler":  # what a condition looks at, it says itself
-            yield "saw", looked_words(one)
+        if one["by"] == "handler":  # a condition shows its attributes itself
+            yield "accessed", accessed_words(one)
     for item in detail["read"]:
         yield "read", "{" + ", ".join(f"{name}: {value}" for name, value in item.items()) + "}"
     for change in step["changes"]:
@@ -66,4 +66,4 @@ def _row(head: str, text: str, width: int) -> Iterator[str]:
         yield f"{head if number == 0 else '':<{_MARGIN}}{piece}".rstrip()
 
 
-RENDERER = Renderer("detail", ".detail.txt", violation=render)
+RENDERERS = (Renderer("detail", ".detail.txt", {"violation": render}),)

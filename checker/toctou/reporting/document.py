@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
 
-from toctou.analysis.accesses import looked
+from toctou.analysis.accesses import accessed
 from toctou.analysis.cause import Cause, Site
 from toctou.analysis.explanation import Edge, Explanation
 from toctou.analysis.severity import Severity
@@ -170,11 +170,11 @@ def _severity(severity: Severity) -> Document:
 def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
     """The cause, with a fingerprint that neither moved lines nor edits elsewhere in the handler change."""
     read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
-    told = [
+    places = [
         one and [one["action"], one["tables"], one["source"] and [one["source"]["function"], one["source"]["text"]]]
         for one in (read, write)
     ]
-    digest = hashlib.sha256(json.dumps([model, cause.handler, told, cause.other]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([model, cause.handler, places, cause.other]).encode()).hexdigest()
     return {
         "fingerprint": digest[:FINGERPRINT_LENGTH],
         "text": str(cause),
@@ -264,7 +264,7 @@ def _steps(violation: Violation, names: Sequence[str]) -> list[Document]:
 
 
 def _offender(violation: Violation) -> set[int]:
-    """The write that closes the cycle: harmless, had it been made when what it follows from was read."""
+    """The write that closes the cycle: harmless if it had been made when the read that led to it was made."""
     cycle, write = violation.explanation.cycle, violation.cause.write_at
     operations = violation.execution.operations
     closes = cycle and write == cycle[-1].later and operations[write].error is None
@@ -307,7 +307,7 @@ def _looked_at(operation: Operation) -> list[Document] | None:
             "attributes": list(attribute_words(_foremost(one.attributes))),
             "by": one.by,
         }
-        for one in looked(operation)
+        for one in accessed(operation)
     ]
     return found if found or operation.accessed is not None else None
 

@@ -43,17 +43,17 @@ def conditions(step: Mapping[str, Any]) -> str:
     reasons = listing(mapping(error.get("fields")).get("CancellationReasons"))
     codes = [mapping(one).get("Code") for one in reasons] if parts else [error.get("code")]
     judged = not error or (parts and codes and all(code in {None, "None", *_FAILED} for code in codes))
-    told = []
+    texts = []
     for at, part in enumerate(parts or [parameters]):
         code = codes[at] if at < len(codes) else None
         text = dict(expressions(mapping(part))).get("Condition")
         if text is not None:
-            told.append(f"{text}{_result(code, judged=bool(judged))}")
-    return f"condition{'s' if len(told) > 1 else ''}: {'; '.join(told)}" if told else ""
+            texts.append(f"{text}{_result(code, judged=bool(judged))}")
+    return f"condition{'s' if len(texts) > 1 else ''}: {'; '.join(texts)}" if texts else ""
 
 
 def _result(code: object, *, judged: bool) -> str:
-    """What came of a condition; ``""`` where the service refused for another reason, perhaps before it looked."""
+    """What came of a condition; ``""`` where the call failed for another reason, perhaps before the condition was evaluated."""
     return " failed" if code in _FAILED else " held" if judged else ""
 
 

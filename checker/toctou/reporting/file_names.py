@@ -1,7 +1,7 @@
 """What the files of a run's violations are called: stable, readable, and never the same for two of them.
 
 ``models/delete_item.py:ReadThenDelete`` becomes ``delete_item.ReadThenDelete-1``, ``…-2`` and so on.  Models that would
-share a name, also where a file system does not tell upper from lower case, get their folders in front.
+share a name, also where a file system ignores case, get their folders in front.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Groups violations into findings: one per cause, worst first, each with its scenarios and its clearest report.
+"""Groups violations into findings: one per cause, most severe first, each with its scenarios and its clearest report.
 
 It works on documents, so that stored violations can be grouped again without the run that found them.
 """
@@ -18,8 +18,16 @@ def findings(violations: Sequence[Document]) -> list[Document]:
     return [_finding(group) for group in _groups(violations)]
 
 
+def findings_of_scan(scan: Document) -> list[Document]:
+    """The findings of all operations, most severe first, each with its operation's name."""
+    found = [
+        {**one, "operation": operation["name"]} for operation in scan["operations"] for one in operation["findings"]
+    ]
+    return sorted(found, key=lambda one: -float(one["severity"]["score"]))
+
+
 def ranked(violations: Sequence[Document]) -> list[Document]:
-    """The violations in the order in which a person should read them: worst cause first, its clearest report first."""
+    """The violations in the order in which a person should read them: most severe cause first, its clearest report first."""
     return [violation for group in _groups(violations) for violation in group]
 
 
@@ -48,7 +56,7 @@ def _groups(violations: Sequence[Document]) -> list[list[Document]]:
 
 
 def _clearest_first(violations: Sequence[Document]) -> list[Document]:
-    """The violations of one cause: first those of the handlers that tell it in the fewest operations, the smallest of them first.
+    """The violations of one cause: first those of the handlers that show it in the fewest operations, the smallest first.
 
     Arguments of different handlers cannot be compared, and neither can what they do.
     """
@@ -65,7 +73,7 @@ def _handlers(violation: Document) -> tuple[str, ...]:
 
 
 def _rank(violation: Document) -> tuple[float, bool, int, int]:
-    """Worst first; of the equally bad ones those that a second backend confirms, and those that are short to tell."""
+    """Most severe first; of equally severe ones those that a second backend confirms, then the shortest."""
     return (
         -violation["severity"]["score"],
         violation["confirmed_on"] is None,
@@ -75,7 +83,7 @@ def _rank(violation: Document) -> tuple[float, bool, int, int]:
 
 
 def _smallness(violation: Document) -> tuple[Any, ...]:
-    """Small arguments, few items, few context switches, new answers of weak reads, few operations, in this order."""
+    """Small arguments, few items, few context switches, no stale results, few operations, in this order."""
     schedule = parse_schedule(violation["schedule"])
     return (
         sum(size(value) for request in violation["requests"] for value in request["arguments"].values()),

@@ -1,4 +1,4 @@
-"""Findings as annotations of GitHub Actions: one workflow command per cause, worst first.
+"""Findings as annotations of GitHub Actions: one workflow command per cause, most severe first.
 
 A line of output that begins with ``::`` is a command, so everything that comes from handlers and items is escaped:
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
@@ -12,6 +12,7 @@ from toctou.reporting.document import Document
 from toctou.reporting.findings import findings
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
+from toctou.reporting.titles import finding_title
 
 COMMANDS = {"critical": "error", "high": "error", "medium": "warning", "low": "notice"}
 """Level of a finding to the command that shows it."""
@@ -23,7 +24,7 @@ def render_violation(document: Document) -> str:
 
 
 def render_run(document: Document) -> str:
-    """Every finding, then every model about which nothing could be concluded."""
+    """Every finding, then every inconclusive model."""
     return "".join([*map(_finding, document["findings"]), *_inconclusive(document)])
 
 
@@ -35,14 +36,15 @@ def _finding(finding: Document) -> str:
     lines = [
         finding["headline"],
         f"Cause: {finding['cause']}.",
-        *([f"To mend it (not tried): {finding['remedy']}."] if finding["remedy"] else []),
+        *([f"Suggested fix (not verified): {finding['remedy']}."] if finding["remedy"] else []),
         f"{severity['level']} {severity['score']} of 10: {severity['meaning']} ({severity['vector']})",
         *([f"{count} violations have this cause."] if count > 1 else []),
-        *([f"See it again: {finding['replay']}"] if finding["replay"] else []),
+        *([f"Replay: {finding['replay']}"] if finding["replay"] else []),
     ]
     where = {"file": source["file"], "line": str(source["line"])} if source else {"file": _file(finding["model"])}
-    title = f"{finding['anomaly_title'] or finding['anomaly']} in {finding['handler']}"
-    return _command(COMMANDS.get(severity["level"], "error"), {**where, "title": title}, "\n".join(lines))
+    return _command(
+        COMMANDS.get(severity["level"], "error"), {**where, "title": finding_title(finding)}, "\n".join(lines)
+    )
 
 
 def _inconclusive(document: Document) -> Iterator[str]:
@@ -72,4 +74,4 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-RENDERER = Renderer("github", ".annotations", violation=render_violation, run=render_run)
+RENDERERS = (Renderer("github", ".annotations", {"violation": render_violation, "run": render_run}, printed=True),)

@@ -6,6 +6,7 @@ from toctou.analysis.graph_formats import Attributes, Graph, dot, graphml
 from toctou.reporting.document import Document
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
+from toctou.reporting.titles import violation_title
 
 
 def render_dot(document: Document) -> str:
@@ -44,8 +45,10 @@ def graph_of(document: Document) -> Graph:
                 "cycle": in_cycle,
             }
             edges.setdefault(key, (one["earlier"], one["later"], about))
-    return Graph(visible(explanation["headline"]), nodes, list(edges.values()))
+    return Graph(visible(violation_title(document)), nodes, list(edges.values()))
 
 
-DOT = Renderer("dot", ".dot", violation=render_dot)
-GRAPHML = Renderer("graphml", ".graphml", violation=render_graphml)
+RENDERERS = (
+    Renderer("dot", ".dot", {"violation": render_dot}),
+    Renderer("graphml", ".graphml", {"violation": render_graphml}),
+)

@@ -19,13 +19,15 @@ from markupsafe import Markup
 
 from toctou.analysis.severity import scale
 from toctou.reporting.document import Document
+from toctou.reporting.findings import findings_of_scan
 from toctou.reporting.lanes import marked
 from toctou.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from toctou.reporting.renderer import Renderer
-from toctou.reporting.scan_text import findings_of, ranked_operations, window_text
+from toctou.reporting.scan_text import ranked_operations, window_text
 from toctou.reporting.stored import item_text, just_before, left_out
-from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, looked_words, visible
+from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, accessed_words, backend_words, visible
 from toctou.reporting.text import closest_words, confirmation
+from toctou.reporting.titles import finding_title, violation_title
 
 LANE_COLOURS = 6
 
@@ -39,6 +41,7 @@ def render_violation(document: Document) -> str:
         "violation.js",
         document=document,
         explanation=document["explanation"],
+        heading=violation_title(document),
         moments=moments(document),
         details=details(document),
         edges=drawn,
@@ -83,7 +86,7 @@ def render_scan(document: Document) -> str:
         "",
         document=document,
         operations=ranked,
-        findings=findings_of(document),
+        findings=findings_of_scan(document),
         verdicts={verdict: concluded.count(verdict) for verdict in dict.fromkeys(concluded)},
         window_text=window_text,
     )
@@ -135,7 +138,8 @@ def _environment() -> Environment:
     )
     environment.filters["backend"] = backend_words
     environment.filters["item"] = item_text
-    environment.filters["looked"] = looked_words
+    environment.filters["accessed"] = accessed_words
+    environment.filters["title"] = finding_title
     environment.globals["scale"] = scale()
     environment.filters["html_page"] = lambda report: report.removesuffix(".json") + ".html"
     return environment
@@ -145,4 +149,12 @@ def _printable(value: Any) -> Any:
     return visible(value, keep="\n") if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-RENDERER = Renderer("html", ".html", violation=render_violation, run=render_run, run_file="index.html")
+RENDERERS = (
+    Renderer(
+        "html",
+        ".html",
+        {"violation": render_violation, "run": render_run, "scan": render_scan},
+        stored=True,
+        files={"run": "index.html", "scan": "scan.html"},
+    ),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from toctou.reporting.document import Document
+from toctou.reporting.document import RUN, Document
 from toctou.reporting.renderer import Renderer
 
 
@@ -13,4 +13,13 @@ def render(document: Document) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-RENDERER = Renderer("json", ".json", violation=render, run=render, run_file="run.json")
+RENDERERS = (
+    Renderer(
+        "json",
+        ".json",
+        {"violation": render, "run": render, "scan": render},
+        printed=True,
+        stored=True,
+        files={"run": RUN, "scan": "scan.json"},
+    ),
+)

@@ -69,14 +69,14 @@ def cells(document: Document) -> Iterator[Cell]:
         if position < len(steps):
             step = steps[position]
             flag = f"violates {document['finding']['oracle']}" if step["wrong"] else ""
-            told = (conditions(step), step["outcome"], flag)
-            lines = ((f"{step['action']} {step['target']}", True), *((line, False) for line in told))
+            details = (conditions(step), step["outcome"], flag)
+            lines = ((f"{step['action']} {step['target']}", True), *((line, False) for line in details))
             mark = "" if not marks else WITNESS if step["witness"] else STEP
             yield Cell(index[step["request"]], step["name"], mark, lines, witness=step["witness"])
 
 
 def marked(document: Document) -> bool:
-    """Whether some operations show the violation and others do not; else marks tell nothing."""
+    """Whether some operations show the violation and others do not; else marks say nothing."""
     return len({step["witness"] for step in document["steps"]}) > 1
 
 

@@ -1,13 +1,13 @@
 """Reading a stored violation or run back: whether a file is one, whether it is whole, and what ``replay`` needs from it.
 
-A report is a file that people copy, attach and keep, so nothing about it is taken for granted: every fault is a
+A report is a file that people copy, attach and keep, so nothing about it is assumed: every fault is a
 :class:`ReportError` that says what was found, what should have been there and what to do.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from toctou.history.request import Request
 from toctou.history.schedule import Schedule, parse_schedule
 from toctou.reporting.document import FORMAT, Document
 from toctou.reporting.encoding import Opaque, decode
-from toctou.reporting.shapes import AGAIN, RUN, VIOLATION, check, misfit
+from toctou.reporting.renderer import KINDS
+from toctou.reporting.shapes import AGAIN, RUN, SCAN, VIOLATION, check, misfit
 
 _VALUE_TYPES = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
 
@@ -63,14 +64,14 @@ def load_violation(path: Path) -> Document:
 
 
 def load_report(path: Path) -> Document:
-    """The document of a violation or of a run stored in a file; its ``kind`` says which.
+    """The document of a violation, a run or a scan stored in a file; its ``kind`` says which.
 
     Raises:
         ReportError: as for :func:`load_violation`.
     """
     document: Document = _parsed(path)
     kind = document.get("kind") if isinstance(document, dict) else None
-    if kind not in ("violation", "run"):
+    if not isinstance(kind, str) or kind not in KINDS:
         raise _wrong_kind(path, document)
     if document.get("format") != FORMAT:
         raise ReportError(
@@ -79,10 +80,11 @@ def load_report(path: Path) -> Document:
             cause=f"it was written by another version of toctou ({document.get('toctou', 'unknown')})",
             remedy=AGAIN,
         )
-    if kind == "run":
-        check(path, document, RUN)
-    else:
+    if kind == "violation":
         _check_fields(path, document)
+    else:
+        check(path, document, RUN if kind == "run" else SCAN)
+        _check_windows(path, document.get("operations", ()))
     return document
 
 
@@ -133,11 +135,11 @@ def _parsed(path: Path) -> Any:
 
 def _wrong_kind(path: Path, document: Any) -> ReportError:
     kind = document.get("kind") if isinstance(document, dict) else None
-    if kind == "run":
+    if isinstance(kind, str) and kind in KINDS:
         return ReportError(
-            f"{path} is the report of a whole run",
-            expected="the report of one violation",
-            cause="run.json lies in the same directory as the violations it names",
+            f"{path} is the report of {KINDS[kind]}",
+            expected=f"the report of {KINDS['violation']}",
+            cause="it lies in the same directory as the violations that it names",
             remedy="choose one of the files that it names under `report`",
         )
     return ReportError(
@@ -164,8 +166,16 @@ def _check_fields(path: Path, document: Document) -> None:
     _check_names(path, document)
 
 
+def _check_windows(path: Path, operations: Sequence[Document]) -> None:
+    """The calls of a window are there: renderers look them up unchecked."""
+    for operation in operations:
+        for window in operation["windows"]:
+            if not all(0 <= window[call] < len(operation["accesses"]) for call in ("read", "write")):
+                raise misfit(path, f"windows of {operation['name']}", "consistent: it names a call that is not listed")
+
+
 def _check_names(path: Path, document: Document) -> None:
-    """Everything that is named is there: renderers look it up without asking."""
+    """Everything that is named is there: renderers look it up unchecked."""
     letters = {request["letter"] for request in document["requests"]}
     steps = {step["name"] for step in document["steps"]}
     explanation = document["explanation"]
@@ -220,7 +230,7 @@ def _decoded(value: Any, what: str) -> Any:
     except (ValueError, TypeError, ArithmeticError) as error:
         raise ReportError(
             f"{what} cannot be read: {error}",
-            expected="a value written as checker/reporting/encoding.py says",
+            expected="a value written as checker/toctou/reporting/encoding.py says",
             cause="the file was edited, or written by a newer version of toctou",
             remedy=AGAIN,
         ) from error

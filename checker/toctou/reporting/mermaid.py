@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from toctou.reporting.document import Document
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
+from toctou.reporting.titles import violation_title
 
 TABLES = "DynamoDB"
 NOTE_WIDTH = 62
@@ -30,7 +31,7 @@ def _lines(document: Document) -> Iterator[str]:
     explanation = document["explanation"]
     letters = [request["letter"] for request in document["requests"]]
     yield "sequenceDiagram"
-    yield f"    accTitle: {escaped(explanation['anomaly_title'] or explanation['anomaly'])}"
+    yield f"    accTitle: {escaped(violation_title(document))}"
     yield f"    accDescr: {escaped(explanation['headline'])}"
     for request in document["requests"]:
         yield f"    participant {request['letter']} as {escaped(_participant(request))}"
@@ -44,8 +45,8 @@ def _lines(document: Document) -> Iterator[str]:
             yield from _step(step, document["finding"]["oracle"])
     over = f"{letters[0]},{TABLES}"
     for edge in explanation["cycle"]:
-        told = f"{edge['earlier']} {edge['kind']} → {edge['later']}: {edge['reason']}"
-        yield f"    Note over {over}: {wrapped(told)}"
+        reason = f"{edge['earlier']} {edge['kind']} → {edge['later']}: {edge['reason']}"
+        yield f"    Note over {over}: {wrapped(reason)}"
     if explanation["contradiction"]:
         yield f"    Note over {over}: {wrapped(explanation['contradiction'])}"
 
@@ -75,4 +76,4 @@ def escaped(text: str) -> str:
     return _KEYWORD.sub(lambda one: f"#{ord(one[1][0])};{one[1][1:]}", shown)
 
 
-RENDERER = Renderer("mermaid", ".mmd", violation=render)
+RENDERERS = (Renderer("mermaid", ".mmd", {"violation": render}),)

@@ -17,6 +17,7 @@ from toctou.reporting.encoding import decode
 from toctou.reporting.load import counterexample
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
+from toctou.reporting.titles import violation_title
 
 _WIDTH = 100
 
@@ -27,7 +28,7 @@ def render(document: Document) -> str:
     Raises:
         ReportError: an argument cannot be rebuilt from the report.
     """
-    counterexample(document)  # refuses what could not be replayed either
+    counterexample(document)  # raises for what could not be replayed either
     requests = [_request(one) for one in document["requests"]]
     lines = [
         '"""Regression test for a race, written by `toctou report --format pytest`."""',
@@ -35,6 +36,7 @@ def render(document: Document) -> str:
         *(["from decimal import Decimal", ""] if _needs_decimal(document) else []),
         "from toctou import Request, assert_race_is_gone",
         "",
+        *_comment(f"{violation_title(document)}."),
         *_comment(document["explanation"]["headline"]),
         *_comment(f"Cause: {document['cause']['text']}."),
         *_comment(f"Severity: {document['severity']['level']}, {document['severity']['vector']}"),
@@ -113,4 +115,4 @@ def _name(document: Document) -> str:
     return re.sub(r"[^a-z0-9]+", "_", snake.lower()).strip("_") or "race"
 
 
-RENDERER = Renderer("pytest", ".py", violation=render)
+RENDERERS = (Renderer("pytest", ".py", {"violation": render}),)

@@ -1,7 +1,7 @@
 """Decides whether a race that was found once is gone: what the tests call that ``toctou report --format pytest`` writes.
 
-The counterexample's schedule is followed first, and while an oracle objects the test fails with the explanation.  If nobody
-objects, or the schedule no longer fits because the handlers perform other operations now, every interleaving of the same
+The counterexample's schedule is followed first, and while an oracle objects the test fails with the explanation.  If no
+oracle objects, or the schedule no longer fits because the handlers perform other operations now, every interleaving of the same
 requests is explored, on the items that the model starts from now.  So a test passes because the race is gone, not because
 one schedule of it is; and whatever cannot be concluded does not pass.
 """
@@ -54,7 +54,7 @@ def assert_race_is_gone(
         requests: the concurrent requests of the counterexample.
         schedule: its schedule.
         oracle: what objected to it.
-        near: the test's own file; a model's file that is not found from the working directory is looked for in the folders
+        near: the test's own file; a model's file that is not found from the working directory is searched for in the folders
             above this one.
         backend: where to run: ``embedded``, ``moto`` or ``endpoint=URL``.
 
@@ -76,16 +76,16 @@ def assert_race_is_gone(
     options = Options(backend=backend, reads=reads, budget=Budget(MAX_SCHEDULES, None))
     result = check_scenario(loaded, scenario, options)
     if result.violations:
-        raise RaceIsBack(_told(loaded, result.violations[0], f"{done}, but another one shows a violation"))
+        raise RaceIsBack(_failure(loaded, result.violations[0], f"{done}, but another one shows a violation"))
     if result.verdict is not Verdict.VERIFIED:
         raise RaceIsUndecided(f"{done}; exploring all others ended with {result.stop_reason}: {result.detail}")
-    told = f"{done}; all {result.schedules} classes of interleavings of these requests hold."
-    print(told)
-    return told
+    summary = f"{done}; all {result.schedules} classes of interleavings of these requests hold."
+    print(summary)
+    return summary
 
 
 def _followed(loaded: LoadedModel, scenario: Scenario, schedule: str, oracle: str, backend: str) -> str:
-    """Run the schedule; what became of it, if nobody objected."""
+    """Run the schedule; the outcome, if no oracle objects."""
     __tracebackhide__ = True
     with closing(backend_replaying(backend, parse_schedule(schedule))) as store:
         laboratory = Laboratory(loaded.model, store, Limits())
@@ -99,10 +99,10 @@ def _followed(loaded: LoadedModel, scenario: Scenario, schedule: str, oracle: st
         return f"the schedule {schedule} runs, and {oracle} no longer objects"
     finding = next((one for one in findings if one.oracle == oracle), findings[0])
     violation = Violation(finding, explain(execution, finding), execution, backend)
-    raise RaceIsBack(_told(loaded, violation, f"the schedule {schedule} still shows the race"))
+    raise RaceIsBack(_failure(loaded, violation, f"the schedule {schedule} still shows the race"))
 
 
-def _told(loaded: LoadedModel, violation: Violation, why: str) -> str:
+def _failure(loaded: LoadedModel, violation: Violation, why: str) -> str:
     return f"{why}\n\n{render_violation(violation_document(loaded.name, violation))}"
 
 

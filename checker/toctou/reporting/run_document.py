@@ -1,6 +1,6 @@
-"""The document of a run: every model with its verdict and scenarios, and the findings, worst first.
+"""The document of a run: every model with its verdict and scenarios, and the findings, most severe first.
 
-It decides which violation is told first, and so which gets number 1 in its file's name.
+It decides which violation is reported first, and so which gets number 1 in its file's name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def run_document(result: RunResult) -> Document:
 
 
 def documents(result: RunResult, directory: Path | None = None) -> tuple[Document, dict[str, Document]]:
-    """The document of a run, and those of its violations by the name of their file without suffix, worst first.
+    """The document of a run, and those of its violations by the name of their file without suffix, most severe first.
 
     Args:
         result: what came out.

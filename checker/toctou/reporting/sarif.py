@@ -16,9 +16,10 @@ from urllib.parse import quote
 
 from toctou.analysis.anomalies import ANOMALIES
 from toctou.reporting.document import Document
-from toctou.reporting.findings import findings
+from toctou.reporting.findings import findings, findings_of_scan
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
+from toctou.reporting.titles import finding_title
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
@@ -40,13 +41,13 @@ def render_violation(document: Document) -> str:
 
 
 def render_run(document: Document) -> str:
-    """A run as a log with one result per finding, worst first."""
+    """A run as a log with one result per finding, most severe first."""
     return _log(document["findings"], document["toctou"])
 
 
-def render_findings(found: Sequence[Document], version: str) -> str:
-    """Findings of a scan, each with the operation of the API as a logical location."""
-    return _log(found, version)
+def render_scan(document: Document) -> str:
+    """A scan as a log with one result per finding, each with the operation of the API as a logical location."""
+    return _log(findings_of_scan(document), document["toctou"])
 
 
 def _log(found: Sequence[Document], version: str) -> str:
@@ -116,7 +117,7 @@ def _rule(key: str, found: Sequence[Document]) -> Document:
         "shortDescription": _message(anomaly.title),
         "fullDescription": _message(text),
         "help": _message(
-            f"{text} Make the write conditional on everything that was decided on, or do both in one transaction."
+            f"{text} Make the write conditional on everything that it relies on, or make both calls in one transaction."
         ),
         "helpUri": f"https://cwe.mitre.org/data/definitions/{numbers[0]}.html",
         "relationships": [{"target": _taxon(number), "kinds": ["relevant"]} for number in numbers],
@@ -134,7 +135,7 @@ def _taxon(number: str) -> Document:
 
 def _result(finding: Document, rule_index: int) -> Document:
     severity, write, read = finding["severity"], finding["write"], finding["read"]
-    decision = f"decides on {finding['decision']}, read here" if finding["decision"] else "decides on what is read here"
+    decision = f"relies on {finding['decision']}, read here" if finding["decision"] else "relies on what is read here"
     related = [_location(read["source"], decision)] if read and read["source"] else []
     place = write or read
     return {
@@ -143,7 +144,7 @@ def _result(finding: Document, rule_index: int) -> Document:
         "level": LEVELS.get(severity["level"], "error"),
         "rank": severity["score"] * 10,
         "taxa": [_taxon(number) for number in weaknesses(finding)],
-        "message": _message(_told(finding)),
+        "message": _message(_text(finding)),
         "locations": [_primary(place["source"] if place else None, finding)],
         **({"relatedLocations": [{"id": 1, **related[0]}]} if related else {}),
         "codeFlows": [_code_flow(finding)],
@@ -163,9 +164,9 @@ def _result(finding: Document, rule_index: int) -> Document:
     }
 
 
-def _told(finding: Document) -> str:
-    mend = f" To mend it (not tried): {finding['remedy']}." if finding["remedy"] else ""
-    return f"{finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{mend}"
+def _text(finding: Document) -> str:
+    fix = f" Suggested fix (not verified): {finding['remedy']}." if finding["remedy"] else ""
+    return f"{finding_title(finding)}. {finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{fix}"
 
 
 def _api(finding: Document) -> list[Document]:
@@ -232,4 +233,6 @@ def _message(text: str) -> Document:
     return {"text": visible(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")}
 
 
-RENDERER = Renderer("sarif", ".sarif", violation=render_violation, run=render_run)
+RENDERERS = (
+    Renderer("sarif", ".sarif", {"violation": render_violation, "run": render_run, "scan": render_scan}, printed=True),
+)

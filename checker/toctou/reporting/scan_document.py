@@ -1,6 +1,6 @@
 """The document of a scan: each operation of an API with what it does in DynamoDB, its verdict and its findings.
 
-``reports/scan.schema.json`` describes it.  Findings are those of the run's document, told by operation instead of by handler.
+``reports/scan.schema.json`` describes it.  Findings are those of the run's document, listed by operation instead of by handler.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from toctou.reporting.document import Document, envelope, portable_target
 from toctou.reporting.sarif import weaknesses
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import ScannedOperation, ScanResult
-
-PAGE = "scan.html"
-FILE = "scan.json"
 
 
 def scan_document(result: ScanResult, model: str, run: Document) -> Document:
@@ -79,11 +76,11 @@ def _operation(scanned: ScannedOperation, findings: Sequence[Document]) -> Docum
 
 def _undocumented(operation: Operation, scanned: ScannedOperation) -> list[str]:
     """Statuses that were answered and that the document does not describe."""
-    told = set(operation.statuses)
+    documented = set(operation.statuses)
     seen = {str(one.response.status) for one in scanned.requests if one.response is not None}
-    if not told or "default" in told:
+    if not documented or "default" in documented:
         return []
-    return sorted(one for one in seen if one not in told and f"{one[0]}XX" not in told)
+    return sorted(one for one in seen if one not in documented and f"{one[0]}XX" not in documented)
 
 
 def _scheme(scheme: Scheme) -> str:

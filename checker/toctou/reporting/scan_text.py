@@ -1,8 +1,7 @@
-"""A scan as text for a terminal: the worst first, then what could not be concluded, then what is well."""
+"""A scan as text for a terminal: violated operations first, then inconclusive ones, then verified ones."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -10,13 +9,13 @@ from rich.text import Text
 
 from toctou.reporting.document import Document
 from toctou.reporting.summary import visible
-from toctou.reporting.text import LEVEL_STYLES, WIDTH
+from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
+from toctou.reporting.titles import finding_title
 
-_STYLES = {"VERIFIED": "green", "VIOLATED": "bold red", "INCONCLUSIVE": "yellow"}
 _RANKS = {"VIOLATED": 0, "INCONCLUSIVE": 1, "VERIFIED": 2}
 
 
-def print_scan(document: Document, console: Console, *, directory: str = "") -> None:
+def print_scan(document: Document, console: Console, directory: str = "") -> None:
     """A scan on a console.
 
     Args:
@@ -26,13 +25,6 @@ def print_scan(document: Document, console: Console, *, directory: str = "") -> 
     """
     for line in scan_lines(document, directory):
         console.print(line, soft_wrap=True, highlight=False)
-
-
-def render_scan(document: Document) -> str:
-    """A scan as plain text."""
-    stream = io.StringIO()
-    print_scan(document, Console(file=stream, force_terminal=False, no_color=True, width=WIDTH))
-    return stream.getvalue()
 
 
 def scan_lines(document: Document, directory: str) -> Iterator[Text]:
@@ -60,17 +52,9 @@ def scan_lines(document: Document, directory: str) -> Iterator[Text]:
         yield Text(f"Pages: {directory.rstrip('/')}/scan.html", "dim")
 
 
-def findings_of(scan: Document) -> list[Document]:
-    """The findings of all operations, worst first, each with its operation's name."""
-    found = [
-        {**one, "operation": operation["name"]} for operation in scan["operations"] for one in operation["findings"]
-    ]
-    return sorted(found, key=lambda one: -float(one["severity"]["score"]))
-
-
 def ranked_operations(document: Document) -> list[Document]:
-    """The operations, the worst first."""
-    return sorted(document["operations"], key=lambda one: (_RANKS[one["verdict"]], -_worst(one)))
+    """The operations, most severe first."""
+    return sorted(document["operations"], key=lambda one: (_RANKS.get(one["verdict"], 0), -_highest(one)))
 
 
 def operation_points(operation: Document) -> Iterator[tuple[str, str]]:
@@ -104,17 +88,17 @@ def window_text(window: Document, operation: Document) -> str:
     """Why a window is one."""
     read, write = operation["accesses"][window["read"]], operation["accesses"][window["write"]]
     checks = (
-        f"its condition looks only at {', '.join(window['condition'])}"
+        f"its condition only compares {', '.join(window['condition'])}"
         if window["condition"]
         else "it has no condition"
     )
     return (
-        f"call {window['write'] + 1}, {write['action']} of {window['item']}, acts on what call {window['read'] + 1}, "
-        f"{read['action']}, has read ({', '.join(window['unchecked'])}), and {checks}"
+        f"call {window['write'] + 1}, {write['action']} of {window['item']}, relies on what call {window['read'] + 1}, "
+        f"{read['action']}, returned ({', '.join(window['unchecked'])}), and {checks}"
     )
 
 
-def _worst(operation: Document) -> float:
+def _highest(operation: Document) -> float:
     return max((float(one["severity"]["score"]) for one in operation["findings"]), default=0.0)
 
 
@@ -122,7 +106,7 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
     verdict = operation["verdict"]
     answers = f"{operation['scenarios']} scenarios, {operation['schedules']} schedules"
     yield Text.assemble(
-        (f"{verdict:<12}", _STYLES[verdict]),
+        (f"{verdict:<12}", VERDICT_STYLES.get(verdict, "")),
         "  ",
         (visible(operation["name"]), "bold"),
         (f"  {visible(operation['operation'])}  {answers}", "dim"),
@@ -135,11 +119,11 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
         yield Text.assemble(
             "  ",
             (f"{head:<12}", LEVEL_STYLES.get(severity["level"], "")),
-            f"  {finding['anomaly_title'] or finding['anomaly']} ({', '.join(finding['weaknesses'])}): "
-            f"{visible(finding['headline'])}",
+            f"  {visible(finding_title(finding))} ({', '.join(finding['weaknesses'])})",
         )
+        yield Text(f"  {'':<12}  {visible(finding['headline'])}")
         if finding["remedy"]:
-            yield Text(f"  {'to mend it':<12}  {visible(finding['remedy'])}")
+            yield Text(f"  {'fix':<12}  {visible(finding['remedy'])}")
         if finding["report"]:
             yield Text(
                 f"  {'replay':<12}  toctou replay {directory and directory.rstrip('/') + '/'}{finding['report']}", "dim"

@@ -38,7 +38,7 @@ def directory_of_session(directory: Path, session: str) -> Path:
 
 
 def _is_entered(directory: Path, session: str) -> bool:
-    """Whether this process is in the directory now: nobody was, or others of its session are."""
+    """Whether this process is in the directory now: it was free, or other processes of its session are in it."""
     try:
         import fcntl  # noqa: PLC0415 - Windows has none; there, sessions share the directory
     except ImportError:
@@ -51,13 +51,13 @@ def _is_entered(directory: Path, session: str) -> bool:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, session.encode(), 0)
         except BlockingIOError:
-            pass  # somebody is in it
+            pass  # another session is in it
         except OSError:
             return True  # a file system without locks
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(_SECONDS)  # somebody is about to write its name
+            time.sleep(_SECONDS)  # another process is about to write its session
             continue
         if os.pread(descriptor, 1000, 0) == session.encode():
             return True

@@ -84,6 +84,27 @@ VIOLATION: Shape = {
     "difference": str,
     "occurrences": int,
 }
+_FINDING: Shape = {
+    "fingerprint": str,
+    "model": str,
+    "handler": str,
+    "cause": str,
+    "severity": _SEVERITY,
+    "headline": str,
+    "decision": str,
+    "remedy": str,
+    "anomaly": str,
+    "anomaly_title": str,
+    "anomalies": [str],
+    "oracles": [str],
+    "confirmed_on": Maybe(str),
+    "read": _SITE,
+    "write": _SITE,
+    "flow": [{"step": str, "request": str, "summary": str, "witness": bool, "source": _SOURCE}],
+    "report": str,
+    "replay": str,
+    "scenarios": [{"requests": [str], "oracle": str, "anomaly": str, "severity": str, "schedule": str, "report": str}],
+}
 RUN: Shape = {
     "toctou": str,
     "backend": str,
@@ -91,29 +112,7 @@ RUN: Shape = {
     "reads": str,
     "requests": int,
     "seed": int,
-    "findings": [
-        {
-            "fingerprint": str,
-            "model": str,
-            "handler": str,
-            "cause": str,
-            "severity": _SEVERITY,
-            "headline": str,
-            "decision": str,
-            "remedy": str,
-            "anomaly": str,
-            "anomaly_title": str,
-            "anomalies": [str],
-            "oracles": [str],
-            "confirmed_on": Maybe(str),
-            "read": _SITE,
-            "write": _SITE,
-            "flow": [{"step": str, "request": str, "summary": str, "witness": bool, "source": _SOURCE}],
-            "report": str,
-            "replay": str,
-            "scenarios": [{"requests": [str], "oracle": str, "anomaly": str, "severity": str, "report": str}],
-        }
-    ],
+    "findings": [_FINDING],
     "models": [
         {
             "model": str,
@@ -137,6 +136,42 @@ RUN: Shape = {
             ],
         }
     ],
+}
+_ACCESS: Shape = {
+    "action": str,
+    "items": [str],
+    "reads": [str],
+    "conditions": [str],
+    "writes": [str],
+    "source": _SOURCE,
+}
+SCAN: Shape = {
+    "toctou": str,
+    "document": {"name": str, "openapi": str},
+    "model": str,
+    "backend": str,
+    "strategy": str,
+    "pairs": {"total": int, "conflicting": int},
+    "operations": [
+        {
+            "operation": str,
+            "name": str,
+            "security": [str],
+            "requests": [{"request": str, "answer": str, "fault": str}],
+            "undocumented": [str],
+            "accesses": [_ACCESS],
+            "windows": [{"item": str, "read": int, "write": int, "unchecked": [str], "condition": [str]}],
+            "verdict": str,
+            "stop_reason": Maybe(str),
+            "detail": str,
+            "scenarios": int,
+            "schedules": int,
+            "unreached": str,
+            "findings": [{**_FINDING, "weaknesses": [str]}],
+        }
+    ],
+    "unusable": [{"operation": str, "name": str, "reason": str}],
+    "idle_handlers": [str],
 }
 _NOUNS = {
     str: "a text",

@@ -26,16 +26,16 @@ _READABLE = 80
 def write_found(
     directory: Path, test: str, model: str, title: str, violations: Sequence[Violation], *, session: str
 ) -> list[Document]:
-    """Write the reports of what one test found in one model, in every format; returns their documents, the worst first.
+    """Write the reports of what one test found in one model, in every format; returns their documents, most severe first.
 
     Reports of an earlier run of the same test are replaced, unless its session has not ended.
 
     Args:
         directory: made if it is not there; see :mod:`toctou.reporting.sessions`.
-        test: what nobody else calls a test, such as pytest's node id.
+        test: a unique name of the test, such as pytest's node id.
         model: as the command line names it.
         title: first line of the model's docstring.
-        violations: what was found; the worst gets number 1.
+        violations: what was found; the most severe gets number 1.
         session: what all processes of the session that the test belongs to are called.
 
     Raises:
@@ -53,8 +53,9 @@ def write_found(
         ):
             file = directory / f"{stem}-{number}.json"
             document.update(stored_as(file))
-            for renderer in RENDERERS.values():
-                write_atomically(file.with_name(f"{stem}-{number}{renderer.suffix}"), renderer.violation(document))
+            for one in RENDERERS.values():
+                if one.stored:
+                    write_atomically(file.with_name(f"{stem}-{number}{one.suffix}"), one.renders["violation"](document))
             documents.append(document)
     except OSError as error:
         raise ReportError(
@@ -66,6 +67,6 @@ def write_found(
 
 
 def _stem(test: str, model: str) -> str:
-    """Readable, and told from others that read the same by a checksum of the full names."""
+    """Readable, and distinguished by a checksum of the full names from others that read the same."""
     readable = re.sub(r"[^\w.-]+", "_", f"{test}.{model.rpartition(':')[2]}").strip("._")[-_READABLE:]
     return f"{readable}-{binascii.crc32(f'{test} {model}'.encode()):08x}"

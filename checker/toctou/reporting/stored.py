@@ -1,4 +1,4 @@
-"""What is stored at each moment of a violation, worked out from its document: no backend is asked."""
+"""What is stored at each moment of a violation, computed from its document, without a backend."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _stored(document: Document, position: int) -> list[tuple[str, Document]]:
 def _around(stored: list[tuple[str, Document]], step: Document) -> list[tuple[str, Any, Any]]:
     """Table, image before and image after a step, of every item.
 
-    A change is applied to the item that looks as the change says it did before, so no key schema is needed.
+    A change is applied to the item that equals the change's image before, so no key schema is needed.
     """
     rows: list[tuple[str, Any, Any]] = [(table, image, image) for table, image in stored]
     for change in step["changes"]:

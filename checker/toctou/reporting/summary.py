@@ -34,7 +34,7 @@ EDGE_MEANINGS: Mapping[str, str] = {
 
 _BACKENDS = {"embedded": "toctou's own DynamoDB engine", "moto": "moto, an independent imitation of AWS"}
 SIMULATED = "found by running the handlers under simulated concurrency; no production data"
-"""What no reader should have to guess."""
+"""Every report says so."""
 _ABSENT = object()
 
 
@@ -43,9 +43,9 @@ def backend_words(name: str) -> str:
     return _BACKENDS.get(name, name)
 
 
-def looked_words(one: Mapping[str, Any]) -> str:
-    """What was looked at: ``owner of Items[i1]``."""
-    return f"{', '.join(one['attributes'])} of {one['item']}" if one["item"] else "which items there are"
+def accessed_words(one: Mapping[str, Any]) -> str:
+    """What was accessed: ``owner of Items[i1]``."""
+    return f"{', '.join(one['attributes'])} of {one['item']}" if one["item"] else "which items exist"
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -111,13 +111,13 @@ def outcome(operation: Operation, focus: Focus, held: Image | None = None) -> st
         held: the only item that it was to write, as it was found and left; ``None`` if it is not there, or not known.
     """
     if operation.error is not None:
-        return _refusal(operation.error)
+        return _failure(operation.error)
     if operation.changes:
         return _changes(operation.changes, focus)
     if held is not None and operation.action in {"PutItem", "UpdateItem"}:
         item = only_written(operation)
         listing = attributes(_written(held, item, operation), item, focus.get(str(item), frozenset()))
-        return f"wrote {listing}, as already stored" if listing else "wrote what was already stored"
+        return f"wrote {listing} (unchanged)" if listing else "wrote without changing anything"
     return _read(operation, focus)
 
 
@@ -136,10 +136,10 @@ def only_written(operation: Operation) -> ItemId | None:
     return next(iter(written)) if len(written) == 1 else None
 
 
-def _refusal(error: ErrorResponse) -> str:
+def _failure(error: ErrorResponse) -> str:
     reasons = (error.fields or {}).get("CancellationReasons")
     codes = [str(one.get("Code", "None")) for one in reasons] if isinstance(reasons, list) else []
-    return visible(f"refused: {error.code}" + (f" [{', '.join(codes)}]" if codes else ""))
+    return visible(f"failed: {error.code}" + (f" [{', '.join(codes)}]" if codes else ""))
 
 
 def _changes(changes: tuple[Change, ...], focus: Focus) -> str:

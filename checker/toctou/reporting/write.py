@@ -11,24 +11,25 @@ import json
 import os
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from toctou.errors import ReportError
 from toctou.reporting.document import RUN, Document
 from toctou.reporting.registry import RENDERERS
+from toctou.reporting.renderer import Render
 from toctou.reporting.run_document import documents
 from toctou.search.result import RunResult
 
-More = Callable[[Document], dict[str, str]]
-"""Makes texts by the names of their files."""
+Further = Callable[[Document], Document]
+"""Makes another document of the run's, such as a scan's."""
 
 
 def prepare_directory(directory: Path) -> None:
     """Make sure, before hours of exploring, that reports can be written there.
 
     Raises:
-        ReportError: it cannot be created or written to, or holds a ``run.json`` or ``index.html`` of somebody else.
+        ReportError: it cannot be created or written to, or holds a ``run.json`` or ``index.html`` that toctou did not write.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -40,21 +41,23 @@ def prepare_directory(directory: Path) -> None:
             expected="a directory, or a path at which one can be created",
             remedy="choose another one with --report DIR",
         ) from error
-    _refuse_foreign(directory, _run_renderers(), _own_files(directory))
+    _refuse_foreign(directory, _files("run"), _own_files(directory))
 
 
-def write_run(result: RunResult, directory: Path, more: More | None = None) -> list[Path]:
-    """Write every report of a run, replacing those of an earlier one; returns the files, ``run.json`` first.
+def write_run(result: RunResult, directory: Path, further: Further | None = None) -> list[Document]:
+    """Write every report of a run, replacing those of an earlier one; returns the run's document, and the further one.
 
     Args:
         result: what came out.
         directory: where to.
-        more: makes further files, given the run's document.
+        further: makes another document that is stored beside the run's.
 
     Raises:
         ReportError: see :func:`prepare_directory`.
     """
-    texts = _texts(result, directory, more)
+    run, violations = documents(result, directory)
+    whole = [run] if further is None else [run, further(run)]
+    texts = _texts(whole, violations)
     prepare_directory(directory)
     old = _own_files(directory)
     _refuse_foreign(directory, texts, old)
@@ -62,7 +65,7 @@ def write_run(result: RunResult, directory: Path, more: More | None = None) -> l
         (directory / name).unlink(missing_ok=True)
     for name, text in texts.items():
         write_atomically(directory / name, text)
-    return [directory / name for name in texts]
+    return whole
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -76,24 +79,25 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _texts(result: RunResult, directory: Path, more: More | None) -> dict[str, str]:
+def _texts(whole: Sequence[Document], violations: Mapping[str, Document]) -> dict[str, str]:
     """File name to content; ``run.json`` is first, so that no file is ever there without being listed."""
-    run, stored = documents(result, directory)
-    violations: dict[str, str] = {}
-    for name, document in stored.items():
-        violations |= _rendered(document, name)
-    renderers = _run_renderers()
-    further = more(run) if more is not None else {}
-    run["files"] = [*renderers, *violations, *further]
-    return {name: render(run) for name, render in renderers.items()} | violations | further
+    run, *others = whole
+    of_violations = {
+        f"{name}{one.suffix}": one.renders["violation"](document)
+        for name, document in violations.items()
+        for one in RENDERERS.values()
+        if one.stored
+    }
+    of_others = {name: render(other) for other in others for name, render in _files(other["kind"]).items()}
+    # the run lists its files in its own document, so all names are needed before it is rendered
+    run["files"] = [*_files("run"), *of_violations, *of_others]
+    return {name: render(run) for name, render in _files("run").items()} | of_violations | of_others
 
 
-def _run_renderers() -> dict[str, Callable[[Document], str]]:
-    return {one.run_file: one.run for one in RENDERERS.values() if one.run_file and one.run}
-
-
-def _rendered(document: Document, name: str) -> dict[str, str]:
-    return {f"{name}{renderer.suffix}": renderer.violation(document) for renderer in RENDERERS.values()}
+def _files(kind: str) -> dict[str, Render]:
+    """File name to renderer, of the files in which every document of this kind is stored; ``run.json`` first."""
+    found = {one.files[kind]: one.renders[kind] for one in RENDERERS.values() if kind in one.files}
+    return dict(sorted(found.items(), key=lambda file: file[0] != RUN))
 
 
 def _own_files(directory: Path) -> set[str]:

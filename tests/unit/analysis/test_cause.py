@@ -22,7 +22,7 @@ def of(text, oracle=ORDERS):
 def test_the_read_that_was_invalidated_and_the_write_that_it_guards():
     found = of(REQUESTS + "A.get(i1) B.set(i1.owner=bob) B=200 A.delete(i1) A=204", OWNERSHIP)
     assert str(found) == (
-        "delete decides on owner, as read by its GetItem of Items, which may be out of date by the time of its "
+        "delete relies on owner, as read by its GetItem of Items, which may be out of date by the time of its "
         "DeleteItem of Items"
     )
     assert (found.read_at, found.write_at) == (0, 2)
@@ -43,18 +43,18 @@ def test_a_write_that_was_refused_or_changed_nothing_is_the_same_place(write):
 
 def test_a_request_that_only_reads_has_no_write():
     found = of(REQUESTS + "A.get(i1) B.set(i1.n=2) B=200 A.get(i1) A=200(3)")
-    assert str(found) == "delete answers from its GetItem of Items, which may be out of date by then"
+    assert str(found) == "delete answers from its GetItem of Items, which may be out of date by the time it answers"
     assert found.write is None
 
 
 def test_a_write_without_a_check():
     found = of("item i1 owner=alice\nA bob: delete()\nA.delete(i1) A=204", OWNERSHIP)
-    assert str(found) == "delete performs its DeleteItem of Items without a check that holds until then"
+    assert str(found) == "delete performs its DeleteItem of Items without an atomic condition"
 
 
 def test_what_has_neither_is_told_by_its_oracle():
     found = of("item i1 owner=alice\nA bob: show()\nA.get(i1) A=500", Finding("no_exception", "it raised", (0,)))
-    assert str(found) == "show breaks no_exception"
+    assert str(found) == "show violates no_exception"
 
 
 def test_a_condition_that_passed_on_another_content_is_not_told_as_one_that_was_out_of_date():
@@ -62,6 +62,7 @@ def test_a_condition_that_passed_on_another_content_is_not_told_as_one_that_was_
         "item x v=1 body=old\nA alice: append()\nB bob: replace()\nA.get(x) B.put(x v=1 body=new) A.set(x.v=2 if v=1)"
     )
     assert str(found) == (
-        "the condition of append's UpdateItem of Items asks for v as its GetItem of Items found it, which was so again "
-        "although replace's PutItem had changed the item in between: it passed on an item that had never been read"
+        "the condition of append's UpdateItem of Items only compares v with what its GetItem of Items returned; "
+        "replace's PutItem had changed the item in between and left the same value, so the condition held for an item that "
+        "had never been read"
     )

@@ -1,10 +1,10 @@
-"""What was decided on, going by what handlers and conditions looked at; and what is suggested then."""
+"""What was relied on, judged by what handlers and conditions accessed; and what fix is suggested then."""
 
 from dataclasses import replace
 
 import pytest
 
-from toctou.analysis.accesses import asked, conditions
+from toctou.analysis.accesses import compared, conditions
 from toctou.analysis.cause import cause
 from toctou.analysis.explain import explain
 from toctou.history.finding import Finding, SerialOrder
@@ -19,12 +19,12 @@ OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, ow
 RACE = "item x owner=alice version=1\nB alice: give()\nA.get(x) B.set(x.owner=bob,version=2) B=200 A.delete(x) A=204"
 
 
-def seen(text, *looked):
-    """A history whose first operation's answer was looked at like this."""
+def seen(text, *accessed):
+    """A history whose first operation's result was accessed like this."""
     execution = parse(text)
     first = execution.operations[0]
     (item,) = first.footprint.items()
-    operations = (replace(first, accessed={None: frozenset({EXISTENCE}), item: frozenset(looked)}),)
+    operations = (replace(first, accessed={None: frozenset({EXISTENCE}), item: frozenset(accessed)}),)
     return replace(execution, operations=operations + execution.operations[1:])
 
 
@@ -49,7 +49,9 @@ def test_a_read_that_nobody_looked_at_is_no_check():
     ignored = told(seen(RACE, EXISTENCE), OWNERSHIP)
     assert ignored.anomaly == "missing_check"
     assert ignored.decision == ""
-    assert "without a check" in str(cause(seen(RACE, EXISTENCE), next(iter(OWNERSHIP.judge(parse(RACE)))), ignored))
+    assert "without an atomic condition" in str(
+        cause(seen(RACE, EXISTENCE), next(iter(OWNERSHIP.judge(parse(RACE)))), ignored)
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_a_read_that_nobody_looked_at_is_no_check():
     ],
 )
 def test_what_a_condition_speaks_of(part, names):
-    assert asked(part) == names
+    assert compared(part) == names
 
 
 def test_conditions_of_a_transaction_are_told_apart_by_item():
@@ -81,25 +83,25 @@ def test_conditions_of_a_transaction_are_told_apart_by_item():
 @pytest.mark.parametrize(
     ("execution", "oracle", "suggestion"),
     [
-        (seen(RACE, "owner"), OWNERSHIP, "Put the check into the DeleteItem: ConditionExpression='#owner = :caller'"),
+        (seen(RACE, "owner"), OWNERSHIP, "Make the DeleteItem conditional: ConditionExpression='#owner = :caller'"),
         (seen(RACE, "version"), None,
          "ExpressionAttributeNames={'#version': 'version'}, ExpressionAttributeValues={':version': <the value that was read>}"),
-        (seen(RACE.replace("delete(x)", "delete(x if exists)"), "owner"), OWNERSHIP, "Let the condition of the DeleteItem ask"),
+        (seen(RACE.replace("delete(x)", "delete(x if exists)"), "owner"), OWNERSHIP, "Extend the condition of the DeleteItem"),
         (parse("item x n=1\nA.get(x) B.delete(x) A.put(x n=2)"), None, "ConditionExpression='attribute_exists(item_id)'"),
         (parse("A.get(x) B.put(x n=1) A.put(x n=2)"), None, "ConditionExpression='attribute_not_exists(item_id)'"),
         (parse("item x n=1\nA.get(x) B.set(x.n=2) A.set(x.n=3)"), None,
-         "If n is only counted up or down, write UpdateExpression='ADD #n :change': that needs neither"),
-        (parse("item x s=a\nA.get(x) B.set(x.s=b) A.set(x.s=c)"), None, "or refuse"),
+         "If n is only incremented or decremented, use UpdateExpression='ADD #n :change', which needs neither"),
+        (parse("item x s=a\nA.get(x) B.set(x.s=b) A.set(x.s=c)"), None, "or answer 409"),
         (parse("item x on=1\nitem y on=1\nA.get(x) A.get(y) B.get(x) B.get(y) A.set(x.on=0) B.set(y.on=0)"), None,
-         "do the UpdateItem in a TransactWriteItems together with a ConditionCheck of Items["),
+         "make the UpdateItem in one TransactWriteItems with a ConditionCheck of Items["),
         (parse("A.query(*) B.query(*) A.put(y n=1) B.put(z n=2)"), None, "No condition covers a range such as Items[*]"),
         (parse("item x v=1\nA.get(x) B.delete(x) B.put(x v=1) A.set(x.v=2 if v=1)"), None,
          "leaves the item with v 1 again: increment it, or store a new unique value on every write"),
         (parse("item x n=0\nB.set(x.n=1) B=200 A.get(x@0)"), None, "Make the GetItem with ConsistentRead=True"),
         (parse("item x n=1\nitem y n=1\nA.get(x) B.set(x.n=2) B.set(y.n=2) A.get(y)"), None, "one TransactGetItems"),
         (parse("item x n=1\nA.set(x.n=2) A=409"), NoPartialEffect(), "in one TransactWriteItems, so that all of them happen"),
-        (parse("A.get(x) A=raises(KeyError: 'Item')"), NoException(), "Provide for KeyError"),
-        (parse("item x owner=alice\nB.delete(x)"), OWNERSHIP, "Put the check into the DeleteItem: ConditionExpression='#owner"),
+        (parse("A.get(x) A=raises(KeyError: 'Item')"), NoException(), "Handle KeyError"),
+        (parse("item x owner=alice\nB.delete(x)"), OWNERSHIP, "Make the DeleteItem conditional: ConditionExpression='#owner"),
         (parse("item x n=1\nA.get(x) B.set(x.n=2) A.set(y.k=1) A.set(x.n=2)"), None, "the one to Items[x] with Condit"),
     ],
 )  # fmt: skip
@@ -127,10 +129,13 @@ def test_an_exception_without_a_name_of_its_own_is_an_unhandled_one():
 @pytest.mark.parametrize(
     ("closest", "advice"),
     [
-        (SerialOrder((1, 0), 1, "it would have answered 403", 403), "or answer 403 as the model does then"),
-        (SerialOrder((1, 0), 1, "it would have answered 204 and a body", 204), "or refuse"),
-        (SerialOrder((0, 1), 1, "the other would have answered 403", 403), "or refuse"),
-        (SerialOrder((1, 0), 2, "another item would be stored"), "or refuse"),
+        (
+            SerialOrder((1, 0), 1, "it would have answered 403", 403),
+            "or answer 403, as it does when the requests run one after the other",
+        ),
+        (SerialOrder((1, 0), 1, "it would have answered 204 and a body", 204), "or answer 409"),
+        (SerialOrder((0, 1), 1, "the other would have answered 403", 403), "or answer 409"),
+        (SerialOrder((1, 0), 2, "another item would be stored"), "or answer 409"),
     ],
 )
 def test_the_answer_to_give_is_told_where_the_serial_order_tells_it(closest, advice):

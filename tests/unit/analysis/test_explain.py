@@ -41,7 +41,7 @@ def test_a_race_on_the_owner_is_told_from_end_to_end():
     assert (told.anomaly, told.anomaly_title, told.source) == ("toctou", "time of check, time of use", "CWE-367")
     assert told.headline == (
         "A (alice) removed Items[i1] although its owner was 'bob' by then: delete_item checked owner of Items[i1] "
-        "before B's transfer_item, and not again"
+        "before B's transfer_item, and did not check again"
     )
     assert told.witness == (0, 2, 3)
     assert [(str(edge.kind), edge.earlier, edge.later, edge.item) for edge in told.cycle] == [
@@ -54,7 +54,7 @@ def test_a_race_on_the_owner_is_told_from_end_to_end():
     ]
     assert told.contradiction == (
         "If every request were a single step, A (alice) would have to come before B (alice), because A's GetItem did not "
-        "see B's UpdateItem; and B before A, because A's DeleteItem overwrote B's UpdateItem; no order does both"
+        "see B's UpdateItem; and B before A, because A's DeleteItem overwrote B's UpdateItem; no order satisfies both"
     )
     assert told.decision == "owner of Items[i1]"
 
@@ -91,7 +91,7 @@ def test_a_deletion_that_came_between():
     told = explain(execution, serial(execution))
     assert told.headline == (
         "B (alice) performed DeleteItem on Items[i1] although it no longer existed by then: delete_item checked "
-        "existence of Items[i1] before A's delete_item, and not again"
+        "existence of Items[i1] before A's delete_item, and did not check again"
     )
     assert told.decision == "existence of Items[i1]"
 
@@ -118,7 +118,7 @@ def test_a_deletion_that_came_between():
         ("A.delete(x) B.get(x)", "bob's GetItem found that Items[x] was gone, since alice's DeleteItem had removed it"),
         (
             "A.set(x.n=1) B.set(x.m=1 if n=0)!",
-            "bob's UpdateItem was refused, having found n 1 in Items[x], as alice's UpdateItem had written it",
+            "bob's UpdateItem failed, having found n 1 in Items[x], as alice's UpdateItem had written it",
         ),
         (
             "A.set(x.n=1) B.set(x.n=2)",
@@ -146,7 +146,7 @@ def test_a_cycle_of_three_names_all_of_them():
     execution = parse("A.get(x) B.get(y) C.get(z) A.set(y.n=1) B.set(z.n=1) C.set(x.n=1)")
     told = explain(execution, serial(execution))
     assert len(told.cycle) == 3
-    assert told.contradiction.endswith("no order does all of this")
+    assert told.contradiction.endswith("no order satisfies all of them")
     assert all(name in told.contradiction for name in ("alice", "bob", "carol"))
 
 
@@ -161,7 +161,10 @@ def test_a_partial_effect_says_what_is_left():
     (finding,) = NoPartialEffect().judge(execution)
     told = explain(execution, finding)
     assert told.headline == finding.statement
-    assert told.contradiction == "A refusal must leave nothing, yet in the end Items[y] holds item_id 'y', owner 'bob'"
+    assert (
+        told.contradiction
+        == "A failed request must leave no write, yet in the end Items[y] holds item_id 'y', owner 'bob'"
+    )
     assert (told.cycle, told.witness) == ((), (0,))
 
 
@@ -192,7 +195,9 @@ def test_an_exception_without_a_race_says_that_none_is_needed():
     execution = parse("A.get(x) A=raises(KeyError: 'Item')")
     (finding,) = NoException().judge(execution)
     told = explain(execution, finding)
-    assert told.contradiction == "alice's request raised instead of answering, and no other request is needed for that"
+    assert (
+        told.contradiction == "alice's request raised instead of answering, which does not depend on any other request"
+    )
 
 
 def test_without_a_cycle_the_closest_serial_order_is_the_contradiction():
@@ -239,33 +244,33 @@ def headline_of(text):
             "aba",
             "alice's request removed what bob's request had written: its condition found v 1 of Items[x], the same as "
             "before bob removed Items[x]",
-            "v 1 of Items[x]: the same when it was read and when the condition looked again",
+            "v 1 of Items[x]: the same when it was read and when the condition was evaluated",
         ),
         (
             "item x v=1 body=old\nA.get(x) B.put(x v=1 body=new) A.set(x.v=2 if v=1)",
             "aba",
             "alice's request overwrote what bob's request had written: its condition found v 1 of Items[x], the same as "
             "before bob changed body of Items[x] from 'old' to 'new'",
-            "v 1 of Items[x]: the same when it was read and when the condition looked again",
+            "v 1 of Items[x]: the same when it was read and when the condition was evaluated",
         ),
         (
             "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
             "lost_update",
             "bob's request overwrote what alice's request had written: alice changed n of Items[x] from 0 to 1, "
-            "then bob stored n 1, made from the older value",
+            "then bob stored n 1, computed from the older value",
             "n of Items[x]",
         ),
         (
             "A.query(*) B.query(*) A.put(y n=1) B.put(z n=2)",
             "phantom",
-            "alice's request and bob's request looked through Items[*] before either had written: then alice created "
+            "alice's request and bob's request queried Items[*] before either had written: then alice created "
             "Items[y] and bob created Items[z]",
             "which items Items[*] holds",
         ),
         (
             "item x n=1\nA.get(x) B.delete(x) A.set(x.n=2)",
             "resurrection",
-            "alice's UpdateItem brought Items[x] back to life: bob had removed it after alice's GetItem had found it",
+            "alice's UpdateItem created Items[x] again: bob had removed it after alice's GetItem had read it",
             "existence of Items[x]",
         ),
         (
@@ -278,14 +283,14 @@ def headline_of(text):
         (
             "item x n=1\nitem y n=1\nA.get(x) B.set(x.n=2) B.set(y.n=2) A.get(y)",
             "read_skew",
-            "alice's request saw only a part of what bob's request did: it found Items[y] as bob had left it, but not "
+            "alice's request saw only part of what bob's request did: it found Items[y] as bob had left it, but not "
             "that bob changed n of Items[x] from 1 to 2",
             "",
         ),
         (
             "item x on=1\nitem y on=1\nA.get(x) A.get(y) B.get(x) B.get(y) A.set(x.on=0) B.set(y.on=0)",
             "write_skew",
-            "Each request changed what another had decided on, and neither saw it: alice on on of Items[y] and bob on "
+            "Each request changed what the other relied on, and neither saw the change: alice on on of Items[y] and bob on "
             "on of Items[x]",
             "on of Items[y]",
         ),
@@ -294,13 +299,13 @@ def headline_of(text):
             "A.get(c) B.get(c) A.add(b.n=10) A.set(c.used=1) B.add(b.n=10) B.set(c.used=1)",
             "duplicate_effect",
             "B (alice)'s redeem changed n of Items[b] from 10 to 20 although A (alice)'s redeem had done the same: it "
-            "had decided on used of Items[c] before that",
+            "relied on used of Items[c], read before that",
             "used of Items[c]",
         ),
         (
             "A.set(x.n=1) B.set(x.n=2) B.set(y.n=2) A.set(y.n=1)",
             "dirty_write",
-            "alice's request and bob's request got into each other's way: bob's UpdateItem changed n of Items[x] from "
+            "alice's request and bob's request interfered with each other: bob's UpdateItem changed n of Items[x] from "
             "1 to 2, over what alice's UpdateItem had left",
             "",
         ),

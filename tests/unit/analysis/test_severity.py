@@ -71,8 +71,8 @@ def test_impacts_that_follow_from_the_name():
 def test_it_takes_principals_and_preemptions():
     text = CASES["changes-others-data"][0]
     alone, two = judged(text, OWNERSHIP), judged(text.replace("B alice", "B bob"), OWNERSHIP)
-    assert alone.vector == "impact:changes-others-data/principals:1/preemptions:1/needs:nothing"
-    assert two.vector == "impact:changes-others-data/principals:2/preemptions:1/needs:nothing"
+    assert alone.vector == "impact:changes-others-data/principals:1/preemptions:1/preconditions:none"
+    assert two.vector == "impact:changes-others-data/principals:2/preemptions:1/preconditions:none"
     assert (alone.score, two.score) == (8.5, 8.0)
     twice = judged(ALONE + "A.get(i1) B.set(i1.owner=carol) A.get(i1) B.get(i1) B=200 A.set(i1.n=2) A=200", OWNERSHIP)
     assert "preemptions:3" in twice.vector
@@ -82,7 +82,7 @@ def test_it_takes_principals_and_preemptions():
 def test_a_request_that_is_wrong_alone_is_the_easiest():
     found = judged(ITEM + "A bob: act()\nA.delete(i1) A=204", OWNERSHIP)
     assert (found.level, found.score) == (Level.CRITICAL, 10.0)
-    assert found.vector == "impact:destroys-others-data/principals:1/preemptions:0/needs:nothing"
+    assert found.vector == "impact:destroys-others-data/principals:1/preemptions:0/preconditions:none"
 
 
 def test_a_fault_or_a_weak_read_makes_it_harder():
@@ -92,13 +92,13 @@ def test_a_fault_or_a_weak_read_makes_it_harder():
     explanation = explain(execution, finding)
     throttled = replace(execution.operations[0], error=ErrorResponse("ThrottlingException", "slow down"))
     faulty = replace(execution, operations=(throttled, *execution.operations[1:]))
-    assert severity(faulty, finding, explanation).vector.endswith("needs:fault")
+    assert severity(faulty, finding, explanation).vector.endswith("preconditions:fault")
     assert severity(faulty, finding, explanation).score == 7.0
     refused = replace(throttled, error=ErrorResponse("ConditionalCheckFailedException", "no"))
     unrelated = replace(execution, operations=(refused, *execution.operations[1:]))
-    assert severity(unrelated, finding, explanation).vector.endswith("needs:nothing")
+    assert severity(unrelated, finding, explanation).vector.endswith("preconditions:none")
     weak = judged(ALONE + "B.set(i1.owner=carol) B=200 A.get(i1@0) A.set(i1.n=2) A=200", OWNERSHIP)
-    assert weak.vector == "impact:changes-others-data/principals:1/preemptions:0/needs:weak-read"
+    assert weak.vector == "impact:changes-others-data/principals:1/preemptions:0/preconditions:stale-read"
     assert weak.score == 8.0
     assert "ConditionalCheckFailedException" not in SERVICE_FAULTS
 

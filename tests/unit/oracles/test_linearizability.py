@@ -96,7 +96,7 @@ def test_rejects_a_state_that_the_responses_do_not_explain():
     (finding,) = judge("A.get(x) A=204 B.get(x) B=404")
     assert finding.closest.explained == 2
     assert finding.closest.contradiction == (
-        "after A (alice)'s delete, then B (alice)'s transfer, 'x' would not be there, but it is stored as 'alice'"
+        "after A (alice)'s delete, then B (alice)'s transfer, 'x' would not exist, but is stored as 'alice'"
     )
 
 
@@ -108,12 +108,12 @@ def test_rejects_a_state_that_the_responses_do_not_explain():
             "A (alice)'s delete answered 403, but run first it would have answered 204",
         ),
         ("A.get(x) A=409 B.set(x.owner=carol) B=200", "owner of Items[x] would be 'bob', but it is 'carol'"),
-        ("A.get(x) A=409 B.delete(x) B=200", "'x' would be stored as 'bob', but it is not there"),
+        ("A.get(x) A=409 B.delete(x) B=200", "'x' would be stored as 'bob', but is missing"),
     ],
 )
 def test_rejects_one_request_that_is_wrong_alone(events, difference):
     (finding,) = judge(events)
-    assert "did not do what it does alone" in finding.statement
+    assert "behaved differently than it does alone" in finding.statement
     assert finding.statement.endswith(difference)
 
 

@@ -51,7 +51,7 @@ def test_accepts(events):
         (
             "A.delete(x) A=200(1) B.get(x) B=409",
             1,
-            "after alice's increment, Items would hold item_id='x', n=1, but it is not there",
+            "after alice's increment, Items would hold item_id='x', n=1, but is missing",
         ),
         (
             "A.put(y n=1) A=409 B.get(x) B=409",

@@ -42,7 +42,7 @@ def test_a_refusal_says_what_the_service_said(violation):
     refused = replace(first, result=None, error=ErrorResponse("ThrottlingException", "slow down"))
     execution = replace(violation.execution, operations=(refused, *others))
     rows = steps(violation_document(MODEL, replace(violation, execution=execution)))
-    assert "refused ThrottlingException: slow down" in rows
+    assert "failed ThrottlingException: slow down" in rows
     assert not any(row.startswith("read") for row in rows)
 
 

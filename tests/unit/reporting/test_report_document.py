@@ -12,7 +12,7 @@ from toctou.history.request import HandlerException, Request, Response, SourceLi
 from toctou.reporting import summary
 from toctou.reporting.document import FORMAT, portable_target, violation_document
 from toctou.reporting.encoding import decode
-from toctou.reporting.registry import FORMATS
+from toctou.reporting.registry import rendered
 from toctou.reporting.run_document import run_document
 
 
@@ -163,7 +163,7 @@ DELETE = Operation(0, 0, "DeleteItem", KEY, {}, footprint=Footprint(reads={ITEM:
         (
             replace(DELETE, result=None, error=ErrorResponse("ConditionalCheckFailedException", "The conditional …")),
             "Items[i1]",
-            "refused: ConditionalCheckFailedException",
+            "failed: ConditionalCheckFailedException",
         ),
         (
             replace(DELETE, action="GetItem", result={}),
@@ -194,7 +194,7 @@ DELETE = Operation(0, 0, "DeleteItem", KEY, {}, footprint=Footprint(reads={ITEM:
                       error=ErrorResponse("TransactionCanceledException", "…",
                                           {"CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {}]})),
             "Delete Items[i1], Put Log",
-            "refused: TransactionCanceledException [ConditionalCheckFailed, None]",
+            "failed: TransactionCanceledException [ConditionalCheckFailed, None]",
         ),
         (
             Operation(0, 0, "TransactWriteItems", {}, {},
@@ -250,8 +250,8 @@ def test_what_was_looked_at_stands_with_its_step(violation):
 
 def test_every_zoom_level_of_a_step_shows_what_was_looked_at(violation):
     document = watched(violation, {ITEM: frozenset({EXISTENCE, "owner"})})
-    assert "    saw      its existence, owner of Items[i1]" in FORMATS["detail"].violation(document)
-    assert "<dt>handler looked at</dt><dd>its existence, owner of Items[i1]</dd>" in FORMATS["html"].violation(document)
+    assert "    accessed its existence, owner of Items[i1]" in rendered(document, "detail")
+    assert "<dt>handler accessed</dt><dd>its existence, owner of Items[i1]</dd>" in rendered(document, "html")
 
 
 def test_where_a_report_is_stored_says_from_where_its_model_is_named(violation, tmp_path, monkeypatch):
@@ -272,9 +272,9 @@ def test_a_read_through_an_index_names_it():
 def test_what_is_written_over_the_same_is_told_as_a_write():
     put = Operation(0, 0, "PutItem", {}, {}, footprint=Footprint(writes={ITEM: frozenset({"*"})}))
     same = summary.outcome(put, {"Items[i1]": frozenset({"owner"})}, stored("bob", "x"))
-    assert same == "wrote owner 'bob', as already stored"
+    assert same == "wrote owner 'bob' (unchanged)"
     update = replace(put, action="UpdateItem", footprint=Footprint(writes={ITEM: frozenset({"data"})}))
-    assert summary.outcome(update, NOTHING, stored("bob", "x")) == "wrote data 'x', as already stored"
+    assert summary.outcome(update, NOTHING, stored("bob", "x")) == "wrote data 'x' (unchanged)"
 
 
 def test_the_write_that_closes_the_cycle_is_the_wrong_one_where_the_oracle_names_none(violation):

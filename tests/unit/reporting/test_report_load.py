@@ -9,7 +9,7 @@ from toctou.history.request import Request
 from toctou.reporting.document import FORMAT, violation_document
 from toctou.reporting.json_report import render
 from toctou.reporting.load import counterexample, load_violation
-from toctou.reporting.registry import FORMATS
+from toctou.reporting.registry import formats, rendered
 from toctou.reporting.run_document import run_document
 
 
@@ -174,8 +174,8 @@ def test_a_report_with_any_one_part_damaged_is_refused_or_can_be_shown(tmp_path,
         except BadInput:
             refused += 1
             continue
-        for renderer in FORMATS.values():
-            assert renderer.violation(loaded), where
+        for name in formats("violation"):
+            assert rendered(loaded, name), where
         shown += 1
     assert refused > 50
     assert shown > 0

@@ -52,7 +52,7 @@ def test_a_result_points_at_the_write_and_relates_the_read():
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("models/delete_item.py", 34)
     (read,) = result["relatedLocations"]
     assert read["physicalLocation"]["region"]["startLine"] == 31
-    assert read["message"]["text"] == "decides on owner of Items[i1], read here"
+    assert read["message"]["text"] == "relies on owner of Items[i1], read here"
     assert (result["level"], result["rank"]) == ("error", 95)
     assert result["properties"]["security-severity"] == "9.5"
     assert result["properties"]["vector"].startswith("impact:destroys-others-data/")

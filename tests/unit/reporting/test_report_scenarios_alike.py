@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sample_reports import make_model, make_run
 
-from toctou.reporting import html, text
+from toctou.reporting import html, run_text, text_report
 from toctou.reporting.run_document import run_document, scenario_document
 from toctou.search.result import RunResult
 
@@ -25,22 +25,25 @@ def test_json(alike: RunResult):
 
 
 def test_text(alike: RunResult):
-    printed = text.render_run(run_document(alike))
-    assert "  2 for 4  " in printed
-    assert "2 scenarios stand for 4: the others differ by names only." in printed
+    printed = text_report.render(run_document(alike))
+    assert "  2 of 4  " in printed
+    assert "2 of 4 scenarios were explored: the others differ from these only in names." in printed
     first, second = alike.models[0].scenarios
-    assert "3 schedules for 3 scenarios alike" in text.scenario_line("Model", scenario_document(first)).plain
-    assert "alike" not in text.scenario_line("Model", scenario_document(second)).plain
+    assert (
+        "3 schedules, representing 3 equivalent scenarios"
+        in run_text.scenario_line("Model", scenario_document(first)).plain
+    )
+    assert "equivalent" not in run_text.scenario_line("Model", scenario_document(second)).plain
 
 
 def test_page(alike: RunResult):
     page = html.render_run(run_document(alike))
-    assert "2 scenarios for 4" in page
-    assert page.count("and 2 more that differ by names only") == 1
+    assert "2 of 4 scenarios" in page
+    assert page.count("and 2 more that differ only in names") == 1
 
 
 def test_nothing_is_said_where_each_stands_for_itself(run: RunResult):
     document = run_document(run)
-    for rendered in (text.render_run(document), html.render_run(document)):
+    for rendered in (text_report.render(document), html.render_run(document)):
         assert "names only" not in rendered
         assert " for 2" not in rendered

@@ -8,7 +8,7 @@ from sample_reports import MODEL, make_execution, make_violation
 
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
-from toctou.reporting import text
+from toctou.reporting import run_text, text
 from toctou.reporting.document import violation_document
 from toctou.reporting.file_names import report_names
 from toctou.reporting.run_document import run_document, scenario_document
@@ -73,7 +73,7 @@ def test_everything_a_reader_needs_is_there(violation, tmp_path, monkeypatch):
         "A.1 ─rw→ B.1 alice's GetItem read owner 'alice'",
         "B.1 ─ww→ A.2 alice's DeleteItem removed",
         "⇒ delete_item would have to come both before transfer",
-        "B → A does not fit: after transfer, delete_item would have answered 403",
+        "B → A does not explain the responses: after transfer, delete_item would have answered 403",
         "before Items {data: 'draft', item_id: 'i1', owner: 'alice', version: 1}",
         "just before A.2 Items {data: 'draft', item_id: 'i1', owner: 'bob', version: 1}",
         "after Items empty",
@@ -128,7 +128,7 @@ def test_an_unconfirmed_violation_says_so(violation):
 
 def printed(run, **console):
     stream = io.StringIO()
-    text.print_run(run_document(run), Console(file=stream, width=60, **console), directory="reports/latest/")
+    run_text.print_run(run_document(run), Console(file=stream, width=60, **console), directory="reports/latest/")
     return stream.getvalue()
 
 
@@ -160,7 +160,7 @@ def test_markup_in_names_is_text(violation):
 
 
 def test_one_line_per_scenario(run):
-    lines = [text.scenario_line(model.model, scenario_document(model.scenarios[0])).plain for model in run.models]
+    lines = [run_text.scenario_line(model.model, scenario_document(model.scenarios[0])).plain for model in run.models]
     requests = "alice: delete_item(item_id='i1') ∥ alice: transfer(item_id='i1', to='bob')"
     assert lines == [
         f"VIOLATED      ReadThenDelete  {requests}  3 schedules  ownership: toctou",

@@ -4,7 +4,7 @@
   if (!form) return;
   const choices = [...form.querySelectorAll("select")];
   const findings = [...document.querySelectorAll(".finding")];
-  const told = form.querySelector("output");
+  const output = form.querySelector("output");
 
   const show = () => {
     let shown = 0;
@@ -13,10 +13,10 @@
       finding.hidden = !fits;
       shown += fits ? 1 : 0;
     }
-    told.textContent = shown === findings.length ? `all ${shown} shown` : `${shown} of ${findings.length} shown`;
+    output.textContent = shown === findings.length ? `all ${shown} shown` : `${shown} of ${findings.length} shown`;
   };
 
-  // The choice is part of the address, so that it can be sent to somebody: index.html#severity=high&model=…
+  // The choice is part of the address, so that it can be shared: index.html#severity=high&model=…
   const remember = () => {
     const chosen = choices.filter(({ value }) => value).map(({ name, value }) => [name, value]);
     history.replaceState(null, "", `#${new URLSearchParams(chosen)}`);

@@ -100,7 +100,7 @@
     for (const button of buttons) button.disabled = !nodes[at + Number(button.dataset.move)];
   };
 
-  // The step is part of the address, so that it can be sent to somebody.
+  // The step is part of the address, so that it can be shared.
   const go = (node, { focus } = {}) => {
     if (!node) return;
     if (focus) node.focus();
