@@ -23,7 +23,7 @@ from toctou.search.result import ModelResult, ScenarioResult
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'toctou[dask]'")
 pytestmark = pytest.mark.filterwarnings("default")  # warnings of Dask's are none of ours
 
-TARGET = f"{Path(__file__).parents[1]}/unit/exploration/models_to_distribute.py:SlowlyJudged"
+TARGET = f"{Path(__file__).parents[1]}/unit/distribution/models_to_distribute.py:SlowlyJudged"
 
 
 @dataclass

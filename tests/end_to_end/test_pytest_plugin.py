@@ -25,7 +25,7 @@ HEAVY = ("boto3", "botocore", "greenlet", "hypothesis", "moto", "networkx", "ric
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, not_a_worker: None) -> pytest.Pytester:
     """A project with a racy model, a fixed one and one that never writes."""
     monkeypatch.setenv("COLUMNS", "200")  # the last line of a test's failure is cut to the terminal's width
     for sign in SIGNS_OF_CI:

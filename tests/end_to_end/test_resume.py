@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-LARGE = Path(__file__).parents[1] / "unit" / "exploration" / "models_to_distribute.py"
+LARGE = Path(__file__).parents[1] / "unit" / "distribution" / "models_to_distribute.py"
 
 
 @pytest.fixture
