@@ -1,4 +1,4 @@
-"""Services in Rust and JavaScript, built and started as they are: their races are found and replayed, their fixes verified."""
+"""Services in Rust and JavaScript, built and started unmodified: their races are found and replayed, their fixes verified."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc 
 
 
 def unless_built(name, tool):
-    """Skips where the service cannot be built, or has not been: that takes minutes, and .ci/run does it before the tests."""
+    """Skips if the service cannot be built, or has not been: that takes minutes, and .ci/run does it before the tests."""
     built = cache_folder(ROOT / "models" / name).is_dir()
     return [
         pytest.mark.skipif(shutil.which(tool) is None, reason=f"needs {tool}"),
@@ -37,7 +37,7 @@ SERVICES = [
 
 @pytest.fixture
 def toctou(monkeypatch):
-    """The command in a process of its own; what its services need is kept between runs, outside of the tree."""
+    """The command in its own process; its services are built once, outside the source tree."""
 
     def run(*arguments, **options):
         return subprocess.run(
@@ -49,7 +49,7 @@ def toctou(monkeypatch):
 
 
 def processes(of):
-    """Numbers of the processes whose command names this."""
+    """The ids of the processes whose command contains this text."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
