@@ -27,7 +27,7 @@ See = Callable[..., None]
 
 
 class Watched(dict[str, Any]):
-    """A dictionary that tells ``see`` which of its names are asked for; ``ALL`` and ``EXISTENCE`` if it is taken as a whole."""
+    """A dictionary that reports to ``see`` which of its names are read; ``ALL`` and ``EXISTENCE`` if it is taken as a whole."""
 
     __slots__ = ("_see",)
 
@@ -88,7 +88,7 @@ class AccessTracker:
     """Hands answers out and notes what becomes of them.
 
     Attributes:
-        on: whether it does; while it is not, nobody needs to ask it.
+        on: whether it does; while it is not, it need not be asked.
     """
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ def _field(name: str, part: Any, typed: Any, noted: _Noted) -> Any:
     Args:
         name: what the API calls it.
         part: as the handler is to get it, perhaps converted by boto3.
-        typed: the same as DynamoDB answered it; tells which item is which.
+        typed: the same as DynamoDB answered it; identifies the items.
         noted: where to note what is looked at.
     """
     match name, part, typed:

@@ -1,7 +1,7 @@
 """Footprints of reads and writes of single items, alone and in transactions.
 
-A request that is wrong whatever is stored is told by the ``ServiceError`` or ``KeyError`` that its rule raises, or by a rule
-that notes nothing.
+A request that is wrong whatever is stored is recognised by the ``ServiceError`` or ``KeyError`` that its rule raises, or by its
+noting nothing.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _compiled_looks(  # noqa: PLR0917 - the cache takes what it goes by in order
 
 
 def _without(keys: Attributes, attributes: Attributes) -> Attributes:
-    """Key attributes cannot change, so that looking at one only tells whether the item exists."""
+    """Key attributes cannot change, so that reading one only shows whether the item exists."""
     return attributes if attributes.isdisjoint(keys) else (attributes - keys) | EXISTS
 
 

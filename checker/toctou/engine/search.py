@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 class Source:
-    """The table or index that a query or scan looks through.
+    """The table or index that is queried or scanned.
 
     Attributes:
         table: the table.
@@ -107,7 +107,7 @@ class Source:
 
 
 def matched_keys(source: Source, parts: Iterable[KeyPart]) -> tuple[Any, KeyPart | None]:
-    """The partition that a query looks through, and what it asks of the sort key.
+    """The partition that is queried, and what the query asks of the sort key.
 
     Raises:
         ServiceError: the conditions do not fit the key schema.

@@ -1,6 +1,6 @@
 """Sends one HTTP/1.1 request over a connection of its own, and reads the response.
 
-For talking to a service on this machine: no TLS, no redirections, no proxies, no timeouts (whoever waits sets them).
+For talking to a service on this machine: no TLS, no redirections, no proxies, no timeouts (the caller sets them).
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class Whole(Scalar):
 
 
 class Truth(Scalar):
-    """A boolean; some strings stand for one."""
+    """A boolean; some strings are taken as one."""
 
     def __init__(self, minimum: int | None = None) -> None:
         super().__init__("Boolean", minimum)
@@ -256,7 +256,7 @@ def lowered(name: str) -> str:
 
 
 def absent(shape: Shape) -> Any:
-    """What ``null`` stands for as an element of a list or map: an empty structure or nothing at all."""
+    """What ``null`` is taken as, as an element of a list or map: an empty structure or nothing at all."""
     if isinstance(shape, Structure):
         return {}
     raise ServiceError("ValidationException", "One or more parameter values were invalid: a member must not be null")

@@ -32,7 +32,7 @@ class Compiled:
         used_values: the ``:values`` in it.
         reads: the top-level attributes whose values it looks at.
         opened: the top-level attributes that it looks or writes inside of.
-        checks: what is wrong with it, if anything, is told by these alone once it was used with values of the same names.
+        checks: what is wrong with it, if anything, is found by these alone once it was used with values of the same names.
     """
 
     __slots__ = ("_fault", "_required", "checks", "kind", "opened", "reads", "used_names", "used_values")
