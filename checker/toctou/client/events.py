@@ -1,4 +1,4 @@
-"""Decides whether anybody but botocore itself listens to an event of a client.
+"""Decides whether an event of a client has listeners other than botocore's own.
 
 botocore's own listeners serve what does not happen here: signing, retries, endpoint discovery.  Telling them costs more than
 performing the operation, so they are notified only together with others.  boto3's resource layer does its conversions in such
@@ -26,7 +26,7 @@ class Listeners:
         self._names = names
         self._quiet: object = None  # the cache in which no listener to any of the events was found
 
-    def anybody(self) -> bool:
+    def any_but_botocore(self) -> bool:
         """Whether one of the events must be emitted."""
         cache = getattr(self._emitter, "_lookup_cache", None)
         if cache is None:

@@ -5,7 +5,7 @@ A read without ``ConsistentRead``, and every read of a global secondary index, m
 documented; here it is a window of so many versions of what is read.  What was stored at the start has long since settled, so
 no read misses that.  Two eventually consistent reads of one request may go back in time.
 
-The items that one call looks at may lie in different partitions, so each may be as stale as the window allows, independently of
+The items that one call reads may lie in different partitions, so each may be as stale as the window allows, independently of
 the others.  A result is therefore found by hiding, for each item, none or some of its last changes.  Equal results are one
 choice.
 """
@@ -44,7 +44,7 @@ class StaleReads:
 
     Args:
         backend: performs the operations.
-        window: how many versions of what it reads an eventually consistent read may return, the newest included; at least 1.
+        window: how many versions an eventually consistent read may return of each item, the newest included; at least 1.
     """
 
     def __init__(self, backend: EmbeddedBackend, window: int) -> None:

@@ -19,7 +19,7 @@ _WRITE_UNIT = 1024
 
 
 def level_of(parameters: Mapping[str, Any]) -> str | None:
-    """What ``ReturnConsumedCapacity`` asks for: ``TOTAL``, ``INDEXES``, or ``None`` for nothing."""
+    """What ``ReturnConsumedCapacity`` requests: ``TOTAL``, ``INDEXES``, or ``None`` for nothing."""
     level: str | None = parameters.get("ReturnConsumedCapacity")
     if level is None or level == "NONE":
         return None

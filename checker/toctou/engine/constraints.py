@@ -1,6 +1,6 @@
 """Constraints on single members of a request: ranges, lengths, enumerations, names.
 
-The service checks them before it reads what a request asks for, and reports all faults in one message, members in a fixed order.
+The service checks them before anything else in a request, and reports all faults in one message, members in a fixed order.
 Which members there must be, and their types, are for the client or the wire to check.
 
 Sources: the service's description of itself (``service-2.json``) for the constraints; for order and wording its answers as

@@ -6,8 +6,8 @@ operation performed by another implementation of DynamoDB gets the same footprin
 The rule that everything here obeys: two operations whose order can matter share something that one of them writes.  Three
 cases need care.
 
-* Whether an operation succeeds is part of its answer.  A conditional failure has read what its condition looks at; an update
-  that could not be applied has read everything it looks at.  A request that is wrong whatever is stored has read nothing.
+* Whether an operation succeeds is part of its answer.  A conditional failure has read what its condition reads; an update
+  that could not be applied has read everything it reads.  A request that is wrong whatever is stored has read nothing.
 * Limits on sizes (an item of 400 KB, a page of 1 MB) make every attribute matter.  Items and values that could come near
   them count as read and written whole, and pages of many items as read whole.
 * Two increments commute only while neither can run out of digits, and only if the attribute was there before.

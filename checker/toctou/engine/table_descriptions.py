@@ -77,7 +77,7 @@ def _described_index(table: Table, definition: Mapping[str, Any], parameter: str
 
 
 def checked_schema(parameters: Mapping[str, Any]) -> Schema:
-    """The schema that ``CreateTable`` asks for.
+    """The schema that ``CreateTable`` requests.
 
     Raises:
         ServiceError: it contradicts itself.

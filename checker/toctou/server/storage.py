@@ -80,7 +80,7 @@ class Storage:
         self._note(action, parameters, document)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def _perform_again(self, document: bytes) -> None:

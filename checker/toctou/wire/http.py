@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
-        """The client is gone; half a request goes with it."""
+        """The client has disconnected; half a request is dropped with it."""
         self._refused = True
         self._arrived.clear()
         self._writable.set()

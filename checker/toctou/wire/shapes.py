@@ -1,6 +1,6 @@
 """Shapes of JSON values: what a member of a request may be, and what it becomes in the client's shapes.
 
-Decoding decides types only: JSON of another type is a ``SerializationException``, before anything else is looked at.
+Decoding decides types only: JSON of another type is a ``SerializationException``, before anything else is checked.
 Checking comes after it, and finds members that are missing or too small, which is a ``ValidationException`` that names all
 of them.  What a value means is left to the engine.
 
@@ -155,7 +155,7 @@ class Binary(Scalar):
         except (binascii.Error, ValueError):
             content = None
         if content is None or base64.b64encode(content).decode() != value:
-            raise serialization("Invalid last non-pad Base64 character dectected")  # spelt so by the service
+            raise serialization("Invalid last non-pad Base64 character dectected")  # the service spells it like this
         return content
 
 

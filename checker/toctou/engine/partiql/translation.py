@@ -47,7 +47,7 @@ def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Parameter
 
 
 def _check_expressions(statement: Statement) -> None:
-    """What is wrong with a statement in itself is reported before what of it does not fit the table."""
+    # The service reports what is wrong with a statement in itself before what of it does not fit the table.
     values = normal_values(statement.values)
     try:
         if statement.where is not None:
@@ -142,7 +142,7 @@ def _key_terms(key: KeySchema, terms: Sequence[Term]) -> list[Term]:
 
 
 def _check_types(key: KeySchema, terms: Sequence[Term]) -> None:
-    """Of several conditions on one attribute the last one counts, as in DynamoDB Local."""
+    # Of several conditions on one attribute the last one counts, as in DynamoDB Local.
     for name, kind in key.attributes:
         for term in [one for one in terms if one.attribute == name][-1:]:
             if any(kind not in operand for operand in term.operands):
