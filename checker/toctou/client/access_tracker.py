@@ -1,4 +1,4 @@
-"""Finds out which attributes of an answer its handler looks at, so that a report can say what it decided on.
+"""Finds out which attributes of a result its handler reads, so that a report can say what it decided on.
 
 An answer and the items in it are handed out as dictionaries that note what is asked of them and otherwise are what they
 look like.  Asking for an attribute, or whether it is there, is looking at that attribute; whatever takes the dictionary as a
@@ -27,7 +27,7 @@ See = Callable[..., None]
 
 
 class Watched(dict[str, Any]):
-    """A dictionary that tells ``see`` which of its names are asked for; ``ALL`` and ``EXISTENCE`` if it is taken as a whole."""
+    """A dictionary that reports to ``see`` which of its names are read; ``ALL`` and ``EXISTENCE`` if it is taken as a whole."""
 
     __slots__ = ("_see",)
 
@@ -73,7 +73,7 @@ for _name in (
 
 
 def untracked(value: Any) -> Any:
-    """The value with plain dictionaries instead of watched ones, at any depth; each of those counts as looked at wholly."""
+    """The value with plain dictionaries instead of watched ones, at any depth; each of those counts as read completely."""
     if isinstance(value, Watched):
         value._see(*_EVERYTHING)
         return {name: untracked(element) for name, element in dict.items(value)}
@@ -88,7 +88,7 @@ class AccessTracker:
     """Hands answers out and notes what becomes of them.
 
     Attributes:
-        on: whether it does; while it is not, nobody needs to ask it.
+        on: whether it does; while it is not, it need not be asked.
     """
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class AccessTracker:
         return Watched({name: _field(name, part, typed.get(name), noted) for name, part in answer.items()}, see)
 
     def accessed(self, operation: Operation) -> Accessed:
-        """What the handler has looked at in the answer of an operation until now."""
+        """What the handler has read of the result of an operation until now."""
         noted = self._notes.get((operation.request, operation.number), {})
         return {item: frozenset(seen) for item, seen in noted.items() if seen}
 
@@ -136,8 +136,8 @@ def _field(name: str, part: Any, typed: Any, noted: _Noted) -> Any:
     Args:
         name: what the API calls it.
         part: as the handler is to get it, perhaps converted by boto3.
-        typed: the same as DynamoDB answered it; tells which item is which.
-        noted: where to note what is looked at.
+        typed: the same as DynamoDB answered it; identifies the items.
+        noted: where to note what is read.
     """
     match name, part, typed:
         case (("Item" | "Attributes"), dict(), dict()):

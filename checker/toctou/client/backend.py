@@ -1,6 +1,6 @@
 """What a backend offers, whatever stores the items.
 
-A backend performs operations atomically, one at a time, tells what each changed and touched, and goes back to the initial
+A backend performs operations atomically, one at a time, reports what each changed and touched, and goes back to the initial
 items quickly.  Footprints are computed in one place (:func:`toctou.engine.footprint`) for all backends, so that an
 execution means the same on each of them.
 """

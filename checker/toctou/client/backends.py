@@ -27,7 +27,7 @@ def backend_named(name: str, window: int = 1) -> Backend:
 
     Args:
         name: as on the command line.
-        window: how many versions a weak read may return, the newest included; see :class:`StaleReads`.
+        window: how many versions an eventually consistent read may return, the newest included; see :class:`StaleReads`.
 
     Raises:
         BadInput: for any other name, or for a window on a backend that never returns a stale answer.

@@ -127,7 +127,7 @@ class _Method:
     def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
         model, asked = self._model, parameters
-        if model.idempotent_members or self._listeners.anybody():
+        if model.idempotent_members or self._listeners.any_but_botocore():
             asked = self._announced(parameters)
         try:
             copy: dict[str, Any] = self._copy_if_valid(asked)
@@ -159,7 +159,7 @@ class _Method:
             "HTTPHeaders": {"content-type": "application/x-amz-json-1.0"},
             "RetryAttempts": 0,
         }
-        if self._listeners.anybody() and self._listeners.to(self._after):
+        if self._listeners.any_but_botocore() and self._listeners.to(self._after):
             response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
             client.meta.events.emit(
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)

@@ -21,6 +21,6 @@ class MotoBackend(EndpointBackend):
         self.name = "moto"
 
     def close(self) -> None:
-        """Remove the tables, which moto keeps while somebody else uses it, and put back what moto replaced."""
+        """Remove the tables, which moto keeps while other code uses it, and put back what moto replaced."""
         super().close()
         self._moto.stop()

@@ -1,4 +1,4 @@
-"""Copies the parameters of a call, and tells on the way whether botocore would surely accept them.
+"""Copies the parameters of a call, and finds on the way whether botocore would surely accept them.
 
 botocore's validator walks a description of every shape at every call, which costs more than the engine takes to perform it.
 Here each operation's input shape is turned once into nested functions that copy a value of the right type and give up at the

@@ -1,12 +1,12 @@
-"""Eventually consistent reads: every answer that DynamoDB may give within a window, as a choice.
+"""Eventually consistent reads: every result that DynamoDB may return within a window, as a choice.
 
 A read without ``ConsistentRead``, and every read of a global secondary index, may miss writes that have completed
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html).  How stale it may be is not
 documented; here it is a window of so many versions of what is read.  What was stored at the start has long since settled, so
-no read misses that.  Two weak reads of one request may go back in time.
+no read misses that.  Two eventually consistent reads of one request may go back in time.
 
-The items that one call looks at may lie in different partitions, so each of them is as old as it pleases, whatever the others
-are.  An answer is therefore found by hiding, for each item, none or some of its last changes.  Answers that are equal are one
+The items that one call reads may lie in different partitions, so each may be as stale as the window allows, independently of
+the others.  A result is therefore found by hiding, for each item, none or some of its last changes.  Equal results are one
 choice.
 """
 
@@ -34,11 +34,11 @@ _WHOLE = frozenset({ALL, EXISTENCE})
 
 
 class StaleReads:
-    """The embedded backend, with reads that return what somebody chooses within the window.
+    """The embedded backend, with reads that return a chosen result within the window.
 
     Args:
         backend: performs the operations.
-        window: how many versions of what it looks at a weak read may return, the newest included; at least 1.
+        window: how many versions an eventually consistent read may return of each item, the newest included; at least 1.
     """
 
     def __init__(self, backend: EmbeddedBackend, window: int) -> None:
@@ -68,16 +68,16 @@ class StaleReads:
         if len(answers) == 1:
             return performed
         chosen = answers[choices.pick(STALENESS, len(answers))]
-        # which answers there are depends on all that any of them looked at
+        # which answers there are depends on all that any of them has read
         footprint = union(*(answer.footprint for answer in answers))
         return chosen._replace(footprint=_of_versions(footprint, action, parameters))
 
     def _hideable(self, action: str, parameters: Mapping[str, Any], accessed: Footprint) -> Iterator[tuple[int, ...]]:
         """Numbers of changes that the read may miss together, the fewest first; nothing for a strongly consistent read."""
-        weak = ACTIONS[action].eventual(parameters)
+        eventual = ACTIONS[action].eventual(parameters)
         changes: dict[ItemId, list[int]] = {}
         for number, item in self._backend.touched():
-            if item.table in weak and (
+            if item.table in eventual and (
                 item in accessed.reads or any(looked.covers(item) for looked in accessed.ranges)
             ):
                 changes.setdefault(item, []).append(number)
@@ -100,12 +100,12 @@ class StaleReads:
 def _of_versions(footprint: Footprint, action: str, parameters: Mapping[str, Any]) -> Footprint:
     """The footprint, where every change of an item makes a version of the whole of it.
 
-    Two writes that have no attribute in common commute for whoever reads the newest version, but in between they leave
-    different ones.  And every write, whatever it touches, moves the window of a weak read.
+    Two writes that have no attribute in common commute for a read of the newest version, but in between they leave
+    different ones.  And every write, whatever it touches, moves the window of an eventually consistent read.
     """
-    weak = ACTIONS[action].eventual(parameters)
-    counted = {*footprint.writes, *footprint.increments, *(item for item in footprint.reads if item.table in weak)}
-    ranges = tuple(replace(one, attributes=_WHOLE) if one.table in weak else one for one in footprint.ranges)
+    eventual = ACTIONS[action].eventual(parameters)
+    counted = {*footprint.writes, *footprint.increments, *(item for item in footprint.reads if item.table in eventual)}
+    ranges = tuple(replace(one, attributes=_WHOLE) if one.table in eventual else one for one in footprint.ranges)
     return observing(footprint._replace(ranges=ranges), counted, _WHOLE)
 
 

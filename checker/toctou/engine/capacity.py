@@ -6,7 +6,7 @@ twice within a transaction.  Source: https://docs.aws.amazon.com/amazondynamodb/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from toctou.engine.indexes import Index
@@ -19,7 +19,7 @@ _WRITE_UNIT = 1024
 
 
 def level_of(parameters: Mapping[str, Any]) -> str | None:
-    """What ``ReturnConsumedCapacity`` asks for: ``TOTAL``, ``INDEXES``, or ``None`` for nothing."""
+    """What ``ReturnConsumedCapacity`` requests: ``TOTAL``, ``INDEXES``, or ``None`` for nothing."""
     level: str | None = parameters.get("ReturnConsumedCapacity")
     if level is None or level == "NONE":
         return None
@@ -77,6 +77,21 @@ def report(
             if part:
                 total[parameter] = part
     return total
+
+
+def reports(level: str, charged: Iterable[tuple[Table, float]], *, factor: float = 1.0) -> list[dict[str, Any]]:
+    """A ``ConsumedCapacity`` element for each table, given what is charged for each of its items."""
+    units: dict[str, tuple[Table, float]] = {}
+    for table, amount in charged:
+        _, sofar = units.get(table.schema.table, (table, 0.0))
+        units[table.schema.table] = (table, sofar + amount)
+    return [report(level, table, amount, factor=factor) for table, amount in units.values()]
+
+
+def transactional_read(level: str, items: Iterable[tuple[Table, Item | None]]) -> list[dict[str, Any]]:
+    """The ``ConsumedCapacity`` of reading these items within a transaction."""
+    sizes = ((table, item_size(item or {})) for table, item in items)
+    return reports(level, ((table, read_units(size, consistent=True, transactional=True)) for table, size in sizes))
 
 
 def collection_metrics(parameters: Mapping[str, Any], table: Table, key: Key) -> dict[str, Any] | None:

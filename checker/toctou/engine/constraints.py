@@ -1,6 +1,6 @@
 """Constraints on single members of a request: ranges, lengths, enumerations, names.
 
-The service checks them before it reads what a request asks for, and tells all faults in one message, members in a fixed order.
+The service checks them before anything else in a request, and reports all faults in one message, members in a fixed order.
 Which members there must be, and their types, are for the client or the wire to check.
 
 Sources: the service's description of itself (``service-2.json``) for the constraints; for order and wording its answers as
@@ -87,7 +87,7 @@ def rules_of(names: str, **others: Rule) -> Constraints:
 
 
 def check_constraints(constraints: Constraints, parameters: Mapping[str, Any]) -> None:
-    """Refuse a request with members outside their constraints; raises ``ServiceError`` that tells of all of them."""
+    """Refuse a request with members outside their constraints; raises ``ServiceError`` that reports all of them."""
     faults: list[str] = []
     for name, rule in constraints.items():
         if parameters.get(name) is not None:
@@ -102,8 +102,8 @@ def check_table_name(name: str) -> None:
 
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
-        told = faults[:_MOST_FAULTS]
-        raise validation(f"{len(told)} validation error{'s' if len(told) > 1 else ''} detected: {'; '.join(told)}")
+        first = faults[:_MOST_FAULTS]
+        raise validation(f"{len(first)} validation error{'s' if len(first) > 1 else ''} detected: {'; '.join(first)}")
 
 
 def _faults(rule: Rule, value: Any, path: str) -> Iterator[str]:

@@ -12,7 +12,6 @@ from toctou.engine.constraints import check_table_name
 from toctou.engine.schema import Key
 from toctou.engine.service_error import ServiceError, table_not_found, validation
 from toctou.engine.tables import Table
-from toctou.engine.transactions import Completed
 from toctou.engine.values import Item
 from toctou.engine.versions import EntryVersion, ItemVersion, Log
 
@@ -31,7 +30,7 @@ class Database:
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
-        self.completed: dict[str, Completed] = {}
+        self.completed: dict[str, object] = {}
         self.log = Log()
 
     def table(self, parameters: Mapping[str, Any]) -> Table:
@@ -77,8 +76,8 @@ class Database:
         version.redo()
         self.log.append(version)
 
-    def complete(self, token: str, completed: Completed) -> None:
-        """Remember a completed transaction by its token."""
+    def complete(self, token: str, completed: object) -> None:
+        """Remember a completed transaction by its token, with its items, to distinguish a repeat from another request."""
         version = EntryVersion(self.completed, token, None, completed)
         version.redo()
         self.log.append(version)

@@ -9,8 +9,7 @@ can be answered as of an earlier point.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toctou.engine.actions import ACTIONS
@@ -60,15 +59,11 @@ class Engine:
 
         The cost is that of the changes since then.
         """
-        with self._rewound(sequence):
-            return self.perform(action, parameters)
-
-    @contextmanager
-    def _rewound(self, sequence: int) -> Iterator[None]:
         undone = self._database.log.rewind(sequence)
         try:
-            yield
+            result = self.perform(action, parameters)
             self._check_unchanged(sequence)
+            return result
         finally:
             self._database.log.rewind(sequence)
             self._database.log.replay(undone)
@@ -135,7 +130,7 @@ class Engine:
         self._database.log.rewind(sequence)
 
     def forget(self) -> None:
-        """Forget how things came to be as they are, for who will not go back; points so far mean nothing from now on."""
+        """Forget the changes so far, when no caller will go back to them; earlier points mean nothing from now on."""
         self._database.log.clear()
 
     @property
@@ -152,7 +147,7 @@ class Engine:
         return name in self._database.tables
 
     def snapshot(self) -> dict[str, tuple[Image, ...]]:
-        """Every table's items as they are now, in no order, for who looks at them later; costs a reference for each."""
+        """Every table's items as they are now, in no order, to be read later; costs a reference for each."""
         return {name: tuple(table.items.values()) for name, table in self._database.tables.items()}
 
     def stored(self) -> dict[str, list[Image]]:

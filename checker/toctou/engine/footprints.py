@@ -6,8 +6,8 @@ operation performed by another implementation of DynamoDB gets the same footprin
 The rule that everything here obeys: two operations whose order can matter share something that one of them writes.  Three
 cases need care.
 
-* Whether an operation succeeds is part of its answer.  A conditional failure has read what its condition looks at; an update
-  that could not be applied has read everything it looks at.  A request that is wrong whatever is stored has read nothing.
+* Whether an operation succeeds is part of its answer.  A conditional failure has read what its condition reads; an update
+  that could not be applied has read everything it reads.  A request that is wrong whatever is stored has read nothing.
 * Limits on sizes (an item of 400 KB, a page of 1 MB) make every attribute matter.  Items and values that could come near
   them count as read and written whole, and pages of many items as read whole.
 * Two increments commute only while neither can run out of digits, and only if the attribute was there before.
@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toctou.engine.actions import ACTIONS
+from toctou.engine.actions.action import Kind
 from toctou.engine.schema import Schema
 from toctou.engine.service_error import ServiceError
 from toctou.engine.touched import Touched
@@ -72,10 +73,20 @@ def footprint(
             cause="the action is not built yet, or its name is misspelt",
             remedy="reach the same items by one of these actions",
         )
+    rule = record.footprint
+    if rule is None:
+        if record.kind is Kind.MANAGES and error_code is None:
+            raise UnsupportedAction(
+                f"the handler called {action}, which changed tables while requests were running",
+                expected="tables that stay as they are during a check",
+                cause="requests that manage tables while others run are outside of what is checked",
+                remedy="create tables in the model's `tables`, not in its handlers",
+            )
+        return EMPTY
     capacity = parameters.get("ReturnConsumedCapacity", "NONE") != "NONE"
     touched = Touched(schemas, changes, capacity=capacity, largest=largest, single=record.one_item)
     try:
-        record.footprint(touched, parameters, result, error_code)
+        rule(touched, parameters, result, error_code)
     except (ServiceError, KeyError) as fault:
         if error_code in (None, "ConditionalCheckFailedException"):
             raise InternalError(

@@ -1,7 +1,7 @@
 """Footprints of reads and writes of single items, alone and in transactions.
 
-A request that is wrong whatever is stored is told by the ``ServiceError`` or ``KeyError`` that its rule raises, or by a rule
-that notes nothing.
+A request that is wrong whatever is stored is recognised by the ``ServiceError`` or ``KeyError`` that its rule raises, or by its
+noting nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NONE: Attributes = frozenset()
 
 
 class _Action(NamedTuple):
-    """One action of an update: what it looks at, and the attribute that it writes to."""
+    """One action of an update: what it reads, and the attribute that it writes to."""
 
     action: UpdateAction
     reads: Attributes
@@ -44,7 +44,7 @@ class _Action(NamedTuple):
 
 
 class _Looks(NamedTuple):
-    """What an operation's expressions look at; ``update`` is ``None`` if it has no update expression.
+    """What an operation's expressions read; ``update`` is ``None`` if it has no update expression.
 
     ``existing`` is ``condition`` and whether the item is there.
     """
@@ -69,7 +69,7 @@ def _looks(schema: Schema, parameters: Mapping[str, Any]) -> _Looks:
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _compiled_looks(  # noqa: PLR0917 - the cache takes what it goes by in order
+def _compiled_looks(  # noqa: PLR0917 - the cache takes its key in order
     keys: Attributes,
     condition_text: str | None,
     projection_text: str | None,
@@ -93,7 +93,7 @@ def _compiled_looks(  # noqa: PLR0917 - the cache takes what it goes by in order
 
 
 def _without(keys: Attributes, attributes: Attributes) -> Attributes:
-    """Key attributes cannot change, so that looking at one only tells whether the item exists."""
+    # Key attributes cannot change, so that reading one only shows whether the item exists.
     return attributes if attributes.isdisjoint(keys) else (attributes - keys) | EXISTS
 
 
@@ -111,7 +111,7 @@ def get_rule(touched: Touched, parameters: Mapping[str, Any], _: Mapping[str, An
 
 
 def _refused(touched: Touched, item: ItemId, condition: Attributes, parameters: Mapping[str, Any]) -> None:
-    """A write that did not take effect has read what its condition looks at."""
+    """A write that did not take effect has read what its condition depends on."""
     attributes = condition
     if parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and attributes:
         attributes |= WHOLE_ITEM

@@ -1,6 +1,6 @@
 """Sorted collections of keys that load in linear time, and change in a time that does not depend on how many they are.
 
-Additions and removals wait until somebody looks: a few are made in place, many by one pass and one sort, which takes linear
+Additions and removals wait until the order is needed: a few are made in place, many by one pass and one sort, which takes linear
 time on what is already in order.
 """
 

@@ -1,6 +1,6 @@
-"""Footprints of reads that look through many items: Query and Scan.
+"""Footprints of reads of many items: Query and Scan.
 
-Such a read has looked at a range of keys, because an item put into the range later would have been found; and at those
+Such a read has read a range of keys, because an item put into the range later would have been found; and at those
 attributes of the items in it that decide what it returns.
 """
 

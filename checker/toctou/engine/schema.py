@@ -1,7 +1,7 @@
 """A table's key schema and indexes, and what makes a key valid.
 
 A key is kept as the tuple of its contents (``("i1",)`` or ``("p", "7")``), numbers in normal form: the types are the same
-for every item of a table, so contents alone tell items apart.
+for every item of a table, so contents alone distinguish items.
 """
 
 from __future__ import annotations

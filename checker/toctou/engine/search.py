@@ -1,4 +1,4 @@
-"""One page of a Query or Scan: which items it looks at, in which order, and where it stops.
+"""One page of a Query or Scan: which items it examines, in which order, and where it stops.
 
 A page ends at ``Limit`` items or once it holds 1 MB, both counted before the filter; it then says where the next one starts.
 """
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 class Source:
-    """The table or index that a query or scan looks through.
+    """The table or index that is queried or scanned.
 
     Attributes:
         table: the table.
@@ -107,7 +107,7 @@ class Source:
 
 
 def matched_keys(source: Source, parts: Iterable[KeyPart]) -> tuple[Any, KeyPart | None]:
-    """The partition that a query looks through, and what it asks of the sort key.
+    """The partition that is queried, and what the query asks of the sort key.
 
     Raises:
         ServiceError: the conditions do not fit the key schema.
@@ -173,7 +173,7 @@ def span(entries: list[Entry], kind: str, part: KeyPart | None) -> tuple[int, in
 def query_places(
     source: Source, partition: Any, sort: KeyPart | None, start: Place | None, *, forward: bool
 ) -> Iterator[Place]:
-    """The places that a query looks at, in order, after ``start``."""
+    """The places that a query examines, in order, after ``start``."""
     entries = source.collection.entries(partition)
     kind = "" if source.key.sort is None else source.key.sort.type
     low, high = span(entries, kind, sort)
@@ -204,7 +204,7 @@ WHOLE = Segment(0, 1)
 
 
 def segment_of(parameters: Mapping[str, Any]) -> Segment:
-    """The segment that a scan asks for; raises ``ServiceError`` if there is no such segment."""
+    """The segment that a scan requests; raises ``ServiceError`` if there is no such segment."""
     number, total = parameters.get("Segment"), parameters.get("TotalSegments")
     if number is None and total is None:
         return WHOLE
@@ -224,7 +224,7 @@ def segment_of(parameters: Mapping[str, Any]) -> Segment:
 
 
 def scan_places(source: Source, start: Place | None, segment: Segment) -> Iterator[Place]:
-    """The places that a scan looks at, in order of their keys, after ``start``."""
+    """The places that a scan examines, in order of their keys, after ``start``."""
     collection = source.collection
     after = 0 if start is None else collection.rank(start.partition)
     for partition in collection.in_order(after):
@@ -248,8 +248,8 @@ class Page(NamedTuple):
 
     Attributes:
         images: the items that passed the filter, as the table or index holds them.
-        scanned: how many were looked at.
-        size: how many bytes those count; 0 unless it was asked for or needed.
+        scanned: how many were examined.
+        size: how many bytes those count; 0 unless it was requested or needed.
         last: the place to go on after; ``None`` at the end.
     """
 
@@ -272,7 +272,7 @@ def page(
     Args:
         source: what they are places in.
         places: the places in order.
-        limit: how many to look at; ``None`` for no limit.
+        limit: how many to examine; ``None`` for no limit.
         passes: the filter.
         measured: whether the size is needed for its own sake.
     """

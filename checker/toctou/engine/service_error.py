@@ -55,6 +55,6 @@ def table_not_found(table: str | None = None) -> ServiceError:
 
 
 def condition_failed(image: Mapping[str, Any] | None) -> ServiceError:
-    """A ``ConditionalCheckFailedException``; ``image`` is the item to report, if the request asked for it."""
+    """A ``ConditionalCheckFailedException``; ``image`` is the item to report, if the request wants it."""
     fields = _NO_FIELDS if image is None else {"Item": image}
     return ServiceError("ConditionalCheckFailedException", "The conditional request failed", fields)

@@ -1,4 +1,4 @@
-"""One write as a call of its own: apply it, commit it, and return what ``ReturnValues`` asks for."""
+"""One write as a call of its own: apply it, commit it, and return what ``ReturnValues`` requests."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Tables as the management actions describe them, and what makes a description valid.
 
-Tables and indexes are active at once; times and counters that only the cloud has are fixed, so that answers are the same
+Tables and indexes are active immediately; times and counters that only the cloud has are fixed, so that answers are the same
 on every run.
 """
 
@@ -20,7 +20,7 @@ REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
 WAS_ON_DEMAND = "WasOnDemand"
-"""A setting of our own: whether the table was billed on demand before; then its description goes on to tell how it is."""
+"""A setting of our own: whether the table was billed on demand before; then its description continues to report its mode."""
 
 _MOST_LOCAL = 5
 _MOST_GLOBAL = 20
@@ -77,7 +77,7 @@ def _described_index(table: Table, definition: Mapping[str, Any], parameter: str
 
 
 def checked_schema(parameters: Mapping[str, Any]) -> Schema:
-    """The schema that ``CreateTable`` asks for.
+    """The schema that ``CreateTable`` requests.
 
     Raises:
         ServiceError: it contradicts itself.

@@ -20,9 +20,9 @@ class Touched:
         schemas: the tables' schemas by name.
         changes: what the operation changed, by item; several changes of one item count as one.
         only: the one item that the operation is about, where that is known.
-        capacity: whether the answer tells sizes.
+        capacity: whether the result contains sizes.
         largest: no item before or after counts more bytes than this, where that is known.
-        ranges: the key ranges that were looked through.
+        ranges: the key ranges that were queried.
     """
 
     __slots__ = ("_increments", "_reads", "_writes", "capacity", "changes", "largest", "only", "ranges", "schemas")

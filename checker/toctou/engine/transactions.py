@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from toctou.engine.schema import Key, SchemaMismatch
 from toctou.engine.service_error import ServiceError, validation
@@ -15,12 +15,6 @@ _CODES = {
     "ConditionalCheckFailedException": "ConditionalCheckFailed",
     "ValidationException": "ValidationError",
 }
-
-
-class Completed(NamedTuple):
-    """A completed transaction: what it was asked to do, to tell a repeat from another request."""
-
-    items: object
 
 
 Prepared = TypeVar("Prepared")

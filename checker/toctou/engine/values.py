@@ -2,8 +2,8 @@
 
 A value is kept as the API writes it (``{"S": "alice"}``), in normal form: numbers normalised, sets sorted, binaries as
 ``bytes``.  Two values are equal exactly when their normal forms are.  Values are never changed once they are stored: what
-comes from a client is rebuilt on the way in, and results share what is stored, so that whoever hands them on to code that may
-change them (:mod:`toctou.client.intercept`) copies them first.
+comes from a client is rebuilt on the way in, and results share what is stored, which is why code that may change them
+is given copies (:mod:`toctou.client.intercept`).
 
 Sources: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html and
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html

@@ -13,14 +13,7 @@ from toctou.engine import legacy
 from toctou.engine.database import Database
 from toctou.engine.expressions.compiled import CACHE_SIZE, Check
 from toctou.engine.expressions.conditions import CompiledCondition, compiled_condition
-from toctou.engine.expressions.placeholders import (
-    NO_VALUES,
-    Values,
-    check_all_used,
-    names_of,
-    normal_values,
-    values_of,
-)
+from toctou.engine.expressions.placeholders import NO_VALUES, Values, check_all_used, names_of, normal_values, values_of
 from toctou.engine.expressions.updates import CompiledUpdate, compiled_update
 from toctou.engine.legacy_conditions import legacy_condition
 from toctou.engine.legacy_updates import legacy_update
@@ -38,7 +31,7 @@ from toctou.engine.values import (
 )
 
 Make = Callable[[Item | None], Item | None]
-"""What a write makes of an item; ``None`` stands for no item."""
+"""What a write makes of an item; ``None`` is no item."""
 
 _EMPTY: Item = {}
 _PLACEHOLDERS = ("ExpressionAttributeNames", "ExpressionAttributeValues")
@@ -202,7 +195,7 @@ def key_in(parameters: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
 
 
 def check_values(key: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a key with values that are none; only needed before another fault is told, since keys are read after all."""
+    """Refuse a key with values that are none; only needed before another fault is reported, since keys are read after all."""
     for value in key.values():
         normal_value(value)
 

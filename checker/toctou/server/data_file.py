@@ -69,7 +69,7 @@ class DataFile:
                 cause="the file belongs to another program, or to a version of toctou that writes another format",
                 remedy="name another file; this one was left as it is",
             )
-        _write(self._descriptor, HEADER, 0)  # a new file, or one whose first moment was cut short
+        _write(self._descriptor, HEADER, 0)  # a new file, or one whose creation was interrupted
         return len(HEADER)
 
     def records(self) -> Iterator[bytes]:
@@ -153,7 +153,7 @@ class DataFile:
         self._settle_name()
 
     def close(self) -> None:
-        """Wait for the disk, and let go of the file."""
+        """Wait for the disk, and close the file."""
         os.fsync(self._descriptor)
         os.close(self._descriptor)
 

@@ -1,4 +1,4 @@
-"""Serving until told to stop: SIGTERM or SIGINT, after which what has arrived is answered and the data file is closed."""
+"""Serving until a signal to stop: SIGTERM or SIGINT, after which what has arrived is answered and the data file is closed."""
 
 from __future__ import annotations
 

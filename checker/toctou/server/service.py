@@ -97,19 +97,19 @@ class Service:
                 turn = time.perf_counter() + _TURN
 
     def _forget_versions(self, call: Call) -> None:
-        """Let go of how things came to be as they are: nobody can go back."""
+        """Forget the changes so far: no request can go back to them."""
         token = call.parameters.get("ClientRequestToken")
         if token and self._engine.sequence:
             self._tokens.append((time.monotonic(), token))
         self._engine.forget()
 
     def _forget_transactions(self) -> None:
-        """Let go of the transactions that nobody can repeat any more."""
+        """Forget the transactions that no request can repeat any more."""
         now = time.monotonic()
         while self._tokens and now - self._tokens[0][0] > TOKEN_SECONDS:
             self._engine.forget_transaction(self._tokens.popleft()[1])
 
     def close(self) -> None:
-        """Let go of the data file."""
+        """Close the data file."""
         if self._storage is not None:
             self._storage.close()

@@ -80,7 +80,7 @@ class Storage:
         self._note(action, parameters, document)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def _perform_again(self, document: bytes) -> None:
@@ -115,7 +115,7 @@ class Storage:
         return not recent or self._file.size > _BEYOND_MEASURE * limit
 
     def compact(self) -> Steps:
-        """Replace the file by a shorter one if that is due, in steps; a failure is told and changes nothing."""
+        """Replace the file by a shorter one if that is due, in steps; a failure is reported and changes nothing."""
         if not self.is_due:
             return
         self._compacting = True

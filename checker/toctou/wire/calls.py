@@ -98,7 +98,7 @@ def too_large() -> HttpResponse:
 
 
 def wrong_host(request: HttpRequest) -> HttpResponse:
-    """What a request is told that is for a host which is not this machine; see ``hosts``."""
+    """The response to a request for a host that is not this machine; see ``hosts``."""
     shown = request.headers.get("host", "")
     error = ServiceError(
         "AccessDeniedException",

@@ -1,6 +1,6 @@
 """Sends one HTTP/1.1 request over a connection of its own, and reads the response.
 
-For talking to a service on this machine: no TLS, no redirections, no proxies, no timeouts (whoever waits sets them).
+For talking to a service on this machine: no TLS, no redirections, no proxies, no timeouts (the caller sets them).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def _read(reader: asyncio.StreamReader, largest: int) -> HttpResponse:
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            raise NoResponse("the service asks for another protocol") from None
+            raise NoResponse("the service wants another protocol") from None
         except httptools.HttpParserError as fault:
             raise NoResponse(f"what it answered is no HTTP response ({fault})") from None
     return HttpResponse(parser.get_status_code(), reading.headers, b"".join(reading.body))

@@ -1,6 +1,6 @@
 """Results and errors as the bytes of a body, and what an error's type and status are.
 
-An error's type has a prefix that tells which layer of the service refused; clients cut it off, but proxies and logs match on
+An error's type has a prefix that says which layer of the service refused; clients cut it off, but proxies and logs match on
 it.  Most errors spell their text ``message``, some ``Message``.
 
 Sources: the service's description of itself for the spelling of its own errors; for the others and for the prefixes,

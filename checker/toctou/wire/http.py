@@ -1,7 +1,7 @@
 """HTTP/1.1 on loopback: connections, limits and deadlines, whatever answers the requests.
 
 Parsing is left to httptools, the binding of Node's own parser; everything that takes time or room has a limit here.  One
-event loop serves all connections: a client that is slow, silent or gone holds up nobody else.  The requests of one
+event loop serves all connections: a client that is slow, silent or gone holds up no other.  The requests of one
 connection are answered in their order, one at a time.
 """
 
@@ -51,7 +51,7 @@ class Limits:
 class HttpServer:
     """Listens on a loopback port and answers requests by ``respond``, which must not raise.
 
-    ``clock`` tells the time of a response, in seconds since 1970; an SDK that finds it wrong corrects its own, and tries again.
+    ``clock`` gives the time of a response, in seconds since 1970; an SDK that finds it wrong corrects its own, and tries again.
     """
 
     def __init__(self, respond: Respond, limits: Limits = Limits(), clock: Callable[[], float] = time.time) -> None:
@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
-        """The client is gone; half a request goes with it."""
+        """The client has disconnected; half a request is dropped with it."""
         self._refused = True
         self._arrived.clear()
         self._writable.set()
@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
         self._leave_with(HttpResponse(status, {}, b""))
 
     def _leave_with(self, response: HttpResponse) -> None:
-        """Refuse, and go on reading for a while: closing at once could take the refusal away from the client."""
+        """Refuse, and continue reading for a while: closing immediately could take the refusal away from the client."""
         if self._refused or self._transport.is_closing():
             return
         self._refused = True

@@ -12,7 +12,8 @@ length.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from toctou.engine import ACTIONS
@@ -36,7 +37,13 @@ WarmThroughput: ReadUnitsPerSecond=long WriteUnitsPerSecond=long
 """
 
 _TYPE = re.compile(r"(?:\[(?P<element>.*)\]|\{(?P<value>.*)\}|(?P<name>\w+))(?:>=(?P<minimum>\d+))?")
-_NUMBERS = {"integer": "Integer", "long": "Long"}
+_SCALARS: Mapping[str, Callable[[int | None], Shape]] = {
+    "blob": Binary,
+    "boolean": Truth,
+    "integer": partial(Whole, "Integer"),
+    "long": partial(Whole, "Long"),
+    "string": Text,
+}
 
 
 def structures_of(table: str) -> dict[str, Structure]:
@@ -67,17 +74,8 @@ def _shape(text: str, structures: Mapping[str, Structure]) -> Shape:
         return ListOf(_shape(found["element"], structures), minimum)
     if found["value"] is not None:
         return MapOf(_shape(found["value"], structures), minimum)
-    match found["name"]:
-        case "string":
-            return Text(minimum)
-        case "boolean":
-            return Truth(minimum)
-        case "blob":
-            return Binary(minimum)
-        case "integer" | "long":
-            return Whole(_NUMBERS[found["name"]], minimum)
-        case name:
-            return structures[name]
+    make = _SCALARS.get(found["name"])
+    return structures[found["name"]] if make is None else make(minimum)
 
 
 STRUCTURES: Mapping[str, Structure] = MappingProxyType(

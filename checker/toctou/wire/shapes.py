@@ -1,6 +1,6 @@
 """Shapes of JSON values: what a member of a request may be, and what it becomes in the client's shapes.
 
-Decoding decides types only: JSON of another type is a ``SerializationException``, before anything else is looked at.
+Decoding decides types only: JSON of another type is a ``SerializationException``, before anything else is checked.
 Checking comes after it, and finds members that are missing or too small, which is a ``ValidationException`` that names all
 of them.  What a value means is left to the engine.
 
@@ -119,7 +119,7 @@ class Whole(Scalar):
 
 
 class Truth(Scalar):
-    """A boolean; some strings stand for one."""
+    """A boolean; some strings are taken as one."""
 
     def __init__(self, minimum: int | None = None) -> None:
         super().__init__("Boolean", minimum)
@@ -155,7 +155,7 @@ class Binary(Scalar):
         except (binascii.Error, ValueError):
             content = None
         if content is None or base64.b64encode(content).decode() != value:
-            raise serialization("Invalid last non-pad Base64 character dectected")  # spelt so by the service
+            raise serialization("Invalid last non-pad Base64 character dectected")  # the service spells it like this
         return content
 
 
@@ -256,7 +256,7 @@ def lowered(name: str) -> str:
 
 
 def absent(shape: Shape) -> Any:
-    """What ``null`` stands for as an element of a list or map: an empty structure or nothing at all."""
+    """What ``null`` is taken as, as an element of a list or map: an empty structure or nothing at all."""
     if isinstance(shape, Structure):
         return {}
     raise ServiceError("ValidationException", "One or more parameter values were invalid: a member must not be null")

@@ -7,19 +7,16 @@ decodes, what a call reads and writes, which actions only read.  No other module
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 from typing import Any
 
 from toctou.engine.constraints import TABLE, Constraints
 from toctou.engine.database import Database
-from toctou.engine.touched import FootprintRule, Touched
-from toctou.errors import UnsupportedAction
+from toctou.engine.touched import FootprintRule
 
 Perform = Callable[[Database, Mapping[str, Any]], dict[str, Any]]
 """Performs a call whose parameters keep to the constraints; raises ``ServiceError`` for what the service would refuse."""
-
-_NONE: Constraints = {}
 
 
 def named_table(parameters: Mapping[str, Any]) -> frozenset[str]:
@@ -40,7 +37,7 @@ class Kind(Enum):
     """Changes tables or their settings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Action:
     """One action of the API.
 
@@ -48,8 +45,9 @@ class Action:
         name: the API's name for it, such as ``GetItem``.
         kind: what it may do.
         perform: what the engine does.
-        footprint: notes what a call has read and written; it is not called for a call that was refused before it began.
         request: the structure of its request, and those that occur in no other request, in the notation of ``wire/inputs``.
+        footprint: notes what a call has read and written; ``None`` if it is about tables only, which do not change while
+            requests run.
         constraints: what its members must be, in the order in which the service checks them.
         eventual: given the parameters of a call, the tables that it reads without asking for strong consistency.
         one_item: whether a call is about one item, which is then the one that it changed, if it changed any.
@@ -59,8 +57,9 @@ class Action:
     name: str
     kind: Kind
     perform: Perform
-    footprint: FootprintRule
     request: str
+    _: KW_ONLY
+    footprint: FootprintRule | None = None
     constraints: Constraints = field(default_factory=dict)
     eventual: Callable[[Mapping[str, Any]], frozenset[str]] = lambda _: frozenset()
     one_item: bool = False
@@ -70,41 +69,3 @@ class Action:
         # The name of a table that exists is valid, so it alone is no reason to check a request.
         watched = frozenset(name for name, rule in self.constraints.items() if rule is not TABLE)
         object.__setattr__(self, "watched", watched)
-
-
-def describing(name: str, perform: Perform, request: str, constraints: Constraints = _NONE) -> Action:
-    """An action that reports tables or their settings, which do not change while requests run; see :func:`managing`."""
-
-    def touches_nothing(_: Touched, __: Mapping[str, Any], ___: object, ____: str | None) -> None:
-        pass
-
-    return Action(
-        name=name,
-        kind=Kind.DESCRIBES,
-        perform=perform,
-        footprint=touches_nothing,
-        request=request,
-        constraints=constraints,
-    )
-
-
-def managing(name: str, perform: Perform, request: str, constraints: Constraints = _NONE) -> Action:
-    """An action that changes tables or their settings: a handler that does so successfully cannot be checked."""
-
-    def unsupported(_: Touched, __: Mapping[str, Any], ___: object, error: str | None) -> None:
-        if error is None:
-            raise UnsupportedAction(
-                f"the handler called {name}, which changed tables while requests were running",
-                expected="tables that stay as they are during a check",
-                cause="requests that manage tables while others run are outside of what is checked",
-                remedy="create tables in the model's `tables`, not in its handlers",
-            )
-
-    return Action(
-        name=name,
-        kind=Kind.MANAGES,
-        perform=perform,
-        footprint=unsupported,
-        request=request,
-        constraints=constraints,
-    )

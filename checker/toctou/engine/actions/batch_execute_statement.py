@@ -62,7 +62,7 @@ def _member(request: Mapping[str, Any]) -> Member:
 
 
 def _target(database: Database, member: Member) -> tuple[Table, Key] | None:
-    """The item that a statement is about; ``None`` if it is wrong, which is told in its place."""
+    """The item that a statement is about; ``None`` if it is wrong, which is reported in its place."""
     if isinstance(member, ServiceError) or member.kind == "EXISTS":
         return None
     table = database.tables.get(member.table)
@@ -96,10 +96,10 @@ def _response(
             else perform_statement(database, member, request)
         )
     except ServiceError as error:
-        told = without_expression(error)
-        described: dict[str, Any] = {"Code": _CODES.get(told.code, told.code), "Message": told.message}
-        if "Item" in told.fields:
-            described["Item"] = told.fields["Item"]
+        reported = without_expression(error)
+        described: dict[str, Any] = {"Code": _CODES.get(reported.code, reported.code), "Message": reported.message}
+        if "Item" in reported.fields:
+            described["Item"] = reported.fields["Item"]
         return {**named, "Error": described}
     if "ConsumedCapacity" in done:
         consumed.append(done["ConsumedCapacity"])
@@ -140,15 +140,11 @@ def _footprint(
                 raise
 
 
-ACTION = Action(
-    name=_NAME,
-    kind=Kind.WRITES,
-    perform=_perform,
-    footprint=_footprint,
-    request="""
+_REQUEST = """
 BatchExecuteStatementInput: Statements!=[BatchStatementRequest]>=1 ReturnConsumedCapacity=string
 BatchStatementRequest: Statement!=string>=1 Parameters=[AttributeValue]>=1 ConsistentRead=boolean
   ReturnValuesOnConditionCheckFailure=string
-""",
-    constraints=rules_of("Statements ReturnConsumedCapacity", Statements=Rule(shortest=1, longest=25)),
-)
+"""
+_CONSTRAINTS = rules_of("Statements ReturnConsumedCapacity", Statements=Rule(shortest=1, longest=25))
+
+ACTION = Action(_NAME, Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS)

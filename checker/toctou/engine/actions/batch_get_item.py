@@ -78,16 +78,13 @@ def _eventual(parameters: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, one in parameters["RequestItems"].items() if not one.get("ConsistentRead"))
 
 
-ACTION = Action(
-    name="BatchGetItem",
-    kind=Kind.READS,
-    perform=_perform,
-    footprint=_footprint,
-    request="""
+_REQUEST = """
 BatchGetItemInput: RequestItems!={KeysAndAttributes}>=1 ReturnConsumedCapacity=string
 KeysAndAttributes: Keys!=[{AttributeValue}]>=1 AttributesToGet=[string]>=1 ConsistentRead=boolean
   ProjectionExpression=string ExpressionAttributeNames={string}
-""",
-    constraints=rules_of("ReturnConsumedCapacity"),
-    eventual=_eventual,
+"""
+_CONSTRAINTS = rules_of("ReturnConsumedCapacity")
+
+ACTION = Action(
+    "BatchGetItem", Kind.READS, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS, eventual=_eventual
 )

@@ -93,17 +93,13 @@ def _footprint(
                 delete_rule(touched, {"TableName": name, "Key": request["DeleteRequest"]["Key"]}, None, None)
 
 
-ACTION = Action(
-    name="BatchWriteItem",
-    kind=Kind.WRITES,
-    perform=_perform,
-    footprint=_footprint,
-    request="""
+_REQUEST = """
 BatchWriteItemInput: RequestItems!={[WriteRequest]>=1}>=1 ReturnConsumedCapacity=string
   ReturnItemCollectionMetrics=string
 DeleteRequest: Key!={AttributeValue}
 PutRequest: Item!={AttributeValue}
 WriteRequest: PutRequest=PutRequest DeleteRequest=DeleteRequest
-""",
-    constraints=rules_of("ReturnConsumedCapacity ReturnItemCollectionMetrics"),
-)
+"""
+_CONSTRAINTS = rules_of("ReturnConsumedCapacity ReturnItemCollectionMetrics")
+
+ACTION = Action("BatchWriteItem", Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS)

@@ -1,11 +1,11 @@
-"""CreateTable: a table, active at once."""
+"""CreateTable: a table, active immediately."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import managing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
 from toctou.engine.service_error import ServiceError
@@ -22,10 +22,7 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"TableDescription": described(table)}
 
 
-ACTION = managing(
-    "CreateTable",
-    _perform,
-    """
+_REQUEST = """
 CreateTableInput: AttributeDefinitions=[AttributeDefinition] TableName!!=string>=1 KeySchema=[KeySchemaElement]>=1
   LocalSecondaryIndexes=[LocalSecondaryIndex] GlobalSecondaryIndexes=[GlobalSecondaryIndex] BillingMode=string
   ProvisionedThroughput=ProvisionedThroughput StreamSpecification=StreamSpecification
@@ -35,14 +32,13 @@ CreateTableInput: AttributeDefinitions=[AttributeDefinition] TableName!!=string>
 GlobalSecondaryIndex: IndexName!=string>=3 KeySchema!=[KeySchemaElement]>=1 Projection!=Projection
   ProvisionedThroughput=ProvisionedThroughput OnDemandThroughput=OnDemandThroughput WarmThroughput=WarmThroughput
 LocalSecondaryIndex: IndexName!=string>=3 KeySchema!=[KeySchemaElement]>=1 Projection!=Projection
-""",
-    constraints=rules_of(
-        "AttributeDefinitions TableName BillingMode ProvisionedThroughput KeySchema "
-        "GlobalSecondaryIndexes LocalSecondaryIndexes",
-        TableName=Rule(is_name=True, arn=True, shortest=3, longest=255),
-        GlobalSecondaryIndexes=Rule(
-            each=Rule(members=rules_of("IndexName KeySchema Projection ProvisionedThroughput"))
-        ),
-        LocalSecondaryIndexes=Rule(each=Rule(members=rules_of("IndexName KeySchema Projection"))),
-    ),
+"""
+_CONSTRAINTS = rules_of(
+    "AttributeDefinitions TableName BillingMode ProvisionedThroughput KeySchema "
+    "GlobalSecondaryIndexes LocalSecondaryIndexes",
+    TableName=Rule(is_name=True, arn=True, shortest=3, longest=255),
+    GlobalSecondaryIndexes=Rule(each=Rule(members=rules_of("IndexName KeySchema Projection ProvisionedThroughput"))),
+    LocalSecondaryIndexes=Rule(each=Rule(members=rules_of("IndexName KeySchema Projection"))),
 )
+
+ACTION = Action("CreateTable", Kind.MANAGES, _perform, _REQUEST, constraints=_CONSTRAINTS)

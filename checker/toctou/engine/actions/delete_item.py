@@ -18,20 +18,17 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return single_writes.perform(database, parameters, delete(database, parameters))
 
 
-ACTION = Action(
-    name="DeleteItem",
-    kind=Kind.WRITES,
-    perform=_perform,
-    footprint=delete_rule,
-    request="""
+_REQUEST = """
 DeleteItemInput: TableName!=string>=1 Key!={AttributeValue} Expected={ExpectedAttributeValue}
   ConditionalOperator=string ReturnValues=string ReturnConsumedCapacity=string ReturnItemCollectionMetrics=string
   ConditionExpression=string ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue}
   ReturnValuesOnConditionCheckFailure=string
-""",
-    constraints=rules_of(
-        "ReturnConsumedCapacity TableName ReturnValues ReturnItemCollectionMetrics "
-        "ReturnValuesOnConditionCheckFailure ConditionalOperator Expected"
-    ),
-    one_item=True,
+"""
+_CONSTRAINTS = rules_of(
+    "ReturnConsumedCapacity TableName ReturnValues ReturnItemCollectionMetrics "
+    "ReturnValuesOnConditionCheckFailure ConditionalOperator Expected"
+)
+
+ACTION = Action(
+    "DeleteItem", Kind.WRITES, _perform, _REQUEST, footprint=delete_rule, constraints=_CONSTRAINTS, one_item=True
 )

@@ -1,11 +1,11 @@
-"""DeleteTable: a table and everything in it, gone at once."""
+"""DeleteTable: a table and everything in it, removed immediately."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import managing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 from toctou.engine.service_error import validation
 from toctou.engine.table_descriptions import described
@@ -25,4 +25,4 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"TableDescription": description}
 
 
-ACTION = managing("DeleteTable", _perform, "DeleteTableInput: TableName!!=string>=1")
+ACTION = Action("DeleteTable", Kind.MANAGES, _perform, "DeleteTableInput: TableName!!=string>=1")

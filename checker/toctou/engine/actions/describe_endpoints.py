@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import describing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 from toctou.engine.table_descriptions import REGION
 
@@ -16,4 +16,4 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"Endpoints": [{"Address": f"dynamodb.{REGION}.amazonaws.com", "CachePeriodInMinutes": _MINUTES_KEPT}]}
 
 
-ACTION = describing("DescribeEndpoints", _perform, "DescribeEndpointsRequest:")
+ACTION = Action("DescribeEndpoints", Kind.DESCRIBES, _perform, "DescribeEndpointsRequest:")

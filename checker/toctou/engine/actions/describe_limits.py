@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import describing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 
 
@@ -18,4 +18,4 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-ACTION = describing("DescribeLimits", _perform, "DescribeLimitsInput:")
+ACTION = Action("DescribeLimits", Kind.DESCRIBES, _perform, "DescribeLimitsInput:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import describing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 
 
@@ -16,4 +16,4 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": name}}
 
 
-ACTION = describing("DescribeTimeToLive", _perform, "DescribeTimeToLiveInput: TableName!!=string>=1")
+ACTION = Action("DescribeTimeToLive", Kind.DESCRIBES, _perform, "DescribeTimeToLiveInput: TableName!!=string>=1")

@@ -24,14 +24,10 @@ def _footprint(
     statement_rule(touched, statement_in(parameters), parameters, result, error)
 
 
-ACTION = Action(
-    name="ExecuteStatement",
-    kind=Kind.WRITES,
-    perform=_perform,
-    footprint=_footprint,
-    request="""
+_REQUEST = """
 ExecuteStatementInput: Statement!=string>=1 Parameters=[AttributeValue]>=1 ConsistentRead=boolean NextToken=string>=1
   ReturnConsumedCapacity=string Limit=integer>=1 ReturnValuesOnConditionCheckFailure=string
-""",
-    constraints=rules_of("ReturnConsumedCapacity ReturnValuesOnConditionCheckFailure Limit"),
-)
+"""
+_CONSTRAINTS = rules_of("ReturnConsumedCapacity ReturnValuesOnConditionCheckFailure Limit")
+
+ACTION = Action("ExecuteStatement", Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS)

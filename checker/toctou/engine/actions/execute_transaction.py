@@ -40,15 +40,15 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
 
 def _with_duplicates(error: ServiceError, kinds: list[str], reasons: list[dict[str, Any]]) -> ServiceError:
     """The same error, saying of an insert whose condition failed what that means."""
-    told = [
+    changed = [
         {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
         if kind == "INSERT" and reason["Code"] == "ConditionalCheckFailed"
         else reason
         for kind, reason in zip(kinds, reasons, strict=True)
     ]
-    codes = ", ".join(reason["Code"] for reason in told)
+    codes = ", ".join(reason["Code"] for reason in changed)
     message = f"{error.message.partition('[')[0]}[{codes}]"
-    return ServiceError(error.code, message, {"CancellationReasons": told})
+    return ServiceError(error.code, message, {"CancellationReasons": changed})
 
 
 def _footprint(
@@ -59,17 +59,13 @@ def _footprint(
     rule(touched, transaction_call(parameters, statements, touched.schemas), result, error)
 
 
-ACTION = Action(
-    name="ExecuteTransaction",
-    kind=Kind.WRITES,
-    perform=_perform,
-    footprint=_footprint,
-    request="""
+_REQUEST = """
 ExecuteTransactionInput: TransactStatements!=[ParameterizedStatement]>=1 ClientRequestToken=string>=1
   ReturnConsumedCapacity=string
 ParameterizedStatement: Statement!=string>=1 Parameters=[AttributeValue]>=1 ReturnValuesOnConditionCheckFailure=string
-""",
-    constraints=rules_of(
-        "ClientRequestToken TransactStatements ReturnConsumedCapacity", TransactStatements=Rule(shortest=1, longest=100)
-    ),
+"""
+_CONSTRAINTS = rules_of(
+    "ClientRequestToken TransactStatements ReturnConsumedCapacity", TransactStatements=Rule(shortest=1, longest=100)
 )
+
+ACTION = Action("ExecuteTransaction", Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS)

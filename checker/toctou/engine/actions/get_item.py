@@ -26,15 +26,12 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
-ACTION = Action(
-    name="GetItem",
-    kind=Kind.READS,
-    perform=_perform,
-    footprint=get_rule,
-    request="""
+_REQUEST = """
 GetItemInput: TableName!=string>=1 Key!={AttributeValue} AttributesToGet=[string]>=1 ConsistentRead=boolean
   ReturnConsumedCapacity=string ProjectionExpression=string ExpressionAttributeNames={string}
-""",
-    constraints=rules_of("ReturnConsumedCapacity TableName"),
-    eventual=named_table,
+"""
+_CONSTRAINTS = rules_of("ReturnConsumedCapacity TableName")
+
+ACTION = Action(
+    "GetItem", Kind.READS, _perform, _REQUEST, footprint=get_rule, constraints=_CONSTRAINTS, eventual=named_table
 )

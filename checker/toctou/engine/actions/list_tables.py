@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import describing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
 
@@ -22,13 +22,11 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
-ACTION = describing(
-    "ListTables",
-    _perform,
-    "ListTablesInput: ExclusiveStartTableName=string>=3 Limit=integer>=1",
-    constraints=rules_of(
-        "ExclusiveStartTableName Limit",
-        ExclusiveStartTableName=Rule(is_name=True, shortest=3, longest=255),
-        Limit=Rule(at_least=1, at_most=100),
-    ),
+_REQUEST = "ListTablesInput: ExclusiveStartTableName=string>=3 Limit=integer>=1"
+_CONSTRAINTS = rules_of(
+    "ExclusiveStartTableName Limit",
+    ExclusiveStartTableName=Rule(is_name=True, shortest=3, longest=255),
+    Limit=Rule(at_least=1, at_most=100),
 )
+
+ACTION = Action("ListTables", Kind.DESCRIBES, _perform, _REQUEST, constraints=_CONSTRAINTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import describing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 from toctou.engine.tags import tagged, tags_of
 
@@ -15,4 +15,6 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags_of(table).items()]}
 
 
-ACTION = describing("ListTagsOfResource", _perform, "ListTagsOfResourceInput: ResourceArn!=string>=1 NextToken=string")
+_REQUEST = "ListTagsOfResourceInput: ResourceArn!=string>=1 NextToken=string"
+
+ACTION = Action("ListTagsOfResource", Kind.DESCRIBES, _perform, _REQUEST)

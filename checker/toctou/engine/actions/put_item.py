@@ -18,20 +18,15 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return single_writes.perform(database, parameters, put(database, parameters))
 
 
-ACTION = Action(
-    name="PutItem",
-    kind=Kind.WRITES,
-    perform=_perform,
-    footprint=put_rule,
-    request="""
+_REQUEST = """
 PutItemInput: TableName!=string>=1 Item!={AttributeValue} Expected={ExpectedAttributeValue} ReturnValues=string
   ReturnConsumedCapacity=string ReturnItemCollectionMetrics=string ConditionalOperator=string
   ConditionExpression=string ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue}
   ReturnValuesOnConditionCheckFailure=string
-""",
-    constraints=rules_of(
-        "ReturnConsumedCapacity TableName ConditionalOperator Expected ReturnValues "
-        "ReturnItemCollectionMetrics ReturnValuesOnConditionCheckFailure"
-    ),
-    one_item=True,
+"""
+_CONSTRAINTS = rules_of(
+    "ReturnConsumedCapacity TableName ConditionalOperator Expected ReturnValues "
+    "ReturnItemCollectionMetrics ReturnValuesOnConditionCheckFailure"
 )
+
+ACTION = Action("PutItem", Kind.WRITES, _perform, _REQUEST, footprint=put_rule, constraints=_CONSTRAINTS, one_item=True)

@@ -71,7 +71,7 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     try:
         table = database.table(parameters)
     except ServiceError:
-        expressions.parts()  # what is wrong in them is told first
+        expressions.parts()  # what is wrong in them is reported first
         raise
     source = Source(table, parameters.get("IndexName"))
     for compiled in expressions.compiled:
@@ -91,20 +91,17 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return answer(parameters, source, selection, query_places(source, partition, sort, start, forward=forward))
 
 
-ACTION = Action(
-    name="Query",
-    kind=Kind.READS,
-    perform=_perform,
-    footprint=range_rule,
-    request="""
+_REQUEST = """
 QueryInput: TableName!=string>=1 IndexName=string>=3 Select=string AttributesToGet=[string]>=1 Limit=integer>=1
   ConsistentRead=boolean KeyConditions={Condition} QueryFilter={Condition} ConditionalOperator=string
   ScanIndexForward=boolean ExclusiveStartKey={AttributeValue} ReturnConsumedCapacity=string
   ProjectionExpression=string FilterExpression=string KeyConditionExpression=string ExpressionAttributeNames={string}
   ExpressionAttributeValues={AttributeValue}
-""",
-    constraints=rules_of(
-        "Select IndexName ReturnConsumedCapacity QueryFilter TableName ConditionalOperator Limit KeyConditions"
-    ),
-    eventual=named_table,
+"""
+_CONSTRAINTS = rules_of(
+    "Select IndexName ReturnConsumedCapacity QueryFilter TableName ConditionalOperator Limit KeyConditions"
+)
+
+ACTION = Action(
+    "Query", Kind.READS, _perform, _REQUEST, footprint=range_rule, constraints=_CONSTRAINTS, eventual=named_table
 )

@@ -40,21 +40,18 @@ def scan_selection(parameters: Mapping[str, Any]) -> Selection:
     return selection
 
 
-ACTION = Action(
-    name="Scan",
-    kind=Kind.READS,
-    perform=_perform,
-    footprint=range_rule,
-    request="""
+_REQUEST = """
 ScanInput: TableName!=string>=1 IndexName=string>=3 AttributesToGet=[string]>=1 Limit=integer>=1 Select=string
   ScanFilter={Condition} ConditionalOperator=string ExclusiveStartKey={AttributeValue} ReturnConsumedCapacity=string
   TotalSegments=integer>=1 Segment=integer>=0 ProjectionExpression=string FilterExpression=string
   ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue} ConsistentRead=boolean
-""",
-    constraints=rules_of(
-        "Select IndexName TotalSegments ReturnConsumedCapacity TableName ConditionalOperator ScanFilter Segment Limit",
-        TotalSegments=Rule(at_least=1, at_most=1_000_000),
-        Segment=Rule(at_least=0, at_most=999_999),
-    ),
-    eventual=named_table,
+"""
+_CONSTRAINTS = rules_of(
+    "Select IndexName TotalSegments ReturnConsumedCapacity TableName ConditionalOperator ScanFilter Segment Limit",
+    TotalSegments=Rule(at_least=1, at_most=1_000_000),
+    Segment=Rule(at_least=0, at_most=999_999),
+)
+
+ACTION = Action(
+    "Scan", Kind.READS, _perform, _REQUEST, footprint=range_rule, constraints=_CONSTRAINTS, eventual=named_table
 )

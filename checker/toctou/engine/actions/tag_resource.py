@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import managing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 from toctou.engine.service_error import validation
 from toctou.engine.tags import set_tags, tagged, tags_of
@@ -22,4 +22,4 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {}
 
 
-ACTION = managing("TagResource", _perform, "TagResourceInput: ResourceArn!=string>=1 Tags!=[Tag]")
+ACTION = Action("TagResource", Kind.MANAGES, _perform, "TagResourceInput: ResourceArn!=string>=1 Tags!=[Tag]")

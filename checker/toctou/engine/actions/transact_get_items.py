@@ -12,7 +12,6 @@ from toctou.engine.database import Database
 from toctou.engine.item_footprints import transact_get_rule
 from toctou.engine.reads import Get, get
 from toctou.engine.service_error import constraint, validation
-from toctou.engine.tables import Table
 from toctou.engine.transactions import MAXIMUM_SIZE, cancelled, check_distinct, prepared_each
 from toctou.engine.values import item_size
 
@@ -35,7 +34,7 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     result: dict[str, Any] = {"Responses": responses}
     level = capacity.level_of(parameters)
     if level is not None:
-        result["ConsumedCapacity"] = _consumed(level, reads)
+        result["ConsumedCapacity"] = capacity.transactional_read(level, ((read.table, read.stored) for read in reads))
     return result
 
 
@@ -45,25 +44,13 @@ def _prepared(database: Database, item: Mapping[str, Any]) -> Get:
     return get(database, item["Get"])
 
 
-def _consumed(level: str, reads: list[Get]) -> list[dict[str, Any]]:
-    units: dict[str, tuple[Table, float]] = {}
-    for read in reads:
-        _, sofar = units.get(read.table.schema.table, (None, 0.0))
-        size = item_size(read.stored or {})
-        amount = sofar + capacity.read_units(size, consistent=True, transactional=True)
-        units[read.table.schema.table] = (read.table, amount)
-    return [capacity.report(level, table, amount) for table, amount in units.values()]
-
-
-ACTION = Action(
-    name="TransactGetItems",
-    kind=Kind.READS,
-    perform=perform,
-    footprint=transact_get_rule,
-    request="""
+_REQUEST = """
 TransactGetItemsInput: TransactItems!=[TransactGetItem]>=1 ReturnConsumedCapacity=string
 Get: Key!={AttributeValue} TableName!=string>=1 ProjectionExpression=string ExpressionAttributeNames={string}
 TransactGetItem: Get!=Get
-""",
-    constraints=rules_of("TransactItems ReturnConsumedCapacity", TransactItems=Rule(shortest=1, longest=100)),
+"""
+_CONSTRAINTS = rules_of("TransactItems ReturnConsumedCapacity", TransactItems=Rule(shortest=1, longest=100))
+
+ACTION = Action(
+    "TransactGetItems", Kind.READS, perform, _REQUEST, footprint=transact_get_rule, constraints=_CONSTRAINTS
 )

@@ -12,8 +12,7 @@ from toctou.engine.database import Database
 from toctou.engine.item_footprints import transact_write_rule
 from toctou.engine.schema import EmptyIndexKey, SchemaMismatch
 from toctou.engine.service_error import ServiceError, constraint, validation
-from toctou.engine.tables import Table
-from toctou.engine.transactions import MAXIMUM_SIZE, Completed, cancelled, check_distinct, prepared_each
+from toctou.engine.transactions import MAXIMUM_SIZE, cancelled, check_distinct, prepared_each
 from toctou.engine.values import Item, item_size
 
 _PREPARE: dict[str, Callable[[Database, Mapping[str, Any]], writes.Write]] = {
@@ -34,19 +33,22 @@ def perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]
     prepared = [write for write in every if isinstance(write, writes.Write)]
     level = capacity.level_of(parameters)
     if token and (earlier := database.completed.get(token)) is not None:
-        if earlier.items != items:
+        if earlier != items:
             message = (
                 "Specified idempotent token was used with different request parameters within the idempotency window"
             )
             raise ServiceError("IdempotentParameterMismatchException", message)
-        return {} if level is None else {"ConsumedCapacity": _repeated(level, prepared)}
+        if level is None:
+            return {}
+        # A repeated request is charged as a read of its items.
+        return {"ConsumedCapacity": capacity.transactional_read(level, ((one.table, one.before) for one in prepared))}
     check_distinct((write.table, write.key) for write in prepared)
     images = _images(every)
     for write, (before, after) in zip(prepared, images, strict=True):
         if after is not before:
             database.commit(write.table, write.key, before, after)
     if token:
-        database.complete(token, Completed(_frozen(items)))
+        database.complete(token, _frozen(items))
     return _result(parameters, level, prepared, images)
 
 
@@ -93,13 +95,11 @@ def _result(
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if level is not None:
-        units: dict[str, tuple[Table, float]] = {}
-        for write, (before, after) in zip(prepared, images, strict=True):
-            _, sofar = units.get(write.table.schema.table, (None, 0.0))
-            units[write.table.schema.table] = (write.table, sofar + capacity.write_units(before, after))
-        result["ConsumedCapacity"] = [
-            capacity.report(level, table, amount, factor=2.0) for table, amount in units.values()
-        ]
+        charged = (
+            (write.table, capacity.write_units(before, after))
+            for write, (before, after) in zip(prepared, images, strict=True)
+        )
+        result["ConsumedCapacity"] = capacity.reports(level, charged, factor=2.0)
     if parameters.get("ReturnItemCollectionMetrics") not in (None, "NONE"):
         metrics: dict[str, list[Any]] = {}
         for write in prepared:
@@ -109,17 +109,6 @@ def _result(
         if metrics:
             result["ItemCollectionMetrics"] = metrics
     return result
-
-
-def _repeated(level: str, prepared: list[writes.Write]) -> list[dict[str, Any]]:
-    """A repeated request is charged as a read of its items."""
-    units: dict[str, tuple[Table, float]] = {}
-    for write in prepared:
-        _, sofar = units.get(write.table.schema.table, (None, 0.0))
-        size = item_size(write.before or {})
-        amount = sofar + capacity.read_units(size, consistent=True, transactional=True)
-        units[write.table.schema.table] = (write.table, amount)
-    return [capacity.report(level, table, amount) for table, amount in units.values()]
 
 
 def _frozen(items: Any) -> Any:
@@ -134,12 +123,7 @@ def _frozen(items: Any) -> Any:
 _PARTS = ("ConditionCheck", "Put", "Delete", "Update")
 _PART = Rule(members=rules_of("ReturnValuesOnConditionCheckFailure"))
 
-ACTION = Action(
-    name="TransactWriteItems",
-    kind=Kind.WRITES,
-    perform=perform,
-    footprint=transact_write_rule,
-    request="""
+_REQUEST = """
 TransactWriteItemsInput: TransactItems!=[TransactWriteItem]>=1 ReturnConsumedCapacity=string
   ReturnItemCollectionMetrics=string ClientRequestToken=string>=1
 ConditionCheck: Key!={AttributeValue} TableName!=string>=1 ConditionExpression!=string
@@ -153,9 +137,12 @@ TransactWriteItem: ConditionCheck=ConditionCheck Put=Put Delete=Delete Update=Up
 Update: Key!={AttributeValue} UpdateExpression!=string TableName!=string>=1 ConditionExpression=string
   ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue}
   ReturnValuesOnConditionCheckFailure=string
-""",
-    constraints=rules_of(
-        "ClientRequestToken ReturnConsumedCapacity ReturnItemCollectionMetrics TransactItems",
-        TransactItems=Rule(each=Rule(members=dict.fromkeys(_PARTS, _PART)), shortest=1, longest=100),
-    ),
+"""
+_CONSTRAINTS = rules_of(
+    "ClientRequestToken ReturnConsumedCapacity ReturnItemCollectionMetrics TransactItems",
+    TransactItems=Rule(each=Rule(members=dict.fromkeys(_PARTS, _PART)), shortest=1, longest=100),
+)
+
+ACTION = Action(
+    "TransactWriteItems", Kind.WRITES, perform, _REQUEST, footprint=transact_write_rule, constraints=_CONSTRAINTS
 )

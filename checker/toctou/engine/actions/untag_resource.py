@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import managing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 from toctou.engine.service_error import validation
 from toctou.engine.tags import set_tags, tagged, tags_of
@@ -20,4 +20,6 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {}
 
 
-ACTION = managing("UntagResource", _perform, "UntagResourceInput: ResourceArn!=string>=1 TagKeys!=[string>=1]")
+_REQUEST = "UntagResourceInput: ResourceArn!=string>=1 TagKeys!=[string>=1]"
+
+ACTION = Action("UntagResource", Kind.MANAGES, _perform, _REQUEST)

@@ -18,23 +18,20 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return single_writes.perform(database, parameters, update(database, parameters))
 
 
-ACTION = Action(
-    name="UpdateItem",
-    kind=Kind.WRITES,
-    perform=_perform,
-    footprint=update_rule,
-    request="""
+_REQUEST = """
 UpdateItemInput: TableName!=string>=1 Key!={AttributeValue} AttributeUpdates={AttributeValueUpdate}
   Expected={ExpectedAttributeValue} ConditionalOperator=string ReturnValues=string ReturnConsumedCapacity=string
   ReturnItemCollectionMetrics=string UpdateExpression=string ConditionExpression=string
   ExpressionAttributeNames={string} ExpressionAttributeValues={AttributeValue}
   ReturnValuesOnConditionCheckFailure=string
 AttributeValueUpdate: Value=AttributeValue Action=string
-""",
-    constraints=rules_of(
-        "ReturnConsumedCapacity TableName ReturnItemCollectionMetrics ReturnValues "
-        "ReturnValuesOnConditionCheckFailure ConditionalOperator Expected AttributeUpdates",
-        AttributeUpdates=Rule(each=Rule(members={"Action": Rule(("ADD", "DELETE", "PUT"))})),
-    ),
-    one_item=True,
+"""
+_CONSTRAINTS = rules_of(
+    "ReturnConsumedCapacity TableName ReturnItemCollectionMetrics ReturnValues "
+    "ReturnValuesOnConditionCheckFailure ConditionalOperator Expected AttributeUpdates",
+    AttributeUpdates=Rule(each=Rule(members={"Action": Rule(("ADD", "DELETE", "PUT"))})),
+)
+
+ACTION = Action(
+    "UpdateItem", Kind.WRITES, _perform, _REQUEST, footprint=update_rule, constraints=_CONSTRAINTS, one_item=True
 )

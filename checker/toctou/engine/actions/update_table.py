@@ -1,11 +1,11 @@
-"""UpdateTable: billing, protection, and global indexes, which are complete at once."""
+"""UpdateTable: billing, protection, and global indexes, which are complete immediately."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toctou.engine.actions.action import managing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
 from toctou.engine.schema import Schema
@@ -143,10 +143,7 @@ def _update_indexes(
     ]
 
 
-ACTION = managing(
-    "UpdateTable",
-    _perform,
-    """
+_REQUEST = """
 UpdateTableInput: AttributeDefinitions=[AttributeDefinition] TableName!!=string>=1 BillingMode=string
   ProvisionedThroughput=ProvisionedThroughput GlobalSecondaryIndexUpdates=[GlobalSecondaryIndexUpdate]
   StreamSpecification=StreamSpecification SSESpecification=SSESpecification ReplicaUpdates=[ReplicationGroupUpdate]>=1
@@ -177,17 +174,18 @@ UpdateGlobalSecondaryIndexAction: IndexName!=string>=3 ProvisionedThroughput=Pro
 UpdateReplicationGroupMemberAction: RegionName!=string KMSMasterKeyId=string
   ProvisionedThroughputOverride=ProvisionedThroughputOverride OnDemandThroughputOverride=OnDemandThroughputOverride
   GlobalSecondaryIndexes=[ReplicaGlobalSecondaryIndex]>=1 TableClassOverride=string
-""",
-    constraints=rules_of(
-        "TableName ProvisionedThroughput BillingMode GlobalSecondaryIndexUpdates AttributeDefinitions",
-        GlobalSecondaryIndexUpdates=Rule(
-            each=Rule(
-                members={
-                    "Update": Rule(members=rules_of("IndexName ProvisionedThroughput")),
-                    "Create": Rule(members=rules_of("Projection IndexName ProvisionedThroughput KeySchema")),
-                    "Delete": Rule(members=rules_of("IndexName")),
-                }
-            )
-        ),
+"""
+_CONSTRAINTS = rules_of(
+    "TableName ProvisionedThroughput BillingMode GlobalSecondaryIndexUpdates AttributeDefinitions",
+    GlobalSecondaryIndexUpdates=Rule(
+        each=Rule(
+            members={
+                "Update": Rule(members=rules_of("IndexName ProvisionedThroughput")),
+                "Create": Rule(members=rules_of("Projection IndexName ProvisionedThroughput KeySchema")),
+                "Delete": Rule(members=rules_of("IndexName")),
+            }
+        )
     ),
 )
+
+ACTION = Action("UpdateTable", Kind.MANAGES, _perform, _REQUEST, constraints=_CONSTRAINTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.engine.actions.action import managing
+from toctou.engine.actions.action import Action, Kind
 from toctou.engine.database import Database
 from toctou.engine.service_error import validation
 
@@ -25,11 +25,9 @@ def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"TimeToLiveSpecification": {"Enabled": enabled, "AttributeName": name}}
 
 
-ACTION = managing(
-    "UpdateTimeToLive",
-    _perform,
-    """
+_REQUEST = """
 UpdateTimeToLiveInput: TableName!=string>=1 TimeToLiveSpecification!=TimeToLiveSpecification
 TimeToLiveSpecification: Enabled!=boolean AttributeName!=string>=1
-""",
-)
+"""
+
+ACTION = Action("UpdateTimeToLive", Kind.MANAGES, _perform, _REQUEST)

@@ -30,9 +30,9 @@ class Compiled:
         kind: the parameter it came from, such as ``ConditionExpression``.
         used_names: the ``#names`` in it.
         used_values: the ``:values`` in it.
-        reads: the top-level attributes whose values it looks at.
+        reads: the top-level attributes whose values it reads.
         opened: the top-level attributes that it looks or writes inside of.
-        checks: what is wrong with it, if anything, is told by these alone once it was used with values of the same names.
+        checks: what is wrong with it, if anything, is found by these alone once it was used with values of the same names.
     """
 
     __slots__ = ("_fault", "_required", "checks", "kind", "opened", "reads", "used_names", "used_values")
@@ -86,7 +86,7 @@ class Compiler:
         return steps
 
     def read_path(self, path: Path) -> Steps:
-        """A path whose value is looked at."""
+        """A path whose value is read."""
         steps = self.path(path)
         self.reads.add(top_level(steps))
         return steps

@@ -11,28 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from toctou.engine.expressions.compiled import (
-    CACHE_SIZE,
-    Compiled,
-    Compiler,
-    Getter,
-    path_getter,
-    value_getter,
-)
+from toctou.engine.expressions.compiled import CACHE_SIZE, Compiled, Compiler, Getter, path_getter, value_getter
 from toctou.engine.expressions.condition_checks import check_call, check_comparison
 from toctou.engine.expressions.meaning import check_condition
 from toctou.engine.expressions.parser import parse_condition
 from toctou.engine.expressions.placeholders import Names, Values
-from toctou.engine.expressions.tree import (
-    Call,
-    Comparison,
-    Condition,
-    Junction,
-    Negation,
-    Operand,
-    Path,
-    Placeholder,
-)
+from toctou.engine.expressions.tree import Call, Comparison, Condition, Junction, Negation, Operand, Path, Placeholder
 from toctou.engine.values import Value, ordered_pair, type_of
 
 Test = Callable[[Mapping[str, Value], Values], bool]
@@ -60,7 +44,7 @@ def compiled_condition(kind: str, text: str, names: Names) -> CompiledCondition:
     """A condition for its text and names, from the cache where possible.
 
     Raises:
-        ServiceError: for what is wrong whatever the placeholders stand for.
+        ServiceError: for what is wrong whatever the placeholders represent.
     """
     return _compile(kind, text, tuple(names.items()))
 

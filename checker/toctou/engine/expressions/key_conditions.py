@@ -1,4 +1,4 @@
-"""Key conditions: which partition a query looks through, and which range of its sort key.
+"""Key conditions: which partition is queried, and which range of its sort key.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
 """
@@ -13,16 +13,7 @@ from toctou.engine.expressions.condition_checks import check_call, check_compari
 from toctou.engine.expressions.meaning import check_condition
 from toctou.engine.expressions.parser import parse_condition
 from toctou.engine.expressions.placeholders import Names, Values
-from toctou.engine.expressions.tree import (
-    Call,
-    Comparison,
-    Condition,
-    Junction,
-    Negation,
-    Operand,
-    Path,
-    Placeholder,
-)
+from toctou.engine.expressions.tree import Call, Comparison, Condition, Junction, Negation, Operand, Path, Placeholder
 from toctou.engine.service_error import ServiceError, validation
 from toctou.engine.values import Value
 

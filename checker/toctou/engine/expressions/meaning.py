@@ -1,7 +1,7 @@
 """What is wrong with an expression before any placeholder is looked up.
 
 The service reports, in the order written: functions that do not exist or stand where they may not, reserved words, and
-list indices out of range.  Only then does it look at placeholders (see ``placeholders``), and after that at operands.
+list indices out of range.  Only then does it check placeholders (see ``placeholders``), and after that at operands.
 """
 
 from __future__ import annotations

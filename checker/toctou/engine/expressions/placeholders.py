@@ -1,4 +1,4 @@
-"""Placeholders: ``#name`` and ``:value``, what they stand for, and what is wrong with them.
+"""Placeholders: ``#name`` and ``:value``, what they represent, and what is wrong with them.
 
 ``ExpressionAttributeNames`` and ``ExpressionAttributeValues`` belong to the request, not to one expression: each
 placeholder must be used by at least one expression of the request, and by none that does not define it.

@@ -42,7 +42,7 @@ class UpdateAction:
     Attributes:
         section: ``SET``, ``REMOVE``, ``ADD`` or ``DELETE``.
         steps: the path.
-        reads: the top-level attributes that its operands look at; ``ADD`` and ``DELETE`` look at their own.
+        reads: the top-level attributes that its operands read; ``ADD`` and ``DELETE`` read their own.
         increment: for ``ADD`` and ``SET n = n + :x``: the placeholder that is added.
         guarded: for ``SET n = if_not_exists(n, :zero) + :x``: it also looks whether the attribute is there.
     """
@@ -120,7 +120,7 @@ def _compile(text: str, names: tuple[tuple[str, str], ...]) -> CompiledUpdate:
     compiler = Compiler(kind, dict(names), in_turn=True)
     overlaps = Overlaps(compiler.resolver)
     targets: list[Steps] = []
-    # The service looks at the paths first, clause by clause from the last; then at the values, from the last.
+    # The service checks the paths first, clause by clause from the last; then at the values, from the last.
     sections = [section for section, _, _ in tree.actions]
     for section in reversed(dict.fromkeys(sections)):
         found = [compiler.path(path) for own, path, _ in tree.actions if own == section]

@@ -1,1 +1,1 @@
-"""PartiQL: statements parsed here, and performed as the calls of the API that they stand for."""
+"""PartiQL: statements parsed here, and performed as the calls of the API that they represent."""

@@ -114,7 +114,7 @@ class ConditionReader(OperandReader):
         operator = self.token
         if not self.accept("IS"):
             self._check_unfinished()
-            return Term(left.text)  # what follows fits nowhere, and whoever reads on says so
+            return Term(left.text)  # what follows fits nowhere, and the caller reports it
         negated = self.accept("NOT")
         token = self.take(WORD)
         kind = token.text.upper()

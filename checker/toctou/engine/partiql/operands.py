@@ -28,11 +28,11 @@ class Operand(NamedTuple):
 
 
 class OperandReader(Cursor):
-    """Reads names, paths, values and operands, and collects what stands for them.
+    """Reads names, paths, values and operands, and collects their placeholders.
 
     Attributes:
         found: the statement, as far as it is read.
-        fault: what is to be told of it once all of it is read, and well formed.
+        fault: what is to be reported of it once all of it is read, and well formed.
     """
 
     __slots__ = ("_parameters", "_used", "fault", "found")

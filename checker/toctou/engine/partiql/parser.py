@@ -36,7 +36,7 @@ def parsed(text: str, parameters: Sequence[TypedValue]) -> Statement:
 
     Args:
         text: the statement.
-        parameters: what stands for its question marks, in order.
+        parameters: the values of its question marks, in order.
 
     Raises:
         ServiceError: it is malformed, or has more question marks than there are parameters.
@@ -47,7 +47,7 @@ def parsed(text: str, parameters: Sequence[TypedValue]) -> Statement:
     except ServiceError as fault:
         if parser.is_balanced() or fault.message.startswith(malformed().message):
             raise
-        raise malformed() from None  # which is told before what is wrong with any part of it
+        raise malformed() from None  # which is reported before what is wrong with any part of it
 
 
 class _Parser(ConditionReader):

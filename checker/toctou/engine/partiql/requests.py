@@ -1,4 +1,4 @@
-"""The statement of a request, and those of the request's parameters that hold for whatever it stands for."""
+"""The statement of a request, and those of the request's parameters that hold for whatever it represents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words that stand for no attribute in a PartiQL statement unless in double quotes, in capitals.
+"""The words that name no attribute in a PartiQL statement unless in double quotes, in capitals.
 
 Source: https://github.com/partiql/partiql-lang-kotlin, ``LexerConstants.kt``, less what the service takes for attributes.
 """

@@ -1,7 +1,7 @@
 """Tokens of a PartiQL statement, and a cursor over them.
 
-Some words are reserved and stand for an attribute only in double quotes; they are those of the parser that the service uses
-(https://github.com/partiql/partiql-lang-kotlin, ``LexerConstants.kt``).  What is told of a statement that cannot be parsed are
+Some words are reserved and name an attribute only in double quotes; they are those of the parser that the service uses
+(https://github.com/partiql/partiql-lang-kotlin, ``LexerConstants.kt``).  The errors of a statement that cannot be parsed are in
 that parser's words, as far as the service was seen to answer them (https://github.com/nubo-db/dynamodb-conformance,
 ``tests/tier3/error-messages``, ``partiqlGrammar.test.ts``).
 """
@@ -52,7 +52,7 @@ class Token(NamedTuple):
 
     @property
     def is_reserved(self) -> bool:
-        """Whether it is a word that stands for no attribute."""
+        """Whether it is a word that names no attribute."""
         return self.kind == WORD and self.text.upper() in RESERVED
 
 
@@ -140,7 +140,7 @@ class Cursor:
             raise self.misplaced() if detail is None else malformed(detail)
 
     def at(self, token: Token) -> str:
-        """Where a token stands, as errors tell it: line, column and length."""
+        """Where a token stands, as errors report it: line, column and length."""
         before = self.statement[: token.start]
         line, column = before.count("\n") + 1, token.start - (before.rfind("\n") + 1) + 1
         return f" at {line}:{column}:{max(1, token.end - token.start)}"

@@ -1,4 +1,4 @@
-"""PartiQL statements that are performed together, as the transaction that they stand for."""
+"""PartiQL statements that are performed together, as the transaction that they represent."""
 
 from __future__ import annotations
 

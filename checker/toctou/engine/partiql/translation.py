@@ -1,4 +1,4 @@
-"""PartiQL statements as the calls of the API that they stand for.
+"""PartiQL statements as the calls of the API that they represent.
 
 A ``SELECT`` becomes a Query if it fixes the partition key, else a Scan; ``INSERT`` is a put of an item that must not be
 there, ``UPDATE`` an update of one that must be, and ``DELETE`` a delete whose condition need only hold of an item that is.
@@ -47,7 +47,7 @@ def translated(statement: Statement, schemas: Mapping[str, Schema]) -> Parameter
 
 
 def _check_expressions(statement: Statement) -> None:
-    """What is wrong with a statement in itself is told before what of it does not fit the table."""
+    # The service reports what is wrong with a statement in itself before what of it does not fit the table.
     values = normal_values(statement.values)
     try:
         if statement.where is not None:
@@ -64,7 +64,7 @@ def _actions(statement: Statement) -> str:
 
 
 def single_read(statement: Statement, schemas: Mapping[str, Schema], within: str) -> dict[str, Any]:
-    """The parameters of the ``GetItem`` that a ``SELECT`` of one item stands for.
+    """The parameters of the ``GetItem`` that a ``SELECT`` of one item represents.
 
     Args:
         statement: the statement.
@@ -142,7 +142,7 @@ def _key_terms(key: KeySchema, terms: Sequence[Term]) -> list[Term]:
 
 
 def _check_types(key: KeySchema, terms: Sequence[Term]) -> None:
-    """Of several conditions on one attribute the last one counts, as in DynamoDB Local."""
+    # Of several conditions on one attribute the last one counts, as in DynamoDB Local.
     for name, kind in key.attributes:
         for term in [one for one in terms if one.attribute == name][-1:]:
             if any(kind not in operand for operand in term.operands):
