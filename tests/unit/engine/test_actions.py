@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toctou.engine import ACTIONS, Action, Kind, actions_of
+from toctou.engine import ACTIONS, Action, Kind, actions_of, footprint
+from toctou.history.footprint import EMPTY
 
 
 def test_each_action_is_registered_by_its_name_and_of_one_kind():
@@ -38,3 +39,9 @@ def test_a_read_is_eventually_consistent_unless_it_asks_for_more(action, paramet
     assert ACTIONS[action].eventual(parameters) == tables
     batch = {"RequestItems": {parameters["TableName"]: parameters, "Log": {"ConsistentRead": True}}}
     assert ACTIONS["BatchGetItem"].eventual(batch) == tables
+
+
+def test_a_transaction_of_no_statements_was_refused_and_touched_nothing():
+    code = "ValidationException"
+    parameters = {"TransactStatements": []}
+    assert footprint("ExecuteTransaction", parameters, {}, result=None, error_code=code, changes=()) == EMPTY
