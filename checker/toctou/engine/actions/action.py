@@ -66,6 +66,9 @@ class Action:
     watched: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        # Without a footprint, an action on items would commute with everything, and the orders that matter go unexplored.
+        if (self.footprint is None) is not (self.kind in (Kind.DESCRIBES, Kind.MANAGES)):
+            raise ValueError(f"{self.name}: an action on items has a footprint, one on tables has none")
         # The name of a table that exists is valid, so it alone is no reason to check a request.
         watched = frozenset(name for name, rule in self.constraints.items() if rule is not TABLE)
         object.__setattr__(self, "watched", watched)

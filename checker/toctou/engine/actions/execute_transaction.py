@@ -55,8 +55,9 @@ def _footprint(
     touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
 ) -> None:
     statements = [statement_in(request) for request in parameters["TransactStatements"]]
+    translated = transaction_call(parameters, statements, touched.schemas)
     rule = transact_get_rule if statements[0].kind == "SELECT" else transact_write_rule
-    rule(touched, transaction_call(parameters, statements, touched.schemas), result, error)
+    rule(touched, translated, result, error)
 
 
 _REQUEST = """
