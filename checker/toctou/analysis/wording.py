@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from toctou.analysis.cause import READS
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
 from toctou.analysis.versions import Versions
@@ -17,12 +18,10 @@ from toctou.history.operation import Execution, Operation
 from toctou.history.request import label
 from toctou.history.wording import attribute_words, change_text, listed, value_text, who
 
-READING = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
-
 
 def acts(operation: Operation) -> bool:
     """Whether an operation was to change something and did not fail, even if there was nothing left to change."""
-    return operation.error is None and (operation.footprint.writes_something or operation.action not in READING)
+    return operation.error is None and (operation.footprint.writes_something or operation.action not in READS)
 
 
 class Words:

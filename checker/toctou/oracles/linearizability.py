@@ -14,6 +14,7 @@ decides the same for models without a specification.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Request, Response
 from toctou.history.wording import changed_attributes, listed, who
 from toctou.oracles.oracle import ask
-from toctou.oracles.serial_order import Explained, best_order, participants, search
+from toctou.oracles.serial_order import Explained, SequentialSemantics, best_order, participants, search
 from toctou.specification import Specification, StoredItems
 
 RETRYABLE = frozenset({409, 503})
@@ -33,20 +34,21 @@ MOST_NODES = 20_000
 """Orders whose outcome is remembered; ten requests have ten million."""
 
 
-class Linearizability:
-    """The requests are explained by the reference, run one request at a time in some order.
+class OneAtATime(ABC):
+    """The requests did what they do one at a time, in some order; subclasses say what that is.
 
     Args:
-        specification: the reference.
         retryable: statuses that say "nothing has happened, try again".
     """
 
     name = NAME
 
-    def __init__(self, specification: Specification, retryable: frozenset[int] = RETRYABLE) -> None:
-        self._specification = specification
+    def __init__(self, retryable: frozenset[int]) -> None:
         self._retryable = retryable
-        self._walked: _Walked | None = None
+
+    @abstractmethod
+    def semantics(self, execution: Execution) -> SequentialSemantics:
+        """What the requests of an execution do one at a time."""
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding, with the serial order that comes closest."""
@@ -59,10 +61,27 @@ class Linearizability:
         return best_order(self._outcome(execution))
 
     def _outcome(self, execution: Execution) -> Explained | SerialOrder:
+        return search(execution, participants(execution, self._retryable), self.semantics(execution))
+
+
+class Linearizability(OneAtATime):
+    """The requests are explained by the reference, run one request at a time in some order.
+
+    Args:
+        specification: the reference.
+        retryable: see :class:`OneAtATime`.
+    """
+
+    def __init__(self, specification: Specification, retryable: frozenset[int] = RETRYABLE) -> None:
+        super().__init__(retryable)
+        self._specification = specification
+        self._walked: _Walked | None = None
+
+    def semantics(self, execution: Execution) -> SequentialSemantics:
+        """The reference, from the initial items of the execution."""
         if self._walked is None or not self._walked.serves(execution):
             self._walked = _Walked(self._specification, execution)
-        requests = participants(execution, self._retryable)
-        return search(execution, requests, _Reference(self._walked, execution))
+        return _Reference(self._walked, execution)
 
 
 def unexplained(execution: Execution, requests: tuple[int, ...], closest: SerialOrder) -> Finding:

@@ -9,15 +9,14 @@ the terms; the finding carries the same name, because the property is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from toctou.history.finding import Finding, SerialOrder
 from toctou.history.item import Image, plain
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Response
-from toctou.oracles.linearizability import NAME, RETRYABLE, unexplained
-from toctou.oracles.serial_order import Explained, best_order, participants, search
+from toctou.oracles.linearizability import RETRYABLE, OneAtATime
+from toctou.oracles.serial_order import SequentialSemantics
 
 Serial = Callable[[tuple[int, ...]], tuple[Sequence[Response], StoredImages]]
 """``serial(order)`` runs the named requests one after the other, from the scenario's initial items, and answers with
@@ -25,33 +24,21 @@ their responses *in that order* and the items stored in the end.  It is called f
 empty one included, and more than once for the same order: the explorer caches what it has run."""
 
 
-class SerialRuns:
+class SerialRuns(OneAtATime):
     """The requests did what their handlers do when they run one at a time, in some order.
 
     Args:
         serial: see :data:`Serial`.
-        retryable: statuses that say "nothing has happened, try again".
+        retryable: see :class:`~toctou.oracles.linearizability.OneAtATime`.
     """
 
-    name = NAME
-
     def __init__(self, serial: Serial, retryable: frozenset[int] = RETRYABLE) -> None:
+        super().__init__(retryable)
         self._serial = serial
-        self._retryable = retryable
 
-    def judge(self, execution: Execution) -> Iterable[Finding]:
-        """At most one finding, with the serial order that comes closest."""
-        outcome = self._outcome(execution)
-        if isinstance(outcome, SerialOrder):
-            yield unexplained(execution, participants(execution, self._retryable), outcome)
-
-    def closest(self, execution: Execution) -> SerialOrder:
-        """The serial order that comes closest; without a contradiction if it explains everything."""
-        return best_order(self._outcome(execution))
-
-    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
-        requests = participants(execution, self._retryable)
-        return search(execution, requests, _Runs(self._serial, execution))
+    def semantics(self, execution: Execution) -> SequentialSemantics:
+        """The handlers' own sequential runs."""
+        return _Runs(self._serial, execution)
 
 
 class _Runs:

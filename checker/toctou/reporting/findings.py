@@ -18,12 +18,15 @@ def findings(violations: Sequence[Document]) -> list[Document]:
     return [_finding(group) for group in _groups(violations)]
 
 
-def findings_of_scan(scan: Document) -> list[Document]:
-    """The findings of all operations, most severe first, each with its operation's name."""
-    found = [
-        {**one, "operation": operation["name"]} for operation in scan["operations"] for one in operation["findings"]
-    ]
-    return sorted(found, key=lambda one: -float(one["severity"]["score"]))
+def findings_in(document: Document) -> list[Document]:
+    """The findings of any document, most severe first; those of a scan each with the name of its ``operation``."""
+    match document["kind"]:
+        case "violation":
+            return findings([document])
+        case "scan":
+            found = [{**one, "operation": of["name"]} for of in document["operations"] for one in of["findings"]]
+            return sorted(found, key=lambda one: -float(one["severity"]["score"]))
+    return list(document["findings"])
 
 
 def ranked(violations: Sequence[Document]) -> list[Document]:

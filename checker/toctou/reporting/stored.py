@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from toctou.history.item import plain
@@ -65,6 +66,16 @@ def _around(stored: list[tuple[str, Document]], step: Document) -> list[tuple[st
         else:
             rows.append((table, change["before"], change["after"]))
     return rows
+
+
+def in_time(document: Document) -> Iterator[tuple[Document | None, Document | None]]:
+    """Every step, and every response after the step that led to it, in the order in which they happened."""
+    waiting = sorted(document["responses"], key=lambda response: int(response["after"]))
+    for position, step in enumerate([*document["steps"], None]):
+        while waiting and waiting[0]["after"] <= position:
+            yield None, waiting.pop(0)
+        if step is not None:
+            yield step, None
 
 
 def states(document: Document) -> list[list[Document]]:
