@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from toctou.checking.check import Exploring, check
-from toctou.cli.formats import is_for_people, show
+from toctou.cli.formats import show
 from toctou.cli.options import add_shared, at_least_one, shared_options
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.loading import LoadedModel, load
@@ -25,13 +25,12 @@ from toctou.distribution.in_process import InProcess
 from toctou.distribution.journal import Journal
 from toctou.distribution.workers import Distributed
 from toctou.errors import BadInput
+from toctou.reporting.registry import RENDERERS
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scheduling.runner import Limits
 from toctou.search.options import Options
 from toctou.search.result import RunResult
 from toctou.verdict import Verdict
-
-_STATUS = {Verdict.VERIFIED: 0, Verdict.VIOLATED: 1, Verdict.INCONCLUSIVE: 3}
 
 
 def add(subparsers: Any) -> None:
@@ -99,7 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
     prepare_directory(arguments.report)
     with (
         journal(arguments.resume, models, options) as kept,
-        ConsoleProgress(Console(stderr=not is_for_people(arguments.format)), verbose=arguments.verbose) as progress,
+        ConsoleProgress(
+            Console(stderr=RENDERERS[arguments.format].show is None), verbose=arguments.verbose
+        ) as progress,
         exploring(arguments.jobs, arguments.dask) as explorers,
     ):
         result = check(models, options, progress, explorers, kept)
@@ -142,10 +143,7 @@ def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
 def exit_status(result: RunResult) -> int:
     """The most severe of the models' verdicts, as an exit status."""
     verdicts = {model.verdict for model in result.models}
-    for verdict in (Verdict.VIOLATED, Verdict.INCONCLUSIVE):
-        if verdict in verdicts:
-            return _STATUS[verdict]
-    return _STATUS[Verdict.VERIFIED]
+    return 1 if Verdict.VIOLATED in verdicts else 3 if Verdict.INCONCLUSIVE in verdicts else 0
 
 
 def report_invalid(result: RunResult) -> bool:

@@ -159,7 +159,7 @@ def _home_of(report: Path) -> str:
 
 
 def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
-    """The cause, with a fingerprint that neither moved lines nor edits elsewhere in the handler change."""
+    # function and text instead of file and line: moved lines and edits elsewhere must not change a finding's identity
     read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
     places = [
         one and [one["action"], one["tables"], one["source"] and [one["source"]["function"], one["source"]["text"]]]

@@ -59,10 +59,8 @@ def _groups(violations: Sequence[Document]) -> list[list[Document]]:
 
 
 def _clearest_first(violations: Sequence[Document]) -> list[Document]:
-    """The violations of one cause: first those of the handlers that show it in the fewest operations, the smallest first.
-
-    Arguments of different handlers cannot be compared, and neither can what they do.
-    """
+    """The violations of one cause: first those of the handlers that show it in the fewest operations, the smallest first."""
+    # by handlers first, because sizes of arguments of different handlers cannot be compared
     of_handlers: dict[tuple[str, ...], list[Document]] = {}
     for one in violations:
         of_handlers.setdefault(_handlers(one), []).append(one)

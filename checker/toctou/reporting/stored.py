@@ -53,13 +53,11 @@ def _stored(document: Document, position: int) -> list[tuple[str, Document]]:
 
 
 def _around(stored: list[tuple[str, Document]], step: Document) -> list[tuple[str, Any, Any]]:
-    """Table, image before and image after a step, of every item.
-
-    A change is applied to the item that equals the change's image before, so no key schema is needed.
-    """
+    """Table, image before and image after a step, of every item."""
     rows: list[tuple[str, Any, Any]] = [(table, image, image) for table, image in stored]
     for change in step["changes"]:
         table = change["item"].partition("[")[0]
+        # the item is found by its whole image before the change, because a document holds no key schema
         found = (table, change["before"], change["before"])
         if found in rows:
             rows[rows.index(found)] = (table, change["before"], change["after"])
