@@ -61,7 +61,7 @@ def test_an_upward_import_is_found(importer, text):
 @pytest.mark.parametrize(
     ("importer", "text"),
     [
-        ("toctou.cli.check", "from toctou.reporting.text import print_run"),
+        ("toctou.cli.check", "from toctou.reporting.text import render_violation"),
         ("toctou.specification", "from toctou.history.request import Request"),
         ("toctou.pytest_plugin", "from toctou import Model"),
         ("toctou.client.backends", "from toctou.client.embedded import EmbeddedBackend"),

@@ -128,7 +128,7 @@ def test_a_wrong_model_may_be_mended_before_the_run_goes_on(folder, command, mon
         assert [model["stop_reason"] for model in run["models"]] == reasons
         assert ended.status == status, ended
         assert ("invalid model" in ended.err) == (status == 2)
-    assert "going on from" in ended.err
+    assert "continuing from" in ended.err
 
 
 def test_what_the_second_backend_does_not_take_is_told_and_loses_nothing(folder, command, monkeypatch):

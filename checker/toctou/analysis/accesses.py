@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from toctou.analysis.cause import READS
 from toctou.analysis.dependencies import Dependency
-from toctou.analysis.wording import READING
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import ItemId
 from toctou.history.operation import Operation
@@ -51,7 +51,7 @@ def accessed(operation: Operation) -> Iterator[Accessed]:
 
 def decisive(operation: Operation, item: ItemId | None) -> Attributes | None:
     """What of an item a read was used for; ``None`` if accesses were not recorded, so that it may be anything."""
-    if operation.accessed is None or operation.action not in READING:
+    if operation.accessed is None or operation.action not in READS:
         return None
     found = [one.attributes for one in accessed(operation) if one.item == item]
     if item is not None and item not in operation.footprint.items():

@@ -87,7 +87,7 @@ TABLE: tuple[Anomaly, ...] = (
         "partial effect",
         "Haerder and Reuter 1983, atomicity",
         "a request that was rejected, or failed, left some of its writes",
-        (Shape.without_cycle(patterns.rejected_with_effect),),
+        (Shape.without_cycle(patterns.found_by("no_partial_effect")),),
     ),
     Anomaly(
         "aba",
@@ -118,7 +118,7 @@ TABLE: tuple[Anomaly, ...] = (
         "missing check",
         "CWE-862, CWE-639",
         "the request relied on nothing that another request changed: it would do the same if it ran alone",
-        (Shape.without_cycle(patterns.of_ownership),),
+        (Shape.without_cycle(patterns.found_by("ownership")),),
     ),
     Anomaly(
         "duplicate_effect",
@@ -193,7 +193,7 @@ TABLE: tuple[Anomaly, ...] = (
         "unhandled exception",
         "CWE-248",
         "a request ended in an exception that its handler does not catch, instead of an answer",
-        (Shape.without_cycle(patterns.raised),),
+        (Shape.without_cycle(patterns.found_by("no_exception")),),
     ),
     Anomaly(
         "not_a_race",

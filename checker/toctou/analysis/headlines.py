@@ -101,17 +101,16 @@ def _phantom(words: Words, cycle: Cycle) -> str:
     ranges = words.execution.operations[first.earlier].footprint.ranges
     if len(cycle) > 1 and all(one.kind is EdgeKind.RW and one.range is not None for one in cycle):
         readers = [words.handler(words.execution.operations[one.earlier].request) for one in cycle]
-        did = [f"{words.short(words.execution.operations[at].request)} {words.did(at)}" for at in _writes(cycle)]
+        did = [
+            f"{words.short(words.execution.operations[at].request)} {words.did(at)}"
+            for at in sorted({one.later for one in cycle})
+        ]
         through = listed(dict.fromkeys(str(one.range) for one in cycle))
         return f"{listed(readers)} queried {through} before either had written: then {listed(did)}"
     return (
         f"{words.handler(victim)} relied on what it found in {listed(map(str, ranges))}, but meanwhile "
         f"{words.actor(first.later)} {words.written(first.later, first)}"
     )
-
-
-def _writes(cycle: Cycle) -> list[int]:
-    return sorted({one.later for one in cycle})
 
 
 def _resurrection(words: Words, cycle: Cycle) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from toctou.analysis.accesses import decided
+from toctou.analysis.accesses import decided, parts
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
 from toctou.analysis.versions import Versions
@@ -220,9 +220,11 @@ def effect_twice(scene: Scene) -> bool:
 def repeated_by_itself(scene: Scene) -> bool:
     """A request made the same call twice in a row, and both times it changed something."""
     return any(
-        first.changes and second.changes and _same_call(first, second)
+        scene.operation(first).changes
+        and scene.operation(second).changes
+        and _same_call(scene.operation(first), scene.operation(second))
         for request in scene.finding.requests
-        for first, second in _neighbours(scene.execution, request)
+        for first, second in pairwise(scene.execution.of_request(request))
     )
 
 
@@ -245,19 +247,9 @@ def saw_what_was_undone(scene: Scene) -> bool:
     return False
 
 
-def rejected_with_effect(scene: Scene) -> bool:
-    """Its oracle says so."""
-    return scene.finding.oracle == "no_partial_effect"
-
-
-def of_ownership(scene: Scene) -> bool:
-    """An item of another owner was changed."""
-    return scene.finding.oracle == "ownership"
-
-
-def raised(scene: Scene) -> bool:
-    """A request raised instead of answering."""
-    return scene.finding.oracle == "no_exception"
+def found_by(oracle: str) -> Test:
+    """The property is decided by its oracle."""
+    return lambda scene: scene.finding.oracle == oracle
 
 
 def wrong_in_serial_order(scene: Scene) -> bool:
@@ -267,8 +259,7 @@ def wrong_in_serial_order(scene: Scene) -> bool:
 
 def conditional(operation: Operation) -> bool:
     """Whether an operation, or any part of a transaction, has a condition."""
-    parts = [part for entry in operation.parameters.get("TransactItems", ()) for part in entry.values()]
-    return any("ConditionExpression" in part or "Expected" in part for part in (operation.parameters, *parts))
+    return any("ConditionExpression" in part or "Expected" in part for part in parts(operation.parameters))
 
 
 def _change(operation: Operation, item: ItemId | None) -> Change | None:
@@ -281,11 +272,6 @@ def _value(image: Image | None, name: str) -> object:
 
 def _same_call(one: Operation, other: Operation) -> bool:
     return one.action == other.action and one.parameters == other.parameters
-
-
-def _neighbours(execution: Execution, request: int) -> list[tuple[Operation, Operation]]:
-    own = [execution.operations[position] for position in execution.of_request(request)]
-    return list(pairwise(own))
 
 
 def _read_between(execution: Execution, item: ItemId, low: int, high: int, writer: int) -> list[bool]:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 
 from toctou.analysis.accesses import decided, decisive, parts
 from toctou.analysis.anomalies import Named
-from toctou.analysis.cause import guarded_write
+from toctou.analysis.cause import READS, guarded_write
 from toctou.analysis.dependencies import Dependency
 from toctou.analysis.patterns import came_back, conditional
-from toctou.analysis.wording import READING, Words, acts
+from toctou.analysis.wording import Words, acts
 from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind
 from toctou.history.item import ItemId
@@ -160,7 +160,7 @@ def _read_together(words: Words, _finding: Finding, named: Named) -> str:
         return ""
     first, last = named.cycle[0], named.cycle[-1]
     reads = [words.execution.operations[at] for at in (first.earlier, last.later)]
-    if reads[0] is reads[1] or any(one.action not in READING for one in reads):
+    if reads[0] is reads[1] or any(one.action not in READS for one in reads):
         return ""
     return f"read both in one TransactGetItems instead of a {reads[0].action} and a {reads[1].action}"
 
@@ -194,7 +194,7 @@ def _aba(words: Words, _finding: Finding, named: Named) -> str:
 
 def _all_or_nothing(words: Words, finding: Finding, _named: Named) -> str:
     actions = [words.execution.operations[at].action for at in words.execution.of_request(finding.requests[0])]
-    writes = list(dict.fromkeys(action for action in actions if action not in READING))
+    writes = list(dict.fromkeys(action for action in actions if action not in READS))
     return f"make all writes of the request ({listed(writes)}) in one TransactWriteItems, so that all of them happen or none"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from toctou.analysis.cause import READS
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
 from toctou.analysis.versions import Versions
@@ -17,12 +18,10 @@ from toctou.history.operation import Execution, Operation
 from toctou.history.request import label
 from toctou.history.wording import attribute_words, change_text, listed, value_text, who
 
-READING = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"})
-
 
 def acts(operation: Operation) -> bool:
     """Whether an operation was to change something and did not fail, even if there was nothing left to change."""
-    return operation.error is None and (operation.footprint.writes_something or operation.action not in READING)
+    return operation.error is None and (operation.footprint.writes_something or operation.action not in READS)
 
 
 class Words:
@@ -157,7 +156,8 @@ class Words:
             earlier, later = (self.execution.operations[at].request for at in (one.earlier, one.later))
             names = [self._introduce(request, met) for request in (earlier, later)]
             parts.append(f"{names[0]} before {names[1]}, because {self._clause(one)}")
-        return f"if every request were a single step, {listed_clauses(parts)}; no order satisfies {_all_of(len(parts))}"
+        every = "both" if len(parts) == 2 else "all of them"
+        return f"if every request were a single step, {listed_clauses(parts)}; no order satisfies {every}"
 
     def _introduce(self, request: int, met: set[int]) -> str:
         name = self.short(request) if request in met else self.who(request)
@@ -193,7 +193,3 @@ def listed_clauses(parts: list[str]) -> str:
     first, *rest = parts
     head, _, tail = first.partition(" before ")
     return "; and ".join([f"{head} would have to come before {tail}", *rest])
-
-
-def _all_of(count: int) -> str:
-    return "both" if count == 2 else "all of them"

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from toctou.checking.check import Exploring, check
-from toctou.cli.formats import add_format, is_for_people, show
+from toctou.cli.formats import show
+from toctou.cli.options import add_shared, at_least_one, shared_options
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.child import end_children
@@ -23,15 +25,12 @@ from toctou.distribution.in_process import InProcess
 from toctou.distribution.journal import Journal
 from toctou.distribution.workers import Distributed
 from toctou.errors import BadInput
+from toctou.reporting.registry import RENDERERS
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scheduling.runner import Limits
-from toctou.scheduling.strategies import usages
-from toctou.search.budget import Budget
 from toctou.search.options import Options
 from toctou.search.result import RunResult
 from toctou.verdict import Verdict
-
-_STATUS = {Verdict.VERIFIED: 0, Verdict.VIOLATED: 1, Verdict.INCONCLUSIVE: 3}
 
 
 def add(subparsers: Any) -> None:
@@ -47,17 +46,6 @@ def add(subparsers: Any) -> None:
         "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
     )
     parser.add_argument("--requests", type=at_least_one, default=2, metavar="N", help="concurrent requests (default 2)")
-    parser.add_argument("--strategy", default="dpor", help=f"{', '.join(usages())} (default dpor)")
-    parser.add_argument(
-        "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
-    )
-    parser.add_argument(
-        "--reads",
-        type=reads,
-        default=1,
-        metavar="HOW",
-        help="strong (default), or eventual[:K]: a read without ConsistentRead returns one of the last K versions (default 2)",
-    )
     parser.add_argument(
         "--no-symmetry",
         action="store_true",
@@ -68,21 +56,12 @@ def add(subparsers: Any) -> None:
         action="store_true",
         help="run every step of every schedule, even where its effect is known from earlier ones",
     )
-    parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
-    parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up the run after S seconds")
     parser.add_argument(
         "--max-operations",
         type=at_least_one,
         default=Limits().operations,
         metavar="N",
         help="DynamoDB calls that one request may make (default %(default)s)",
-    )
-    parser.add_argument(
-        "--max-step-seconds",
-        type=positive,
-        default=Limits().seconds,
-        metavar="S",
-        help="seconds that a handler may take between two calls (default %(default)s)",
     )
     spread = parser.add_mutually_exclusive_group()
     spread.add_argument("--jobs", type=at_least_one, default=1, metavar="N", help="explore in N processes (default 1)")
@@ -95,42 +74,23 @@ def add(subparsers: Any) -> None:
         metavar="FILE",
         help="keep in FILE what has been explored, and continue from there if the file exists",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="for --strategy random, pct and pos (default 0)"
-    )
-    _add_output(parser)
-    parser.set_defaults(run=run)
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    """What is printed, and where reports go."""
-    parser.add_argument(
-        "--report",
-        type=Path,
-        default=Path("reports/latest"),
-        metavar="DIR",
-        help="where reports are written (default %(default)s)",
-    )
-    add_format(parser, "run")
+    add_shared(parser, "run")
     parser.add_argument(
         "--verbose", action="store_true", help="also print the scenarios that are verified, a line each"
     )
     parser.add_argument(
         "--expect", type=Path, metavar="FILE", help="JSON file that maps models to the verdicts that should come out"
     )
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print, write; returns the exit status."""
-    options = Options(
+    options = replace(
+        shared_options(arguments),
         requests=arguments.requests,
-        strategy=arguments.strategy,
-        backend=arguments.backend,
-        reads=arguments.reads,
         symmetry=not arguments.no_symmetry,
         every_step=arguments.every_step,
-        budget=Budget(arguments.max_schedules, arguments.max_seconds),
-        seed=arguments.seed,
         limits=Limits(arguments.max_operations, arguments.max_step_seconds),
     )
     expected = None if arguments.expect is None else read_expected(arguments.expect)
@@ -138,7 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
     prepare_directory(arguments.report)
     with (
         journal(arguments.resume, models, options) as kept,
-        ConsoleProgress(Console(stderr=not is_for_people(arguments.format)), verbose=arguments.verbose) as progress,
+        ConsoleProgress(
+            Console(stderr=RENDERERS[arguments.format].show is None), verbose=arguments.verbose
+        ) as progress,
         exploring(arguments.jobs, arguments.dask) as explorers,
     ):
         result = check(models, options, progress, explorers, kept)
@@ -181,10 +143,7 @@ def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
 def exit_status(result: RunResult) -> int:
     """The most severe of the models' verdicts, as an exit status."""
     verdicts = {model.verdict for model in result.models}
-    for verdict in (Verdict.VIOLATED, Verdict.INCONCLUSIVE):
-        if verdict in verdicts:
-            return _STATUS[verdict]
-    return _STATUS[Verdict.VERIFIED]
+    return 1 if Verdict.VIOLATED in verdicts else 3 if Verdict.INCONCLUSIVE in verdicts else 0
 
 
 def report_invalid(result: RunResult) -> bool:
@@ -231,29 +190,3 @@ def report_expected(expected: dict[str, Verdict], result: RunResult) -> int:
     if not wrong:
         print(f"toctou: all {len(found)} verdicts are as expected", file=sys.stderr)
     return 1 if wrong else 0
-
-
-def at_least_one(text: str) -> int:
-    """An argument that is a whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
-
-
-def positive(text: str) -> float:
-    """An argument that is a number greater than 0."""
-    number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
-    return number
-
-
-def reads(text: str) -> int:
-    """``strong``, ``eventual`` or ``eventual:K``, as the number of versions that an eventually consistent read may return."""
-    kind, _, versions = text.partition(":")
-    if text == "strong":
-        return 1
-    if kind == "eventual" and (not versions or (versions.isdigit() and int(versions) > 1)):
-        return int(versions or 2)
-    raise argparse.ArgumentTypeError(f"{text!r} is neither strong nor eventual[:K] with K of at least 2")

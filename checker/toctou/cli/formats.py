@@ -29,11 +29,6 @@ def add_format(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("--format", type=known, choices=offered, default="text", help="what is printed (default text)")
 
 
-def is_for_people(name: str) -> bool:
-    """Whether a format is read on a terminal, so that progress may be printed between its lines."""
-    return RENDERERS[name].show is not None
-
-
 def show(document: Document, name: str, directory: str = "") -> None:
     """Print a document on standard output.
 

@@ -7,10 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from toctou.cli.check import at_least_one, positive, reads
-from toctou.cli.formats import add_format
-from toctou.scheduling.runner import Limits
-from toctou.scheduling.strategies import usages
+from toctou.cli.options import add_shared, at_least_one
 
 _LARGEST = 64_000_000
 
@@ -48,27 +45,7 @@ def add(subparsers: Any) -> None:
         metavar="N",
         help="size of the document with everything that it refers to (default %(default)s)",
     )
-    parser.add_argument("--strategy", default="dpor", help=f"{', '.join(usages())} (default dpor)")
-    parser.add_argument(
-        "--backend", default="embedded", metavar="NAME", help="embedded (default), moto, or endpoint=URL"
-    )
-    parser.add_argument(
-        "--reads", type=reads, default=1, metavar="HOW", help="strong (default), or eventual[:K]; see `toctou check`"
-    )
-    parser.add_argument("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
-    parser.add_argument("--max-seconds", type=positive, metavar="S", help="give up exploring after S seconds")
-    parser.add_argument(
-        "--max-step-seconds", type=positive, default=Limits().seconds, metavar="S", help="see `toctou check`"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="for random strategies (default 0)")
-    parser.add_argument(
-        "--report",
-        type=Path,
-        default=Path("reports/latest"),
-        metavar="DIR",
-        help="where reports are written (default %(default)s)",
-    )
-    add_format(parser, "scan")
+    add_shared(parser, "scan")
     parser.set_defaults(run=run)
 
 

@@ -7,6 +7,7 @@ import argparse
 from rich.console import Console
 
 from toctou.cli.formats import show
+from toctou.cli.options import shared_options
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.app import App
 from toctou.declaration.loading import LoadedModel, load, with_document
@@ -16,22 +17,12 @@ from toctou.openapi.reading import Limits as DocumentLimits
 from toctou.reporting.scan_document import scan_document
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scan.scanning import ScanResult, scan
-from toctou.scheduling.runner import Limits
-from toctou.search.budget import Budget
-from toctou.search.options import Options
 from toctou.verdict import Verdict
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Scan, print, write; returns the exit status."""
-    options = Options(
-        strategy=arguments.strategy,
-        backend=arguments.backend,
-        reads=arguments.reads,
-        budget=Budget(arguments.max_schedules, arguments.max_seconds),
-        seed=arguments.seed,
-        limits=Limits(seconds=arguments.max_step_seconds),
-    )
+    options = shared_options(arguments)
     loaded, document = _joined(arguments)
     prepare_directory(arguments.report)
     console = Console(stderr=True)

@@ -7,7 +7,7 @@ fault of the model.  ``at="end"`` judges only what is stored when every request 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from toctou.errors import ModelError
@@ -54,9 +54,7 @@ class Invariant(Oracle):
         return self._at_end(execution) if self.at == "end" else self._at_every_step(execution)
 
     def _at_end(self, execution: Execution) -> Iterator[Finding]:
-        wrong = self._complaint(
-            {table: [plain(image) for image in images] for table, images in execution.final.items()}
-        )
+        wrong = self._complaint(_plain(execution.final))
         if wrong is not None:
             writers = tuple(sorted({one.request for one in execution.operations if one.changes}))
             yield Finding(self.name, f"afterwards the rule {self.name} is broken{wrong}", requests=writers)
@@ -106,7 +104,7 @@ class Invariant(Oracle):
                 )
 
 
-def _plain(tables: Mapping[str, list[Image]]) -> dict[str, list[dict[str, Any]]]:
+def _plain(tables: Mapping[str, Sequence[Image]]) -> dict[str, list[dict[str, Any]]]:
     return {table: [plain(image) for image in images] for table, images in tables.items()}
 
 

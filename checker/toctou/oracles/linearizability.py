@@ -34,7 +34,6 @@ class Linearizability(Serializability):
     """The requests are explained by the reference, run one request at a time in some order.
 
     Args:
-        specification: the reference.
         retryable: statuses that say "nothing has happened, try again".
     """
 

@@ -29,7 +29,7 @@ class SerialRuns(Serializability):
 
     Args:
         serial: see :data:`Serial`.
-        retryable: statuses that say "nothing has happened, try again".
+        retryable: see :class:`~toctou.oracles.linearizability.OneAtATime`.
     """
 
     asks_model = False  # it asks the handlers, and whether these treat names alike is found out by running them
@@ -39,7 +39,7 @@ class SerialRuns(Serializability):
         self._serial = serial
 
     def semantics(self, execution: Execution) -> SequentialSemantics:
-        """What the handlers do."""
+        """The handlers' own sequential runs."""
         return _Runs(self._serial, execution)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from toctou.reporting.document import Document
-from toctou.reporting.findings import findings, findings_of_scan
-from toctou.reporting.renderer import Renderer
+from toctou.reporting.findings import findings_in
+from toctou.reporting.renderer import KINDS, Renderer
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import finding_title
 
@@ -51,27 +51,13 @@ COLUMNS: Mapping[str, Callable[[Document], object]] = {
 """Every column with what stands in it; ``operation`` is filled by a scan only."""
 
 
-def render_violation(document: Document) -> str:
-    """A violation as its one row, after the header."""
-    return _table(findings([document]))
-
-
-def render_run(document: Document) -> str:
-    """One row per finding, most severe first, after the header."""
-    return _table(document["findings"])
-
-
-def render_scan(document: Document) -> str:
-    """One row per finding, most severe first, each with its operation of the API."""
-    return _table(findings_of_scan(document))
-
-
-def _table(found: Sequence[Document]) -> str:
+def render(document: Document) -> str:
+    """The header, then one row per finding, most severe first."""
     stream = io.StringIO()
     # every cell is quoted, so that no separator of another locale begins a cell of its own
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows([inert(str(content(one))) for content in COLUMNS.values()] for one in found)
+    writer.writerows([inert(str(content(one))) for content in COLUMNS.values()] for one in findings_in(document))
     return stream.getvalue()
 
 
@@ -81,6 +67,4 @@ def inert(text: str) -> str:
     return f"'{shown}" if text.lstrip(" ").startswith(_BEGINS_FORMULA) else shown
 
 
-RENDERERS = (
-    Renderer("csv", ".csv", {"violation": render_violation, "run": render_run, "scan": render_scan}, printed=True),
-)
+RENDERERS = (Renderer("csv", ".csv", dict.fromkeys(KINDS, render), printed=True),)

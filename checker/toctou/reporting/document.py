@@ -17,6 +17,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePath
@@ -25,7 +26,6 @@ from typing import Any
 from toctou.analysis.accesses import accessed
 from toctou.analysis.cause import Cause, Site
 from toctou.analysis.explanation import Edge, Explanation
-from toctou.analysis.severity import Severity
 from toctou.analysis.versions import Versions
 from toctou.counterexample.violation import Violation
 from toctou.history.finding import Finding, SerialOrder
@@ -66,7 +66,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "model": portable_target(model),
         "title": title,
         **stored_as(report),
-        "severity": _severity(violation.severity),
+        "severity": {**asdict(violation.severity), "level": str(violation.severity.level)},
         "cause": _cause(portable_target(model), violation.cause, names),
         "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
         "initial": _stored(execution.initial),
@@ -158,17 +158,8 @@ def _home_of(report: Path) -> str:
         return ""
 
 
-def _severity(severity: Severity) -> Document:
-    return {
-        "level": str(severity.level),
-        "score": severity.score,
-        "vector": severity.vector,
-        "meaning": severity.meaning,
-    }
-
-
 def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
-    """The cause, with a fingerprint that neither moved lines nor edits elsewhere in the handler change."""
+    # function and text instead of file and line: moved lines and edits elsewhere must not change a finding's identity
     read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
     places = [
         one and [one["action"], one["tables"], one["source"] and [one["source"]["function"], one["source"]["text"]]]
@@ -191,7 +182,7 @@ def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document |
         "step": names[at],
         "action": site.action,
         "tables": list(site.tables),
-        "source": _source(site.source),
+        "source": source_document(site.source),
     }
 
 
@@ -219,10 +210,11 @@ def _response(index: int, response: Response, after: int) -> Document:
 def _exception(exception: HandlerException | None) -> Document | None:
     if exception is None:
         return None
-    return {"type": exception.type, "message": exception.message, "source": _source(exception.source)}
+    return {"type": exception.type, "message": exception.message, "source": source_document(exception.source)}
 
 
-def _source(source: SourceLine | None) -> Document | None:
+def source_document(source: SourceLine | None) -> Document | None:
+    """A line of code; its file is named so that it reads the same on every machine."""
     if source is None:
         return None
     return {
@@ -296,7 +288,7 @@ def _step(operation: Operation, name: str, focus: summary.Focus, held: Image | N
             {"item": summary.visible(str(one.item)), "before": encode(one.before), "after": encode(one.after)}
             for one in operation.changes
         ],
-        "source": _source(operation.source),
+        "source": source_document(operation.source),
     }
 
 
@@ -368,11 +360,5 @@ def _explanation(explanation: Explanation, closest: SerialOrder | None, names: S
 
 
 def _edge(edge: Edge, names: Sequence[str]) -> Document:
-    return {
-        "kind": str(edge.kind),
-        "earlier": names[edge.earlier],
-        "later": names[edge.later],
-        "item": edge.item,
-        "attributes": list(edge.attributes),
-        "reason": edge.reason,
-    }
+    ends = {"earlier": names[edge.earlier], "later": names[edge.later]}
+    return {**asdict(edge), "kind": str(edge.kind), **ends, "attributes": list(edge.attributes)}

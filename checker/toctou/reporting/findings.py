@@ -18,12 +18,15 @@ def findings(violations: Sequence[Document]) -> list[Document]:
     return [_finding(group) for group in _groups(violations)]
 
 
-def findings_of_scan(scan: Document) -> list[Document]:
-    """The findings of all operations, most severe first, each with its operation's name."""
-    found = [
-        {**one, "operation": operation["name"]} for operation in scan["operations"] for one in operation["findings"]
-    ]
-    return sorted(found, key=lambda one: -float(one["severity"]["score"]))
+def findings_in(document: Document) -> list[Document]:
+    """The findings of any document, most severe first; those of a scan each with the name of its ``operation``."""
+    match document["kind"]:
+        case "violation":
+            return findings([document])
+        case "scan":
+            found = [{**one, "operation": of["name"]} for of in document["operations"] for one in of["findings"]]
+            return sorted(found, key=lambda one: -float(one["severity"]["score"]))
+    return list(document["findings"])
 
 
 def ranked(violations: Sequence[Document]) -> list[Document]:
@@ -56,10 +59,8 @@ def _groups(violations: Sequence[Document]) -> list[list[Document]]:
 
 
 def _clearest_first(violations: Sequence[Document]) -> list[Document]:
-    """The violations of one cause: first those of the handlers that show it in the fewest operations, the smallest first.
-
-    Arguments of different handlers cannot be compared, and neither can what they do.
-    """
+    """The violations of one cause: first those of the handlers that show it in the fewest operations, the smallest first."""
+    # by handlers first, because sizes of arguments of different handlers cannot be compared
     of_handlers: dict[tuple[str, ...], list[Document]] = {}
     for one in violations:
         of_handlers.setdefault(_handlers(one), []).append(one)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toctou.reporting.document import Document
-from toctou.reporting.findings import findings
+from toctou.reporting.findings import findings_in
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import finding_title
@@ -18,14 +18,9 @@ COMMANDS = {"critical": "error", "high": "error", "medium": "warning", "low": "n
 """Level of a finding to the command that shows it."""
 
 
-def render_violation(document: Document) -> str:
-    """A violation as one annotation."""
-    return "".join(_finding(one) for one in findings([document]))
-
-
-def render_run(document: Document) -> str:
-    """Every finding, then every inconclusive model."""
-    return "".join([*map(_finding, document["findings"]), *_inconclusive(document)])
+def render(document: Document) -> str:
+    """Every finding, then every inconclusive model of a run."""
+    return "".join([*map(_finding, findings_in(document)), *_inconclusive(document)])
 
 
 def _finding(finding: Document) -> str:
@@ -48,7 +43,7 @@ def _finding(finding: Document) -> str:
 
 
 def _inconclusive(document: Document) -> Iterator[str]:
-    for model in document["models"]:
+    for model in document.get("models", ()):
         if model["verdict"] == "INCONCLUSIVE":
             title = f"inconclusive: {model['stop_reason'] or 'unknown'}"
             yield _command(
@@ -74,4 +69,4 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-RENDERERS = (Renderer("github", ".annotations", {"violation": render_violation, "run": render_run}, printed=True),)
+RENDERERS = (Renderer("github", ".annotations", dict.fromkeys(("violation", "run"), render), printed=True),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toctou.analysis.graph_formats import Attributes, Graph, dot, graphml
 from toctou.reporting.document import Document
+from toctou.reporting.page_content import edges
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import violation_title
@@ -33,19 +34,15 @@ def graph_of(document: Document) -> Graph:
         }
         for order, step in enumerate(document["steps"], 1)
     }
-    explanation = document["explanation"]
-    edges: dict[tuple[str, ...], tuple[str, str, Attributes]] = {}
-    for in_cycle, group in ((True, explanation["cycle"]), (False, explanation["edges"])):
-        for one in group:
-            key = (one["kind"], one["earlier"], one["later"], one["item"])
-            about = {
-                "kind": one["kind"],
-                "item": visible(one["item"]),
-                "reason": visible(one["reason"]),
-                "cycle": in_cycle,
-            }
-            edges.setdefault(key, (one["earlier"], one["later"], about))
-    return Graph(visible(violation_title(document)), nodes, list(edges.values()))
+    drawn: list[tuple[str, str, Attributes]] = [
+        (
+            one["earlier"],
+            one["later"],
+            {name: visible(one[name]) for name in ("kind", "item", "reason")} | {"cycle": one["in_cycle"]},
+        )
+        for one in edges(document)
+    ]
+    return Graph(visible(violation_title(document)), nodes, drawn)
 
 
 RENDERERS = (

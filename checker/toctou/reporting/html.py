@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from toctou.analysis.severity import scale
 from toctou.reporting.document import Document
-from toctou.reporting.findings import findings_of_scan
+from toctou.reporting.findings import findings_in
 from toctou.reporting.lanes import marked
 from toctou.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from toctou.reporting.renderer import Renderer
@@ -86,7 +86,7 @@ def render_scan(document: Document) -> str:
         "",
         document=document,
         operations=ranked,
-        findings=findings_of_scan(document),
+        findings=findings_in(document),
         verdicts={verdict: concluded.count(verdict) for verdict in dict.fromkeys(concluded)},
         window_text=window_text,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from toctou.reporting.document import RUN, Document
-from toctou.reporting.renderer import Renderer
+from toctou.reporting.renderer import KINDS, Renderer
 
 
 def render(document: Document) -> str:
@@ -17,7 +17,7 @@ RENDERERS = (
     Renderer(
         "json",
         ".json",
-        {"violation": render, "run": render, "scan": render},
+        dict.fromkeys(KINDS, render),
         printed=True,
         stored=True,
         files={"run": RUN, "scan": "scan.json"},

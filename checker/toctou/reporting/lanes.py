@@ -16,6 +16,7 @@ from rich.text import Text
 
 from toctou.reporting.document import Document
 from toctou.reporting.expressions import conditions
+from toctou.reporting.stored import in_time
 from toctou.reporting.summary import visible
 
 MIN_COLUMN = 18
@@ -60,14 +61,11 @@ class Cell:
 def cells(document: Document) -> Iterator[Cell]:
     """The entries of all lanes in the order in which they happened."""
     index = {request["letter"]: at for at, request in enumerate(document["requests"])}
-    waiting = sorted(document["responses"], key=lambda response: response["after"])
-    steps, marks = document["steps"], marked(document)
-    for position in range(len(steps) + 1):
-        while waiting and waiting[0]["after"] <= position:
-            response = waiting.pop(0)
+    marks = marked(document)
+    for step, response in in_time(document):
+        if response is not None:
             yield Cell(index[response["request"]], "", ANSWER, ((f"answers {response['text']}", False),), witness=False)
-        if position < len(steps):
-            step = steps[position]
+        elif step is not None:
             flag = f"violates {document['finding']['oracle']}" if step["wrong"] else ""
             details = (conditions(step), step["outcome"], flag)
             lines = ((f"{step['action']} {step['target']}", True), *((line, False) for line in details))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from toctou.reporting.document import Document
 from toctou.reporting.renderer import Renderer
+from toctou.reporting.stored import in_time
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import violation_title
 
@@ -36,12 +37,10 @@ def _lines(document: Document) -> Iterator[str]:
     for request in document["requests"]:
         yield f"    participant {request['letter']} as {escaped(_participant(request))}"
     yield f"    participant {TABLES}"
-    waiting = sorted(document["responses"], key=lambda response: response["after"])
-    for position, step in enumerate([*document["steps"], None]):
-        while waiting and waiting[0]["after"] <= position:
-            response = waiting.pop(0)
+    for step, response in in_time(document):
+        if response is not None:
             yield f"    Note over {response['request']}: answers {escaped(response['text'])}"
-        if step is not None:
+        elif step is not None:
             yield from _step(step, document["finding"]["oracle"])
     over = f"{letters[0]},{TABLES}"
     for edge in explanation["cycle"]:

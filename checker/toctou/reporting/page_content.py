@@ -12,24 +12,17 @@ from toctou.history.item import plain
 from toctou.reporting.document import Document
 from toctou.reporting.encoding import decode
 from toctou.reporting.expressions import conditions, expressions, listing, mapping
-from toctou.reporting.stored import states
+from toctou.reporting.stored import in_time, states
 from toctou.reporting.summary import value_text
 
 
 def moments(document: Document) -> list[Document]:
     """Rows of the lanes, in time: steps, and answers after the step that let them out."""
     column = {request["letter"]: index for index, request in enumerate(document["requests"])}
-    waiting = sorted(document["responses"], key=lambda response: response.get("after", 0))
     moments: list[Document] = []
-    for position in range(len(document["steps"]) + 1):
-        while waiting and waiting[0].get("after", 0) <= position:
-            response = waiting.pop(0)
-            moments.append({"answer": response, "step": None, "column": column[response["request"]]})
-        if position < len(document["steps"]):
-            step = document["steps"][position]
-            moments.append(
-                {"step": step, "answer": None, "column": column[step["request"]], "condition": conditions(step)}
-            )
+    for step, answer in in_time(document):
+        one = {"step": step, "answer": answer, "column": column[(step or answer or {})["request"]]}
+        moments.append(one if step is None else {**one, "condition": conditions(step)})
     return moments
 
 

@@ -58,7 +58,7 @@ def scenario_document(scenario: ScenarioResult, violations: Sequence[Document] =
     return {
         "requests": [str(request) for request in scenario.requests],
         "verdict": str(scenario.verdict),
-        "stop_reason": _text_or_none(scenario.stop_reason),
+        "stop_reason": scenario.stop_reason and str(scenario.stop_reason),
         "detail": scenario.detail,
         "schedules": scenario.schedules,
         "redundant": scenario.redundant,
@@ -84,17 +84,13 @@ def scenario_document(scenario: ScenarioResult, violations: Sequence[Document] =
     }
 
 
-def _text_or_none(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
 def _model(model: ModelResult, found: Sequence[Document]) -> Document:
     remaining = iter(found)
     return {
         "model": portable_target(model.model),
         "title": model.title,
         "verdict": str(model.verdict),
-        "stop_reason": _text_or_none(model.stop_reason),
+        "stop_reason": model.stop_reason and str(model.stop_reason),
         "detail": model.detail,
         "covered": model.covered,
         "schedules": model.schedules,

@@ -37,28 +37,22 @@ def scenario_line(model: str, scenario: Document) -> Text:
     return line
 
 
-def print_run(document: Document, console: Console, directory: str = "") -> None:
+def run_lines(document: Document, console: Console, directory: str = "") -> Iterator[Text | Table]:
     """The closing table of a run, then whatever a person has to act on.
 
     Args:
         document: the run's document.
-        console: where to; anything but a terminal gets plain lines that are never cut or wrapped.
+        console: for which it is; anything but a terminal gets plain lines that are never cut or wrapped.
         directory: where the reports were written, put before their names; ``""`` for the bare names.
     """
     if console.is_terminal:
-        console.print(_run_table(document, terminal=True))
+        yield _run_table(document, terminal=True)
     else:
-        console.print(_plain_table(document), soft_wrap=True, highlight=False, markup=False)
-    for line in _run_remarks(document, directory):
-        console.print(line, soft_wrap=True, highlight=False)
-
-
-def _plain_table(document: Document) -> str:
-    stream = io.StringIO()
-    Console(file=stream, force_terminal=False, no_color=True, width=UNBOUNDED).print(
-        _run_table(document, terminal=False)
-    )
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        # as text, because a table that is printed takes the console's width, and its rows trailing blanks
+        stream = io.StringIO()
+        Console(file=stream, no_color=True, width=UNBOUNDED).print(_run_table(document, terminal=False))
+        yield from (Text(line.rstrip()) for line in stream.getvalue().splitlines())
+    yield from _run_remarks(document, directory)
 
 
 def _run_table(document: Document, *, terminal: bool) -> Table:

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from toctou.analysis.anomalies import ANOMALIES
 from toctou.reporting.document import Document
-from toctou.reporting.findings import findings, findings_of_scan
-from toctou.reporting.renderer import Renderer
+from toctou.reporting.findings import findings_in
+from toctou.reporting.renderer import KINDS, Renderer
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import finding_title
 
@@ -35,22 +35,9 @@ _BYPASSES = ("impact:destroys-others-data/", "impact:changes-others-data/")
 _FINGERPRINT = "toctouCause/v1"
 
 
-def render_violation(document: Document) -> str:
-    """A violation as a log with one result."""
-    return _log(findings([document]), document["toctou"])
-
-
-def render_run(document: Document) -> str:
-    """A run as a log with one result per finding, most severe first."""
-    return _log(document["findings"], document["toctou"])
-
-
-def render_scan(document: Document) -> str:
-    """A scan as a log with one result per finding, each with the operation of the API as a logical location."""
-    return _log(findings_of_scan(document), document["toctou"])
-
-
-def _log(found: Sequence[Document], version: str) -> str:
+def render(document: Document) -> str:
+    """A log with one result per finding, most severe first; those of a scan name the operation of the API."""
+    found, version = findings_in(document), document["toctou"]
     rules: dict[str, list[Document]] = {}
     for finding in found:
         rules.setdefault(finding["anomaly"], []).append(finding)
@@ -233,6 +220,4 @@ def _message(text: str) -> Document:
     return {"text": visible(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")}
 
 
-RENDERERS = (
-    Renderer("sarif", ".sarif", {"violation": render_violation, "run": render_run, "scan": render_scan}, printed=True),
-)
+RENDERERS = (Renderer("sarif", ".sarif", dict.fromkeys(KINDS, render), printed=True),)

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from toctou.history.request import SourceLine
 from toctou.openapi.operations import Operation, Scheme
-from toctou.reporting.document import Document, envelope, portable_target
+from toctou.reporting.document import Document, envelope, portable_target, source_document
 from toctou.reporting.sarif import weaknesses
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import ScannedOperation, ScanResult
@@ -89,27 +89,9 @@ def _scheme(scheme: Scheme) -> str:
 
 
 def _access(access: Access) -> Document:
-    return {
-        "action": access.action,
-        "items": list(access.items),
-        "reads": list(access.reads),
-        "conditions": list(access.conditions),
-        "writes": list(access.writes),
-        "source": _source(access.source),
-    }
+    names = {one: list(getattr(access, one)) for one in ("items", "reads", "conditions", "writes")}
+    return {"action": access.action, **names, "source": source_document(access.source)}
 
 
 def _window(window: Window) -> Document:
-    return {
-        "item": window.item,
-        "read": window.read,
-        "write": window.write,
-        "unchecked": list(window.unchecked),
-        "condition": list(window.condition),
-    }
-
-
-def _source(source: SourceLine | None) -> Document | None:
-    if source is None:
-        return None
-    return {"file": source.file, "line": source.line, "function": source.function, "text": source.text}
+    return {**asdict(window), "unchecked": list(window.unchecked), "condition": list(window.condition)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.text import Text
 
 from toctou.reporting.document import Document
@@ -15,20 +14,8 @@ from toctou.reporting.titles import finding_title
 _RANKS = {"VIOLATED": 0, "INCONCLUSIVE": 1, "VERIFIED": 2}
 
 
-def print_scan(document: Document, console: Console, directory: str = "") -> None:
-    """A scan on a console.
-
-    Args:
-        document: of the scan.
-        console: where to.
-        directory: where the reports were written; empty if nowhere.
-    """
-    for line in scan_lines(document, directory):
-        console.print(line, soft_wrap=True, highlight=False)
-
-
 def scan_lines(document: Document, directory: str) -> Iterator[Text]:
-    """A scan as styled lines."""
+    """A scan as styled lines; ``directory`` is where its reports were written, ``""`` if nowhere."""
     pairs = document["pairs"]
     about = document["document"]
     yield Text.assemble(

@@ -26,151 +26,104 @@ class Maybe:
     shape: Shape
 
 
-_SOURCE: Shape = Maybe({"file": str, "line": int, "function": str, "text": str})
-_SEVERITY: Shape = {"level": str, "score": float, "vector": str, "meaning": str}
-_SITE: Shape = Maybe({"step": str, "action": str, "tables": [str], "source": _SOURCE})
-_CAUSE: Shape = {"fingerprint": str, "text": str, "handler": str, "read": _SITE, "write": _SITE}
-_EDGE: Shape = {"kind": str, "earlier": str, "later": str, "item": str, "attributes": [str], "reason": str}
+def _texts(*names: str) -> dict[str, Shape]:
+    return dict.fromkeys(names, str)
+
+
+_SOURCE: Shape = Maybe({**_texts("file", "function", "text"), "line": int})
+_SEVERITY: Shape = {**_texts("level", "vector", "meaning"), "score": float}
+_SITE: Shape = Maybe({**_texts("step", "action"), "tables": [str], "source": _SOURCE})
+_CAUSE: Shape = {**_texts("fingerprint", "text", "handler"), "read": _SITE, "write": _SITE}
+_EDGE: Shape = {**_texts("kind", "earlier", "later", "item", "reason"), "attributes": [str]}
 _STEP: Shape = {
-    "name": str,
-    "request": str,
-    "action": str,
-    "target": str,
-    "outcome": str,
-    "summary": str,
+    **_texts("name", "request", "action", "target", "outcome", "summary"),
     "parameters": dict,
     "result": Maybe(dict),
-    "error": Maybe({"code": str, "message": str}),
-    "looked_at": Maybe([{"item": str, "attributes": [str], "by": str}]),
+    "error": Maybe(_texts("code", "message")),
+    "looked_at": Maybe([{**_texts("item", "by"), "attributes": [str]}]),
     "changes": [{"item": str, "before": Maybe(dict), "after": Maybe(dict)}],
     "source": _SOURCE,
     "witness": bool,
     "wrong": bool,
 }
 _EXPLANATION: Shape = {
-    "anomaly": str,
-    "anomaly_title": str,
-    "source": str,
-    "headline": str,
-    "decision": str,
+    **_texts("anomaly", "anomaly_title", "source", "headline", "decision", "remedy", "contradiction"),
     "decided": [str],
-    "remedy": str,
     "edges": [_EDGE],
     "witness": [str],
     "cycle": [_EDGE],
-    "contradiction": str,
     "closest": Maybe({"order": [str], "explained": int, "contradiction": str}),
 }
 VIOLATION: Shape = {
-    "toctou": str,
-    "model": str,
-    "report": str,
-    "replay": str,
-    "home": str,
-    "run": str,
+    **_texts("toctou", "model", "report", "replay", "home", "run", "schedule", "found_on", "difference"),
     "severity": _SEVERITY,
     "cause": _CAUSE,
-    "requests": [{"letter": str, "principal": str, "handler": str, "arguments": dict, "text": str}],
+    "requests": [{**_texts("letter", "principal", "handler", "text"), "arguments": dict}],
     "initial": dict,
     "left_out": dict,
-    "schedule": str,
     "steps": [_STEP],
-    "responses": [{"request": str, "status": int, "text": str, "after": int}],
+    "responses": [{**_texts("request", "text"), "status": int, "after": int}],
     "final": dict,
-    "finding": {"oracle": str, "statement": str},
+    "finding": _texts("oracle", "statement"),
     "explanation": _EXPLANATION,
-    "found_on": str,
     "confirmed_on": Maybe(str),
-    "difference": str,
     "occurrences": int,
 }
 _FINDING: Shape = {
-    "fingerprint": str,
-    "model": str,
-    "handler": str,
-    "cause": str,
+    **_texts("fingerprint", "model", "handler", "cause", "headline", "decision", "remedy", "anomaly", "anomaly_title"),
+    **_texts("report", "replay"),
     "severity": _SEVERITY,
-    "headline": str,
-    "decision": str,
-    "remedy": str,
-    "anomaly": str,
-    "anomaly_title": str,
     "anomalies": [str],
     "oracles": [str],
     "confirmed_on": Maybe(str),
     "read": _SITE,
     "write": _SITE,
-    "flow": [{"step": str, "request": str, "summary": str, "witness": bool, "source": _SOURCE}],
-    "report": str,
-    "replay": str,
-    "scenarios": [{"requests": [str], "oracle": str, "anomaly": str, "severity": str, "schedule": str, "report": str}],
+    "flow": [{**_texts("step", "request", "summary"), "witness": bool, "source": _SOURCE}],
+    "scenarios": [{**_texts("oracle", "anomaly", "severity", "schedule", "report"), "requests": [str]}],
+}
+_SCENARIO: Shape = {
+    "requests": [str],
+    "verdict": str,
+    "stop_reason": Maybe(str),
+    **dict.fromkeys(("schedules", "interleavings", "stands_for"), int),
+    "violations": [_texts("oracle", "anomaly", "severity", "report")],
 }
 RUN: Shape = {
-    "toctou": str,
-    "backend": str,
-    "strategy": str,
-    "reads": str,
+    **_texts("toctou", "backend", "strategy", "reads"),
     "requests": int,
     "seed": int,
     "findings": [_FINDING],
     "models": [
         {
-            "model": str,
-            "title": str,
-            "verdict": str,
+            **_texts("model", "title", "verdict", "detail", "covered"),
             "stop_reason": Maybe(str),
-            "detail": str,
-            "covered": str,
             "schedules": int,
-            "unreached": [{"handler": str, "reason": str}],
-            "scenarios": [
-                {
-                    "requests": [str],
-                    "verdict": str,
-                    "stop_reason": Maybe(str),
-                    "schedules": int,
-                    "interleavings": int,
-                    "stands_for": int,
-                    "violations": [{"oracle": str, "anomaly": str, "severity": str, "report": str}],
-                }
-            ],
+            "unreached": [_texts("handler", "reason")],
+            "scenarios": [_SCENARIO],
         }
     ],
 }
-_ACCESS: Shape = {
-    "action": str,
-    "items": [str],
-    "reads": [str],
-    "conditions": [str],
-    "writes": [str],
-    "source": _SOURCE,
-}
 SCAN: Shape = {
-    "toctou": str,
-    "document": {"name": str, "openapi": str},
-    "model": str,
-    "backend": str,
-    "strategy": str,
+    **_texts("toctou", "model", "backend", "strategy"),
+    "document": _texts("name", "openapi"),
     "pairs": {"total": int, "conflicting": int},
     "operations": [
         {
-            "operation": str,
-            "name": str,
-            "security": [str],
-            "requests": [{"request": str, "answer": str, "fault": str}],
-            "undocumented": [str],
-            "accesses": [_ACCESS],
-            "windows": [{"item": str, "read": int, "write": int, "unchecked": [str], "condition": [str]}],
-            "verdict": str,
+            **_texts("operation", "name", "verdict", "detail", "unreached"),
             "stop_reason": Maybe(str),
-            "detail": str,
+            "security": [str],
+            "requests": [_texts("request", "answer", "fault")],
+            "undocumented": [str],
+            "accesses": [
+                {"action": str, "source": _SOURCE, **{one: [str] for one in ("items", "reads", "conditions", "writes")}}
+            ],
+            "windows": [{"item": str, "read": int, "write": int, "unchecked": [str], "condition": [str]}],
             "scenarios": int,
             "schedules": int,
-            "unreached": str,
             "findings": [{**_FINDING, "weaknesses": [str]}],
         }
     ],
-    "unusable": [{"operation": str, "name": str, "reason": str}],
+    "unusable": [_texts("operation", "name", "reason")],
     "idle_handlers": [str],
 }
 _NOUNS = {
@@ -208,12 +161,7 @@ def check(path: Path, part: Any, shape: Shape, where: str = "") -> None:
             for field, inner in shape.items():
                 name = f"{where}.{field}".lstrip(".")
                 if field not in part:
-                    raise ReportError(
-                        f"{path} has no field {name}",
-                        expected=f"{name}, as described in the JSON schema in reports/",
-                        cause="the file was edited, or written by something else",
-                        remedy=f"copy it again, or {AGAIN}",
-                    )
+                    raise _mismatch(f"{path} has no field {name}", name)
                 check(path, part[field], inner, name)
         case _:
             _check_type(path, part, shape, where)
@@ -226,8 +174,12 @@ def _check_type(path: Path, part: Any, kind: type, where: str) -> None:
 
 def misfit(path: Path, field: str, expected: str) -> ReportError:
     """The error for a field that is not what it should be."""
+    return _mismatch(f"{path}: the field {field} is not {expected}", field)
+
+
+def _mismatch(observed: str, field: str) -> ReportError:
     return ReportError(
-        f"{path}: the field {field} is not {expected}",
+        observed,
         expected=f"{field} as described in the JSON schema in reports/",
         cause="the file was edited, or written by something else",
         remedy=f"copy it again, or {AGAIN}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from toctou.history.item import plain
@@ -52,19 +53,27 @@ def _stored(document: Document, position: int) -> list[tuple[str, Document]]:
 
 
 def _around(stored: list[tuple[str, Document]], step: Document) -> list[tuple[str, Any, Any]]:
-    """Table, image before and image after a step, of every item.
-
-    A change is applied to the item that equals the change's image before, so no key schema is needed.
-    """
+    """Table, image before and image after a step, of every item."""
     rows: list[tuple[str, Any, Any]] = [(table, image, image) for table, image in stored]
     for change in step["changes"]:
         table = change["item"].partition("[")[0]
+        # the item is found by its whole image before the change, because a document holds no key schema
         found = (table, change["before"], change["before"])
         if found in rows:
             rows[rows.index(found)] = (table, change["before"], change["after"])
         else:
             rows.append((table, change["before"], change["after"]))
     return rows
+
+
+def in_time(document: Document) -> Iterator[tuple[Document | None, Document | None]]:
+    """Every step, and every response after the step that led to it, in the order in which they happened."""
+    waiting = sorted(document["responses"], key=lambda response: int(response["after"]))
+    for position, step in enumerate([*document["steps"], None]):
+        while waiting and waiting[0]["after"] <= position:
+            yield None, waiting.pop(0)
+        if step is not None:
+            yield step, None
 
 
 def states(document: Document) -> list[list[Document]]:

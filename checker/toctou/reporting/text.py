@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.text import Text
 
 from toctou.analysis.severity import scale
@@ -29,12 +28,6 @@ _EDGE_STYLES = {"wr": "green", "ww": "yellow", "rw": "red", "po": "dim", "rt": "
 def render_violation(document: Document, *, width: int = WIDTH) -> str:
     """A violation as plain text of at most ``width`` columns, ending in a newline."""
     return "".join(line.plain.rstrip() + "\n" for line in violation_lines(document, width))
-
-
-def print_violation(document: Document, console: Console, _directory: str = "") -> None:
-    """A violation on a console, coloured if the console is."""
-    for line in violation_lines(document, min(console.width, WIDTH) if console.is_terminal else WIDTH):
-        console.print(line, soft_wrap=True, highlight=False)
 
 
 def violation_lines(document: Document, width: int) -> list[Text]:

@@ -8,16 +8,22 @@ from rich.console import Console
 
 from toctou.reporting.document import Document
 from toctou.reporting.renderer import Renderer
-from toctou.reporting.run_text import print_run
-from toctou.reporting.scan_text import print_scan
-from toctou.reporting.text import WIDTH, print_violation, render_violation
-
-_SHOWN = {"violation": print_violation, "run": print_run, "scan": print_scan}
+from toctou.reporting.run_text import run_lines
+from toctou.reporting.scan_text import scan_lines
+from toctou.reporting.text import WIDTH, render_violation, violation_lines
 
 
 def show(document: Document, console: Console, directory: str = "") -> None:
     """Print a document, coloured on a terminal; see :data:`toctou.reporting.renderer.Show`."""
-    _SHOWN[document["kind"]](document, console, directory)
+    match document["kind"]:
+        case "run":
+            lines = run_lines(document, console, directory)
+        case "scan":
+            lines = scan_lines(document, directory)
+        case _:
+            lines = iter(violation_lines(document, min(console.width, WIDTH) if console.is_terminal else WIDTH))
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def render(document: Document) -> str:

@@ -2,7 +2,7 @@
 
     delete_item × transfer: owner check bypassed
 
-Titles name handlers, not principals or requests, so that findings can be told apart in a list; the headline below says who
+Titles name handlers, not principals or requests, so that findings are distinguishable in a list; the headline below says who
 did what.  They are made of fields that documents have had all along, so stored reports get them too.
 """
 

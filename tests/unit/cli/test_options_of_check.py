@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from toctou.cli import main
-from toctou.cli.check import at_least_one, exit_status, positive, read_expected
+from toctou.cli.check import exit_status, read_expected
+from toctou.cli.options import at_least_one, positive
 from toctou.cli.scan_run import exit_status as status_of_scan
 from toctou.errors import BadInput
 from toctou.scan.scanning import ScanResult

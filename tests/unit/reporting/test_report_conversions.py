@@ -28,7 +28,7 @@ def nasty(text):
 
 
 def test_an_annotation_points_at_the_write(document):
-    (line,) = github.render_violation(document).splitlines()
+    (line,) = github.render(document).splitlines()
     head = "::error file=models/delete_item.py,line=34,title=delete_item × transfer%3A owner check bypassed::"
     assert line.startswith(head + "alice's delete_item deleted Items[i1] while it belonged to bob")
     assert "%0ACause: delete_item relies on its GetItem of Items" in line
@@ -36,7 +36,7 @@ def test_an_annotation_points_at_the_write(document):
 
 def test_annotations_of_a_run_are_sorted_and_tell_what_is_inconclusive(run):
     model = make_model(elsewhere(make_violation()), make_violation())
-    lines = github.render_run(run_document(make_run(model, run.models[1]))).splitlines()
+    lines = github.render(run_document(make_run(model, run.models[1]))).splitlines()
     assert [re.match("::(\\w+) ", line)[1] for line in lines] == ["error", "error", "warning"]
     assert ["title=delete_item × transfer%3A" in line for line in lines] == [True, False, False]
     assert "title=inconclusive%3A max_schedules" in lines[2]
@@ -44,7 +44,7 @@ def test_annotations_of_a_run_are_sorted_and_tell_what_is_inconclusive(run):
 
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_begins_a_second_command(text):
-    rendered = github.render_violation(nasty(text))
+    rendered = github.render(nasty(text))
     assert rendered.count("\n") == 1
     assert rendered.startswith("::error ")
     properties = rendered[2:].partition("::")[0].partition(" ")[2]

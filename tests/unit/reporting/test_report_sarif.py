@@ -19,7 +19,7 @@ from toctou.reporting.run_document import run_document
 
 
 def log(document):
-    render = sarif.render_run if document["kind"] == "run" else sarif.render_violation
+    render = sarif.render
     return json.loads(render(document))
 
 

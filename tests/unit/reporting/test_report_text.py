@@ -8,7 +8,7 @@ from sample_reports import MODEL, make_execution, make_violation
 
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
-from toctou.reporting import run_text, text
+from toctou.reporting import run_text, text, text_report
 from toctou.reporting.document import violation_document
 from toctou.reporting.file_names import report_names
 from toctou.reporting.run_document import run_document, scenario_document
@@ -128,7 +128,7 @@ def test_an_unconfirmed_violation_says_so(violation):
 
 def printed(run, **console):
     stream = io.StringIO()
-    run_text.print_run(run_document(run), Console(file=stream, width=60, **console), directory="reports/latest/")
+    text_report.show(run_document(run), Console(file=stream, width=60, **console), "reports/latest/")
     return stream.getvalue()
 
 
@@ -155,7 +155,7 @@ def test_colour_only_on_a_terminal_and_not_with_no_color(run, monkeypatch):
 
 def test_markup_in_names_is_text(violation):
     stream = io.StringIO()
-    text.print_violation(violation_document(MODEL, violation), Console(file=stream, force_terminal=True, width=100))
+    text_report.show(violation_document(MODEL, violation), Console(file=stream, force_terminal=True, width=100))
     assert "Items[i1]" in stream.getvalue()
 
 
