@@ -22,7 +22,11 @@ def test_toctou_and_models_keep_to(rule):
     assert list(rule([*modules_in("checker"), *modules_in("models")])) == []
 
 
-@pytest.mark.parametrize("rule", [shape_rules.long_modules, shape_rules.empty_names], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "rule",
+    [shape_rules.long_modules, shape_rules.empty_names, shape_rules.skips_without_a_command],
+    ids=lambda rule: rule.__name__,
+)
 def test_tests_keep_to(rule):
     assert list(rule(modules_in("tests"))) == []
 
@@ -91,3 +95,20 @@ def test_a_second_producer_of_verified_is_found(text):
 )
 def test_comparing_with_verified_is_not(text):
     assert list(shape_rules.second_producers_of_verified(examples({"toctou.search.example": text}))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import pytest\npytest.skip('no java')",
+        "import pytest\npytest.importorskip('flask')",
+        "import pytest\nmark = pytest.mark.skipif(True, reason='no java')",
+        "raise NotInstalled(f'no {tool}')",
+    ],
+)
+def test_a_skip_without_a_command_is_found(text):
+    assert list(shape_rules.skips_without_a_command(examples({"test_example": text})))
+    better = text.replace("no", "`apt-get install java`: no").replace(
+        "'flask'", "'flask', reason='`pip install flask`'"
+    )
+    assert list(shape_rules.skips_without_a_command(examples({"test_example": better}))) == []
