@@ -10,6 +10,7 @@ import ast
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,8 +84,9 @@ def examples(texts: Mapping[str, str], packages: Collection[str] = ()) -> list[M
     return [parsed(name, text, is_package=name in packages) for name, text in texts.items()]
 
 
-def modules_in(folder: str) -> list[Module]:
-    """Every module below a folder of the project."""
+@cache
+def modules_in(folder: str) -> tuple[Module, ...]:
+    """Every module below a folder of the project; parsed when a test first asks for them, once."""
     found = []
     for file in sorted((ROOT / folder).rglob("*.py")):
         parts = file.relative_to(SOURCE_ROOTS.get(folder, ROOT)).with_suffix("").parts
@@ -92,7 +94,7 @@ def modules_in(folder: str) -> list[Module]:
         text = file.read_text(encoding="utf-8")
         found.append(Module(".".join(parts[:-1] if is_package else parts), is_package, text, ast.parse(text)))
     assert found, f"there is nothing in {folder}/"
-    return found
+    return tuple(found)
 
 
 def imported_module(one: Import, known: Collection[str]) -> str:

@@ -143,3 +143,26 @@ def _looked_at(tree: ast.Module) -> set[int]:
             elif part is not None:
                 found.add(id(part))
     return found
+
+
+SKIPPING = {"skip": 0, "skipif": None, "importorskip": None, "SkipTest": 0, "NotInstalled": 0}
+"""What leads to a skipped test, and which positional argument says why; without one it is ``reason``."""
+
+
+def skips_without_a_command(modules: Sequence[Module]) -> Iterator[str]:
+    """Who reads why a test was skipped is told, in backquotes, what to type to have it run."""
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called not in SKIPPING:
+                continue
+            at = SKIPPING[called]
+            given = [one.value for one in node.keywords if one.arg == "reason"] or (
+                [] if at is None else node.args[at : at + 1]
+            )
+            if given and isinstance(given[0], ast.Call):
+                continue  # the text of a NotInstalled, which is looked at where it is raised
+            if not given or ast.unparse(given[0]).count("`") < 2:
+                yield f"{module.name}:{node.lineno} skips without a command that would make the test run"

@@ -1,11 +1,14 @@
-"""Importing does nothing: a process looks the same before and after, but for the modules that it has loaded."""
+"""Importing does nothing: a process looks the same before and after, but for the modules that it has loaded.
+
+One process imports everything, looking around before and after each package: what one has changed does not hide what the next
+does.  It begins with the libraries, which takes it longer than all that is looked at here.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -51,41 +54,46 @@ def load(package):
         importlib.import_module(one.name)
 
 
-before = look()
-load(sys.argv[1])
-after = look()
-for what in before:
-    if before[what] != after[what]:
-        print(f"importing {sys.argv[1]} changed {what}")
+for package in sys.argv[1:]:
+    before = look()
+    load(package)
+    after = look()
+    changed = [what for what in before if before[what] != after[what]]
+    print(package, *changed, sep="; ")
 """
 
+EFFECTS = {
+    "botocore": "from botocore.client import BaseClient\nBaseClient._make_api_call = None",
+    "logging": "import logging\nlogging.basicConfig()",
+    "threads": "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
+    "audit hooks": "import sys\nsys.addaudithook(lambda *event: None)",
+    "environment": "import os\nos.environ['AWS_DEFAULT_REGION'] = 'us-east-1'",
+}
+"""What is changed, by a module of this text."""
 
-def complaints(package: str, folder: Path) -> str:
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What importing each package has changed: toctou, and for each effect one with a module that has it."""
+    folder = tmp_path_factory.mktemp("packages")
+    packages = {what: f"with_{what.replace(' ', '_')}" for what in EFFECTS}
+    for what, package in packages.items():
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").write_text("")
+        (folder / package / "effect.py").write_text(EFFECTS[what])
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    arguments = [sys.executable, "-c", WATCH, package]
-    watched = subprocess.run(arguments, cwd=folder, env=bare, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-c", WATCH, "toctou", *packages.values()]
+    watched = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, timeout=120, check=False)
     assert watched.returncode == 0, watched.stderr
     assert watched.stderr == ""
-    return watched.stdout.strip()
+    lines = [line.split("; ") for line in watched.stdout.splitlines()]
+    return {package: effects for package, *effects in lines}
 
 
-def test_importing_every_module_of_toctou_changes_nothing(tmp_path):
-    assert complaints("toctou", tmp_path) == ""
+def test_importing_every_module_of_toctou_changes_nothing(changed):
+    assert changed["toctou"] == []
 
 
-@pytest.mark.parametrize(
-    ("text", "changed"),
-    [
-        ("from botocore.client import BaseClient\nBaseClient._make_api_call = None", "botocore"),
-        ("import logging\nlogging.basicConfig()", "logging"),
-        ("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "threads"),
-        ("import sys\nsys.addaudithook(lambda *event: None)", "audit hooks"),
-        ("import os\nos.environ['AWS_DEFAULT_REGION'] = 'us-east-1'", "environment"),
-    ],
-)
-def test_a_side_effect_is_found(tmp_path, text, changed):
-    package = tmp_path / "example"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "effect.py").write_text(text)
-    assert complaints("example", tmp_path) == f"importing example changed {changed}"
+@pytest.mark.parametrize("what", EFFECTS)
+def test_a_side_effect_is_found(changed, what):
+    assert changed[f"with_{what.replace(' ', '_')}"] == [what]

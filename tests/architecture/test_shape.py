@@ -6,10 +6,6 @@ import pytest
 import shape_rules
 from parsed_modules import examples, modules_in
 
-TOCTOU = modules_in("checker")
-MODELS = modules_in("models")
-TESTS = modules_in("tests")
-
 
 @pytest.mark.parametrize(
     "rule",
@@ -24,17 +20,21 @@ TESTS = modules_in("tests")
     ids=lambda rule: rule.__name__,
 )
 def test_toctou_and_models_keep_to(rule):
-    assert list(rule([*TOCTOU, *MODELS])) == []
+    assert list(rule([*modules_in("checker"), *modules_in("models")])) == []
 
 
-@pytest.mark.parametrize("rule", [shape_rules.long_modules, shape_rules.empty_names], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "rule",
+    [shape_rules.long_modules, shape_rules.empty_names, shape_rules.skips_without_a_command],
+    ids=lambda rule: rule.__name__,
+)
 def test_tests_keep_to(rule):
-    assert list(rule(TESTS)) == []
+    assert list(rule(modules_in("tests"))) == []
 
 
 @pytest.mark.parametrize("module", shape_rules.PARSES_VERDICTS)
 def test_a_permission_is_still_used(module):
-    (found,) = [one for one in TOCTOU if one.name == module]
+    (found,) = [one for one in modules_in("checker") if one.name == module]
     assert "Verdict(" in found.text
 
 
@@ -118,3 +118,20 @@ def test_naming_one_action_is_no_list():
     text = 'answer = perform("GetItem", {"TableName": "Query"})'
     modules = examples({"toctou.engine.actions.get_item": "", "toctou.client.example": text})
     assert list(shape_rules.second_lists_of_actions(modules)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import pytest\npytest.skip('no java')",
+        "import pytest\npytest.importorskip('flask')",
+        "import pytest\nmark = pytest.mark.skipif(True, reason='no java')",
+        "raise NotInstalled(f'no {tool}')",
+    ],
+)
+def test_a_skip_without_a_command_is_found(text):
+    assert list(shape_rules.skips_without_a_command(examples({"test_example": text})))
+    better = text.replace("no", "`apt-get install java`: no").replace(
+        "'flask'", "'flask', reason='`pip install flask`'"
+    )
+    assert list(shape_rules.skips_without_a_command(examples({"test_example": better}))) == []

@@ -10,9 +10,7 @@ probability below C(15, 8) * ((15/16) ** 44) ** 8 < 1e-6.
 from __future__ import annotations
 
 import pytest
-from first_violations import COMPLETE, MOST, RANDOM, needed, racy_scenarios
-
-RACY = list(racy_scenarios())
+from first_violations import COMPLETE, MOST, RACY, RANDOM, needed, racy_scenario
 
 
 def test_there_are_racy_models():
@@ -20,12 +18,14 @@ def test_there_are_racy_models():
 
 
 @pytest.mark.parametrize("strategy", RANDOM)
-@pytest.mark.parametrize(("loaded", "scenario"), RACY, ids=lambda part: getattr(part, "name", ""))
-def test_random_strategies_find_it(loaded, scenario, strategy):
+@pytest.mark.parametrize("name", RACY)
+def test_random_strategies_find_it(name, strategy):
+    loaded, scenario = racy_scenario(name)
     assert needed(loaded.model, scenario, strategy) <= 44
 
 
 @pytest.mark.parametrize("strategy", COMPLETE)
-@pytest.mark.parametrize(("loaded", "scenario"), RACY, ids=lambda part: getattr(part, "name", ""))
-def test_complete_strategies_find_it(loaded, scenario, strategy):
+@pytest.mark.parametrize("name", RACY)
+def test_complete_strategies_find_it(name, strategy):
+    loaded, scenario = racy_scenario(name)
     assert needed(loaded.model, scenario, strategy) <= MOST

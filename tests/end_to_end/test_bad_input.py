@@ -218,7 +218,10 @@ def test_reports_that_cannot_be_written(folder, command):
     assert_refused(command("check", "model.py", "--report", "taken/below"), "cannot be written to taken/below")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+@pytest.mark.skipif(
+    os.geteuid() == 0,
+    reason="the superuser may write anywhere: run `.venv/bin/pytest tests/end_to_end/test_bad_input.py` as another user",
+)
 def test_a_directory_that_may_not_be_written_to(folder, command):
     (folder / "model.py").write_text(FIXED)
     (folder / "locked").mkdir(mode=0o500)

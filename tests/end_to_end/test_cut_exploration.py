@@ -38,9 +38,15 @@ def found() -> list[Any]:
     ]
 
 
+@pytest.fixture(scope="module")
+def whole() -> list[Any]:
+    """What is found in one go."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(in_process, "SECONDS", 1000.0)
+        return found()
+
+
 @pytest.mark.parametrize("schedules", [1, 4, 9, 20])
-def test_a_cut_changes_nothing(monkeypatch: pytest.MonkeyPatch, schedules: int) -> None:
-    monkeypatch.setattr(in_process, "SECONDS", 1000.0)
-    whole = found()
+def test_a_cut_changes_nothing(monkeypatch: pytest.MonkeyPatch, whole: list[Any], schedules: int) -> None:
     monkeypatch.setattr(in_process, "pausing_at", cut_after(schedules))
     assert found() == whole

@@ -20,7 +20,7 @@ from toctou.errors import BadInput
 from toctou.search.options import Options
 from toctou.search.result import ModelResult, ScenarioResult
 
-distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'toctou[dask]'")
+distributed = pytest.importorskip("distributed", reason="no Dask: `pip install '.[dask]'`")
 pytestmark = pytest.mark.filterwarnings("default")  # warnings of Dask's are none of ours
 
 TARGET = f"{Path(__file__).parents[1]}/unit/distribution/models_to_distribute.py:SlowlyJudged"

@@ -23,7 +23,7 @@ OURS = ROOT / "checker" / "toctou"
 
 pytestmark = pytest.mark.skipif(
     find_spec("hatchling") is None or find_spec("pip") is None,
-    reason="hatchling or pip is not installed: run `python -m ensurepip`, then `python -m pip install -e '.[test]'`",
+    reason="no pip or no hatchling: `python -m ensurepip && python -m pip install -e '.[test]'`",
 )
 
 # What pip does, it does with what is here already: nothing is fetched.

@@ -10,7 +10,7 @@ from node_packages import installed
 
 from toctou.cli import main
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: `apt-get install chromium`")
 
 AXE = {"axe-core": "4.10.3"}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

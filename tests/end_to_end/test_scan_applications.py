@@ -42,7 +42,7 @@ FRAMEWORKS = [("flask", "flask_items.py"), ("fastapi", "fastapi_items.py")]
 
 @pytest.mark.parametrize(("library", "file"), FRAMEWORKS)
 def test_a_racy_application(library, file, scanned):
-    pytest.importorskip(library)
+    pytest.importorskip(library, reason=f"no {library}: `pip install {library}`")
     status, document, printed, _, report = scanned("--model", f"{file}:RacyItems")
     assert status == 1
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
@@ -75,7 +75,7 @@ def test_a_racy_application(library, file, scanned):
 
 @pytest.mark.parametrize(("library", "file"), FRAMEWORKS)
 def test_the_fixed_application(library, file, scanned):
-    pytest.importorskip(library)
+    pytest.importorskip(library, reason=f"no {library}: `pip install {library}`")
     status, document, _, _, _ = scanned("--model", f"{file}:FixedItems")
     found = {one["operation"]: one for one in document["operations"]}
     for operation in ("getItem", "updateItem", "deleteItem", "transferItem"):
@@ -94,7 +94,7 @@ def test_the_fixed_application(library, file, scanned):
 
 
 def test_findings_as_sarif_name_the_operation(scanned):
-    pytest.importorskip("flask")
+    pytest.importorskip("flask", reason="no Flask: `pip install flask`")
     _, _, printed, _, _ = scanned("--model", "flask_items.py:RacyItems", "--format", "sarif")
     log = json.loads(printed)
     names = {
@@ -109,7 +109,7 @@ def test_findings_as_sarif_name_the_operation(scanned):
 
 def test_a_document_that_the_model_does_not_name(scanned):
     """It is part of the model's name, so that findings can be replayed."""
-    pytest.importorskip("fastapi")
+    pytest.importorskip("fastapi", reason="no FastAPI: `pip install fastapi`")
     _, document, _, _, _ = scanned("items.openapi.yaml", "--model", "fastapi_items.py:FixedItems")
     assert document["model"] == "fastapi_items.py:FixedItems@items.openapi.yaml"
     assert verdicts(document)["deleteItem"] == "INCONCLUSIVE"

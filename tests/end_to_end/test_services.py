@@ -17,15 +17,21 @@ from toctou.gate.building import cache_folder
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to look for processes")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc").is_dir(),
+    reason="/proc lists processes on Linux: `docker run --rm -v .:/toctou -w /toctou python:3 .ci/run`",
+)
+
+
+INSTALL = {"cargo": "curl https://sh.rustup.rs -sSf | sh", "npm": "apt-get install nodejs npm"}
 
 
 def unless_built(name, tool):
     """Skips if the service cannot be built, or has not been: that takes minutes, and .ci/run does it before the tests."""
     built = cache_folder(ROOT / "models" / name).is_dir()
     return [
-        pytest.mark.skipif(shutil.which(tool) is None, reason=f"needs {tool}"),
-        pytest.mark.skipif(not built, reason=f"needs what `toctou check models/{name}` builds"),
+        pytest.mark.skipif(shutil.which(tool) is None, reason=f"needs {tool}: `{INSTALL[tool]}`"),
+        pytest.mark.skipif(not built, reason=f"not built: `toctou check models/{name}`"),
     ]
 
 

@@ -103,7 +103,7 @@ paths:
 
 
 def test_the_printed_scan_finds_the_race(project: Path) -> None:
-    pytest.importorskip("flask")
+    pytest.importorskip("flask", reason="no Flask: `pip install flask`")
     (project / "openapi.yaml").write_text(OPENAPI, encoding="utf-8")
     command = examples()["scan"].split()
     for arguments in (command[1:], ["scan", "openapi.yaml", "--model", "orders_model.py:Orders"]):

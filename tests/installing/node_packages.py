@@ -17,7 +17,7 @@ import pytest
 
 
 class NotInstalled(Exception):
-    """Packages cannot be had; the text says why."""
+    """Packages cannot be had; the text says why, and which command helps."""
 
 
 def installed(packages: dict[str, str]) -> Path:
@@ -31,7 +31,7 @@ def installed(packages: dict[str, str]) -> Path:
 def folder_of(packages: dict[str, str]) -> Path:
     """The same; raises ``NotInstalled`` instead."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        raise NotInstalled("node and npm are not installed")
+        raise NotInstalled("no node or no npm: `apt-get install nodejs npm`")
     manifest = json.dumps({"private": True, "dependencies": packages}, sort_keys=True)
     folder = cache() / f"npm-{hashlib.sha256(manifest.encode()).hexdigest()[:16]}"
     if not folder.exists():
@@ -59,9 +59,9 @@ def _install(manifest: str, folder: Path) -> None:
                 ["npm", "install", *options], cwd=made, capture_output=True, text=True, timeout=240, check=False
             )
         except subprocess.TimeoutExpired:
-            raise NotInstalled("npm took too long to install what this test needs") from None
+            raise NotInstalled("npm took too long; again: `python tests/installing/dynamodb_local.py`") from None
         if done.returncode:
-            raise NotInstalled(f"npm cannot install what this test needs: {done.stderr.strip()[:300]}")
+            raise NotInstalled(f"`npm install` of {manifest} fails: {done.stderr.strip()[:300]}")
         try:
             made.rename(folder)
         except OSError:  # another test process was faster

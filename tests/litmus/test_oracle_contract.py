@@ -1,4 +1,4 @@
-"""Every oracle finds under optimal reduction and sleep sets what it finds in all interleavings, by what it declares to observe."""
+"""Every oracle finds under optimal reduction and sleep sets what it finds in all interleavings."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ class ReadsInOrder(Oracle):
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         for one, other in zip(execution.operations, execution.operations[1:], strict=False):
-            if one.action == other.action == "GetItem" and one.request != other.request:
-                if [one.parameters["Key"]["id"]["S"], other.parameters["Key"]["id"]["S"]] == ["j", "i"]:
-                    yield Finding(self.name, "read right after", requests=(other.request,))
+            keys = [operation.parameters["Key"]["id"]["S"] for operation in (one, other)]
+            if one.action == other.action == "GetItem" and one.request != other.request and keys == ["j", "i"]:
+                yield Finding(self.name, "read right after", requests=(other.request,))
 
 
 def not_both_frozen(self: Model, tables: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from toctou.history.footprint import EXISTENCE, Footprint
@@ -143,15 +143,17 @@ def follow(program: Program, choices: Iterable[tuple[int, int]]) -> Machine:
 
 
 def every_interleaving(program: Program) -> Iterator[Run]:
-    """Brute force."""
+    """Brute force: each is run from its beginning to its end, and what it might have done instead is left for later."""
     waiting: list[tuple[tuple[int, int], ...]] = [()]
     while waiting:
         choices = waiting.pop()
         machine = follow(program, choices)
-        enabled = machine.enabled()
-        if not enabled:
-            yield machine.run()
-        waiting += [(*choices, (request, age)) for request in enabled for age in range(len(machine.answers(request)))]
+        while enabled := machine.enabled():
+            *others, taken = [(request, age) for request in enabled for age in range(len(machine.answers(request)))]
+            waiting += [(*choices, other) for other in others]
+            machine.step(*taken)
+            choices = (*choices, taken)
+        yield machine.run()
 
 
 def executions(program: Program, strategy: Strategy, *, anonymous: bool = False) -> list[Run | None]:
@@ -198,8 +200,9 @@ def trace(run: Run) -> frozenset[tuple[Event, Event]]:
         events.append(((request, counts.get(request, 0), age), footprint))
         counts[request] = counts.get(request, 0) + 1
     pairs = {((event), (event)) for event, _ in events}
-    for (one, left), (other, right) in itertools.combinations(events, 2):
-        if one[0] == other[0] or _meet(left, right):
+    cells = [(event, _cells(footprint.reads), _cells(footprint.writes)) for event, footprint in events]
+    for (one, reads, writes), (other, later_reads, later_writes) in itertools.combinations(cells, 2):
+        if one[0] == other[0] or writes & (later_writes | later_reads) or later_writes & reads:
             pairs.add((one, other))
     return frozenset(pairs)
 
@@ -220,12 +223,8 @@ def real_time(choices: Sequence[int]) -> frozenset[tuple[int, int]]:
     return frozenset((one, other) for one in last for other in first if last[one] < first[other])
 
 
-def _meet(left: Footprint, right: Footprint) -> bool:
-    def cells(part: dict[ItemId, frozenset[str]]) -> set[tuple[ItemId, str]]:
-        return {(item, attribute) for item, attributes in part.items() for attribute in attributes}
-
-    left_writes, right_writes = cells(dict(left.writes)), cells(dict(right.writes))
-    return bool(left_writes & (right_writes | cells(dict(right.reads))) or right_writes & cells(dict(left.reads)))
+def _cells(part: Mapping[ItemId, frozenset[str]]) -> set[tuple[ItemId, str]]:
+    return {(item, attribute) for item, attributes in part.items() for attribute in attributes}
 
 
 def _by_item(cells: Iterable[Cell]) -> dict[ItemId, frozenset[str]]:

@@ -17,7 +17,7 @@ from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.strategy import Shareable
 from toctou.search.tally import Tally
 from toctou.search.work_item import Advance, WorkItem
-from toctou.verdict import StopReason
+from toctou.verdict import Coverage, StopReason
 
 chances = st.integers(0, 2**32).map(random.Random)
 
@@ -26,7 +26,7 @@ class Runs(Tally):
     """A tally that remembers the executions themselves."""
 
     def __init__(self) -> None:
-        super().__init__(reached=None, exhausted=True)  # type: ignore[arg-type] # there are no handlers
+        super().__init__(reached=None, coverage=Coverage.EVERYTHING)  # type: ignore[arg-type] # there are no handlers
         self.runs: list[Run | None] = []
 
     def add(self, later: Tally) -> None:

@@ -72,7 +72,7 @@ class Scripted:
         self.answers: dict[str, list[Mapping[str, Any] | ErrorResponse]] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
-    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+    def perform(self, action: str, parameters: Mapping[str, Any], _choices: object = None) -> Performed:
         self.asked.append((action, parameters))
         answer = self.answers[action].pop(0)
         if isinstance(answer, ErrorResponse):

@@ -21,6 +21,7 @@ from toctou.history.operation import Execution
 from toctou.history.schedule import Choice, Schedule
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.replay import Replay
+from toctou.search.budget import Budget
 
 items = boto3.resource("dynamodb", region_name="us-east-1").Table("Items")
 ran: list[str] = []
@@ -236,11 +237,13 @@ class OfReviews(OfItems):
         return 200, str(value)
 
 
-@pytest.mark.parametrize("strategy", ["dpor", "random"])
-@pytest.mark.parametrize("symmetry", [True, False])
+@pytest.mark.parametrize(("strategy", "symmetry"), [("dpor", True), ("dpor", False), ("random", False)])
 def test_what_looks_the_same_and_is_not_is_told_apart(strategy: str, symmetry: bool):
     """Arguments that say the same of themselves, or are equal; items that are equal, with attributes in another order."""
-    options = {"strategy": strategy, "symmetry": symmetry, "confirm": False}
+    # A pair has at most six interleavings, each drawn with a probability of 1/8 or more: 60 walks, the same ones in both
+    # explorations, miss one of them with a probability below 6 * (7/8) ** 60 = 0.002.
+    budget = Budget(max_schedules=60 if strategy == "random" else None)
+    options = {"strategy": strategy, "symmetry": symmetry, "confirm": False, "budget": budget}
     known, run = (toctou.check(OfReviews, every_step=every_step, **options) for every_step in (False, True))
     assert [replace(one, seconds=0.0) for one in known.scenarios] == [
         replace(one, seconds=0.0) for one in run.scenarios

@@ -19,7 +19,10 @@ from toctou.gate import replica
 from toctou.scheduling.runner import Limits
 
 TINY = Path(__file__).with_name("tiny_service.py")
-pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to find leftover processes")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/net/tcp").exists(),
+    reason="/proc lists sockets on Linux: `docker run --rm -v .:/toctou -w /toctou python:3 .ci/run`",
+)
 
 SERVICE = Service(command=[sys.executable, str(TINY), "{port}"], ready="/ready", headers={"X-Principal": "{principal}"})
 

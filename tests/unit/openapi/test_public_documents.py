@@ -18,7 +18,9 @@ from toctou.openapi.operations import Operation, operations
 FOLDER = Path(os.environ.get("TOCTOU_OPENAPI", Path(__file__).parents[4] / "shared" / "openapi"))
 PARTS = ("Error", "NewPet", "Pet", "parameters")
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"set TOCTOU_OPENAPI: there is no folder {FOLDER}")
+pytestmark = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason=f"there is no {FOLDER}: `TOCTOU_OPENAPI=FOLDER pytest {__file__}`"
+)
 
 
 def examples() -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("fcntl")
+pytest.importorskip("fcntl", reason="fcntl is of POSIX: `docker run --rm -v .:/toctou -w /toctou python:3 .ci/run`")
 
 PROCESS = """
 import sys

@@ -101,7 +101,7 @@ def test_which_kind_an_application_is():
 
 
 def test_functions_of_anyio_s_threads_run_on_the_request_s_loop():
-    anyio = pytest.importorskip("anyio")
+    anyio = pytest.importorskip("anyio", reason="no anyio: `pip install anyio`")
     asyncio.run(
         asgi.answer(asgi_echo, HttpRequest("GET", "/", {"X-User": "a", "Content-Type": "b"}), {})
     )  # installs it
