@@ -1,9 +1,8 @@
 """Decides whether a request that answered 4xx or 5xx left the stored items as if it had not run.
 
-Its own writes may be undone by itself: what counts is, for each attribute that the request changed, the value before
-its first change against the value after its last.  Changes that other requests made meanwhile do not count.
-The property is atomicity as in Haerder and Reuter, *Principles of transaction-oriented database recovery* (ACM
-Computing Surveys 15(4), 1983): all of a request's effects, or none.
+A request may undo its own writes: for each attribute that it changed, the value before its first change is compared with the
+value after its last.  Changes by other requests do not count.  The property is atomicity as in Haerder and Reuter, *Principles
+of transaction-oriented database recovery* (ACM Computing Surveys 15(4), 1983): all of a request's effects, or none.
 """
 
 from __future__ import annotations
