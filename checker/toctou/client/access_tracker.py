@@ -62,6 +62,7 @@ def _of_all(name: str) -> Any:
     return asked
 
 
+# `dict` implements these in C without calling one another, so each needs an override.
 for _name in ("__getitem__", "__contains__", "get", "pop", "setdefault"):
     setattr(Watched, _name, _of_one(_name))
 for _name in (

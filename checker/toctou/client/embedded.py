@@ -35,7 +35,7 @@ class EmbeddedBackend:
         for name, images in items.items():
             for image in images:
                 self._declare("PutItem", {"TableName": name, "Item": image}, f"item {image!r} of table {name!r}")
-        self._initial = self._engine.sequence
+        self._initial = self._engine.sequence  # the engine keeps versions, so restoring drops the later ones
 
     def restore(self) -> None:
         """See :class:`Backend`."""

@@ -61,6 +61,7 @@ class EndpointBackend:
         self._now = {}
         for name, initial in self._initial.items():
             now = self._scan(name)
+            # Only differences are written: creating the tables again would take far longer.
             for item in now.keys() - initial.keys():
                 self._call("DeleteItem", {"TableName": name, "Key": self._key(name, now[item])})
             for item, image in initial.items():
@@ -200,6 +201,7 @@ def _client(url: str, region: str) -> BaseClient:
             aws_access_key_id="toctou",
             aws_secret_access_key="toctou",  # noqa: S106 - no service that checks it is ever called
             endpoint_url=url,
+            # No retries: botocore would repeat a write whose reply was lost.
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
         ),
     )

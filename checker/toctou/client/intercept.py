@@ -153,6 +153,7 @@ class _Method:
             client.meta.events.emit(
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
             )
+        # After the event, whose listeners botocore notifies of errors too.
         if error is not None:
             exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
             raise exception(cast("Any", parsed), self._model.name)

@@ -112,9 +112,9 @@ class Judges:
 
     def of(self, scenario: Scenario, *, own_numbers: bool) -> list[Oracle]:
         """The oracles for a scenario, whose requests have generators of their own or not."""
-        asked = scenario, str(scenario), own_numbers  # `1` and `True` are equal
-        if self._of != asked:
-            self._of = asked
+        key = scenario, str(scenario), own_numbers  # with the text, because `1` and `True` are equal
+        if self._of != key:
+            self._of = key
             self._oracles = oracles_for(self._laboratory, scenario)
         return self._oracles
 

@@ -152,6 +152,7 @@ class Laboratory:
             UncontrolledHandler: the execution left the checker's control, or differs from what was observed before.
             Restart: begin the scenario again; requests have generators of their own from then on.
         """
+        # A walk takes memoised steps only; at the first unknown one, the schedule is run from its beginning.
         known = None if afresh else self._known_of(scenario)
         if known is None:
             return self._run(scenario, strategy)
@@ -256,7 +257,7 @@ class Laboratory:
         response = self._responses.get(request)
         if response is not None:
             endings[request] = len(self._operations)
-        (operation,) = self._operations[before:] or (None,)
+        (operation,) = self._operations[before:] or (None,)  # a step performs one operation at most
         steps.append((request, operation))
         return self._step(operation, response)
 

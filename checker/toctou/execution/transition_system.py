@@ -53,9 +53,7 @@ _TOKEN = "ClientRequestToken"  # noqa: S105 - the name of a parameter
 class State:
     """What is stored."""
 
-    contents: Mapping[
-        object, bytes
-    ]  # what has changed since the start: items, used tokens with payload, the last rewrite
+    contents: Mapping[object, bytes]  # what changed since the start: items, used tokens with payload, the last rewrite
     stored: StoredImages | None = None  # all items, once needed
 
 
@@ -77,13 +75,9 @@ class Call:
     action: str
     parameters: Mapping[str, Any]
     source: SourceLine | None
-    answers: LocalStates = field(default_factory=dict)  # the next local state, by the result of the call
-    after: set[LocalState] = field(
-        default_factory=set
-    )  # local states that others had reached since the request's last step
-    met: dict[State, dict[int, Transition]] = field(
-        default_factory=dict
-    )  # what it does, by state and index of the request
+    following: LocalStates = field(default_factory=dict)  # the next local state, by the result of the call
+    after: set[LocalState] = field(default_factory=set)  # reached by other requests since the last step of this one
+    transitions: dict[State, dict[int, Transition]] = field(default_factory=dict)  # by state and index of the request
 
 
 LocalState = Call | Answered
@@ -174,7 +168,7 @@ class TransitionSystem:
                 made.append(None)
                 continue
             call = self._call(*places[request], operation)
-            places[request] = call.answers, _answer(operation)
+            places[request] = call.following, _result(operation)
             after = self._after(state, operation)
             made.append((call, state, operation, after))
             state = after
@@ -189,9 +183,9 @@ class TransitionSystem:
                 moved.to(request, local_state)
                 continue
             call, before, operation, after = one
-            then = call.answers[_answer(operation)]
+            then = call.following[_result(operation)]
             moved.to(request, then)
-            if request not in call.met.get(before, ()):
+            if request not in call.transitions.get(before, ()):
                 self.note(call, before, operation, then, after)
 
     def note(
@@ -201,7 +195,7 @@ class TransitionSystem:
         response = then.response if isinstance(then, Answered) else None
         after = after or self._after(before, operation)
         transition = Transition(operation, self.make_step(operation, response), then, after)
-        call.met.setdefault(before, {})[operation.request] = transition
+        call.transitions.setdefault(before, {})[operation.request] = transition
         self._size += 1
         return transition
 
@@ -324,7 +318,7 @@ class Walk:
                 return None
         transition: Transition | None
         if type(local_state) is Call:
-            by_index = local_state.met.get(self._state)
+            by_index = local_state.transitions.get(self._state)
             transition = None if by_index is None else by_index.get(request)
             if transition is None:
                 transition = self._perform(request, local_state, by_index)
@@ -370,11 +364,11 @@ class Walk:
         operation = self._system.perform(self.operations(), request, call)
         if operation is None:
             return None
-        then = call.answers.get(_answer(operation))
+        then = call.following.get(_result(operation))
         return None if then is None else self._system.note(call, self._state, operation, then)
 
 
-def _answer(operation: Operation) -> object:
+def _result(operation: Operation) -> object:
     """What a request can see of the result of a call."""
     if operation.error is None:
         return _packed(operation.result)

@@ -140,6 +140,7 @@ def _conflicts_in(kind: EdgeKind, ranges: tuple[KeyRange, ...], writer: Footprin
     for key_range in ranges:
         for written in (writer.writes, writer.increments):
             for item, attributes in written.items():
+                # An item that appears in the range, or leaves it, was or would have been read: existence counts.
                 if key_range.covers(item) and (
                     shared := overlap(attributes, key_range.attributes) | (attributes & {EXISTENCE})
                 ):
@@ -168,13 +169,14 @@ def dependent(left: Footprint, right: Footprint) -> bool:
     return _disturbs(left, right) or _disturbs(right, left)
 
 
+# Asked for every pair of steps, so it returns at the first conflict and builds none.
 def _disturbs(writer: Footprint, other: Footprint) -> bool:
     """Whether the other operation read, queried, wrote or judged something that the writer wrote."""
     for item, attributes in writer.writes.items():
         for touched in (other.reads, other.writes, other.increments, other.judged):
             if item in touched and _share(attributes, touched[item]):
                 return True
-    for item, attributes in writer.increments.items():
+    for item, attributes in writer.increments.items():  # two increments commute
         for touched in (other.reads, other.writes, other.judged):
             if item in touched and _share(attributes, touched[item]):
                 return True
@@ -207,6 +209,7 @@ def contains(whole: Footprint, part: Footprint) -> bool:
         and _within(part.writes, whole.writes)
         and _within(part.judged, whole.judged)
         and all(
+            # A write conflicts with everything that an increment conflicts with.
             _within({item: names}, whole.increments) or _within({item: names}, whole.writes)
             for item, names in part.increments.items()
         )

@@ -130,10 +130,12 @@ def _choice(text: str) -> Choice:
             cause="the schedule was written by a newer version of toctou",
             remedy="run `toctou check` again and take the schedule that it prints",
         )
+    # After Z the letters begin again with a number: A1, B1; see `label`.
     request = ord(match[1]) - ord("A") + 26 * int(match[2] or 0)
     picked = dict(re.findall(rf"([{symbols}])(\d+)", match[3]))
     return Choice.of(request, **{kind.name: int(picked.get(kind.symbol, 0)) for kind in picks.KINDS})
 
 
 def _checksum(body: str) -> str:
+    # CRC-16 detects every burst of up to 16 wrong bits, such as two neighbouring characters changed in copying.
     return f"{binascii.crc_hqx(body.encode(), 0xFFFF):04x}"

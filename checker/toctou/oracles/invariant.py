@@ -49,7 +49,7 @@ class Invariant(Oracle):
         """At most one finding: the first step after which the predicate does not hold.
 
         Raises:
-            ModelError: the predicate raised, answered neither a truth value nor a text, or is false at the start.
+            ModelError: the predicate raised, returned neither a truth value nor a text, or is false at the start.
         """
         return self._at_end(execution) if self.at == "end" else self._at_every_step(execution)
 
@@ -69,8 +69,9 @@ class Invariant(Oracle):
                 remedy='declare it with at="end", or correct the initial items',
             )
         for position, operation in enumerate(execution.operations):
-            if not operation.changes:
+            if not operation.changes:  # the state is as judged before
                 continue
+            # The changes of one operation are applied together, because an operation is atomic.
             for change in operation.changes:
                 _apply(tables.setdefault(change.item.table, []), change.before, change.after)
             wrong = self._complaint(_plain(tables))

@@ -55,6 +55,7 @@ class _Walked:
 
     def serves(self, execution: Execution) -> bool:
         """Whether an execution belongs to the same scenario."""
+        # Identity first, because comparing all items of every execution is slow.
         return (self._requests is execution.requests or self._requests == execution.requests) and (
             self._initial is execution.initial or self._initial == execution.initial
         )

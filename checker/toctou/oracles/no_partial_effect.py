@@ -55,6 +55,7 @@ def effects_left(execution: Execution, request: int) -> Iterator[tuple[int, Chan
     ]
     for _, change in changes:
         for name in changed_attributes(change):
+            # Only the ends of the request's own changes are compared, so what others wrote in between does not count.
             before, after = _value(change.before, name), _value(change.after, name)
             spans.setdefault((change.item, name), [before, after])[1] = after
     for position, change in changes:
@@ -65,6 +66,6 @@ def effects_left(execution: Execution, request: int) -> Iterator[tuple[int, Chan
 
 
 def _value(image: Any, name: str) -> Any:
-    if name == EXISTENCE:
+    if name == EXISTENCE:  # an item that was put and deleted again left nothing
         return image is not None
     return None if image is None else image.get(name)

@@ -16,7 +16,7 @@ from toctou.history.operation import Execution
 
 
 class Ordered(IntEnum):
-    """Operations whose order an oracle observes, whatever they touch."""
+    """Operations whose order an oracle observes, regardless of their footprints."""
 
     NONE = 0
     WRITES = 1

@@ -60,7 +60,7 @@ class Ownership(Oracle):
                 )
 
     def _allowed(self, principal: str, change: Change) -> bool:
-        if change.before is None:
+        if change.before is None:  # a new item has no owner yet
             return True
         key = principal, id(change)
         known = self._known.get(key)

@@ -58,6 +58,7 @@ def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, 
 
 def search(execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics) -> Explained | SerialOrder:
     """The first order that explains the execution, or the one that comes closest."""
+    # Most executions are explained by the order of their responses, which needs no table of precedence.
     if _explains(execution, requests, semantics):
         return Explained(requests)
     attempts = _Attempts(execution, semantics)
@@ -129,7 +130,7 @@ class _Attempts:
                 return order
             self._fail(order, _STORED_OTHERWISE)
         for index in remaining:
-            if not self._preceding[index].isdisjoint(remaining):
+            if not self._preceding[index].isdisjoint(remaining):  # a remaining one ended before this one began
                 continue
             longer = (*order, index)
             expected = self._semantics.answer(longer)

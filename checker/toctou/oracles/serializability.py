@@ -47,6 +47,7 @@ class Serializability(Oracle):
         answered = tuple(one for one in participants(execution, self._retryable) if one not in pending)
         begun = [one for one in pending if execution.of_request(one)]
         completions = _Completions(self.semantics(execution), execution, frozenset(pending))
+        # A pending request that has performed nothing has had no effect; any subset of the others may have taken effect.
         for count in range(len(begun) + 1):
             for effective in combinations(begun, count):
                 if isinstance(search(execution, answered + effective, completions), Explained):

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class TaskState(Enum):
-    """Where a task stands."""
+    """The state of a task."""
 
     NEW = auto()
     WAITING = auto()

@@ -67,9 +67,7 @@ class _Branch:
     """A node of a wakeup tree: a step that has to be explored, and what has to follow it."""
 
     event: _Event  # its footprint is `EMPTY` until it is performed, if it was chosen freely
-    children: list[_Branch] = field(
-        default_factory=list
-    )  # to be explored in this order; a leaf may be followed by any order
+    children: list[_Branch] = field(default_factory=list)  # in order; a leaf may be followed by any order
 
     def copy(self) -> _Branch:
         return _Branch(self.event, [child.copy() for child in self.children])
@@ -424,7 +422,7 @@ class Dpor(Shareable):
         for depth, event in enumerate(execution):
             mask = 0
             races: list[int] = []
-            for at in reversed(range(depth)):  # nearest first: what happens before a step of a race is no race
+            for at in reversed(range(depth)):  # nearest first: a step that happens before a racing one does not race
                 if mask >> at & 1:
                     continue
                 same = execution[at].request == event.request

@@ -34,9 +34,7 @@ class _Node:
     sleep: dict[int, Footprint]  # requests whose step leads into classes that were explored from an earlier sibling
     chosen: int
     step: Step | None = None  # `None` until it was performed
-    alternatives: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # the step's picks: which was taken, and of how many
+    alternatives: list[tuple[int, int]] = field(default_factory=list)  # each pick of the step: which, and of how many
     asked: int = 0  # how many of these picks the current execution has reached
     footprint: Footprint = EMPTY  # what the step did in the branches explored so far, with any alternatives
     branches: int = 1  # requests that were awake when the node was reached

@@ -91,7 +91,7 @@ class Strategy(ABC):
 
     @property
     def taken_for(self) -> Sequence[Footprint] | None:
-        """What the steps of the last execution count as touching when classes are told apart; ``None`` if what they touched."""
+        """What the steps of the last execution count as touching when classes are compared; ``None`` if what they touched."""
         return None
 
     @property
