@@ -343,7 +343,7 @@ class TestReplay:
         ended = self.model_rewritten(
             command, folder, 'notes.put_item(Item={**note, "count": note["count"] + 1})', "pass"
         )
-        assert_refused(ended, "no longer fits", "every request has answered, but the schedule goes on with B.A")
+        assert_refused(ended, "no longer fits", "every request has answered, but the schedule continues with B.A")
 
     def test_a_request_that_answers_too_early(self, command, folder):
         refusing = "        if note['count'] == 0:\n            return 409\n        notes.put_item"

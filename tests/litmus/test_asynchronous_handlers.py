@@ -126,7 +126,7 @@ class Waits(Counter):
 @pytest.mark.parametrize(
     ("model", "reason", "said"),
     [
-        (AtOnce, "outside_control", "while 2 of its worker threads are at work"),
+        (AtOnce, "outside_control", "while 2 of its worker threads are running"),
         (Waits, "silent_handler", "waits for something that will not come"),
     ],
 )

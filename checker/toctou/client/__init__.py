@@ -1,1 +1,1 @@
-"""Where handlers meet DynamoDB: the intercepted boto3 client, and the backends behind it."""
+"""The intercepted boto3 client of handlers, and the backends behind it."""

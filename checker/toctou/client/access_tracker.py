@@ -1,12 +1,10 @@
-"""Finds out which attributes of a result its handler reads, so that a report can say what it decided on.
+"""Tracks which attributes of a result its handler reads, so that a report can say what it decided on.
 
-An answer and the items in it are handed out as dictionaries that note what is asked of them and otherwise are what they
-look like.  Asking for an attribute, or whether it is there, is looking at that attribute; whatever takes the dictionary as a
-whole (iterating, comparing, copying, ``json.dumps``, sending it back or returning it) is looking at all of it.  Asking for
-``Item``, ``Items`` or the like is looking at which items there are.
+A result and the items in it are returned as dictionaries that record accesses.  Reading or testing an attribute accesses that
+attribute; taking the dictionary as a whole (iterating, comparing, copying, ``json.dumps``, sending it back or returning it)
+accesses all of them.  Reading ``Item``, ``Items`` or the like accesses the existence of the items.
 
-It is switched on only while a counterexample is run once more to be explained, so that exploring costs nothing; and the run
-counts only if it came out as it did without.
+Tracking is on only while a counterexample is run again to be explained, so that exploring costs nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +17,16 @@ from toctou.history.footprint import ALL, EXISTENCE
 from toctou.history.item import ItemId
 from toctou.history.operation import Accessed, Operation
 
-_TELLS_WHICH = frozenset({"Item", "Items", "Count", "ScannedCount", "Responses", "LastEvaluatedKey", "UnprocessedKeys"})
-"""Fields of an answer that say which items there are."""
+_REVEALS_EXISTENCE = frozenset(
+    {"Item", "Items", "Count", "ScannedCount", "Responses", "LastEvaluatedKey", "UnprocessedKeys"}
+)
 
 _EVERYTHING = (ALL, EXISTENCE)
 See = Callable[..., None]
 
 
 class Watched(dict[str, Any]):
-    """A dictionary that reports to ``see`` which of its names are read; ``ALL`` and ``EXISTENCE`` if it is taken as a whole."""
+    """A dictionary that reports to ``see`` which names are read; ``ALL`` and ``EXISTENCE`` if it is taken as a whole."""
 
     __slots__ = ("_see",)
 
@@ -63,6 +62,7 @@ def _of_all(name: str) -> Any:
     return asked
 
 
+# `dict` implements these in C without calling one another, so each needs an override.
 for _name in ("__getitem__", "__contains__", "get", "pop", "setdefault"):
     setattr(Watched, _name, _of_one(_name))
 for _name in (
@@ -85,19 +85,15 @@ def untracked(value: Any) -> Any:
 
 
 class AccessTracker:
-    """Hands answers out and notes what becomes of them.
-
-    Attributes:
-        on: whether it does; while it is not, it need not be asked.
-    """
+    """Returns tracked results while it is :attr:`on`."""
 
     def __init__(self) -> None:
         self.on = False
-        self._notes: dict[tuple[int, int], _Noted] = {}
+        self.begin()
 
     @contextmanager
     def tracking(self) -> Iterator[None]:
-        """Be on while inside."""
+        """On while inside."""
         self.on = True
         try:
             yield
@@ -105,21 +101,21 @@ class AccessTracker:
             self.on = False
 
     def begin(self) -> None:
-        """Forget what was noted: another execution begins."""
-        self._notes = {}
+        """Forget all accesses: another execution begins."""
+        self._notes: dict[tuple[int, int], _Noted] = {}
 
-    def hand_out(self, operation: Operation, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of an operation, as the handler is to get it."""
+    def tracked(self, operation: Operation, result: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of an operation, as the handler gets it, tracked."""
         items = sorted(operation.footprint.items(), key=str)
         noted = self._notes[operation.request, operation.number] = {None: set(), **{item: set() for item in items}}
         typed = operation.result or {}
 
         def see(*names: str) -> None:
-            if _TELLS_WHICH.intersection(names) or ALL in names:
+            if _REVEALS_EXISTENCE.intersection(names) or ALL in names:
                 for seen in noted.values():
                     seen.add(EXISTENCE)
 
-        return Watched({name: _field(name, part, typed.get(name), noted) for name, part in answer.items()}, see)
+        return Watched({name: _field(name, part, typed.get(name), noted) for name, part in result.items()}, see)
 
     def accessed(self, operation: Operation) -> Accessed:
         """What the handler has read of the result of an operation until now."""
@@ -131,14 +127,7 @@ _Noted = dict[ItemId | None, set[str]]
 
 
 def _field(name: str, part: Any, typed: Any, noted: _Noted) -> Any:
-    """A field of an answer with every item in it watched.
-
-    Args:
-        name: what the API calls it.
-        part: as the handler is to get it, perhaps converted by boto3.
-        typed: the same as DynamoDB answered it; identifies the items.
-        noted: where to note what is read.
-    """
+    # `part` may have been converted by boto3; `typed` is the same field as DynamoDB returned it, and identifies the items.
     match name, part, typed:
         case (("Item" | "Attributes"), dict(), dict()):
             return _item(part, typed, noted)

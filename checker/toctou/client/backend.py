@@ -1,8 +1,7 @@
-"""What a backend offers, whatever stores the items.
+"""The interface of backends.
 
-A backend performs operations atomically, one at a time, reports what each changed and touched, and goes back to the initial
-items quickly.  Footprints are computed in one place (:func:`toctou.engine.footprint`) for all backends, so that an
-execution means the same on each of them.
+A backend performs operations atomically, one at a time, reports what each changed and touched, and restores the initial items
+quickly.  :func:`toctou.engine.footprint` computes the footprints for all of them, so that an execution means the same on each.
 """
 
 from __future__ import annotations
@@ -18,16 +17,12 @@ from toctou.scheduling.choices import Choices
 CreateTable = Mapping[str, Any]
 """Parameters of DynamoDB's ``CreateTable``."""
 
-
 UNASKED = Choices()
-"""For operations outside of any schedule, which ask nobody."""
+"""For operations outside of any schedule, which have no alternatives."""
 
 
 class Performed(NamedTuple):
-    """What became of one operation; exactly one of ``result`` and ``error`` is set.
-
-    ``missed`` is as in :class:`toctou.history.operation.Operation`.
-    """
+    """The outcome of an operation, with exactly one of ``result`` and ``error``; ``missed`` is as in :class:`Operation`."""
 
     result: Mapping[str, Any] | None
     error: ErrorResponse | None
@@ -46,14 +41,14 @@ class Backend(Protocol):
         """Create the tables, store the items, and remember this state as the initial one.
 
         Raises:
-            ModelError: the backend refuses a table or an item.
+            ModelError: the backend rejects a table or an item.
         """
 
     def restore(self) -> None:
-        """Back to the initial items."""
+        """Restore the initial items."""
 
     def perform(self, action: str, parameters: Mapping[str, Any], choices: Choices = UNASKED) -> Performed:
-        """Perform one operation; ``choices`` says how, where it can come out in several ways.
+        """Perform one operation; ``choices`` picks the result, if there are several.
 
         Raises:
             UnsupportedAction: the backend does not know the action.
@@ -63,4 +58,4 @@ class Backend(Protocol):
         """Every stored item, by table, ordered by key."""
 
     def close(self) -> None:
-        """Give back what the backend holds (servers are left running, tables of ours are removed)."""
+        """Release what the backend holds; tables are removed, servers keep running."""

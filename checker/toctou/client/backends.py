@@ -25,22 +25,20 @@ BACKENDS: dict[str, Callable[[], Backend]] = {"embedded": EmbeddedBackend, "moto
 def backend_named(name: str, window: int = 1) -> Backend:
     """The backend for ``embedded``, ``moto`` or ``endpoint=URL``.
 
-    Args:
-        name: as on the command line.
-        window: how many versions an eventually consistent read may return, the newest included; see :class:`StaleReads`.
+    ``window`` is as in :class:`StaleReads`; 1 for strongly consistent reads.
 
     Raises:
-        BadInput: for any other name, or for a window on a backend that never returns a stale answer.
+        BadInput: for any other name, or for a window on a backend without stale reads.
     """
     if window > 1:
         if name != "embedded":
             raise BadInput(
                 f"the backend {name} with eventually consistent reads",
                 expected="--backend embedded",
-                cause="no other implementation at hand ever returns a stale answer",
+                cause="no other backend returns stale results",
                 remedy="leave out --backend, or --reads",
             )
-        return StaleReads(EmbeddedBackend(), window)
+        return StaleReads(window)
     kind, _, url = name.partition("=")
     if kind == "endpoint" and url.startswith(("http://", "https://")):
         return EndpointBackend(url)
@@ -54,7 +52,7 @@ def backend_named(name: str, window: int = 1) -> Backend:
 
 
 def backend_replaying(name: str, schedule: Schedule) -> Backend:
-    """The backend on which a schedule can be run again: with stale answers if the schedule has any.
+    """The backend on which a schedule can be run again: with stale reads if the schedule has any.
 
     Raises:
         BadInput: see :func:`backend_named`.

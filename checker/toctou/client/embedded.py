@@ -35,7 +35,7 @@ class EmbeddedBackend:
         for name, images in items.items():
             for image in images:
                 self._declare("PutItem", {"TableName": name, "Item": image}, f"item {image!r} of table {name!r}")
-        self._initial = self._engine.sequence
+        self._initial = self._engine.sequence  # the engine keeps versions, so restoring drops the later ones
 
     def restore(self) -> None:
         """See :class:`Backend`."""
@@ -47,8 +47,8 @@ class EmbeddedBackend:
         result = error = None
         try:
             if action in _DESCRIBES:
-                # The service counts the items of a table about every six hours, so no request of a check sees another one's
-                # changes there: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
+                # The service counts the items of a table about every six hours, so requests of a check see the initial counts:
+                # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
                 result = self._engine.perform_as_of(self._initial, action, parameters)
             else:
                 result = self._engine.perform(action, parameters)
@@ -67,11 +67,11 @@ class EmbeddedBackend:
         return Performed(result, error, touched, changes)
 
     def touched(self) -> tuple[tuple[int, ItemId], ...]:
-        """The number of each change since the initial state, and the item that it changed, in commit order."""
+        """The number and the item of each change since the initial state, in commit order."""
         return self._engine.touched_since(self._initial)
 
     def perform_without(self, hidden: Sequence[int], action: str, parameters: Mapping[str, Any]) -> Performed:
-        """Perform a read as if the changes with these numbers had not reached it yet; see :class:`Engine`."""
+        """Perform a read that misses the changes with these numbers; see :class:`Engine`."""
         result = self._engine.perform_without(hidden, action, parameters)
         read = footprint(action, parameters, self._schemas, result=result, error_code=None, changes=())
         return Performed(result, None, read, ())
@@ -91,12 +91,13 @@ class EmbeddedBackend:
 
 
 def refused_declaration(what: str, code: str, message: str) -> ModelError:
-    """The error for a table or an item of a model that a backend does not accept."""
+    """The error for a table or an item of a model that a backend rejects."""
+    cause = "a key attribute is missing or of another type, or a value that DynamoDB does not store"
+    if code == "ResourceNotFoundException":
+        cause = "`items` names a table that `tables` does not declare"
     return ModelError(
         f"the model's {what} was refused: {code}: {message}",
         expected="tables and initial items that DynamoDB accepts",
-        cause="`items` names a table that `tables` does not declare"
-        if code == "ResourceNotFoundException"
-        else "a key attribute is missing or of another type, or a value that DynamoDB does not store",
+        cause=cause,
         remedy="correct `tables` or `items` of the model",
     )

@@ -1,8 +1,8 @@
-"""Backends that are reached through a boto3 client of our own: moto in this process, or any DynamoDB-compatible URL.
+"""Backends that are reached through boto3: moto in this process, or any DynamoDB-compatible URL.
 
-They do not say what an operation changed, so the items that a write names are read after it and compared with what they
-were before.  That is sound because nothing else runs meanwhile, and it is what makes a second backend a check on the first:
-images, results and errors come from code that we did not write.
+They do not report what an operation changed, so the items that a write names are read after it and compared with their state
+before.  That is sound because nothing else runs meanwhile, and it makes a second backend independent of the first: images,
+results and errors come from other code.
 """
 
 from __future__ import annotations
@@ -29,20 +29,19 @@ from toctou.history.operation import ErrorResponse
 from toctou.scheduling.choices import Choices
 
 _call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
-_SAME_EVERYWHERE = ("ResponseMetadata",)
 _WRITES = actions_of(Kind.WRITES)
 
 
 class EndpointBackend:
-    """Performs operations on whatever answers at a URL; loopback or a DynamoDB of your own choosing."""
+    """Performs operations on the DynamoDB at a URL."""
 
     def __init__(self, url: str, region: str = "us-east-1") -> None:
         self.name = f"endpoint={url}"
         self._client = _client(url, region)
         self._schemas: dict[str, Schema] = {}
         self._initial: dict[str, dict[ItemId, Image]] = {}
-        self._described: dict[str, Any] = {}  # each table, as it is with the initial items
-        self._now: dict[ItemId, Image | None] = {}  # what is stored, as far as it differs from the initial items
+        self._described: dict[str, Any] = {}  # each table with the initial items
+        self._now: dict[ItemId, Image | None] = {}  # items that may differ from the initial ones
 
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
         """See :class:`Backend`; tables of the same name are replaced."""
@@ -62,6 +61,7 @@ class EndpointBackend:
         self._now = {}
         for name, initial in self._initial.items():
             now = self._scan(name)
+            # Only differences are written: creating the tables again would take far longer.
             for item in now.keys() - initial.keys():
                 self._call("DeleteItem", {"TableName": name, "Key": self._key(name, now[item])})
             for item, image in initial.items():
@@ -73,7 +73,7 @@ class EndpointBackend:
         result = error = None
         try:
             result = self._call(action, parameters)
-            if "Table" in result:  # the service itself would not have counted the items again; see EmbeddedBackend
+            if "Table" in result:  # the service would not count the items again; see EmbeddedBackend
                 result["Table"] = self._described.get(result["Table"]["TableName"], result["Table"])
         except ClientError as refused:
             error = _error(refused)
@@ -136,7 +136,7 @@ class EndpointBackend:
                 cause="it is not running, or the address is wrong",
                 remedy="start it, or use --backend embedded",
             ) from unreachable
-        return {name: value for name, value in response.items() if name not in _SAME_EVERYWHERE}
+        return {name: value for name, value in response.items() if name != "ResponseMetadata"}
 
     def _scan(self, name: str) -> dict[ItemId, Image]:
         schema, found = self._schemas[name], {}
@@ -151,7 +151,7 @@ class EndpointBackend:
     def _read(self, name: str, key: Mapping[str, Any]) -> Image | None:
         try:
             response = self._call("GetItem", {"TableName": name, "Key": key, "ConsistentRead": True})
-        except ClientError:  # the key does not fit the table: the operation itself will be refused
+        except ClientError:  # the key does not fit the table: the operation itself will be rejected
             return None
         return cast("Image | None", response.get("Item"))
 
@@ -164,7 +164,7 @@ class EndpointBackend:
         for name, key in self._mentions(parameters):
             try:
                 item = self._schemas[name].item_id(key)
-            except (KeyError, ValueError):  # the operation will be refused
+            except (KeyError, ValueError):  # the operation will be rejected
                 continue
             if item not in seen:
                 seen.add(item)
@@ -187,8 +187,7 @@ def _order(item: ItemId) -> tuple[Any, ...]:
 
 @cache
 def _descriptions() -> Loader:
-    """Descriptions of services take longest to read of all that a client is made of, and are the same for every client."""
-    return Loader()
+    return Loader()  # shared, because descriptions of services take longest to read when a client is made
 
 
 def _client(url: str, region: str) -> BaseClient:
@@ -202,6 +201,7 @@ def _client(url: str, region: str) -> BaseClient:
             aws_access_key_id="toctou",
             aws_secret_access_key="toctou",  # noqa: S106 - no service that checks it is ever called
             endpoint_url=url,
+            # No retries: botocore would repeat a write whose reply was lost.
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
         ),
     )
@@ -215,7 +215,4 @@ def _error(refused: ClientError) -> ErrorResponse:
 
 
 def _unsupported(action: str, backend: str) -> UnsupportedAction:
-    return UnsupportedAction(
-        f"{action} is not performed by the backend {backend}",
-        remedy="use another backend",
-    )
+    return UnsupportedAction(f"{action} is not performed by the backend {backend}", remedy="use another backend")

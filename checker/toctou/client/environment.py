@@ -1,4 +1,4 @@
-"""What a machine without AWS configuration lacks for a client to be made; no call of an intercepted client leaves it."""
+"""The environment that a boto3 client needs on a machine without AWS configuration; no call leaves the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLIENT_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 
 @contextmanager
 def client_environment() -> Iterator[None]:
-    """While inside, clients can be made; what is set already is left as it is."""
+    """While inside, clients can be made; variables that are set keep their values."""
     added = {name: value for name, value in CLIENT_ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(added)
     try:

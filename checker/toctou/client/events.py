@@ -1,8 +1,8 @@
 """Decides whether an event of a client has listeners other than botocore's own.
 
-botocore's own listeners serve what does not happen here: signing, retries, endpoint discovery.  Telling them costs more than
-performing the operation, so they are notified only together with others.  boto3's resource layer does its conversions in such
-listeners, and users register theirs; they are always notified.
+botocore's own listeners do signing, retries and endpoint discovery, which do not happen here.  Notifying them takes longer than
+performing the operation, so they are notified only together with others.  boto3's resource layer does its conversions in
+listeners, and users register theirs; these are always notified.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ from typing import Any
 
 
 class Listeners:
-    """Who listens to some events of a client.
+    """The listeners to some events of a client, by the cache in which botocore itself looks them up."""
 
-    Looks into the cache in which botocore itself finds the listeners of an event.  botocore begins a new one whenever a
-    listener is registered or taken away; as long as the cache is the same, no listener has come or gone.  Where that cache is not
-    what is known of it, there may be a listener.
-    """
+    # botocore makes a new cache whenever a listener is registered or removed, so the same cache means the same listeners.
+    # If a version of botocore has no such cache, every event counts as having listeners.
 
     __slots__ = ("_emitter", "_names", "_quiet")
 
     def __init__(self, events: Any, names: Sequence[str]) -> None:
         self._emitter: Any = getattr(events, "_emitter", None)
         self._names = names
-        self._quiet: object = None  # the cache in which no listener to any of the events was found
+        self._quiet: object = None  # a cache without listeners to any of the events
 
     def any_but_botocore(self) -> bool:
         """Whether one of the events must be emitted."""

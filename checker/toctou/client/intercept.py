@@ -1,10 +1,9 @@
-"""Every DynamoDB call of every boto3 client, taken to a scheduling point and then to a backend.
+"""Routes every DynamoDB call of every boto3 client through a scheduling point to a backend.
 
-While :func:`intercepted` is open, ``botocore.client.BaseClient._make_api_call`` is ours for the service ``dynamodb``: clients,
-resources, paginators, waiters and ``batch_writer`` all end there, whenever and wherever they were created.  What callers
-rely on is kept: the events that the resource layer hangs its conversions on, parameter validation, the client's own
-exception classes, ``ResponseMetadata``.  Nothing is serialised, signed or sent.  Calls to other services are not performed:
-they would leave the machine.
+While :func:`intercepted` is open, ``botocore.client.BaseClient._make_api_call`` is replaced: clients, resources, paginators,
+waiters and ``batch_writer`` all end there, whenever they were created.  What callers rely on is kept: the events of the
+resource layer's conversions, parameter validation, the client's own exception classes, ``ResponseMetadata``.  Nothing is
+serialised, signed or sent.  Calls to other services would leave the machine and are rejected.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _SEAM = "_make_api_call"
 
 _VALIDATOR = ParamValidator()
 _MOST_METHODS = 256
-"""So many actions of clients are remembered; each keeps its client, of which a handler may make one for each request."""
+"""Actions of clients that are cached; each keeps its client, and a handler may make a client for each request."""
 
 
 @contextmanager
@@ -51,10 +50,7 @@ def intercepted(
     tracker: AccessTracker | None = None,
     choices: Choices = UNASKED,
 ) -> Iterator[None]:
-    """Send DynamoDB calls through ``point`` to ``backend`` while inside, and hand each finished one to ``record``.
-
-    Where there is an ``tracker``, and it is on, handlers get their answers from it.
-    """
+    """Send DynamoDB calls through ``point`` to ``backend`` while inside, and ``record`` each; ``tracker`` tracks results."""
     original = getattr(BaseClient, _SEAM)
     setattr(BaseClient, _SEAM, _interceptor(point, backend, record, tracker or AccessTracker(), choices))
     try:
@@ -66,14 +62,13 @@ def intercepted(
 def _interceptor(
     point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker, choices: Choices
 ) -> Callable[..., Any]:
-    """What takes the place of the seam."""
     line = Callers().line
     method_of = lru_cache(maxsize=_MOST_METHODS)(_Method)
 
     def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         method = method_of(client, operation_name)
-        if method.elsewhere is not None:
-            point.fail(_other_service(method.elsewhere, operation_name))
+        if method.other_service is not None:
+            point.fail(_other_service(method.other_service, operation_name))
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
         source = line(sys._getframe(1))
         turn = point.reach(operation_name)
@@ -84,7 +79,7 @@ def _interceptor(
         )
         record(operation)
         answer = method.answered(performed)
-        return tracker.hand_out(operation, answer) if tracker.on else answer
+        return tracker.tracked(operation, answer) if tracker.on else answer
 
     return call
 
@@ -92,36 +87,30 @@ def _interceptor(
 def perform(
     point: SchedulingPoint, backend: Backend, choices: Choices, action: str, parameters: Mapping[str, Any]
 ) -> Performed:
-    """Perform an operation whose turn it is; what goes wrong with us ends the request instead of reaching its handler."""
+    """Perform an operation whose turn it is; an error of the checker ends the request instead of reaching its handler."""
     point.suspend_monitoring()
     try:
         return backend.perform(action, parameters, choices)
     except ToctouError as fault:
         point.fail(fault)
-    except Exception as bug:  # the handler must not take it for an answer of the service
+    except Exception as bug:  # the handler must not mistake it for an error of DynamoDB
         point.fail(_broken_backend(backend.name, action, parameters, bug))
     finally:
         point.resume_monitoring()
 
 
 class _Method:
-    """One action of one client: what comes before and after the operation.
-
-    Attributes:
-        elsewhere: the name of the service that the client is of, unless that is DynamoDB.
-    """
+    """One action of one client: what precedes and follows the operation."""
 
     def __init__(self, client: BaseClient, action: str) -> None:
         service = client.meta.service_model.service_name
-        self.elsewhere = None if service == "dynamodb" else service
+        self.other_service = None if service == "dynamodb" else service
         self._client = client
         self._model: OperationModel = client.meta.service_model.operation_model(action)
-        self._before = tuple(
-            f"{event}.dynamodb.{action}" for event in ("provide-client-params", "before-parameter-build")
-        )
+        self._before = f"provide-client-params.dynamodb.{action}", f"before-parameter-build.dynamodb.{action}"
         self._after = f"after-call.dynamodb.{action}"
         self._listeners = Listeners(client.meta.events, (*self._before, self._after))
-        if self.elsewhere is None:
+        if self.other_service is None:
             self._copy_if_valid = copy_if_valid(self._model)
 
     def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +138,7 @@ class _Method:
         return asked
 
     def answered(self, performed: Performed) -> dict[str, Any]:
-        """What the client returns, or the exception that it raises."""
+        """What the client returns or raises."""
         client, error = self._client, performed.error
         status = 200 if error is None else 400
         parsed: dict[str, Any] = copied(performed.result) if error is None else _error_body(client, error)
@@ -164,6 +153,7 @@ class _Method:
             client.meta.events.emit(
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
             )
+        # After the event, whose listeners botocore notifies of errors too.
         if error is not None:
             exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
             raise exception(cast("Any", parsed), self._model.name)
@@ -175,7 +165,7 @@ def _context(client: BaseClient) -> dict[str, Any]:
 
 
 def _error_body(client: BaseClient, error: ErrorResponse) -> dict[str, Any]:
-    """As botocore parses it: the message once more, under the name that the error's own shape gives it, if it has one."""
+    """As botocore parses it: the message is repeated under its name in the error's own shape."""
     shape = cast("Any", client.meta.service_model).shape_for_error_code(error.code)
     again = {name: error.message for name in (shape.members if shape else ()) if name.lower() == "message"}
     fields = copied(dict(error.fields or {}))

@@ -1,4 +1,4 @@
-"""The second opinion that is always at hand: moto, in this process."""
+"""The default second backend: moto, in this process."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from moto import mock_aws
 
 from toctou.client.endpoint import EndpointBackend
 
+# A region that tests are unlikely to use: moto is global to the process, and may hold tables of theirs with the same names.
 _REGION = "il-central-1"
-"""A region that tests are not likely to use: moto is one for the whole process, and theirs may be active with tables of the same
-names."""
 
 
 class MotoBackend(EndpointBackend):
@@ -21,6 +20,6 @@ class MotoBackend(EndpointBackend):
         self.name = "moto"
 
     def close(self) -> None:
-        """Remove the tables, which moto keeps while other code uses it, and put back what moto replaced."""
+        """Remove the tables, which moto keeps while other code uses it, and undo its patches."""
         super().close()
         self._moto.stop()

@@ -1,11 +1,10 @@
-"""Copies the parameters of a call, and finds on the way whether botocore would surely accept them.
+"""Copies the parameters of a call, and checks whether botocore would surely accept them.
 
-botocore's validator walks a description of every shape at every call, which costs more than the engine takes to perform it.
-Here each operation's input shape is turned once into nested functions that copy a value of the right type and give up at the
-first thing that is not plainly so.  Giving up is no verdict: the caller then asks botocore's own validator, whose report is
-what the handler must see.
+botocore's validator traverses a description of every shape at every call, which takes longer than the engine takes to perform
+it.  Here each operation's input shape is compiled once into nested functions that copy values of plain types.  Any other
+value raises :class:`NotPlainlyValid`, and botocore's own validator decides, whose report the handler must see.
 
-The copy keeps a handler from changing what it has already sent, and a history from sharing what a handler may change.
+The copy keeps handlers and histories from sharing mutable values.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ Copy = Callable[[Any], Any]
 
 
 class NotPlainlyValid(Exception):
-    """The value may still be valid; botocore has to say."""
+    """The value may still be valid; botocore has to decide."""
 
 
 _copies: dict[str, Copy] = {}
 
 
 def copy_if_valid(model: OperationModel) -> Copy:
-    """What makes a deep copy of an operation's parameters, or raises :class:`NotPlainlyValid`: botocore has to decide."""
+    """A function that makes a deep copy of an operation's parameters, or raises :class:`NotPlainlyValid`."""
     copy = _copies.get(model.name)
     if copy is None:
         shape = model.input_shape
@@ -39,7 +38,7 @@ def _compiled(shape: Shape, known: dict[str, Copy]) -> Copy:
     if shape.name in known:
         return known[shape.name]
     # A shape may contain itself (attribute values do), so its copy is found by name when it is called.
-    known[shape.name] = lambda value: known[shape.name](value)  # noqa: PLW0108 - what it names comes later
+    known[shape.name] = lambda value: known[shape.name](value)  # noqa: PLW0108 - the name is bound later
     known[shape.name] = copy = _COMPILERS.get(shape.type_name, _give_up)(shape, known)
     return copy
 
@@ -95,7 +94,7 @@ def _map(shape: Any, known: dict[str, Copy]) -> Copy:
             if type(content) is plain:
                 found[name] = content
             elif single and type(content) is dict and len(content) == 1:
-                # Nearly always an attribute value such as {"S": "alice"}: spares a call for each.
+                # Nearly always an attribute value such as {"S": "alice"}: saves a call for each.
                 for kind, inner in content.items():
                     found[name] = {kind: inner} if type(inner) is single.get(kind) else member(content)
             else:

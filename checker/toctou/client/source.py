@@ -17,11 +17,11 @@ _OPENING = ("(", "[", "{")
 _CLOSING = (")", "]", "}")
 
 MOST_CHARACTERS = 400
-"""Of a call; the rest is cut off."""
+"""Characters shown of a call."""
 
 
 class Callers:
-    """The lines of handlers that calls come from, each looked up once."""
+    """The lines of handlers that make calls, each looked up once."""
 
     __slots__ = ("_known",)
 
@@ -30,7 +30,7 @@ class Callers:
         self._known: dict[tuple[int, int], tuple[CodeType, SourceLine | None]] = {}  # no line: it is not the handler's
 
     def line(self, frame: FrameType | None) -> SourceLine | None:
-        """The line that the innermost frame is at, from this one outwards, that belongs neither to boto3 nor to us."""
+        """The current line of the innermost frame, from this one outwards, that belongs neither to boto3 nor to the checker."""
         while frame is not None:
             code = frame.f_code
             place = id(code), frame.f_lasti
@@ -52,7 +52,7 @@ def _line_of(frame: FrameType) -> SourceLine | None:
 
 
 def _lines(frame: FrameType) -> tuple[int, int]:
-    """The first and the last line of what a frame is doing; the line that it is at, if Python does not know more."""
+    """The first and the last line of the current expression, or the current line if Python does not know more."""
     positions = islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
     first, last, *_ = next(positions, (None, None))
     if first is None or last is None or first != frame.f_lineno:
@@ -61,7 +61,7 @@ def _lines(frame: FrameType) -> tuple[int, int]:
 
 
 def source_line(place: tuple[CodeType, int] | None) -> SourceLine | None:
-    """The line that a frame (code and line number) is at."""
+    """The current line of a frame, given as code and line number."""
     return None if place is None else _line(place[0].co_filename, place[1], place[1], place[0].co_qualname)
 
 
@@ -76,7 +76,7 @@ def _line(file: str, line: int, last: int, function: str) -> SourceLine:
 
 
 def _in_one(lines: Sequence[str]) -> str:
-    """The lines of a call as one, closed up where it was broken."""
+    """The lines of a call joined."""
     text = ""
     for line in map(str.strip, lines):
         if line.startswith(_CLOSING):

@@ -26,17 +26,11 @@ from toctou.oracles.serial_runs import Serial, SerialRuns
 from toctou.scheduling.dependence import Dependent, Remembered, in_order, writes_in_order
 
 MOST_RUNS = 5_000
-"""Sequential runs that are remembered, each with what was stored at its end; ten requests have ten million."""
+"""Sequential runs that are memoised, each with what was stored at its end; ten requests have ten million."""
 
 
 class Judged(NamedTuple):
-    """What oracles are made for.
-
-    Attributes:
-        model: whose executions are judged.
-        instance: an instance of it.
-        serial: runs the requests of the scenario one after the other.
-    """
+    """What oracles are made for."""
 
     model: type[Model]
     instance: Model
@@ -69,17 +63,17 @@ ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [
     lambda _: [NoException()],
     _invariants,
 ]
-"""What judges a model, in the order in which a person wants to read it."""
+"""The oracles of a model, in the order of reports."""
 
 
 def oracles_of(model: type[Model], serial: Serial) -> list[Oracle]:
-    """What judges the executions of one scenario of a model, whose requests ``serial`` runs one after the other."""
+    """The oracles for one scenario of a model, whose requests ``serial`` runs one after the other."""
     judged = Judged(model, made(model), serial)
     return [oracle for entry in ORACLES for oracle in entry(judged)]
 
 
 def observed(model: type[Model]) -> Observes:
-    """What a model's oracles look at, together."""
+    """What a model's oracles observe, together."""
 
     def serial(order: tuple[int, ...]) -> NoReturn:
         raise InternalError(f"an oracle has run the requests {order} before there was anything to judge")
@@ -104,12 +98,12 @@ class Serving(Protocol):
 
 
 def oracles_for(laboratory: Serving, scenario: Scenario) -> list[Oracle]:
-    """What judges the executions of a scenario in an open laboratory."""
+    """The oracles for a scenario in an open laboratory."""
     return oracles_of(laboratory.model, MemoisedSerialRuns(laboratory, scenario))
 
 
 class Judges:
-    """Keeps the oracles of the last scenario, because what they remember of it serves its other work items too."""
+    """Keeps the oracles of the last scenario, because what they memoise serves its other work items too."""
 
     def __init__(self, laboratory: Serving) -> None:
         self._laboratory = laboratory
@@ -117,15 +111,15 @@ class Judges:
         self._oracles: list[Oracle] = []
 
     def of(self, scenario: Scenario, *, own_numbers: bool) -> list[Oracle]:
-        """What judges the executions of a scenario, whose requests have generators of their own or not."""
-        asked = scenario, str(scenario), own_numbers  # `1` and `True` are equal
-        if self._of != asked:
-            self._of = asked
+        """The oracles for a scenario, whose requests have generators of their own or not."""
+        key = scenario, str(scenario), own_numbers  # with the text, because `1` and `True` are equal
+        if self._of != key:
+            self._of = key
             self._oracles = oracles_for(self._laboratory, scenario)
         return self._oracles
 
     def forget(self) -> None:
-        """What was remembered does not hold any more, such as runs of a service that is started anew from now on."""
+        """Drop what was memoised, such as runs of a service that is started anew from now on."""
         self._of = None
 
 
@@ -148,11 +142,7 @@ class MemoisedSerialRuns:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A finding with its counterexample, before anybody has explained it, which takes longer than running the schedule.
-
-    Attributes:
-        finding, execution, occurrences: see :class:`Violation`.
-    """
+    """A finding with its counterexample, before it is explained, which takes longer than running the schedule."""
 
     finding: Finding
     execution: Execution
@@ -160,7 +150,7 @@ class Sighting:
 
 
 def sightings(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple[object, Sighting]]:
-    """What the oracles find, by what makes two violations the same: who broke what, by which anomaly."""
+    """What the oracles find, by what makes two violations the same: property, requests and anomaly."""
     findings = list(judged(execution, oracles))
     for finding, anomaly in zip(findings, anomalies(execution, findings), strict=True):
         yield (signature(finding), anomaly), Sighting(finding, execution)

@@ -1,10 +1,10 @@
-"""Runs one schedule of one scenario and writes down what happened.
+"""Runs one schedule of one scenario and records what happened.
 
-The laboratory joins what floors below keep apart: the runner that switches between requests, the interception of their
+The laboratory joins what lower floors keep apart: the runner that switches between requests, the interception of their
 DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
 
-Steps that are known (:mod:`toctou.execution.memoised_steps`) are taken without running anybody, if whoever explores has asked
-for that.  If there is doubt about them, whoever explores has to disable what is known, and to begin the scenario again.
+Memoised steps (:mod:`toctou.execution.memoised_steps`) are taken without running a request, if the caller enables that.  Once
+they are tainted, the caller has to disable them and to begin the scenario again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import Backend, Performed
@@ -46,8 +46,6 @@ from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.strategies.strategy import Step, Strategy
 from toctou.scheduling.watchdog import Interrupted
 
-T = TypeVar("T")
-
 
 @dataclass(slots=True)  # as quick to make as an operation
 class Observation:
@@ -65,7 +63,7 @@ class Observation:
 
 
 class Laboratory:
-    """Executes scenarios of one model on one backend; use :meth:`opened` around everything else."""
+    """Executes scenarios of one model on one backend, inside :meth:`opened`."""
 
     def __init__(self, model: type[Model], backend: Backend, limits: Limits) -> None:
         self.model = model
@@ -77,7 +75,7 @@ class Laboratory:
         self._handlers = model.handlers()
         self._operations: list[Operation] = []
         self._responses: dict[int, Response] = {}
-        self._instance: Model  # made anew for each schedule
+        self._instance: Model  # a new one for each schedule
         self._observes = observed(model)
         self._tracker = AccessTracker()
         self._remote = under_test(model)
@@ -101,7 +99,7 @@ class Laboratory:
         with (
             served,
             client_environment(),
-            self._intercepted(),
+            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices),
             self._runner.installed(),
             long_lived_set_aside(),
         ):
@@ -109,8 +107,7 @@ class Laboratory:
 
     def _store_initial(self, left_out: StoredImages) -> None:
         images = _images(self.model)
-        missing = self.by_name(left_out).keys()
-        if missing:
+        if missing := self.by_name(left_out).keys():
             images = {
                 table: [one for one in stored if self._schemas[table].item_id(one) not in missing]
                 for table, stored in images.items()
@@ -124,30 +121,22 @@ class Laboratory:
         return {self._schemas[table].item_id(one): one for table, images in stored.items() for one in images}
 
     def tracking(self) -> AbstractContextManager[None]:
-        """While inside, executions also say what handlers looked at; see :mod:`toctou.client.access_tracker`.
-
-        What a service looks at in another process nobody sees.
-        """
+        """While inside, executions record what handlers access (:mod:`toctou.client.access_tracker`); nothing for a service."""
         return self._tracker.tracking() if self._remote is None else nullcontext()
 
-    def _intercepted(self) -> AbstractContextManager[None]:
-        return intercepted(self._runner, self._backend, self._record, self._tracker, self._choices)
-
     def enable_memoisation(self) -> None:
-        """From now on take steps that are known without running them, where nothing but requests and stored items decides."""
-        if isinstance(self._backend, EmbeddedBackend) and self._remote is None:
+        """From now on take memoised steps without running them, where only requests and stored items decide."""
+        # A subclass may read stale versions, which memoised states do not hold.
+        if type(self._backend) is EmbeddedBackend and self._remote is None:
             self._known = MemoisedSteps(self.model, self._step, self._perform_after, self._stored_after)
 
     @property
     def tainted(self) -> bool:
-        """Whether what is known cannot be relied on, as far as has been seen."""
+        """Whether something has shown that memoised steps cannot be relied on."""
         return self._known is not None and self._known.tainted
 
     def disable_memoisation(self) -> Sequence[Execution]:
-        """From now on run every step; returns executions that were run first, for whoever wants to see them come out again.
-
-        Empty if every step is run already.
-        """
+        """From now on run every step; returns the executions that were run first, to be repeated; empty if it was disabled."""
         known, self._known = self._known, None
         return () if known is None else known.first_runs
 
@@ -157,12 +146,13 @@ class Laboratory:
         Args:
             scenario: whose requests.
             strategy: chooses.
-            afresh: run every step, known or not.
+            afresh: run every step, memoised or not.
 
         Raises:
             UncontrolledHandler: the execution left the checker's control, or differs from what was observed before.
             Restart: begin the scenario again; requests have generators of their own from then on.
         """
+        # A walk takes memoised steps only; at the first unknown one, the schedule is run from its beginning.
         known = None if afresh else self._known_of(scenario)
         if known is None:
             return self._run(scenario, strategy)
@@ -190,7 +180,7 @@ class Laboratory:
                 self._walk_read_clock = self._walk_read_clock or walk.reads_clock
                 return tuple(self._responses[request] for request in order), walk.stored()
         while True:
-            runner = self._begin(scenario)
+            runner = self.begin(scenario)
             steps: list[Taken] = []
             for request in order:
                 while request in runner.enabled():
@@ -204,7 +194,6 @@ class Laboratory:
         return tuple(self._responses[request] for request in order), self._backend.stored()
 
     def _known_of(self, scenario: Scenario) -> MemoisedSteps | None:
-        """What is known of a scenario, if steps may be taken without running them."""
         return None if scenario.left_out or self._tracker.on else self._known
 
     def _walk(self, known: MemoisedSteps, scenario: Scenario) -> Walk:
@@ -231,16 +220,8 @@ class Laboratory:
         taken: Sequence[tuple[int, Transition]] = (),
         chosen: int | None = None,
     ) -> Execution | None:
-        """Run a schedule.
-
-        Args:
-            scenario: whose requests.
-            strategy: chooses.
-            known: takes in what is run; ``None`` if nobody is to.
-            taken: known steps that the strategy has chosen and seen already.
-            chosen: the request that it has chosen to take the next step.
-        """
-        runner = self._begin(scenario)
+        # The strategy has already chosen and seen the memoised steps `taken`, and then chosen a request whose step is unknown.
+        runner = self.begin(scenario)
         self._choices.bind(strategy)
         if known is not None:
             known.begin(self._instance)
@@ -270,13 +251,13 @@ class Laboratory:
         return execution
 
     def _take(self, request: int, steps: list[Taken], endings: dict[int, int]) -> Step:
-        """Run a request's next step, and write down that it was taken, and whether the request has ended."""
+        """Run and record a request's next step, and whether the request has ended with it."""
         before = len(self._operations)
         self._runner.step(request)
         response = self._responses.get(request)
         if response is not None:
             endings[request] = len(self._operations)
-        (operation,) = self._operations[before:] or (None,)
+        (operation,) = self._operations[before:] or (None,)  # a step performs one operation at most
         steps.append((request, operation))
         return self._step(operation, response)
 
@@ -287,16 +268,14 @@ class Laboratory:
         return shared
 
     def _forget(self) -> None:
-        """Requests have other random numbers from now on."""
-        if self._known is not None:
+        if self._known is not None:  # requests have other random numbers from now on
             self._known.forget()
 
     def _perform_after(self, before: Sequence[Operation], request: int, call: Call) -> Operation | None:
-        """Perform the call of a request after other calls."""
         try:
             self._restore_after(before)
             performed = self._backend.perform(call.action, call.parameters)
-        except Exception:  # it is met again, and told, when the call is run
+        except Exception:  # it occurs again, and is reported, when the call is run
             return None
         operation = _operation(Turn(request, call.number), call, performed)
         self._complete(operation)
@@ -307,26 +286,17 @@ class Laboratory:
         return self._backend.stored()
 
     def _restore_after(self, before: Sequence[Operation]) -> None:
-        """Store what is stored after some operations, without performing again those that cannot have changed anything."""
         self._backend.restore()
-        for one in before:
+        for one in before:  # reads change nothing
             if one.changes or one.footprint.writes_something or "ClientRequestToken" in one.parameters:
                 self._backend.perform(one.action, one.parameters)
 
-    def begin(self, scenario: Scenario) -> Runner:
-        """Restore the initial items and hand out the runner with the scenario's tasks, none of them started.
-
-        For callers that choose step by step themselves; :meth:`progress` tells them what has happened so far, and
-        :meth:`admit` lets more requests join.
-        """
-        return self._begin(scenario)
-
     def admit(self, request: Request) -> int:
-        """Let another request join the execution that is under way; returns its index.  It has not started."""
+        """Add a request, not started, to the current execution; returns its index."""
         return self._runner.add(partial(self._serve, self._instance, len(self._runner.tasks), request))
 
     def take_clock_reads(self) -> bool:
-        """Whether a handler has read its clock or drawn a number since this was last asked."""
+        """Whether a handler has read its clock or a random number since the last call."""
         walked, self._walk_read_clock = self._walk_read_clock, False
         return self._runner.take_clock_reads() or walked
 
@@ -344,7 +314,7 @@ class Laboratory:
         return self._operations
 
     def answered(self, request: int) -> Response | None:
-        """What a request has answered; ``None`` if it has not."""
+        """The response of a request; ``None`` if it has not answered."""
         return self._responses.get(request)
 
     def stored(self) -> StoredImages:
@@ -352,17 +322,18 @@ class Laboratory:
         return self._backend.stored()
 
     def store(self, table: str, key: Image, image: Image | None) -> None:
-        """Put an item under a key, or remove what is there, between two operations of the execution that is under way."""
+        """Put an item under a key, or delete it for ``None``, between two operations of the current execution."""
         if image is None:
             self._backend.perform("DeleteItem", {"TableName": table, "Key": key})
         else:
             self._backend.perform("PutItem", {"TableName": table, "Item": image})
 
     def isolate(self) -> bool:
-        """From now on meet a service that has just been started; ``False`` if that is so already, or there is none."""
+        """From now on start the service anew for each schedule; ``False`` if that is so already, or there is none."""
         return self._remote is not None and self._remote.isolate()
 
-    def _begin(self, scenario: Scenario) -> Runner:
+    def begin(self, scenario: Scenario) -> Runner:
+        """Restore the initial items; returns the runner with the scenario's tasks, none of them started."""
         self._choices.bind(None)  # a request that was given up still runs to its end
         if self._remote is not None:
             self._runner.end()
@@ -389,7 +360,7 @@ class Laboratory:
                 returned = self._remote.serve(index, request, returned, self._relay, self._runner)
         except (Interrupted, KeyboardInterrupt):
             raise
-        except BaseException as raised:  # asyncio.CancelledError and SystemExit are answers of the handler too
+        except BaseException as raised:  # asyncio.CancelledError and SystemExit are responses of the handler too
             self._responses[index] = response_to(raised)
         else:
             response = response_of(returned, request.handler)
@@ -418,19 +389,19 @@ class Laboratory:
         seen = (operation.action, operation.parameters, operation.result, operation.error, response)
         return Step(operation.footprint, observed, seen)
 
-    def _looked_at(self, operation: Operation) -> Operation:
-        return replace(operation, accessed=self._tracker.accessed(operation))
-
     def _execution(
         self, scenario: Scenario, schedule: Schedule, endings: dict[int, int], final: StoredImages
     ) -> Execution:
         count = len(scenario.requests)
         if len(self._responses) != count:
             raise InternalError(f"{count - len(self._responses)} requests of {scenario} ended without a response")
+        operations = self._operations
+        if self._tracker.on:
+            operations = [replace(one, accessed=self._tracker.accessed(one)) for one in operations]
         return Execution(
             requests=scenario.requests,
             initial=self.initial,
-            operations=tuple(map(self._looked_at, self._operations) if self._tracker.on else self._operations),
+            operations=tuple(operations),
             responses=tuple(self._responses[request] for request in range(count)),
             final=final,
             schedule=schedule,

@@ -1,7 +1,6 @@
-"""Leaves what lives long out of garbage collections, while many short executions come and go.
+"""Excludes long-lived objects from garbage collection (https://docs.python.org/3/library/gc.html#gc.freeze).
 
-The modules, classes and service descriptions of a program that uses botocore are some hundred thousand objects, which Python's
-collector would go through again and again (https://docs.python.org/3/library/gc.html#gc.freeze).
+A program that uses botocore holds some hundred thousand objects, which the collector would traverse again and again.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def long_lived_set_aside() -> Iterator[None]:
-    """While inside, what is in memory now is taken to stay; nothing changes for a program that has frozen objects itself."""
+    """While inside, what is in memory now is not collected; no change for a program that has frozen objects itself."""
     if gc.get_freeze_count():
         yield
         return

@@ -1,7 +1,6 @@
-"""What a laboratory knows of steps, and whether it may rely on that.
+"""The memoised steps of a laboratory (:mod:`toctou.execution.transition_system`), and whether they can be relied on.
 
-Steps are known from executions that were run (:mod:`toctou.execution.transition_system`).  They are no longer relied on once
-something that was run differs from what was known, or has left something behind in memory
+They are tainted once a step that was run differs from what was memoised, or has left something in memory
 (:mod:`toctou.execution.process_memory`).
 """
 
@@ -16,24 +15,17 @@ from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.transition_system import MakeStep, Perform, Stored, Taken, TransitionSystem, Walk
 from toctou.history.operation import Execution
 from toctou.history.request import Response
-from toctou.scheduling.strategies.exhaustive import diverged_step
-from toctou.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Step, diverged_step
 
 MOST_FIRST_RUNS = 20
-"""Executions that are kept to be run again once there is doubt."""
+"""Executions that are kept to be run again once steps are tainted."""
 
 
 class MemoisedSteps:
-    """The steps of a model's requests, as far as they are known.
-
-    Args:
-        model: the model.
-        make_step: see :class:`TransitionSystem`, like the others.
-        perform: performs a call after others.
-        stored: what is stored after some.
+    """The memoised steps of a model's requests.
 
     Attributes:
-        tainted: whether they cannot be relied on, as far as has been seen.
+        tainted: whether something has shown that they cannot be relied on.
         first_runs: the executions that were run first.
     """
 
@@ -44,20 +36,20 @@ class MemoisedSteps:
         self._memory = ProcessMemory(model)
 
     def walk(self, scenario: Scenario) -> Walk:
-        """An execution of a scenario that takes known steps."""
+        """An execution of a scenario that takes memoised steps."""
         return self._system.walk(scenario)
 
     def forget(self) -> None:
-        """Requests have other random numbers from now on."""
+        """Forget all steps: from now on requests have other random numbers."""
         self.first_runs = []
         self._system.forget()
 
     def begin(self, instance: Model) -> None:
-        """An execution is about to be run."""
+        """Prepare for an execution that is about to be run."""
         self._memory.begin(instance)
 
     def check(self, depth: int, request: int, known: Step, run: Step) -> None:
-        """Hold a step that was run, after so many others, against what was known of it.
+        """Compare a step that was run, after ``depth`` others, with the memoised one.
 
         Raises:
             NondeterministicHandler: it differs.
@@ -73,7 +65,7 @@ class MemoisedSteps:
         responses: Mapping[int, Response],
         reads_clock: Collection[int],
     ) -> None:
-        """Take in what was run; see :meth:`TransitionSystem.learn`."""
+        """Memoise what was run; see :meth:`TransitionSystem.learn`."""
         try:
             self._system.learn(scenario, steps, responses, reads_clock)
         except NondeterministicHandler:
@@ -81,10 +73,8 @@ class MemoisedSteps:
             raise
 
     def end(self, execution: Execution) -> None:
-        """An execution that was begun and run has been taken in.
-
-        The first one may leave something behind: many things are made when they are first needed.
-        """
+        """Check what an execution that was run and learned has left in memory."""
+        # The first one may leave something: clients and caches are made when they are first needed.
         if self._memory.changed() and self.first_runs:
             self.tainted = True
         if len(self.first_runs) < MOST_FIRST_RUNS:

@@ -1,13 +1,12 @@
-"""Tells whether handlers have left something behind in the memory of their process.
+"""Detects whether handlers have left something in the memory of their process.
 
-Looked at is what the code of a model can reach by name: global variables of its modules, classes, handlers, the model itself,
-and whatever these hold, as far as it is the user's own or built in: containers, attributes, defaults, closures, caches.  What an
-installed library remembers is not seen, nor what is put back before the requests have ended.  So that nothing was noticed
-proves nothing; and that something was is no fault, since a handler may count its calls.
+Inspected is what the code of a model can reach by name: global variables of its modules, classes, handlers, the model itself,
+and what these hold, as far as it is the user's own or built in: containers, attributes, defaults, closures, caches.  State of an
+installed library is not seen, nor what is reset before the requests have ended.  So an unchanged memory proves nothing; and
+a changed one is no fault, since a handler may count its calls.
 
-Nothing that is looked at is asked anything, because it may be a proxy, a mock, or have an equality of its own: types are
-compared as they are, contents are taken by the methods of built-in types, and what is in them counts as the same if it is
-identical, or a plain value that is equal.
+No method of an inspected object is called, because it may be a proxy, a mock, or define its own equality: contents are read by
+the methods of built-in types, and are the same if they are identical, or equal plain values.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache, partial
 from types import FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
@@ -27,10 +27,10 @@ from toctou.declaration.fingerprint import modules_of
 from toctou.declaration.model import Handler, Model
 
 MOST = 1_000
-"""Things that are looked at; what more there is, is not."""
+"""Objects that are inspected at most."""
 
 Contents = dict[Any, Any]
-"""What something holds, by name, by key, or by place."""
+"""What an object holds, by name, by key, or by position."""
 
 _PLAIN = frozenset({int, float, bool, str, bytes, Decimal, type(None)})
 _SEQUENCES = (list, tuple, set, frozenset, deque)
@@ -39,7 +39,7 @@ _NAMED_CONTENTS = (SimpleNamespace, threading.local)
 
 
 class ProcessMemory:
-    """Looks at what a model's code can reach."""
+    """The objects that a model's code can reach, and their contents before requests run."""
 
     def __init__(self, model: type[Model]) -> None:
         self._modules = modules_of(model)
@@ -53,18 +53,14 @@ class ProcessMemory:
         self._find(self._looks, self._known, [*modules, *model.__mro__, *handlers])
 
     def begin(self, instance: Model) -> None:
-        """Requests are about to run.
-
-        Args:
-            instance: of the model, which is made anew for each schedule and shared by its requests.
-        """
+        """Record the contents before requests run that share this instance of the model."""
         self._of_instance, self._known_of_instance = [], {}
         if vars(instance):
             self._find(self._of_instance, self._known_of_instance, [instance])
         self._before = self._contents()
 
     def changed(self) -> bool:
-        """Whether something is otherwise than it was at the beginning, besides clients and the like that were made meanwhile."""
+        """Whether contents differ from those at the beginning, besides clients and the like that were made meanwhile."""
         changed, found = False, list[object]()
         lasting = len(self._looks)
         for at, (before, now) in enumerate(zip(self._before, self._contents(), strict=True)):
@@ -79,7 +75,7 @@ class ProcessMemory:
         return [_looked(look) for look in (*self._looks, *self._of_instance)]
 
     def _find(self, looks: list[Callable[[], Contents]], known: dict[int, object], roots: Iterable[object]) -> None:
-        """Look from now on at everything that can be reached from here and is not looked at already."""
+        """From now on inspect everything that can be reached from these roots."""
         waiting = deque(roots)
         while waiting and len(self._looks) + len(self._of_instance) < MOST:
             found = waiting.popleft()
@@ -92,7 +88,7 @@ class ProcessMemory:
                 waiting += _looked(look).values()
 
     def _look(self, found: Any) -> Callable[[], Contents] | None:
-        """What looks at the contents of something, if it is of a kind that is looked into."""
+        """What returns the contents of an object, if it is of a kind that is inspected."""
         kind = type(found)
         if issubclass(kind, dict):
             return partial(_mapping, found)
@@ -109,13 +105,13 @@ class ProcessMemory:
         return None
 
     def _of_library(self, value: Any) -> bool:
-        """Whether something is an object of an installed library: it is not looked into, and was made when it was needed."""
+        # Such as a client: not inspected, and made when it was first needed.
         package = type(value).__module__.partition(".")[0]
         return package not in sys.stdlib_module_names and self._look(value) is None
 
 
 class _Names:
-    """The global variables of a module."""
+    """The global variables of a module, as a type of its own for :data:`_TAKEN_APART`."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
@@ -133,13 +129,13 @@ _TAKEN_APART: dict[type, Callable[[Any], Contents]] = {
     partial: lambda found: {0: found.func, 1: found.args, 2: found.keywords},
     property: lambda found: {0: found.fget, 1: found.fset},
 }
-"""By their exact type, what things consist of that are no containers."""
+"""The contents of objects that are no containers, by their exact type."""
 
 
 def _looked(look: Callable[[], Contents]) -> Contents:
     try:
         return look()
-    except Exception:  # whatever the user's own does when it is taken apart
+    except Exception:  # the user's own objects may raise anything
         return {}
 
 
@@ -174,24 +170,18 @@ def _attributes(found: Any) -> Contents:
     for base in type(found).__mro__:
         for name, value in vars(base).items():
             if type(value) is MemberDescriptorType:
-                try:
+                with suppress(AttributeError):  # the slot may be unset
                     contents[name] = value.__get__(found)
-                except AttributeError:
-                    """It has not been given a value."""
-    try:
+    with suppress(TypeError):  # it may have slots only
         contents.update(vars(found))
-    except TypeError:
-        """It has slots only."""
     return contents
 
 
 def _of_function(function: FunctionType) -> Contents:
     cells = []
     for cell in function.__closure__ or ():
-        try:
+        with suppress(ValueError):  # the name may be unset yet
             cells.append(cell.cell_contents)
-        except ValueError:
-            """The name has not been given a value yet."""
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     return {
         **dict(enumerate(defaults)),

@@ -1,6 +1,9 @@
-"""Runs one given schedule, and says whether an execution came out as it did before."""
+"""Runs one given schedule, and checks whether an execution repeats."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from operator import attrgetter
 
 from toctou.declaration.scenario import Scenario
 from toctou.errors import LateCall, NondeterministicHandler, ScheduleDiverged
@@ -11,6 +14,7 @@ from toctou.history.schedule import Schedule
 from toctou.scheduling.dependence import Order
 from toctou.scheduling.restart import Restart
 from toctou.scheduling.strategies.replay import Replay
+from toctou.scheduling.strategies.strategy import nondeterministic
 
 
 def replayed(laboratory: Laboratory, scenario: Scenario, schedule: Schedule) -> Execution:
@@ -35,7 +39,7 @@ def replayed_alike(laboratory: Laboratory, scenario: Scenario, execution: Execut
     """Run the schedule of an execution again.
 
     Raises:
-        NondeterministicHandler: something else came out.
+        NondeterministicHandler: the execution differs.
     """
     try:
         again = replayed(laboratory, scenario, execution.schedule)
@@ -49,9 +53,8 @@ def steps_of(execution: Execution) -> list[tuple[int, Operation | None]]:
     """The request of each choice of the schedule, and the operation it performed; ``None`` for a request that performs none."""
     waiting = iter(execution.operations)
     active = {one.request for one in execution.operations}
-    return [
-        (choice.request, next(waiting) if choice.request in active else None) for choice in execution.schedule.choices
-    ]
+    requests = [choice.request for choice in execution.schedule.choices]
+    return [(request, next(waiting) if request in active else None) for request in requests]
 
 
 def reordered(execution: Execution, order: Order) -> Execution:
@@ -64,31 +67,19 @@ def reordered(execution: Execution, order: Order) -> Execution:
         if operation is not None:
             operations.append(operation)
         endings[request] = len(operations)
-    return Execution(
-        requests=execution.requests,
-        initial=execution.initial,
+    return replace(
+        execution,
         operations=tuple(operations),
-        responses=execution.responses,
-        final=execution.final,
         schedule=Schedule(tuple([choices[at] for at in order])),
         endings=tuple([endings[request] for request in range(len(execution.requests))]),
-        left_out=execution.left_out,
     )
 
 
 def _check_same(first: Execution, again: Execution) -> None:
+    compared = attrgetter("request", "action", "parameters", "result", "error")
     for before, now in zip(first.operations, again.operations, strict=False):
-        if (before.request, before.action, before.parameters, before.result, before.error) != (
-            now.request,
-            now.action,
-            now.parameters,
-            now.result,
-            now.error,
-        ):
-            raise different(
-                f"{label(before.request)} {before.action} {dict(before.parameters)} → {before.error or before.result}",
-                f"{label(now.request)} {now.action} {dict(now.parameters)} → {now.error or now.result}",
-            )
+        if compared(before) != compared(now):
+            raise different(_shown(before), _shown(now))
     if len(first.operations) != len(again.operations):
         raise different(f"{len(first.operations)} operations", f"{len(again.operations)} operations")
     if first.responses != again.responses:
@@ -97,11 +88,10 @@ def _check_same(first: Execution, again: Execution) -> None:
         raise different(f"stored items {first.final}", f"stored items {again.final}")
 
 
+def _shown(one: Operation) -> str:
+    return f"{label(one.request)} {one.action} {dict(one.parameters)} → {one.error or one.result}"
+
+
 def different(before: str, now: str) -> NondeterministicHandler:
     """The error for one schedule that gave two histories."""
-    return NondeterministicHandler(
-        f"the same schedule gave two histories:\nfirst:  {before}\nsecond: {now}",
-        expected="handlers that do the same whenever they are answered the same",
-        cause="state kept between requests (a global, a cache), or an unordered set that decides",
-        remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
-    )
+    return nondeterministic(f"the same schedule gave two histories:\nfirst:  {before}\nsecond: {now}")

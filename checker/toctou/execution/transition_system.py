@@ -1,34 +1,28 @@
-"""What requests and calls were seen to do, so that a step which is known need not be run again.
+"""What requests and calls did in executions that were run, so that a memoised step need not be run again.
 
-A schedule consists of two functions.  What a request does next, its next call or its response, is decided by what it was
-asked and answered so far.  What a call answers and changes is decided by what is stored.  Handlers and engine are
-deterministic, which is checked and not trusted, so both functions can be learned from executions that were run, and most
-schedules then consist of steps that are known.  A :class:`Walk` takes such steps without a handler, and without the engine
-where the same items were met before.  It stops as soon as something is not known, and the schedule is then run.
+Two functions are learned: a request's next call or response is decided by its inputs and the responses it has received; the
+response and the changes of a call are decided by what is stored.  A :class:`Walk` takes steps that are known without running
+a handler, and without the engine where the same items were stored before.  It stops at the first unknown step, and the
+schedule is then run and compared with what is known.
 
-Not everything that was seen once is known.  A walk also stops where evidence is wanting that requests are what they are taken
-for, separate processes that remember nothing:
+A walk also stops where evidence is missing that requests are separate processes without common memory:
 
 - a request that ends as it has ended in fewer than :data:`ENOUGH` executions that were run;
-- a request that goes on after another one has moved to where it had not moved, before this step, in any execution that was
-  run: what that one left behind in memory would show in this one.
+- a request that continues after another one has reached a local state that it had not reached before this step in any
+  execution that was run: what the other one left in memory would show in this one.
 
-Whatever is run is held against what is known, step by step; see :class:`~toctou.execution.laboratory.Laboratory` for what
-follows if it differs.
+A request does the same at any index in a scenario, until it reads the clock or a random number, which depend on the index;
+from then on it is another request at each index.
 
-A request does the same whatever its index in a scenario, until it is seen to ask for the time or for a number, which hang on
-the index; from then on it is another request at each index.
-
-Departure from what is stored: two states are the same if the same items have the same contents, attributes in the same order,
-and the same transaction tokens have been used.  The versions that led there are left out, since only stale reads see them, and
-these are not served here.
+Two states are the same if the same items have the same contents, attributes in the same order, and the same transaction tokens
+have been used.  Versions are left out: only stale reads see them, and these are not memoised.
 """
 
 from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -37,16 +31,16 @@ from toctou.engine import Kind, actions_of
 from toctou.errors import NondeterministicHandler
 from toctou.history.operation import Operation, StoredImages
 from toctou.history.request import Request, Response, SourceLine
-from toctou.scheduling.strategies.strategy import Step
+from toctou.scheduling.strategies.strategy import Step, nondeterministic
 
 ENOUGH = 2
-"""Executions in which a request must have ended like this before it is taken for granted."""
+"""Executions in which a request must have ended like this before its end is memoised."""
 
 MOST = 5_000
-"""Calls, transitions and states that are remembered; about 4 kB each.  Then all are forgotten."""
+"""Calls, transitions and states that are memoised, about 4 kB each; then all are forgotten."""
 
 MOST_ALIKE = 50
-"""Requests that read the same and are not; of more, nothing is known."""
+"""Requests with equal text that differ; of more, nothing is memoised."""
 
 KNOWN_ACTIONS = actions_of(Kind.READS, Kind.WRITES)
 """Actions that depend on stored items, and on used transaction tokens, only."""
@@ -55,112 +49,68 @@ _REWRITTEN = "rewritten"
 _TOKEN = "ClientRequestToken"  # noqa: S105 - the name of a parameter
 
 
+@dataclass(slots=True, eq=False)
 class State:
-    """What is stored.
+    """What is stored."""
 
-    Attributes:
-        contents: what has changed since the start: each item with what it holds now, each used token with its payload, and the
-            last write of what was stored already.
-        stored: all items; ``None`` until somebody has asked.
-    """
-
-    __slots__ = ("contents", "stored")
-
-    def __init__(self, contents: Mapping[object, bytes]) -> None:
-        self.contents = contents
-        self.stored: StoredImages | None = None
+    contents: Mapping[object, bytes]  # what changed since the start: items, used tokens with payload, the last rewrite
+    stored: StoredImages | None = None  # all items, once needed
 
 
+@dataclass(slots=True, eq=False)
 class Answered:
-    """A request that has ended.
+    """A request that has ended."""
 
-    Attributes:
-        response: its answer.
-        reads_clock: whether it has asked for the time or for a number on the way.
-        runs: executions that were run in which it ended like this.
-        after: as for a call, if it ends without having made any.
-    """
-
-    __slots__ = ("after", "reads_clock", "response", "runs")
-
-    def __init__(self, response: Response) -> None:
-        self.response = response
-        self.reads_clock = False
-        self.runs = 0
-        self.after: set[LocalState] = set()
+    response: Response
+    reads_clock: bool = False  # whether it has read the clock or a random number
+    runs: int = 0  # executions that were run in which it ended like this
+    after: set[LocalState] = field(default_factory=set)  # as for a call, if it ends without having made any
 
 
+@dataclass(slots=True, eq=False)
 class Call:
-    """A request that is about to make a call.
+    """A request that is about to make its call of some number, from 0."""
 
-    Attributes:
-        number: how many calls it has made before.
-        action: what it calls.
-        parameters: with what.
-        source: the line of the handler.
-        answers: what it does next, by what it is answered.
-        met: what the call does, by what is stored and by the index of the request.
-        after: where other requests had moved, since the step before, when the call was made in executions that were run.
-    """
-
-    __slots__ = ("action", "after", "answers", "met", "number", "parameters", "source")
-
-    def __init__(self, first: Operation) -> None:
-        self.number = first.number
-        self.action = first.action
-        self.parameters: Mapping[str, Any] = first.parameters
-        self.source: SourceLine | None = first.source
-        self.answers: LocalStates = {}
-        self.after: set[LocalState] = set()
-        self.met: dict[State, dict[int, Transition]] = {}
+    number: int
+    action: str
+    parameters: Mapping[str, Any]
+    source: SourceLine | None
+    following: LocalStates = field(default_factory=dict)  # the next local state, by the result of the call
+    after: set[LocalState] = field(default_factory=set)  # reached by other requests since the last step of this one
+    transitions: dict[State, dict[int, Transition]] = field(default_factory=dict)  # by state and index of the request
 
 
 LocalState = Call | Answered
-"""Where a request stands, which is decided by what it was asked and answered so far."""
+"""The local state of a request, which is decided by its inputs and the results it has received."""
 
 LocalStates = dict[object, LocalState]
 
 
+@dataclass(slots=True, eq=False)
 class Transition:
-    """What a step does in a state.
+    """What a step does in a state."""
 
-    Attributes:
-        operation: the call that is performed; ``None`` for a request that makes none.
-        step: the same as strategies see it.
-        then: where the request stands afterwards.
-        state: what is stored afterwards.
-    """
-
-    __slots__ = ("operation", "state", "step", "then")
-
-    def __init__(self, operation: Operation | None, step: Step, then: LocalState, state: State) -> None:
-        self.operation = operation
-        self.step = step
-        self.then = then
-        self.state = state
+    operation: Operation | None  # `None` for a request that makes no call
+    step: Step  # the operation as strategies see it
+    then: LocalState
+    state: State
 
 
 Taken = tuple[int, Operation | None]
 """A step: the request that took it, and the call that it made, if any."""
 
 MakeStep = Callable[[Operation | None, Response | None], Step]
-"""What strategies see of a call and, if the request has ended with it, of its response."""
+"""What strategies see of a call, and of the response if the request has ended with it."""
 
 Perform = Callable[[Sequence[Operation], int, Call], Operation | None]
-"""Performs the call of a request, by index, after other calls, from the start; ``None`` if that does not go well."""
+"""Performs the call of a request, by index, after other calls, from the start; ``None`` if that fails."""
 
 Stored = Callable[[Sequence[Operation]], StoredImages]
 """What is stored after some operations."""
 
 
 class TransitionSystem:
-    """What is known of one model's requests.
-
-    Args:
-        make_step: see :data:`MakeStep`.
-        perform: see :data:`Perform`.
-        stored: see :data:`Stored`.
-    """
+    """What is known of one model's requests."""
 
     def __init__(self, make_step: MakeStep, perform: Perform, stored: Stored) -> None:
         self.make_step = make_step
@@ -172,7 +122,7 @@ class TransitionSystem:
         self.forget()
 
     def forget(self) -> None:
-        """Nothing is known any more."""
+        """Forget everything but the names of requests."""
         self.initial = State({})
         self._states: dict[frozenset[tuple[object, bytes]], State] = {frozenset(): self.initial}
         self._rewritten: dict[tuple[State, bytes], bytes] = {}
@@ -194,16 +144,16 @@ class TransitionSystem:
         responses: Mapping[int, Response],
         reads_clock: Collection[int],
     ) -> None:
-        """Take in an execution that was run.
+        """Memoise an execution that was run.
 
         Args:
             scenario: its scenario.
-            steps: in the order in which they were taken.
+            steps: in order.
             responses: by request; of some requests, if others did not run.
-            reads_clock: the requests that have asked for the time or for a number.
+            reads_clock: the requests that have read the clock or a random number.
 
         Raises:
-            NondeterministicHandler: a request did something else than before, asked and answered the same.
+            NondeterministicHandler: a request behaved differently than before with the same inputs and responses.
         """
         if any(one is not None and one.action not in KNOWN_ACTIONS for _, one in steps):
             return
@@ -218,12 +168,12 @@ class TransitionSystem:
                 made.append(None)
                 continue
             call = self._call(*places[request], operation)
-            places[request] = call.answers, _answer(operation)
+            places[request] = call.following, _result(operation)
             after = self._after(state, operation)
             made.append((call, state, operation, after))
             state = after
         ends = {request: self._end(*places[request], response) for request, response in responses.items()}
-        for request, end in ends.items():  # what asked only once has made something that was needed only once
+        for request, end in ends.items():  # the last run counts: the first may draw a number for what is made only once
             end.reads_clock = request in reads_clock
         moved = _Moved()
         for (request, _), one in zip(steps, made, strict=True):
@@ -233,24 +183,23 @@ class TransitionSystem:
                 moved.to(request, local_state)
                 continue
             call, before, operation, after = one
-            then = call.answers[_answer(operation)]
+            then = call.following[_result(operation)]
             moved.to(request, then)
-            if request not in call.met.get(before, ()):
+            if request not in call.transitions.get(before, ()):
                 self.note(call, before, operation, then, after)
 
     def note(
         self, call: Call, before: State, operation: Operation, then: LocalState, after: State | None = None
     ) -> Transition:
-        """Remember what a call does in a state."""
+        """Memoise what a call does in a state."""
         response = then.response if isinstance(then, Answered) else None
         after = after or self._after(before, operation)
         transition = Transition(operation, self.make_step(operation, response), then, after)
-        call.met.setdefault(before, {})[operation.request] = transition
+        call.transitions.setdefault(before, {})[operation.request] = transition
         self._size += 1
         return transition
 
     def _names(self, requests: tuple[Request, ...]) -> tuple[object, ...]:
-        """What tells requests apart."""
         if self._named[0] is not requests:
             known = [self._name(request) for request in requests]
             names = tuple((at, name) if name in self._clock_readers else name for at, name in enumerate(known))
@@ -258,7 +207,7 @@ class TransitionSystem:
         return self._named[1]
 
     def _name(self, request: Request) -> tuple[str, int]:
-        """The request in words, and which one it is of those that have the same."""
+        """The text of the request, and its number among the requests with this text."""
         text = repr(request)
         alike = self._requests.setdefault(text, [])
         for at, one in enumerate(alike):
@@ -266,7 +215,7 @@ class TransitionSystem:
                 return text, at
         if len(alike) >= MOST_ALIKE:
             self._nameless += 1
-            return text, -self._nameless  # another one every time, of which nothing is known
+            return text, -self._nameless  # never the same name twice, so nothing is memoised
         alike.append(request)
         return text, len(alike) - 1
 
@@ -280,7 +229,7 @@ class TransitionSystem:
     def _call(self, local_states: LocalStates, key: object, operation: Operation) -> Call:
         known = local_states.get(key)
         if known is None:
-            known = local_states[key] = Call(operation)
+            known = local_states[key] = Call(operation.number, operation.action, operation.parameters, operation.source)
             self._size += 1
         elif (
             not isinstance(known, Call) or known.action != operation.action or known.parameters != operation.parameters
@@ -306,9 +255,9 @@ class TransitionSystem:
         for change in operation.changes:
             contents[change.item] = _packed(change.after)
         if wrote and not operation.changes:
-            # What is equal may have its attributes in another order now, which nothing tells: no other way leads here.
-            way = state, _packed(operation.parameters)
-            contents[_REWRITTEN] = self._rewritten.setdefault(way, str(len(self._rewritten)).encode())
+            # An equal item may have its attributes in another order now, and no change reports that: a state of its own.
+            path = state, _packed(operation.parameters)
+            contents[_REWRITTEN] = self._rewritten.setdefault(path, str(len(self._rewritten)).encode())
         if token is not None and operation.error is None:
             contents[operation.action, token] = _packed(operation.parameters)
         key = frozenset(contents.items())
@@ -320,20 +269,18 @@ class TransitionSystem:
 
 
 class _Moved:
-    """Where the requests of an execution have moved."""
-
-    __slots__ = ("_since",)
+    """The local states that the requests of an execution have reached."""
 
     def __init__(self) -> None:
         self._since: dict[int, LocalState] = {}  # in the order of their last steps
 
     def to(self, request: int, local_state: LocalState) -> None:
-        """A request has taken a step."""
+        """Record the step of a request."""
         self._since.pop(request, None)
         self._since[request] = local_state
 
     def since(self, request: int) -> Iterator[LocalState]:
-        """Where others have moved since the last step of a request, or at all if it has taken none."""
+        """The local states that others have reached since the last step of a request, or at all if it has taken none."""
         for other in reversed(self._since):
             if other == request:
                 return
@@ -346,7 +293,7 @@ class Walk:
     Attributes:
         enabled: requests that have not ended, ascending.
         taken: the steps so far.
-        reads_clock: whether a request that has ended has asked for the time or for a number.
+        reads_clock: whether a request that has ended has read the clock or a random number.
     """
 
     __slots__ = ("_ended", "_local_states", "_moved", "_state", "_system", "enabled", "reads_clock", "taken")
@@ -362,7 +309,7 @@ class Walk:
         self.reads_clock = False
 
     def step(self, request: int) -> Step | None:
-        """Let a request take its next step; ``None`` if it has to be run."""
+        """Take a request's next step; ``None`` if it has to be run."""
         local_state = self._local_states[request]
         if local_state is None:
             return None
@@ -371,7 +318,7 @@ class Walk:
                 return None
         transition: Transition | None
         if type(local_state) is Call:
-            by_index = local_state.met.get(self._state)
+            by_index = local_state.transitions.get(self._state)
             transition = None if by_index is None else by_index.get(request)
             if transition is None:
                 transition = self._perform(request, local_state, by_index)
@@ -408,7 +355,7 @@ class Walk:
         return self._state.stored
 
     def _perform(self, request: int, call: Call, by_index: Mapping[int, Transition] | None) -> Transition | None:
-        """What a known call does in a state in which this request did not make it before, if what it does then is known."""
+        # The call is known, but not at this state from this request; what follows it must be known too.
         for like in (by_index or {}).values():
             if like.operation is not None:
                 return self._system.note(
@@ -417,12 +364,12 @@ class Walk:
         operation = self._system.perform(self.operations(), request, call)
         if operation is None:
             return None
-        then = call.answers.get(_answer(operation))
+        then = call.following.get(_result(operation))
         return None if then is None else self._system.note(call, self._state, operation, then)
 
 
-def _answer(operation: Operation) -> object:
-    """What a request can tell of the answer to a call."""
+def _result(operation: Operation) -> object:
+    """What a request can see of the result of a call."""
     if operation.error is None:
         return _packed(operation.result)
     error = operation.error
@@ -430,7 +377,7 @@ def _answer(operation: Operation) -> object:
 
 
 def _packed(content: Any) -> bytes:
-    """The same for equal contents in the same order."""
+    """Bytes that are equal for equal contents in the same order."""
     try:
         return marshal.dumps(content, 2)  # later versions mark what is referred to twice
     except ValueError:  # not of a built-in type
@@ -438,7 +385,7 @@ def _packed(content: Any) -> bytes:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two arguments are the same; objects of the user's own are only if they are identical, whatever they say."""
+    """Whether two arguments are the same; the user's own objects only if they are identical, regardless of ``==``."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -452,9 +399,6 @@ def _same(one: Any, other: Any) -> bool:
 
 def _differs(known: LocalState, now: str) -> NondeterministicHandler:
     before = f"answers {known.response}" if isinstance(known, Answered) else f"{known.action} {dict(known.parameters)}"
-    return NondeterministicHandler(
-        f"a request that was asked and answered the same did two things: the first time {before};\nthe second time {now}",
-        expected="handlers that do the same whenever they are answered the same",
-        cause="state kept between requests (a global, a cache), or an unordered set that decides",
-        remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
+    return nondeterministic(
+        f"a request given the same inputs and responses did two things: the first time {before};\nthe second time {now}"
     )

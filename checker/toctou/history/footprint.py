@@ -1,12 +1,10 @@
 """Footprints: what an operation read and wrote, and when the order of two operations can matter.
 
-Everything that decides which schedules are worth running rests on :func:`dependent`, and so does every edge of an
-explanation (:func:`conflicts`).  Footprints are taken after an operation has been performed, so they are exact: a
-conditional write whose condition failed has only read.
+Which schedules are run depends on :func:`dependent`, and every edge of an explanation on :func:`conflicts`.  Footprints are taken
+after an operation has been performed, so they are exact: a conditional write whose condition failed has only read.
 
-Granularity: the attributes of an item, with its existence as an attribute of its own.  ``ALL`` stands for every attribute
-there is or could be.  A query reads a key range as well as the items in it, because an item that is put into the range
-later would have been read.
+The unit is an attribute of an item, with its existence as an attribute of its own.  A query reads a key range as well as the
+items in it, because an item that is put into the range later would have been read.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from typing import Any, NamedTuple
 from toctou.history.item import ItemId
 
 ALL = "*"
-"""Stands for every attribute of an item, but not for its existence."""
+"""Every attribute that an item has or could have, but not its existence."""
 
 EXISTENCE = ""
 """Whether the item is there at all; DynamoDB has no attribute with an empty name."""
@@ -31,14 +29,13 @@ _NOTHING: Mapping[ItemId, Attributes] = {}  # a plain dictionary, because footpr
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
-    """A set of keys that an operation looked through.
+    """A set of keys that an operation queried.
 
     Attributes:
-        table: the table's name.
-        partition: the partition key ``(type, value)`` looked through; ``None`` for the whole table, which is also how
-            a read through a secondary index is written, because a write may move an item into any index partition.
-        sort: ``None`` for the whole partition, else ``(operator, operands)`` over the sort key, as written; kept for
-            people and not used to rule out conflicts.
+        table: its name.
+        partition: the partition key ``(type, value)``; ``None`` for the whole table, and for a read through a secondary index,
+            because a write may move an item into any index partition.
+        sort: the condition on the sort key as written, for reports only; ``None`` for the whole partition.
         attributes: the attributes that the operation returned or filtered by; ``{ALL}`` for whole items.
     """
 
@@ -63,11 +60,10 @@ class Footprint(NamedTuple):
         reads: attributes whose values the operation, or its caller through the response, could see.
         writes: attributes that were set or removed.
         increments: attributes that were added to, by an operation that did not report the sum; two of them commute.
-        ranges: key ranges that were looked through.
-        judged: attributes that neither the operation nor its caller saw, but that an oracle, or a stale read, looks at as they
-            are when the operation takes effect.  They decide which orders matter, like reads, and explain nothing to the
-            handler.
-        judged_ranges: key ranges of whose items an oracle looks at those attributes when the operation takes effect.
+        ranges: key ranges that were queried.
+        judged: attributes that neither the operation nor its caller saw, but that an oracle, or a stale read, observes when the
+            operation takes effect.  They decide which orders matter, like reads, but explain nothing to the handler.
+        judged_ranges: key ranges of whose items an oracle observes those attributes when the operation takes effect.
     """
 
     reads: Mapping[ItemId, Attributes] = _NOTHING
@@ -108,9 +104,9 @@ class Conflict:
 
     Attributes:
         kind: ``WR`` if the earlier wrote and the later read, ``RW`` the other way round, ``WW`` if both wrote.
-        item: the item on which they meet; for a key range, the item whose write touches it.
-        attributes: what they share; may hold ``ALL`` and ``EXISTENCE``.
-        range: the key range, where the reader looked through one.
+        item: the item that both access; for a key range, the item whose write touches it.
+        attributes: those that both access; may hold ``ALL`` and ``EXISTENCE``.
+        range: the key range, if the reader queried one.
     """
 
     kind: EdgeKind
@@ -120,7 +116,7 @@ class Conflict:
 
 
 def overlap(left: Attributes, right: Attributes) -> Attributes:
-    """The attributes two sets share; ``ALL`` meets every attribute but not ``EXISTENCE``."""
+    """The attributes two sets share; ``ALL`` matches every attribute but not ``EXISTENCE``."""
     shared = left & right
     if ALL in left:
         shared |= right - {EXISTENCE}
@@ -129,7 +125,7 @@ def overlap(left: Attributes, right: Attributes) -> Attributes:
     return shared
 
 
-def _meet(
+def _conflicts_on(
     kind: EdgeKind, first: Mapping[ItemId, Attributes], second: Mapping[ItemId, Attributes]
 ) -> Iterator[Conflict]:
     if not first or not second:
@@ -140,10 +136,11 @@ def _meet(
             yield Conflict(kind, item, shared)
 
 
-def _range_meets(kind: EdgeKind, ranges: tuple[KeyRange, ...], writer: Footprint) -> Iterator[Conflict]:
+def _conflicts_in(kind: EdgeKind, ranges: tuple[KeyRange, ...], writer: Footprint) -> Iterator[Conflict]:
     for key_range in ranges:
         for written in (writer.writes, writer.increments):
             for item, attributes in written.items():
+                # An item that appears in the range, or leaves it, was or would have been read: existence counts.
                 if key_range.covers(item) and (
                     shared := overlap(attributes, key_range.attributes) | (attributes & {EXISTENCE})
                 ):
@@ -152,25 +149,19 @@ def _range_meets(kind: EdgeKind, ranges: tuple[KeyRange, ...], writer: Footprint
 
 def conflicts(earlier: Footprint, later: Footprint) -> Iterator[Conflict]:
     """Every reason why the order of two operations matters; nothing if they commute."""
-    yield from _meet(EdgeKind.WW, earlier.writes, later.writes)
-    yield from _meet(EdgeKind.WW, earlier.writes, later.increments)
-    yield from _meet(EdgeKind.WW, earlier.increments, later.writes)
-    yield from _meet(EdgeKind.WR, earlier.writes, later.reads)
-    yield from _meet(EdgeKind.WR, earlier.increments, later.reads)
-    yield from _meet(EdgeKind.RW, earlier.reads, later.writes)
-    yield from _meet(EdgeKind.RW, earlier.reads, later.increments)
-    if later.judged:
-        yield from _meet(EdgeKind.WR, earlier.writes, later.judged)
-        yield from _meet(EdgeKind.WR, earlier.increments, later.judged)
-    if earlier.judged:
-        yield from _meet(EdgeKind.RW, earlier.judged, later.writes)
-        yield from _meet(EdgeKind.RW, earlier.judged, later.increments)
-    for looked_through in (later.ranges, later.judged_ranges):
-        if looked_through:
-            yield from _range_meets(EdgeKind.WR, looked_through, earlier)
-    for looked_through in (earlier.ranges, earlier.judged_ranges):
-        if looked_through:
-            yield from _range_meets(EdgeKind.RW, looked_through, later)
+    yield from _conflicts_on(EdgeKind.WW, earlier.writes, later.writes)
+    yield from _conflicts_on(EdgeKind.WW, earlier.writes, later.increments)
+    yield from _conflicts_on(EdgeKind.WW, earlier.increments, later.writes)
+    yield from _conflicts_on(EdgeKind.WR, earlier.writes, later.reads)
+    yield from _conflicts_on(EdgeKind.WR, earlier.increments, later.reads)
+    yield from _conflicts_on(EdgeKind.RW, earlier.reads, later.writes)
+    yield from _conflicts_on(EdgeKind.RW, earlier.reads, later.increments)
+    yield from _conflicts_on(EdgeKind.WR, earlier.writes, later.judged)
+    yield from _conflicts_on(EdgeKind.WR, earlier.increments, later.judged)
+    yield from _conflicts_on(EdgeKind.RW, earlier.judged, later.writes)
+    yield from _conflicts_on(EdgeKind.RW, earlier.judged, later.increments)
+    yield from _conflicts_in(EdgeKind.WR, later.ranges + later.judged_ranges, earlier)
+    yield from _conflicts_in(EdgeKind.RW, earlier.ranges + earlier.judged_ranges, later)
 
 
 def dependent(left: Footprint, right: Footprint) -> bool:
@@ -178,18 +169,19 @@ def dependent(left: Footprint, right: Footprint) -> bool:
     return _disturbs(left, right) or _disturbs(right, left)
 
 
+# Asked for every pair of steps, so it returns at the first conflict and builds none.
 def _disturbs(writer: Footprint, other: Footprint) -> bool:
-    """Whether something that one operation wrote was read, looked through, written or judged by the other."""
+    """Whether the other operation read, queried, wrote or judged something that the writer wrote."""
     for item, attributes in writer.writes.items():
         for touched in (other.reads, other.writes, other.increments, other.judged):
             if item in touched and _share(attributes, touched[item]):
                 return True
-    for item, attributes in writer.increments.items():
+    for item, attributes in writer.increments.items():  # two increments commute
         for touched in (other.reads, other.writes, other.judged):
             if item in touched and _share(attributes, touched[item]):
                 return True
     ranges = other.ranges + other.judged_ranges if other.judged_ranges else other.ranges
-    return bool(ranges) and next(_range_meets(EdgeKind.WR, ranges, writer), None) is not None
+    return bool(ranges) and next(_conflicts_in(EdgeKind.WR, ranges, writer), None) is not None
 
 
 def _share(left: Attributes, right: Attributes) -> bool:
@@ -211,12 +203,13 @@ def observing(
 
 
 def contains(whole: Footprint, part: Footprint) -> bool:
-    """Whether one footprint takes in all of another, so that it conflicts with whatever the other conflicts with."""
+    """Whether one footprint includes another, so that it conflicts with everything that the other conflicts with."""
     return (
         _within(part.reads, whole.reads)
         and _within(part.writes, whole.writes)
         and _within(part.judged, whole.judged)
         and all(
+            # A write conflicts with everything that an increment conflicts with.
             _within({item: names}, whole.increments) or _within({item: names}, whole.writes)
             for item, names in part.increments.items()
         )

@@ -4,11 +4,10 @@ A schedule is the list of choices that reproduces one execution of a scenario.  
 
     t1:A.B.B.A:1f0c
 
-``t1`` is the version of the notation, the choices follow in order, and four hexadecimal digits (CRC-16/CCITT of what
-stands before them) tell a damaged text from a whole one.  A choice is the letter of the request that takes its next step,
-followed by the picks of that step that are not 0: ``A~1`` says that the step's eventually consistent read returned the result
-before the newest one, ``A+1`` that the step performed the second of the request's concurrent calls
-(:mod:`toctou.history.picks` lists the kinds).
+``t1`` is the version of the notation, the choices follow in order, and four hexadecimal digits (CRC-16/CCITT of the text before
+them) detect damage.  A choice is the letter of the request that takes its next step, followed by the picks of that step that are
+not 0: ``A~1`` if its eventually consistent read returned the result before the newest one, ``A+1`` if it performed the second of
+the request's concurrent calls (:mod:`toctou.history.picks` lists the kinds).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from toctou.errors import ScheduleError
 from toctou.history import picks
@@ -32,33 +32,31 @@ class Choice:
 
     Attributes:
         request: index of the request that takes its next step.
-        picks: the answers that are not 0, by the names of their kinds, in the order of :data:`toctou.history.picks.KINDS`.
+        picks: those that are not 0, by the names of their kinds, in the order of :data:`toctou.history.picks.KINDS`.
     """
 
     request: int
     picks: tuple[tuple[str, int], ...] = ()
 
     @classmethod
-    def of(cls, request: int, **answers: int) -> Choice:
-        """The choice of a request with these answers, by the names of their kinds."""
-        given = tuple((kind.name, answers[kind.name]) for kind in picks.KINDS if answers.get(kind.name))
-        return cls(request, given)
+    def of(cls, request: int, **picked: int) -> Choice:
+        """The choice of a request with these picks, by the names of their kinds."""
+        return cls(request, tuple((kind.name, picked[kind.name]) for kind in picks.KINDS if picked.get(kind.name)))
 
     def pick(self, kind: PickKind) -> int:
-        """The answer to a question of this kind."""
+        """The pick of this kind."""
         return dict(self.picks).get(kind.name, 0)
 
     def simpler(self) -> Iterator[Choice]:
-        """The same choice with one pick that makes it easier to follow, the simplest first."""
+        """The same choice with one simpler pick, the simplest first."""
         for kind in picks.KINDS:
             if kind.weight:
-                for answer in range(self.pick(kind)):
-                    yield self.of(self.request, **{**dict(self.picks), kind.name: answer})
+                for simpler in range(self.pick(kind)):
+                    yield self.of(self.request, **{**dict(self.picks), kind.name: simpler})
 
     def __str__(self) -> str:
-        return label(self.request) + "".join(
-            f"{kind.symbol}{self.pick(kind)}" for kind in picks.KINDS if self.pick(kind)
-        )
+        picked = [f"{kind.symbol}{self.pick(kind)}" for kind in picks.KINDS if self.pick(kind)]
+        return "".join([label(self.request), *picked])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +68,15 @@ class Schedule:
     @property
     def context_switches(self) -> int:
         """How often two neighbouring steps belong to different requests."""
-        return sum(
-            one.request != next_one.request for one, next_one in zip(self.choices, self.choices[1:], strict=False)
-        )
+        return sum(one.request != following.request for one, following in pairwise(self.choices))
 
     @property
     def weight(self) -> int:
-        """How much harder to follow its picks make it; 0 if none of them matters."""
+        """How much harder its picks make it to follow; 0 if none of them matters."""
         return sum(kind.weight * choice.pick(kind) for choice in self.choices if choice.picks for kind in picks.KINDS)
 
     def largest(self, kind: PickKind) -> int:
-        """The largest answer to questions of this kind."""
+        """The largest pick of this kind."""
         return max((choice.pick(kind) for choice in self.choices), default=0)
 
     def unconfirmable(self) -> str:
@@ -88,7 +84,7 @@ class Schedule:
         return next((kind.unconfirmable for kind in picks.KINDS if kind.unconfirmable and self.largest(kind)), "")
 
     def simpler_picks(self) -> Iterator[Schedule]:
-        """The schedule with one pick that makes it easier to follow, those of the first steps first."""
+        """The schedule with one simpler pick, those of the first steps first."""
         for at, choice in enumerate(self.choices):
             for one in choice.simpler():
                 yield replace(self, choices=(*self.choices[:at], one, *self.choices[at + 1 :]))
@@ -134,10 +130,12 @@ def _choice(text: str) -> Choice:
             cause="the schedule was written by a newer version of toctou",
             remedy="run `toctou check` again and take the schedule that it prints",
         )
+    # After Z the letters begin again with a number: A1, B1; see `label`.
     request = ord(match[1]) - ord("A") + 26 * int(match[2] or 0)
-    answers = dict(re.findall(rf"([{symbols}])(\d+)", match[3]))
-    return Choice.of(request, **{kind.name: int(answers.get(kind.symbol, 0)) for kind in picks.KINDS})
+    picked = dict(re.findall(rf"([{symbols}])(\d+)", match[3]))
+    return Choice.of(request, **{kind.name: int(picked.get(kind.symbol, 0)) for kind in picks.KINDS})
 
 
 def _checksum(body: str) -> str:
+    # CRC-16 detects every burst of up to 16 wrong bits, such as two neighbouring characters changed in copying.
     return f"{binascii.crc_hqx(body.encode(), 0xFFFF):04x}"

@@ -1,8 +1,8 @@
 """Decides whether a predicate of the model holds of the stored items: at the end, or after every operation.
 
-``at="every_step"`` asks more than most handlers promise: it judges the items between two operations of a request.  It
-also holds the items of the start against the predicate, since an invariant that is false before anything ran is a
-fault of the model.  ``at="end"`` judges only what is stored when every request has answered.
+``at="every_step"`` demands more than most handlers promise: it judges the items between two operations of a request, and the
+initial ones, since an invariant that is false before any request is a fault of the model.  ``at="end"`` judges only what is
+stored when every request has answered.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Tables = Mapping[str, list[dict[str, Any]]]
 """Table name to its plain items; ordered by key at the end, in no particular order at a step in between."""
 
 Predicate = Callable[[Tables], bool | str]
-"""``True`` (or ``""``) if all is well; ``False``, or a text that says what is wrong, if not."""
+"""``True`` (or ``""``) if it holds; ``False``, or a text that explains the violation, if not."""
 
 
 class Invariant(Oracle):
     """A predicate on the stored items.
 
     Args:
-        name: what the model calls it, such as ``stock_never_negative``.
-        predicate: see :data:`Predicate`.
+        name: such as ``stock_never_negative``.
+        predicate: on the stored items.
         at: ``end``, or ``every_step`` for after each operation.
-        meaning: what it says, in a sentence, for people; ``""`` if the model does not say.
+        meaning: the rule as a sentence, for reports; ``""`` if the model has none.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Invariant(Oracle):
         self.at = at
         self.meaning = meaning
         self.prefix_closed = at == "every_step"
-        # Each order of two writes shows another state between them.
+        # Each order of two writes has another state between them.
         self.observes = Observes(order=Ordered.WRITES if self.prefix_closed else Ordered.NONE)
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
-        """At most one finding: the first moment at which the predicate does not hold.
+        """At most one finding: the first step after which the predicate does not hold.
 
         Raises:
-            ModelError: the predicate raised, answered neither a truth value nor a text, or is false at the start.
+            ModelError: the predicate raised, returned neither a truth value nor a text, or is false at the start.
         """
         return self._at_end(execution) if self.at == "end" else self._at_every_step(execution)
 
@@ -69,8 +69,9 @@ class Invariant(Oracle):
                 remedy='declare it with at="end", or correct the initial items',
             )
         for position, operation in enumerate(execution.operations):
-            if not operation.changes:
+            if not operation.changes:  # the state is as judged before
                 continue
+            # The changes of one operation are applied together, because an operation is atomic.
             for change in operation.changes:
                 _apply(tables.setdefault(change.item.table, []), change.before, change.after)
             wrong = self._complaint(_plain(tables))

@@ -1,15 +1,13 @@
 """Decides whether the requests of an execution could have run one after the other on the model's reference.
 
-Three terms that are not synonyms.  Requests perform several operations each, so they are transactions: *serializable*
-if some total order of them explains all responses and the final state, *strictly serializable* if that order also
-agrees with real time, meaning that a request which had answered before another was invoked comes first.  *Linearizable*
-(Herlihy and Wing, TOPLAS 12(3), 1990) speaks of operations on one object.  Taken as one object, with a request as one
-operation on it, a service is linearizable exactly if its requests are strictly serializable; this is what is decided
-here.
+Requests perform several operations each, so they are transactions: *serializable* if some total order of them explains all
+responses and the final state, *strictly serializable* if that order also agrees with real time, meaning that a request which
+had answered before another was invoked comes first.  *Linearizable* (Herlihy and Wing, TOPLAS 12(3), 1990) speaks of
+operations on one object.  With a service as one object and a request as one operation, it is linearizable exactly if its
+requests are strictly serializable; this is decided here.
 
-The sequential specification is the model's.  A request that answered a retryable refusal (409, 503) without changing
-anything is left out of the order: its client knows that it has not happened.  :mod:`toctou.oracles.serial_runs`
-decides the same for models without a specification.
+A request that answered a retryable status (409, 503) without changing anything is left out of the order: its client knows that
+it has not happened.  :mod:`toctou.oracles.serial_runs` decides the same for models without a specification.
 """
 
 from __future__ import annotations
@@ -27,15 +25,11 @@ from toctou.oracles.serializability import RETRYABLE, Serializability
 from toctou.specification import Specification, StoredItems
 
 MOST_NODES = 20_000
-"""Orders whose outcome is remembered; ten requests have ten million."""
+"""Orders whose outcome is memoised; ten requests have ten million."""
 
 
 class Linearizability(Serializability):
-    """The requests are explained by the reference, run one request at a time in some order.
-
-    Args:
-        retryable: statuses that say "nothing has happened, try again".
-    """
+    """The requests are explained by the reference, run one request at a time in some order."""
 
     def __init__(self, specification: Specification, retryable: frozenset[int] = RETRYABLE) -> None:
         super().__init__(retryable)
@@ -43,19 +37,16 @@ class Linearizability(Serializability):
         self._walked: _Walked | None = None
 
     def semantics(self, execution: Execution) -> SequentialSemantics:
-        """What the reference answers."""
+        """The reference, run one request at a time."""
         if self._walked is None or not self._walked.serves(execution):
             self._walked = _Walked(self._specification, execution)
         return _Reference(self._walked, execution)
 
 
 class _Walked:
-    """The part of the reference's state space that the orders of one scenario have visited.
+    """The part of the reference's state space that the orders of one scenario have visited."""
 
-    The orders of requests from one initial state form a tree; a node is remembered by the order that leads to it.  That
-    requires nothing of states but ``==``, and it is kept between executions, since an explorer judges many of one scenario.
-    """
-
+    # A node is memoised by the order that leads to it, because states need not have more than ``==``.
     def __init__(self, specification: Specification, execution: Execution) -> None:
         self._specification = specification
         self._requests = execution.requests
@@ -64,6 +55,7 @@ class _Walked:
 
     def serves(self, execution: Execution) -> bool:
         """Whether an execution belongs to the same scenario."""
+        # Identity first, because comparing all items of every execution is slow.
         return (self._requests is execution.requests or self._requests == execution.requests) and (
             self._initial is execution.initial or self._initial == execution.initial
         )
@@ -72,7 +64,7 @@ class _Walked:
         return ask("`state_of` of the specification", self._specification.state_of, _plain(images))
 
     def node(self, order: tuple[int, ...]) -> tuple[Any, Response | int]:
-        """The state after an order, and what its last request answered."""
+        """The state after an order, and the response of its last request."""
         if order not in self._nodes:
             if len(self._nodes) >= MOST_NODES:
                 self._nodes = {(): self._nodes[()]}
@@ -88,7 +80,7 @@ class _Reference:
     def __init__(self, walked: _Walked, execution: Execution) -> None:
         self._walked = walked
         self._execution = execution
-        self._final: tuple[Any] | None = None
+        self._final: tuple[Any] | None = None  # a state may be `None` itself
 
     def answer(self, order: tuple[int, ...]) -> Response | int:
         return self._walked.node(order)[1]
@@ -120,7 +112,7 @@ def _state_difference(expected: Any, stored: Any, execution: Execution) -> str:
 
 
 def _attribute(execution: Execution, key: Any, value: Any) -> str:
-    """The attribute that a value of the reference's state is stored in: ``owner of Items[i1]``; ``""`` if that is not plain."""
+    """The attribute that stores a value of the reference's state: ``owner of Items[i1]``; ``""`` if ambiguous."""
     changed = [
         (change.item, name)
         for operation in execution.operations

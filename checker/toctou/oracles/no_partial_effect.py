@@ -1,9 +1,8 @@
 """Decides whether a request that answered 4xx or 5xx left the stored items as if it had not run.
 
-Its own writes may be undone by itself: what counts is, for each attribute that the request changed, the value before
-its first change against the value after its last.  Changes that other requests made meanwhile do not count.
-The property is atomicity as in Haerder and Reuter, *Principles of transaction-oriented database recovery* (ACM
-Computing Surveys 15(4), 1983): all of a request's effects, or none.
+A request may undo its own writes: for each attribute that it changed, the value before its first change is compared with the
+value after its last.  Changes by other requests do not count.  The property is atomicity as in Haerder and Reuter, *Principles
+of transaction-oriented database recovery* (ACM Computing Surveys 15(4), 1983): all of a request's effects, or none.
 """
 
 from __future__ import annotations
@@ -56,6 +55,7 @@ def effects_left(execution: Execution, request: int) -> Iterator[tuple[int, Chan
     ]
     for _, change in changes:
         for name in changed_attributes(change):
+            # Only the ends of the request's own changes are compared, so what others wrote in between does not count.
             before, after = _value(change.before, name), _value(change.after, name)
             spans.setdefault((change.item, name), [before, after])[1] = after
     for position, change in changes:
@@ -66,6 +66,6 @@ def effects_left(execution: Execution, request: int) -> Iterator[tuple[int, Chan
 
 
 def _value(image: Any, name: str) -> Any:
-    if name == EXISTENCE:
+    if name == EXISTENCE:  # an item that was put and deleted again left nothing
         return image is not None
     return None if image is None else image.get(name)

@@ -1,4 +1,4 @@
-"""What an oracle is, what it declares, and how the functions that models hand to oracles are called."""
+"""The interface of oracles, and how they call functions of the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from toctou.history.operation import Execution
 
 
 class Ordered(IntEnum):
-    """Operations whose order an oracle observes, whatever they touch."""
+    """Operations whose order an oracle observes, regardless of their footprints."""
 
     NONE = 0
     WRITES = 1
@@ -25,16 +25,15 @@ class Ordered(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observes:
-    """What an oracle may look at, besides what is the same in every schedule that is equivalent to the one that was run.
+    """What an oracle may observe besides what equivalent schedules have in common.
 
-    That is: the requests and their responses, the items at the start and at the end, the changes that each request made, and
-    which request had answered before which other one began.  Schedules are equivalent if they become each other by swapping
-    operations that depend on each other neither by what they touch nor by what is declared here.
+    They share the requests and their responses, the items at the start and at the end, the changes that each request made, and
+    which request had answered before which other one began; what is declared here makes operations dependent as well.
 
     Attributes:
-        changed: attributes of an item, as they are just before somebody changes it; may hold ``ALL`` and ``EXISTENCE``.
-        others: tables, each with the attributes of any of its items that are looked at when whatever item changes.
-        order: whose order is looked at.
+        changed: attributes of an item just before a change of it; may hold ``ALL`` and ``EXISTENCE``.
+        others: tables, each with the attributes of any of its items that are read at a change of any item.
+        order: the operations whose order is observed.
     """
 
     changed: Attributes = frozenset()
@@ -45,10 +44,10 @@ class Observes:
         return Observes(self.changed | other.changed, self.others + other.others, max(self.order, other.order))
 
     def extended(self, footprint: Footprint, changes: Collection[Change]) -> Footprint:
-        """The footprint of an operation that made these changes, with what is looked at then."""
+        """The footprint of an operation that made these changes, with what the oracle observes at it."""
         if not changes or not (self.changed or self.others):
             return footprint
-        # An item that is created has nothing that could be looked at before.
+        # An item that is created has no attributes before.
         before = [change.item for change in changes if change.before is not None] if self.changed else []
         ranges = tuple(KeyRange(table, attributes=attributes) for table, attributes in self.others)
         return observing(footprint, before, self.changed, ranges)
@@ -61,25 +60,24 @@ class Oracle(ABC):
     """The property's name, such as ``ownership``."""
 
     observes: Observes = Observes(order=Ordered.OPERATIONS)
-    """What it looks at.  An oracle that declares nothing may look at everything: each order of all operations is run then,
-    which costs time, and is never wrong."""
+    """By default everything: each order of all operations is run then, which costs time, and is never wrong."""
 
     prefix_closed: bool = False
-    """Whether what is wrong while some requests have not answered stays wrong whatever they do."""
+    """Whether a violation while some requests have not answered stays one whatever they do."""
 
     asks_model: bool = True
-    """Whether it asks functions of the model that may treat names differently."""
+    """Whether it calls functions of the model that may treat names differently."""
 
     @abstractmethod
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """Every violation of the property in an execution that ran to its end.
 
         Raises:
-            ModelError: a function that the model handed to the oracle failed.
+            ModelError: a function of the model failed.
         """
 
     def judge_unfinished(self, execution: Execution, pending: Collection[int]) -> Iterable[Finding]:  # noqa: ARG002
-        """Violations in an execution in which some requests have not answered, whatever these are going to do."""
+        """Violations in an execution in which some requests have not answered, whatever these will do."""
         return self.judge(execution) if self.prefix_closed else ()
 
     def closest(self, execution: Execution) -> SerialOrder | None:  # noqa: ARG002
@@ -88,15 +86,10 @@ class Oracle(ABC):
 
 
 def ask(role: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of the model; a failure in it is the model's fault, not a finding.
-
-    Args:
-        role: what the function is to the oracle, such as ``the invariant 'stock'``.
-        function: the model's function.
-        arguments: what it is called with.
+    """Call a function of the model, in a role such as ``the invariant 'stock'``.
 
     Raises:
-        ModelError: the function raised.
+        ModelError: the function raised, which is the model's fault and no finding.
     """
     try:
         return function(*arguments)
@@ -104,7 +97,7 @@ def ask(role: str, function: Callable[..., Any], *arguments: Any) -> Any:
         given = ", ".join(map(repr, arguments))
         raise ModelError(
             f"{role} raised {type(error).__name__}: {error}",
-            expected=f"an answer for {given}",
+            expected=f"a result for {given}",
             cause="it does not handle items that lack an attribute, or an empty table",
             remedy="make it return a result for every state that the handlers can store",
         ) from error

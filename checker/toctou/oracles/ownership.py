@@ -1,8 +1,8 @@
-"""Decides whether every change to a stored item was made for a principal who owned the item at that instant.
+"""Decides whether every change to a stored item was made for a principal who owned the item at that time.
 
-This is the check that CWE-367 (https://cwe.mitre.org/data/definitions/367.html) and CWE-639
-(https://cwe.mitre.org/data/definitions/639.html) are about: not whether the owner was checked, but whether the result
-still held when the write took effect.  What owning means is the model's rule.  Creating an item is always allowed.
+CWE-367 (https://cwe.mitre.org/data/definitions/367.html) and CWE-639 (https://cwe.mitre.org/data/definitions/639.html): not
+whether the owner was checked, but whether the check still held when the write took effect.  What owning means is the model's
+rule.  Creating an item is always allowed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from toctou.history.wording import change_text, value_text, who
 from toctou.oracles.oracle import Observes, Oracle, ask
 
 MOST_CHANGES = 1_000
-"""Changes of which it is remembered whether they were allowed: most executions consist of steps that others had too."""
+"""Changes whose ownership is memoised: most executions share their steps with others."""
 
 Owns = Callable[[str, Mapping[str, Any]], bool]
 """``owns(principal, item)``, with the plain item as it was just before the write."""
@@ -30,25 +30,17 @@ class Ownership(Oracle):
     Args:
         owns: the model's rule.
         owner: the attribute that holds the owner, for the wording only; ``None`` if there is no such attribute.
-        tables: the tables that the rule is about; ``None`` for all.
-        attributes: what the rule looks at; ``None`` for the whole item.
+        attributes: what the rule reads; ``None`` for the whole item.
     """
 
     name = "ownership"
     prefix_closed = True
 
-    def __init__(
-        self,
-        owns: Owns,
-        owner: str | None = None,
-        tables: frozenset[str] | None = None,
-        attributes: frozenset[str] | None = None,
-    ) -> None:
+    def __init__(self, owns: Owns, owner: str | None = None, attributes: frozenset[str] | None = None) -> None:
         self.owns = owns
         self.owner = owner
-        self.tables = tables
         self.observes = Observes(changed=frozenset({ALL, EXISTENCE}) if attributes is None else attributes)
-        # What the rule has said of a principal and a change, which is kept so that nothing else gets its identity.
+        # Whether the principal owns the item, and the change itself, so that no other object gets its identity.
         self._known: dict[tuple[str, int], tuple[Change, bool]] = {}
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
@@ -68,15 +60,15 @@ class Ownership(Oracle):
                 )
 
     def _allowed(self, principal: str, change: Change) -> bool:
-        if change.before is None or (self.tables is not None and change.item.table not in self.tables):
+        if change.before is None:  # a new item has no owner yet
             return True
-        question = principal, id(change)
-        known = self._known.get(question)
+        key = principal, id(change)
+        known = self._known.get(key)
         if known is None:
             if len(self._known) >= MOST_CHANGES:
                 self._known.clear()
             owns = bool(ask("the rule `owns` of the ownership oracle", self.owns, principal, plain(change.before)))
-            known = self._known[question] = change, owns
+            known = self._known[key] = change, owns
         return known[1]
 
     def _whose(self, principal: str, change: Change) -> str:

@@ -1,12 +1,10 @@
-"""Searches a total order of the requests that explains what they answered and what is stored in the end.
+"""Searches a total order of the requests that explains their responses and the items stored in the end.
 
-The order must agree with real time (:meth:`~toctou.history.operation.Execution.precedes`).  What requests answer one
-after the other is given by :class:`SequentialSemantics`, which has two forms: a reference, and the handlers
-themselves run alone.  The search is the one of Wing and Gong, *Testing and verifying concurrent objects* (JPDC 17,
-1993): extend the order by any request that no remaining one precedes, give up as soon as a response differs.  The
-order in which the requests answered is tried first, because that is the one which usually fits.  When none fits, the
-order that explains most requests is kept, as porcupine does with its longest partial linearizations
-(https://github.com/anishathalye/porcupine).
+The order must agree with real time (:meth:`~toctou.history.operation.Execution.precedes`).  :class:`SequentialSemantics` has two
+forms: a reference, and the handlers themselves run alone.  The search is the one of Wing and Gong, *Testing and verifying
+concurrent objects* (JPDC 17, 1993): extend the order by any request that no remaining one precedes, give up as soon as a
+response differs.  The order in which the requests answered is tried first, because it usually fits.  When none fits, the order
+that explains most requests is kept, as porcupine does (https://github.com/anishathalye/porcupine).
 """
 
 from __future__ import annotations
@@ -24,13 +22,13 @@ class SequentialSemantics(Protocol):
     """What requests do when they run one after the other; orders are tuples of indices, never empty for ``answer``."""
 
     def answer(self, order: tuple[int, ...]) -> Response | int:
-        """What the last request of the order answers; an ``int`` is a status whose body is not specified."""
+        """The response of the last request of the order; an ``int`` is a status whose body is not specified."""
 
     def agrees(self, order: tuple[int, ...]) -> bool:
         """Whether the order leaves what the execution left."""
 
     def difference(self, order: tuple[int, ...]) -> str:
-        """Half a sentence on the first thing that differs, for an order that does not agree."""
+        """The first difference, as a clause, for an order that does not agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +41,13 @@ class Explained:
 def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, ...]:
     """The requests that an order must hold, in the order in which they answered; it agrees with real time.
 
-    A request that answered a retryable refusal and changed nothing has not happened as far as its client is concerned:
-    it is left out.
+    A request that answered a retryable status and changed nothing is left out.
     """
     changing = {one.request for one in execution.operations if one.changes}
     acting = {one.request for one in execution.operations}
     endings = execution.endings
     kept = [
-        # One that performs nothing is invoked at the instant at which it answers, after what has ended by then.
+        # One that performs nothing is invoked when it answers, after the requests that have ended by then.
         (endings[index], index not in acting, index)
         for index, response in enumerate(execution.responses)
         if response.status not in retryable or index in changing
@@ -61,6 +58,7 @@ def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, 
 
 def search(execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics) -> Explained | SerialOrder:
     """The first order that explains the execution, or the one that comes closest."""
+    # Most executions are explained by the order of their responses, which needs no table of precedence.
     if _explains(execution, requests, semantics):
         return Explained(requests)
     attempts = _Attempts(execution, semantics)
@@ -90,23 +88,18 @@ def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
 
 @dataclass(frozen=True, slots=True)
 class _Contradiction:
-    """Why an order cannot be extended.
+    """Why an order cannot be extended; worded only if it is reported."""
 
-    Attributes:
-        request: the request whose response does not fit, with what was ``expected``; ``None`` if what is stored does not.
-    """
-
-    request: int | None = None
+    request: int | None = None  # whose response does not fit; `None` if the stored items do not
     expected: Response | int = 0
 
     def text(self, execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> str:
-        """The contradiction in words; only one of many is ever reported."""
         if self.request is None:
             return _stored(execution, order, semantics.difference(order))
         return _answered(execution, (*order, self.request), self.expected)
 
     def answer(self) -> int | None:
-        """The status that the request would have answered; ``None`` if its response is not what does not fit."""
+        """The expected status; ``None`` if the stored items do not fit."""
         if self.request is None:
             return None
         return self.expected if isinstance(self.expected, int) else self.expected.status
@@ -122,14 +115,10 @@ def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tupl
 
 
 class _Attempts:
-    """The search of one order.
-
-    Attributes:
-        closest: the first of the longest orders that can be extended no further, with the reason.
-    """
+    """The search of one order."""
 
     def __init__(self, execution: Execution, semantics: SequentialSemantics) -> None:
-        self.closest: tuple[tuple[int, ...], _Contradiction] | None = None
+        self.closest: tuple[tuple[int, ...], _Contradiction] | None = None  # the first of the longest, and why it ends
         self._responses = execution.responses
         self._preceding = execution.preceding()
         self._semantics = semantics
@@ -141,7 +130,7 @@ class _Attempts:
                 return order
             self._fail(order, _STORED_OTHERWISE)
         for index in remaining:
-            if not self._preceding[index].isdisjoint(remaining):
+            if not self._preceding[index].isdisjoint(remaining):  # a remaining one ended before this one began
                 continue
             longer = (*order, index)
             expected = self._semantics.answer(longer)

@@ -1,10 +1,9 @@
 """Decides whether an execution equals one of the same requests run one after the other by their own handlers.
 
-For models without a specification.  The handlers, run alone in every order, are taken for their own specification; that
-finds every race, but not a handler that is wrong by itself.  What is decided is strict serializability of the requests
-up to equality of all stored attributes, so that handlers which store a time or a random name that depends on the order
-need a specification, whose ``state_of`` leaves such attributes out.  See :mod:`toctou.oracles.linearizability` for
-the terms; the finding carries the same name, because the property is the same.
+For models without a specification: the handlers, run alone in every order, are their own.  That finds every race, but not a
+handler that is wrong by itself.  Decided is strict serializability up to equality of all stored attributes, so handlers that
+store a time or a random name that depends on the order need a specification, whose ``state_of`` omits such attributes.  See
+:mod:`toctou.oracles.linearizability` for the terms; the property, and so the name of the finding, is the same.
 """
 
 from __future__ import annotations
@@ -19,20 +18,14 @@ from toctou.oracles.serial_order import SequentialSemantics
 from toctou.oracles.serializability import RETRYABLE, Serializability
 
 Serial = Callable[[tuple[int, ...]], tuple[Sequence[Response], StoredImages]]
-"""``serial(order)`` runs the named requests one after the other, from the scenario's initial items, and answers with
-their responses *in that order* and the items stored in the end.  It is called for prefixes of orders too, the
-empty one included, and more than once for the same order: the explorer caches what it has run."""
+"""``serial(order)`` runs the requests one after the other, from the scenario's initial items, and returns their responses *in
+that order* and the items stored in the end; also for prefixes of orders, the empty one included, and repeatedly."""
 
 
 class SerialRuns(Serializability):
-    """The requests did what their handlers do when they run one at a time, in some order.
+    """The requests did what their handlers do when they run one at a time, in some order."""
 
-    Args:
-        serial: see :data:`Serial`.
-        retryable: see :class:`~toctou.oracles.linearizability.OneAtATime`.
-    """
-
-    asks_model = False  # it asks the handlers, and whether these treat names alike is found out by running them
+    asks_model = False  # it runs handlers only, whose name independence is checked by running them
 
     def __init__(self, serial: Serial, retryable: frozenset[int] = RETRYABLE) -> None:
         super().__init__(retryable)

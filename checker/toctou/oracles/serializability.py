@@ -1,7 +1,7 @@
-"""What the two oracles have in common that compare an execution with its requests run one after the other.
+"""The common part of the two oracles that compare an execution with its requests run one after the other.
 
-While requests are pending, only what no continuation can repair is a violation: in a serial order a pending request may have
-taken effect or not, and may answer anything (the completions of Herlihy and Wing, TOPLAS 12(3), 1990).
+While requests are pending, only what no completion explains is a violation: in a serial order a pending request may have taken
+effect or not, and may have any response (the completions of Herlihy and Wing, TOPLAS 12(3), 1990).
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ RETRYABLE = frozenset({409, 503})
 class Serializability(Oracle):
     """The requests can have run one at a time, in some order that agrees with real time.
 
-    Args:
-        retryable: statuses that say "nothing has happened, try again".
+    ``retryable`` statuses mean that nothing has happened and the client may try again.
     """
 
     name = "linearizability"
@@ -48,6 +47,7 @@ class Serializability(Oracle):
         answered = tuple(one for one in participants(execution, self._retryable) if one not in pending)
         begun = [one for one in pending if execution.of_request(one)]
         completions = _Completions(self.semantics(execution), execution, frozenset(pending))
+        # A pending request that has performed nothing has had no effect; any subset of the others may have taken effect.
         for count in range(len(begun) + 1):
             for effective in combinations(begun, count):
                 if isinstance(search(execution, answered + effective, completions), Explained):
@@ -78,7 +78,7 @@ class Serializability(Oracle):
 
 
 class _Completions:
-    """Sequential semantics in which a pending request answers anything, and what is stored does not count yet."""
+    """Sequential semantics in which a pending request has any response, and stored items do not count yet."""
 
     def __init__(self, semantics: SequentialSemantics, execution: Execution, pending: frozenset[int]) -> None:
         self._semantics = semantics
@@ -86,8 +86,8 @@ class _Completions:
         self._pending = pending
 
     def answer(self, order: tuple[int, ...]) -> Response | int:
-        asked = order[-1]
-        return self._execution.responses[asked] if asked in self._pending else self._semantics.answer(order)
+        last = order[-1]
+        return self._execution.responses[last] if last in self._pending else self._semantics.answer(order)
 
     def agrees(self, order: tuple[int, ...]) -> bool:  # noqa: ARG002 - the protocol's signature
         return True

@@ -1,8 +1,8 @@
-"""Notices what a handler reaches behind the intercepted client: sockets, files, other programs, threads.
+"""Detects what a handler reaches behind the intercepted client: sockets, files, other programs, threads.
 
-Python reports such events to audit hooks (PEP 578).  A hook cannot be taken out again, so one is put in when the first
-execution starts, and it looks away unless code under test is running.  Reading program files (modules, installed
-packages, AWS configuration) is not input of the handler and is let pass.
+Python reports such events to audit hooks (PEP 578).  A hook cannot be removed, so one is added when the first execution
+starts, and it is inactive unless code under test is running.  Reading program files (modules, installed packages, AWS
+configuration) is no input of the handler and is allowed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PROGRAM_FOLDERS = _program_folders()
 
 
 def watch(watcher: Reached | None) -> None:
-    """From now on report to ``watcher``; ``None`` to look away."""
+    """From now on report to ``watcher``; ``None`` to suspend monitoring."""
     global _watcher, _installed  # noqa: PLW0603
     if watcher is not None and not _installed:
         sys.addaudithook(_hook)
@@ -62,12 +62,10 @@ def _file(arguments: tuple[Any, ...]) -> str:
     if isinstance(path, int) or path is None:
         return ""
     name = os.fsdecode(path)
-    writing = bool(flags & _WRITING) if isinstance(flags, int) else False
-    if "__pycache__" in name:
+    writing = isinstance(flags, int) and bool(flags & _WRITING)
+    if name == os.devnull or "__pycache__" in name:
         return ""
     if not writing and (name.endswith(_PROGRAM_SUFFIXES) or os.path.realpath(name).startswith(_PROGRAM_FOLDERS)):
-        return ""
-    if name == os.devnull:
         return ""
     return f"the file {name!r} ({'for writing' if writing else 'for reading'})"
 
@@ -87,4 +85,4 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "os.fork": lambda _: "a process of its own",
     "_thread.start_new_thread": lambda arguments: f"a thread of its own, for {arguments[0]!r}",
 }
-"""By audit event (https://docs.python.org/3/library/audit_events.html), what was reached; an empty text lets it pass."""
+"""By audit event (https://docs.python.org/3/library/audit_events.html), what was reached; an empty text allows it."""

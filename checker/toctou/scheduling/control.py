@@ -1,15 +1,14 @@
-"""Clock, random numbers and identifiers of each request, under control so that a schedule means one history.
+"""Clock, random numbers and identifiers of each request, controlled so that a schedule means one history.
 
-Each request stands for a process of its own, with its own clock and its own source of random numbers.  What it reads
-there depends on the request and on how far it has come, never on the other requests: so neither the clock nor an
-identifier makes two operations dependent, and equivalent schedules stay equivalent.
+Each request represents a process of its own.  What it reads from its clock and its random numbers depends on the request and
+on its progress, never on other requests: so they make no two operations dependent, and equivalent schedules stay equivalent.
 
-- The clock of request *n* starts *n* seconds after :data:`EPOCH`, and moves one millisecond per operation of that
-  request and by what it sleeps.  ``time.sleep`` returns at once.
+- The clock of request *n* starts *n* seconds after :data:`EPOCH`, and advances one millisecond per operation of that
+  request and by what it sleeps.  ``time.sleep`` returns immediately.
 - ``os.urandom`` (and with it ``uuid.uuid4`` and ``secrets``) and the global generator of ``random`` are seeded per request.
 
 ``time_machine`` replaces the clock below Python, so ``from time import time`` is covered too.  ``time.monotonic`` and
-``time.perf_counter`` are left alone: they measure, and a handler that lets them decide is caught as nondeterministic.
+``time.perf_counter`` are real; a handler that decides by them is reported as nondeterministic.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ _SEED = 367
 
 
 class Control:
-    """The controlled clock and numbers of the task that is running; use as a context manager around executions.
+    """The controlled clock and numbers of the task that is running, inside :meth:`installed`.
 
     Attributes:
-        reads_clock: whether any task has read its clock or drawn a number since this was last set to false.
+        reads_clock: whether any task has read its clock or a random number since this was last set to false.
         per_request: whether each request has a generator of its own; see :meth:`random_was_shared`.
     """
 
     def __init__(self) -> None:
         self.reads_clock = False
         self._task: Task | None = None
-        self._late = False  # whether the clock has yet to be moved to the task's time
+        self._late = False  # whether the clock has yet to be set to the task's time
         self._travel = time_machine.travel(EPOCH, tick=False)
         self._clock: Any = None
         self._pristine: Any = None
@@ -51,13 +50,13 @@ class Control:
 
     @contextmanager
     def installed(self) -> Iterator[Control]:
-        """Replace clock and numbers; what was there before is restored at the end, the global generator included."""
+        """Replace clock and numbers while inside; the global generator is restored as well."""
         before = random.getstate()
         urandom, secure, sleep = os.urandom, random._urandom, time.sleep  # type: ignore[attr-defined]
         self._pristine = random.Random(_SEED).getstate()  # noqa: S311
         self._clock = self._travel.start()
-        self._told = self._clock.time_ns
-        self._clock.time_ns = self._now  # whatever asks for the time asks here; a test goes through all of them
+        self._time_ns = self._clock.time_ns
+        self._clock.time_ns = self._now  # every function that returns the time calls this; a test covers all of them
         os.urandom = self._numbers
         random._urandom = self._numbers  # type: ignore[attr-defined]
         time.sleep = self._sleep  # type: ignore[assignment] # the stubs also name types without __float__
@@ -73,7 +72,7 @@ class Control:
             random.setstate(before)
 
     def enter(self, task: Task) -> None:
-        """The task is about to run."""
+        """Switch to a task that is about to run."""
         self._task = task
         self._late = True
         if self.per_request:
@@ -82,22 +81,22 @@ class Control:
             random.setstate(task.random_state)
 
     def advance(self) -> None:
-        """The running task goes on to an operation, or has slept: its clock is to be moved."""
+        """Let the clock follow the running task, which performs an operation or has slept."""
         self._late = True
 
     def leave(self, task: Task) -> None:
-        """The task has reached a scheduling point or its end."""
+        """Switch from the task, which has reached a scheduling point or its end."""
         if self.per_request:
             before, task.random_state = task.random_state, random.getstate()
             if task.random_state != before:
-                self._tell_apart(task)
+                self._mark(task)
         self._task = None
 
     def random_was_shared(self) -> bool:
         """Whether the execution that just ended drew from the global generator without a state per request.
 
-        Saving a generator's state costs more than most operations, so it is done only for handlers that draw from it.
-        The first execution that does is found out here and must be run again; from then on every request has its own.
+        Saving a generator's state costs more than most operations, so it is done only once a handler has drawn from it.
+        The first execution that does must be run again; from then on every request has its own generator.
         """
         if self.per_request or random.getstate() == self._pristine:
             return False
@@ -108,22 +107,22 @@ class Control:
     def _now(self) -> int:
         task = self._task
         if task is not None and not is_own():
-            self._tell_apart(task)
+            self._mark(task)
         if self._late and task is not None:
-            # Moving the clock takes longer than most steps, and few handlers ask for the time.
+            # Setting the clock takes longer than most steps, and few handlers read it.
             self._late = False
             self._clock.move_to(EPOCH + task.index + task.operations / 1000 + task.slept)
-        return int(self._told())
+        return int(self._time_ns())
 
     def _numbers(self, size: int, /) -> bytes:
         if self._task is None or is_own():
             return self._urandom(size)
-        self._tell_apart(self._task)
+        self._mark(self._task)
         if self._task.numbers is None:
             self._task.numbers = random.Random(_SEED + 1000 + self._task.index)  # noqa: S311
         return self._task.numbers.randbytes(size)
 
-    def _tell_apart(self, task: Task) -> None:
+    def _mark(self, task: Task) -> None:
         self.reads_clock = task.reads_clock = True
 
     def _sleep(self, seconds: float, /) -> None:

@@ -1,12 +1,9 @@
-"""The partial order behind one execution, and what can be told from it without running anything.
+"""The partial order behind one execution, and what follows from it without running anything.
 
 Two executions are equivalent if one becomes the other by swapping neighbouring operations that do not depend on each other
 (Mazurkiewicz traces).  All of them give the same responses and the same stored items, so one is run for the class.  Two
-questions need the whole class all the same:
-
-- how many interleavings it stands for (:func:`interleavings`), so that a report can say what was saved;
-- whether a sibling orders *requests* in real time as the executed one does not (:func:`real_time_siblings`): a service can
-  be serializable and yet not strictly serializable, and which of the two an execution shows may depend on the sibling.
+questions concern the whole class: how many interleavings it represents (:func:`interleavings`), and whether a sibling orders
+*requests* differently in real time (:func:`real_time_siblings`), which decides whether they are strictly serializable.
 """
 
 from __future__ import annotations
@@ -18,18 +15,18 @@ from itertools import permutations
 from toctou.history.footprint import EMPTY, Footprint, dependent
 
 _REMEMBERED = 512
-"""Partial orders whose numbers are remembered, per function: enough for what recurs, and a megabyte or two of sets."""
+"""Partial orders whose results are memoised, per function: enough for what recurs, and a megabyte or two of sets."""
 
 Dependent = Callable[[Footprint, Footprint], bool]
 Interchangeable = Sequence[int]
 """For each request, the number of its group; requests of one group are interchangeable.  Empty if none are."""
 
 _MOST_PAIRS = 4_096
-"""Pairs of footprints of which it is remembered whether they depend on each other."""
+"""Pairs of footprints whose dependence is memoised."""
 
 
 class Remembered:
-    """A dependence that remembers what it has said of two footprints: the same are met in most executions of a scenario."""
+    """A memoised dependence: most executions of a scenario share their footprints."""
 
     def __init__(self, depends: Dependent) -> None:
         self._depends = depends
@@ -42,7 +39,7 @@ class Remembered:
         if known is None:
             if len(self._known) >= _MOST_PAIRS:
                 self._known.clear()
-            # It holds on to both, so that no others get their identities.
+            # Keeping both prevents other footprints from getting their identities.
             known = self._known[pair] = self._depends(left, right), left, right
         return known[0]
 
@@ -97,7 +94,7 @@ def interleavings(order: Shape) -> int:
 
 @lru_cache(maxsize=_REMEMBERED)
 def mirror_images(order: Shape, interchangeable: tuple[int, ...]) -> int:
-    """How many different partial orders come out when interchangeable are exchanged in every way, this one included."""
+    """How many different partial orders result from exchanging interchangeable requests, this one included."""
     if len(set(interchangeable)) == len(interchangeable):
         return 1
     taken: dict[int, int] = {}
@@ -120,10 +117,9 @@ def real_time_siblings(order: Shape, requests: int) -> tuple[Order, ...]:
 
     An explanation that agrees with a real-time order agrees with every weaker one, so the strongest are enough.  Take any
     equivalent order, and its requests in the order of their ends; pull them to the front in that order, each together with
-    the steps that it depends on.  Those lie before the request's end, so that whatever began after that end still does:
-    the result is at least as strong.  So pulling the requests forward in each of their permutations misses nothing, whatever
-    the explanation is made of.  (It is not enough to look for cycles of real time and data dependencies: a reference may
-    make two requests depend on each other that touch no common item, and be right that one of them should have.)
+    the steps that it depends on.  Those precede the request's end, so that everything that began after that end still does:
+    the result is at least as strong.  So pulling the requests forward in each of their permutations misses nothing.  (Cycles
+    of real time and data dependencies are not enough: a reference may make two requests dependent that share no item.)
     """
     before = _closure(order)
     strongest: dict[frozenset[tuple[int, int]], Order] = {}
@@ -169,16 +165,13 @@ def _closure(order: Shape) -> list[frozenset[int]]:
 
 
 def _pulled_forward(order: Shape, before: list[frozenset[int]], requests: int) -> Iterator[Order]:
-    """The requests one after the other, each preceded by what it needs, in each of their permutations.
-
-    One whose steps have all been needed by others before its turn adds nothing; permutations that differ in where it stands
-    are gone through once, which leaves few of them where most steps depend on each other.
-    """
+    """The requests one after the other, each preceded by what it needs, in each of their permutations."""
     own = [frozenset(at for at, (one, _) in enumerate(order) if one == request) for request in range(requests)]
     needed = [sorted(steps.union(*(before[at] for at in steps))) for steps in own]
 
     def extend(taken: Order, left: Sequence[int]) -> Iterator[Order]:
         done = frozenset(taken)
+        # A request whose steps others have all needed adds nothing: permutations that differ only in its position coincide.
         left = [request for request in left if not own[request] <= done]
         if not left:
             yield taken

@@ -1,4 +1,4 @@
-"""Threads of the checker itself that work while a handler runs: what they read of clock and numbers is not the handler's."""
+"""Threads of the checker itself that work while a handler runs: their reads of clock and numbers are not the handler's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _own: set[int] = set()
 
 
 def claim() -> None:
-    """The calling thread is the checker's own from now on."""
+    """Register the calling thread as the checker's own."""
     _own.add(threading.get_ident())
 
 
 def release() -> None:
-    """The calling thread is about to end; its identity may be given to another."""
+    """Unregister the calling thread, which is about to end: its identity may be reused."""
     _own.discard(threading.get_ident())
 
 

@@ -1,11 +1,9 @@
 """Executes tasks one step at a time; the only place that knows how code under test is suspended.
 
-Each task runs in a greenlet, so a handler is ordinary synchronous code that stops wherever it reaches a scheduling point,
-however deep in a library that is.  A step runs a task from one scheduling point to the next: the operation it waited to
-perform, and the handler's own code after it.
-
-The runner never hangs and never loses a fault: a task that performs too many operations, stays silent for too long, or
-reaches outside is parked for good, and :meth:`Runner.step` raises the fault, whatever the handler does with exceptions.
+Each task runs in a greenlet, so a handler is ordinary synchronous code that stops at each scheduling point, at any depth in a
+library.  A step runs a task from one scheduling point to the next: the operation it waited to perform, and the handler's own
+code after it.  The runner never hangs and never loses a fault: a task that performs too many operations, stays silent for too
+long, or reaches outside is parked forever, and :meth:`Runner.step` raises the fault, whatever the handler catches.
 """
 
 from __future__ import annotations
@@ -31,21 +29,16 @@ from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.task import Task, TaskState
 from toctou.scheduling.watchdog import Interrupted, watchdog
 
+# Coroutines that would not end.  Without a reference Python would end them by an exception, which they would swallow once
+# more, now without a watchdog.
 _PARKED: list[Any] = []
-"""Coroutines that would not end.  They are kept for good: Python ends a coroutine that nobody holds by an exception, which
-they would swallow once more, now with nobody to interrupt them."""
 
 _OWN_FOLDER = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a request may use.
-
-    Attributes:
-        operations: DynamoDB calls per request.
-        seconds: wall time between two scheduling points.
-    """
+    """DynamoDB calls per request, and seconds of wall time between two scheduling points."""
 
     operations: int = 100
     seconds: float = 10.0
@@ -63,9 +56,7 @@ class Runner:
         self._resumed = 0.0
         self._fault: ToctouError | None = None
         self._main: Any = None
-        self._idle: list[
-            Any
-        ] = []  # coroutines that have run a task to its end; making one takes longer than most steps
+        self._idle: list[Any] = []  # coroutines for reuse: making one takes longer than most steps
         self._thread = 0
 
     @contextmanager
@@ -82,13 +73,13 @@ class Runner:
                     self._idle.pop().throw(greenlet.GreenletExit)
 
     def begin(self, bodies: Sequence[Callable[[], Any]]) -> None:
-        """Make a task of each body; none of them has started.  What an earlier execution left is given up."""
+        """Give up the earlier execution, and make a task of each body, none of them started."""
         self.end()
         self.tasks = [Task(index, body) for index, body in enumerate(bodies)]
         self._fault = None
 
     def add(self, body: Callable[[], Any]) -> int:
-        """Make one more task for the execution that is under way; returns its index."""
+        """Add a task to the current execution; returns its index."""
         self.tasks.append(Task(len(self.tasks), body))
         return len(self.tasks) - 1
 
@@ -103,10 +94,10 @@ class Runner:
         self._resume(task, task)
 
     def step(self, index: int) -> None:
-        """Let a task perform the operation it waits for, and run on to its next scheduling point or its end.
+        """Let a task perform the operation it waits for, and run to its next scheduling point or its end.
 
-        A new task is started first; its start and its first operation are one step, because what a request reads before
-        its first operation (its clock, its numbers) is its own.
+        The start of a new task and its first operation are one step, because what a request reads before its first operation
+        (its clock, its numbers) is its own.
 
         Raises:
             UncontrolledHandler: a limit was reached, or the task reached outside control.
@@ -121,7 +112,7 @@ class Runner:
             self._resume(task)
 
     def end(self) -> None:
-        """Give up whatever has not ended."""
+        """Give up the tasks that have not ended."""
         for task in self.tasks:
             if task.state is TaskState.WAITING:
                 task.state = TaskState.ENDED
@@ -131,7 +122,7 @@ class Runner:
         self.tasks = []
 
     def take_clock_reads(self) -> bool:
-        """Whether a task has read its clock or drawn a number since this was last asked; see :class:`Control`."""
+        """Whether a task has read its clock or a random number since the last call."""
         reads_clock, self._control.reads_clock = self._control.reads_clock, False
         return reads_clock
 
@@ -140,11 +131,11 @@ class Runner:
         return self._control.random_was_shared()
 
     def clock_readers(self) -> list[int]:
-        """The tasks that have read their clock or drawn a number in the execution that is under way."""
+        """The tasks that have read their clock or a random number in the current execution."""
         return [task.index for task in self.tasks if task.reads_clock]
 
     def own_numbers(self) -> bool:
-        """Give every request a generator of its own, as an execution has shown to be necessary; ``False`` if they have one."""
+        """From now on give every request a generator of its own; ``False`` if each has one already."""
         before, self._control.per_request = self._control.per_request, True
         return not before
 
@@ -158,9 +149,9 @@ class Runner:
             raise self._stray(action)
         if greenlet.getcurrent() is not task.coroutine:
             self.fail(self._stray(action))
-        if task.state is TaskState.ENDED or self._fault is not None:  # a handler that goes on regardless is parked
+        if task.state is TaskState.ENDED or self._fault is not None:  # a handler that continues regardless
             self._park()
-        if (fault := event_loop.calls_at_once()) is not None:
+        if (fault := event_loop.concurrent_workers()) is not None:
             self.fail(fault)
         task.operations += 1
         if task.operations > self._limits.operations:
@@ -276,19 +267,19 @@ class Runner:
             + (f"\n{where}" if where else ""),
             expected="handlers that perform their next operation, or answer, in time",
             cause="an endless loop, or a lock that another request holds across an operation",
-            remedy="look at the stack; requests stand for separate processes and share no locks; "
+            remedy="look at the stack; requests represent separate processes and share no locks; "
             "raise --max-step-seconds if the handler is only slow",
         )
         return True
 
     def _stray(self, action: str) -> OutsideControl:
-        threaded = self._running is not None or threading.get_ident() != self._thread
+        where, cause = "outside any request", "code that calls DynamoDB when it is imported or set up"
+        if self._running is not None or threading.get_ident() != self._thread:
+            where, cause = "from a thread that a handler started", "a handler that uses threads"
         return OutsideControl(
-            f"{action} was called {'from a thread that a handler started' if threaded else 'outside any request'}",
+            f"{action} was called {where}",
             expected="DynamoDB calls made by handlers, on the thread they are called on",
-            cause="a handler that uses threads"
-            if threaded
-            else "code that calls DynamoDB when it is imported or set up",
+            cause=cause,
             remedy="call DynamoDB from the handler itself; declare initial items in the model",
         )
 
@@ -306,13 +297,13 @@ def _outside(task: Task, what: str) -> OutsideControl:
     return OutsideControl(
         f"request {label(task.index)} reached {what}",
         expected="a handler whose only input and output is its DynamoDB client",
-        cause="the handler talks to another system, whose answers no schedule reproduces",
+        cause="the handler uses another system, whose responses no schedule reproduces",
         remedy="replace that part in the model (a stub, unittest.mock, moto) and check again",
     )
 
 
 def _stack(frame: FrameType | None, depth: int = 6) -> str:
-    """The innermost frames of the handler, without ours; files relative to the working directory."""
+    """The innermost frames of the handler; files relative to the working directory."""
     steps = [step for step in traceback.extract_stack(frame) if not step.filename.startswith(_OWN_FOLDER)]
     return "\n".join(f"  {_shown(step.filename)}:{step.lineno} in {step.name}: {step.line}" for step in steps[-depth:])
 

@@ -1,7 +1,7 @@
 """The one seam between code under test and the scheduler.
 
-Whoever is about to perform an operation on behalf of a request first calls :meth:`SchedulingPoint.reach`.  The call
-returns when the scheduler lets this request take its step; the operation is then performed at once, atomically.
+Before an operation of a request is performed, :meth:`SchedulingPoint.reach` is called.  The call returns when the scheduler lets
+this request take its step; the operation is then performed atomically.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from toctou.errors import ToctouError
 
 
 class Turn(NamedTuple):
-    """Whose turn it is: a request, and how many operations it has performed before."""
+    """The turn of a request, and how many operations it has performed before."""
 
     request: int
     number: int
@@ -22,23 +22,20 @@ class SchedulingPoint(Protocol):
     """Where a request waits for its turn."""
 
     def reach(self, action: str) -> Turn:
-        """Wait until it is this request's turn.
-
-        Args:
-            action: what is about to be done, for messages.
+        """Wait until it is this request's turn to perform the action.
 
         Raises:
             OutsideControl: called from outside a request, or from a thread that the handler started.
         """
 
     def still_served(self) -> None:
-        """The running request is being served elsewhere (another thread or process): the time allowed to it starts anew.
+        """Restart the time limit of the running request, which is served by another thread or process.
 
-        Whoever waits for that calls this several times per second, and sets the limit itself.
+        Called several times per second while waiting for that; the caller sets its own limit.
         """
 
     def suspend_monitoring(self) -> None:
-        """From now on sockets and files are the checker's own doing, not the handler's."""
+        """From now on sockets and files are the checker's own, not the handler's."""
 
     def resume_monitoring(self) -> None:
         """From now on they are the handler's again."""

@@ -1,10 +1,9 @@
 """Which interchangeable requests are in the same local state after some steps.
 
-They are where exchanging them leaves the steps taken so far as they are: what they saw, and which steps depend on which.
-Whatever follows a step of one then follows, with the two exchanged, the same step of the other, so that one of the two need
-not be explored (the idea of Ip and Dill, *Better Verification Through Symmetry*, FMSD 9, 1996).  Going only by what they saw
-would lose classes: two requests that read the same value may have begun on different sides of another request's write, which
-real time distinguishes.
+Two requests are if exchanging them preserves what they saw and the partial order of all steps so far.  Everything that follows
+a step of one then follows the same step of the other, with the two exchanged, so that one of the two need not be explored (Ip
+and Dill, *Better Verification Through Symmetry*, FMSD 9, 1996).  Comparing only what they saw would lose classes: two requests
+that read the same value may have begun on different sides of another request's write, which real time distinguishes.
 """
 
 from __future__ import annotations
@@ -16,19 +15,17 @@ from toctou.history.footprint import Footprint
 from toctou.scheduling.dependence import Dependent, Interchangeable
 
 Taken = tuple[int, Footprint, Any]
-"""A step: its request, what it is taken to touch, and what its request saw of it."""
+"""A step: its request, what it counts as touching, and what its request saw of it."""
 
 
 def alike(interchangeable: Interchangeable, depends: Dependent, taken: Sequence[Taken], one: int, other: int) -> bool:
     """Whether two requests are interchangeable and in the same local state after these steps."""
     if interchangeable[one] != interchangeable[other]:
         return False
-    seen = {asked: [saw for request, _, saw in taken if request == asked] for asked in (one, other)}
-    if seen[one] != seen[other]:
+    first, second = ([saw for request, _, saw in taken if request == actor] for actor in (one, other))
+    if first != second:
         return False
-    if not seen[one]:
-        return True
-    return _order(taken, depends, {}) == _order(taken, depends, {one: other, other: one})
+    return not first or _order(taken, depends, {}) == _order(taken, depends, {one: other, other: one})
 
 
 def _order(

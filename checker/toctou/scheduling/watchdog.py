@@ -1,8 +1,7 @@
 """Interrupts code under test that reaches no scheduling point in time.
 
-On the main thread an interval timer's signal interrupts even a lock that never becomes free.  On another thread Python
-offers only an exception raised between two bytecodes; a blocking call into C is then not interrupted, which the error
-text of a hung test run cannot say, so the explorer prefers the main thread.
+On the main thread an interval timer's signal interrupts even a lock that never becomes free.  On another thread Python offers
+only an exception raised between two bytecodes, which does not interrupt a blocking call into C.
 """
 
 from __future__ import annotations
@@ -24,10 +23,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def watchdog(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
-    """Call ``overdue`` a few times per second; where it answers true, raise :class:`Interrupted` in the caller's thread.
-
-    ``overdue`` gets the frame that is being executed, where that is known.
-    """
+    """Call ``overdue`` every 0.25 s, with the current frame if known; if true, raise :class:`Interrupted` in this thread."""
     if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
         with _by_signal(overdue):
             yield
@@ -50,7 +46,7 @@ def _by_signal(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-        if delay:  # somebody else's timer was running: let it go on with what is left of it
+        if delay:  # the program's own timer was running: continue it with the rest of its time
             signal.setitimer(signal.ITIMER_REAL, max(delay - (time.perf_counter() - begun), 0.001), interval)
 
 

@@ -319,7 +319,7 @@ def test_an_action_that_the_backend_does_not_perform_is_named(interception, clie
 
 
 def test_a_fault_of_the_backend_is_not_an_answer(interception, client, monkeypatch):
-    def broken(action: str, parameters: object) -> None:
+    def broken(*_: object) -> None:
         raise KeyError("item_id")
 
     monkeypatch.setattr(interception.backend, "perform", broken)

@@ -117,7 +117,7 @@ def test_the_engine_is_asked_where_a_known_call_meets_another_state(monkeypatch:
     with opened() as laboratory:
         for order in ("AABB", "BBAA", "ABAB", "ABBA", "BABA", "BAAB") * 2:
             run(laboratory, BOTH, order)
-        monkeypatch.setattr(transition_system.Call, "met", _ForgetsStates())
+        monkeypatch.setattr(transition_system.Call, "transitions", _ForgetsStates())
         asked: list[str] = []
         perform = laboratory._backend.perform
         monkeypatch.setattr(
@@ -170,7 +170,7 @@ def doing(act: Callable[[str], int]) -> type[Model]:
 
 
 def test_who_does_something_else_is_noticed():
-    """The second time a request is asked and answered the same, it does not do the same."""
+    """The second time a request gets the same inputs and responses, it behaves differently."""
     turns = iter(["first", "first", "second"])
 
     def act(principal: str) -> int:

@@ -50,12 +50,6 @@ def test_without_an_owner_attribute_the_statement_names_the_principal():
     assert finding.statement.endswith("which was not alice's at that instant")
 
 
-def test_tables_that_the_rule_is_not_about_are_left_alone():
-    history = "table Items(item_id)\ntable Log(log_id)\nitem Log/l owner=bob\nA.delete(Log/l)"
-    assert list(ORACLE.judge(parse(history)))
-    assert list(Ownership(ORACLE.owns, tables=frozenset({"Items"})).judge(parse(history))) == []
-
-
 def test_a_rule_that_raises_is_the_models_fault():
     with pytest.raises(ModelError, match=r"`owns` of the ownership oracle raised KeyError"):
         list(Ownership(lambda _principal, item: item["owner"]).judge(parse("item x n=1\nA.delete(x)")))

@@ -45,13 +45,15 @@ def test_the_code_goes_on_after_the_schedule():
 
 
 def test_a_request_has_answered_too_early():
-    with pytest.raises(ScheduleDiverged, match="after 1 steps the schedule goes on with A, which has already answered"):
+    with pytest.raises(
+        ScheduleDiverged, match="after 1 steps the schedule continues with A, which has already answered"
+    ):
         follow("AAB", {"A": 1, "B": 1})
 
 
 def test_every_request_has_answered_too_early():
     with pytest.raises(
-        ScheduleDiverged, match=r"after 2 steps every request has answered, but the schedule goes on with B\.A"
+        ScheduleDiverged, match=r"after 2 steps every request has answered, but the schedule continues with B\.A"
     ):
         follow("ABBA", {"A": 1, "B": 1})
 

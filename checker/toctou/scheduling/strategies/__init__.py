@@ -38,7 +38,7 @@ class Selected:
 
     @property
     def stated_bound(self) -> str:
-        """The bound in words, such as ``at most 2 delays``; ``""`` without one."""
+        """The bound as text, such as ``at most 2 delays``; ``""`` without one."""
         return (
             "" if self.bound is None else f"at most {self.bound} {self.kind.bounded_by}{'' if self.bound == 1 else 's'}"
         )

@@ -2,12 +2,11 @@
 
 Emmi, Qadeer, Rakamarić, *Delay-Bounded Scheduling*, POPL 2011.  The scheduler keeps the requests in a queue, in the order of
 the scenario, and lets the first one run to its end; each delay moves the first request to the end of the queue.  With no delay
-there is one schedule; with ``K`` delays there are at most as many as ways to place ``K`` delays on the steps of an execution,
-however many requests there are.  Races that need few preemptions are met with few delays, so that a scope that is too large to
-exhaust is covered up to a bound that can be stated.
+there is one schedule; with ``K`` delays there are at most as many as ways to place ``K`` delays on the steps of an execution.
+Races that need few preemptions show with few delays, so that a scope too large to exhaust is covered up to a stated bound.
 
 Departures from the text: a request may be delayed at each of its scheduling points, not only where the code under test says
-so; and so many delays in a row that the queue is as before are left out.  Picks are not bounded: each answer is explored.
+so; as many delays in a row as requests in the queue are left out.  Picks are not bounded: each alternative is explored.
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from toctou.history.footprint import dependent
 from toctou.history.picks.pick_kind import PickKind
-from toctou.scheduling.dependence import Dependent, Interchangeable
-from toctou.scheduling.strategies.exhaustive import diverged, diverged_step
-from toctou.scheduling.strategies.strategy import Step, Strategy
+from toctou.scheduling.strategies.strategy import Step, Strategy, diverged, diverged_step
 from toctou.verdict import Coverage
 
 
@@ -32,16 +28,9 @@ class DelayBounded(Strategy):
     default_bound: ClassVar[int | None] = 2
     bounded_by: ClassVar[str] = "delay"
 
-    def __init__(
-        self,
-        seed: int = 0,
-        depends: Dependent = dependent,
-        interchangeable: Interchangeable = (),
-        bound: int | None = None,
-    ) -> None:
-        super().__init__(seed, depends, interchangeable, bound)
-        # Each question of the current execution in order, that of each step how often to delay among them: the answer, and how
-        # many there are.  The next execution changes the last answer that can be increased, as an odometer does.
+    def _prepare(self) -> None:
+        # Each choice of the current execution in order, how often each step is delayed among them: which alternative, and of how
+        # many.  The next execution increases the last one that can be increased, as an odometer does.
         self._answers: list[tuple[int, int]] = []
         self._steps: list[Step] = []
         self._begun = False
@@ -65,13 +54,13 @@ class DelayBounded(Strategy):
         """The first in the queue, after the delays of this step."""
         waiting = set(enabled)
         self._queue = [one for one in self._queue if one in waiting] or list(enabled)
-        delayed = self._answer(min(self._delays, len(self._queue) - 1) + 1, "requests that could go on")
+        delayed = self._answer(min(self._delays, len(self._queue) - 1) + 1, "requests that could continue")
         self._delays -= delayed
         self._queue = self._queue[delayed:] + self._queue[:delayed]
         return self._queue[0]
 
     def pick(self, kind: PickKind, count: int) -> int:
-        """Each answer in turn, from 0."""
+        """Each alternative in turn, from 0."""
         return self._answer(count, kind.alternatives)
 
     def performed(self, request: int, step: Step) -> None:
@@ -85,7 +74,7 @@ class DelayBounded(Strategy):
         self._depth += 1
 
     def left(self) -> float:
-        """What is left if all answers to a question lead to equally many executions."""
+        """What is left if all alternatives of a choice lead to equally many executions."""
         left, share = 0.0, 1.0
         for answer, count in self._answers:
             share /= count

@@ -2,40 +2,30 @@
 
 Abdulla, Aronis, Jonsson, Sagonas, *Source Sets: A Foundation for Optimal Dynamic Partial Order Reduction*, JACM 64(4), 2017
 (first at POPL 2014), algorithm 2: after each execution, every race (two neighbouring dependent steps of different requests) is
-looked at, and unless the reversed order is covered already, the steps that lead to it are put into the wakeup tree of the
-state before the race.  No execution is begun in vain.
+examined, and unless the reversed order is covered already, the steps that lead to it are put into the wakeup tree of the
+state before the race.  No execution is redundant.
 
 Departures from the text:
 
 - No step ever blocks and all requests are there from the start, so every race can be reversed.
-- Whether two steps depend on each other must not change with the state (the text's properties of a happens-before assignment;
-  a conditional write that fails only reads, which breaks them).  So a request's step of some number counts with all that
-  steps of that number were seen to touch in any execution so far.  Once one is seen to touch more, the search begins again.
-  Nothing more is there to be learned at the end, because what a step does is decided by what it reads: in a schedule not
-  run, the first step that touches more would read, in its place in an equivalent one that was run, the same.
-  The classes are as fine as that: one execution each, but where conditions fail more executions than :mod:`exhaustive`, which
-  goes by what steps did and begins executions in vain, would complete.
-- A weak read has several outcomes, each of which makes a step of its own.  They conflict with each other without being a race,
-  so all of them are explored from the state in which the read is met without instructions.  Instructions name the outcome,
-  because what follows may depend on it; and where steps commute with a read that has not been met yet, they are
-  followed once for each of its outcomes that is explored.
-- Interchangeable requests: what one of them has explored from a state, the others need not, if they are in the same local state
-  there (:mod:`toctou.scheduling.symmetry`).  The races of executions left out that way are reversed all the same, because
-  they may ask for something at an earlier state where the two were not in the same local state.  Some mirror images are run
-  nevertheless.
-- The tree of executions is not stored: a node is kept for each step of the current one, and the prefix is performed anew.
+- The text's dependence must not change with the state, but a conditional write that fails only reads.  So a request's step of
+  some number counts with all that steps of that number touched in any execution so far, and once one touches more, the search
+  begins again.  At the end nothing is left to learn: what a step does is decided by what it reads, so in a schedule not run, the
+  first step that touches more would read, in its place in an equivalent one that was run, the same.  Where conditions fail,
+  the classes are finer than those of :mod:`exhaustive`, which goes by what steps did and begins redundant executions.
+- An eventually consistent read has several outcomes, each of which makes a step of its own.  They conflict without being a
+  race, so all are explored from the state in which the read is reached without instructions.  Instructions name the outcome,
+  because what follows may depend on it; steps that commute with a read not reached yet are followed once per outcome.
+- What one of several interchangeable requests has explored from a state, the others skip if they are in the same local state
+  there (:mod:`toctou.scheduling.symmetry`).  The races of the skipped executions are reversed all the same, because they may
+  lead to an earlier state where the local states still differed.  Some mirror images are run nevertheless.
+- A node is kept for each step of the current execution only, and the prefix is performed anew.
 
-Parts of a search
------------------
-
-What is explored after a leaf of a wakeup tree depends on the rest of the search through the steps that sleep there alone, and
-these do not change once the leaf is there: what is added to a tree comes after the branches that it has, and nothing is added
-to a leaf.  So leaves can be explored ahead of their turn, by others: each is a *part*, a search of its own.  Races with steps
-before the leaf are not reversed by it but noted, for whoever explores the whole to reverse when the leaf's turn has come
-(:mod:`toctou.distribution.shared_search`).  So all parts together run what one search would have run, in the same order.
-Of a branch only
-the first leaf is taken, because at its other leaves it has to be known which requests its inner nodes have.  What steps touch
-is learned by each part; if two have learned different things, the search begins again with both.
+Parts: what is explored after a leaf of a wakeup tree depends on the rest of the search only through the steps that sleep there,
+which are fixed once the leaf exists: branches are added behind those that exist, and nothing is added to a leaf.  So a leaf can
+be explored ahead of its turn, as a search of its own.  Such a part does not reverse races with steps before the leaf but notes
+them for the whole search (:mod:`toctou.distribution.shared_search`), so that all parts together run what one search would have
+run, in the same order.  Only the first leaf of a branch is taken: the others need to know the enabled requests of inner nodes.
 """
 
 from __future__ import annotations
@@ -46,34 +36,25 @@ from itertools import zip_longest
 from typing import ClassVar, NamedTuple
 
 from toctou.errors import InternalError
-from toctou.history.footprint import EMPTY, Footprint, contains, dependent, union
+from toctou.history.footprint import EMPTY, Footprint, contains, union
 from toctou.history.picks.pick_kind import PickKind
-from toctou.scheduling.dependence import Dependent, Interchangeable
 from toctou.scheduling.restart import Reason, Restart
-from toctou.scheduling.strategies.exhaustive import Exhaustive, diverged_choice, diverged_step
-from toctou.scheduling.strategies.strategy import Noted, Place, Shareable, Step
+from toctou.scheduling.strategies.exhaustive import Exhaustive
+from toctou.scheduling.strategies.strategy import Noted, Place, Shareable, Step, diverged_choice, diverged_step
 from toctou.scheduling.symmetry import Taken, alike
 from toctou.verdict import Coverage
 
 
 class _Event(NamedTuple):
-    """A step as instructions name it, or as it was explored.
-
-    Attributes:
-        request: who takes it.
-        footprint: what it is taken to touch.
-        outcomes: how many different outcomes it has, if it is a weak read; 1 if it is none.
-        which: which of them are meant; ``None`` for all there are in the state where it will be taken.
-    """
+    """A step as instructions name it, or as it was explored."""
 
     request: int
-    footprint: Footprint
-    outcomes: int = 1
-    which: frozenset[int] | None = None
+    footprint: Footprint  # what it counts as touching
+    outcomes: int = 1  # more than 1 only for an eventually consistent read
+    which: frozenset[int] | None = None  # the outcomes meant; `None` for all in the state where it will be taken
 
     @property
     def complete(self) -> bool:
-        """Whether every outcome is meant."""
         return self.which is None or len(self.which) == self.outcomes
 
 
@@ -83,22 +64,16 @@ Sequel = tuple[_Event, ...]
 
 @dataclass(slots=True)
 class _Branch:
-    """A node of a wakeup tree: a step that has to be explored, and what has to follow it.
+    """A node of a wakeup tree: a step that has to be explored, and what has to follow it."""
 
-    Attributes:
-        event: the step; its footprint is ``EMPTY`` until it is performed, if it was chosen freely.
-        children: in the order in which they will be explored; empty for a leaf, after which any order will do.
-    """
-
-    event: _Event
-    children: list[_Branch] = field(default_factory=list)
+    event: _Event  # its footprint is `EMPTY` until it is performed, if it was chosen freely
+    children: list[_Branch] = field(default_factory=list)  # in order; a leaf may be followed by any order
 
     def copy(self) -> _Branch:
-        """Another one, with all that follows."""
         return _Branch(self.event, [child.copy() for child in self.children])
 
     def first(self) -> Iterator[_Branch]:
-        """The way to the first leaf, this one included."""
+        """The path to the first leaf, from this node."""
         yield self
         if self.children:
             yield from self.children[0].first()
@@ -106,31 +81,18 @@ class _Branch:
 
 @dataclass(slots=True)
 class _Node:
-    """A state on the current path, and the step taken from it.
+    """A state on the current path, and the step taken from it."""
 
-    Attributes:
-        enabled: requests that can step here; equal every time the node is reached.
-        sleep: steps from here that lead into classes which were explored from an earlier branch, by request.
-        tree: the branches still to be explored; the first is the current one.
-        mirrors: for each request those that are interchangeable with it and in the same situation here.
-        inherited: the requests whose steps slept when the node was reached, with all their outcomes.
-        step: what the current step did; ``None`` until it was performed.
-        outcome: which outcome it returns.
-        outcomes: how many it has.
-        sizes: how many executions the branches had that have been explored from here.
-        size: how many the current one has had so far.
-    """
-
-    enabled: tuple[int, ...]
-    sleep: dict[int, _Event]
-    tree: list[_Branch]
-    mirrors: dict[int, list[int]]
-    inherited: frozenset[int] = frozenset()
-    step: Step | None = None
-    outcome: int = 0
+    enabled: tuple[int, ...]  # equal every time the node is reached
+    sleep: dict[int, _Event]  # steps that lead into classes which were explored from an earlier branch, by request
+    tree: list[_Branch]  # still to be explored; the first is the current one
+    mirrors: dict[int, list[int]]  # for each request, the interchangeable ones that are in the same local state here
+    inherited: frozenset[int] = frozenset()  # whose steps slept with all outcomes when the node was reached
+    step: Step | None = None  # what the current step did; `None` until it was performed
+    outcome: int = 0  # which outcome the current step returns, of how many
     outcomes: int = 1
-    sizes: list[int] = field(default_factory=list)
-    size: int = 0
+    sizes: list[int] = field(default_factory=list)  # executions of each branch explored from here
+    size: int = 0  # executions of the current branch so far
 
     @property
     def chosen(self) -> int:
@@ -141,7 +103,7 @@ class _Node:
         return self.tree[0].event.footprint
 
     def done(self) -> None:
-        """The current branch has been explored: its step sleeps, and so do those of which it is the mirror image."""
+        """Put the step of the current branch, which has been explored, to sleep, and its mirror images."""
         explored = self.tree.pop(0).event
         self.step, self.outcome, self.outcomes = None, 0, 1
         self.sizes, self.size = [*self.sizes, self.size], 0
@@ -156,11 +118,10 @@ class _Node:
             self.tree[:] = [branch for branch in self.tree if not self._sleeps(branch.event)]
 
     def alone(self) -> _Node:
-        """A copy without the other branches."""
         return replace(self, sleep=dict(self.sleep), tree=[branch.copy() for branch in self.tree[:1]])
 
     def before(self, at: int) -> _Node | None:
-        """A copy as it will be when the turn of a branch's first leaf has come; ``None`` if a mirror image comes before."""
+        """A copy as it will be at the turn of a branch's first leaf; ``None`` if the branch will sleep as a mirror image."""
         then, branch = replace(self, sleep=dict(self.sleep), tree=list(self.tree)), self.tree[at]
         while then.tree and then.tree[0] is not branch:
             then.done()
@@ -170,7 +131,7 @@ class _Node:
         return replace(then, tree=way) if then.tree else None
 
     def become(self, part: _Node) -> None:
-        """Let the current branch be what is left of it in a part of the search."""
+        """Replace the current branch by what is left of it in a part of the search."""
         later = self.tree[1:]
         self.sleep, self.step, self.outcome, self.outcomes = dict(part.sleep), part.step, part.outcome, part.outcomes
         self.sizes, self.size = max(self.sizes, part.sizes, key=len), part.size
@@ -183,7 +144,7 @@ class _Node:
         return asleep.complete or (event.which is not None and asleep.which is not None and event.which <= asleep.which)
 
     def covered(self) -> Iterator[_Event]:
-        """Steps that need not be taken from here: those that sleep, and the mirror images of the current one."""
+        """Steps that need not be taken from here: sleeping ones, and the mirror images of the current one."""
         yield from self.sleep.values()
         current = self.chosen
         for request in self.mirrors.get(current, ()):
@@ -201,26 +162,17 @@ class Dpor(Shareable):
     covers: ClassVar[Coverage] = Coverage.EVERYTHING
     symmetric: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        seed: int = 0,
-        depends: Dependent = dependent,
-        interchangeable: Interchangeable = (),
-        bound: int | None = None,
-    ) -> None:
-        super().__init__(seed, depends, interchangeable, bound)
+    def _prepare(self) -> None:
         self._path: list[_Node] = []
         self._floor = 0
         self._noted: Noted = {}
         self._sizes: dict[int, list[int]] = {}
-        self._depth = 0
-        self._asked = -1
         self._ready = True
         self._learned: dict[tuple[int, int], Footprint] = {}
         self._instead: Dpor | Exhaustive | None = None
 
     def begin(self) -> bool:
-        """Reverse the races of the last execution, and move to the next branch; again, if nothing was chosen since."""
+        """Reverse the races of the last execution, and move to the next branch, unless nothing was chosen since."""
         if self._instead is not None:
             raise Restart(Reason.STEP_TOUCHES_MORE, self._instead)
         self._depth, self._asked = 0, -1
@@ -232,7 +184,6 @@ class Dpor(Shareable):
         return self._ready
 
     def _go_up(self) -> bool:
-        """Move to the deepest branch that is left; ``False`` if there is none."""
         while not self._path[-1].tree:
             if len(self._path) <= max(self._floor, 1):
                 return False
@@ -324,11 +275,9 @@ class Dpor(Shareable):
         return self._ready
 
     def left(self) -> float:
-        """See :class:`~toctou.scheduling.strategies.strategy.Strategy`.
-
-        The branches of a node are expected to be as large, beside each other, as those of the nodes that have been gone through
-        after as many steps.  If there was none, one for each request that is awake is expected, of decreasing size.
-        """
+        """See :class:`Strategy`."""
+        # The relative sizes of a node's branches are expected to be those of earlier nodes at the same depth.  If there was none,
+        # one branch is expected for each awake request, of decreasing size.
         if self._path and not self._path[-1].tree:
             return 0.0
         left, share = 0.0, 1.0
@@ -359,7 +308,7 @@ class Dpor(Shareable):
         if not node.tree:
             awake = [request for request in now if request not in node.sleep or not node.sleep[request].complete]
             if not awake:
-                raise InternalError("every request that could go on is asleep, which optimal reduction rules out")
+                raise InternalError("every enabled request is asleep, which optimal reduction rules out")
             node.tree.append(_Branch(_Event(preferred if preferred in awake else awake[0], EMPTY)))
         self._path.append(node)
         return node.chosen
@@ -368,8 +317,8 @@ class Dpor(Shareable):
         """The outcome that the branch names, or the first that does not sleep."""
         node = self._path[self._depth]
         if not kind.outcome or self._asked == self._depth:
-            # Which operation a step performs branches without a race, and a step has one set of outcomes here: sleep sets will
-            # have to do.
+            # Choosing among concurrent calls branches without a race, and a step has one set of outcomes here: sleep sets can
+            # explore both.
             self._instead = Exhaustive(depends=self._depends, interchangeable=self._interchangeable)
             return 0
         self._asked = self._depth
@@ -392,7 +341,6 @@ class Dpor(Shareable):
         self._depth += 1
 
     def _taken_for(self, request: int, footprint: Footprint) -> Footprint:
-        """What a request's step of the same number has touched so far, over all executions."""
         number = sum(node.chosen == request for node in self._path[: self._depth])
         step = self._interchangeable[request] if self._interchangeable else request, number
         known = self._learned.get(step)
@@ -412,14 +360,11 @@ class Dpor(Shareable):
 
     @property
     def mirrored(self) -> bool:
-        """Whether the last execution is the mirror image of an earlier one: a step was taken whose mirror image slept.
-
-        It had to be run nevertheless, for the sake of its races.
-        """
+        """Whether the last execution took a step whose mirror image slept; it had to be run because of its races."""
         return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path if node.tree)
 
     def _keep(self, node: _Node, step: Step) -> None:
-        """Write down what the current branch turned out to be; a weak read's other outcomes become branches of their own."""
+        """Record what the current branch did; the other outcomes of a read become branches of their own."""
         branch = node.tree[0]
         event = _Event(node.chosen, self._taken_for(node.chosen, step.footprint), node.outcomes)
         if node.outcomes > 1:
@@ -447,15 +392,14 @@ class Dpor(Shareable):
         }
 
     def _inherited(self, node: _Node) -> dict[int, _Event]:
-        """The steps that sleep after the node's step: those it is independent of."""
-        return {
+        return {  # a step that is independent of the node's step still sleeps after it
             request: event
             for request, event in node.sleep.items()
             if request != node.chosen and not self._depends(event.footprint, node.footprint)
         }
 
     def _reverse_races(self) -> None:
-        """Look at the races of the last execution, and of those mirror images of it that were left out."""
+        """Reverse the races of the last execution, and of its mirror images that were skipped."""
         executed = tuple(node.tree[0].event for node in self._path)
         self._reverse_races_before(len(executed), executed)
         if not self._interchangeable:
@@ -473,14 +417,12 @@ class Dpor(Shareable):
             images += mirrored
 
     def _reverse_races_before(self, end: int, execution: Sequel) -> None:
-        """Make sure that, for each race of an execution whose first step is less deep than ``end``, the other order is taken."""
+        """Reverse each race of an execution whose first step is less deep than ``end``."""
         before: list[int] = []
         for depth, event in enumerate(execution):
             mask = 0
             races: list[int] = []
-            for at in range(
-                depth - 1, -1, -1
-            ):  # nearest first: what happens before one that races with it does not race
+            for at in reversed(range(depth)):  # nearest first: a step that happens before a racing one does not race
                 if mask >> at & 1:
                     continue
                 same = execution[at].request == event.request
@@ -495,7 +437,7 @@ class Dpor(Shareable):
                 self._reverse(first, (*between, reversed_first))
 
     def _reverse(self, depth: int, sequel: Sequel) -> None:
-        """Have the reversal of a race explored, or note it, if it is somebody else's to explore."""
+        """Have the reversal of a race explored, or note it for the search that contains its first step."""
         if depth >= self._floor:
             self._cover(self._path[depth], sequel)
             return
@@ -504,7 +446,7 @@ class Dpor(Shareable):
             self._noted.setdefault((depth, tuple((one.request, one.which) for one in sequel)), (depth, sequel))
 
     def _cover(self, origin: _Node, sequel: Sequel) -> None:
-        """Make sure that the steps are explored from a state, unless they are covered by what has been explored from it."""
+        """Have the steps explored from a state, unless what has been explored from it covers them."""
         for explored in origin.covered():
             if explored.complete or not self._open(explored, sequel):
                 if self._follow(explored, sequel) is not None:
@@ -531,14 +473,14 @@ class Dpor(Shareable):
             branches = branches[-1].children
 
     def _open(self, explored: _Event, sequel: Sequel) -> bool:
-        """Whether the sequel can begin with an explored step, and does not say with which of its outcomes."""
+        """Whether the sequel can begin with an explored step, with any of its outcomes."""
         for at, event in enumerate(sequel):
             if event.request == explored.request:
                 return event.which is None and not self._touched(event, sequel[:at])
         return not self._touched(explored, sequel)
 
     def _follow(self, explored: _Event, sequel: Sequel) -> Sequel | None:
-        """What is left of the sequel after an explored step was taken first; ``None`` if that is another class."""
+        """What is left of the sequel after an explored step; ``None`` if that leads to another class."""
         for at, event in enumerate(sequel):
             if event.request == explored.request:
                 if self._touched(event, sequel[:at]):
@@ -549,21 +491,20 @@ class Dpor(Shareable):
         return None if self._touched(explored, sequel) else sequel
 
     def _touched(self, event: _Event, sequel: Sequel) -> bool:
-        for other in sequel:  # noqa: SIM110 - asked more often than anything else, and this takes half as long
+        for other in sequel:  # noqa: SIM110 - the hottest function, and a loop takes half as long
             if self._depends(event.footprint, other.footprint):
                 return True
         return False
 
 
 def _pinned(explored: _Event, sequel: Sequel) -> Iterator[Sequel]:
-    """The sequel beginning with an explored step, once for each outcome that the step has."""
+    """The sequel beginning with an explored step, once for each outcome of the step."""
     rest = tuple(event for event in sequel if event.request != explored.request)
     for outcome in range(explored.outcomes):
         yield (explored._replace(which=frozenset({outcome})), *rest)
 
 
 def _exchanged(event: _Event, one: int, other: int) -> _Event:
-    """The event with two requests exchanged."""
     if event.request == one:
         return event._replace(request=other)
     return event._replace(request=one) if event.request == other else event

@@ -1,14 +1,14 @@
-"""Probabilistic concurrency testing: random priorities, lowered at a few random moments.
+"""Probabilistic concurrency testing: random priorities, lowered at a few random steps.
 
 Burckhardt, Kothari, Musuvathi, Nagarakatti, *A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs*, ASPLOS
 2010. The enabled request of highest priority steps; at ``depth - 1`` steps drawn beforehand, the request that is about to
-step falls below all others.  A race that needs ``depth`` ordering constraints is met with probability at least ``1 / (n * k
+step falls below all others.  A race that needs ``depth`` ordering constraints shows with probability at least ``1 / (n * k
 ** (depth - 1))`` in each execution of ``n`` requests and ``k`` steps.
 
-Parameters: ``depth`` is 3 here: a check, a change by somebody else and a use are two constraints, and one is to spare.
+``depth`` is 3 here: a check, a change by another request and a use are two constraints, and one is to spare.
 
-Departures from the text: ``k`` is not given but learned, as the number of steps of the longest execution so far, so the
-first execution has no point of change and the bound holds only once the longest execution has been seen.
+Departure from the text: ``k`` is learned, as the number of steps of the longest execution so far.  So the first execution has
+no point of change, and the bound holds only once the longest execution has been seen.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from toctou.history.footprint import dependent
-from toctou.scheduling.dependence import Dependent, Interchangeable
 from toctou.scheduling.strategies.strategy import Step, Strategy
 
 DEPTH = 3
@@ -28,18 +26,8 @@ class Pct(Strategy):
 
     name: ClassVar[str] = "pct"
 
-    def __init__(
-        self,
-        seed: int = 0,
-        depends: Dependent = dependent,
-        interchangeable: Interchangeable = (),
-        bound: int | None = None,
-    ) -> None:
-        super().__init__(seed, depends, interchangeable, bound)
-        self._steps = 0
-        self._longest = 0
-        self._priorities: dict[int, float] = {}
-        self._changes: dict[int, int] = {}
+    def _prepare(self) -> None:
+        self._steps = self._longest = 0
 
     @staticmethod
     def chance(requests: int, steps: int) -> tuple[float, str]:
@@ -50,7 +38,7 @@ class Pct(Strategy):
         """Draw new priorities and points of change."""
         self._longest = max(self._longest, self._steps)
         self._steps = 0
-        self._priorities = {}
+        self._priorities: dict[int, float] = {}
         points = self._random.sample(range(1, self._longest), min(DEPTH - 1, max(self._longest - 1, 0)))
         self._changes = {at: number for number, at in enumerate(points)}
         return True

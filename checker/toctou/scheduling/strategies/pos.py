@@ -1,12 +1,12 @@
 """Partial-order sampling: random priorities of steps, drawn anew for those that lose a race.
 
 Yuan, Yang, Gu, *Partial Order Aware Concurrency Sampling*, CAV 2018.  Every pending step has a random priority and the
-highest steps; whatever is pending and races with the step that was taken draws a new one.  Steps that commute keep theirs,
-so that the sample is spread over classes of schedules rather than over schedules.  The text's bound on the probability of a
-class depends on that class, so none can be stated beforehand, and none is reported.
+highest steps; each pending step that races with the step taken draws a new one.  Steps that commute keep theirs, so that the
+sample is spread over classes of schedules rather than over schedules.  The text's bound on the probability of a class depends
+on that class, so none is reported.
 
-Departure from the text: what a pending step touches is known only once it has been performed.  It is taken for what that
-request's step of the same number touched when it was performed last; until then it is assumed to race with everything.
+Departure from the text: what a pending step touches is known only once it has been performed.  Until then it is assumed to be
+what that request's step of the same number touched last, and to race with everything if there was none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from toctou.history.footprint import Footprint, dependent
-from toctou.scheduling.dependence import Dependent, Interchangeable
+from toctou.history.footprint import Footprint
 from toctou.scheduling.strategies.strategy import Step, Strategy
 
 
@@ -24,22 +23,13 @@ class Pos(Strategy):
 
     name: ClassVar[str] = "pos"
 
-    def __init__(
-        self,
-        seed: int = 0,
-        depends: Dependent = dependent,
-        interchangeable: Interchangeable = (),
-        bound: int | None = None,
-    ) -> None:
-        super().__init__(seed, depends, interchangeable, bound)
+    def _prepare(self) -> None:
         self._seen: dict[tuple[int, int], Footprint] = {}
-        self._taken: dict[int, int] = {}
-        self._priorities: dict[int, float] = {}
 
     def begin(self) -> bool:
         """There is always another sample."""
-        self._taken = {}
-        self._priorities = {}
+        self._taken: dict[int, int] = {}
+        self._priorities: dict[int, float] = {}
         return True
 
     def choose(self, enabled: Sequence[int]) -> int | None:

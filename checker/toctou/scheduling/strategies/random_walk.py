@@ -1,7 +1,7 @@
-"""Schedules drawn at random: at every scheduling point each request that can go on is equally likely.
+"""Schedules drawn at random: at every scheduling point each enabled request is equally likely.
 
-For scopes beyond exhaustion.  A schedule of ``n`` requests with ``k`` steps in all is met with probability at least
-``n ** -(k - 1)`` per execution, so a walk finds shallow races quickly and promises little: it never verifies.
+A schedule of ``n`` requests with ``k`` steps in all is drawn with probability at least ``n ** -(k - 1)`` per execution, so a
+walk finds shallow races quickly and never verifies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class RandomWalk(Strategy):
 
     @staticmethod
     def chance(requests: int, steps: int) -> tuple[float, str]:
-        """There is a choice of at most so many requests at each step but the last."""
+        """Each step but the last is a choice among at most ``requests``."""
         return float(requests) ** -max(steps - 1, 0), "any given interleaving"
 
     def begin(self) -> bool:

@@ -13,14 +13,13 @@ from toctou.scheduling.strategies.strategy import Step, Strategy
 
 
 class Replay(Strategy):
-    """Runs one schedule once; says where it diverged if the code no longer fits it."""
+    """Runs one schedule once; reports where it diverged if the code no longer fits it."""
 
     name: ClassVar[str] = "replay"
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__()
         self._schedule = schedule
-        self._at = 0
         self._begun = False
         self._taken: list[str] = []
 
@@ -38,26 +37,26 @@ class Replay(Strategy):
             raise self._diverged(f"the schedule ends there, but {waiting} would perform another operation")
         request = choices[self._at].request
         if request not in enabled:
-            raise self._diverged(f"the schedule goes on with {label(request)}, which has already answered")
+            raise self._diverged(f"the schedule continues with {label(request)}, which has already answered")
         self._at += 1
         return request
 
     def pick(self, kind: PickKind, count: int) -> int:
-        """The schedule's answer."""
-        answer = self._schedule.choices[self._at - 1].pick(kind)
-        if answer >= count:
-            raise self._diverged(f"the schedule continues with number {answer} of {count} {kind.alternatives}")
-        return answer
+        """The schedule's pick."""
+        picked = self._schedule.choices[self._at - 1].pick(kind)
+        if picked >= count:
+            raise self._diverged(f"the schedule continues with number {picked} of {count} {kind.alternatives}")
+        return picked
 
     def performed(self, request: int, step: Step) -> None:
-        """Remember what was done, to say where a divergence stands."""
+        """Remember the step, to report where a divergence is."""
         self._taken.append(f"{label(request)} {step.observed}")
 
     def finish(self) -> None:
         """Every request has answered; raises ``ScheduleDiverged`` if choices are left."""
         if self._at < len(self._schedule.choices):
             rest = ".".join(map(str, self._schedule.choices[self._at :]))
-            raise self._diverged(f"every request has answered, but the schedule goes on with {rest}")
+            raise self._diverged(f"every request has answered, but the schedule continues with {rest}")
 
     def _diverged(self, what: str) -> ScheduleDiverged:
         done = "\n".join(self._taken) or "nothing yet"

@@ -1,7 +1,6 @@
 """What every strategy offers: the choice of the request that takes the next step, and the picks of that step.
 
-A strategy knows nothing of handlers or of DynamoDB.  After each step it learns what the step read and wrote, and what was
-observed of it, and it decides when there is nothing left to run.
+A strategy knows nothing of handlers or of DynamoDB: after each step it learns a footprint and what was observed.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from toctou.errors import NondeterministicHandler
 from toctou.history.footprint import Footprint, dependent
 from toctou.history.picks.pick_kind import PickKind
+from toctou.history.request import label
 from toctou.scheduling.dependence import Dependent, Interchangeable
 from toctou.verdict import Coverage
 
@@ -25,8 +26,8 @@ class Step:
     Attributes:
         footprint: decides which other steps it commutes with.
         observed: anything comparable that must be equal when the same schedule is run again.
-        seen: what the request itself saw of the step, whatever its index; equal for two interchangeable requests that have
-            come equally far.
+        seen: what the request itself saw of the step, without its index; equal for two interchangeable requests in the same
+            local state.
     """
 
     footprint: Footprint
@@ -37,20 +38,20 @@ class Step:
 class Strategy(ABC):
     """Chooses schedules, one execution after another.
 
-    Between two executions it can be pickled, and goes on in another process as it would have in this one.
+    Between two executions it can be pickled, and continues in another process as it would have in this one.
 
     Args:
-        seed: of the random numbers that it draws, if it draws any.
+        seed: of its random numbers.
         depends: whether the order of two steps matters.
         interchangeable: which requests are.
-        bound: see :attr:`default_bound`; ``None`` for that.
+        bound: ``None`` for :attr:`default_bound`.
     """
 
     name: ClassVar[str]
     """As on the command line."""
 
     ends: ClassVar[bool] = False
-    """Whether it ends by itself; one that does not draws schedules for as long as it is asked for them."""
+    """Whether it ends by itself; one that does not draws schedules as long as it is asked for them."""
 
     covers: ClassVar[Coverage] = Coverage.NOTHING
     """What has been run when it has ended by itself."""
@@ -75,25 +76,27 @@ class Strategy(ABC):
         self._depends = depends
         self._interchangeable = interchangeable
         self._bound = self.default_bound if bound is None else bound
+        self._prepare()
+
+    def _prepare(self) -> None:  # noqa: B027 - some strategies keep nothing
+        """Set up what the strategy keeps between executions."""
 
     @staticmethod
     def chance(requests: int, steps: int) -> tuple[float, str] | None:  # noqa: ARG004
         """A lower bound of the probability that one execution shows something, and what; ``None`` if there is none to state.
 
-        Args:
-            requests: how many there are.
-            steps: that all of them take together, at most.
+        ``steps`` is the largest number that all ``requests`` take together.
         """
         return None
 
     @property
     def taken_for(self) -> Sequence[Footprint] | None:
-        """What the steps of the last execution are taken to touch as far as classes go; ``None`` if that is what they touched."""
+        """What the steps of the last execution count as touching when classes are compared; ``None`` if what they touched."""
         return None
 
     @property
     def mirrored(self) -> bool:
-        """Whether the last execution was the mirror image of an earlier one, run for the sake of what follows from it."""
+        """Whether the last execution was the mirror image of an earlier one, run because of its races."""
         return False
 
     @abstractmethod
@@ -108,18 +111,13 @@ class Strategy(ABC):
     def choose(self, enabled: Sequence[int]) -> int | None:
         """The request that takes the next step; ``None`` to give this execution up as redundant.
 
-        Args:
-            enabled: requests that have not ended, ascending, never empty.
+        ``enabled`` are the requests that have not ended, ascending, never empty.
         """
 
     def pick(self, kind: PickKind, count: int) -> int:  # noqa: ARG002
-        """The answer to a question of the chosen step, from 0; any is as likely as another, unless a strategy decides otherwise.
+        """Which of ``count`` alternatives, at least 2, the chosen step takes, from 0; at random, unless a strategy overrides it.
 
         Called between :meth:`choose` and :meth:`performed`, at most once for each kind.
-
-        Args:
-            kind: what is asked.
-            count: how many answers there are; at least 2.
         """
         return self._random.randrange(count)
 
@@ -131,35 +129,35 @@ class Strategy(ABC):
         """
 
     def left(self) -> float:
-        """An estimate, 0 to 1, of how much of the scenario is left in its part; between two executions."""
+        """An estimate, 0 to 1, of how much of the scenario is left in its part; called between two executions."""
         return 1.0
 
     def divide(self) -> Self | None:
-        """Give away the part that would be explored last, as a strategy of its own; ``None`` if there is none to give.
+        """Split off the part that would be explored last, as a strategy of its own; ``None`` if there is none.
 
-        Called between two executions.  Together the two run exactly the executions that the one would have run, the
-        part that is kept before the part that is given away.
+        Called between two executions.  Together the two run exactly the executions that one would have run, the part that
+        is kept before the part that is split off.
         """
         return None
 
 
 Place = tuple[tuple[int, frozenset[int] | None], ...]
-"""The steps that lead to the end of a branch: each a request, and which answers of a weak read are meant; ``None`` for all."""
+"""The steps that lead to the end of a branch: each a request, and which outcomes of its read are meant; ``None`` for all."""
 
 Noted = dict[Hashable, Any]
-"""What a part has found that concerns others, each thing once and in order."""
+"""Races of a part with steps before it, which other parts have to reverse: each once and in order."""
 
 
 class Shareable(Strategy):
-    """A strategy that explores branches one after the other, of which each may lead to more, and can tell what is left.
+    """A strategy that explores branches one after the other, each of which may lead to more.
 
-    A branch that is known can be explored by others ahead of its turn, as a strategy of its own: a part.  Between two executions
-    the search stands before a branch, which is next, or has gone through all.
+    A known branch can be explored ahead of its turn, as a strategy of its own: a part.  Between two executions the search is
+    about to explore a branch, or has explored all.
     """
 
     @abstractmethod
     def current(self) -> Place:
-        """The branch that is next, or that somebody is exploring in its turn."""
+        """The branch that is next, or that a part is exploring in its turn."""
 
     @abstractmethod
     def pending(self) -> Iterator[tuple[int, Place]]:
@@ -171,15 +169,15 @@ class Shareable(Strategy):
 
     @abstractmethod
     def rest(self, depth: int) -> Self:
-        """Give away what is left of the current branch at the last of so many steps; of everything for 0."""
+        """Split off what is left of the current branch at the last of ``depth`` steps; everything for 0."""
 
     @abstractmethod
     def noted(self) -> Noted:
-        """What a part has found that concerns others, since this was last asked."""
+        """What a part has found for others to reverse, since the last call."""
 
     @abstractmethod
     def learn(self, part: Self) -> None:
-        """Take in what a part has learned about steps.
+        """Merge what a part has learned about steps.
 
         Raises:
             Restart: it does not agree with what was known.
@@ -187,16 +185,44 @@ class Shareable(Strategy):
 
     @abstractmethod
     def push(self, part: Self) -> None:
-        """It is the turn of this part, which has run something."""
+        """Make this part, which has run something, the current one."""
 
     @abstractmethod
     def reverse(self, noted: Noted) -> None:
-        """Take in what was noted by the part whose turn it is."""
+        """Reverse what the current part has noted."""
 
     @abstractmethod
     def merge(self, part: Self) -> bool:
-        """Go on where the part stands whose turn it is; ``False`` if nothing is left."""
+        """Continue where the current part is; ``False`` if nothing is left."""
 
     @abstractmethod
     def pop(self) -> bool:
-        """Go on behind the part whose turn it is, of which nothing more will be known; ``False`` if nothing is left."""
+        """Continue behind the current part, which is complete; ``False`` if nothing is left."""
+
+
+def nondeterministic(observed: str) -> NondeterministicHandler:
+    """The error for requests that behave differently under the same schedule."""
+    return NondeterministicHandler(
+        observed,
+        expected="handlers that behave the same whenever they are given the same inputs and responses",
+        cause="state kept between requests (a global, a cache), or an unordered set that decides",
+        remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
+    )
+
+
+def diverged(depth: int, before: str, now: str) -> NondeterministicHandler:
+    """The error for a schedule that gave two histories, which differ after ``depth`` steps."""
+    return nondeterministic(
+        f"the same schedule gave two histories: after {depth} steps, the first time {before};\nthe second time {now}"
+    )
+
+
+def diverged_choice(depth: int, before: Sequence[int], now: Sequence[int]) -> NondeterministicHandler:
+    """The error for other enabled requests than the last time."""
+    first, second = (", ".join(map(label, requests)) or "none" for requests in (before, now))
+    return diverged(depth, f"requests {first} could continue", f"{second} can")
+
+
+def diverged_step(depth: int, request: int, before: Step, now: Step) -> NondeterministicHandler:
+    """The error for a step that behaved differently than the last time."""
+    return diverged(depth, f"request {label(request)} did\n{before.observed}", f"it does\n{now.observed}")
