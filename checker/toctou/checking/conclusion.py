@@ -112,8 +112,8 @@ def _extent(results: list[ScenarioResult], options: Options) -> str:
         likely[1 - (1 - chance[0]) ** drawn] = chance[1]
     least = min([_NEARLY_CERTAIN, *likely])
     what = next(iter(likely.values()), "a violation")
-    told = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(least)
-    return f"; {what} of a scenario is met with a probability of at least {told}, going by the longest execution seen"
+    probability = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(least)
+    return f"; {what} of a scenario is met with a probability of at least {probability}, going by the longest execution seen"
 
 
 def _reads(options: Options) -> str:
