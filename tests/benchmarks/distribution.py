@@ -23,7 +23,7 @@ from pathlib import Path
 from toctou.checking.check import check
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.assignment import Assignment, Source
-from toctou.distribution.child import children, end_children, in_child, packed
+from toctou.distribution.child import CHILDREN, end_children, in_child, packed
 from toctou.distribution.in_process import InProcess
 from toctou.distribution.work_queue import Key, WorkQueue
 from toctou.distribution.workers import Distributed
@@ -43,15 +43,15 @@ def round_trip(executor: Executor, loaded: LoadedModel, options: Options, tasks:
 
 def coordination(loaded: LoadedModel, options: Options) -> tuple[float, float, float]:
     """Milliseconds that the coordinator spends per scenario, and bytes of a request and of an answer."""
-    work_queue = WorkQueue([loaded], options, options.budget.started())
+    work_queue = WorkQueue([loaded], options, options.started())
     bench = Bench(options)
-    explorer = bench.explorer(loaded.model, options.budget.started())
+    explorer, meter = bench.explorer(loaded.model), options.started()
     spent, asked, answered, count = 0.0, 0, 0, 0
     source = Source.of(loaded)
     while keys := work_queue.take():
         work_item = work_queue.work_item(keys[0])
         assert work_item is not None
-        answer = pickle.dumps(((keys[0], explorer.advance(work_item)),))
+        answer = pickle.dumps(((keys[0], explorer.advance(work_item, meter)),))
         begun = time.process_time()
         request = packed("explore", source, Assignment(options, ((keys[0], work_item),), seconds=1.0))
         ((key, advance),) = pickle.loads(answer)
@@ -68,7 +68,7 @@ def processor_seconds() -> float:
     """Of this process and of its children that live."""
     tick = os.sysconf("SC_CLK_TCK")
     used = 0
-    for number in (os.getpid(), *children()):
+    for number in (os.getpid(), *(child.pid for child in CHILDREN)):
         fields = Path(f"/proc/{number}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         used += int(fields[11]) + int(fields[12])
     return used / tick

@@ -50,7 +50,7 @@ def explored(
             runs.runs.append(execution(program, strategy, anonymous=bool(interchangeable)))
             runs.schedules += 1
     except Restart as over:
-        return Advance(runs, again=replace(work_item.beginning, strategy=over.strategy))
+        return Advance(runs, again=work_item.restarted(over))
     return Advance(runs, (replace(work_item, strategy=strategy),), pieces=pieces)
 
 

@@ -1,4 +1,4 @@
-"""Concludes what the scenarios of a model say together, and in one sentence what was covered."""
+"""Concludes a model from its scenarios, and says in one sentence what was covered."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Explored:
 
 
 _NEARLY_CERTAIN = 0.9999
-"""No schedules that are drawn make certain, however many there are."""
+"""Sampling never makes certain, however many schedules it draws."""
 
 
 def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], options: Options) -> ModelResult:
-    """What the scenarios of a model, all of them final, come to."""
+    """The result of a model whose scenarios are final."""
     loaded = explored.loaded
     stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
         (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
@@ -52,7 +52,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     detail = stopped.detail if stopped else ""
     if reason is StopReason.NEVER_WRITES:
         detail = (
-            "a handler never wrote, whatever the schedule, so nothing that it should guard was ever at risk; if it is meant "
+            "no schedule made a handler write, so its guard was never tested; if it is meant "
             f"only to read, declare it with read_only=True (requests were made as {', '.join(loaded.model.principals)})"
         )
     return ModelResult(
@@ -69,7 +69,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
 
 
 def _without_vacuous_pass(result: ScenarioResult, unreached: Mapping[str, str]) -> ScenarioResult:
-    """A scenario says nothing about a handler that writes in no schedule of any scenario."""
+    # A scenario says nothing about a handler that writes in no schedule of any scenario.
     names = {request.handler for request in result.requests if request.handler in unreached}
     if result.verdict is not Verdict.VERIFIED or not names:
         return result
@@ -93,11 +93,11 @@ def _covered(model: type[Model], results: list[ScenarioResult], options: Options
 def _memoised(model: type[Model], options: Options) -> str:
     if options.every_step or options.backend != "embedded" or options.reads > 1 or model.service is not None:
         return ""
-    return ", steps that were known not run again"
+    return ", memoised steps not run again"
 
 
 def _extent(results: list[ScenarioResult], options: Options) -> str:
-    """What was run of the scope, if not everything; for schedules that are drawn, how likely they were to show something."""
+    """What was run of the scope, if not everything; under sampling, the probability that a violation would have shown."""
     strategy = selected(options.strategy)
     if strategy.kind.covers is Coverage.EVERYTHING or not results:
         return ""
@@ -108,12 +108,12 @@ def _extent(results: list[ScenarioResult], options: Options) -> str:
         chance = strategy.kind.chance(len(result.requests), max(result.longest, 1))
         if chance is None:
             return "; no bound is known on the probability that a violation is missed"
-        drawn = max(result.schedules - 1, 0)  # the first one may have gone by a shorter execution
+        drawn = max(result.schedules - 1, 0)  # the first one may have assumed a shorter execution
         likely[1 - (1 - chance[0]) ** drawn] = chance[1]
     least = min([_NEARLY_CERTAIN, *likely])
     what = next(iter(likely.values()), "a violation")
-    told = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(least)
-    return f"; {what} of a scenario is met with a probability of at least {told}, going by the longest execution seen"
+    probability = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(least)
+    return f"; {what} of a scenario is met with a probability of at least {probability}, going by the longest execution seen"
 
 
 def _reads(options: Options) -> str:

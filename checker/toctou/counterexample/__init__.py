@@ -1,1 +1,1 @@
-"""What becomes of a violation: minimised, confirmed on a second backend, completed for a reader."""
+"""Counterexamples: minimised, confirmed on a second backend, completed for the reader."""

@@ -1,9 +1,7 @@
-"""Simpler schedules in place of one that shows a violation: those with the fewest context switches first.
+"""Simpler schedules than one that shows a violation, in the order of their context switches.
 
-Schedules are tried in the order of their context switches, as in Musuvathi and Qadeer, *Iterative Context Bounding for
-Systematic Testing of Multithreaded Programs*, PLDI 2007, whether equivalent to the given one or not.  What a schedule shows is
-somebody else's to say.  Requests may perform more or fewer operations than they did, so a candidate is followed as far as it
-goes (:class:`Following`), and what counts is the schedule that came out.
+This is the order of Musuvathi and Qadeer, *Iterative Context Bounding for Systematic Testing of Multithreaded Programs*,
+PLDI 2007.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from toctou.scheduling.strategies.strategy import Strategy
 
 
 def fewer_switches(schedule: Schedule) -> Iterator[Schedule]:
-    """Schedules of the same numbers of steps with fewer context switches, the fewest first; in one order always."""
+    """Schedules of the same numbers of steps with fewer context switches, the fewest first; deterministic."""
     requests = sorted({choice.request for choice in schedule.choices})
     steps = {request: sum(choice.request == request for choice in schedule.choices) for request in requests}
     for switches in range(len(requests) - 1, schedule.context_switches):
@@ -26,7 +24,7 @@ def fewer_switches(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _with_switches(left: dict[int, int], switches: int, previous: int | None) -> Iterator[tuple[int, ...]]:
-    """Every way to take the steps that are left, beginning with another request than the previous one."""
+    """Every order of the steps that are left, beginning with another request than the previous one."""
     waiting = [request for request, count in left.items() if count]
     if not waiting:
         if switches == -1:
@@ -43,8 +41,9 @@ def _with_switches(left: dict[int, int], switches: int, previous: int | None) ->
 
 
 class Following(Strategy):
-    """Runs one schedule as far as it fits: what cannot be done is left out, what is left at the end is done in order."""
+    """Runs one schedule as far as it fits; skips choices that are not enabled, and runs the rest in order."""
 
+    # In another order, requests may perform more or fewer operations than the schedule has choices for.
     name: ClassVar[str] = "following"
 
     def __init__(self, schedule: Schedule) -> None:
@@ -59,7 +58,7 @@ class Following(Strategy):
         return not begun
 
     def choose(self, enabled: Sequence[int]) -> int | None:
-        """The next choice that can be made."""
+        """The next enabled choice."""
         last = self._choice.request
         while self._waiting:
             self._choice = self._waiting.pop()
@@ -69,5 +68,5 @@ class Following(Strategy):
         return self._choice.request
 
     def pick(self, kind: PickKind, count: int) -> int:
-        """The schedule's answer, or the last there is."""
+        """The schedule's pick, or the last there is."""
         return min(self._choice.pick(kind), count - 1)

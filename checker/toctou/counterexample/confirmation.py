@@ -1,53 +1,22 @@
-"""Replays what was found on a second backend; a difference between the two is told, and is not taken for a confirmation."""
+"""Replays what was found on a second backend; a difference between the two is reported, and confirms nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from toctou.client.backends import backend_named
 from toctou.counterexample.violation import Violation
-from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
-from toctou.errors import ModelError, ToctouError
+from toctou.errors import ToctouError
 from toctou.execution.judging import judged, oracles_for, signature
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.operation import Execution
-from toctou.scheduling.runner import Limits
-
-
-def confirmed_on(
-    model: type[Model], found: Sequence[Sequence[Violation]], backend: str, limits: Limits
-) -> list[tuple[Violation, ...]]:
-    """Violations of a model's scenarios, each replayed on a second backend.
-
-    Args:
-        model: the model.
-        found: the violations of each scenario.
-        backend: the second backend's name.
-        limits: what a request may use.
-    """
-    try:
-        with closing(backend_named(backend)) as second:
-            laboratory = Laboratory(model, second, limits)
-            with laboratory.opened():
-                return [confirmed(laboratory, violations, backend) for violations in found]
-    except ModelError as fault:  # such as an item that the second backend does not take
-        difference = f"{backend}: {fault.observed}"
-        return [tuple(replace(one, difference=difference) for one in violations) for violations in found]
 
 
 @dataclass(frozen=True, slots=True)
 class _Replay:
-    """What a schedule did in an open laboratory on another backend.
-
-    Attributes:
-        execution: what happened; ``None`` if it could not be run.
-        found: what the oracles found, by signature.
-        fault: why it could not be run.
-    """
+    """A schedule on the second backend: the execution, or the fault, and the signatures of its findings."""
 
     execution: Execution | None
     found: frozenset[object] = frozenset()
@@ -55,47 +24,39 @@ class _Replay:
 
 
 def confirmed(laboratory: Laboratory, violations: Sequence[Violation], backend: str) -> tuple[Violation, ...]:
-    """Violations, each with what became of its schedule in an open laboratory on another backend.
-
-    Several of them often show in one execution, which is run once for all.
-    """
-    replays: list[tuple[Execution, _Replay]] = []
-    for execution in (one.execution for one in violations):
-        if not execution.schedule.unconfirmable() and _known(replays, execution) is None:
-            replays.append((execution, _replay(laboratory, execution)))
-    return tuple(_compared(one, _known(replays, one.execution), backend) for one in violations)
-
-
-def _known(replays: Iterable[tuple[Execution, _Replay]], execution: Execution) -> _Replay | None:
-    return next(
-        (
-            replay
-            for first, replay in replays
-            if Scenario.of(first) == Scenario.of(execution) and first.schedule == execution.schedule
-        ),
-        None,
-    )
+    """Violations, each with the outcome of its schedule in an open laboratory on another backend."""
+    replays: list[tuple[Scenario, Execution, _Replay]] = []
+    compared: list[Violation] = []
+    for one in violations:
+        execution, scenario = one.execution, Scenario.of(one.execution)
+        if reason := execution.schedule.unconfirmable():
+            compared.append(replace(one, difference=f"{backend}: {reason}"))
+            continue
+        # Several violations often show in one execution, which is replayed once.
+        same = (known for of, first, known in replays if of == scenario and first.schedule == execution.schedule)
+        replay = next(same, None)
+        if replay is None:
+            replay = _replay(laboratory, scenario, execution)
+            replays.append((scenario, execution, replay))
+        compared.append(_compared(one, replay, backend))
+    return tuple(compared)
 
 
-def _replay(laboratory: Laboratory, execution: Execution) -> _Replay:
-    scenario = Scenario.of(execution)
+def _replay(laboratory: Laboratory, scenario: Scenario, execution: Execution) -> _Replay:
     try:
         again = replayed(laboratory, scenario, execution.schedule)
     except ToctouError as fault:
         return _Replay(None, fault=fault.observed)
-    oracles = oracles_for(laboratory, scenario)
-    return _Replay(again, frozenset(signature(one) for one in judged(again, oracles)))
+    return _Replay(again, frozenset(map(signature, judged(again, oracles_for(laboratory, scenario)))))
 
 
-def _compared(violation: Violation, replay: _Replay | None, backend: str) -> Violation:
-    if replay is None:
-        return replace(violation, difference=f"{backend}: {violation.execution.schedule.unconfirmable()}")
+def _compared(violation: Violation, replay: _Replay, backend: str) -> Violation:
     if (again := replay.execution) is None:
         return replace(violation, difference=f"{backend}: {replay.fault}")
     if signature(violation.finding) in replay.found:
         return replace(violation, confirmed_on=backend)
     for before, now in zip(violation.execution.operations, again.operations, strict=False):
         if (before.error is None) != (now.error is None) or before.changes != now.changes:
-            told = now.error.message if now.error else "it succeeded"
-            return replace(violation, difference=f"{backend}: {now.action} of {again.requests[now.request]}: {told}")
+            outcome = now.error.message if now.error else "it succeeded"
+            return replace(violation, difference=f"{backend}: {now.action} of {again.requests[now.request]}: {outcome}")
     return replace(violation, difference=f"{backend}: the same operations, but no such finding")

@@ -1,9 +1,7 @@
-"""Puts simpler counterexamples in place of those that an exploration came across.
+"""Replaces the counterexamples of an exploration by simpler ones.
 
-A class of schedules is run by one of them, which is seldom the one that switches least between requests, and other classes may
-show the same.  So a few more schedules are run, and judged by the same oracles: whatever shows a violation that is known (the
-same oracle, requests and anomaly) more clearly takes the place of the counterexample that was kept.  None is lost, and the
-number of schedules that are tried is limited, so that an exploration that finds much does not take much longer.
+A class of schedules is run by one of them, which seldom has the fewest context switches.  So a few more schedules are run, and
+one that shows a known violation more clearly replaces its counterexample.
 """
 
 from __future__ import annotations
@@ -12,33 +10,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from toctou.counterexample.candidates import fewer_switches
-from toctou.counterexample.violation import Clarity, clarity
+from toctou.counterexample.violation import clarity
 from toctou.execution.judging import Sighting
 from toctou.history.operation import Execution
 from toctou.history.schedule import Schedule
 
 MOST = 40
-"""Schedules that are tried for a scenario at most, and again for each pick."""
+"""Schedules that are tried at most for a scenario, and for each round of simpler picks."""
 
 Shown = Callable[[Schedule], tuple[Execution, Callable[[], Mapping[object, Sighting]]] | None]
-"""Runs a schedule as far as it fits; the execution, and what tells the violations it shows; ``None`` if it cannot be run."""
+"""Runs a schedule as far as it fits; returns the execution and a function that judges it; ``None`` if it cannot be run."""
 
 
 def simplest(kept: Mapping[object, Sighting], shown: Shown) -> dict[object, Sighting]:
-    """The violations, each with the clearest counterexample that was found.
-
-    Args:
-        kept: violations of one scenario, by what makes two of them the same.
-        shown: runs schedules.
-    """
+    """The violations of one scenario, by identity, each with the clearest counterexample that was found."""
     found = dict(kept)
     if not found:
         return found
     longest = max((one.execution.schedule for one in found.values()), key=lambda one: one.context_switches)
     requests = len({choice.request for choice in longest.choices})
-    if (
-        longest.context_switches > requests
-    ):  # with as many switches as requests, one interrupts another, which is a race
+    # With as many switches as requests, one request interrupts another, which is the least that a race needs.
+    if longest.context_switches > requests:
         _improve(found, fewer_switches(longest), shown)
     for key in kept:
         while found[key].execution.schedule.weight:
@@ -52,19 +44,16 @@ def simplest(kept: Mapping[object, Sighting], shown: Shown) -> dict[object, Sigh
 def _improve(found: dict[object, Sighting], candidates: Iterable[Schedule], shown: Shown) -> None:
     tried: set[Schedule] = set()
     for candidate, _ in zip(candidates, range(MOST), strict=False):
-        if all(candidate.context_switches >= _clear(one)[0] and not _clear(one)[2] for one in found.values()):
+        clearest = [clarity(one.execution) for one in found.values()]
+        if all(candidate.context_switches >= switches and not weight for switches, _, weight in clearest):
             return
         outcome = shown(candidate)
         if outcome is None or outcome[0].schedule in tried:
             continue
         execution, violations = outcome
         tried.add(execution.schedule)
-        if not any(clarity(execution) < _clear(one) for one in found.values()):
+        if not any(clarity(execution) < one for one in clearest):
             continue
         for key, violation in violations().items():
-            if key in found and _clear(violation) < _clear(found[key]):
+            if key in found and clarity(violation.execution) < clarity(found[key].execution):
                 found[key] = replace(violation, occurrences=found[key].occurrences)
-
-
-def _clear(violation: Sighting) -> Clarity:
-    return clarity(violation.execution)

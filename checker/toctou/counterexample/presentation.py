@@ -1,7 +1,7 @@
-"""Completes a counterexample that is going to be told: letters in the order in which a reader meets them, what its handlers
-looked at, no items that have nothing to do with it, and the serial order that comes closest.
+"""Completes a counterexample for the reader: letters in order of appearance, what its handlers accessed, fewer items, and the
+closest serial order.
 
-Each of them takes runs that exploring can do without.  Whatever does not come out as before is left as it was found.
+Each of these takes runs that exploring does not need.  Where a run differs, the counterexample stays as it was found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from toctou.counterexample.fewer_items import with_fewer_items
 from toctou.counterexample.violation import Violation
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError
-from toctou.execution.judging import Sighting, oracles_for
+from toctou.execution.judging import Sighting, judged, oracles_for
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.finding import Finding
@@ -22,21 +22,15 @@ from toctou.history.schedule import Schedule
 
 
 def presented(laboratory: Laboratory, sighting: Sighting, backend: str) -> Violation:
-    """The violation with everything that a report wants to say.
-
-    Args:
-        laboratory: open, on the backend on which it was found.
-        sighting: whose schedule gives the same again.
-        backend: the backend's name.
-    """
+    """The violation with everything that a report needs, in a laboratory on the ``backend`` of that name."""
     sighting = with_fewer_items(laboratory, _in_order(laboratory, sighting))
-    execution = _watched(laboratory, sighting.execution)
+    execution = _tracked(laboratory, sighting.execution)
     finding = _placed(laboratory, sighting.finding, execution)
     return Violation(finding, explain(execution, finding), execution, backend, occurrences=sighting.occurrences)
 
 
 def _in_order(laboratory: Laboratory, sighting: Sighting) -> Sighting:
-    """The sighting with its first request called A, the next one B, if that is still the same violation."""
+    """The sighting with its first request named A, the next one B, if that is still the same violation."""
     order = tuple(dict.fromkeys(choice.request for choice in sighting.execution.schedule.choices))
     if order == tuple(sorted(order)):
         return sighting
@@ -48,22 +42,21 @@ def _in_order(laboratory: Laboratory, sighting: Sighting) -> Sighting:
     wanted = sorted(place[request] for request in sighting.finding.requests)
     try:
         execution = replayed(laboratory, scenario, schedule)
-        oracles = oracles_for(laboratory, scenario)
-        for finding in (one for oracle in oracles for one in oracle.judge(execution)):
+        for finding in judged(execution, oracles_for(laboratory, scenario)):
             if finding.oracle == sighting.finding.oracle and sorted(finding.requests) == wanted:
                 return replace(sighting, finding=finding, execution=execution)
     except ToctouError:
-        """The handlers do otherwise under other indices: clocks and numbers hang on them."""
+        pass  # clocks and random numbers depend on the index of a request, so its handler may diverge
     return sighting
 
 
-def _watched(laboratory: Laboratory, execution: Execution) -> Execution:
-    """The execution with what its handlers looked at, if it goes the same way when somebody watches."""
+def _tracked(laboratory: Laboratory, execution: Execution) -> Execution:
+    """The execution with what its handlers accessed, if tracking does not change it."""
     try:
         with laboratory.tracking():
             again = replayed(laboratory, Scenario.of(execution), execution.schedule)
     except ToctouError:
-        return execution  # a handler that cares for the exact type of an answer
+        return execution  # tracking wraps results, and a handler may depend on their exact type
     if _observed(again) != _observed(execution):
         return execution
     pairs = zip(execution.operations, again.operations, strict=True)
@@ -76,7 +69,7 @@ def _observed(execution: Execution) -> object:
 
 
 def _placed(laboratory: Laboratory, finding: Finding, execution: Execution) -> Finding:
-    """The finding with the serial order that comes closest, whatever the property."""
+    """The finding with the closest serial order, whatever the property."""
     if finding.closest is not None:
         return finding
     oracles = oracles_for(laboratory, Scenario.of(execution))

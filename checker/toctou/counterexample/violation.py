@@ -1,4 +1,4 @@
-"""A finding with its counterexample, its explanation, and what became of it on a second backend."""
+"""A finding with its counterexample, its explanation, and its confirmation on a second backend."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from toctou.analysis.severity import Severity, severity
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 
-Clarity = tuple[int, ...]
+Clarity = tuple[int, int, int]
 """The smaller, the easier a counterexample is to follow."""
 
 
 def clarity(execution: Execution) -> Clarity:
-    """The smaller, the easier a counterexample is to follow."""
+    """Context switches, operations, and weight of the picks."""
     schedule = execution.schedule
     return schedule.context_switches, len(execution.operations), schedule.weight
 
@@ -25,13 +25,10 @@ class Violation:
     """A finding with its counterexample and its explanation.
 
     Attributes:
-        finding: what is wrong.
-        explanation: why it should not have been possible.
         execution: the counterexample; its schedule reproduces it.
         found_on: name of the backend it was found on.
-        confirmed_on: name of the second backend on which the same schedule gave the same finding; ``None`` if it was not
-            confirmed.
-        difference: where the second backend behaved differently; ``""`` if it did not, or was not asked.
+        confirmed_on: name of the second backend on which the same schedule gave the same finding; ``None`` if none did.
+        difference: where the second backend behaved differently; ``""`` if it did not, or was not used.
         occurrences: schedules of the scenario that showed the same finding.
     """
 
@@ -50,5 +47,5 @@ class Violation:
 
     @property
     def cause(self) -> Cause:
-        """What it comes from; the same for every violation that one change of a handler would mend."""
+        """What it comes from; the same for every violation that one change of a handler would fix."""
         return cause(self.execution, self.finding, self.explanation)

@@ -1,7 +1,6 @@
-"""Models of APIs: the handlers are the operations of an OpenAPI document, asked of the application, or service, itself.
+"""Models of APIs: the handlers are the operations of an OpenAPI document, served by the application, or service, itself.
 
-The document is named by the model, or made by the application (FastAPI's ``openapi()``).  An argument is a parameter of the
-operation or a member of its JSON body, under its own name; what is neither text, number, truth value nor nothing is written as
+An argument is a parameter of the operation or a member of its JSON body, under its own name; an array or object is written as
 JSON after ``json:``, so that requests can be compared and stored in reports.
 """
 
@@ -34,11 +33,11 @@ class App(Model):
         app: the application; ``None`` for a service.
         document: its OpenAPI document: a path, relative to the file of the model, or the document itself; ``None`` if the
             application makes it.
-        headers: for each principal, what its requests carry; where a principal is missing, its name is sent as the
-            document's security scheme wants it.
+        headers: for each principal, the headers of its requests; where a principal is missing, its name is sent in the way of
+            the document's security scheme.
         arguments: values for arguments, by name or ``operationId.name``.  Where there are none, ``toctou scan`` finds those
-            that lead to stored items, and otherwise the document's examples, or values that its schemas allow, are taken.
-        base_path: what stands before the document's paths; ``None`` for the path of its first server.
+            that lead to stored items; else the document's examples, or values that its schemas allow, are used.
+        base_path: prefix of the document's paths; ``None`` for the path of its first server.
         read_only: operations that are not expected to write although their method allows it, such as a search by ``POST``.
     """
 
@@ -58,12 +57,16 @@ class App(Model):
 
     @classmethod
     def require_application(cls) -> None:
-        """Raise ``ModelError`` if there is nothing to ask."""
+        """Raise ``ModelError`` if there is neither application nor service."""
         if cls.app is None and cls.service is None:
-            raise _no_app(cls)
+            raise ModelError(
+                f"the model {cls.__name__} has no application",
+                expected="`app`, a WSGI or ASGI application, or `service`, one in another process",
+                remedy="for example app = shop.app",
+            )
 
     def ask(self, request: HttpRequest) -> Any:
-        """What the application answers, or a coroutine that makes it; for a service, what it is asked."""
+        """The application's response, or a coroutine that returns it; for a service, the call to send."""
         if self.service is not None:
             return HttpCall(request.method, request.path, request.body or None, request.headers)
         if asgi.is_asgi(self.app):
@@ -100,13 +103,16 @@ class App(Model):
     @classmethod
     def use(cls, document: Document) -> None:
         """Take the operations from this document rather than from the model's own."""
-        found = tuple(_placed(cls, one) for one in operations(document))
+        found = tuple(operations(document))
+        if cls.base_path is not None:
+            prefix = cls.base_path.rstrip("/")
+            found = tuple(replace(one, prefix=prefix) if isinstance(one, Operation) else one for one in found)
         handlers = {one.id: _handler(cls, one) for one in found if isinstance(one, Operation)}
         cls._open = _Open(cls, document, found, handlers)
 
     @classmethod
     def pool(cls, operation: Operation, name: str) -> Sequence[Any]:
-        """The values that the model gives an argument of an operation; none if it leaves that to others."""
+        """The values that the model declares for an argument of an operation; may be empty."""
         return cls.arguments.get(f"{operation.id}.{name}", cls.arguments.get(name, ()))
 
     @classmethod
@@ -120,7 +126,7 @@ class App(Model):
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """The document of a model, read once: values are not made again in the middle of an exploration."""
+    """The document of a model, which is read once."""
 
     model: type[App]
     document: Document
@@ -128,26 +134,13 @@ class _Open:
     handlers: Mapping[str, Handler]
 
 
-def _placed(cls: type[App], operation: Operation | Unusable) -> Operation | Unusable:
-    if cls.base_path is None or isinstance(operation, Unusable):
-        return operation
-    return replace(operation, prefix=cls.base_path.rstrip("/"))
-
-
 def _handler(cls: type[App], operation: Operation) -> Handler:
     def serve(self: App, principal: str, /, **arguments: Any) -> Any:
-        return self.ask(http_request(operation, principal, arguments, self.headers.get(principal, {})))
+        return self.ask(made(operation, principal, _sent(operation, arguments), self.headers.get(principal, {})))
 
     serve.__name__ = operation.id
     pools = {name: cls.pool(operation, name) or [value] for name, value in simplest(operation).items()}
     return Handler(serve, pools, read_only=operation.method in SAFE or operation.id in cls.read_only)
-
-
-def http_request(
-    operation: Operation, principal: str, arguments: Mapping[str, Any], headers: Mapping[str, str]
-) -> HttpRequest:
-    """The request of an operation with arguments as a model has them; see the module's text."""
-    return made(operation, principal, _sent(operation, arguments), headers)
 
 
 def _sent(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +166,7 @@ def accepted(operation: Operation, arguments: Mapping[str, Any]) -> bool:
 
 
 def simplest(operation: Operation, *, full: bool = False) -> dict[str, Any]:
-    """Arguments of a valid request: those that are required, or all of a body's members if it is to be ``full``.
+    """Arguments of a valid request: those that are required; if ``full``, also those with examples and a whole body.
 
     Raises:
         DocumentError: there is no value that fits.
@@ -192,7 +185,7 @@ def simplest(operation: Operation, *, full: bool = False) -> dict[str, Any]:
 
 
 def _first(schema: Mapping[str, Any], examples: Sequence[Any], where: str, *, full: bool) -> Any:
-    """The document's example, or the simplest value, or of a few the one that says most."""
+    """The document's example, or else the simplest value; if ``full``, the richest of a few."""
     if examples:
         return examples[0]
     found = values(schema, 8 if full else 1, where)
@@ -230,12 +223,4 @@ def _document(cls: type[App]) -> Document:
         f"the model {cls.__name__} has no OpenAPI document",
         expected="`document`, or an application that makes its own, as FastAPI's do",
         remedy='document = "openapi.yaml", relative to the file of the model; or name it: toctou scan openapi.yaml --model …',
-    )
-
-
-def _no_app(cls: type[App]) -> ModelError:
-    return ModelError(
-        f"the model {cls.__name__} has no application",
-        expected="`app`, a WSGI or ASGI application, or `service`, one in another process",
-        remedy="for example app = shop.app",
     )

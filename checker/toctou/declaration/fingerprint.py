@@ -1,7 +1,6 @@
-"""Says whether two processes, or the same command at two times, run the same code.
+"""Decides whether two processes, or the same command at two times, run the same code.
 
-What counts is the model's own module and every module that can be reached from it by the names it uses, except what is
-installed, and toctou itself.  Installed libraries are taken to stay as they are.
+That is toctou, the model's module, and every module that it can reach by name; installed libraries are assumed unchanged.
 """
 
 from __future__ import annotations
@@ -57,12 +56,12 @@ def modules_of(model: type[Model]) -> dict[str, Path]:
 def _module_of(value: object) -> str:
     try:
         return str(getattr(value, "__module__", ""))
-    except Exception:  # a proxy of what is not there now
+    except Exception:  # such as a proxy whose object is not there now
         return ""
 
 
 def _own_source(module: ModuleType | None) -> Path | None:
-    """The source file of a module that somebody may edit between two runs."""
+    """The source file of a module that may be edited between two runs."""
     file = getattr(module, "__file__", None)
     if not file or file.startswith(_INSTALLED):
         return None

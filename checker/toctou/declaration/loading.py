@@ -40,7 +40,8 @@ def load(targets: list[str]) -> list[LoadedModel]:
     Raises:
         TargetError: a target that cannot be found or imported, or that holds no model.
     """
-    _prepare_environment()
+    for name, value in CLIENT_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # modules may create clients when they are imported
     found: dict[str, LoadedModel] = {}
     for target in targets:
         name, at, document = target.rpartition("@")
@@ -60,14 +61,12 @@ def load(targets: list[str]) -> list[LoadedModel]:
 
 
 def with_document(loaded: LoadedModel, document: str) -> LoadedModel:
-    """The model of an application with the operations of this OpenAPI document; its name says so (``app.py:Shop@api.yaml``).
+    """The model with the operations of this OpenAPI document, named ``app.py:Shop@api.yaml``.
 
     Raises:
-        BadInput: the model is none of an application, or the document cannot be used.
+        BadInput: the model is no :class:`toctou.App`, or the document cannot be used.
     """
-    use = getattr(
-        loaded.model, "use_file", None
-    )  # of toctou.App, which takes too long to load for those who do not need it
+    use = getattr(loaded.model, "use_file", None)  # importing toctou.App for isinstance() takes too long
     if use is None:
         raise TargetError(
             f"{loaded.name} is not the model of an application, so {document} says nothing about it",
@@ -79,11 +78,7 @@ def with_document(loaded: LoadedModel, document: str) -> LoadedModel:
 
 
 def named(model: type[Model]) -> LoadedModel:
-    """A model that is at hand already, under the name by which the command line can load it again.
-
-    Replaying needs the model at the top of a module; for a class defined inside a function the name says where it is, and
-    loading it will say that it is not there.
-    """
+    """A model under the name by which the command line loads it; a class inside a function cannot be loaded again."""
     module = sys.modules.get(model.__module__)
     file = getattr(module, "__file__", None)
     return LoadedModel(f"{_shown(Path(file)) if file else model.__module__}:{model.__qualname__}", model)
@@ -112,7 +107,8 @@ def _models(target: str) -> Iterator[LoadedModel]:
 
 
 def _of_folder(folder: Path) -> Iterator[LoadedModel]:
-    """The models in and below a folder.  A service below it that has to be built, which may take minutes, is only named."""
+    """The models in and below a folder."""
+    # Building a service may take minutes, so those in folders below are only named.
     to_build: Counter[Path] = Counter()
     for file in sorted(folder.rglob("*.py")):
         if any(part in _SKIPPED or part.startswith(".") for part in file.relative_to(folder).parts):
@@ -152,7 +148,7 @@ def _of_module(dotted: str, wanted: str) -> Iterator[LoadedModel]:
 
 
 def _import(dotted: str, file: Path | None) -> ModuleType:
-    """Import a module; one of the same name from another file is not taken for it."""
+    """Import a module, under another name if one of another file has its name."""
     known = sys.modules.get(dotted)
     if known is not None and file is not None and Path(getattr(known, "__file__", None) or "").resolve() != file:
         return _import_under_another_name(dotted, file)
@@ -228,9 +224,3 @@ def _shown(file: Path) -> str:
         return file.resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:
         return file.as_posix()
-
-
-def _prepare_environment() -> None:
-    """Let modules create clients when they are imported, and keep them usable from then on."""
-    for name, value in CLIENT_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)

@@ -1,8 +1,4 @@
-"""Models: how a handler implementation is plugged in.
-
-A model names the tables, the items that are stored at the start, the principals, and the handlers with the arguments they
-may be called with.  All else has a default.  Handlers are run as they are; see ``README.md`` for an existing one.
-"""
+"""Models: tables, initial items, principals, and handlers with the arguments that they may be called with."""
 
 from __future__ import annotations
 
@@ -25,17 +21,17 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A handler of a model: the function, and what it may be called with.
+    """A handler of a model; :func:`handler` declares one.
 
     Attributes:
         function: called as ``function(principal, **arguments)``, with the model before that if its first parameter is
             named ``self``.
         pools: the values of each argument; every combination is a request.
-        principals: who may call it; ``None`` for every principal of the model.
+        principals: the principals that may call it; ``None`` for every principal of the model.
         read_only: it is not expected to write.  Any other handler that never commits a write keeps its model from being
-            verified, because nothing it should guard was ever at risk.
-        changes_owner: it hands an item to another principal (the stateful machine has a rule for such requests).
-        operation: of an OpenAPI document that it serves, by ``operationId`` or as ``METHOD /path``; empty if it has its name.
+            verified, because its guard was never tested.
+        changes_owner: it gives an item to another principal (the stateful machine has a rule for such requests).
+        operation: of an OpenAPI document, by ``operationId`` or as ``METHOD /path``; empty for the one of its name.
     """
 
     function: Function
@@ -70,15 +66,14 @@ class Model:
     """Base of all models; subclass it and declare handlers with :func:`handler`.
 
     Attributes:
-        tables: what is created before each schedule.
-        items: what is stored at the start: table name to plain Python items (numbers are ``int`` or ``Decimal``).
-        principals: who requests act for.
+        tables: created before each schedule.
+        items: initial items: table name to plain Python items (numbers are ``int`` or ``Decimal``).
+        principals: the principals of requests.
         owner: the attribute that names the principal who owns an item; ``None`` for no ownership rule.
-        reference: the sequential specification; without one, the handlers are held against their own sequential runs.
-        retryable: statuses that tell a client to try again.  A request that answered one of them without any effect is
+        reference: the sequential specification; without one, the handlers are compared with their own sequential runs.
+        retryable: statuses that ask a client to try again.  A request that answered one of them without any effect is
             left out of the serial order.
-        service: the service that the handlers' requests are sent to, in any language; ``None`` where the handlers are the code
-            under test.
+        service: receives the handlers' requests, in any language; ``None`` where the handlers are the code under test.
     """
 
     tables: ClassVar[Sequence[Table]] = ()
@@ -92,7 +87,7 @@ class Model:
     def owns(self, principal: str, item: Mapping[str, Any]) -> bool:
         """Whether ``principal`` may change this (plain) item; override it where one attribute does not say so.
 
-        An item without the attribute belongs to nobody, and anybody may change it.
+        An item without the attribute has no owner, and every principal may change it.
         """
         return self.owner is None or item.get(self.owner, principal) == principal
 
@@ -121,7 +116,13 @@ class Model:
         Raises:
             ModelError: no handlers, no principals, an empty pool, or arguments that a handler does not take.
         """
-        _check_undeclared(cls)
+        for name in undeclared_handlers(cls):
+            raise ModelError(
+                f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",
+                expected="@handler(...) above every method that serves requests",
+                cause="the decorator was forgotten, or the method of a base class that has it was overridden without",
+                remedy=f"declare it; or, if handlers call it, name it _{name}",
+            )
         handlers = cls.handlers()
         if not handlers:
             raise ModelError(
@@ -180,7 +181,7 @@ def _check_declarations(cls: type[Model]) -> None:
 
 
 def undeclared_handlers(cls: type[Model]) -> list[str]:
-    """Methods that take a principal and are not declared as handlers: none of them would be in any scenario."""
+    """Methods that take a principal and are not declared as handlers, so that no scenario would contain them."""
     return [
         name
         for base in cls.__mro__[: cls.__mro__.index(Model)]
@@ -191,16 +192,6 @@ def undeclared_handlers(cls: type[Model]) -> list[str]:
         and not name.startswith("_")
         and not hasattr(Model, name)
     ]
-
-
-def _check_undeclared(cls: type[Model]) -> None:
-    for name in undeclared_handlers(cls):
-        raise ModelError(
-            f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",
-            expected="@handler(...) above every method that serves requests",
-            cause="the decorator was forgotten, or the method of a base class that has it was overridden without",
-            remedy=f"declare it; or, if handlers call it, name it _{name}",
-        )
 
 
 def _check(cls: type[Model], name: str, handler: Handler) -> None:
@@ -231,7 +222,7 @@ def _check(cls: type[Model], name: str, handler: Handler) -> None:
             expected="a pool for each argument after the principal, under the argument's name",
             remedy="name the missing argument in @handler(...), or give it a default",
         ) from None
-    except ValueError:  # built-in functions may have no signature; calling it will tell
+    except ValueError:  # built-in functions may have no signature; calling it will fail instead
         pass
 
 
@@ -281,12 +272,9 @@ def handler(
 
     Args:
         function: the handler, unless used as a decorator.
-        principals: who may call it, if not every principal of the model.
-        read_only: it is not expected to write.
-        changes_owner: it hands an item to another principal.
-        operation: of an OpenAPI document that it serves, for ``toctou scan``; by default the one of its name.
-        arguments: more pools, for arguments whose names are taken by one of the options above.
-        pools: the values of each argument.
+        principals, read_only, changes_owner, operation: see :class:`Handler`.
+        arguments: more pools, for arguments that have the name of an option.
+        pools: the values of each argument; every combination is a request.
     """
 
     def declare(declared: Function) -> Handler:
@@ -332,7 +320,7 @@ def made(model: type[Model]) -> Model:
 
 
 def attempted(model: type[Model], part: Callable[[], T]) -> T:
-    """What a part of the model returns that runs before its handlers."""
+    """The result of a part of the model that runs before its handlers; raises ``ModelError`` where it fails."""
     try:
         return part()
     except ToctouError:

@@ -15,10 +15,10 @@ _LIBRARIES = ("botocore.", "boto3.", "toctou.")
 
 
 def response_of(returned: Any, handler: str) -> Response:
-    """The response that a returned value stands for; see :func:`toctou.handler` for what may be returned.
+    """The response that a returned value represents; see :func:`toctou.handler`.
 
     Raises:
-        ModelError: a value that stands for none.
+        ModelError: a value that represents none.
     """
     match returned:
         case Response():

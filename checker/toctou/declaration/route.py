@@ -47,7 +47,7 @@ def route(
     For example ``route("PUT /items/{item_id}", body={"data": "{data}"}, item_id=["i1"], data=["new"])``.
 
     Args:
-        request: method and path; ``{name}`` stands for an argument, or for ``principal``.
+        request: method and path; ``{name}`` represents an argument, or ``principal``.
         body: sent as JSON; a text that is exactly ``"{name}"`` becomes the argument as it is, at any depth.
         headers: of this request only.
         principals, read_only, changes_owner, arguments, pools: as for :func:`toctou.handler`.

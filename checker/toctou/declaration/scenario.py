@@ -1,4 +1,4 @@
-"""Scenarios: what is explored as one thing."""
+"""Scenarios: sets of concurrent requests, each explored as one unit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from toctou.history.request import Request
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A set of concurrent requests on the tables and initial items of a model.
-
-    Attributes:
-        requests: the requests.
-        left_out: items of the model that are not stored at the start.
-    """
+    """Concurrent requests on the tables and initial items of a model, without the items ``left_out``."""
 
     requests: tuple[Request, ...]
     left_out: StoredImages = field(default_factory=dict)
@@ -32,11 +27,8 @@ class Scenario:
 
 
 def scenarios(requests: Sequence[Request], size: int) -> Iterator[Scenario]:
-    """Every multiset of one to ``size`` requests, smallest first.
-
-    A single request is a scenario too: if it disagrees with the reference, the fault is not a race, and saying so with one
-    request is the clearest way.
-    """
+    """Every multiset of one to ``size`` requests, smallest first."""
+    # A single request that disagrees with the reference shows most clearly that the fault is no race.
     for count in range(1, size + 1):
         for chosen in combinations_with_replacement(requests, count):
             yield Scenario(chosen)

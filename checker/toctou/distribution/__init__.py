@@ -1,1 +1,1 @@
-"""Who explores what is left: this process, others, or a cluster; and what of it is kept."""
+"""Distributes the exploration: in-process, over child processes, or over a cluster; and keeps a journal of it."""

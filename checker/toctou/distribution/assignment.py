@@ -1,8 +1,4 @@
-"""What another process is told to do, and how it does it.
-
-A process that explores for another one keeps its bench and the model it has loaded between assignments.  Assignments
-for the same model therefore cost no more than the way there and back.
-"""
+"""Work for another process, and the state that such a process keeps between assignments: its bench and its models."""
 
 from __future__ import annotations
 
@@ -27,14 +23,7 @@ from toctou.verdict import StopReason
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a model comes from.
-
-    Attributes:
-        model: as on the command line.
-        directory: what files are relative to.
-        path: where modules are looked for, besides what the process knows.
-        code: see :func:`toctou.declaration.fingerprint.fingerprint`.
-    """
+    """Where a model comes from: its name on the command line, working directory, ``sys.path``, and fingerprint."""
 
     model: str
     directory: str
@@ -43,7 +32,7 @@ class Source:
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> Source:
-        """Where a model that is at hand comes from."""
+        """Where a model that is already loaded comes from."""
         return cls(loaded.name, os.getcwd(), tuple(sys.path), fingerprint(loaded.model))
 
 
@@ -52,7 +41,7 @@ class Assignment:
     """Work items of one model to explore.
 
     Attributes:
-        seconds: how long; whoever explores begins no new work item afterwards, and hands back what is left of one.
+        seconds: when it ends; afterwards no new work item begins, and what is left of the current one is returned.
         seconds_used: of the run's time, before.
         pieces: into how many work items to cut what is left of one.
     """
@@ -66,13 +55,13 @@ class Assignment:
 
 @dataclass(slots=True)
 class Workplace:
-    """A process that does what it is told."""
+    """The state of a process that explores for another one."""
 
     _loaded: dict[Source, LoadedModel] = field(default_factory=dict)
     _bench: Bench | None = None
     _options: Options | None = None
 
-    def stand_in(self, source: Source) -> None:
+    def enter(self, source: Source) -> None:
         """Look for files and modules where the process that began the run does.
 
         Raises:
@@ -95,19 +84,19 @@ class Workplace:
         """Explore as many of the work items as there is time for, at least one.
 
         Raises:
-            BadInput: the model cannot be loaded here, or its code is another.
+            BadInput: the model cannot be loaded here, or its code differs.
         """
         until = time.perf_counter() + assignment.seconds
-        meter = Meter(assignment.options.budget, time.perf_counter() - assignment.seconds_used)
+        meter = Meter(assignment.options.schedule_budget, time.perf_counter() - assignment.seconds_used)
         loaded = self._load(source)
         bench = self._bench_for(assignment.options)
         explored: list[tuple[Key, Advance]] = []
         for key, work_item in assignment.work_items:
             if explored and time.perf_counter() >= until:
                 break
-            alone = loaded.model.service is not None  # what a service remembers cannot be carried elsewhere
-            pause = no_pause if alone else pausing_at(until)
-            explored.append((key, bench.advance(loaded.model, meter, work_item, pause, assignment.pieces)))
+            stays = loaded.model.service is not None  # the memory of a service cannot move to another process
+            pause = no_pause if stays else pausing_at(until)
+            explored.append((key, bench.advance(loaded.model, work_item, meter, pause, assignment.pieces)))
             if explored[-1][1].tally.stop_reason is StopReason.INTERRUPTED:
                 raise KeyboardInterrupt
         return tuple(explored)

@@ -1,11 +1,7 @@
-"""A process of its own for each thread that explores.
+"""A child process for each thread that explores, because a handler may end its process or hang.
 
-An open laboratory takes the clock, the random numbers and the DynamoDB clients of its whole process, and a handler may end
-its process or never come back from it.  So whoever explores on behalf of others does it in a child process, which may
-be lost without harm.  Parent and child speak through the child's standard input and output: the length of a pickle, then
-the pickle.  What a handler prints goes to standard error.
-
-All children hash strings alike, so that a set that decides what a handler does next decides the same in each of them.
+Parent and child communicate through the child's standard input and output: the length of a pickle, then the pickle.  What a
+handler prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -18,6 +14,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import IO, Any
 
 from toctou.distribution.assignment import Source, Workplace
@@ -25,18 +22,21 @@ from toctou.errors import BadInput, InternalError, ToctouError
 
 _LENGTH = struct.Struct(">Q")
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
-_CHILDREN: dict[_Child, None] = {}
+CHILDREN: dict[Child, None] = {}
+"""The children of this process, oldest first."""
+
 _OF_THREAD = threading.local()
 
 
 class WorkerLost(Exception):
-    """A process that was exploring has ended; whatever it was at is lost."""
+    """A process that was exploring has ended; its work is lost."""
 
 
-class _Child:
+class Child:
     """A child process, from its parent's side."""
 
     def __init__(self) -> None:
+        # A handler may iterate over a set of strings, which must have the same order in every child.
         environment = {"PYTHONHASHSEED": "0", **os.environ}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "toctou.distribution.child"],
@@ -44,10 +44,10 @@ class _Child:
             stdout=subprocess.PIPE,
             env=environment,
         )
-        _CHILDREN[self] = None
+        CHILDREN[self] = None
 
     def ask(self, request: bytes) -> bytes:
-        """Let the child do something, and wait for it."""
+        """Send a request to the child, and wait for its response."""
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018, S101 - both are pipes
         try:
             _send(self._process.stdin, request)
@@ -57,39 +57,36 @@ class _Child:
             raise WorkerLost(_ending(self._process.returncode)) from None
 
     @property
-    def number(self) -> int:
-        """Its process number."""
+    def pid(self) -> int:
+        """Its process identifier."""
         return self._process.pid
 
     def end(self) -> None:
-        """End the process, whatever it does."""
-        _CHILDREN.pop(self, None)
+        """Kill the process."""
+        CHILDREN.pop(self, None)
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                try:
+                with suppress(OSError):  # buffered bytes that no process will read
                     pipe.close()
-                except OSError:
-                    """What was left to write has nobody to read it."""
 
 
 def in_child(request: bytes) -> bytes:
-    """Let the child of this thread do what :func:`packed` says; :func:`unpacked` tells what it answered.
-
-    Both stay packed on their way, because only the first and the last process can be expected to know the classes in them.
+    """Let the child of this thread perform a :func:`packed` request; returns a response for :func:`unpacked`.
 
     Raises:
         WorkerLost: the child has ended meanwhile; the next call starts another one.
     """
+    # Both are bytes, because a Dask worker cannot be expected to know the classes in them.
     child = getattr(_OF_THREAD, "child", None)
-    if child is None or child not in _CHILDREN:
-        child = _OF_THREAD.child = _Child()
+    if child is None or child not in CHILDREN:
+        child = _OF_THREAD.child = Child()
     return child.ask(request)
 
 
 def packed(method: str, source: Source, *arguments: Any) -> bytes:
-    """What a child is to do: a method of :class:`~toctou.distribution.assignment.Workplace`.
+    """A request to a child: a method of :class:`~toctou.distribution.assignment.Workplace`, and arguments.
 
     Raises:
         BadInput: the arguments cannot be sent.
@@ -101,10 +98,10 @@ def packed(method: str, source: Source, *arguments: Any) -> bytes:
 
 
 def unpacked(answer: bytes) -> Any:
-    """What a child has answered.
+    """The response of a child.
 
     Raises:
-        ToctouError: what it raised.
+        ToctouError: raised in the child.
     """
     content = pickle.loads(answer)  # noqa: S301 - from our own child
     if isinstance(content, BaseException):
@@ -112,21 +109,17 @@ def unpacked(answer: bytes) -> Any:
     return content
 
 
-def children() -> list[int]:
-    """Process numbers of this process's children, oldest first."""
-    return [child.number for child in _CHILDREN]
-
-
 def end_children() -> None:
-    """End all children of this process; whoever waits for one is told that it is lost."""
-    for child in list(_CHILDREN):
+    """End all children of this process; threads that wait for one get :class:`WorkerLost`."""
+    for child in list(CHILDREN):
         child.end()
 
 
 def main() -> None:
-    """Do what the parent says until it says no more."""
+    """Serve the requests of the parent until it closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    # Handlers must neither read requests from standard input, nor print into the responses.
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
@@ -147,7 +140,7 @@ def main() -> None:
 def _answer(workplace: Workplace, request: bytes) -> Any:
     try:
         source, method, arguments = pickle.loads(request)  # noqa: S301 - from our own parent
-        workplace.stand_in(source)
+        workplace.enter(source)
         return getattr(workplace, method)(source, *pickle.loads(arguments))  # noqa: S301
     except ToctouError as fault:
         return fault

@@ -1,8 +1,6 @@
 """Explores on a Dask cluster: ``toctou check … --dask ADDRESS``.
 
-The scheduler hands the tasks of :mod:`toctou.distribution.workers` to its workers and hands them out again when it loses one.
-What toctou wants of a cluster is little: the package itself, and the models, at the same path on every machine.  Each thread
-of a worker explores in a child process of its own.
+Every machine of the cluster needs toctou, and the models under the same path.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ _CONNECT_SECONDS = 10
 
 @contextmanager
 def on_cluster(address: str) -> Iterator[Distributed]:
-    """Whoever explores on the cluster whose scheduler listens there, such as ``tcp://127.0.0.1:8786``.
+    """Explores on the cluster whose scheduler listens at ``address``, such as ``tcp://127.0.0.1:8786``.
 
     Raises:
         BadInput: Dask is not installed, there is no scheduler, or it has no workers.
@@ -49,5 +47,5 @@ def on_cluster(address: str) -> Iterator[Distributed]:
                 expected="at least one",
                 remedy=f"start one on each machine: `dask worker {address}`",
             )
-        # a task that many workers were lost with is given up by the scheduler; then it is handed out as any lost one
+        # The scheduler gives up a task after several lost workers; `Distributed` then submits it again, as any lost one.
         yield Distributed(client.get_executor(pure=False), sum(threads.values()))

@@ -16,25 +16,21 @@ from toctou.search.result import ScenarioResult
 from toctou.verdict import StopReason
 
 SECONDS = 1.0
-"""How long a scenario is explored before somebody may hear of it."""
+"""How long a scenario is explored before its progress is reported."""
 
 
 class InProcess:
-    """Explores by itself."""
+    """Explores in this process; see :class:`toctou.checking.check.Exploring`."""
 
     def explore(self, work_queue: WorkQueue, options: Options, meter: Meter) -> Generator[None]:
-        """Explore what is on the work queue, in order; yields whenever something was recorded.
-
-        Raises:
-            KeyboardInterrupt: what had been seen by then is recorded.
-        """
+        """Explore the work queue in order; after ``KeyboardInterrupt``, what was seen before it is recorded."""
         with closing(Bench(options)) as bench:
             while (loaded := work_queue.next_model()) is not None:
                 (key,) = work_queue.take()
                 work_item = work_queue.work_item(key)
                 assert work_item is not None  # noqa: S101 - it has just been taken
                 pause = pausing_at(time.perf_counter() + SECONDS)
-                advance = bench.advance(loaded.model, meter, work_item, pause, alone=True)
+                advance = bench.advance(loaded.model, work_item, meter, pause, alone=True)
                 work_queue.record(key, advance)
                 if advance.tally.stop_reason is StopReason.INTERRUPTED:
                     raise KeyboardInterrupt

@@ -1,11 +1,7 @@
-"""Keeps what a run has explored in a file, so that the same command can go on after an interrupt or a crash.
+"""Keeps what a run has explored in a file, so that the same command can resume after an interrupt or a crash.
 
-The first line says what was being explored: options, models, and their code.  Each further line is what became of one work item
-(:mod:`toctou.distribution.partition`), with a checksum.  Taking the lines in again, in order, brings the work queue to
-where it was.  A last line that was cut short is dropped; its work item is explored again.
-
-Lines are handed to the operating system at once, so the end of the process loses none, and to the disk every two seconds.
-They hold pickles, but only classes of toctou and of the models' own modules are made from them, and a few of plain values.
+The first line identifies the run: options, models, and their code.  Each further line is the outcome of one work item, with a
+checksum.  Recording the lines in order restores the work queue.  A last line that was cut short is dropped.
 """
 
 from __future__ import annotations
@@ -34,7 +30,7 @@ FORMAT = 1
 SYNC_SECONDS = 2.0
 
 _NOT_FINAL = (StopReason.INTERRUPTED, StopReason.MAX_SECONDS, StopReason.WORKER_LOST)
-"""What ended for one of these reasons is explored again by whoever goes on."""
+"""Work items that ended for one of these reasons are explored again by the resumed run."""
 
 _PLAIN = {
     "builtins": {"set", "frozenset", "bytearray", "complex", "range", "object"},
@@ -48,18 +44,16 @@ _PLAIN = {
 
 
 class Journal:
-    """What was explored before, and a file that takes what is explored now.
+    """What was explored before, and a file for what is explored now; it is created if it does not exist.
 
     Attributes:
-        explored: scenario, work item, and what became of it, in order.
+        explored: scenario, work item, and its outcome, in order.
+
+    Raises:
+        BadInput: the file cannot be opened, is damaged, or belongs to another run.
     """
 
     def __init__(self, file: Path, models: Sequence[LoadedModel], options: Options) -> None:
-        """Open the file, or make it.
-
-        Raises:
-            BadInput: it cannot be opened, is damaged, or belongs to another run.
-        """
         self.explored: list[tuple[int, int, Advance]] = []
         self._file = file
         self._modules = {name for one in models for name in modules_of(one.model)}
@@ -72,7 +66,7 @@ class Journal:
         try:
             _lock(self._stream, file)
             self._stream.seek(0)
-            end = self._take_in(self._stream.read(), head)
+            end = self._read(self._stream.read(), head)
             self._stream.truncate(end)
         except BaseException:
             self._stream.close()
@@ -81,10 +75,10 @@ class Journal:
             self._append(head)
 
     def write(self, scenario: int, work_item: int, advance: Advance) -> None:
-        """Keep what became of a work item.
+        """Keep the outcome of a work item.
 
         Raises:
-            BadInput: it holds what cannot be kept.
+            BadInput: a value in it cannot be kept.
         """
         if advance.tally.stop_reason in _NOT_FINAL:
             return
@@ -101,14 +95,14 @@ class Journal:
         self._append({**line, "checksum": _checksum(line)})
 
     def close(self) -> None:
-        """Bring everything to the disk."""
+        """Write everything to the disk."""
         if not self._stream.closed:
             self._sync()
             self._stream.close()
 
     def _append(self, line: Mapping[str, Any]) -> None:
         self._stream.write(json.dumps(line).encode() + b"\n")
-        self._stream.flush()
+        self._stream.flush()  # now the line survives this process; after a sync it survives the machine
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self._sync()
 
@@ -116,13 +110,13 @@ class Journal:
         os.fsync(self._stream.fileno())
         self._synced = time.monotonic()
 
-    def _take_in(self, content: bytes, head: Mapping[str, Any]) -> int:
-        """Read the lines; returns how many bytes of them are whole."""
+    def _read(self, content: bytes, head: Mapping[str, Any]) -> int:
+        """Read the lines; returns how many bytes of them are complete."""
         end = 0
         lines = content.split(b"\n")
         for number, line in enumerate(lines[:-1]):
             try:
-                self._take_in_line(json.loads(line), number, head)
+                self._read_line(json.loads(line), number, head)
             except (ValueError, KeyError, TypeError, zlib.error, EOFError, pickle.UnpicklingError, AttributeError):
                 if number and number == len(lines) - 2:
                     break
@@ -134,7 +128,7 @@ class Journal:
             end += len(line) + 1
         return end
 
-    def _take_in_line(self, line: Mapping[str, Any], number: int, head: Mapping[str, Any]) -> None:
+    def _read_line(self, line: Mapping[str, Any], number: int, head: Mapping[str, Any]) -> None:
         if number == 0:
             _compare(self._file, line, head)
             return
@@ -151,14 +145,14 @@ class Journal:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes objects of known classes only, so that a journal is data and cannot run anything."""
+    """Makes objects of known classes only: a journal is data, and a forged one must not run code."""
 
     def __init__(self, stream: io.BytesIO, modules: Collection[str]) -> None:
         super().__init__(stream)
         self._modules = modules
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """The class of that name, or one of the two functions that say what depends on what."""
+        """The class of that name, or one of the functions that decide dependence."""
         if name in _PLAIN.get(module, ()):
             return getattr(sys.modules[module] if module in sys.modules else __import__(module, fromlist=[name]), name)
         if module.startswith("toctou.") or module in self._modules:
@@ -166,11 +160,11 @@ class _Unpickler(pickle.Unpickler):
             dependence = module.startswith("toctou.") and name in ("dependent", "writes_in_order", "in_order")
             if dependence or (isinstance(found, type) and found.__module__ == module):
                 return found
-        raise pickle.UnpicklingError(f"{module}.{name} is not of a class that is kept")
+        raise pickle.UnpicklingError(f"{module}.{name} is no class that a journal may contain")
 
 
 def _head(models: Sequence[LoadedModel], options: Options) -> dict[str, Any]:
-    """What has to be the same for going on."""
+    """What has to be equal in a resumed run."""
     how = asdict(options)
     del how["confirm"], how["budget"]["max_seconds"]
     code = {one.name: fingerprint(one.model) for one in models}
@@ -205,7 +199,6 @@ def _checksum(line: Mapping[str, Any]) -> int:
 
 
 def _lock(stream: io.BufferedRandom, file: Path) -> None:
-    """Make sure that no other process writes to it."""
     try:
         import fcntl  # noqa: PLC0415 - there is none on Windows
     except ImportError:

@@ -1,13 +1,11 @@
-"""What has been explored of one scenario, and what is left, in the order in which one process would go through it.
+"""What has been explored of one scenario, and what is left, in the order of one process.
 
-A scenario begins as one work item (a random strategy's as one for each block of schedules).  Whoever explores a work item
-returns its tally and what is left of it, which takes its place:
+The tally of a work item and what is left of it replace the work item:
 
     [ work item 0 ]  →  [ tally, work item 1, work item 2 ]  →  [ tally, work item 1, tally ]  →  [ tally ]
 
-Work items that stand next to each other are disjoint, and together they are what was left, so the sum of the tallies is
-the tally of one process, whoever explored them and however often they were cut.  A work_item's number is used up by the first
-answer that it gets: what was explored twice, because a worker was given up too early, is counted once.
+Adjacent work items are disjoint, and together they are what was left, so the sum of the tallies is the tally of one process.
+A number is used up by the first response that it gets: a work item that two workers explored is counted once.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ class Partition:
 
     @property
     def begun(self) -> bool:
-        """Whether anything is known."""
+        """Whether there is a tally."""
         return any(isinstance(entry, Tally) for entry in self._entries)
 
     @property
@@ -61,12 +59,12 @@ class Partition:
         return (entry.number for entry in self._entries if isinstance(entry, Open))
 
     def work_item(self, number: int) -> WorkItem | None:
-        """The open work item of that number; ``None`` if it has been dealt with."""
+        """The open work item of that number; ``None`` if it has been explored."""
         opened = (entry for entry in self._entries if isinstance(entry, Open) and entry.number == number)
         return next((entry.work_item for entry in opened), None)
 
     def advance(self, number: int, advance: Advance) -> list[int]:
-        """Take in what became of a work item; returns the numbers of the work items that take its place."""
+        """Replace a work item by its outcome; returns the numbers of the new work items."""
         work_item = self.work_item(number)
         if work_item is None:
             return []
@@ -97,13 +95,7 @@ class Partition:
         return self._shared.entries()
 
     def stop(self, reason: StopReason, detail: str, nothing: Tally) -> None:
-        """Give up what is left; what is known stays, whatever its place.
-
-        Args:
-            reason: why.
-            detail: the same for a person.
-            nothing: an empty tally, in case nothing is known.
-        """
+        """Give up what is left, and add up the tallies, or else ``nothing``, an empty one."""
         if not self.complete:
             nothing.coverage = Coverage.EVERYTHING
             known = [nothing, *(entry for entry in self._entries if isinstance(entry, Tally))]
@@ -112,9 +104,9 @@ class Partition:
             self.tally().stop(reason, detail)
 
     def tally(self) -> Tally:
-        """The sum of what is known; only if nothing is left."""
+        """The sum of the tallies; only if nothing is left."""
         (entry,) = self._entries
-        assert isinstance(entry, Tally)  # noqa: S101 - a work item is left, and no conclusion may be drawn
+        assert isinstance(entry, Tally)  # noqa: S101 - while work items are left, no conclusion may be drawn
         return entry
 
     def _opened(self, work_items: Sequence[WorkItem]) -> list[Open]:
@@ -126,7 +118,7 @@ class Partition:
 
 
 def _joined(entries: Sequence[Tally | Open]) -> list[Tally | Open]:
-    """The entries, tallies that stand next to each other added up."""
+    """The entries, with adjacent tallies added up."""
     joined: list[Tally | Open] = []
     for entry in entries:
         last = joined[-1] if joined else None

@@ -1,28 +1,25 @@
-"""Who wants to know how a run comes along, and what they are told."""
+"""What is reported while a run is under way."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from toctou.search.result import ModelResult, ScenarioResult
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a run stands between two results.
+    """The state of a run between two results.
 
     Attributes:
-        scenarios: how many have been explored.
-        total: of how many.
+        scenarios: how many of ``total`` have been explored.
         schedules: executions that ran to their end, in all scenarios.
-        rate: of them per second since the run began.
-        model: the model of the first scenario that has yet to be explored.
-        scenario: that scenario.
+        rate: schedules per second since the run began.
+        model, scenario: the first one that has yet to be explored.
         begun: executions of that scenario.
-        explored: an estimate of how much of that scenario is done, 0 to 1; see
-            :meth:`toctou.scheduling.strategies.strategy.Divisible.explored`.
-        seconds_left: an estimate for the run; ``None`` where nothing is known of scenarios of the size that is left.
+        explored: an estimate of how much of that scenario is done, 0 to 1.
+        seconds_left: an estimate for the run; ``None`` before a scenario of each remaining size was explored.
     """
 
     scenarios: int
@@ -37,7 +34,7 @@ class Status:
 
 
 class Progress(Protocol):
-    """Is told how a run comes along."""
+    """Receives the progress of a run."""
 
     def begin_model(self, model: str, total: int) -> None:
         """A model with this many scenarios is about to be explored."""
@@ -53,16 +50,9 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Tells nobody."""
+    """Ignores the progress."""
 
-    def begin_model(self, model: str, total: int) -> None:
-        """See :class:`Progress`."""
+    def _ignore(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
 
-    def status(self, status: Status) -> None:
-        """See :class:`Progress`."""
-
-    def end_scenario(self, model: str, result: ScenarioResult) -> None:
-        """See :class:`Progress`."""
-
-    def end_model(self, result: ModelResult) -> None:
-        """See :class:`Progress`."""
+    begin_model = status = end_scenario = end_model = _ignore

@@ -1,9 +1,9 @@
-"""One search, explored by several as if by one.
+"""One search, explored by several processes as if by one.
 
-Somebody explores what is next, in the order of one process.  Others explore branches ahead of their turn, as far as any are
-known (:class:`~toctou.scheduling.strategies.strategy.Shareable`).  When a branch's turn comes, what was found there is taken
-in: the tally, and the races that ask for schedules elsewhere, which may make more branches known.  So the executions, their
-order, and all that is counted are those of one process; the price is that nobody can be sent to a branch before it is known.
+One process explores what is next; others explore known branches ahead of their turn
+(:class:`~toctou.scheduling.strategies.strategy.Shareable`).  When a branch's turn comes, its tally is merged, and so are its
+races that ask for schedules elsewhere, which may make more branches known.  So the executions, their order, and all counts
+are those of one process.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from toctou.search.work_item import Advance, Open, WorkItem
 
 @dataclass(slots=True)
 class _Part:
-    """What somebody explores.
+    """A part of the search.
 
     Attributes:
         number: of its work item.
-        work_item: where its search stands, to be gone on with.
-        tally: what was found and has not been taken in; ``None`` for nothing.
-        noted: the same of races with steps that are not its own.
+        work_item: where its search continues.
+        tally: what was found and is not merged yet; ``None`` for nothing.
+        noted: races with steps of other parts that are not merged yet.
         ended: whether nothing is left of it.
-        search: where its search stands, to be taken in; ``None`` as long as nothing was heard, or if a fault ended it.
+        search: where its search stands, to be merged; ``None`` before its first outcome, or after a fault.
     """
 
     number: int
@@ -37,7 +37,7 @@ class _Part:
     search: Shareable | None = None
 
     def receive(self, advance: Advance, number: int) -> None:
-        """What became of the work item; what is left of it has another number."""
+        """Merge an outcome of the work item; what is left of it has another number."""
         self.number = number
         if self.tally is None:
             self.tally = advance.tally
@@ -46,7 +46,7 @@ class _Part:
         self.search = advance.last
         self.ended = not advance.rest
         for work_item in advance.rest:
-            assert isinstance(work_item.strategy, Shareable)  # noqa: S101 - as such it was handed out
+            assert isinstance(work_item.strategy, Shareable)  # noqa: S101 - a part begins as one
             self.work_item, self.search = work_item, work_item.strategy
             self.ended = not self.search.begin()
         if self.search is not None:
@@ -54,17 +54,10 @@ class _Part:
 
 
 class SharedSearch:
-    """A search that is under way in several parts.
-
-    Args:
-        work_item: what is left of the scenario.
-        search: its strategy, before its next execution.
-        tally: what is known.
-        number: makes a number for a work item.
-    """
+    """A search in several parts: the current one, and those ahead of their turn."""
 
     def __init__(self, work_item: WorkItem, search: Shareable, tally: Tally, number: Callable[[], int]) -> None:
-        self._portion = work_item
+        self._work_item = work_item
         self._search = search
         self._tally = tally
         self._number = number
@@ -90,7 +83,7 @@ class SharedSearch:
         return cls(left.work_item, search, tally, number)
 
     def entries(self) -> list[Tally | Open]:
-        """What is known and what is left, in order."""
+        """Tallies and what is left, in order."""
         entries: list[Tally | Open] = [self._tally]
         for part in (self._now, *self._ahead.values()):
             if part is not None:
@@ -99,10 +92,10 @@ class SharedSearch:
         return entries
 
     def advance(self, number: int, advance: Advance) -> None:
-        """Take in what became of a work item.
+        """Merge the outcome of a work item.
 
         Raises:
-            Restart: the parts have learned things about steps that do not agree.
+            Restart: the parts have learned different footprints of a step.
         """
         part = next(one for one in (self._now, *self._ahead.values()) if one is not None and one.number == number)
         part.receive(advance, self._number())
@@ -113,7 +106,7 @@ class SharedSearch:
         self.share_out(advance.pieces)
 
     def _proceed(self, part: _Part) -> None:
-        """Take in a part whose turn it is, and what follows it as far as it is known."""
+        """Merge a part whose turn it is, and those that follow it as far as they are known."""
         while True:
             if part.tally is not None:
                 self._tally.add(part.tally)
@@ -125,7 +118,7 @@ class SharedSearch:
                 self._search.reverse(part.noted)
                 part.noted = {}
             if part is not self._now and not part.ended:
-                self._now = part  # somebody may be at it; it is taken in when it is heard of again
+                self._now = part  # a process may be exploring it; it is merged after its next outcome
                 return
             if not (self._search.pop() if part.search is None else self._search.merge(part.search)):
                 break
@@ -138,12 +131,13 @@ class SharedSearch:
         self._complete = True
 
     def share_out(self, pieces: int) -> None:
-        """Let so many parts be under way, those that begin after the fewest steps first, which are likely to be the largest."""
+        """Have so many parts under way."""
         if self._complete:
             return
         pending = {place: depth for depth, place in self._search.pending()}
         parts = {place: self._ahead[place] for place in pending if place in self._ahead}
         wanted = pieces - 1 - sum(not part.ended for part in parts.values())
+        # Parts that begin after the fewest steps come first, because they are likely to be the largest.
         for place in sorted(pending, key=pending.__getitem__):
             if wanted > 0 and place not in parts and (search := self._search.part(place)) is not None:
                 parts[place] = self._part(search)
@@ -153,5 +147,5 @@ class SharedSearch:
             self._now = self._part(self._search.rest(max((pending[place] + 1 for place in parts), default=0)))
 
     def _part(self, search: Shareable) -> _Part:
-        work_item = replace(self._portion, strategy=search, before=self._tally.schedules, known=self._tally.best())
+        work_item = replace(self._work_item, strategy=search, before=self._tally.schedules, known=self._tally.best())
         return _Part(self._number(), work_item)

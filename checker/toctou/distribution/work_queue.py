@@ -1,9 +1,7 @@
 """What is left to explore in a run, and which results are final.
 
-Work items may be explored in any order and by anybody; results become final in the order of the scenarios, as if one process
-had gone through them one after the other.  So a scenario that contains one in which a handler left the checker's control
-is given up as that process would have done, whatever has been found out about it meanwhile; and so is every scenario that
-comes after the one in which its model was refused.
+Work items may be explored in any order; results become final in the order of the scenarios, as if one process had explored
+them one after the other.  So what that process would have given up because of an earlier fault is given up here as well.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from toctou.declaration.loading import LoadedModel
-from toctou.declaration.model import Model
 from toctou.declaration.remote import missing_tool
 from toctou.declaration.scenario import Scenario
 from toctou.distribution.journal import Journal
@@ -31,34 +28,25 @@ from toctou.search.tally import Tally
 from toctou.search.work_item import Advance, WorkItem
 from toctou.verdict import Coverage, StopReason
 
-_TELLING = 0.01
-"""How much of a scenario is to be done before the time that it will take is told by that."""
-
-
-def _scope(model: type[Model], options: Options) -> Iterator[Scenario]:
-    """Every scenario of the scope; where a tool is missing, the first one is enough to say so."""
-    return islice(model.scenarios(options.requests), None if missing_tool(model) is None else 1)
+_SIGNIFICANT = 0.01
+"""How much of a scenario has to be done before its total time is estimated from that."""
 
 
 def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
-    """The scenarios of a model, those that may be stood for with nothing to explore.
-
-    Args:
-        loaded: the model.
-        options: how to explore it.
-        first: the place of the first one on the work queue.
-    """
-    scenarios = list(_scope(loaded.model, options))
+    """The scenarios of a model, the first one at place ``first``; represented ones have nothing to explore."""
+    # Where a tool is missing, the first scenario is enough to report it.
+    count = None if missing_tool(loaded.model) is None else 1
+    scenarios = list(islice(loaded.model.scenarios(options.requests), count))
     comparable = options.symmetric and loaded.model.service is None
     others = alike(scenarios, renamings(loaded.model)) if comparable else {}
-    stood_for = {at for found in others.values() for at in found}
+    represented = {at for found in others.values() for at in found}
     return [
         Slot(
             loaded,
             scenario,
-            Partition(() if at in stood_for else beginning(scenario, options, others.get(at, {}).values())),
+            Partition(() if at in represented else beginning(scenario, options, others.get(at, {}).values())),
             others=tuple(first + one for one in others.get(at, ())),
-            stood_for=at in stood_for,
+            represented=at in represented,
         )
         for at, scenario in enumerate(scenarios)
     ]
@@ -77,24 +65,24 @@ class Slot:
     """A scenario on the work queue.
 
     Attributes:
-        others: places on the work queue of the scenarios that it may stand for, in the order of its work_items' renamings.
-        stood_for: an earlier scenario stands for it, unless that turns out to be wrong.
-        stands_for: how many scenarios it stands for, itself included; known at its end.
+        others: places on the work queue of the scenarios that it may represent, in the order of its work items' renamings.
+        represented: an earlier scenario represents it, unless that turns out to be wrong.
+        represents: how many scenarios it represents, itself included; known at its end.
     """
 
     loaded: LoadedModel
     scenario: Scenario
     partition: Partition
     others: tuple[int, ...] = ()
-    stood_for: bool = False
-    stands_for: int = 1
+    represented: bool = False
+    represents: int = 1
 
 
 class WorkQueue:
     """The scenarios of some models, in order.
 
     Attributes:
-        refusals: what is wrong with models that turned out to be wrong while they were explored.
+        refusals: errors of models that turned out to be invalid while they were explored.
     """
 
     def __init__(
@@ -119,7 +107,7 @@ class WorkQueue:
             self.record(Key(scenario, work_item), advance)
         self._before = self._schedules
         self._busy = 0.0
-        self._journal = journal  # what is taken from it is not written to it again
+        self._journal = journal  # set last, so that what comes from it is not written to it again
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -129,11 +117,11 @@ class WorkQueue:
         return self.slots[self._final] if self._final < len(self.slots) else None
 
     def work_item(self, key: Key) -> WorkItem | None:
-        """The work item of that key; ``None`` if it has been dealt with."""
+        """The work item of that key; ``None`` if it has been explored."""
         return self.slots[key.slot].partition.work_item(key.number)
 
     def take(self, most: int = 1) -> list[Key]:
-        """The next work items, all of one model; they are somebody's until they are recorded or put back."""
+        """The next work items, all of one model; the caller records them or puts them back."""
         taken: list[Key] = []
         of_model = self.next_model()
         while of_model is not None and self.next_model() is of_model and len(taken) < most:
@@ -155,15 +143,15 @@ class WorkQueue:
         return None
 
     def put_back(self, keys: Sequence[Key]) -> None:
-        """These were not explored; they are next."""
+        """Return work items that were not explored; they are next."""
         self._queue.extendleft(reversed(keys))
 
     def record(self, key: Key, advance: Advance) -> None:
-        """Take in what became of a work item; the second answer for one work item is ignored."""
+        """Record the outcome of a work item; a second one is ignored."""
         slot = self.slots[key.slot]
         if slot.partition.work_item(key.number) is None:
             return
-        # What made a model wrong may have been mended when the run goes on.
+        # An invalid model may have been fixed when the run is resumed.
         if self._journal is not None and advance.refusal is None:
             self._journal.write(key.slot, key.number, advance)
         if advance.again is None:
@@ -181,14 +169,14 @@ class WorkQueue:
             self._release(slot)
 
     def _release(self, slot: Slot) -> None:
-        """The scenarios that this one turns out not to stand for are next."""
+        """The scenarios that this one turns out not to represent are next."""
         tally = slot.partition.tally()
         whole = tally.coverage is Coverage.EVERYTHING and tally.stop_reason is None
         apart = [at for place, at in enumerate(slot.others) if place in tally.apart or not whole]
-        slot.stands_for = 1 + len(slot.others) - len(apart)
+        slot.represents = 1 + len(slot.others) - len(apart)
         for at in apart:
             other = self.slots[at]
-            other.stood_for = False
+            other.represented = False
             other.partition = Partition(beginning(other.scenario, self._options))
         self.put_back([Key(at, number) for at in apart for number in self.slots[at].partition.open()])
 
@@ -196,16 +184,16 @@ class WorkQueue:
         """The scenarios that have become final since this was last asked, in order."""
         while self._final < len(self.slots):
             slot = self.slots[self._final]
-            if slot.stood_for:
+            if slot.represented:
                 self._final += 1
                 continue
             contained = self._doomed(self._final, [one for one in self._faults if one < self._final])
             if contained is not None:
                 where = self.slots[contained]
-                told = where.partition.tally()
+                ended = where.partition.tally()
                 tally = Tally(Reachability(slot.loaded.model))
                 why = f"comes after {where.scenario}" if contained in self._refused else f"contains {where.scenario}"
-                tally.stop_reason, tally.detail = told.stop_reason, f"{why}, where {told.detail}"
+                tally.stop_reason, tally.detail = ended.stop_reason, f"{why}, where {ended.detail}"
             elif slot.partition.complete:
                 tally = slot.partition.tally()
             else:
@@ -213,17 +201,16 @@ class WorkQueue:
             if tally.stop_reason in (StopReason.MAX_SECONDS, StopReason.MAX_SCHEDULES):
                 tally.detail = spent(tally.stop_reason, tally.schedules)
             self._final += 1
-            self._remember(slot, tally)
+            size = len(slot.scenario.requests)
+            count, seconds = self._seconds.get(size, (0, 0.0))
+            self._seconds[size] = count + 1, seconds + tally.seconds
             yield slot, tally
 
     def interrupt(self) -> None:
-        """Give up what is left.
-
-        A scenario of which nothing is known is left out, unless it is the first of all, or the first of its model: what is
-        known must show that it is a part.
-        """
+        """Give up what is left."""
+        # The report must show that it is incomplete, so of each model that was begun one unexplored scenario stays.
         rest, self.slots = self.slots[self._final :], self.slots[: self._final]
-        rest = [slot for slot in rest if not slot.stood_for]
+        rest = [slot for slot in rest if not slot.represented]
         touched = {slot.loaded.name for slot in self.slots}
         touched |= {slot.loaded.name for slot in rest if slot.partition.begun}
         touched |= {slot.loaded.name for slot in [one for one in rest if not one.partition.complete][:1]}
@@ -240,7 +227,7 @@ class WorkQueue:
         return self._totals[loaded.name]
 
     def status(self) -> Status | None:
-        """Where the run stands; ``None`` at its end."""
+        """The state of the run; ``None`` at its end."""
         slot = self.current()
         if slot is None:
             return None
@@ -257,10 +244,7 @@ class WorkQueue:
         )
 
     def _doomed(self, at: int, faults: Sequence[int]) -> int | None:
-        """The first earlier scenario of the same model that this one contains and in which a handler left control.
-
-        Or in which the model was refused, whether it is contained or not.
-        """
+        """The first earlier scenario of the model that ends this one: a fault in a contained one, or an invalid model."""
         slot = self.slots[at]
         for one in sorted(faults):
             smaller = self.slots[one]
@@ -269,18 +253,13 @@ class WorkQueue:
                 return one
         return None
 
-    def _remember(self, slot: Slot, tally: Tally) -> None:
-        size = len(slot.scenario.requests)
-        count, seconds = self._seconds.get(size, (0, 0.0))
-        self._seconds[size] = count + 1, seconds + tally.seconds
-
     def _seconds_left(self) -> float | None:
-        """By how much of the current scenario is done, what those of the same size have taken, and how well time was used."""
+        # From the share of the current scenario that is done, the mean of each size, and the speed-up of the processes so far.
         known = {size: seconds / count for size, (count, seconds) in self._seconds.items()}
-        later = Counter(len(slot.scenario.requests) for slot in self.slots[self._final + 1 :] if not slot.stood_for)
+        later = Counter(len(slot.scenario.requests) for slot in self.slots[self._final + 1 :] if not slot.represented)
         now = self.slots[self._final]
         size, explored = len(now.scenario.requests), now.partition.explored
-        if explored >= _TELLING:
+        if explored >= _SIGNIFICANT:
             whole = now.partition.seconds / explored
             known.setdefault(size, whole)
             rest = whole * (1.0 - explored)

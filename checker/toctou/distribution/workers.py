@@ -1,9 +1,7 @@
-"""Spreads the work items of a work queue over the workers of any ``concurrent.futures``-shaped executor.
+"""Distributes the work items of a work queue over the workers of a ``concurrent.futures`` executor.
 
-Each task of the executor explores, in a child process of the thread that runs it, a few work items of one model for about
-a second, and returns their tallies and what is left.  When there are fewer work items than workers, what is left of one is cut
-into several.  A task whose process is lost is handed out again, its work items one by one; a work item that is lost three
-times ends its scenario as INCONCLUSIVE.  Whatever happens, each work item is counted once (:mod:`toctou.distribution.partition`).
+Each task explores a few work items of one model for about a second, in a child process of the thread that runs it.  The work
+items of a lost task are submitted again one by one; a scenario that loses one :data:`ATTEMPTS` times is INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -26,20 +24,20 @@ from toctou.search.work_item import Advance, given_up
 from toctou.verdict import StopReason
 
 SECONDS = 1.0
-"""How long a task lasts: long beside what it costs to hand it out, short beside what may be lost with it."""
+"""How long a task lasts: long compared with its overhead, short compared with what a lost task may cost."""
 
 FIRST_SECONDS = 0.2
-"""The same while workers have nothing to do, so that there is soon something to share."""
+"""The same while workers are idle, so that there is soon a branch to share."""
 
-PORTIONS = 50
+WORK_ITEMS = 50
 """Work items per task, at most."""
 
 ATTEMPTS = 3
-"""How often a work item is handed out."""
+"""How often a work item is submitted."""
 
 
 class Distributed:
-    """Explores by means of others."""
+    """Explores in the processes of ``workers``; see :class:`toctou.checking.check.Exploring`."""
 
     def __init__(self, executor: Executor, workers: int) -> None:
         self._executor = executor
@@ -49,7 +47,7 @@ class Distributed:
         self._lost: Counter[Key] = Counter()
 
     def explore(self, work_queue: WorkQueue, options: Options, meter: Meter) -> Generator[None]:
-        """Explore what is on the work queue; yields whenever something may have been recorded.
+        """Explore the work queue; yields whenever an outcome may have been recorded.
 
         Raises:
             BadInput: a model or an option that cannot be used.
@@ -62,10 +60,10 @@ class Distributed:
                 remedy="leave out --jobs and --dask",
             )
         try:
-            while self._hand_out(work_queue, options, meter):
+            while self._submit_all(work_queue, options, meter):
                 done, _ = wait(self._under_way, timeout=1.0, return_when=FIRST_COMPLETED)
                 for future in done:
-                    self._take_in(work_queue, future)
+                    self._receive(work_queue, future)
                 yield
         finally:
             for future in self._under_way:
@@ -95,16 +93,13 @@ class Distributed:
                 future = self._submit("confirm", loaded, results, options)
         return tuple(unpacked(future.result()))
 
-    def _hand_out(self, work_queue: WorkQueue, options: Options, meter: Meter) -> bool:
+    def _submit_all(self, work_queue: WorkQueue, options: Options, meter: Meter) -> bool:
         """Keep each worker busy, with a task in reserve; returns whether anything is under way."""
         while len(self._under_way) < 2 * self._workers and (loaded := work_queue.next_model()) is not None:
             short = len(work_queue) < self._workers
-            most = (
-                1
-                if work_queue.next_key() in self._lost
-                else max(1, min(PORTIONS, len(work_queue) // (2 * self._workers)))
-            )
-            keys = work_queue.take(most)
+            most = max(1, min(WORK_ITEMS, len(work_queue) // (2 * self._workers)))
+            # A work item that was lost runs alone, so that others do not count as lost with it.
+            keys = work_queue.take(1 if work_queue.next_key() in self._lost else most)
             if meter.spent(0) is StopReason.MAX_SECONDS:
                 for key in keys:
                     work_queue.record(key, given_up(loaded.model, StopReason.MAX_SECONDS, ""))
@@ -121,7 +116,7 @@ class Distributed:
             self._under_way[self._submit("explore", loaded, assignment)] = tuple(keys)
         return bool(self._under_way)
 
-    def _take_in(self, work_queue: WorkQueue, future: Future[bytes]) -> None:
+    def _receive(self, work_queue: WorkQueue, future: Future[bytes]) -> None:
         keys = self._under_way.pop(future)
         explored: Sequence[tuple[Key, Advance]] = ()
         try:
@@ -137,13 +132,10 @@ class Distributed:
                     explored = [*explored, (key, given_up(model, StopReason.WORKER_LOST, detail))]
         for key, advance in explored:
             work_queue.record(key, advance)
-        answered = {key for key, _ in explored}
-        work_queue.put_back([key for key in keys if key not in answered])
+        recorded = {key for key, _ in explored}
+        work_queue.put_back([key for key in keys if key not in recorded])
 
     def _submit(self, method: str, loaded: LoadedModel, *arguments: Any) -> Future[bytes]:
-        return self._executor.submit(in_child, packed(method, self._source(loaded), *arguments))
-
-    def _source(self, loaded: LoadedModel) -> Source:
         if loaded.name not in self._sources:
             self._sources[loaded.name] = Source.of(loaded)
-        return self._sources[loaded.name]
+        return self._executor.submit(in_child, packed(method, self._sources[loaded.name], *arguments))

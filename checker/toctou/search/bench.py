@@ -1,145 +1,115 @@
-"""Where work items are explored: an open laboratory, kept open for as long as work items of the same model come.
+"""Where work items are explored: a laboratory that stays open as long as work items of the same model arrive.
 
-A process has one bench at a time, because an open laboratory takes the clock, the numbers and the DynamoDB clients of its
-whole process.
+A process has one bench at a time, because an open laboratory replaces the clock, the random numbers and the DynamoDB clients
+of its whole process.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import partial
 
 from toctou.client.backends import backend_named
-from toctou.counterexample.confirmation import confirmed_on
+from toctou.counterexample.confirmation import confirmed
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ModelError
-from toctou.execution.judging import Judges, dependence_of
 from toctou.execution.laboratory import Laboratory
-from toctou.scheduling.dependence import Dependent, Interchangeable
 from toctou.scheduling.strategies import selected
-from toctou.scheduling.strategies.strategy import Strategy
-from toctou.search.budget import Budget, Meter
-from toctou.search.explorer import Explorer, Pause, no_pause
-from toctou.search.name_independence import NameIndependence
+from toctou.search.budget import Meter
+from toctou.search.explorer import Explorer, Pause
 from toctou.search.options import Options
 from toctou.search.renaming import Renaming
 from toctou.search.result import ScenarioResult
-from toctou.search.work_item import Advance, WorkItem, refused
-
-SAMPLES = 200
-"""Schedules per scenario for a strategy that never ends by itself, if the user gave no number."""
+from toctou.search.work_item import Advance, WorkItem, given_up
+from toctou.verdict import StopReason
 
 BLOCK = 1000
 """Schedules that a random strategy draws from one seed; several processes draw different blocks."""
 
 
 class Bench:
-    """Hands out explorers; close it at the end."""
+    """Keeps one explorer at a time; close it at the end."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._stack = ExitStack()
-        self._model: type[Model] | None = None
-        self._laboratory: Laboratory
-        self._name_independence: NameIndependence
-        self._judges: Judges
-        self._depends: Dependent
+        self._explorer: Explorer | None = None
 
-    def explorer(self, model: type[Model], meter: Meter) -> Explorer:
+    def explorer(self, model: type[Model]) -> Explorer:
         """An explorer of the model's scenarios, in its open laboratory.
 
         Raises:
             BadInput: the backend, or the model, cannot be used.
         """
-        if model is not self._model:
+        if self._explorer is None or self._explorer.model is not model:
             self.close()
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
-            laboratory = Laboratory(model, backend, self._options.limits)
-            self._laboratory = self._stack.enter_context(laboratory.opened())
+            laboratory = self._stack.enter_context(Laboratory(model, backend, self._options.limits).opened())
             if not self._options.every_step:
                 laboratory.enable_memoisation()
-            self._name_independence = NameIndependence(laboratory)
-            self._judges = Judges(laboratory)
-            self._depends = dependence_of(model)
-            self._model = model
-        return Explorer(
-            self._laboratory,
-            partial(_new_strategy, self._options),
-            Meter(_budget(self._options), meter.begun),
-            self._options.backend,
-            symmetry=self._options.symmetric,
-            name_independence=self._name_independence,
-            judges=self._judges,
-            depends=self._depends,
-        )
+            self._explorer = Explorer(laboratory, self._options)
+        return self._explorer
 
     def advance(
         self,
         model: type[Model],
-        meter: Meter,
         work_item: WorkItem,
-        pause: Pause = no_pause,
+        meter: Meter,
+        pause: Pause,
         pieces: int = 1,
         *,
         alone: bool = False,
     ) -> Advance:
         """Explore a work item of a model; see :meth:`~toctou.search.explorer.Explorer.advance`.
 
-        A model that turns out to be wrong ends it (``StopReason.REFUSED``), since others may be right.
+        An invalid model ends only its own exploration (``StopReason.REFUSED``).
 
         Raises:
             BadInput: the backend cannot be used.
         """
         try:
-            return self.explorer(model, meter).advance(work_item, pause, pieces, alone=alone)
+            return self.explorer(model).advance(work_item, meter, pause, pieces, alone=alone)
         except ModelError as fault:
             self.close()
-            return refused(model, fault)
+            return replace(given_up(model, StopReason.REFUSED, str(fault)), refusal=fault)
 
     def close(self) -> None:
-        """Give clock, numbers and clients back."""
-        self._model = None
+        """Restore clock, random numbers and clients."""
+        self._explorer = None
         self._stack.close()
 
 
 def beginning(scenario: Scenario, options: Options, renamings: Iterable[Renaming] = ()) -> Sequence[WorkItem]:
-    """All of a scenario, in as many work items as can be told apart without running anything.
+    """All of a scenario, in as many work items as can be separated without running anything.
 
-    Args:
-        scenario: what to explore.
-        options: how.
-        renamings: each makes of it another scenario that it may stand for.
+    ``renamings`` lead to the scenarios that it may represent.
     """
-    ends = selected(options.strategy).kind.ends
     whole = WorkItem(scenario, symmetry=options.symmetric, renamings=tuple(renamings))
-    count = _budget(options).max_schedules
-    if ends or count is None:
+    count = options.schedule_budget.max_schedules
+    if selected(options.strategy).kind.ends or count is None:
         return [whole]
     limits = [*range(BLOCK, count, BLOCK), None]
     return [replace(whole, before=at * BLOCK, until=limit, block=at) for at, limit in enumerate(limits)]
 
 
-def _new_strategy(options: Options, block: int, depends: Dependent, interchangeable: Interchangeable) -> Strategy:
-    seed = zlib.crc32(f"{options.seed}/{block}".encode()) if block else options.seed
-    return selected(options.strategy).new(seed, depends, interchangeable)
-
-
-def _budget(options: Options) -> Budget:
-    if selected(options.strategy).kind.ends or options.budget.max_schedules is not None:
-        return options.budget
-    return replace(options.budget, max_schedules=SAMPLES)
-
-
 def with_confirmations(
     model: type[Model], results: Sequence[ScenarioResult], options: Options
 ) -> tuple[ScenarioResult, ...]:
-    """The results of one model, each violation replayed on the second backend, unless that is not wanted."""
-    found = [result.violations for result in results]
-    if not options.confirm or not any(found):
+    """The results of one model, each violation replayed on the second backend, unless ``options`` disable that."""
+    if not options.confirm or not any(one.violations for one in results):
         return tuple(results)
-    replayed = confirmed_on(model, found, options.second_backend, options.limits)
-    return tuple(replace(result, violations=one) for result, one in zip(results, replayed, strict=True))
+    name = options.second_backend
+    try:
+        with (
+            closing(backend_named(name)) as backend,
+            Laboratory(model, backend, options.limits).opened() as laboratory,
+        ):
+            return tuple(replace(one, violations=confirmed(laboratory, one.violations, name)) for one in results)
+    except ModelError as fault:  # such as an item that the second backend rejects
+        difference = f"{name}: {fault.observed}"
+        return tuple(
+            replace(result, violations=tuple(replace(one, difference=difference) for one in result.violations))
+            for result in results
+        )

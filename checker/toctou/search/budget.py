@@ -20,20 +20,16 @@ class Budget:
     max_schedules: int | None = None
     max_seconds: float | None = None
 
-    def started(self) -> Meter:
-        """A meter whose time runs from now."""
-        return Meter(self, time.perf_counter())
-
 
 @dataclass(slots=True)
 class Meter:
-    """A budget in use."""
+    """A budget in use; ``begun`` by ``time.perf_counter``."""
 
     budget: Budget
     begun: float
 
     def spent(self, schedules: int) -> StopReason | None:
-        """What is used up before another schedule of a scenario that has had ``schedules`` may begin; ``None`` if nothing."""
+        """Which limit forbids another schedule of a scenario that has had ``schedules``; ``None`` if none does."""
         limit = self.budget.max_schedules
         if limit is not None and schedules >= limit:
             return StopReason.MAX_SCHEDULES
@@ -48,6 +44,6 @@ class Meter:
 
 
 def spent(reason: StopReason, schedules: int) -> str:
-    """What the user is told whose budget has ended."""
+    """What the user reads when the budget has ended."""
     option = "--max-schedules" if reason is StopReason.MAX_SCHEDULES else "--max-seconds"
     return f"the budget ended after {schedules} schedules; raise {option} to explore the rest"

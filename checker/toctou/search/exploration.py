@@ -1,8 +1,4 @@
-"""What is known of a work item while it is explored: counts executions, and lets the oracles judge them.
-
-A strategy runs one execution per class of equivalent schedules, so every judgement that depends on more than the class (the
-real-time order of requests) is made for its siblings too (:func:`toctou.scheduling.dependence.real_time_siblings`).
-"""
+"""What is known of a work item while it is explored: counts executions, and lets the oracles judge them."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ from toctou.search.work_item import WorkItem
 from toctou.verdict import Coverage
 
 MOST_JUDGED = 2_000
-"""Executions of which it is remembered what oracles found."""
+"""Executions whose findings are memoised."""
 
 
 @dataclass(slots=True)
@@ -31,15 +27,13 @@ class Exploration:
 
     Attributes:
         work_item: where it began.
-        oracles: judge it.
-        depends: whether the order of two steps matters to them.
-        tally: what has been seen.
+        depends: whether the order of two steps matters to the oracles.
         renamed: the scenarios that this one may represent.
-        sighted: violations as they were met, by what makes two the same, those of earlier work items included.
-        interchangeable: which requests are.
-        first: its first schedule, which is run again at its end.
+        sighted: violations by identity (signature and anomaly), those of earlier work items included.
+        interchangeable: see :func:`~toctou.search.symmetry.interchangeable_requests`.
+        first: its first execution, which is repeated at its end.
         left: the strategy, if it was interrupted.
-        last: the same if it came to the end of what it was given.
+        last: the strategy, if it has explored all of a part.
     """
 
     work_item: WorkItem
@@ -68,6 +62,7 @@ class Exploration:
         elif not strategy.mirrored:
             images = mirror_images(order, self.interchangeable) if self.interchangeable else 1
             tally.interleavings += interleavings(order) * images
+        # One execution represents its class of equivalent schedules, but real time differs within a class.
         siblings = [reordered(execution, one) for one in real_time_siblings(order, len(execution.requests))]
         for one in (execution, *siblings):
             for key, sighting in self._sightings(one, once=strategy.ends):
@@ -76,19 +71,19 @@ class Exploration:
             self.renamed.see(execution, siblings)
 
     def _order(self, execution: Execution, strategy: Strategy) -> Shape:
-        """The partial order that makes up the execution's class, as the strategy understands classes."""
+        """The partial order that identifies the execution's class, with the footprints of the strategy if it has any."""
         steps = steps_of(execution)
         footprints = strategy.taken_for or [one.footprint if one else EMPTY for _, one in steps]
         return shape([(request, one) for (request, _), one in zip(steps, footprints, strict=True)], self.depends)
 
     def _sightings(self, execution: Execution, *, once: bool) -> Sequence[tuple[object, Sighting]]:
-        """What the oracles find; remembered, unless an execution is met ``once`` only."""
+        """What the oracles find; memoised, unless an execution occurs ``once`` only."""
         if once:
             return list(sightings(execution, self.oracles))
         same = tuple(map(id, execution.operations)), execution.endings
         if same not in self._judged:
             if len(self._judged) >= MOST_JUDGED:
                 self._judged.clear()
-            # It holds on to the operations, so that no others get their identities.
+            # Keeping the execution keeps its operations alive; otherwise new ones could get the same id().
             self._judged[same] = execution, list(sightings(execution, self.oracles))
         return self._judged[same][1]

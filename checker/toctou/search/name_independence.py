@@ -1,17 +1,11 @@
 """Decides whether what is seen of a scenario also holds of others, which differ from it by names only.
 
-Handlers are code, and may do otherwise for ``admin`` than for ``alice``, or go by the order of names.  Nothing is taken for
-granted here.  What a request does next depends on what it was asked and answered so far, and an answer on what is stored in
-the items that the operation touches: a *local state* is all of that for one request, from its start to its response.  Each
-local state that a request of the explored scenario gets into is set up for the request with the other name, item by item and
-under that name, which then runs alone, for real; it has to perform the same operations, touch and change the same items and
-answer the same, but for the names.  If it does so in every local state, then by induction over the steps of any schedule the
-other scenario goes the same way under that schedule.  As the schedules that are run show every local state, up to the order
-of steps that commute, nothing more has to be run.
-
-What a model's own predicates (reference, invariants, ownership) make of it is asked of them: each outcome is judged a second
-time under the other names.  Wherever anything differs, or a request asks for the time or for a number, the other scenario is
-explored for itself.
+A *local state* of a request is its input, what was stored in the items that its operations touched, and its responses.  Each
+local state that occurs in the explored scenario is rebuilt under the other names, where the renamed request runs alone; it has
+to perform the same operations with the same changes and responses, but for the names.  Then, by induction over the steps of
+any schedule, the other scenario behaves in the same way under that schedule.  The schedules that are run show every local
+state, up to the order of steps that commute.  The model's own predicates judge each outcome a second time, under the other
+names.  Where anything differs, or a request reads clock or randomness, the other scenario is explored.
 """
 
 from __future__ import annotations
@@ -26,9 +20,8 @@ from typing import Any
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Schema
 from toctou.errors import ToctouError
-from toctou.execution.judging import observed, oracles_for
+from toctou.execution.judging import judged, observed, oracles_for
 from toctou.execution.laboratory import Laboratory
-from toctou.history.finding import Finding
 from toctou.history.footprint import Footprint, KeyRange
 from toctou.history.item import Image, ItemId
 from toctou.history.operation import Execution, Operation, StoredImages
@@ -37,21 +30,15 @@ from toctou.oracles.oracle import Oracle, Ordered
 from toctou.search.renaming import Renaming
 
 MOST = 50_000
-"""Situations and outcomes of a scenario that are looked at; one with more stands for itself only."""
-
-Stored = Mapping[ItemId, Image]
+"""Local states and outcomes of a scenario that are compared; a scenario with more represents itself only."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalState:
-    """What one request met and did.
+    """What one request read and did.
 
     Attributes:
-        request: the request.
-        operations: its operations.
-        touched: for each of them what was stored before, of the items it touched or looked through; an item that was not
-            there is ``None``.
-        response: what it answered.
+        touched: for each operation what was stored before, of the items it touched or queried; ``None`` for an absent item.
     """
 
     request: Request
@@ -69,7 +56,7 @@ class LocalState:
 
 
 class NameIndependence:
-    """Tells of requests under other names whether they do likewise; remembers what it has found out about a model."""
+    """Decides whether requests behave alike under other names; memoises that for a model."""
 
     def __init__(self, laboratory: Laboratory) -> None:
         self.laboratory = laboratory
@@ -77,11 +64,11 @@ class NameIndependence:
         self._found: dict[tuple[bytes, Renaming], bool] = {}
 
     def local_states(self, execution: Execution) -> Iterator[LocalState]:
-        """What each request of an execution met and did."""
+        """The local state of each request of an execution, at its end."""
         stored = self.laboratory.by_name(execution.initial)
-        met: list[list[Mapping[ItemId, Image | None]]] = [[] for _ in execution.requests]
+        touched: list[list[Mapping[ItemId, Image | None]]] = [[] for _ in execution.requests]
         for operation in execution.operations:
-            met[operation.request].append(_touched(operation.footprint, stored))
+            touched[operation.request].append(_touched(operation.footprint, stored))
             for change in operation.changes:
                 if change.after is None:
                     stored.pop(change.item, None)
@@ -89,17 +76,17 @@ class NameIndependence:
                     stored[change.item] = change.after
         for index, request in enumerate(execution.requests):
             own = tuple(one for one in execution.operations if one.request == index)
-            yield LocalState(request, own, tuple(met[index]), execution.responses[index])
+            yield LocalState(request, own, tuple(touched[index]), execution.responses[index])
 
     def behaves_alike(self, local_state: LocalState, renaming: Renaming) -> bool:
-        """Whether the request does the same under the other name, in the same local state under other names."""
+        """Whether the renamed request behaves the same in the renamed local state."""
         asked = local_state.key(), renaming
         if asked not in self._found:
             if len(self._found) >= MOST:
                 self._found.clear()
             try:
                 self._found[asked] = self._run_alike(local_state, renaming)
-            except ToctouError:  # whatever it is, it will be met again and told when the other scenario is explored
+            except ToctouError:  # exploring the other scenario will meet it again, and report it
                 self._found[asked] = False
         return self._found[asked]
 
@@ -142,7 +129,7 @@ class NameIndependence:
             not runner.enabled()
             and len(self.laboratory.performed()) == len(local_state.operations)
             and answered is not None
-            and _told(answered) == _told(renaming.response(local_state.response))
+            and _visible(answered) == _visible(renaming.response(local_state.response))
             and not self.laboratory.take_clock_reads()
         )
 
@@ -163,10 +150,10 @@ class NameIndependence:
 
 
 class RenamedScenarios:
-    """The scenarios that a scenario stands for, as long as nothing tells them apart.
+    """The scenarios that a scenario represents, as long as no difference is seen.
 
     Attributes:
-        apart: places in ``renamings`` of those that have to be explored for themselves.
+        apart: places in ``renamings`` of those that have to be explored themselves.
     """
 
     def __init__(self, name_independence: NameIndependence, scenario: Scenario, renamings: Sequence[Renaming]) -> None:
@@ -181,8 +168,8 @@ class RenamedScenarios:
     def __bool__(self) -> bool:
         return len(self.apart) < len(self._renamings)
 
-    def tell_apart(self) -> None:
-        """None of them can be stood for."""
+    def separate(self) -> None:
+        """Have all of them explored themselves."""
         self.apart.update(range(len(self._renamings)))
 
     def smaller(self) -> Scenario | None:
@@ -192,9 +179,9 @@ class RenamedScenarios:
         return None if smallest is self._scenario else smallest
 
     def see(self, execution: Execution, equivalent: Iterable[Execution]) -> None:
-        """Look at an execution of the scenario, and at those that differ from it in real time only."""
+        """Compare an execution of the scenario, and those that differ from it in real time only."""
         if len(self._seen) >= MOST:
-            self.tell_apart()
+            self.separate()
         fresh = [one for one in self._name_independence.local_states(execution) if self._is_new(one.key())]
         for at, renaming in self._left():
             if not all(self._name_independence.behaves_alike(one, renaming) for one in fresh):
@@ -216,7 +203,7 @@ class RenamedScenarios:
         return not known
 
     def _outcome(self, execution: Execution) -> bytes:
-        """What oracles can go by, besides what each request met and did."""
+        """What oracles can depend on, besides local states."""
         changes = [(one.request, one.changes) for one in execution.operations if one.changes]
         if self._observes.order is Ordered.OPERATIONS:
             order: object = [(one.request, one.action, one.changes) for one in execution.operations]
@@ -227,7 +214,7 @@ class RenamedScenarios:
         return _digest(execution.responses, execution.final, [*map(sorted, execution.preceding())], order)
 
     def _oracles_of(self, at: int, scenario: Scenario) -> list[Oracle]:
-        """Those that ask something of the model; that handlers do alike under other names includes their serial runs."""
+        # The other oracles judge by serial runs of the handlers, and local states cover these.
         if at not in self._oracles:
             laboratory = self._name_independence.laboratory
             self._oracles[at] = [one for one in oracles_for(laboratory, scenario) if one.asks_model]
@@ -239,11 +226,7 @@ def _size(scenario: Scenario) -> Decimal:
 
 
 def _findings(oracles: Sequence[Oracle], execution: Execution) -> list[object]:
-    return [_signature(finding) for oracle in oracles for finding in oracle.judge(execution)]
-
-
-def _signature(finding: Finding) -> object:
-    return finding.oracle, finding.requests, finding.operations
+    return [(one.oracle, one.requests, one.operations) for one in judged(execution, oracles)]
 
 
 def _judged_alike(oracles: Sequence[Oracle], execution: Execution, expected: Sequence[object]) -> bool:
@@ -253,7 +236,7 @@ def _judged_alike(oracles: Sequence[Oracle], execution: Execution, expected: Seq
         return False
 
 
-def _touched(footprint: Footprint, stored: Stored) -> dict[ItemId, Image | None]:
+def _touched(footprint: Footprint, stored: Mapping[ItemId, Image]) -> dict[ItemId, Image | None]:
     items = footprint.items() | footprint.judged.keys()
     touched = {item: stored.get(item) for item in items}
     for one in footprint.ranges:
@@ -262,7 +245,7 @@ def _touched(footprint: Footprint, stored: Stored) -> dict[ItemId, Image | None]
 
 
 def _alike(expected: Operation, performed: Operation, renaming: Renaming) -> bool:
-    """Whether an operation is the expected one under other names; its result is the backend's, and is not compared."""
+    # The result of an operation depends only on what is stored, which was arranged, so it is not compared.
     return (
         performed.action == expected.action
         and _AS_IT_IS.typed(performed.parameters) == renaming.typed(expected.parameters)
@@ -273,7 +256,7 @@ def _alike(expected: Operation, performed: Operation, renaming: Renaming) -> boo
 
 
 _AS_IT_IS = Renaming(())
-"""Changes nothing but the order of sets, in which they are written down."""
+"""Changes nothing but the order in which sets are written."""
 
 
 def _renamed_footprint(footprint: Footprint, renaming: Renaming) -> object:
@@ -285,13 +268,13 @@ def _renamed_footprint(footprint: Footprint, renaming: Renaming) -> object:
 
 
 def _renamed_range(one: KeyRange, renaming: Renaming) -> KeyRange:
-    """What it looks through; the condition on the sort key is written in words, and stands in the parameters as well."""
+    # The condition on the sort key is text, and the parameters contain it too.
     partition = one.partition and renaming.item(ItemId(one.table, (one.partition,))).key[0]
     return replace(one, partition=partition, sort=None)
 
 
-def _told(response: Response) -> object:
-    """A response without the place in the code that an exception came from."""
+def _visible(response: Response) -> object:
+    # The place in the code that an exception came from may differ.
     raised = response.exception and (response.exception.type, response.exception.message)
     return response.status, response.body, raised
 

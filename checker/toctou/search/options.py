@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 
 from toctou.errors import BadInput
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import selected
-from toctou.search.budget import Budget
+from toctou.search.budget import Budget, Meter
+
+SAMPLES = 200
+"""Schedules per scenario for a strategy that never ends by itself, if the user gave no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Options:
         backend: ``embedded``, ``moto`` or ``endpoint=URL``.
         reads: how many versions a read without ``ConsistentRead`` may return, the newest included; 1 for strong reads.
         symmetry: leave out schedules in which interchangeable requests have only changed places.
-        every_step: run every step of a schedule, also where it is known from others what it does.
+        every_step: run every step of a schedule, memoised or not.
         confirm: replay each violation on a second backend.
         budget: schedules per scenario, seconds for the whole run.
         seed: for the random strategy.
@@ -49,8 +53,19 @@ class Options:
 
     @property
     def symmetric(self) -> bool:
-        """Whether interchangeable requests are explored up to symmetry; not under weak reads, whose answers tell them apart."""
+        """Whether interchangeable requests are explored up to symmetry; eventually consistent reads break it."""
         return self.symmetry and self.reads == 1 and selected(self.strategy).kind.symmetric
+
+    @property
+    def schedule_budget(self) -> Budget:
+        """The budget, with :data:`SAMPLES` schedules where neither strategy nor user limits them."""
+        if selected(self.strategy).kind.ends or self.budget.max_schedules is not None:
+            return self.budget
+        return replace(self.budget, max_schedules=SAMPLES)
+
+    def started(self) -> Meter:
+        """A meter whose time runs from now."""
+        return Meter(self.schedule_budget, time.perf_counter())
 
     @property
     def second_backend(self) -> str:

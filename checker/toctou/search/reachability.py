@@ -1,14 +1,10 @@
-"""Decides whether a pass would be vacuous: every handler that is meant to write has written in some schedule.
-
-A handler whose every call is refused guards nothing that was ever at risk, so that the absence of violations says nothing
-about it.  What kept it from writing is collected on the way, because that is what its author needs to know.
-"""
+"""Decides whether a pass would be vacuous: every handler that is meant to write has written in some schedule."""
 
 from __future__ import annotations
 
 from toctou.declaration.model import Model
 from toctou.errors import ModelError
-from toctou.history.operation import Execution, Operation
+from toctou.history.operation import Execution
 
 _SHOWN = 3
 
@@ -22,7 +18,7 @@ class Reachability:
         self._missing = {name: dict[str, None]() for name, handler in handlers.items() if not handler.read_only}
 
     def see(self, execution: Execution) -> None:
-        """Take note of one execution.
+        """Record which handlers one execution made write.
 
         Raises:
             ModelError: a handler that is declared read-only has written.
@@ -32,7 +28,12 @@ class Reachability:
         for operation in execution.operations:
             name = execution.requests[operation.request].handler
             if operation.changes and name in self._read_only:
-                raise _wrote(name, operation)
+                raise ModelError(
+                    f"the handler {name!r} is declared read-only, but its {operation.action} changed "
+                    f"{operation.changes[0].item}",
+                    expected="read_only=True for handlers that never write",
+                    remedy="leave read_only=True out of its declaration",
+                )
             if name not in self._missing:
                 continue
             if operation.changes:
@@ -44,7 +45,7 @@ class Reachability:
                 self._missing[request.handler].setdefault(f"answered {response}")
 
     def add(self, later: Reachability) -> None:
-        """Take note of what another one has seen of later executions."""
+        """Merge what was seen of later executions."""
         for name in list(self._missing):
             if name in later._missing:
                 self._missing[name].update(later._missing[name])
@@ -52,19 +53,11 @@ class Reachability:
                 del self._missing[name]
 
     def unreached(self) -> tuple[tuple[str, str], ...]:
-        """Each handler that never committed a write, and what was seen of it instead."""
-        return tuple((name, _told(list(seen))) for name, seen in self._missing.items())
+        """Each handler that never committed a write, and the errors, or else the answers, that were seen instead."""
+        return tuple((name, _reasons(list(seen))) for name, seen in self._missing.items())
 
 
-def _wrote(handler: str, operation: Operation) -> ModelError:
-    return ModelError(
-        f"the handler {handler!r} is declared read-only, but its {operation.action} changed {operation.changes[0].item}",
-        expected="read_only=True for handlers that never write",
-        remedy="leave read_only=True out of its declaration",
-    )
-
-
-def _told(seen: list[str]) -> str:
+def _reasons(seen: list[str]) -> str:
     errors = [one for one in seen if not one.startswith("answered")]
     shown = (errors or seen)[:_SHOWN]
     return "; ".join(shown) if shown else "it was never called"

@@ -1,4 +1,4 @@
-"""Decides whether a fault ends the exploration of a scenario, or whether it is worth beginning again."""
+"""Decides whether a fault ends the exploration of a scenario, or restarts it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from toctou.scheduling.restart import Reason, Restart
 from toctou.verdict import StopReason
 
 RUNS_WHEN_TAINTED = 3
-"""How often a schedule is run again once there is doubt: one that behaves differently every other time must not pass."""
+"""How often a tainted schedule is run again: one that behaves differently every other time must not pass."""
 
 FAULTS: dict[type[UncontrolledHandler], StopReason] = {
     NondeterministicHandler: StopReason.NONDETERMINISTIC,
@@ -38,8 +38,7 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
     """The fault that ends the exploration of a scenario.
 
     Raises:
-        Restart: it is worth trying with more patience for concurrent calls, with every step run, or with a service that has
-            just been started.
+        Restart: more patience for concurrent calls, no memoisation, or a newly started service may avoid it.
     """
     if isinstance(fault, LateCall):
         raise Restart(Reason.LATE_CALL) from fault
@@ -55,11 +54,11 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
 
 
 def check_memory(laboratory: Laboratory) -> None:
-    """Restart if handlers were seen to remember something.
+    """Check that handlers did not share memory.
 
     Raises:
-        Restart: they were.
-        UncontrolledHandler: they were, and what was run first does not come out again.
+        Restart: they did.
+        UncontrolledHandler: they did, and a first run does not repeat.
     """
     if laboratory.tainted:
         _run_every_step(laboratory)
@@ -67,13 +66,12 @@ def check_memory(laboratory: Laboratory) -> None:
 
 
 def _run_every_step(laboratory: Laboratory) -> bool:
-    """From now on; ``False`` if that is so already, or if nothing was run that could come out again.
+    """Disable memoisation; ``False`` if it was disabled already, or if there are no first runs to repeat.
 
     Raises:
-        UncontrolledHandler: what was run first does not come out again.
+        UncontrolledHandler: a first run does not repeat.
     """
-    # Handlers may share memory that is reset before each schedule, and then a schedule comes out as before.  Where that cannot
-    # be seen, they are not given the benefit of the doubt.
+    # Shared memory that `setup` resets before each schedule is harmless: then every schedule repeats.
     first = laboratory.disable_memoisation()
     for execution in first:
         for _ in range(RUNS_WHEN_TAINTED):

@@ -1,11 +1,11 @@
-"""What remains the same when principals and items get other names: renamings, what they do to data, and those of a model.
+"""Renamings of principals and items: what they do to data, and those that keep a model the same.
 
-A renaming exchanges words (runs of letters, digits and underscores) wherever they stand in a principal, an argument, a stored
-string or an answer, so that ``USER#alice`` becomes ``USER#bob`` if ``alice`` becomes ``bob``.  As a permutation of words it
-never makes one of two strings.  Names of attributes and tables, expressions, numbers and binaries stay as they are.
+A renaming exchanges words (runs of letters, digits and underscores) wherever they occur in a principal, an argument, a stored
+string or a response, so that ``USER#alice`` becomes ``USER#bob`` if ``alice`` becomes ``bob``.  A permutation of words keeps
+different strings different.  Names of attributes and tables, expressions, numbers and binaries stay as they are.
 
-A renaming *of a model* takes its principals, those of each handler, the values of each argument and the items of each table
-to themselves.  Whether the handlers treat names alike is not decided here; see :mod:`toctou.search.name_independence`.
+A renaming *of a model* maps its principals, those of each handler, the values of each argument and the items of each table
+to themselves.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ from toctou.history.item import Change, Image, ItemId, image
 from toctou.history.request import Request, Response
 
 MOST = 120
-"""Renamings of one model that are made use of; five items that are alike have as many."""
+"""Renamings of one model that are used; five interchangeable items have as many."""
 
 _STEPS = 20_000
-"""Pairs of values that are compared in the search for renamings at most."""
+"""Pairs of values that are compared at most in the search for renamings."""
 
 _WORD = re.compile(r"\w+")
-
 Words = Mapping[str, str]
 
 
@@ -42,9 +41,6 @@ class Renaming:
     @cached_property
     def _becomes(self) -> Words:
         return dict(self.words)
-
-    def __str__(self) -> str:
-        return ", ".join(f"{word} → {other}" for word, other in self.words)
 
     def text(self, text: str) -> str:
         """A string."""
@@ -113,7 +109,7 @@ def renamings(model: type[Model]) -> list[Renaming]:
     try:
         items = [[*map(image, items)] for items in model.items.values()]
     except (TypeError, AttributeError):
-        return []  # whoever stores them will tell
+        return []  # storing them will report it
     found = (
         Renaming(tuple(sorted((word, other) for word, other in words.items() if word != other)))
         for words in _permutations([*items, *map(list, values)], {}, [_STEPS])
@@ -129,7 +125,7 @@ def renamings(model: type[Model]) -> list[Renaming]:
 
 
 def alike(scenarios: Sequence[Scenario], renamed_by: Sequence[Renaming]) -> dict[int, dict[int, Renaming]]:
-    """Which scenarios can be had by renaming an earlier one: its place, and by place of the later one the renaming."""
+    """Which scenarios result from renaming an earlier one: its place, and by place of the later one the renaming."""
     places: dict[tuple[str, ...], int] = {}
     for at, scenario in enumerate(scenarios):
         places.setdefault(_described(scenario), at)
@@ -152,14 +148,14 @@ def _described(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _same(values: Sequence[Any], others: Sequence[Any]) -> bool:
-    """Whether these are the same values in some order; what is written alike need not be the same."""
-    return sorted(map(repr, values)) == sorted(map(repr, others)) and sorted(values, key=repr) == sorted(
-        others, key=repr
-    )
+    """Whether these are the same values in some order."""
+    ordered, other_ordered = sorted(values, key=repr), sorted(others, key=repr)
+    # Values of equal text may differ, and equal values, such as 1 and True, may differ in their text.
+    return ordered == other_ordered and [*map(repr, ordered)] == [*map(repr, other_ordered)]
 
 
 def _permutations(kept: Sequence[list[Any]], words: Words, steps: list[int]) -> Iterator[Words]:
-    """Every exchange of words that takes each of these collections to itself."""
+    """Every exchange of words that maps each of these collections to itself."""
     if not kept:
         yield words
         return
@@ -181,7 +177,7 @@ def _onto(values: Sequence[Any], left: Sequence[Any], words: Words, steps: list[
 
 
 def _matched(value: Any, other: Any, words: Words) -> Words | None:
-    """The exchange extended so that it makes ``other`` of a value; ``None`` if none does."""
+    """The exchange extended so that it maps ``value`` to ``other``; ``None`` if that is impossible."""
     match value, other:
         case str(), str():
             return _matched_words(value, other, words)
@@ -190,7 +186,7 @@ def _matched(value: Any, other: Any, words: Words) -> Words | None:
         case (list(), list()) | (tuple(), tuple()) if len(value) == len(other):
             return _matched_all(list(zip(value, other, strict=True)), words)
         case (set() | frozenset(), set() | frozenset()) if len(value) == len(other):
-            return words  # whether the words of the rest make one of the other is looked at in the end
+            return words  # their order says nothing; `renamings` compares them in the end
         case _:
             return words if type(value) is type(other) and value == other else None
 

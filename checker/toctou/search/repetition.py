@@ -1,7 +1,4 @@
-"""Runs again what counts as evidence: each counterexample, simplified and completed, and the first schedule.
-
-An execution counts only if running it again gives the same history.
-"""
+"""Runs again what counts as evidence: each counterexample, simplified and completed, and the first schedule."""
 
 from __future__ import annotations
 
@@ -24,13 +21,8 @@ from toctou.search.exploration import Exploration
 def repeat(laboratory: Laboratory, exploration: Exploration, backend: str) -> None:
     """Run every counterexample and the first schedule again, and keep the counterexamples.
 
-    Args:
-        laboratory: open.
-        exploration: at its end.
-        backend: the laboratory's backend, by name.
-
     Raises:
-        UncontrolledHandler: something else came out.
+        UncontrolledHandler: the history differs.
     """
     scenario, tally = exploration.work_item.scenario, exploration.tally
     kept = simplest(_counted(exploration), lambda schedule: _shown(laboratory, exploration, schedule))
@@ -47,7 +39,7 @@ def repeat(laboratory: Laboratory, exploration: Exploration, backend: str) -> No
 
 
 def _counted(exploration: Exploration) -> dict[object, Sighting]:
-    """What has been sighted and is not kept yet, counted together with what earlier work items have sighted."""
+    """Sightings that are not kept yet, counted together with those of earlier work items."""
     tally, earlier = exploration.tally, exploration.sighted
     sighted, tally.sighted = tally.sighted, {}
     if earlier and sighted:
@@ -65,21 +57,21 @@ def _counted(exploration: Exploration) -> dict[object, Sighting]:
 def _shown(
     laboratory: Laboratory, exploration: Exploration, schedule: Schedule
 ) -> tuple[Execution, Callable[[], dict[object, Sighting]]] | None:
-    """What a schedule shows, if it can be run; see :mod:`toctou.counterexample.minimization`."""
+    """See :data:`toctou.counterexample.minimization.Shown`."""
     following = Following(schedule)
     following.begin()
     try:
         execution = laboratory.execute(exploration.work_item.scenario, following)
     except UncontrolledHandler:
         return None
-    assert execution is not None  # noqa: S101 - nothing is given up
+    assert execution is not None  # noqa: S101 - `Following` prunes nothing
     return execution, lambda: dict(sightings(execution, exploration.oracles))
 
 
 def _with_small_arguments(
     laboratory: Laboratory, key: object, sighting: Sighting, smaller: Scenario | None
 ) -> Sighting:
-    """The sighting as it is in a represented scenario that has smaller arguments, if there is one."""
+    """The sighting in a represented scenario that has smaller arguments, if there is one."""
     if smaller is None:
         return sighting
     try:

@@ -14,16 +14,15 @@ class ScenarioResult:
     """One scenario, explored.
 
     Attributes:
-        requests: the concurrent requests.
         verdict, stop_reason: see :func:`toctou.verdict.certify`.
-        detail: for an ``INCONCLUSIVE`` scenario, the text that tells a person why and what to do; else ``""``.
+        detail: for an ``INCONCLUSIVE`` scenario, why and what to do, as text for the user; else ``""``.
         schedules: executions that ran to their end, one per class of equivalent schedules under ``dpor`` and ``exhaustive``.
         redundant: executions that were begun and given up because an equivalent one had been run.
-        interleavings: how many interleavings those schedules stand for (the brute-force number).
+        interleavings: how many interleavings those schedules represent (the brute-force number).
         seconds: wall time.
         violations: one per distinct finding, the clearest counterexample of each.
         longest: steps of the longest execution.
-        stands_for: how many scenarios it stands for, itself included; the others differ by names only.
+        stands_for: how many scenarios it represents, itself included; the others differ by names only.
     """
 
     requests: tuple[Request, ...]
@@ -62,7 +61,7 @@ class ModelResult:
 
     @property
     def refused(self) -> bool:
-        """Whether it turned out to be wrong while it was explored, so that exploring ended there."""
+        """Whether the model turned out to be invalid while it was explored."""
         return self.stop_reason is StopReason.REFUSED
 
     @property
@@ -81,11 +80,10 @@ class RunResult:
     """Everything that one command explored.
 
     Attributes:
-        models: in the order of the targets.
         backend, strategy: names as on the command line.
         requests: the scope: how many requests run concurrently at most.
         seed: seed of the random strategy.
-        reads: how many versions a weak read could return, the newest included; 1 for strong reads.
+        reads: how many versions an eventually consistent read could return, the newest included; 1 for strong reads.
     """
 
     models: tuple[ModelResult, ...]

@@ -7,11 +7,9 @@ from toctou.execution.laboratory import Laboratory
 
 
 def interchangeable_requests(laboratory: Laboratory, scenario: Scenario) -> tuple[int, ...]:
-    """For each request the first one that is the same in everything but its index; empty if there are no such two.
-
-    Requests that are equal still have clocks and numbers of their own.  They are taken for interchangeable if they do the
-    same when they run alone, and for as long as none of them reads its clock or a random number.
-    """
+    """For each request the first one that is equal to it in everything but its index; empty if no two are equal."""
+    # Equal requests still have clocks and random numbers of their own, so they must also behave the same when they run alone,
+    # and none may read clock or randomness in any schedule (see `Explorer`).
     groups = tuple(scenario.requests.index(request) for request in scenario.requests)
     if len(set(groups)) == len(groups):
         return ()

@@ -1,8 +1,6 @@
-"""What exploring a part of a scenario has shown, and how the parts are put together again.
+"""What exploring a part of a scenario has shown, and how the parts are combined.
 
-A scenario may be explored in work items, by several processes and with interruptions.  Each work item yields a tally; added
-up in the order in which one process would have run the work items, they make the tally that this process would have had:
-counts are summed, of two equally clear counterexamples the earlier one is kept, and what follows a fault is left out.
+Tallies that are added up in the order in which one process would have run the work items make the tally of that process.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from toctou.verdict import Coverage, Evidence, StopReason, certify
 
 _Shown = TypeVar("_Shown", Sighting, Violation)
 
-
 WHERE_ONE_PROCESS_ENDS = frozenset(StopReason) - {StopReason.MAX_SECONDS, StopReason.INTERRUPTED}
-"""Reasons that lie in the scenario, so that one process would not have gone on; time and people stop at any moment."""
+"""Reasons that lie in the scenario, so that one process would have ended there too; the others are accidents of timing."""
 
 
 @dataclass(slots=True)
@@ -31,19 +28,18 @@ class Tally:
     """What has been seen of a scenario so far.
 
     Attributes:
-        reached: which handlers have written.
-        sighted: by signature and anomaly, the clearest counterexample so far of what has yet to be run again and explained; empty
+        sighted: by signature and anomaly, the clearest counterexample so far that has yet to be run again and explained; empty
             when the work item has ended.
-        kept: by the same, what has been.
-        known: by the same, how clear those are that were kept of what comes before; only clearer ones are kept here.
-        decided: which of ``kept`` take the place of what comes before, which they have been compared with already.
-        repeated: by the same, how often a violation was seen whose counterexample was not kept here.
-        stop_reason, detail: why it ended early, and the text for a person; ``None`` and ``""`` if nothing ended it.
-        coverage: what was executed of the work item, except for what was handed back.
+        kept: likewise, those that have been.
+        known: likewise, how clear the counterexamples of earlier work items are; only clearer ones are kept here.
+        decided: which of ``kept`` replace those of earlier work items without another comparison.
+        repeated: likewise, how often a violation was seen whose counterexample was not kept here.
+        stop_reason, detail: why it ended early, and the text for the user; ``None`` and ``""`` if nothing ended it.
+        coverage: what was executed of the work item, except for what was returned.
         replayed: executions that were run a second time and gave the same history.
         seconds: time spent, added up over processes.
         longest: steps of the longest execution.
-        apart: places among the work item's renamings of those whose scenario was seen to differ by more than names.
+        apart: places among the work item's renamings of those whose scenario differs by more than names.
     """
 
     reached: Reachability
@@ -78,11 +74,11 @@ class Tally:
             kept[key] = replace(shown, occurrences=shown.occurrences + self.repeated.pop(key, 0))
 
     def best(self) -> dict[object, Clarity]:
-        """How clear the counterexamples are that were kept until now."""
+        """How clear the counterexamples are that were kept so far."""
         return {**self.known, **{key: clarity(one.execution) for key, one in self.kept.items()}}
 
     def add(self, later: Tally) -> None:
-        """Append the tally of the work item that follows; what both cover is covered."""
+        """Append the tally of the work item that follows."""
         self.reached.add(later.reached)
         self.schedules += later.schedules
         self.redundant += later.redundant
@@ -107,11 +103,11 @@ class Tally:
         self.apart |= later.apart
 
     def stop(self, reason: StopReason, detail: str) -> None:
-        """Nothing more will be known, for this reason."""
+        """End it for this reason, with nothing covered."""
         self.stop_reason, self.detail, self.coverage = reason, detail, Coverage.NOTHING
 
     def result(self, scenario: Scenario) -> ScenarioResult:
-        """The scenario's result, if this is all that will be known of it."""
+        """The scenario's result, if nothing is left to explore."""
         verdict, reason = certify(
             Evidence(
                 schedules=self.schedules,

@@ -1,9 +1,7 @@
-"""Work items of a scenario: what one process explores in one go, and what it hands back.
+"""Work items of a scenario: what one process explores without interruption, and what it returns.
 
-A work item is a scenario and a position in the search of its schedules.  The position is the strategy itself, between two
-executions; a strategy can be pickled there, and goes on in another process as it would have in this one.  ``None`` is the
-beginning.  A strategy may give away (:meth:`~toctou.scheduling.strategies.strategy.Strategy.divide`) the part of the tree
-that it would come to last, as a strategy of its own, so that two processes go on.
+A work item is a scenario and a position in the search of its schedules: the strategy itself, pickled between two executions,
+so that any process can continue it.
 """
 
 from __future__ import annotations
@@ -29,17 +27,16 @@ class WorkItem:
     """A part of the schedules of one scenario.
 
     Attributes:
-        scenario: whose schedules.
         symmetry: leave out what differs only in which of several interchangeable requests did what.
         own_numbers: every request has a generator of random numbers of its own, because one of them draws from it.
         strategy: where the search stands; ``None`` at the beginning.
-        interchangeable: which requests are interchangeable, as found out at the beginning.
+        interchangeable: see :func:`~toctou.search.symmetry.interchangeable_requests`; empty before the beginning.
         before: schedules of the scenario that were run before this work item, as far as the budget is concerned.
         until: end before that many schedules of the scenario have been run; ``None`` to end where the strategy does.
         known: see :attr:`toctou.search.tally.Tally.known`.
-        sighted: violations as they were come across before this work item, if all of that was explored by one process.
-        block: which block of a random strategy's schedules this is; each has a seed of its own.
-        renamings: each makes of the scenario another one that it may stand for.
+        sighted: violations found before this work item, if one process explored all of that.
+        block: which block of a random strategy's schedules this is.
+        renamings: each leads to another scenario that this one may represent.
     """
 
     scenario: Scenario
@@ -55,7 +52,7 @@ class WorkItem:
     renamings: tuple[Renaming, ...] = ()
 
     def restarted(self, restart: Restart) -> WorkItem:
-        """The whole scenario, explored as it has to be from now on."""
+        """The whole scenario, to be explored with what the restart has shown."""
         whole = replace(self, strategy=None, before=0, until=None, known={}, sighted={}, block=0)
         match restart.reason:
             case Reason.STEP_TOUCHES_MORE:
@@ -67,7 +64,7 @@ class WorkItem:
         return replace(whole, interchangeable=())
 
     def again(self, how: WorkItem) -> WorkItem:
-        """This beginning, explored as another work item of the scenario."""
+        """This beginning, explored in the way of another work item of the scenario."""
         return replace(
             self,
             symmetry=how.symmetry,
@@ -79,31 +76,26 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A work item that has yet to be explored.
-
-    Attributes:
-        number: no other work item of the scenario has it.
-    """
+    """A work item that has yet to be explored; its ``number`` is unique in the scenario."""
 
     number: int
     work_item: WorkItem
 
     @property
     def left(self) -> float:
-        """An estimate of how much of the scenario it is, 0 to 1; all of it, if there is none."""
+        """An estimate of its share of the scenario, 0 to 1; 1 if there is none."""
         strategy = self.work_item.strategy
         return 1.0 if strategy is None else strategy.left()
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What became of a work item.
+    """The outcome of a work item.
 
     Attributes:
-        tally: what was seen.
-        rest: what is left of it, in the order in which one process would go on; empty if nothing is.
-        again: begin the whole scenario again like this, and forget all that was seen of it; ``None`` if all is well.
-        pieces: into how many work items what is left is to be cut, by whoever knows of all of them.
+        rest: what is left of it, in the order of one process.
+        again: begin the whole scenario again like this, and forget its tallies; ``None`` if all is well.
+        pieces: into how many work items the coordinator should cut what is left.
         last: where the search ended, if it was a part of another one.
         refusal: what is wrong with the model, if that ended it.
     """
@@ -117,12 +109,7 @@ class Advance:
 
 
 def given_up(model: type[Model], reason: StopReason, detail: str) -> Advance:
-    """What became of a work item of which nothing will be known, for this reason."""
+    """The outcome of a work item that will not be explored, for this reason."""
     tally = Tally(Reachability(model))
     tally.stop(reason, detail)
     return Advance(tally)
-
-
-def refused(model: type[Model], fault: ModelError) -> Advance:
-    """What became of a work item of a model that turned out to be wrong."""
-    return replace(given_up(model, StopReason.REFUSED, str(fault)), refusal=fault)

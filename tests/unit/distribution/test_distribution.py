@@ -152,7 +152,7 @@ def test_a_process_that_is_killed_half_way_costs_nothing(executor: Executor, res
     killed: list[int] = []
 
     def kill() -> None:
-        living = [one for one in child.children() if one not in killed]
+        living = [one.pid for one in child.CHILDREN if one.pid not in killed]
         if len(killed) < 3 and living:
             killed.append(living[0])
             os.kill(living[0], signal.SIGKILL)
