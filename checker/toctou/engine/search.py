@@ -65,13 +65,6 @@ class Source:
         """The attributes of the queried key."""
         return frozenset(attribute.name for attribute in self.key.attributes)
 
-    def place_of(self, key: Key) -> Place | None:
-        """Where an item of the table stands; ``None`` if the index does not hold it."""
-        if self.index is None:
-            return Place(key[0], self.table.entry(key), key)
-        found = self.index.place(self.table.items.get(key), key)
-        return None if found is None else Place(*found, key)
-
     def last_evaluated(self, place: Place) -> Item:
         """The key that the next page starts after."""
         image = self.table.items[place.key]

@@ -86,19 +86,6 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
     }
 
 
-def without_places(document: Document) -> Document:
-    """The same violation without what an edit elsewhere changes: lines of code, and the version of the checker."""
-
-    def bare(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {
-                name: None if name == "source" and isinstance(one, dict) else bare(one) for name, one in part.items()
-            }
-        return [bare(one) for one in part] if isinstance(part, list) else part
-
-    return {**bare(document), "toctou": ""}
-
-
 def operation_names(execution: Execution) -> tuple[str, ...]:
     """What each operation is called in a report: ``A.1``, ``B.1``, ``A.2``, …"""
     return tuple(f"{label(one.request)}.{one.number + 1}" for one in execution.operations)

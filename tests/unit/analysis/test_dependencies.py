@@ -1,10 +1,10 @@
 """Dependencies are the adjacent ones, per attribute, and name what really changed."""
 
 import pytest
+from history_notation import parse
 
 from toctou.analysis.dependencies import dependencies
 from toctou.history.footprint import EXISTENCE
-from toctou.history.notation import parse
 
 
 def edges(text: str, judged: tuple[int, ...] = ()) -> list[str]:

@@ -2,11 +2,11 @@
 
 import networkx as nx
 import pytest
+from history_notation import parse
 
 from toctou.analysis.cycles import cycles
 from toctou.analysis.dependencies import dependencies
 from toctou.analysis.happens_before import operation_graph, request_graph
-from toctou.history.notation import parse
 
 LOST = "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=2)"
 

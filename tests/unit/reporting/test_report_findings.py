@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from bare_documents import without_places
 from sample_reports import MODEL, make_model, make_run, make_violation
 
 from toctou.history.operation import Execution
 from toctou.history.request import size
 from toctou.history.schedule import Choice, Schedule
-from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.document import violation_document
 from toctou.reporting.findings import findings, ranked
 from toctou.reporting.run_document import documents, run_document
 
