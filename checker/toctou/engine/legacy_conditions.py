@@ -13,7 +13,7 @@ from toctou.engine.expressions.compiled import Compiler
 from toctou.engine.expressions.conditions import CompiledCondition, Test, begins_with, contains
 from toctou.engine.expressions.key_conditions import KeyPart
 from toctou.engine.expressions.placeholders import NO_NAMES, Values
-from toctou.engine.service_error import ServiceError, invalid_parameter, validation
+from toctou.engine.service_error import invalid_parameter, validation
 from toctou.engine.values import Value, normal_value, ordered_pair, type_of
 
 _Compare = Callable[[Value, list[Value]], bool]
@@ -175,9 +175,5 @@ def _key_part(name: str, condition: Mapping[str, Any]) -> KeyPart:
     comparison = condition["ComparisonOperator"]
     operands = _checked(comparison, [normal_value(one) for one in condition.get("AttributeValueList") or ()])
     if comparison not in _KEY_OPERATORS:
-        raise _not_indexable()
+        raise validation("Attempted conditional constraint is not an indexable operation")
     return KeyPart(name, _KEY_OPERATORS[comparison], tuple(operands))
-
-
-def _not_indexable() -> ServiceError:
-    return validation("Attempted conditional constraint is not an indexable operation")

@@ -36,7 +36,6 @@ class Source:
     """The table or index that is queried or scanned.
 
     Attributes:
-        table: the table.
         index: the index; ``None`` for the table itself.
         collection: the keys in order.
         fetches: whether whole items are fetched from the table, whatever the index holds.
@@ -263,10 +262,8 @@ def page(
     """Look at places until a page is full.
 
     Args:
-        source: what they are places in.
         places: the places in order.
         limit: how many to examine; ``None`` for no limit.
-        passes: the filter.
         measured: whether the size is needed for its own sake.
     """
     items, index = source.table.items, None if source.fetches else source.index

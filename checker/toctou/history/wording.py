@@ -50,7 +50,6 @@ def change_text(change: Change, about: Iterable[str] | None = None) -> str:
     """A change in the past tense: ``changed owner of Items[i1] from 'alice' to 'bob'``.
 
     Args:
-        change: the change.
         about: the attributes to mention; ``None`` for all that changed.
     """
     if change.before is None:

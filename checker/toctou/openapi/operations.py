@@ -34,13 +34,11 @@ class Parameter:
     """A parameter of an operation.
 
     Attributes:
-        name: as sent.
         location: ``path``, ``query``, ``querystring``, ``header`` or ``cookie``.
         required: whether every request must have it.
         schema: of its values, self-contained.
         style, explode: how arrays and objects are serialised; see :mod:`toctou.openapi.request`.
         examples: values given by the document.
-        where: its place in the document.
     """
 
     name: str
@@ -87,7 +85,6 @@ class Operation:
         body: ``None`` if a request has none.
         security: alternatives, each a combination of schemes; empty if no authentication is required.
         statuses: of the documented responses.
-        where: its place in the document.
     """
 
     id: str

@@ -55,7 +55,6 @@ def read(content: bytes, name: str, limits: Limits) -> Any:
     Args:
         content: UTF-8 (YAML also UTF-16).
         name: of the file, for messages; with the suffix ``.json``, invalid JSON is not tried as YAML.
-        limits: see :class:`Limits`.
 
     Raises:
         DocumentError: it is neither JSON nor YAML, has a duplicate key, or exceeds a limit.

@@ -55,7 +55,6 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
 
     Args:
         model: the model as the command line names it, for ``replay``.
-        violation: what was found.
         title: first line of the model's docstring.
         report: where the document is going to be stored, for the replay command; ``None`` if it is not.
     """

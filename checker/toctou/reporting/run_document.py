@@ -24,7 +24,6 @@ def documents(result: RunResult, directory: Path | None = None) -> tuple[Documen
     """The document of a run, and those of its violations by the name of their file without suffix, most severe first.
 
     Args:
-        result: what came out.
         directory: where they are going to be stored, for their replay commands; ``None`` if they are not.
     """
     found = [

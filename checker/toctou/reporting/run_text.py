@@ -41,7 +41,6 @@ def run_lines(document: Document, console: Console, directory: str = "") -> Iter
     """The closing table of a run, then whatever a person has to act on.
 
     Args:
-        document: the run's document.
         console: for which it is; anything but a terminal gets plain lines that are never cut or wrapped.
         directory: where the reports were written, put before their names; ``""`` for the bare names.
     """

@@ -106,8 +106,6 @@ def outcome(operation: Operation, focus: Focus, held: Image | None = None) -> st
     """What came of the operation: its error, what it changed, what it wrote over the same, or what it read.
 
     Args:
-        operation: the operation.
-        focus: the attributes that matter.
         held: the only item that it was to write, as it was found and left; ``None`` if it is not there, or not known.
     """
     if operation.error is not None:

@@ -3,8 +3,13 @@
 import pytest
 from history_notation import parse
 
-from toctou.analysis.dependencies import dependencies
+from toctou.analysis.dependencies import Accesses
+from toctou.analysis.versions import Versions
 from toctou.history.footprint import EXISTENCE
+
+
+def dependencies(execution, judged=()):
+    return Accesses(Versions(execution)).dependencies(judged)
 
 
 def edges(text: str, judged: tuple[int, ...] = ()) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toctou.engine.expressions.compiled import Compiler
-from toctou.engine.expressions.placeholders import Steps, Values, shown
+from toctou.engine.expressions.placeholders import Values, shown
 from toctou.engine.expressions.tokens import invalid
 from toctou.engine.expressions.tree import Call, Comparison, Operand, Path, Placeholder
 from toctou.engine.values import ORDERED, ordered_pair, type_of
@@ -96,16 +96,12 @@ def check_distinct(compiler: Compiler, function: str, operands: tuple[Operand, .
     first = operands[0]
     if not isinstance(first, Path):
         return
-    steps = _steps(compiler, first)
-    if any(isinstance(other, Path) and _steps(compiler, other) == steps for other in operands[1:]):
+    steps = compiler.resolver.path(first)
+    if any(isinstance(other, Path) and compiler.resolver.path(other) == steps for other in operands[1:]):
         detail = f"operator: {function}, first operand: {shown(steps)}"
         compiler.fault(
             "The first operand must be distinct from the remaining operands for this operator or function; " + detail
         )
-
-
-def _steps(compiler: Compiler, path: Path) -> Steps:
-    return compiler.resolver.path(path)
 
 
 def _check_bounds(compiler: Compiler, low: Operand, high: Operand) -> None:

@@ -35,7 +35,6 @@ def parsed(text: str, parameters: Sequence[TypedValue]) -> Statement:
     """Parse a statement.
 
     Args:
-        text: the statement.
         parameters: the values of its question marks, in order.
 
     Raises:

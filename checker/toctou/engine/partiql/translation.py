@@ -67,7 +67,6 @@ def single_read(statement: Statement, schemas: Mapping[str, Schema], within: str
     """The parameters of the ``GetItem`` that a ``SELECT`` of one item represents.
 
     Args:
-        statement: the statement.
         schemas: the schemas of all tables, by name.
         within: the action that performs it.
 
