@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toctou.errors import ReportError
-from toctou.history.item import Image, plain
+from toctou.history.item import plain
 from toctou.history.operation import StoredImages
 from toctou.history.request import Request
 from toctou.history.schedule import Schedule, parse_schedule
@@ -215,12 +215,7 @@ def _request(written: Document) -> Request:
 
 
 def _images(written: Document) -> StoredImages:
-    return {table: [_image(table, image) for image in images] for table, images in written.items()}
-
-
-def _image(table: str, written: Any) -> Image:
-    image: Image = _decoded(written, f"an item of {table}")
-    return image
+    return {table: [_decoded(image, f"an item of {table}") for image in images] for table, images in written.items()}
 
 
 def _decoded(value: Any, what: str) -> Any:
