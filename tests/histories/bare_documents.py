@@ -1,10 +1,11 @@
-"""Documents without what an edit elsewhere changes, so that tests can compare them."""
+"""Documents as tests take them: of a run alone, and without what an edit elsewhere changes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from toctou.reporting.document import Document
+from toctou.reporting.run_document import documents
 
 
 def without_places(document: Document) -> Document:
@@ -18,3 +19,8 @@ def without_places(document: Document) -> Document:
         return [bare(one) for one in part] if isinstance(part, list) else part
 
     return {**bare(document), "toctou": ""}
+
+
+def run_document(result) -> Document:
+    """The document of one run; each violation names the file that ``write_run`` gives it."""
+    return documents(result)[0]

@@ -213,10 +213,8 @@ def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
         if location not in _LOCATIONS or (location == "header" and str(name).lower() in _IGNORED_HEADERS):
             continue
         schema = place.child("schema") if "schema" in value else _content_schema(place) or place
-        form = location in (
-            "query",
-            "cookie",
-        )  # the default style: https://spec.openapis.org/oas/v3.1.1.html#parameter-style
+        # The default style: https://spec.openapis.org/oas/v3.1.1.html#parameter-style
+        form = location in ("query", "cookie")
         # `collectionFormat` is 2.0's word for `style`.
         style = {"csv": "simple", "ssv": "spaceDelimited", "pipes": "pipeDelimited", "multi": "form"}.get(
             value.get("collectionFormat", ""), value.get("style", "form" if form else "simple")

@@ -219,9 +219,8 @@ class _Builder:
     def _typed(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value
         tag = event.tag
-        if (
-            tag is None or tag == "!"
-        ):  # "!" forces a string; without a tag, only an unquoted scalar may be something else
+        # "!" forces a string; without a tag, only an unquoted scalar may be something else
+        if tag is None or tag == "!":
             plain = event.implicit[0] and tag is None
             tag = next((kind for kind, form in _PLAIN if form.fullmatch(text)), _TEXT) if plain else _TEXT
         self._known_tag(event, (_TEXT, *(kind for kind, _ in _PLAIN)))

@@ -92,10 +92,8 @@ def _found(model: Document, findings: list[Document]) -> str:
 
 
 def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
-    explored, all_of_them = (
-        sum(len(model["scenarios"]) for model in document["models"]),
-        represented(document["models"]),
-    )
+    explored = sum(len(model["scenarios"]) for model in document["models"])
+    all_of_them = represented(document["models"])
     if explored < all_of_them:
         yield Text()
         yield Text(

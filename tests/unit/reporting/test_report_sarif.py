@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from bare_documents import without_places
+from bare_documents import run_document, without_places
 from jsonschema import Draft4Validator
 from sample_reports import MODEL, make_model, make_run, make_violation
 from test_report_findings import elsewhere, moved
@@ -16,7 +16,6 @@ from toctou.analysis.anomalies import ANOMALIES
 from toctou.reporting import sarif
 from toctou.reporting.document import violation_document
 from toctou.reporting.findings import findings
-from toctou.reporting.run_document import run_document
 
 
 def log(document):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toctou.engine.expressions.compiled import Compiler, Getter, descend, path_getter, top_level
@@ -57,18 +57,10 @@ def _existing(compiler: Compiler, path: Path) -> SetOperand:
 
 
 def _arithmetic(compiler: Compiler, node: Arithmetic) -> SetOperand:
-    left, right = set_operand(compiler, node.left), set_operand(compiler, node.right)
-    for side in (node.left, node.right):
-        _check_operand(compiler, side, node.operator, "N")
+    sides = (node.left, node.right)
+    operands = [set_operand(compiler, one) for one in sides]
     combine = added if node.operator == "+" else subtracted
-
-    def operand(image: Image, values: Values) -> Value:
-        first, second = left(image, values), right(image, values)
-        if "N" not in first or "N" not in second:
-            raise validation(WRONG_TYPE)
-        return {"N": combine(first["N"], second["N"])}
-
-    return operand
+    return _of_two(compiler, node.operator, sides, operands, kind="N", combine=combine)
 
 
 def _if_not_exists(compiler: Compiler, node: Call) -> SetOperand:
@@ -90,15 +82,29 @@ def _list_append(compiler: Compiler, node: Call) -> SetOperand:
     if len(operands) != _SET_FUNCTION_OPERANDS:
         compiler.operand_count_fault(node.function, len(operands))
         return operands[0]
-    for side in node.operands:
-        _check_operand(compiler, side, node.function, "L")
-    front, back = operands
+    return _of_two(
+        compiler, node.function, node.operands, operands, kind="L", combine=lambda front, back: [*front, *back]
+    )
+
+
+def _of_two(
+    compiler: Compiler,
+    function: str,
+    sides: Sequence[Operand],
+    operands: Sequence[SetOperand],
+    *,
+    kind: str,
+    combine: Callable[[Any, Any], Any],
+) -> SetOperand:
+    for side in sides:
+        _check_operand(compiler, side, function, kind)
+    left, right = operands
 
     def operand(image: Image, values: Values) -> Value:
-        first, second = front(image, values), back(image, values)
-        if "L" not in first or "L" not in second:
+        first, second = left(image, values), right(image, values)
+        if kind not in first or kind not in second:
             raise validation(WRONG_TYPE)
-        return {"L": [*first["L"], *second["L"]]}
+        return {kind: combine(first[kind], second[kind])}
 
     return operand
 
