@@ -15,7 +15,6 @@ PARSES_VERDICTS = {"toctou.cli.check": "reads the verdicts that a user expects; 
 """Modules that may call ``Verdict(text)``, with the reason."""
 
 LISTS_ACTIONS = {
-    "toctou.history.notation_operations": "the notation has a verb for some actions, and is on a lower floor",
     "toctou.analysis.wording": "analysis judges histories of any backend, and may not import the engine",
     "toctou.analysis.cause": "as above",
     "toctou.reporting.summary": "words the outcome of two actions",

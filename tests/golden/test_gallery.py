@@ -11,11 +11,12 @@ import re
 from pathlib import Path
 
 import pytest
+from bare_documents import without_places
 
 from toctou.checking.check import check
 from toctou.cli import main
 from toctou.declaration.loading import load
-from toctou.reporting.document import Document, without_places
+from toctou.reporting.document import Document
 from toctou.reporting.load import load_violation
 from toctou.reporting.registry import RENDERERS, rendered
 from toctou.reporting.run_document import documents

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from history_notation import item_id
 from hypothesis import given
 from hypothesis import strategies as some
 
 from toctou.history.footprint import ALL, EXISTENCE, Footprint, KeyRange, conflicts, dependent
-from toctou.history.notation import item_id
 
 ITEMS = some.sampled_from([item_id("x"), item_id("y"), item_id("x", "Others")])
 ATTRIBUTES = some.frozensets(some.sampled_from([ALL, EXISTENCE, "owner", "data"]), max_size=3)

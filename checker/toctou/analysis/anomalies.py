@@ -37,9 +37,7 @@ class Anomaly:
 
     Attributes:
         key: what reports and programs call it.
-        title: its name in reports.
         source: where it is defined.
-        meaning: one sentence.
         shapes: any of these makes it this anomaly.
     """
 
@@ -212,8 +210,6 @@ def name(versions: Versions, finding: Finding, cycles: Sequence[Cycle]) -> Named
     """Give a violation the most specific name that fits.
 
     Args:
-        versions: what happened.
-        finding: what an oracle found wrong with it.
         cycles: between its requests, the most explanatory one first.
     """
     scenes = [

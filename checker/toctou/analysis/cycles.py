@@ -30,7 +30,6 @@ def cycles(graph: RequestGraph, offending: Collection[int] = (), about: Collecti
     """Every cycle between requests, the most explanatory one first.
 
     Args:
-        graph: which requests depend on which, and why.
         offending: positions of operations; if cycles go through any of them, only those are given.
         about: indices of requests; preferred to other requests.
     """

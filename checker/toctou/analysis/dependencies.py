@@ -20,7 +20,6 @@ from typing import NamedTuple, cast
 from toctou.analysis.versions import Versions
 from toctou.history.footprint import EXISTENCE, Attributes, EdgeKind, KeyRange
 from toctou.history.item import ItemId
-from toctou.history.operation import Execution
 from toctou.history.wording import changed_attributes
 
 
@@ -75,16 +74,6 @@ class _Access:
         return self.writes | self.increments if self.increments else self.writes
 
 
-def dependencies(execution: Execution, judged: Sequence[int] = ()) -> tuple[Dependency, ...]:
-    """Every adjacent data dependency, those within one request included, in the order of time.
-
-    Args:
-        execution: what happened.
-        judged: positions of operations that count as having read the items that they changed.
-    """
-    return Accesses(Versions(execution)).dependencies(judged)
-
-
 class Accesses:
     """What the operations of an execution did to each item, and the dependencies that follow from it."""
 
@@ -97,7 +86,10 @@ class Accesses:
         self._found = [one for item, accesses in self._of_items.items() for one in _of_item(item, accesses)]
 
     def dependencies(self, judged: Sequence[int] = ()) -> tuple[Dependency, ...]:
-        """See :func:`dependencies`."""
+        """Every adjacent data dependency, those within one request included, in the order of time.
+
+        Operations at the positions ``judged`` count as having read the items that they changed.
+        """
         found = [*self._found, *self._of_judged(judged)] if judged else self._found
         order = self._order
         return tuple(

@@ -13,10 +13,8 @@ class Edge:
 
     Attributes:
         kind: see :class:`EdgeKind`.
-        earlier, later: positions of the two operations in the execution.
         item: text of the item they meet on, ``""`` for ``po`` and ``rt``.
         attributes: what they share, ready to read (``owner``, ``its existence``, ``every attribute``).
-        reason: one sentence.
     """
 
     kind: EdgeKind

@@ -30,7 +30,6 @@ class Graph:
     """Operations and the edges between them.
 
     Attributes:
-        title: of the whole graph.
         nodes: name to attributes; ``label`` is shown, ``request`` names the group that it is drawn in.
         edges: names of both ends, and attributes; ``kind`` is one of wr, ww, rw, po and rt, ``cycle`` makes it stand out.
     """

@@ -31,8 +31,6 @@ def decided_on(words: Words, one: Dependency, about: tuple[str, ...] = ()) -> st
     """What a handler relied on that another request then changed: ``owner of Items[x]``, ``existence of Items[x]``.
 
     Args:
-        words: of the execution.
-        one: the anti-dependency.
         about: the attributes that the violated property reads; empty if that is not known.
     """
     names = decided(words.execution.operations[one.earlier], one, about)

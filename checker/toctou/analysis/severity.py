@@ -52,10 +52,8 @@ class Severity:
     """How severe a violation is, and why.
 
     Attributes:
-        level: see :class:`Level`.
         score: from 0.1 to 10, one decimal.
         vector: the facts that the score was made of; see the module's text.
-        meaning: the same in words.
     """
 
     level: Level
@@ -136,8 +134,6 @@ class Impact:
     Attributes:
         name: its value in the vector.
         base: score of the violation if it took nothing.
-        meaning: one sentence.
-        fits: whether the violation does it.
     """
 
     name: str
@@ -200,9 +196,7 @@ class Ease:
     """One metric of what it takes.
 
     Attributes:
-        name: of the metric.
         value: its value in the vector, and what it takes off the base.
-        words: a value in words.
     """
 
     name: str

@@ -17,11 +17,7 @@ _NO_NAMES = frozenset({ALL, EXISTENCE})
 
 
 class Versions:
-    """Every version of every item that an execution touches.
-
-    Attributes:
-        execution: the execution.
-    """
+    """Every version of every item that an execution touches."""
 
     def __init__(self, execution: Execution) -> None:
         self.execution = execution

@@ -15,7 +15,6 @@ def add_format(parser: argparse.ArgumentParser, kind: str) -> None:
     """Let a command that prints documents of one kind take the formats that are offered for it.
 
     Args:
-        parser: of the command.
         kind: ``run`` or ``scan``.
     """
     offered = formats(kind, printed=True)
@@ -33,8 +32,6 @@ def show(document: Document, name: str, directory: str = "") -> None:
     """Print a document on standard output.
 
     Args:
-        document: of any kind that the format renders.
-        name: of the format.
         directory: where its reports are; ``""`` if they are not stored.
     """
     if (on_console := RENDERERS[name].show) is not None:

@@ -26,7 +26,6 @@ class ConsoleProgress:
     """Prints scenarios as they end; on a terminal the bar stays below the lines.
 
     Args:
-        console: where to.
         verbose: print verified scenarios too.
     """
 

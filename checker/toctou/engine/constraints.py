@@ -28,10 +28,6 @@ class Rule(NamedTuple):
 
     Attributes:
         one_of: the values it may have; none for any.
-        at_least: the smallest number.
-        at_most: the largest number.
-        shortest: the smallest length.
-        longest: the largest length.
         is_name: whether it must be the name of a table or index; where ``arn`` an ARN will do too.
         arn: see ``is_name``.
         members: the rules of a structure's members, in the order in which they are checked.

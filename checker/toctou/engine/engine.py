@@ -109,8 +109,6 @@ class Engine:
 
         Args:
             hidden: numbers of changes, ascending; for each item they must be its last ones.
-            action: a read.
-            parameters: of the read.
         """
         versions = [self._database.log[number - 1] for number in hidden]
         now = self.sequence

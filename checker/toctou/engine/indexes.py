@@ -22,7 +22,6 @@ class Collection:
     """Keys of items, by partition and in order.
 
     Attributes:
-        key: the key schema that orders them.
         items: the keys themselves, by partition (content of the partition key) and entry.
     """
 

@@ -17,7 +17,7 @@ from toctou.engine.expressions.projections import compiled_projection
 from toctou.engine.expressions.updates import CompiledUpdate, UpdateAction, compiled_update
 from toctou.engine.number import normal_number
 from toctou.engine.schema import Schema
-from toctou.engine.touched import WHOLE_ITEM, FootprintRule, Touched
+from toctou.engine.touched import WHOLE_ITEM, FootprintRule, Parameters, Touched
 from toctou.engine.values import item_size, normal_value
 from toctou.engine.writes import write_expressions
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
@@ -277,9 +277,7 @@ _PARTS: Mapping[str, FootprintRule] = {
 }
 
 
-def transact_write_rule(
-    touched: Touched, parameters: Mapping[str, Any], _: Mapping[str, Any] | None, error: str | None
-) -> None:
+def transact_write_rule(touched: Touched, parameters: Parameters, _: object, error: str | None) -> None:
     """A ``TransactWriteItems``."""
     if error == "ValidationException":
         # Of the two kinds that implementations answer with this code, one depends on what is stored.

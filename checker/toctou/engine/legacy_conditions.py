@@ -13,25 +13,24 @@ from toctou.engine.expressions.compiled import Compiler
 from toctou.engine.expressions.conditions import CompiledCondition, Test, begins_with, contains
 from toctou.engine.expressions.key_conditions import KeyPart
 from toctou.engine.expressions.placeholders import NO_NAMES, Values
-from toctou.engine.service_error import ServiceError, invalid_parameter, validation
-from toctou.engine.values import Value, normal_value, ordered_pair, type_of
+from toctou.engine.service_error import invalid_parameter, validation
+from toctou.engine.values import ORDERED, TYPE_NAMES, Value, normal_value, ordered_pair, type_of
 
 _Compare = Callable[[Value, list[Value]], bool]
 
-_ORDERED = frozenset({"S", "N", "B"})
-_ALL = frozenset({"S", "N", "B", "SS", "NS", "BS", "BOOL", "NULL", "L", "M"})
+_ALL = frozenset(TYPE_NAMES)
 _OPERANDS: Mapping[str, tuple[int, int, frozenset[str]]] = {
     "EQ": (1, 1, _ALL),
     "NE": (1, 1, _ALL),
-    "LT": (1, 1, _ORDERED),
-    "LE": (1, 1, _ORDERED),
-    "GT": (1, 1, _ORDERED),
-    "GE": (1, 1, _ORDERED),
-    "BETWEEN": (2, 2, _ORDERED),
-    "IN": (1, 100, _ORDERED),
+    "LT": (1, 1, ORDERED),
+    "LE": (1, 1, ORDERED),
+    "GT": (1, 1, ORDERED),
+    "GE": (1, 1, ORDERED),
+    "BETWEEN": (2, 2, ORDERED),
+    "IN": (1, 100, ORDERED),
     "BEGINS_WITH": (1, 1, frozenset({"S", "B"})),
-    "CONTAINS": (1, 1, _ORDERED | {"BOOL", "NULL"}),
-    "NOT_CONTAINS": (1, 1, _ORDERED | {"BOOL", "NULL"}),
+    "CONTAINS": (1, 1, ORDERED | {"BOOL", "NULL"}),
+    "NOT_CONTAINS": (1, 1, ORDERED | {"BOOL", "NULL"}),
     "NULL": (0, 0, _ALL),
     "NOT_NULL": (0, 0, _ALL),
 }
@@ -175,9 +174,5 @@ def _key_part(name: str, condition: Mapping[str, Any]) -> KeyPart:
     comparison = condition["ComparisonOperator"]
     operands = _checked(comparison, [normal_value(one) for one in condition.get("AttributeValueList") or ()])
     if comparison not in _KEY_OPERATORS:
-        raise _not_indexable()
+        raise validation("Attempted conditional constraint is not an indexable operation")
     return KeyPart(name, _KEY_OPERATORS[comparison], tuple(operands))
-
-
-def _not_indexable() -> ServiceError:
-    return validation("Attempted conditional constraint is not an indexable operation")

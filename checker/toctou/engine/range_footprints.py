@@ -14,7 +14,7 @@ from toctou.engine.expressions.key_conditions import compiled_key_condition
 from toctou.engine.expressions.placeholders import NO_NAMES
 from toctou.engine.expressions.projections import compiled_projection
 from toctou.engine.schema import Schema
-from toctou.engine.touched import Touched
+from toctou.engine.touched import Parameters, Result, Touched
 from toctou.engine.values import normal_value
 from toctou.history.footprint import ALL, EXISTENCE, KeyRange
 
@@ -27,9 +27,7 @@ MANY = 16
 _CONDITIONS = frozenset({"KeyConditionExpression", "KeyConditions"})
 
 
-def range_rule(
-    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
-) -> None:
+def range_rule(touched: Touched, parameters: Parameters, result: Result, error: str | None) -> None:
     """A ``Query``, or a ``Scan``, which has no key condition."""
     if error is not None or result is None:
         return

@@ -52,8 +52,6 @@ class IndexSchema:
     """One secondary index.
 
     Attributes:
-        name: the index's name.
-        key: its key schema.
         is_global: whether it is a global one; a local one shares the table's partition key.
         projected: the attributes it holds; ``None`` for all of them.
     """
@@ -68,9 +66,6 @@ class Schema:
     """A table's key schema and indexes.
 
     Attributes:
-        table: the table's name.
-        key: the primary key.
-        key_names: the names of the key attributes.
         indexes: the secondary indexes by name.
     """
 

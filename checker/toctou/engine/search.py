@@ -36,7 +36,6 @@ class Source:
     """The table or index that is queried or scanned.
 
     Attributes:
-        table: the table.
         index: the index; ``None`` for the table itself.
         collection: the keys in order.
         fetches: whether whole items are fetched from the table, whatever the index holds.
@@ -64,13 +63,6 @@ class Source:
     def key_names(self) -> frozenset[str]:
         """The attributes of the queried key."""
         return frozenset(attribute.name for attribute in self.key.attributes)
-
-    def place_of(self, key: Key) -> Place | None:
-        """Where an item of the table stands; ``None`` if the index does not hold it."""
-        if self.index is None:
-            return Place(key[0], self.table.entry(key), key)
-        found = self.index.place(self.table.items.get(key), key)
-        return None if found is None else Place(*found, key)
 
     def last_evaluated(self, place: Place) -> Item:
         """The key that the next page starts after."""
@@ -270,10 +262,8 @@ def page(
     """Look at places until a page is full.
 
     Args:
-        source: what they are places in.
         places: the places in order.
         limit: how many to examine; ``None`` for no limit.
-        passes: the filter.
         measured: whether the size is needed for its own sake.
     """
     items, index = source.table.items, None if source.fetches else source.index

@@ -23,7 +23,6 @@ class Selection:
         condition: the filter, if any.
         projection: the projection, if any.
         count_only: whether only the number of items is wanted.
-        values: the request's values.
     """
 
     __slots__ = ("condition", "count_only", "projection", "values")

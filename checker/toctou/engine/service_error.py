@@ -18,7 +18,6 @@ class ServiceError(Exception):
 
     Attributes:
         code: the error's name, such as ``ConditionalCheckFailedException``.
-        message: its text.
         fields: further fields of the error's body, such as ``Item`` or ``CancellationReasons``.
     """
 

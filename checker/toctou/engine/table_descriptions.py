@@ -154,8 +154,6 @@ def check_index(
     """Check one index; the attributes of its key.
 
     Args:
-        index: its definition.
-        types: the attribute definitions.
         seen: the names of earlier indexes; this one's is added.
         leading: for a local one, the partition key of its table.
     """

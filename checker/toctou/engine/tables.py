@@ -15,7 +15,6 @@ class Table:
     """The items of one table.
 
     Attributes:
-        schema: its keys and indexes.
         items: the items by key; replaced, never changed.
         order: the keys in order.
         indexes: the secondary indexes by name.

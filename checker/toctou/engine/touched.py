@@ -79,7 +79,10 @@ class Touched:
         return Footprint(self._reads, self._writes, self._increments, tuple(self.ranges))
 
 
-FootprintRule = Callable[[Touched, Mapping[str, Any], Mapping[str, Any] | None, str | None], None]
+Parameters = Mapping[str, Any]
+Result = Mapping[str, Any] | None
+
+FootprintRule = Callable[[Touched, Parameters, Result, str | None], None]
 """Notes what a call touched, given its parameters, its result or ``None``, and its error's code or ``None``."""
 
 

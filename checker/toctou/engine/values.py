@@ -51,7 +51,6 @@ def normal_value(value: Mapping[str, Any], depth: int = 1) -> Value:
     """The normal form of one value as a client writes it.
 
     Args:
-        value: the typed value.
         depth: how many levels it lies below the item.
 
     Raises:

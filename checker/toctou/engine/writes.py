@@ -67,9 +67,7 @@ def write_expressions(
     """What a write's parameters say in expressions, compiled and checked, also against the table's schema.
 
     Args:
-        parameters: the request.
         update_text: its ``UpdateExpression``; ``None`` for writes that have none.
-        schema: of the table that is written to.
 
     Raises:
         ServiceError: the request is wrong, whatever is stored.
@@ -141,10 +139,7 @@ class Write:
     """One prepared write.
 
     Attributes:
-        table: the table.
-        key: the item's key.
         make: what becomes of the item.
-        update: the update expression, if it has one.
         size: of its parameters, as a transaction counts them.
     """
 

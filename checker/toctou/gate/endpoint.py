@@ -26,7 +26,6 @@ class Endpoint:
     Args:
         header: the name of the header that identifies the request a call belongs to; ``None`` if the replica
             serves one request at a time.
-        clock: the real time.
     """
 
     def __init__(self, header: str | None, clock: Callable[[], float]) -> None:

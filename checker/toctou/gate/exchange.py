@@ -32,7 +32,6 @@ class Exchange:
 
     Attributes:
         index: of the request in its scenario.
-        mailbox: receives its events.
         sent: the text of the request, which may contain a token.
         over: whether it has been answered or has broken.
     """

@@ -50,7 +50,6 @@ class Relay:
 
     Attributes:
         point: where a request waits for its turn.
-        perform: performs a call whose turn it is.
         choices: pick which of several waiting calls to perform, in canonical order.
         local_states: memoised numbers of calls; keep them between executions.
         told: diagnostics of the process that serves a request, such as the end of its output.

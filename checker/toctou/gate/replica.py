@@ -37,9 +37,7 @@ class Replica:
     """A running replica; constructing it starts it, and it must be closed once.
 
     Args:
-        service: how to start it.
         folder, cache: the values of ``{folder}`` and ``{cache}``.
-        background: runs its network traffic.
         read: performs the calls it makes during startup.
 
     Raises:

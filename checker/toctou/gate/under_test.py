@@ -30,7 +30,6 @@ class ServiceUnderTest:
     """Sends requests to a service; use its other methods within :meth:`opened` only.
 
     Args:
-        service: how to start it.
         file: the file that declares it; a relative ``folder`` starts at its folder.
     """
 

@@ -22,7 +22,6 @@ class ItemId(NamedTuple):
     """The name of an item: its table and primary key.
 
     Attributes:
-        table: the table's name.
         key: partition key and, where the table has one, sort key; each as ``(type, value)``, for example ``("S", "i1")``.
             Numbers are in DynamoDB's normal form, binaries are ``bytes``.
     """

@@ -41,7 +41,6 @@ class Operation:
         action: its API name, such as ``GetItem``.
         parameters: as passed to the client (typed attribute values).
         result: of the service; ``None`` if it returned an error.
-        error: returned by the service, if any.
         footprint: what it read and wrote.
         changes: the items it changed, before and after, in the order of its parameters.
         source: the line of the handler that made the call, if known.

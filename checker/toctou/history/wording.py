@@ -50,7 +50,6 @@ def change_text(change: Change, about: Iterable[str] | None = None) -> str:
     """A change in the past tense: ``changed owner of Items[i1] from 'alice' to 'bob'``.
 
     Args:
-        change: the change.
         about: the attributes to mention; ``None`` for all that changed.
     """
     if change.before is None:
@@ -62,8 +61,8 @@ def change_text(change: Change, about: Iterable[str] | None = None) -> str:
     if not names:
         return f"wrote {change.item}"
     if len(names) == 1:
-        return _one_attribute(change, names[0])
-    parts = [_among_others(change, name) for name in names]
+        return _attribute_text(change, names[0], str(change.item))
+    parts = [_attribute_text(change, name) for name in names]
     if len(parts) > MOST_ATTRIBUTES:
         parts[MOST_ATTRIBUTES:] = [f"changed {len(parts) - MOST_ATTRIBUTES} more"]
     # Say each verb once: "changed a from … to …, b from … to …".  From the back, so that the verbs in front are still there.
@@ -73,17 +72,11 @@ def change_text(change: Change, about: Iterable[str] | None = None) -> str:
     return f"{listed(parts)} in {change.item}"
 
 
-def _one_attribute(change: Change, name: str) -> str:
+def _attribute_text(change: Change, name: str, item: str = "") -> str:
     before, after = (change.before or {}).get(name), (change.after or {}).get(name)
-    if before is None:
-        return f"set {name} of {change.item} to {value_text(after)}"
     if after is None:
-        return f"removed {name} from {change.item}"
-    return f"changed {name} of {change.item} from {value_text(before)} to {value_text(after)}"
-
-
-def _among_others(change: Change, name: str) -> str:
-    before, after = (change.before or {}).get(name), (change.after or {}).get(name)
+        return f"removed {name} from {item}" if item else f"removed {name}"
+    of = f" of {item}" if item else ""
     if before is None:
-        return f"set {name} to {value_text(after)}"
-    return f"removed {name}" if after is None else f"changed {name} from {value_text(before)} to {value_text(after)}"
+        return f"set {name}{of} to {value_text(after)}"
+    return f"changed {name}{of} from {value_text(before)} to {value_text(after)}"

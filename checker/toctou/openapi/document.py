@@ -22,10 +22,8 @@ class Document:
     """An open document.
 
     Attributes:
-        root: its root.
         version: ``2.0``, ``3.0``, ``3.1`` or ``3.2``.
         name: for messages.
-        library: the files it was read from.
     """
 
     root: Place
@@ -46,8 +44,6 @@ def opened(
     Args:
         source: a file, or an ``http(s)`` URL.
         root_folder: the folder that references may lead to; ``None`` for the document's own.
-        allow_remote: see :class:`Library`.
-        limits: see :class:`Limits`.
 
     Raises:
         DocumentError: it cannot be read, or is not an OpenAPI document of a known version.

@@ -106,11 +106,8 @@ class Library:
                 raise DocumentError(f"{shown} is not a regular file", expected="a JSON or YAML file")
             with path.open("rb") as file:
                 return file.read(self._limits.file_bytes + 1)  # one too many, for `read` to notice
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ) as fault:  # ValueError: a NUL in the name; RuntimeError: a loop of links
+        # ValueError: a NUL in the name; RuntimeError: a loop of links
+        except (OSError, ValueError, RuntimeError) as fault:
             reason = getattr(fault, "strerror", None) or str(fault)
             raise DocumentError(
                 f"{shown} cannot be read: {reason}",

@@ -34,13 +34,11 @@ class Parameter:
     """A parameter of an operation.
 
     Attributes:
-        name: as sent.
         location: ``path``, ``query``, ``querystring``, ``header`` or ``cookie``.
         required: whether every request must have it.
         schema: of its values, self-contained.
         style, explode: how arrays and objects are serialised; see :mod:`toctou.openapi.request`.
         examples: values given by the document.
-        where: its place in the document.
     """
 
     name: str
@@ -87,7 +85,6 @@ class Operation:
         body: ``None`` if a request has none.
         security: alternatives, each a combination of schemes; empty if no authentication is required.
         statuses: of the documented responses.
-        where: its place in the document.
     """
 
     id: str
@@ -216,10 +213,8 @@ def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
         if location not in _LOCATIONS or (location == "header" and str(name).lower() in _IGNORED_HEADERS):
             continue
         schema = place.child("schema") if "schema" in value else _content_schema(place) or place
-        form = location in (
-            "query",
-            "cookie",
-        )  # the default style: https://spec.openapis.org/oas/v3.1.1.html#parameter-style
+        # The default style: https://spec.openapis.org/oas/v3.1.1.html#parameter-style
+        form = location in ("query", "cookie")
         # `collectionFormat` is 2.0's word for `style`.
         style = {"csv": "simple", "ssv": "spaceDelimited", "pipes": "pipeDelimited", "multi": "form"}.get(
             value.get("collectionFormat", ""), value.get("style", "form" if form else "simple")

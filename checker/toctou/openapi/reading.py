@@ -55,7 +55,6 @@ def read(content: bytes, name: str, limits: Limits) -> Any:
     Args:
         content: UTF-8 (YAML also UTF-16).
         name: of the file, for messages; with the suffix ``.json``, invalid JSON is not tried as YAML.
-        limits: see :class:`Limits`.
 
     Raises:
         DocumentError: it is neither JSON nor YAML, has a duplicate key, or exceeds a limit.
@@ -220,9 +219,8 @@ class _Builder:
     def _typed(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value
         tag = event.tag
-        if (
-            tag is None or tag == "!"
-        ):  # "!" forces a string; without a tag, only an unquoted scalar may be something else
+        # "!" forces a string; without a tag, only an unquoted scalar may be something else
+        if tag is None or tag == "!":
             plain = event.implicit[0] and tag is None
             tag = next((kind for kind, form in _PLAIN if form.fullmatch(text)), _TEXT) if plain else _TEXT
         self._known_tag(event, (_TEXT, *(kind for kind, _ in _PLAIN)))

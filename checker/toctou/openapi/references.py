@@ -85,7 +85,6 @@ class Place:
     Attributes:
         value: JSON data.
         resolver: of the library ``referencing``; opaque.
-        specification: the rules for references.
         uri: of the file, for messages.
         pointer: from its root, for messages: ``/paths/~1items~1{id}/get``, or ``name`` for an anchor.
         library: shortens file names for messages.

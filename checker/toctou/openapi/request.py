@@ -31,7 +31,6 @@ class HttpRequest:
     Attributes:
         method: in upper case.
         path: percent-encoded, including the query if there is one.
-        headers: by name.
         body: empty if there is none.
     """
 
@@ -72,9 +71,7 @@ def made(operation: Operation, principal: str, arguments: Mapping[str, Any], hea
     """Build the request of an operation.
 
     Args:
-        operation: of the document.
         principal: who the request acts for.
-        arguments: by name; see the module's text.
         headers: of the principal; if empty, they follow the security scheme.
     """
     path, query = operation.prefix + operation.path, list[tuple[str, str]]()

@@ -16,8 +16,6 @@ from typing import Any
 from toctou.errors import DocumentError
 from toctou.openapi.references import PLAIN, Place
 
-Schema = Mapping[str, Any] | bool
-
 _ONE = ("additionalProperties", "items", "not", "if", "then", "else", "contains", "propertyNames", "unevaluatedItems")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _NAMED = ("properties", "patternProperties", "dependentSchemas")

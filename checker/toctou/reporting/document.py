@@ -55,7 +55,6 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
 
     Args:
         model: the model as the command line names it, for ``replay``.
-        violation: what was found.
         title: first line of the model's docstring.
         report: where the document is going to be stored, for the replay command; ``None`` if it is not.
     """
@@ -84,19 +83,6 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "difference": violation.difference,
         "occurrences": violation.occurrences,
     }
-
-
-def without_places(document: Document) -> Document:
-    """The same violation without what an edit elsewhere changes: lines of code, and the version of the checker."""
-
-    def bare(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {
-                name: None if name == "source" and isinstance(one, dict) else bare(one) for name, one in part.items()
-            }
-        return [bare(one) for one in part] if isinstance(part, list) else part
-
-    return {**bare(document), "toctou": ""}
 
 
 def operation_names(execution: Execution) -> tuple[str, ...]:

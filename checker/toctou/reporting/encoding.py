@@ -89,6 +89,17 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def holds(value: Any, kind: type) -> bool:
+    """Whether a decoded value is of a type, or has something in it that is."""
+    match value:
+        case Mapping():
+            return any(holds(one, kind) for pair in value.items() for one in pair)
+        case list() | tuple() | set() | frozenset():
+            return any(holds(one, kind) for one in value)
+        case _:
+            return isinstance(value, kind)
+
+
 def decode(value: Any) -> Any:
     """The inverse of :func:`encode`; raises ``ValueError`` for a tag that it does not know."""
     match value:

@@ -5,7 +5,7 @@ It works on documents, so that stored violations can be grouped again without th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from toctou.history.request import size
@@ -109,8 +109,8 @@ def _finding(group: Sequence[Document]) -> Document:
         "remedy": explanation["remedy"],
         "anomaly": explanation["anomaly"],
         "anomaly_title": explanation["anomaly_title"],
-        "anomalies": list(_distinct(one["explanation"]["anomaly"] for one in group)),
-        "oracles": list(_distinct(one["finding"]["oracle"] for one in group)),
+        "anomalies": list(dict.fromkeys(one["explanation"]["anomaly"] for one in group)),
+        "oracles": list(dict.fromkeys(one["finding"]["oracle"] for one in group)),
         "confirmed_on": clearest["confirmed_on"],
         "read": cause["read"],
         "write": cause["write"],
@@ -129,7 +129,3 @@ def _finding(group: Sequence[Document]) -> Document:
             for one in group
         ],
     }
-
-
-def _distinct(values: Iterator[str]) -> dict[str, None]:
-    return dict.fromkeys(values)

@@ -7,18 +7,18 @@ A report is a file that people copy, attach and keep, so nothing about it is ass
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toctou.errors import ReportError
-from toctou.history.item import Image, plain
+from toctou.history.item import plain
 from toctou.history.operation import StoredImages
 from toctou.history.request import Request
 from toctou.history.schedule import Schedule, parse_schedule
 from toctou.reporting.document import FORMAT, Document
-from toctou.reporting.encoding import Opaque, decode
+from toctou.reporting.encoding import Opaque, decode, holds
 from toctou.reporting.renderer import KINDS
 from toctou.reporting.shapes import AGAIN, RUN, SCAN, VIOLATION, check, misfit
 
@@ -34,7 +34,6 @@ class Counterexample:
         requests: the scenario's requests, by index.
         initial: the items stored at the start.
         left_out: those that the model stores besides, and that make no difference.
-        schedule: the choices to follow.
         oracle: name of the oracle whose finding should come out again.
         found_on: name of the backend it was found on.
         home: the way from the report's folder to where the model is named from; ``""`` if that is not known.
@@ -205,7 +204,7 @@ def _is_image(image: Any) -> bool:
 def _request(written: Document) -> Request:
     arguments = {name: _decoded(value, f"the argument {name!r}") for name, value in written["arguments"].items()}
     for name, value in arguments.items():
-        if _has_opaque(value):
+        if holds(value, Opaque):
             raise ReportError(
                 f"the argument {name}={value!r} of {written['handler']} cannot be rebuilt from a report",
                 expected="arguments made of text, numbers, binaries, lists, sets and mappings",
@@ -216,12 +215,7 @@ def _request(written: Document) -> Request:
 
 
 def _images(written: Document) -> StoredImages:
-    return {table: [_image(table, image) for image in images] for table, images in written.items()}
-
-
-def _image(table: str, written: Any) -> Image:
-    image: Image = _decoded(written, f"an item of {table}")
-    return image
+    return {table: [_decoded(image, f"an item of {table}") for image in images] for table, images in written.items()}
 
 
 def _decoded(value: Any, what: str) -> Any:
@@ -234,15 +228,3 @@ def _decoded(value: Any, what: str) -> Any:
             cause="the file was edited, or written by a newer version of toctou",
             remedy=AGAIN,
         ) from error
-
-
-def _has_opaque(value: Any) -> bool:
-    match value:
-        case Opaque():
-            return True
-        case Mapping():
-            return any(_has_opaque(one) for pair in value.items() for one in pair)
-        case list() | tuple() | set() | frozenset():
-            return any(_has_opaque(one) for one in value)
-        case _:
-            return False

@@ -35,7 +35,8 @@ def _lines(document: Document) -> Iterator[str]:
     yield f"    accTitle: {escaped(violation_title(document))}"
     yield f"    accDescr: {escaped(explanation['headline'])}"
     for request in document["requests"]:
-        yield f"    participant {request['letter']} as {escaped(_participant(request))}"
+        name = f"{request['letter']} {request['principal']}: {request['handler']}"
+        yield f"    participant {request['letter']} as {escaped(name)}"
     yield f"    participant {TABLES}"
     for step, response in in_time(document):
         if response is not None:
@@ -48,10 +49,6 @@ def _lines(document: Document) -> Iterator[str]:
         yield f"    Note over {over}: {wrapped(reason)}"
     if explanation["contradiction"]:
         yield f"    Note over {over}: {wrapped(explanation['contradiction'])}"
-
-
-def _participant(request: Document) -> str:
-    return f"{request['letter']} {request['principal']}: {request['handler']}"
 
 
 def _step(step: Document, oracle: str) -> Iterator[str]:

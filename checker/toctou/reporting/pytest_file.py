@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from toctou.reporting.document import Document
-from toctou.reporting.encoding import decode
+from toctou.reporting.encoding import decode, holds
 from toctou.reporting.load import counterexample
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
@@ -30,10 +30,13 @@ def render(document: Document) -> str:
     """
     counterexample(document)  # raises for what could not be replayed either
     requests = [_request(one) for one in document["requests"]]
+    needs_decimal = any(
+        holds(decode(value), Decimal) for one in document["requests"] for value in one["arguments"].values()
+    )
     lines = [
         '"""Regression test for a race, written by `toctou report --format pytest`."""',
         "",
-        *(["from decimal import Decimal", ""] if _needs_decimal(document) else []),
+        *(["from decimal import Decimal", ""] if needs_decimal else []),
         "from toctou import Request, assert_race_is_gone",
         "",
         *_comment(f"{violation_title(document)}."),
@@ -90,22 +93,6 @@ def _text(value: str) -> str:
     """``repr`` with the quotes that formatters leave alone."""
     shown = repr(value)
     return f'"{shown[1:-1]}"' if shown[0] == "'" and '"' not in shown else shown
-
-
-def _needs_decimal(document: Document) -> bool:
-    return any(_has_decimal(decode(value)) for one in document["requests"] for value in one["arguments"].values())
-
-
-def _has_decimal(value: Any) -> bool:
-    match value:
-        case Decimal():
-            return True
-        case Mapping():
-            return any(_has_decimal(one) for pair in value.items() for one in pair)
-        case list() | tuple() | set() | frozenset():
-            return any(map(_has_decimal, value))
-        case _:
-            return False
 
 
 def _name(document: Document) -> str:

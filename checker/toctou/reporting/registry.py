@@ -72,8 +72,6 @@ def not_rendered(name: str, kind: str, instead: list[str], violation: str = "") 
     """The error for a format that does not render, or is not offered for printing, a kind of document.
 
     Args:
-        name: of the format.
-        kind: of the document.
         instead: the formats that would do.
         violation: the file of a violation, if one is known.
     """

@@ -15,16 +15,10 @@ from toctou.reporting.findings import findings, ranked
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 
 
-def run_document(result: RunResult) -> Document:
-    """The document of one run; each violation names the file that ``write_run`` gives it."""
-    return documents(result)[0]
-
-
 def documents(result: RunResult, directory: Path | None = None) -> tuple[Document, dict[str, Document]]:
     """The document of a run, and those of its violations by the name of their file without suffix, most severe first.
 
     Args:
-        result: what came out.
         directory: where they are going to be stored, for their replay commands; ``None`` if they are not.
     """
     found = [

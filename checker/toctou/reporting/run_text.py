@@ -41,7 +41,6 @@ def run_lines(document: Document, console: Console, directory: str = "") -> Iter
     """The closing table of a run, then whatever a person has to act on.
 
     Args:
-        document: the run's document.
         console: for which it is; anything but a terminal gets plain lines that are never cut or wrapped.
         directory: where the reports were written, put before their names; ``""`` for the bare names.
     """
@@ -93,10 +92,8 @@ def _found(model: Document, findings: list[Document]) -> str:
 
 
 def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
-    explored, all_of_them = (
-        sum(len(model["scenarios"]) for model in document["models"]),
-        represented(document["models"]),
-    )
+    explored = sum(len(model["scenarios"]) for model in document["models"])
+    all_of_them = represented(document["models"])
     if explored < all_of_them:
         yield Text()
         yield Text(

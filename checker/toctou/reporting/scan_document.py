@@ -19,7 +19,6 @@ def scan_document(result: ScanResult, model: str, run: Document) -> Document:
     """The document of a scan.
 
     Args:
-        result: what came out.
         model: as the command line names it.
         run: the document of the scan's run, which names the reports of its findings.
     """

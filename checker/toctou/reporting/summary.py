@@ -10,7 +10,7 @@ invisible character is shown as its escape, so that no stored value can move the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from toctou.history.footprint import ALL
@@ -84,30 +84,21 @@ def _keyed(parameters: Mapping[str, Any]) -> str:
     key = parameters.get("Key")
     if not isinstance(key, Mapping):
         return table
-    return f"{table}[{', '.join(_key_text(value) for value in key.values())}]"
+    return f"{table}[{', '.join(value_text(value, str) for value in key.values())}]"
 
 
-def _key_text(value: Any) -> str:
+def value_text(value: Any, form: Callable[[Any], str] = repr) -> str:
+    """A typed value as plain text; what a handler sent need not be one, and is shown as it is."""
     try:
-        return str(plain_value(value))
-    except (ValueError, TypeError, AttributeError, ArithmeticError):  # what a handler sent need not be a typed value
-        return str(value)
-
-
-def value_text(value: Any) -> str:
-    """A typed value in Python's notation; what is there instead where a handler sent something else."""
-    try:
-        return repr(plain_value(value))
+        return form(plain_value(value))
     except (ValueError, TypeError, AttributeError, ArithmeticError):
-        return repr(value)
+        return form(value)
 
 
 def outcome(operation: Operation, focus: Focus, held: Image | None = None) -> str:
     """What came of the operation: its error, what it changed, what it wrote over the same, or what it read.
 
     Args:
-        operation: the operation.
-        focus: the attributes that matter.
         held: the only item that it was to write, as it was found and left; ``None`` if it is not there, or not known.
     """
     if operation.error is not None:

@@ -113,7 +113,8 @@ def _requests(document: Document, width: int) -> Iterator[Text]:
 
 def _argument(document: Document, width: int) -> Iterator[Text]:
     explanation = document["explanation"]
-    edges = explanation["cycle"] or [edge for edge in explanation["edges"] if _within_witness(edge, explanation)]
+    witness = set(explanation["witness"])
+    edges = explanation["cycle"] or [one for one in explanation["edges"] if {one["earlier"], one["later"]} <= witness]
     if not edges and not explanation["contradiction"]:
         return
     yield _title("Why this should not have been possible", "", width)
@@ -150,10 +151,6 @@ def _remedy(document: Document, width: int) -> Iterator[Text]:
     if remedy:
         yield _title("Suggested fix (not verified)", "", width)
         yield from _hanging(Text("  "), remedy, width)
-
-
-def _within_witness(edge: Document, explanation: Document) -> bool:
-    return edge["earlier"] in explanation["witness"] and edge["later"] in explanation["witness"]
 
 
 def _closest(document: Document, width: int) -> Iterator[Text]:

@@ -48,8 +48,6 @@ def write_run(result: RunResult, directory: Path, further: Further | None = None
     """Write every report of a run, replacing those of an earlier one; returns the run's document, and the further one.
 
     Args:
-        result: what came out.
-        directory: where to.
         further: makes another document that is stored beside the run's.
 
     Raises:

@@ -43,7 +43,6 @@ class Storage:
 
     Args:
         engine: an empty engine; what the file holds is performed on it.
-        path: the file.
         smallest: bytes below which the file is left to grow.
         sync: whether a request counts as stored only once it is on the disk.
 

@@ -24,7 +24,6 @@ async def fetch(host: str, port: int, request: HttpRequest, *, largest: int = 64
 
     Args:
         host: an address, not a name.
-        port: where the service listens.
         request: its ``Host``, ``Connection`` and ``Content-Length`` headers are added here.
         largest: bytes that the response may have.
 

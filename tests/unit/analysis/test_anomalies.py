@@ -1,11 +1,11 @@
 """Each anomaly has a history that it must accept, and a near miss that it must not."""
 
 import pytest
+from history_notation import parse
 
 from toctou.analysis.anomalies import ANOMALIES, TABLE
 from toctou.analysis.explain import explain
 from toctou.history.finding import Finding
-from toctou.history.notation import parse
 from toctou.oracles.no_partial_effect import NoPartialEffect
 from toctou.oracles.ownership import Ownership
 

@@ -1,11 +1,11 @@
 """Causes: the same place in the code gives the same cause, whoever comes by; another place another one."""
 
 import pytest
+from history_notation import parse
 
 from toctou.analysis.cause import cause
 from toctou.analysis.explain import explain
 from toctou.history.finding import Finding
-from toctou.history.notation import parse
 from toctou.oracles.ownership import Ownership
 
 OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")

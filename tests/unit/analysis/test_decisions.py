@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from history_notation import parse
 
 from toctou.analysis.accesses import compared, conditions
 from toctou.analysis.cause import cause
 from toctou.analysis.explain import explain
 from toctou.history.finding import Finding, SerialOrder
 from toctou.history.footprint import ALL, EXISTENCE
-from toctou.history.notation import parse
 from toctou.history.operation import ErrorResponse
 from toctou.oracles.no_exception import NoException
 from toctou.oracles.no_partial_effect import NoPartialEffect

@@ -1,10 +1,15 @@
 """Dependencies are the adjacent ones, per attribute, and name what really changed."""
 
 import pytest
+from history_notation import parse
 
-from toctou.analysis.dependencies import dependencies
+from toctou.analysis.dependencies import Accesses
+from toctou.analysis.versions import Versions
 from toctou.history.footprint import EXISTENCE
-from toctou.history.notation import parse
+
+
+def dependencies(execution, judged=()):
+    return Accesses(Versions(execution)).dependencies(judged)
 
 
 def edges(text: str, judged: tuple[int, ...] = ()) -> list[str]:

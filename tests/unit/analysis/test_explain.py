@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from history_notation import parse
 
 from toctou.analysis.explain import explain
 from toctou.history.finding import Finding, SerialOrder
-from toctou.history.notation import parse
 from toctou.history.request import SourceLine
 from toctou.oracles.invariant import Invariant
 from toctou.oracles.no_exception import NoException

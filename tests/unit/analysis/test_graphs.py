@@ -2,13 +2,18 @@
 
 import networkx as nx
 import pytest
+from history_notation import parse
 
 from toctou.analysis.cycles import cycles
-from toctou.analysis.dependencies import dependencies
+from toctou.analysis.dependencies import Accesses
 from toctou.analysis.happens_before import operation_graph, request_graph
-from toctou.history.notation import parse
+from toctou.analysis.versions import Versions
 
 LOST = "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=2)"
+
+
+def dependencies(execution):
+    return Accesses(Versions(execution)).dependencies()
 
 
 def cycles_of(text: str, *, offending: tuple[int, ...] = (), about: tuple[int, ...] = ()):

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from history_notation import parse
 
 from toctou.analysis.explain import explain
 from toctou.analysis.severity import IMPACTS, SERVICE_FAULTS, Level, level_of, severity
 from toctou.history.finding import Finding
-from toctou.history.notation import parse
 from toctou.history.operation import ErrorResponse
 from toctou.oracles.no_exception import NoException
 from toctou.oracles.no_partial_effect import NoPartialEffect

@@ -1,7 +1,8 @@
 """Attributes that an oracle observes make orders matter, as if they had been read."""
 
+from history_notation import item_id
+
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind, Footprint, conflicts, dependent
-from toctou.history.notation import item_id
 
 X = item_id("x")
 TRANSFER = Footprint(writes={X: frozenset({"owner"})})

@@ -1,10 +1,10 @@
 """The compact notation yields executions whose footprints, images and intervals match the text."""
 
 import pytest
+from history_notation import NotationError, item_id, parse
 
 from toctou.history.footprint import ALL, EXISTENCE, KeyRange
 from toctou.history.item import ItemId, plain
-from toctou.history.notation import NotationError, item_id, parse
 from toctou.history.operation import Operation
 from toctou.history.request import Request
 

@@ -1,9 +1,9 @@
 """Invariants: the predicate decides, at the end or at every step; a predicate that fails is the model's fault."""
 
 import pytest
+from history_notation import parse
 
 from toctou.errors import ModelError
-from toctou.history.notation import parse
 from toctou.oracles.invariant import Invariant
 
 TRANSFER = "item x n=1\nitem y n=1\nA.set(x.n=0) A.set(y.n=2)"

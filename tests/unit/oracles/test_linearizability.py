@@ -1,9 +1,9 @@
 """Linearizability against a reference: what a serial order explains passes, everything else names the closest order."""
 
 import pytest
+from history_notation import parse
 
 from toctou.errors import ModelError
-from toctou.history.notation import parse
 from toctou.history.request import Response
 from toctou.oracles import linearizability
 from toctou.oracles.linearizability import Linearizability

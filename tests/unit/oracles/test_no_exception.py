@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from toctou.history.notation import parse
+from history_notation import parse
+
 from toctou.history.request import SourceLine
 from toctou.oracles.no_exception import NoException
 

@@ -1,8 +1,8 @@
 """No partial effect: a refusal leaves nothing, whether it never wrote or undid what it wrote."""
 
 import pytest
+from history_notation import parse
 
-from toctou.history.notation import parse
 from toctou.oracles.no_partial_effect import NoPartialEffect
 
 START = "item x owner=alice n=1\nA alice: transfer_item(item_id='x')\n"

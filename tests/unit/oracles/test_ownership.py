@@ -1,9 +1,9 @@
 """Ownership: a write is judged by who owned the item at the instant at which it took effect."""
 
 import pytest
+from history_notation import parse
 
 from toctou.errors import ModelError
-from toctou.history.notation import parse
 from toctou.oracles.ownership import Ownership
 
 START = """

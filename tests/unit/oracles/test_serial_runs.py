@@ -1,8 +1,8 @@
 """The same decision without a reference: the handlers' own serial runs are the specification."""
 
 import pytest
+from history_notation import parse
 
-from toctou.history.notation import parse
 from toctou.oracles.serial_runs import SerialRuns
 
 START = "item x n=0\nA alice: increment(item_id='x')\nB bob: increment(item_id='x')\n"

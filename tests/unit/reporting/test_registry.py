@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from bare_documents import run_document
 from sample_reports import MODEL
 
 from toctou.errors import InternalError, ReportError
 from toctou.reporting.document import violation_document
 from toctou.reporting.registry import RENDERERS, formats, register, rendered
 from toctou.reporting.renderer import KINDS, Renderer
-from toctou.reporting.run_document import run_document
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 

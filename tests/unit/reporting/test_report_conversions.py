@@ -5,15 +5,15 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
+from bare_documents import run_document, without_places
 from sample_reports import MODEL, make_model, make_run, make_violation
 from test_report_findings import elsewhere
 from test_report_html import ATTACKS, hostile
 from test_report_schema import unusual_violation
 
 from toctou.reporting import github, graph, mermaid
-from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.document import violation_document
 from toctou.reporting.registry import formats, rendered
-from toctou.reporting.run_document import run_document
 
 NASTY = [*ATTACKS, "a\n::error::b", "x\r\ny", "50%, a:b;c", 'quote " and \\', "end", "ends\u202e\x1b[31m"]
 

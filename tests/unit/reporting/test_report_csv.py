@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from bare_documents import run_document
 from sample_reports import MODEL, make_model, make_run, make_violation
 from test_report_findings import elsewhere
 from test_report_html import hostile
@@ -11,7 +12,6 @@ from test_report_html import hostile
 from toctou.reporting.csv_report import COLUMNS, inert
 from toctou.reporting.document import violation_document
 from toctou.reporting.registry import rendered
-from toctou.reporting.run_document import run_document
 
 
 def rows(text):

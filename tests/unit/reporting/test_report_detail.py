@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from bare_documents import without_places
 from rich.cells import cell_len
 from sample_reports import MODEL, make_violation
 from test_report_html import hostile
 
 from toctou.history.operation import ErrorResponse
 from toctou.reporting import detail, text
-from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.document import violation_document
 
 
 def steps(document):

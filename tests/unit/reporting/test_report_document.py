@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bare_documents import run_document
 from sample_reports import ITEM, KEY, MODEL, make_execution, make_model, make_run, make_violation, stored
 
 from toctou.history.footprint import ALL, EXISTENCE, Footprint, KeyRange
@@ -13,7 +14,6 @@ from toctou.reporting import summary
 from toctou.reporting.document import FORMAT, portable_target, violation_document
 from toctou.reporting.encoding import decode
 from toctou.reporting.registry import rendered
-from toctou.reporting.run_document import run_document
 
 
 def test_the_run_document_has_the_published_shape(run):

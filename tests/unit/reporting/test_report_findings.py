@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from bare_documents import run_document, without_places
 from sample_reports import MODEL, make_model, make_run, make_violation
 
 from toctou.history.operation import Execution
 from toctou.history.request import size
 from toctou.history.schedule import Choice, Schedule
-from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.document import violation_document
 from toctou.reporting.findings import findings, ranked
-from toctou.reporting.run_document import documents, run_document
+from toctou.reporting.run_document import documents
 
 SWITCHING = Schedule((Choice(0), Choice(1), Choice(0), Choice(1)))
 STALE = Schedule((Choice(0), Choice(0), Choice(1), Choice(1), Choice.of(0, staleness=1)))

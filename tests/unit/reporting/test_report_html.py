@@ -2,13 +2,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from bare_documents import run_document
 from sample_reports import MODEL, make_model, make_run, make_violation
 
 from toctou.history.operation import ErrorResponse
 from toctou.history.request import HandlerException, Request, Response
 from toctou.reporting import html
 from toctou.reporting.document import violation_document
-from toctou.reporting.run_document import run_document
 
 VOID = {"meta", "input", "br", "img", "link", "hr"}
 ATTACKS = [

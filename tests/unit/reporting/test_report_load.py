@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from bare_documents import run_document
 from sample_reports import MODEL, make_run
 
 from toctou.errors import BadInput, ReportError, ScheduleError
@@ -10,7 +11,6 @@ from toctou.reporting.document import FORMAT, violation_document
 from toctou.reporting.json_report import render
 from toctou.reporting.load import counterexample, load_violation
 from toctou.reporting.registry import formats, rendered
-from toctou.reporting.run_document import run_document
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from bare_documents import run_document, without_places
 from jsonschema import Draft4Validator
 from sample_reports import MODEL, make_model, make_run, make_violation
 from test_report_findings import elsewhere, moved
@@ -13,9 +14,8 @@ from test_report_schema import unusual_violation
 
 from toctou.analysis.anomalies import ANOMALIES
 from toctou.reporting import sarif
-from toctou.reporting.document import violation_document, without_places
+from toctou.reporting.document import violation_document
 from toctou.reporting.findings import findings
-from toctou.reporting.run_document import run_document
 
 
 def log(document):

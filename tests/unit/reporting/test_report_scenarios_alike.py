@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from bare_documents import run_document
 from sample_reports import make_model, make_run
 
 from toctou.reporting import html, run_text, text_report
-from toctou.reporting.run_document import run_document, scenario_document
+from toctou.reporting.run_document import scenario_document
 from toctou.search.result import RunResult
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bare_documents import run_document
 from jsonschema import Draft202012Validator
 from sample_reports import MODEL, make_model, make_run, make_violation
 
@@ -10,7 +11,6 @@ from toctou.history.footprint import EdgeKind
 from toctou.history.operation import ErrorResponse
 from toctou.history.request import HandlerException, Request, Response, SourceLine
 from toctou.reporting.document import FORMAT, violation_document
-from toctou.reporting.run_document import run_document
 from toctou.reporting.write import write_run
 from toctou.verdict import StopReason, Verdict
 

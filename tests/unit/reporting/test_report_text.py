@@ -2,6 +2,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from bare_documents import run_document
 from rich.cells import cell_len
 from rich.console import Console
 from sample_reports import MODEL, make_execution, make_violation
@@ -11,7 +12,7 @@ from toctou.history.schedule import Choice, Schedule
 from toctou.reporting import run_text, text, text_report
 from toctou.reporting.document import violation_document
 from toctou.reporting.file_names import report_names
-from toctou.reporting.run_document import run_document, scenario_document
+from toctou.reporting.run_document import scenario_document
 
 
 def widest(rendered: str) -> int:

@@ -20,7 +20,7 @@ from toctou.engine.reads import get, projection_of
 from toctou.engine.schema import Key
 from toctou.engine.service_error import ServiceError, validation
 from toctou.engine.tables import Table
-from toctou.engine.touched import Touched
+from toctou.engine.touched import Parameters, Result, Touched
 from toctou.engine.values import item_size
 from toctou.engine.writes import check_expressions
 
@@ -120,9 +120,7 @@ def _read(database: Database, statement: Statement, request: Mapping[str, Any]) 
     return done
 
 
-def _footprint(
-    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
-) -> None:
+def _footprint(touched: Touched, parameters: Parameters, result: Result, error: str | None) -> None:
     if error is not None or result is None:
         return
     for request, response in zip(parameters["Statements"], result["Responses"], strict=True):

@@ -13,7 +13,7 @@ from toctou.engine.database import Database
 from toctou.engine.item_footprints import get_rule
 from toctou.engine.reads import Get, projection_of
 from toctou.engine.service_error import validation
-from toctou.engine.touched import Touched
+from toctou.engine.touched import Parameters, Result, Touched
 from toctou.engine.values import item_size
 
 
@@ -62,9 +62,7 @@ def _reads(database: Database, name: str, request: Mapping[str, Any]) -> list[Ge
     return [Get(table, key, projection) for key in keys]
 
 
-def _footprint(
-    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
-) -> None:
+def _footprint(touched: Touched, parameters: Parameters, result: Result, error: str | None) -> None:
     if error is not None or result is None:
         return
     for name, request in parameters["RequestItems"].items():

@@ -12,7 +12,7 @@ from toctou.engine.constraints import rules_of, shown
 from toctou.engine.database import Database
 from toctou.engine.item_footprints import delete_rule, put_rule
 from toctou.engine.service_error import constraint, validation
-from toctou.engine.touched import Touched
+from toctou.engine.touched import Parameters, Result, Touched
 from toctou.engine.writes import Write
 
 _LENGTH = (
@@ -23,7 +23,7 @@ _LENGTH = (
 
 def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     requested = _requested(parameters)
-    prepared = {name: _writes(database, name, requests) for name, requests in requested.items()}
+    prepared = {name: [_write(database, name, one) for one in requests] for name, requests in requested.items()}
     check_distinct((write.table, write.key) for group in prepared.values() for write in group)
     level = capacity.level_of(parameters)
     consumed, metrics = [], {}
@@ -62,10 +62,6 @@ def _requested(parameters: Mapping[str, Any]) -> Mapping[str, list[Mapping[str, 
     return requested
 
 
-def _writes(database: Database, name: str, requests: list[Mapping[str, Any]]) -> list[Write]:
-    return [_write(database, name, request) for request in requests]
-
-
 def _write(database: Database, name: str, request: Mapping[str, Any]) -> Write:
     if len(request) == 1:
         if "PutRequest" in request:
@@ -77,9 +73,7 @@ def _write(database: Database, name: str, request: Mapping[str, Any]) -> Write:
     )
 
 
-def _footprint(
-    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
-) -> None:
+def _footprint(touched: Touched, parameters: Parameters, result: Result, error: str | None) -> None:
     if error is not None or result is None:
         return
     for name, requests in parameters["RequestItems"].items():

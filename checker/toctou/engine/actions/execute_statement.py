@@ -11,16 +11,14 @@ from toctou.engine.database import Database
 from toctou.engine.partiql.execution import perform_statement
 from toctou.engine.partiql.footprints import statement_rule
 from toctou.engine.partiql.requests import statement_in
-from toctou.engine.touched import Touched
+from toctou.engine.touched import Parameters, Result, Touched
 
 
 def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return perform_statement(database, statement_in(parameters), parameters)
 
 
-def _footprint(
-    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
-) -> None:
+def _footprint(touched: Touched, parameters: Parameters, result: Result, error: str | None) -> None:
     statement_rule(touched, statement_in(parameters), parameters, result, error)
 
 

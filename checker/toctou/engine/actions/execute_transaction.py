@@ -14,7 +14,7 @@ from toctou.engine.partiql.execution import schemas_of
 from toctou.engine.partiql.requests import statement_in, without_expression
 from toctou.engine.partiql.transaction import in_place, transaction_call
 from toctou.engine.service_error import ServiceError
-from toctou.engine.touched import Touched
+from toctou.engine.touched import Parameters, Result, Touched
 
 
 def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,9 +51,7 @@ def _with_duplicates(error: ServiceError, kinds: list[str], reasons: list[dict[s
     return ServiceError(error.code, message, {"CancellationReasons": changed})
 
 
-def _footprint(
-    touched: Touched, parameters: Mapping[str, Any], result: Mapping[str, Any] | None, error: str | None
-) -> None:
+def _footprint(touched: Touched, parameters: Parameters, result: Result, error: str | None) -> None:
     statements = [statement_in(request) for request in parameters["TransactStatements"]]
     translated = transaction_call(parameters, statements, touched.schemas)
     rule = transact_get_rule if statements[0].kind == "SELECT" else transact_write_rule

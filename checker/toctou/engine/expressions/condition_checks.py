@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from toctou.engine.expressions.compiled import Compiler
-from toctou.engine.expressions.placeholders import Steps, Values, shown
+from toctou.engine.expressions.placeholders import Values, shown
 from toctou.engine.expressions.tokens import invalid
 from toctou.engine.expressions.tree import Call, Comparison, Operand, Path, Placeholder
-from toctou.engine.values import ORDERED, ordered_pair, type_of
+from toctou.engine.values import ORDERED, TYPE_NAMES, ordered_pair, type_of
 
-_OPERANDS = {
+OPERANDS = {
     "attribute_exists": 1,
     "attribute_not_exists": 1,
     "attribute_type": 2,
@@ -17,7 +17,6 @@ _OPERANDS = {
     "size": 1,
 }
 _MAXIMUM_OPTIONS = 100
-_TYPE_NAMES = frozenset({"S", "N", "B", "SS", "NS", "BS", "BOOL", "NULL", "L", "M"})
 _SIZED = frozenset({"S", "B", "SS", "NS", "BS", "L", "M"})
 _PREFIXED = frozenset({"S", "B"})
 
@@ -25,7 +24,7 @@ _PREFIXED = frozenset({"S", "B"})
 def check_call(compiler: Compiler, node: Call) -> None:
     """Add the checks of one function."""
     function, operands = node.function, node.operands
-    if len(operands) != _OPERANDS[function]:
+    if len(operands) != OPERANDS[function]:
         compiler.operand_count_fault(function, len(operands))
         return
     first = operands[0]
@@ -84,7 +83,7 @@ def _check_type_name(compiler: Compiler, operand: Operand) -> None:
         if kind != "S":
             raise compiler.operand_fault("attribute_type", kind)
         wanted = values[name]["S"]
-        if wanted not in _TYPE_NAMES:
+        if wanted not in TYPE_NAMES:
             detail = f"type: {wanted}, valid types: {{N,BS,L,B,NULL,M,S,SS,NS,BOOL}}"
             raise invalid(compiler.kind, f"Invalid attribute type name found; {detail}")
 
@@ -96,16 +95,12 @@ def check_distinct(compiler: Compiler, function: str, operands: tuple[Operand, .
     first = operands[0]
     if not isinstance(first, Path):
         return
-    steps = _steps(compiler, first)
-    if any(isinstance(other, Path) and _steps(compiler, other) == steps for other in operands[1:]):
+    steps = compiler.resolver.path(first)
+    if any(isinstance(other, Path) and compiler.resolver.path(other) == steps for other in operands[1:]):
         detail = f"operator: {function}, first operand: {shown(steps)}"
         compiler.fault(
             "The first operand must be distinct from the remaining operands for this operator or function; " + detail
         )
-
-
-def _steps(compiler: Compiler, path: Path) -> Steps:
-    return compiler.resolver.path(path)
 
 
 def _check_bounds(compiler: Compiler, low: Operand, high: Operand) -> None:

@@ -112,7 +112,6 @@ def values_of(parameters: Mapping[str, Any], missing: str | None) -> Values:
     """The request's ``ExpressionAttributeValues``, checked and in normal form.
 
     Args:
-        parameters: the request.
         missing: ``None`` if the request has an expression that may use values; else the names of those it lacks.
     """
     given: Mapping[str, Mapping[str, Any]] | None = parameters.get("ExpressionAttributeValues")

@@ -18,7 +18,6 @@ NUMBER = "number"
 SYMBOL = "symbol"
 KEYWORD = "keyword"
 END = "<EOF>"
-UNKNOWN = "unknown"
 
 KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN", "SET", "REMOVE", "ADD", "DELETE"})
 

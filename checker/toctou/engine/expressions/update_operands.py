@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from toctou.engine.expressions.compiled import Compiler, descend, path_getter, top_level
+from toctou.engine.expressions.compiled import Compiler, Getter, descend, path_getter, top_level
 from toctou.engine.expressions.condition_checks import check_distinct
 from toctou.engine.expressions.placeholders import Steps, Values
 from toctou.engine.expressions.tokens import invalid
@@ -15,16 +16,16 @@ from toctou.engine.values import SETS, TYPE_NAMES, Value, type_of
 
 Image = Mapping[str, Value]
 SetOperand = Callable[[Image, Values], Value]
+Combine = Callable[[str, Any, Any], Value | None]
+"""Makes a new value of a type, of what is stored and the operand; ``None`` to remove what is there."""
+
+WRONG_TYPE = "An operand in the update expression has an incorrect data type"
 
 _SET_FUNCTION_OPERANDS = 2
 
 
 def _missing() -> ServiceError:
     return validation("The provided expression refers to an attribute that does not exist in the item")
-
-
-def _wrong_type() -> ServiceError:
-    return validation("An operand in the update expression has an incorrect data type")
 
 
 def set_operand(compiler: Compiler, value: SetValue) -> SetOperand:
@@ -56,18 +57,10 @@ def _existing(compiler: Compiler, path: Path) -> SetOperand:
 
 
 def _arithmetic(compiler: Compiler, node: Arithmetic) -> SetOperand:
-    left, right = set_operand(compiler, node.left), set_operand(compiler, node.right)
-    for side in (node.left, node.right):
-        _check_operand(compiler, side, node.operator, "N")
+    sides = (node.left, node.right)
+    operands = [set_operand(compiler, one) for one in sides]
     combine = added if node.operator == "+" else subtracted
-
-    def operand(image: Image, values: Values) -> Value:
-        first, second = left(image, values), right(image, values)
-        if "N" not in first or "N" not in second:
-            raise _wrong_type()
-        return {"N": combine(first["N"], second["N"])}
-
-    return operand
+    return _of_two(compiler, node.operator, sides, operands, kind="N", combine=combine)
 
 
 def _if_not_exists(compiler: Compiler, node: Call) -> SetOperand:
@@ -89,15 +82,29 @@ def _list_append(compiler: Compiler, node: Call) -> SetOperand:
     if len(operands) != _SET_FUNCTION_OPERANDS:
         compiler.operand_count_fault(node.function, len(operands))
         return operands[0]
-    for side in node.operands:
-        _check_operand(compiler, side, node.function, "L")
-    front, back = operands
+    return _of_two(
+        compiler, node.function, node.operands, operands, kind="L", combine=lambda front, back: [*front, *back]
+    )
+
+
+def _of_two(
+    compiler: Compiler,
+    function: str,
+    sides: Sequence[Operand],
+    operands: Sequence[SetOperand],
+    *,
+    kind: str,
+    combine: Callable[[Any, Any], Any],
+) -> SetOperand:
+    for side in sides:
+        _check_operand(compiler, side, function, kind)
+    left, right = operands
 
     def operand(image: Image, values: Values) -> Value:
-        first, second = front(image, values), back(image, values)
-        if "L" not in first or "L" not in second:
-            raise _wrong_type()
-        return {"L": [*first["L"], *second["L"]]}
+        first, second = left(image, values), right(image, values)
+        if kind not in first or kind not in second:
+            raise validation(WRONG_TYPE)
+        return {kind: combine(first[kind], second[kind])}
 
     return operand
 
@@ -133,17 +140,10 @@ def increment_of(compiler: Compiler, steps: Steps, value: SetValue) -> tuple[str
     return None, False
 
 
-def check_added(compiler: Compiler, name: str) -> None:
-    """``ADD`` takes a number or a set."""
-    _check_section(compiler, name, "ADD", SETS | {"N"})
+def check_section(compiler: Compiler, name: str, section: str) -> None:
+    """``ADD`` takes a number or a set, ``DELETE`` a set."""
+    allowed = SETS | {"N"} if section == "ADD" else SETS
 
-
-def check_deleted(compiler: Compiler, name: str) -> None:
-    """``DELETE`` takes a set."""
-    _check_section(compiler, name, "DELETE", SETS)
-
-
-def _check_section(compiler: Compiler, name: str, section: str, allowed: frozenset[str]) -> None:
     def check(values: Values) -> None:
         kind = type_of(values[name])
         if kind not in allowed:
@@ -153,51 +153,34 @@ def _check_section(compiler: Compiler, name: str, section: str, allowed: frozens
     compiler.checks.append(check)
 
 
-class AddedTo:
-    """What ``ADD`` stores: the sum, the union, or the operand itself where nothing is there."""
+def combined(steps: Steps, operand: Getter, combine: Combine, mismatch: str, *, starts: bool) -> Getter:
+    """What ``ADD`` and ``DELETE`` store at a path; where nothing is there, the operand itself if ``starts``, else nothing."""
+    top, below = top_level(steps), steps[1:]
 
-    __slots__ = ("_below", "_name", "_top")
-
-    def __init__(self, steps: Steps, name: str) -> None:
-        self._top = top_level(steps)
-        self._below = steps[1:]
-        self._name = name
-
-    def __call__(self, image: Image, values: Values) -> Value:
-        """The value to store."""
-        operand = values[self._name]
-        old = descend(image.get(self._top), self._below)
-        if old is None:
-            return operand
-        kind = type_of(operand)
+    def new_value(image: Image, values: Values) -> Value | None:
+        given = operand(image, values)
+        old = descend(image.get(top), below)
+        if old is None or given is None:
+            return given if starts else None
+        kind = type_of(given)
         if kind not in old:
-            raise _wrong_type()
-        if kind == "N":
-            return {"N": added(old["N"], operand["N"])}
-        return set_of(kind, {*old[kind], *operand[kind]})
+            raise validation(mismatch)
+        return combine(kind, old[kind], given[kind])
+
+    return new_value
 
 
-class DeletedFrom:
-    """What ``DELETE`` stores: the difference, or nothing where the set is used up."""
+def sum_of(kind: str, old: Any, more: Any) -> Value:
+    """The sum of numbers, the union of sets, or one list after the other."""
+    if kind == "N":
+        return {"N": added(old, more)}
+    return {"L": [*old, *more]} if kind == "L" else set_of(kind, {*old, *more})
 
-    __slots__ = ("_below", "_name", "_top")
 
-    def __init__(self, steps: Steps, name: str) -> None:
-        self._top = top_level(steps)
-        self._below = steps[1:]
-        self._name = name
-
-    def __call__(self, image: Image, values: Values) -> Value | None:
-        """The value to store; ``None`` to remove what is there."""
-        operand = values[self._name]
-        old = descend(image.get(self._top), self._below)
-        if old is None:
-            return None
-        kind = type_of(operand)
-        if kind not in old:
-            raise _wrong_type()
-        rest = set(old[kind]).difference(operand[kind])
-        return set_of(kind, rest) if rest else None
+def difference_of(kind: str, old: list[Any], removed: list[Any]) -> Value | None:
+    """The difference of two sets; ``None`` where it is empty."""
+    rest = set(old).difference(removed)
+    return set_of(kind, rest) if rest else None
 
 
 def set_of(kind: str, members: set[str] | set[bytes]) -> Value:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from toctou.engine.expressions.compiled import CACHE_SIZE, Compiled, Compiler, descend, top_level
+from toctou.engine.expressions.compiled import CACHE_SIZE, Compiled, Compiler, descend, top_level, value_getter
 from toctou.engine.expressions.meaning import check_update
 from toctou.engine.expressions.overlaps import Overlaps
 from toctou.engine.expressions.parser import parse_update
@@ -20,13 +20,14 @@ from toctou.engine.expressions.placeholders import Names, Steps, Values
 from toctou.engine.expressions.projections import branches_of, part_of
 from toctou.engine.expressions.tree import SetValue, Update
 from toctou.engine.expressions.update_operands import (
-    AddedTo,
-    DeletedFrom,
+    WRONG_TYPE,
     SetOperand,
-    check_added,
-    check_deleted,
+    check_section,
+    combined,
+    difference_of,
     increment_of,
     set_operand,
+    sum_of,
 )
 from toctou.engine.service_error import validation
 from toctou.engine.values import Item, Value
@@ -138,7 +139,7 @@ def _compile(text: str, names: tuple[tuple[str, str], ...]) -> CompiledUpdate:
 def _action(compiler: Compiler, section: str, steps: Steps, value: SetValue | None) -> UpdateAction:
     attribute = frozenset({top_level(steps)})
     if value is None:
-        return UpdateAction(section, steps, _nothing, frozenset())
+        return UpdateAction(section, steps, lambda _, __: None, frozenset())
     if section == "SET":
         outside, compiler.reads = compiler.reads, set()
         operand: SetOperand = set_operand(compiler, value)
@@ -148,23 +149,18 @@ def _action(compiler: Compiler, section: str, steps: Steps, value: SetValue | No
         return action
     operand_name = set_value_name(compiler, value)
     compiler.reads |= attribute
-    if section == "ADD":
-        check_added(compiler, operand_name)
-        action = UpdateAction(section, steps, AddedTo(steps, operand_name), attribute)
-        action.increment = operand_name
-        return action
-    check_deleted(compiler, operand_name)
-    return UpdateAction(section, steps, DeletedFrom(steps, operand_name), attribute)
+    check_section(compiler, operand_name, section)
+    adds = section == "ADD"
+    new_value = combined(steps, value_getter(operand_name), sum_of if adds else difference_of, WRONG_TYPE, starts=adds)
+    action = UpdateAction(section, steps, new_value, attribute)
+    action.increment = operand_name if adds else None
+    return action
 
 
 def set_value_name(compiler: Compiler, value: SetValue) -> str:
     """The placeholder that the grammar demands after ``ADD`` and ``DELETE``."""
     name: str = value.name  # type: ignore[union-attr]  # the parser takes nothing else there
     return compiler.value(name)
-
-
-def _nothing(_: Image, __: Values) -> None:
-    return None
 
 
 def _store(new: Item, changes: list[tuple[Steps, Value | None]]) -> Item:

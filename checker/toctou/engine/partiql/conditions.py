@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from toctou.engine.expressions.condition_checks import OPERANDS
+from toctou.engine.expressions.meaning import PREDICATES
 from toctou.engine.partiql.operands import Operand, OperandReader
 from toctou.engine.partiql.statements import Term
 from toctou.engine.partiql.tokens import END, WORD, malformed
 from toctou.engine.service_error import validation
 
 _COMPARATORS = ("=", "<>", "!=", "<=", ">=", "<", ">")
-_PREDICATES = {
-    "attribute_exists": 1,
-    "attribute_not_exists": 1,
-    "attribute_type": 2,
-    "begins_with": 2,
-    "contains": 2,
-}
 _FLIPPED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _TYPES = {
     "BLOB": "B",
@@ -76,9 +71,9 @@ class ConditionReader(OperandReader):
             inner = self.condition()
             self.close()
             return inner
-        for function, count in _PREDICATES.items():
+        for function in PREDICATES:
             if self.calls(function):
-                return self._function(function, count)
+                return self._function(function, OPERANDS[function])
         left = self.operand()
         for operator in _COMPARATORS:
             if self.accept(operator):

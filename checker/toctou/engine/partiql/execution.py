@@ -29,11 +29,6 @@ def schemas_of(database: Database) -> dict[str, Schema]:
     return {name: table.schema for name, table in database.tables.items()}
 
 
-def duplicate() -> ServiceError:
-    """The error for inserting an item that is there."""
-    return ServiceError("DuplicateItemException", "Duplicate primary key exists in table")
-
-
 def perform_statement(database: Database, statement: Statement, request: Mapping[str, Any]) -> dict[str, Any]:
     """Perform a statement; the result as ``ExecuteStatement`` gives it."""
     if statement.kind == "EXISTS":
@@ -46,7 +41,7 @@ def perform_statement(database: Database, statement: Statement, request: Mapping
         done = single_writes.perform(database, parameters, _PREPARE[statement.kind](database, parameters))
     except ServiceError as error:
         if statement.kind == "INSERT" and error.code == "ConditionalCheckFailedException":
-            raise duplicate() from None
+            raise ServiceError("DuplicateItemException", "Duplicate primary key exists in table") from None
         raise without_expression(error) from None
     attributes = done.pop("Attributes", None)
     return {"Items": [] if attributes is None else [attributes], **done}

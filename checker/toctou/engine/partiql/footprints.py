@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from toctou.engine.item_footprints import EXISTS, delete_rule, put_rule, update_rule
 from toctou.engine.partiql.requests import PASSED_ON
 from toctou.engine.partiql.statements import Statement
 from toctou.engine.partiql.translation import translated
 from toctou.engine.range_footprints import MANY, range_rule
-from toctou.engine.touched import FootprintRule, Touched
+from toctou.engine.touched import FootprintRule, Parameters, Result, Touched
 
 _RULES: Mapping[str, FootprintRule] = {"INSERT": put_rule, "UPDATE": update_rule, "DELETE": delete_rule}
 
 
 def statement_rule(
-    touched: Touched,
-    statement: Statement,
-    request: Mapping[str, Any],
-    result: Mapping[str, Any] | None,
-    error: str | None,
+    touched: Touched, statement: Statement, request: Parameters, result: Result, error: str | None
 ) -> None:
     """A statement by itself, given the request that it is in, and its result or ``None``."""
     parameters = translated(statement, touched.schemas)

@@ -126,10 +126,7 @@ class OperandReader(Cursor):
 
     def arguments(self, function: str, count: int) -> list[Operand]:
         """The operands of a function, which must be so many."""
-        self.expect(function.upper())
-        self.expect("(")
-        operands = [] if self.next_is(")") else self.separated(self.operand)
-        self.close()
+        operands = self.called(function, self.operand)
         if len(operands) != count:
             detail = f"operator or function: {function}, number of operands: {len(operands)}"
             raise validation(f"Incorrect number of operands for operator or function; {detail}")
@@ -144,6 +141,14 @@ class OperandReader(Cursor):
         self.close()
         self.fault = self.fault or validation(f"Unrecognized function: {token.text.lower()}{self.at(token)}")
         return Operand(token.text)
+
+    def called(self, function: str, argument: Callable[[], _Found]) -> list[_Found]:
+        """The arguments of a call of this function."""
+        self.expect(function.upper())
+        self.expect("(")
+        found = [] if self.next_is(")") else self.separated(argument)
+        self.close()
+        return found
 
     def close(self) -> None:
         """Take the parenthesis that ends something."""

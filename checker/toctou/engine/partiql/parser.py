@@ -35,7 +35,6 @@ def parsed(text: str, parameters: Sequence[TypedValue]) -> Statement:
     """Parse a statement.
 
     Args:
-        text: the statement.
         parameters: the values of its question marks, in order.
 
     Raises:
@@ -308,9 +307,6 @@ class _Parser(ConditionReader):
             return Operand(inner)
         for function in _FUNCTIONS:
             if self.calls(function):
-                self.expect(function.upper())
-                self.expect("(")
-                operands = [] if self.next_is(")") else self.separated(self.summand)
-                self.close()
+                operands = self.called(function, self.summand)
                 return Operand(f"{function}({', '.join(operand.text for operand in operands)})")
         return self.operand()

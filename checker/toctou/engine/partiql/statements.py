@@ -43,7 +43,6 @@ class Statement:
 
     Attributes:
         kind: ``SELECT``, ``INSERT``, ``UPDATE``, ``DELETE`` or ``EXISTS``.
-        table: the table's name.
         index: the index that is selected from.
         where: the condition, if any.
         columns: what is selected: the name in the answer, and the path; none for everything.

@@ -41,8 +41,6 @@ class Token(NamedTuple):
     Attributes:
         kind: one of the constants above.
         text: as written; of strings and quoted names what stands between the quotes.
-        start: where it begins in the statement.
-        end: where it ends.
     """
 
     kind: str

@@ -6,6 +6,7 @@ there, ``UPDATE`` an update of one that must be, and ``DELETE`` a delete whose c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,7 +68,6 @@ def single_read(statement: Statement, schemas: Mapping[str, Schema], within: str
     """The parameters of the ``GetItem`` that a ``SELECT`` of one item represents.
 
     Args:
-        statement: the statement.
         schemas: the schemas of all tables, by name.
         within: the action that performs it.
 
@@ -227,9 +227,7 @@ def _exists(statement: Statement, schema: Schema) -> Parameters:
 def _used(statement: Statement, parameters: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
     """The parameters with those placeholders that their expressions use."""
     expressions = " ".join(str(value) for name, value in parameters.items() if name.endswith("Expression"))
-    words = set(
-        expressions.replace(".", " ").replace("(", " ").replace(")", " ").replace(",", " ").replace("[", " ").split()
-    )
+    words = set(re.split(r"[\s.(),\[]+", expressions))
     names = {name: attribute for name, attribute in statement.names.items() if name in words}
     if key is not None and "#key" in words:
         names["#key"] = key

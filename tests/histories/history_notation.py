@@ -50,9 +50,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from history_operations import Performed, Store, perform
+
 from toctou.errors import BadInput
 from toctou.history.item import Image, ItemId
-from toctou.history.notation_operations import Performed, Store, perform
 from toctou.history.operation import Execution, Operation
 from toctou.history.request import HandlerException, Request, Response
 from toctou.history.schedule import Choice, Schedule
@@ -206,7 +207,7 @@ def _index(letter: str) -> int:
 def _unreadable(part: str, why: str) -> NotationError:
     return NotationError(
         f"the history cannot be read at {part!r}: {why}",
-        remedy="see the docstring of toctou.history.notation for the syntax",
+        remedy="see the docstring of history_notation for the syntax",
     )
 
 

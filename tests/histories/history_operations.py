@@ -1,7 +1,7 @@
 """Performs the operations of the compact notation on a small store, which yields footprints, images and results.
 
 This is not an engine: it implements just enough of DynamoDB (upsert, whole-item put, equality conditions, all-or-nothing
-transactions) to keep a history consistent.  The syntax is documented in :mod:`toctou.history.notation`; a syntax error is a
+transactions) to keep a history consistent.  The syntax is documented in :mod:`history_notation`; a syntax error is a
 ``ValueError`` whose text completes "cannot be read, because …".
 """
 
@@ -327,7 +327,7 @@ def _transact(store: Store, writes: list[_Write], *, failed: bool) -> Performed:
     return Performed("TransactWriteItems", parameters, {}, None, _footprint(writes), _commit(store, writes))
 
 
-def _check_outcome(holds: bool, writes: list[_Write], *, failed: bool) -> None:  # noqa: FBT001 - the outcome to check
+def _check_outcome(holds: bool, writes: list[_Write], *, failed: bool) -> None:
     stated = [f"{write.item} if {write.condition.text}" for write in writes if write.condition.text]
     if failed and stated and holds:
         raise ValueError(f"it is written as failed, but its condition holds ({'; '.join(stated)})")
