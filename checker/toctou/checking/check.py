@@ -67,6 +67,7 @@ def check(
     conclusion = _Conclusion(work_queue, progress)
     try:
         conclusion.proceed()
+        # Closing cancels tasks that are under way, also after an interrupt.
         with closing(exploring.explore(work_queue, options, meter)) as advances:
             for _ in advances:
                 conclusion.proceed()

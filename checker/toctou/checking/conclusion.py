@@ -33,11 +33,13 @@ _NEARLY_CERTAIN = 0.9999
 def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], options: Options) -> ModelResult:
     """The result of a model whose scenarios are final."""
     loaded = explored.loaded
+    # An invalid model is the reason for whatever else is inconclusive.
     stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
         (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
     )
     unreached = () if stopped else explored.reached.unreached()
     results = [_without_vacuous_pass(result, dict(unreached)) for result in confirmed]
+    # After an interrupt scenarios are missing, and nothing may be concluded of all.
     represented = sum(result.stands_for for result in results)
     verdict, reason = certify(
         Evidence(

@@ -27,7 +27,7 @@ def _with_switches(left: dict[int, int], switches: int, previous: int | None) ->
     """Every order of the steps that are left, beginning with another request than the previous one."""
     waiting = [request for request, count in left.items() if count]
     if not waiting:
-        if switches == -1:
+        if switches == -1:  # the first request to run counts as a switch here
             yield ()
         return
     if switches + 1 < len(waiting):

@@ -52,6 +52,7 @@ class App(Model):
 
     def __init__(self) -> None:
         self.require_application()
+        # An ASGI application starts once per process, although each schedule makes a new instance of the model.
         if self.app is not None and asgi.is_asgi(self.app) and id(self.app) not in App._states:
             App._states[id(self.app)] = asgi.started(self.app)
 

@@ -155,6 +155,7 @@ def _import(dotted: str, file: Path | None) -> ModuleType:
     try:
         return importlib.import_module(dotted)
     except ModuleNotFoundError as missing:
+        # If another module is missing, the target exists but its imports are broken.
         if file is None and missing.name and dotted.split(".", maxsplit=1)[0] == missing.name:
             raise TargetError(
                 f"there is no module {dotted!r}",

@@ -144,7 +144,7 @@ def _declared(cls: type, kind: type) -> Iterable[tuple[str, Any]]:
         for name, value in vars(base).items():
             if isinstance(value, kind):
                 found[name] = value
-            elif name in found:
+            elif name in found:  # an override that is no handler removes the inherited one
                 del found[name]
     return found.items()
 

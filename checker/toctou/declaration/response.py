@@ -26,7 +26,7 @@ def response_of(returned: Any, handler: str) -> Response:
         case None:
             return Response(200)
         case bool():
-            pass
+            pass  # an int to Python, but no status
         case int():
             return Response(int(returned))
         case (int() as status, body):

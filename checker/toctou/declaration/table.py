@@ -72,7 +72,7 @@ def _key_schema(table: str, keys: tuple[str, ...], types: dict[str, str]) -> lis
                 expected="S (string), N (number) or B (binary)",
                 remedy=f"for example {attribute + ':N'!r}",
             )
-        if kind or attribute not in types:
+        if kind or attribute not in types:  # an index may repeat a key without its type
             types[attribute] = kind or "S"
         schema.append({"AttributeName": attribute, "KeyType": role})
     return schema

@@ -84,6 +84,7 @@ class Journal:
             return
         try:
             content = zlib.compress(pickle.dumps(advance, pickle.HIGHEST_PROTOCOL), 1)
+            # A value that cannot be loaded must be found now, and not by the resumed run.
             self._decoded(content)
         except (pickle.PicklingError, TypeError, AttributeError) as fault:
             raise BadInput(
@@ -166,6 +167,7 @@ class _Unpickler(pickle.Unpickler):
 def _head(models: Sequence[LoadedModel], options: Options) -> dict[str, Any]:
     """What has to be equal in a resumed run."""
     how = asdict(options)
+    # Neither changes the outcome of a work item.
     del how["confirm"], how["budget"]["max_seconds"]
     code = {one.name: fingerprint(one.model) for one in models}
     return {"toctou journal": FORMAT, "options": json.loads(json.dumps(how, default=str)), "models": code}

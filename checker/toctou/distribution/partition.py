@@ -97,6 +97,7 @@ class Partition:
     def stop(self, reason: StopReason, detail: str, nothing: Tally) -> None:
         """Give up what is left, and add up the tallies, or else ``nothing``, an empty one."""
         if not self.complete:
+            # Coverage adds up to the least; `stop` then withdraws it.
             nothing.coverage = Coverage.EVERYTHING
             known = [nothing, *(entry for entry in self._entries if isinstance(entry, Tally))]
             self._entries = _joined(known)

@@ -105,6 +105,7 @@ class WorkQueue:
         self._seconds: dict[int, tuple[int, float]] = {}
         for scenario, work_item, advance in journal.explored if journal else ():
             self.record(Key(scenario, work_item), advance)
+        # Rate and speed-up are those of this run, without the journal.
         self._before = self._schedules
         self._busy = 0.0
         self._journal = journal  # set last, so that what comes from it is not written to it again
@@ -135,6 +136,7 @@ class WorkQueue:
 
     def next_key(self) -> Key | None:
         """The work item that is next; ``None`` if all are taken."""
+        # A restart or a fault leaves keys of work items in the queue that need not be explored any more.
         while self._queue:
             key = self._queue[0]
             if self.work_item(key) is not None and self._doomed(key.slot, self._faults) is None:
@@ -154,6 +156,7 @@ class WorkQueue:
         # An invalid model may have been fixed when the run is resumed.
         if self._journal is not None and advance.refusal is None:
             self._journal.write(key.slot, key.number, advance)
+        # What was seen before a restart is forgotten.
         if advance.again is None:
             self._schedules += advance.tally.schedules
             self._busy += advance.tally.seconds

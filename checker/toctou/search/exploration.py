@@ -60,6 +60,7 @@ class Exploration:
         if strategy.covers is not Coverage.EVERYTHING:
             tally.interleavings += 1  # others of its class may be run as well, or may not
         elif not strategy.mirrored:
+            # Of several mirror images only one is run, but all of them are interleavings.
             images = mirror_images(order, self.interchangeable) if self.interchangeable else 1
             tally.interleavings += interleavings(order) * images
         # One execution represents its class of equivalent schedules, but real time differs within a class.

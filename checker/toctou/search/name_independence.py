@@ -122,6 +122,7 @@ class NameIndependence:
             operations = self.laboratory.performed()
             if len(operations) != expected.number + 1 or not _alike(expected, operations[-1], renaming):
                 return False
+        # A request starts together with its first operation; one without any takes a step as well.
         if not local_state.operations:
             runner.step(0)
         answered = self.laboratory.answered(0)
@@ -140,6 +141,7 @@ class NameIndependence:
             return False
         now = self.laboratory.by_name(self.laboratory.stored())
         ranges = [_renamed_range(one, renaming) for one in footprint.ranges]
+        # An item that the query did not find must not be there under the other names either.
         wanted |= {item: None for item in now if item not in wanted and any(one.covers(item) for one in ranges)}
         for item, image in wanted.items():
             if image != now.get(item):

@@ -46,6 +46,7 @@ class Reachability:
 
     def add(self, later: Reachability) -> None:
         """Merge what was seen of later executions."""
+        # A handler that has written in either part has written.
         for name in list(self._missing):
             if name in later._missing:
                 self._missing[name].update(later._missing[name])

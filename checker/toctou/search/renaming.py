@@ -110,6 +110,7 @@ def renamings(model: type[Model]) -> list[Renaming]:
         items = [[*map(image, items)] for items in model.items.values()]
     except (TypeError, AttributeError):
         return []  # storing them will report it
+    # Only a permutation of words keeps different names different.
     found = (
         Renaming(tuple(sorted((word, other) for word, other in words.items() if word != other)))
         for words in _permutations([*items, *map(list, values)], {}, [_STEPS])
@@ -168,6 +169,7 @@ def _onto(values: Sequence[Any], left: Sequence[Any], words: Words, steps: list[
         yield words
         return
     for at, other in enumerate(left):
+        # One counter for the whole search, so a list of one number that all levels share.
         steps[0] -= 1
         if steps[0] < 0:
             return

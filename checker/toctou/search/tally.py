@@ -84,6 +84,7 @@ class Tally:
         self.redundant += later.redundant
         self.interleavings += later.interleavings
         for key, violation in later.kept.items():
+            # The later work item has compared it with the earlier counterexample, and has added the counts up.
             if key in later.decided:
                 self.kept[key] = violation
             else:
