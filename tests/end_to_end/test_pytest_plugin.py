@@ -7,10 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from written_models import FIXED, NEVER_WRITES, RACY
+from written_models import FIXED, NEVER_WRITES, RACY, Ended
+
+from toctou.cli import main
 
 # What makes Hypothesis choose its profile for CI, which remembers no examples: the project is a developer's.
 SIGNS_OF_CI = ("CI", "TF_BUILD", "bamboo.buildKey", "BUILDKITE", "CIRCLECI", "CIRRUS_CI", "CODEBUILD_BUILD_ID")
@@ -45,18 +48,19 @@ def reports(project: pytest.Pytester, directory: str = "reports/pytest") -> list
     return sorted((project.path / directory).glob("*.json"))
 
 
-def replay(project: pytest.Pytester, output: str) -> subprocess.CompletedProcess[str]:
-    """Run the first replay command of an output."""
-    command = re.search(r"toctou (replay \S+)", output)
-    assert command is not None, output
-    return subprocess.run(
-        [sys.executable, "-m", "toctou.cli", *command[1].split()],
-        cwd=project.path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def replay(project: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> Callable[[str], Ended]:
+    """Runs the first replay command of an output, in the project."""
+
+    def run(output: str) -> Ended:
+        command = re.search(r"toctou (replay \S+)", output)
+        assert command is not None, output
+        capsys.readouterr()
+        status = main(command[1].split())
+        written = capsys.readouterr()
+        return Ended(status, written.out, written.err)
+
+    return run
 
 
 def test_a_verified_model_passes_and_returns_its_result(project):
@@ -71,7 +75,7 @@ def test_a_verified_model_passes_and_returns_its_result(project):
     result.stdout.no_fnmatch_line("=* toctou *=")
 
 
-def test_a_violated_model_fails_with_an_explanation_that_can_be_replayed(project):
+def test_a_violated_model_fails_with_an_explanation_that_can_be_replayed(project, replay):
     result = run(project, "def test_racy(toctou):\n    toctou.check(Racy)")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -90,9 +94,9 @@ def test_a_violated_model_fails_with_an_explanation_that_can_be_replayed(project
         ]
     )
     assert "checker/" not in result.stdout.str()
-    again = replay(project, result.stdout.str())
-    assert again.returncode == 1, again.stderr
-    assert "WHAT HAPPENED" in again.stdout
+    again = replay(result.stdout.str())
+    assert again.status == 1, again.err
+    assert "WHAT HAPPENED" in again.out
 
 
 def test_a_report_is_written_in_every_format_and_replaced_by_the_next_run(project):
@@ -125,10 +129,7 @@ def test_racy(toctou):
 
 def test_reports_stand_beside_those_of_the_command(project):
     run(project, "def test_racy(toctou):\n    toctou.check(Racy)")
-    checked = subprocess.run(
-        [sys.executable, "-m", "toctou.cli", "check", "racy.py"], cwd=project.path, timeout=120, check=False
-    )
-    assert checked.returncode == 1
+    assert main(["check", "racy.py"]) == 1
     assert any("test_it" in path.name for path in reports(project))
 
 
@@ -214,13 +215,13 @@ def test_workers_of_xdist_write_reports_of_their_own_and_the_controller_lists_th
     assert all(json.loads(path.read_text())["kind"] == "violation" for path in reports(project))
 
 
-def test_a_test_that_goes_elsewhere_prints_a_command_for_where_pytest_was_started(project):
+def test_a_test_that_goes_elsewhere_prints_a_command_for_where_pytest_was_started(project, replay):
     result = run(
         project,
         "def test_racy(toctou, tmp_path, monkeypatch):\n    monkeypatch.chdir(tmp_path)\n    toctou.check(Racy)",
     )
     result.stdout.fnmatch_lines(["VIOLATED  racy.py:Racy", "  toctou replay reports/pytest/*"])
-    assert replay(project, result.stdout.str()).returncode == 1
+    assert replay(result.stdout.str()).status == 1
 
 
 def test_an_expected_failure_stays_one(project):
@@ -252,7 +253,7 @@ def test_tests_that_use_nothing_of_ours_load_nothing_of_ours(project):
 MACHINE = "from toctou.stateful import machine\nTestRacy = machine(Racy).TestCase\n"
 
 
-def test_a_machine_fails_with_our_explanation_and_the_steps_of_hypothesis(project):
+def test_a_machine_fails_with_our_explanation_and_the_steps_of_hypothesis(project, replay):
     result = run(project, MACHINE, apart=True)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -271,9 +272,9 @@ def test_a_machine_fails_with_our_explanation_and_the_steps_of_hypothesis(projec
     shown = result.stdout.str()
     assert "checker/" not in shown
     assert "Traceback" not in shown
-    again = replay(project, shown)
-    assert again.returncode == 1, again.stderr
-    assert "WHAT HAPPENED" in again.stdout
+    again = replay(shown)
+    assert again.status == 1, again.err
+    assert "WHAT HAPPENED" in again.out
 
 
 SETTINGS = "from hypothesis import Phase, settings\nTestRacy.settings = settings"
