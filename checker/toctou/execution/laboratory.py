@@ -88,7 +88,7 @@ class Laboratory:
                 self._perform,
                 self._choices,
                 patience=Patience(limits.seconds, self._remote.settle_seconds),
-                told=self._remote.told,
+                diagnostics=self._remote.diagnostics,
             )
 
     @contextmanager

@@ -52,7 +52,7 @@ class Relay:
         point: where a request waits for its turn.
         choices: pick which of several waiting calls to perform, in canonical order.
         local_states: memoised numbers of calls; keep them between executions.
-        told: diagnostics of the process that serves a request, such as the end of its output.
+        diagnostics: what is known of the process that serves a request, such as the end of its output.
     """
 
     point: SchedulingPoint
@@ -60,7 +60,7 @@ class Relay:
     choices: Choices
     local_states: LocalStates = field(default_factory=LocalStates)
     patience: Patience = Patience()
-    told: Callable[[int], str] = lambda _: ""
+    diagnostics: Callable[[int], str] = lambda _: ""
 
     def serve(self, index: int, mailbox: Mailbox, initial: LocalState) -> Any:
         """The response of the request with this index, after all its calls have been performed.
@@ -168,7 +168,7 @@ class _Serving:
         self._relay.point.fail(fault)
 
     def _diagnostics(self) -> str:
-        diagnostics = self._relay.told(self._index)
+        diagnostics = self._relay.diagnostics(self._index)
         return f"\n{diagnostics}" if diagnostics else ""
 
     def _silent(self) -> SilentHandler:

@@ -105,8 +105,8 @@ class ServiceUnderTest:
         initial = initial_state((request.principal, request.handler, request.arguments))
         return _response(relay.serve(index, exchange.mailbox, initial), replica)
 
-    def told(self, index: int) -> str:
-        """Diagnostics of the replica that serves a request."""
+    def diagnostics(self, index: int) -> str:
+        """The last lines that the replica of a request has printed."""
         return next((replica.last_lines() for replica, exchange in self._exchanges if exchange.index == index), "")
 
     def isolate(self) -> bool:

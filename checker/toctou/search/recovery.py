@@ -71,7 +71,8 @@ def _run_every_step(laboratory: Laboratory) -> bool:
     Raises:
         UncontrolledHandler: a first run does not repeat.
     """
-    # Shared memory that `setup` resets before each schedule is harmless: then every schedule repeats.
+    # Memory that `setup` resets before each schedule lets every schedule repeat.  Where that cannot be seen, handlers are not
+    # given the benefit of the doubt.
     first = laboratory.disable_memoisation()
     for execution in first:
         for _ in range(RUNS_WHEN_TAINTED):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 class PickKind:
     """A kind of question that a step asks at most once.
 
-    Answers are numbers from 0, which is what happens when nobody explores.
+    Answers are numbers from 0, which is what happens outside of an exploration.
 
     Attributes:
         name: identifies it, such as ``staleness``.
