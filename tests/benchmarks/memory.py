@@ -82,8 +82,8 @@ def grown(schedules: int, strategy: str, requests: int, *, tell: bool = False) -
     only = [Scenario(tuple(Overwriting.requests()[:requests]))]
     watching = Watching(tell=tell)
     options = Options(requests=requests, strategy=strategy, confirm=False, budget=Budget(max_schedules=schedules))
-    often = mock.patch.object(checking, "_TELL_SECONDS", 0.0 if schedules < MANY else 0.5)
-    with mock.patch("toctou.distribution.work_queue._scope", return_value=only), often:
+    often = mock.patch.object(checking, "_STATUS_SECONDS", 0.0 if schedules < MANY else 0.5)
+    with mock.patch.object(Overwriting, "scenarios", return_value=only), often:
         (model,) = checking.check([named(Overwriting)], options, watching).models
     assert model.schedules == schedules
     assert not model.violations
