@@ -15,7 +15,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests start hundreds of processes, each of which would compile toctou, and have Hypothesis rewritten by pytest, all over.
-sys.dont_write_bytecode = False
+# This process keeps nothing: a model that a test writes twice within a second would be taken for the first one.
+sys.dont_write_bytecode = True
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 MOST = 8
