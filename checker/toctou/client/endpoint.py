@@ -35,9 +35,10 @@ _WRITES = actions_of(Kind.WRITES)
 class EndpointBackend:
     """Performs operations on the DynamoDB at a URL."""
 
-    def __init__(self, url: str, region: str = "us-east-1") -> None:
+    def __init__(self, url: str, region: str = "us-east-1", **config: Any) -> None:
+        """``config``: of botocore, for the client."""
         self.name = f"endpoint={url}"
-        self._client = _client(url, region)
+        self._client = _client(url, region, config)
         self._schemas: dict[str, Schema] = {}
         self._initial: dict[str, dict[ItemId, Image]] = {}
         self._described: dict[str, Any] = {}  # each table with the initial items
@@ -145,7 +146,7 @@ class EndpointBackend:
             page = self._call("Scan", request)
             found.update({schema.item_id(image): image for image in page.get("Items", ())})
             if "LastEvaluatedKey" not in page:
-                return dict(sorted(found.items(), key=lambda entry: _order(entry[0])))
+                return in_order(found)
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _read(self, name: str, key: Mapping[str, Any]) -> Image | None:
@@ -181,6 +182,11 @@ class EndpointBackend:
                 yield name, self._key(name, part.get("Key") or part["Item"])
 
 
+def in_order(images: Mapping[ItemId, Image]) -> dict[ItemId, Image]:
+    """Items of one table, ordered by key."""
+    return dict(sorted(images.items(), key=lambda entry: _order(entry[0])))
+
+
 def _order(item: ItemId) -> tuple[Any, ...]:
     return tuple(Decimal(value) if kind == "N" else value for kind, value in item.key)
 
@@ -190,7 +196,7 @@ def _descriptions() -> Loader:
     return Loader()  # shared, because descriptions of services take longest to read when a client is made
 
 
-def _client(url: str, region: str) -> BaseClient:
+def _client(url: str, region: str, config: Mapping[str, Any]) -> BaseClient:
     session = botocore.session.get_session()
     session.register_component("data_loader", _descriptions())
     return cast(
@@ -202,7 +208,7 @@ def _client(url: str, region: str) -> BaseClient:
             aws_secret_access_key="toctou",  # noqa: S106 - no service that checks it is ever called
             endpoint_url=url,
             # No retries: botocore would repeat a write whose reply was lost.
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, **config),
         ),
     )
 
