@@ -31,6 +31,7 @@ class Refusing:
     """The embedded backend, which refuses a call where the schedule says so."""
 
     name = "refusing"
+    repeatable = False  # what is refused depends on the schedule
 
     def __init__(self, kind: PickKind) -> None:
         self._kind = kind

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
+from toctou.client.backends import is_repeatable
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
 from toctou.scheduling.strategies import selected
@@ -93,7 +94,7 @@ def _covered(model: type[Model], results: list[ScenarioResult], options: Options
 
 
 def _memoised(model: type[Model], options: Options) -> str:
-    if options.every_step or options.backend != "embedded" or options.reads > 1 or model.service is not None:
+    if options.every_step or model.service is not None or not is_repeatable(options.backend, options.reads):
         return ""
     return ", memoised steps not run again"
 

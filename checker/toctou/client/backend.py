@@ -37,6 +37,9 @@ class Backend(Protocol):
     name: str
     """As on the command line."""
 
+    repeatable: bool
+    """Whether a call has the same outcome whenever the same was stored before, and nobody else stores anything."""
+
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
         """Create the tables, store the items, and remember this state as the initial one.
 

@@ -51,6 +51,11 @@ def backend_named(name: str, window: int = 1) -> Backend:
     )
 
 
+def is_repeatable(name: str, window: int = 1) -> bool:
+    """Whether the backend of this name and window is ``repeatable``: those that nobody else can reach, without stale reads."""
+    return name in BACKENDS and window == 1
+
+
 def backend_replaying(name: str, schedule: Schedule) -> Backend:
     """The backend on which a schedule can be run again: with stale reads if the schedule has any.
 

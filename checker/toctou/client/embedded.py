@@ -19,6 +19,7 @@ class EmbeddedBackend:
     """Performs operations on an :class:`toctou.engine.Engine` of its own."""
 
     name = "embedded"
+    repeatable = True
 
     def __init__(self) -> None:
         self._engine = Engine()

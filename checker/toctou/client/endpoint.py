@@ -35,6 +35,8 @@ _WRITES = actions_of(Kind.WRITES)
 class EndpointBackend:
     """Performs operations on the DynamoDB at a URL."""
 
+    repeatable = False  # others may use it
+
     def __init__(self, url: str, region: str = "us-east-1", **config: Any) -> None:
         """``config``: of botocore, for the client."""
         self.name = f"endpoint={url}"

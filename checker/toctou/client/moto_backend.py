@@ -12,8 +12,8 @@ from typing import Any
 
 from botocore import UNSIGNED
 from moto import mock_aws
+from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import dynamodb_backends
-from werkzeug.exceptions import HTTPException
 
 from toctou.client.backend import CreateTable
 from toctou.client.endpoint import EndpointBackend, in_order
@@ -27,6 +27,8 @@ _IMAGES = 10_000
 
 class MotoBackend(EndpointBackend):
     """Performs operations on moto's DynamoDB; no socket is opened."""
+
+    repeatable = True
 
     def __init__(self) -> None:
         self._moto = mock_aws()
@@ -68,7 +70,7 @@ class MotoBackend(EndpointBackend):
             return super()._read(name, key)  # before moto 5.2 it was kept in base64
         try:
             kept = self._store(name).get_item(name, key)
-        except HTTPException:  # the key does not fit the table: the operation itself will be rejected
+        except JsonRESTError:  # the key does not fit the table: the operation itself will be rejected
             return None
         return None if kept is None else self._image(name, key, kept)
 

@@ -38,6 +38,8 @@ class StaleReads(EmbeddedBackend):
         window: how many versions of each item an eventually consistent read may return, the newest included; at least 1.
     """
 
+    repeatable = False  # an outcome depends on versions too
+
     def __init__(self, window: int) -> None:
         super().__init__()
         self._window = window

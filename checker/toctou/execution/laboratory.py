@@ -18,7 +18,6 @@ from typing import Any
 
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import Backend, Performed
-from toctou.client.embedded import EmbeddedBackend
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted, perform
 from toctou.declaration.model import Model, attempted, made
@@ -126,8 +125,7 @@ class Laboratory:
 
     def enable_memoisation(self) -> None:
         """From now on take memoised steps without running them, where only requests and stored items decide."""
-        # A subclass may read stale versions, which memoised states do not hold.
-        if type(self._backend) is EmbeddedBackend and self._remote is None:
+        if self._backend.repeatable and self._remote is None:
             self._known = MemoisedSteps(self.model, self._step, self._perform_after, self._stored_after)
 
     @property
