@@ -6,6 +6,7 @@ That is toctou, the model's module, and every module that it can reach by name; 
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import sysconfig
 from functools import cache
@@ -15,7 +16,8 @@ from types import ModuleType
 from toctou.declaration.model import Model
 
 _OWN_PACKAGE = Path(__file__).parents[1]
-_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_LIBRARIES = {"site-packages", "dist-packages"}
 
 
 def fingerprint(model: type[Model]) -> str:
@@ -63,7 +65,13 @@ def _module_of(value: object) -> str:
 def _own_source(module: ModuleType | None) -> Path | None:
     """The source file of a module that may be edited between two runs."""
     file = getattr(module, "__file__", None)
-    if not file or file.startswith(_INSTALLED):
+    if not file or _installed(file):
         return None
     path = Path(file)
     return path if path.suffix == ".py" and path.is_file() and _OWN_PACKAGE not in path.parents else None
+
+
+@cache
+def _installed(file: str) -> bool:
+    # By name: an environment may see the libraries of others, such as those of the system or of the user.
+    return file.startswith(_STANDARD) or not _LIBRARIES.isdisjoint(Path(file).parts)

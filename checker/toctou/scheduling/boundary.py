@@ -30,6 +30,8 @@ def _program_folders() -> tuple[str, ...]:
 
 
 _PROGRAM_FOLDERS = _program_folders()
+_LIBRARIES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+"""Also of other environments, which this one may see."""
 
 
 def watch(watcher: Reached | None) -> None:
@@ -65,9 +67,13 @@ def _file(arguments: tuple[Any, ...]) -> str:
     writing = isinstance(flags, int) and bool(flags & _WRITING)
     if name == os.devnull or "__pycache__" in name:
         return ""
-    if not writing and (name.endswith(_PROGRAM_SUFFIXES) or os.path.realpath(name).startswith(_PROGRAM_FOLDERS)):
+    if not writing and (name.endswith(_PROGRAM_SUFFIXES) or _is_of_a_program(os.path.realpath(name))):
         return ""
     return f"the file {name!r} ({'for writing' if writing else 'for reading'})"
+
+
+def _is_of_a_program(path: str) -> bool:
+    return path.startswith(_PROGRAM_FOLDERS) or any(folder in path for folder in _LIBRARIES)
 
 
 _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -219,6 +221,26 @@ def test_the_objects_of_libraries_are_left_alone(module: ModuleType):
     memory = Memory(module)
     memory.begin()
     assert len(memory._memory._looks) < 100
+
+
+@pytest.mark.parametrize(
+    ("folder", "looked_at"), [("site-packages", False), ("dist-packages", False), ("shared", True)]
+)
+def test_wherever_they_are(
+    module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, looked_at: bool
+):
+    """As those of the system or of the user, which a virtual environment may see."""
+    file = tmp_path / "usr" / folder / "library.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("seen = []\n")
+    monkeypatch.syspath_prepend(file.parent)
+    monkeypatch.setitem(sys.modules, "library", ModuleType("library"))  # forgotten again at the end
+    del sys.modules["library"]
+    module.library = importlib.import_module("library")
+    memory = Memory(module)
+    memory.begin()
+    module.library.seen.append(1)
+    assert memory.changed() is looked_at
 
 
 class Odd:

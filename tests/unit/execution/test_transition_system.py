@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto import mock_aws
 
 import toctou
 from toctou import Model, Table, handler
@@ -148,11 +149,24 @@ def test_other_requests(name: str):
         assert bool(who) == (name == "describe")
 
 
-@pytest.mark.parametrize(("backend", "window"), [("moto", 1), ("embedded", 2)])
-def test_another_backend_is_always_asked(backend: str, window: int):
+@pytest.mark.parametrize(
+    ("backend", "window"), [("endpoint=https://dynamodb.us-east-1.amazonaws.com", 1), ("embedded", 2)]
+)
+@mock_aws
+def test_a_backend_that_is_not_repeatable_is_always_asked(backend: str, window: int):
     with opened(backend, window) as laboratory:
         for _ in range(4):
             assert run(laboratory, Scenario((ALICE,)), "AA")[1] == ["alice"]
+
+
+def test_moto_is_as_repeatable_as_the_engine():
+    with opened("moto") as laboratory:
+        for order in ("AABB", "ABAB"):
+            first, _ = run(laboratory, BOTH, order)
+            run(laboratory, BOTH, order)
+            known, who = run(laboratory, BOTH, order)
+            assert who == []
+            assert known == first == run(laboratory, BOTH, order, afresh=True)[0]
 
 
 def test_sequential_runs_are_known_too():

@@ -84,6 +84,14 @@ def test_program_files_are_not_input(tasks):
     tasks.execute([handler])
 
 
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_nor_are_those_of_an_environment_that_this_one_sees(tasks, tmp_path, folder):
+    data = tmp_path / "lib" / folder / "known.json"
+    data.parent.mkdir(parents=True)
+    data.write_text("{}")
+    tasks.execute([data.read_text])
+
+
 def test_the_checker_itself_may_do_so_while_it_looks_away(tasks, tmp_path):
     def handler():
         tasks.reach()
