@@ -300,7 +300,7 @@ def test_a_machine_of_a_fixed_model_passes_under_xdist_with_health_checks_and_a_
     result = run(
         project,
         "from hypothesis import settings\nfrom toctou.stateful import machine\n"
-        "TestFixed = machine(Fixed).TestCase\nTestFixed.settings = settings(deadline=5000)\n"
+        "TestFixed = machine(Fixed).TestCase\nTestFixed.settings = settings(deadline=5000, max_examples=30)\n"
         "TestRacy = machine(Racy).TestCase\n",
         "-n",
         "2",
