@@ -10,17 +10,17 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import metadata
+from importlib import import_module, metadata
 
-from toctou.cli import check, replay, report, scan, serve
 from toctou.errors import InternalError, ToctouError
 
-SUBCOMMANDS = (check, scan, replay, report, serve)
+SUBCOMMANDS = ("check", "scan", "replay", "report", "serve")
 """Modules with ``add(subparsers)`` and ``run(arguments) -> int``; a new subcommand is a file here and a name in this line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status.  ``arguments`` default to the process's own."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="toctou",
         description="Finds, explains and proves the fix of races in request handlers that keep their data in DynamoDB.",
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"toctou {metadata.version('toctou')}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for subcommand in SUBCOMMANDS:
-        subcommand.add(subparsers)
+    for name in _asked_for(arguments):
+        import_module(f"toctou.cli.{name}").add(subparsers)
     try:
         parsed = parser.parse_args(arguments)
         return int(parsed.run(parsed))
@@ -46,3 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("toctou: this is a fault of toctou itself; please report it with the text above", file=sys.stderr)
         return InternalError.exit_status
+
+
+def _asked_for(arguments: Sequence[str]) -> Sequence[str]:
+    # Each takes what it needs along: `serve` a seventh of what `check` does.  All are needed to say what there is.
+    first = arguments[:1]
+    return first if first and first[0] in SUBCOMMANDS else SUBCOMMANDS
