@@ -143,8 +143,12 @@ def test_a_project_with_our_names_has_its_own_and_pytest_starts(installed: Insta
 def test_the_command_finds_what_it_should_in_a_copy_of_our_models(installed: Installed, tmp_path: Path):
     """From outside of the checkout, with the reports that the templates make."""
     shutil.copytree(ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__"))
+    expected = json.loads((ROOT / "models/expected.json").read_text(encoding="utf-8"))
+    files = ("models/counter.py", "models/transfer.py")
+    expected = {name: verdict for name, verdict in expected.items() if name.startswith(files)}
+    (tmp_path / "expected.json").write_text(json.dumps(expected), encoding="utf-8")
     done = subprocess.run(
-        [str(installed.command), "check", "models", "--expect", "models/expected.json"],
+        [str(installed.command), "check", *files, "--expect", "expected.json"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

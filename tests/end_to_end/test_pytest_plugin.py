@@ -254,7 +254,7 @@ MACHINE = "from toctou.stateful import machine\nTestRacy = machine(Racy).TestCas
 
 
 def test_a_machine_fails_with_our_explanation_and_the_steps_of_hypothesis(project, replay):
-    result = run(project, MACHINE, apart=True)
+    result = run(project, MACHINE)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -330,7 +330,7 @@ def test_a_machine_whose_handler_leaves_control_says_so_at_once(project):
 
 
 def test_a_machine_under_unittest_explains_itself(project):
-    project.makepyfile(test_it=f"from racy import Racy\n{MACHINE}")
+    project.makepyfile(test_it=f"from racy import Racy\n{MACHINE}{SETTINGS}(phases=[Phase.generate])\n")
     ended = subprocess.run(
         [sys.executable, "-m", "unittest", "test_it"], cwd=project.path, capture_output=True, text=True, check=False
     )

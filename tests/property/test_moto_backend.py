@@ -45,7 +45,7 @@ def backends() -> Iterator[tuple[EndpointBackend, EndpointBackend]]:
 
 
 @given(history=histories())
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 def test_it_is_as_if_moto_had_been_asked(
     backends: tuple[EndpointBackend, EndpointBackend], history: tuple[tuple[Table, ...], list[Request], list[Request]]
 ) -> None:
