@@ -41,21 +41,24 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 
-import models.delete_item
-import models.transfer
-from models.delete_item import ConditionalDelete, ReadThenDelete
-from toctou import Model, Request
-from toctou.checking.check import check_scenario
-from toctou.client.backends import backend_named
-from toctou.client.environment import client_environment
-from toctou.declaration.loading import named
-from toctou.declaration.scenario import Scenario
-from toctou.execution.judging import judged, oracles_for
-from toctou.execution.laboratory import Laboratory
-from toctou.scheduling.runner import Limits
-from toctou.scheduling.strategies.dpor import Dpor
-from toctou.search.budget import Budget
-from toctou.search.options import Options
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # installed is only the package
+
+import models.delete_item  # noqa: E402
+import models.transfer  # noqa: E402
+from models.delete_item import ConditionalDelete, ReadThenDelete  # noqa: E402
+from toctou import Model, Request  # noqa: E402
+from toctou.checking.check import check_scenario  # noqa: E402
+from toctou.client.backends import backend_named  # noqa: E402
+from toctou.client.environment import client_environment  # noqa: E402
+from toctou.declaration.loading import named  # noqa: E402
+from toctou.declaration.scenario import Scenario  # noqa: E402
+from toctou.execution.judging import judged, oracles_for  # noqa: E402
+from toctou.execution.laboratory import Laboratory  # noqa: E402
+from toctou.scheduling.runner import Limits  # noqa: E402
+from toctou.scheduling.strategies.dpor import Dpor  # noqa: E402
+from toctou.search.budget import Budget  # noqa: E402
+from toctou.search.options import Options  # noqa: E402
 
 Item = dict[str, dict[str, str]]
 Outcome = tuple[tuple[int, ...], str]
