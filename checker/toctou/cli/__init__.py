@@ -49,6 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _asked_for(arguments: Sequence[str]) -> Sequence[str]:
-    # Each takes what it needs along: `serve` a seventh of what `check` does.  All are needed to say what there is.
+    # Each takes what it needs along: `serve` starts in a sixth of the time of `check`.  All are needed to say what there is.
     first = arguments[:1]
     return first if first and first[0] in SUBCOMMANDS else SUBCOMMANDS
