@@ -16,7 +16,7 @@ from types import ModuleType
 from toctou.declaration.model import Model
 
 _OWN_PACKAGE = Path(__file__).parents[1]
-_STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_OF_PYTHON = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _LIBRARIES = {"site-packages", "dist-packages"}
 
 
@@ -73,5 +73,5 @@ def _own_source(module: ModuleType | None) -> Path | None:
 
 @cache
 def _installed(file: str) -> bool:
-    # By name: an environment may see the libraries of others, such as those of the system or of the user.
-    return file.startswith(_STANDARD) or not _LIBRARIES.isdisjoint(Path(file).parts)
+    # Also by name: an environment may see the libraries of others, such as those of the system or of the user.
+    return file.startswith(_OF_PYTHON) or not _LIBRARIES.isdisjoint(Path(file).parts)
