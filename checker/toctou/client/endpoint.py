@@ -30,6 +30,7 @@ from toctou.scheduling.choices import Choices
 
 _call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
 _WRITES = actions_of(Kind.WRITES)
+_MANAGES = actions_of(Kind.MANAGES)
 
 
 class EndpointBackend:
@@ -45,11 +46,14 @@ class EndpointBackend:
         self._initial: dict[str, dict[ItemId, Image]] = {}
         self._described: dict[str, Any] = {}  # each table with the initial items
         self._now: dict[ItemId, Image | None] = {}  # items that may differ from the initial ones
+        self._loaded: tuple[Sequence[CreateTable], Mapping[str, Sequence[Image]]] = (), {}
+        self._managed: set[str] = set()  # tables that a handler has created, changed or deleted
 
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
         """See :class:`Backend`; tables of the same name are replaced."""
         self._remove_tables()
         self._schemas = {}
+        self._loaded = tables, items
         for table in tables:
             self._replace_table(table)
         for name, images in items.items():
@@ -61,6 +65,8 @@ class EndpointBackend:
 
     def restore(self) -> None:
         """See :class:`Backend`."""
+        if self._managed:
+            self.load(*self._loaded)
         self._now = {}
         for name, initial in self._initial.items():
             now = self._scan(name)
@@ -76,6 +82,8 @@ class EndpointBackend:
         result = error = None
         try:
             result = self._call(action, parameters)
+            if action in _MANAGES:
+                self._managed.add(parameters.get("TableName", ""))  # those that name a table otherwise only tag it
             if "Table" in result:  # the service would not count the items again; see EmbeddedBackend
                 result["Table"] = self._described.get(result["Table"]["TableName"], result["Table"])
         except ClientError as refused:
@@ -106,9 +114,10 @@ class EndpointBackend:
         self._client.close()
 
     def _remove_tables(self) -> None:
-        for name in self._schemas:
+        for name in self._schemas.keys() | self._managed - {""}:
             with contextlib.suppress(ClientError):
                 self._call("DeleteTable", {"TableName": name})
+        self._managed = set()
 
     def _replace_table(self, table: CreateTable) -> None:
         name = table["TableName"]

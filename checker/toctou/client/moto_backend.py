@@ -1,28 +1,40 @@
 """The default second backend: moto, in this process.
 
-The operations of handlers go through boto3 and all of moto.  What is stored after each of them, and what was stored at first,
-is looked up and put back where moto keeps it: asking for it was two calls of three, at three milliseconds a call.
+The operations of handlers go through boto3 and all of moto, at five milliseconds a call, and each only once from the same items:
+schedules have most of their calls in common, and moto's answer depends on nothing else.  What is stored is looked up, and put
+back, where moto keeps it.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore import UNSIGNED
 from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import dynamodb_backends
 
-from toctou.client.backend import CreateTable
+from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.endpoint import EndpointBackend, in_order
+from toctou.engine import Kind, actions_of
 from toctou.history.item import Image, ItemId
+from toctou.scheduling.choices import Choices
 
 # A region that tests are unlikely to use: moto is global to the process, and may hold tables of theirs with the same names.
 _REGION = "il-central-1"
-_IMAGES = 10_000
-"""So many are remembered at most: a random search may go through items without end."""
+_MOST = 10_000
+"""Images and outcomes are remembered at most: a random search may go through items without end."""
+_ASKED_ONCE = actions_of(Kind.READS, Kind.WRITES, Kind.DESCRIBES)
+
+
+class _State(NamedTuple):
+    """What is stored: ``shown`` differs whenever ``items``, as moto keeps them by table, differ in anything."""
+
+    shown: str
+    items: Mapping[str, Any]
+    now: Mapping[ItemId, Image | None]
 
 
 class MotoBackend(EndpointBackend):
@@ -36,28 +48,63 @@ class MotoBackend(EndpointBackend):
         # Signing is an eighth of what a call takes, and moto has all calls that are not signed in one account.
         super().__init__(f"https://dynamodb.{_REGION}.amazonaws.com", _REGION, signature_version=UNSIGNED)
         self.name = "moto"
-        self._kept: dict[str, Any] = {}  # of each table, what moto keeps for the initial items
         self._images: dict[str, Image] = {}
+        self._outcomes: dict[tuple[str, str, str], tuple[Performed, _State]] = {}
+        self._first = self._state = _State("", {}, {})
+        self._held: _State | None = None  # by moto; other than the state wherever outcomes were remembered
 
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
         """See :class:`Backend`; tables of the same name are replaced."""
-        self._kept = {}
+        self._first = _State("", {}, {})
         super().load(tables, items)
-        self._kept = {name: copy.deepcopy(self._table(name).items) for name in self._initial}
+        self._outcomes = {}
+        self._first = self._state = self._held = self._stored_now()
 
     def restore(self) -> None:
         """See :class:`Backend`."""
-        self._now = {}
-        for name, kept in self._kept.items():
-            self._table(name).items = copy.deepcopy(kept)  # moto updates items in place
+        if self._managed:
+            self.load(*self._loaded)
+        self._state = self._first
+
+    def perform(self, action: str, parameters: Mapping[str, Any], choices: Choices = UNASKED) -> Performed:
+        """See :class:`Backend`."""
+        call = self._state.shown, action, repr(parameters)
+        known = self._outcomes.get(call)
+        if known is None:
+            self._hold(self._state)
+            self._held = None  # should the call fail halfway
+            performed = super().perform(action, parameters, choices)
+            self._held = self._stored_now()
+            known = performed, self._held
+            if action in _ASKED_ONCE:
+                if len(self._outcomes) == _MOST:
+                    self._outcomes.clear()
+                self._outcomes[call] = known
+        performed, self._state = known
+        return performed
+
+    def stored(self) -> dict[str, list[Image]]:
+        """See :class:`Backend`."""
+        self._hold(self._state)
+        return super().stored()
 
     def close(self) -> None:
         """Remove the tables, which moto keeps while other code uses it, and undo its patches."""
         super().close()
         self._moto.stop()
 
+    def _hold(self, state: _State) -> None:
+        if self._held is not state:
+            for name, kept in state.items.items():
+                self._table(name).items = copy.deepcopy(kept)  # moto updates items in place
+            self._now, self._held = dict(state.now), state
+
+    def _stored_now(self) -> _State:
+        items = {name: copy.deepcopy(self._table(name).items) for name in self._initial}
+        return _State(repr(items), items, dict(self._now))
+
     def _scan(self, name: str) -> dict[ItemId, Image]:
-        if name not in self._kept:  # it is being loaded
+        if name not in self._first.items:  # it is being loaded
             return super()._scan(name)
         schema, found = self._schemas[name], {}
         for kept in self._table(name).all_items():
@@ -81,7 +128,7 @@ class MotoBackend(EndpointBackend):
         if image is None:
             image = super()._read(name, key)
             assert image is not None  # noqa: S101 - the key is that of what is kept
-            if len(self._images) == _IMAGES:
+            if len(self._images) == _MOST:
                 self._images.clear()
             self._images[shown] = image
         return image

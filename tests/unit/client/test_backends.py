@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from unscheduled_calls import ALICES, EVENTS, ITEMS
 
 from toctou.client.backends import backend_named, is_repeatable
+from toctou.errors import UnsupportedAction
 
 
 @pytest.mark.parametrize(
@@ -16,3 +18,17 @@ from toctou.client.backends import backend_named, is_repeatable
 def test_what_is_said_of_a_backend_is_what_it_is(name: str, window: int, repeatable: bool):
     with closing(backend_named(name, window)) as backend:
         assert backend.repeatable is is_repeatable(name, window) is repeatable
+
+
+@pytest.mark.parametrize("name", ["embedded", "moto"])
+@pytest.mark.parametrize(("action", "table"), [("DeleteTable", "Items"), ("CreateTable", "Others")])
+def test_tables_that_a_handler_manages_are_as_before_when_the_items_are_restored(name: str, action: str, table: str):
+    parameters = {**ITEMS, "TableName": table} if action == "CreateTable" else {"TableName": table}
+    with closing(backend_named(name)) as backend:
+        backend.load([ITEMS, EVENTS], {"Items": [ALICES]})
+        for _ in range(2):
+            with pytest.raises(UnsupportedAction, match=f"{action}, which changed tables"):
+                backend.perform(action, parameters)
+            backend.restore()
+            assert backend.stored() == {"Items": [ALICES], "Events": []}
+            assert "Others" not in backend.perform("ListTables", {}).result["TableNames"]
