@@ -7,10 +7,12 @@ way that a handler could notice differ in their outcome.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from toctou.history.footprint import EXISTENCE, Footprint
 from toctou.history.item import ItemId
@@ -87,14 +89,27 @@ class Machine:
         for request in range(len(program)):
             self._skip(request)
 
+    def copy(self) -> Machine:
+        """Another one in the same state."""
+        other = copy.copy(self)
+        other._at = self._at[:]
+        other._seen = [seen[:] for seen in self._seen]
+        other._cells = {cell: versions[:] for cell, versions in self._cells.items()}
+        other._choices = self._choices[:]
+        other._ages = self._ages[:]
+        other._footprints = self._footprints[:]
+        return other
+
     def enabled(self) -> list[int]:
         return [request for request, steps in enumerate(self._program) if self._at[request] < len(steps)]
 
     def answers(self, request: int) -> list[list[int]]:
         """What the request's next step may read, the newest first."""
         touch = self._program[request][self._at[request]]
-        window = 2 if touch.weak else 1
-        versions = [[0, *self._cells.get(cell, ())][-window:][::-1] for cell in touch.reads]
+        cells = self._cells
+        if not touch.weak:
+            return [[cells[cell][-1] if cell in cells else 0 for cell in touch.reads]]
+        versions = [[0, *cells.get(cell, ())][-2:][::-1] for cell in touch.reads]
         found: list[list[int]] = []
         for values in map(list, itertools.product(*versions)):
             if values not in found:
@@ -112,7 +127,7 @@ class Machine:
             self._cells.setdefault(cell, []).append(_checksum((author, self._at[request], cell, self._seen[request])))
         self._choices.append(request)
         self._ages.append(age)
-        footprint = Footprint(reads=_by_item(touch.reads), writes=_by_item(written))
+        footprint = _footprint(touch.reads, written)
         self._footprints.append(footprint)
         self._skip(request)
         return Step(footprint, values, values)
@@ -134,25 +149,17 @@ class Machine:
         )
 
 
-def follow(program: Program, choices: Iterable[tuple[int, int]]) -> Machine:
-    """The program after these choices of a request and of an answer to its weak read."""
-    machine = Machine(program)
-    for request, age in choices:
-        machine.step(request, age)
-    return machine
-
-
 def every_interleaving(program: Program) -> Iterator[Run]:
-    """Brute force: each is run from its beginning to its end, and what it might have done instead is left for later."""
-    waiting: list[tuple[tuple[int, int], ...]] = [()]
+    """Brute force: wherever something else might be done, a copy of the machine does it later."""
+    waiting = [Machine(program)]
     while waiting:
-        choices = waiting.pop()
-        machine = follow(program, choices)
+        machine = waiting.pop()
         while enabled := machine.enabled():
             *others, taken = [(request, age) for request in enabled for age in range(len(machine.answers(request)))]
-            waiting += [(*choices, other) for other in others]
+            for other in others:
+                waiting.append(machine.copy())
+                waiting[-1].step(*other)
             machine.step(*taken)
-            choices = (*choices, taken)
         yield machine.run()
 
 
@@ -223,8 +230,13 @@ def real_time(choices: Sequence[int]) -> frozenset[tuple[int, int]]:
     return frozenset((one, other) for one in last for other in first if last[one] < first[other])
 
 
-def _cells(part: Mapping[ItemId, frozenset[str]]) -> set[tuple[ItemId, str]]:
-    return {(item, attribute) for item, attributes in part.items() for attribute in attributes}
+@cache
+def _footprint(reads: tuple[Cell, ...], writes: tuple[Cell, ...]) -> Footprint:
+    return Footprint(reads=_by_item(reads), writes=_by_item(writes))
+
+
+def _cells(part: Mapping[ItemId, frozenset[str]]) -> set[tuple[str, str]]:
+    return {(item.key[0][1], attribute) for item, attributes in part.items() for attribute in attributes}
 
 
 def _by_item(cells: Iterable[Cell]) -> dict[ItemId, frozenset[str]]:
