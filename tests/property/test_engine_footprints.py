@@ -244,21 +244,27 @@ def test_every_pair_about_one_item_commutes_or_is_dependent(stored: dict[str, An
     if stored is not None:
         engine.perform("PutItem", {"TableName": "plain", "Item": {"pk": {"S": "a"}, **stored}})
     start = engine.sequence
-    independent = 0
     candidates = requests_about_one_item()
+    alone: list[tuple[Any, Footprint]] = []
+    followed: list[list[tuple[Any, Footprint, Any]]] = []  # after each, of every other: its answer, footprint and state
     for first in candidates:
+        engine.restore(start)
+        alone.append(performed(engine, first))
+        after = engine.sequence
+        followed.append([])
         for second in candidates:
-            engine.restore(start)
-            one, one_touched = performed(engine, first)
-            two, two_touched = performed(engine, second)
-            if dependent(one_touched, two_touched):
+            engine.restore(after)
+            followed[-1].append((*performed(engine, second), engine.stored()))
+    independent = 0
+    for one, (answer, touched) in enumerate(alone):
+        for two, (second_answer, second_touched, stored_then) in enumerate(followed[one]):
+            if dependent(touched, second_touched):
                 continue
             independent += 1
-            after = engine.stored()
-            engine.restore(start)
-            assert performed(engine, second)[0] == two, (first, second)
-            assert performed(engine, first)[0] == one, (first, second)
-            assert engine.stored() == after, (first, second)
+            assert alone[two][0] == second_answer, (candidates[one], candidates[two])
+            later_answer, _, stored_otherwise = followed[two][one]
+            assert later_answer == answer, (candidates[one], candidates[two])
+            assert stored_otherwise == stored_then, (candidates[one], candidates[two])
     # The property would also hold if everything were dependent.
     assert independent > len(candidates) ** 2 * 0.3
 
