@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import permutations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program_strategies import always, programs, static_programs, weak_programs
-from synthetic_programs import Program, every_interleaving, executions, real_time, serial_outcome, trace
+from synthetic_programs import Program, Run, every_interleaving, executions, real_time, serial_outcome, trace
 
 from toctou.scheduling.dependence import interleavings, real_time_siblings, shape
 from toctou.scheduling.strategies.dpor import Dpor
@@ -41,62 +41,62 @@ def test_dpor_runs_each_class_once_where_steps_do_the_same_in_every_state(progra
     assert len(set(traces)) == len(traces)
 
 
-@pytest.mark.parametrize("strategy", [Exhaustive, Dpor])
 @settings(max_examples=100, deadline=None)
 @given(program=programs)
-def test_it_gives_the_outcomes_of_brute_force(strategy, program: Program):
-    explored = {run.outcome for run in executions(program, strategy()) if run is not None}
-    assert explored == {run.outcome for run in every_interleaving(program)}
+def test_every_exploration_says_of_a_program_what_brute_force_says(program: Program):
+    """Several properties of the same programs, because running every interleaving is what takes long."""
+    brute_force = list(every_interleaving(program))
+    for strategy in (Exhaustive(), Dpor()):
+        explored = [run for run in executions(program, strategy) if run is not None]
+        assert {run.outcome for run in explored} == {run.outcome for run in brute_force}
+        siblings = [
+            [
+                tuple(run.choices[at] for at in order)
+                for order in (range(len(run.choices)), *real_time_siblings(shape(run.steps), len(program)))
+            ]
+            for run in explored
+        ]
+        assert_siblings_show_the_strongest_real_time_orders_of_their_class(explored, siblings, brute_force)
+        assert_strict_serializability_is_violated_in_a_sibling_if_it_is_at_all(program, explored, siblings, brute_force)
+        if isinstance(strategy, Exhaustive):
+            assert_each_class_stands_for_as_many_interleavings_as_it_has(explored, brute_force)
 
 
-@pytest.mark.parametrize("strategy", [Exhaustive])
-@settings(max_examples=100, deadline=None)
-@given(program=programs)
-def test_each_class_stands_for_as_many_interleavings_as_it_has(strategy, program: Program):
-    brute_force = Counter(trace(run) for run in every_interleaving(program))
-    for run in executions(program, strategy()):
-        if run is not None:
-            assert interleavings(shape(run.steps)) == brute_force[trace(run)]
+Siblings = Sequence[Sequence[tuple[int, ...]]]
+"""For each execution that was explored, its own choices and those of its siblings."""
 
 
-@pytest.mark.parametrize("strategy", [Exhaustive, Dpor])
-@settings(max_examples=100, deadline=None)
-@given(program=programs)
-def test_siblings_show_the_strongest_real_time_orders_of_their_class(strategy, program: Program):
+def assert_each_class_stands_for_as_many_interleavings_as_it_has(explored: list[Run], brute_force: list[Run]) -> None:
+    counts = Counter(map(trace, brute_force))
+    for run in explored:
+        assert interleavings(shape(run.steps)) == counts[trace(run)]
+
+
+def assert_siblings_show_the_strongest_real_time_orders_of_their_class(
+    explored: list[Run], siblings: Siblings, brute_force: list[Run]
+) -> None:
     """What agrees with a real-time order agrees with every weaker one, so the strongest of a class must be among its siblings."""
     orders: dict[object, set[frozenset[tuple[int, int]]]] = {}
-    for run in every_interleaving(program):
+    for run in brute_force:
         orders.setdefault(trace(run), set()).add(real_time(run.choices))
-    for run in executions(program, strategy()):
-        if run is None:
-            continue
-        siblings = [
-            tuple(run.choices[at] for at in order) for order in real_time_siblings(shape(run.steps), len(program))
-        ]
-        shown = {real_time(choices) for choices in (run.choices, *siblings)}
+    for run, all_choices in zip(explored, siblings, strict=True):
+        shown = set(map(real_time, all_choices))
         of_class = orders[trace(run)]
         assert shown <= of_class, "a sibling is not of the class"
         assert all(any(order <= strong for strong in shown) for order in of_class)
 
 
-@pytest.mark.parametrize("strategy", [Exhaustive, Dpor])
-@settings(max_examples=100, deadline=None)
-@given(program=programs)
-def test_strict_serializability_is_violated_in_a_sibling_if_it_is_violated_at_all(strategy, program: Program):
+def assert_strict_serializability_is_violated_in_a_sibling_if_it_is_at_all(
+    program: Program, explored: list[Run], siblings: Siblings, brute_force: list[Run]
+) -> None:
     """Decided for every interleaving on the one hand, and for classes with their siblings on the other."""
     allowed = _serial_orders_by_outcome(program)
-    by_force = {
-        trace(run) for run in every_interleaving(program) if not _explained(run.choices, allowed.get(run.outcome, []))
-    }
-    by_class = set()
-    for run in executions(program, strategy()):
-        if run is None:
-            continue
-        siblings = [
-            tuple(run.choices[at] for at in order) for order in real_time_siblings(shape(run.steps), len(program))
-        ]
-        if not all(_explained(choices, allowed.get(run.outcome, [])) for choices in (run.choices, *siblings)):
-            by_class.add(trace(run))
+
+    def violated(run: Run, all_choices: Sequence[tuple[int, ...]]) -> bool:
+        return not all(_explained(choices, allowed.get(run.outcome, [])) for choices in all_choices)
+
+    by_force = {trace(run) for run in brute_force if violated(run, [run.choices])}
+    by_class = {trace(run) for run, choices in zip(explored, siblings, strict=True) if violated(run, choices)}
     assert by_class == by_force
 
 
