@@ -70,10 +70,14 @@ def test_it_is_as_if_moto_had_been_asked(
         backend.load(created, {table: images for table, images in initial.items() if images})
     for order in (asked, asked, asked[::-1]):  # the second time from memory, then partly from it
         for request in order:
-            assert performed(looking, request) == performed(asking, request), request
+            answer = performed(looking, request)
+            assert answer == performed(asking, request), request
+            if isinstance(answer, type):  # moto broke off within the request, perhaps half done, and so does a schedule
+                break
             if order is asked:  # and otherwise moto holds whatever it held when it was last asked
                 assert looking.stored() == asking.stored(), request
-        assert looking.stored() == asking.stored()
+        else:
+            assert looking.stored() == asking.stored()
         for backend in backends:
             backend.restore()
             assert backend.stored() == initial
