@@ -78,8 +78,10 @@ class ModelMachine(RuleBasedStateMachine):
                 session.begin()
                 self._numbers = {}
             if name.number is not None:
-                self._numbers[name.number] = session.start(request)
-                self._judge_now()
+                index = self._numbers[name.number] = session.start(request)
+                # One that waits to perform its first operation contradicts nothing that was right without it.
+                if index == 0 or index not in session.pending:
+                    self._judge_now()
 
     def advance(self, number: Number | None) -> None:
         """Let a pending request perform one operation."""
