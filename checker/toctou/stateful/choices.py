@@ -12,6 +12,7 @@ For both, a choice must keep its meaning when earlier steps change.  So:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -39,6 +40,18 @@ class MachineState(Protocol):
     @property
     def free(self) -> Sequence[Number]:
         """Numbers available for one more request; empty if there is no room for one."""
+
+
+class _Current(threading.local):
+    state: MachineState
+
+
+_current = _Current()
+
+
+def interpret_in(state: MachineState) -> None:
+    """From now on, what this thread draws has its meaning in this state; an example runs on one thread, from start to end."""
+    _current.state = state
 
 
 class Shown:
@@ -80,7 +93,7 @@ class _Position:
 def pending_numbers(limit: int) -> SearchStrategy[Number | None]:
     """The number of a request that has not responded; ``None`` if the choice has no meaning."""
     choices: list[Number | _Position] = [*range(limit), *map(_Position, range(_POSITIONS_PER_NUMBER * limit))]
-    return _interpreted(strategies.sampled_from(choices), _pending)
+    return _interpreted(choices, _pending)
 
 
 def names(limit: int) -> SearchStrategy[Named]:
@@ -88,14 +101,14 @@ def names(limit: int) -> SearchStrategy[Named]:
     # The order matters: Hypothesis shrinks `sampled_from` towards its first element.
     numbered = [Named(0, anew=True), *(Named(number) for number in (*range(1, limit), 0))]
     choices: list[Named | _Position] = [*numbered, *map(_Position, range(_POSITIONS_PER_NUMBER * limit))]
-    return _interpreted(strategies.sampled_from(choices), _named)
+    return _interpreted(choices, _named)
 
 
-@strategies.composite
 def _interpreted(
-    draw: strategies.DrawFn, choices: SearchStrategy[Drawn], meaning: Callable[[MachineState, Drawn], Meaning]
-) -> Meaning:
-    return meaning(draw(strategies.runner()), draw(choices))
+    choices: Sequence[Drawn], meaning: Callable[[MachineState, Drawn], Meaning]
+) -> SearchStrategy[Meaning]:
+    # Not a composite of this and `strategies.runner()`: that makes three draws of one, and draws are most of a machine's time.
+    return strategies.sampled_from(choices).map(lambda drawn: meaning(_current.state, drawn))
 
 
 def _pending(state: MachineState, choice: Number | _Position) -> Number | None:

@@ -23,7 +23,7 @@ from toctou.errors import BadInput, ToctouError
 from toctou.execution.laboratory import Laboratory
 from toctou.history.request import Request
 from toctou.scheduling.runner import Limits
-from toctou.stateful.choices import Named, Number, Shown, names, pending_numbers
+from toctou.stateful.choices import Named, Number, Shown, interpret_in, names, pending_numbers
 from toctou.stateful.failure import Abandoned, RaceFound
 from toctou.stateful.judgement import Judge, KnownRuns
 from toctou.stateful.session import Session
@@ -50,6 +50,7 @@ class ModelMachine(RuleBasedStateMachine):
         self._session: Session | None = None
         self._judge: Judge | None = None
         self._numbers: dict[Number, int] = {}
+        interpret_in(self)
 
     @property
     def pending(self) -> list[Number]:
@@ -77,8 +78,10 @@ class ModelMachine(RuleBasedStateMachine):
                 session.begin()
                 self._numbers = {}
             if name.number is not None:
-                self._numbers[name.number] = session.start(request)
-                self._judge_now()
+                index = self._numbers[name.number] = session.start(request)
+                # One that waits to perform its first operation contradicts nothing that was right without it.
+                if index == 0 or index not in session.pending:
+                    self._judge_now()
 
     def advance(self, number: Number | None) -> None:
         """Let a pending request perform one operation."""

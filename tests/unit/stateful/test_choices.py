@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from toctou.stateful.choices import Named, names, pending_numbers
+from toctou.stateful.choices import Named, interpret_in, names, pending_numbers
 
 LIMIT = 3
 
@@ -25,7 +25,9 @@ def drawn(strategy, state: State) -> list:
     seen = []
 
     class Drawing(RuleBasedStateMachine):
-        pending, free = state.pending, state.free
+        def __init__(self):
+            super().__init__()
+            interpret_in(state)
 
         @rule(choice=strategy)
         def step(self, choice):
