@@ -80,17 +80,28 @@ class Tab:
         elif event == "Page.javascriptDialogOpening":
             self.problems.append(f"a dialog: {about['message']}")
 
-    def open(self, page: Path, fragment: str = "", *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-        """Show a file in a window of that size and wait until it is laid out."""
+    def open(self, page: Path, fragment: str = "", *, width: int = 1280, height: int = 900) -> None:
+        """Show a file in a window of that size, in light colours, and wait until it is laid out."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", media="", features=[scheme])
+        self._prefer("light")
         self.call("Page.navigate", url="about:blank")
         self.requested.clear()
         self.call("Page.navigate", url=page.resolve().as_uri() + fragment)
         self.run(
             "new Promise(done => { if (document.readyState === 'complete') done(); else addEventListener('load', done); })"
         )
+        self._laid_out()
+
+    def colours(self, scheme: str) -> None:
+        """Show the page that is open in ``light`` or ``dark`` colours."""
+        self._prefer(scheme)
+        self._laid_out()
+
+    def _prefer(self, scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.call("Emulation.setEmulatedMedia", media="", features=features)
+
+    def _laid_out(self) -> None:
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def run(self, script: str) -> Any:

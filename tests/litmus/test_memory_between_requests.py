@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import UserDict
 from collections.abc import Callable, MutableMapping
+from functools import cache
 from typing import Any
 
 import boto3
@@ -18,8 +19,10 @@ import toctou
 from toctou import Model, StopReason, Table, Verdict, handler
 from toctou.search.budget import Budget
 
-notes = boto3.resource("dynamodb", region_name="us-east-1").Table("Notes")
-ConditionFailed = notes.meta.client.exceptions.ConditionalCheckFailedException
+# Not the resource, which converts every value on its way: with every step run, that is a third of the time.
+dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+ConditionFailed = dynamodb.exceptions.ConditionalCheckFailedException
+NOTE: dict[str, Any] = {"TableName": "Notes", "Key": {"note_id": {"S": "n1"}}}
 
 memory: MutableMapping[str, Any] = {}
 
@@ -41,17 +44,24 @@ def model_of(*functions: Callable[..., Any], **attributes: Any) -> type[Model]:
 
 
 def read() -> dict[str, Any] | None:
-    return notes.get_item(Key={"note_id": "n1"}).get("Item")
+    return dynamodb.get_item(**NOTE).get("Item")
+
+
+def count_of(note: dict[str, Any]) -> int:
+    return int(note["count"]["N"])
 
 
 def hand_over(principal: str) -> int:
     try:
-        notes.update_item(
-            Key={"note_id": "n1"},
+        dynamodb.update_item(
+            **NOTE,
             UpdateExpression="SET #owner = :to",
             ConditionExpression="#owner = :caller",
             ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues={":caller": principal, ":to": "bob" if principal == "alice" else "alice"},
+            ExpressionAttributeValues={
+                ":caller": {"S": principal},
+                ":to": {"S": "bob" if principal == "alice" else "alice"},
+            },
         )
     except ConditionFailed:
         return 403
@@ -65,9 +75,9 @@ def delete_by_cache(principal: str) -> int:
     note = memory["note"]
     if note is None:
         return 404
-    if note["owner"] != principal:
+    if note["owner"]["S"] != principal:
         return 403
-    notes.delete_item(Key={"note_id": "n1"})
+    dynamodb.delete_item(**NOTE)
     return 204
 
 
@@ -76,12 +86,12 @@ def delete_by_late_cache(principal: str) -> int:
     note = read()
     if note is None:
         return 404
-    if memory.get("refused") and note["owner"] == principal:
+    if memory.get("refused") and note["owner"]["S"] == principal:
         return 409
-    if note["owner"] != principal:
+    if note["owner"]["S"] != principal:
         memory["refused"] = True
         return 403
-    notes.delete_item(Key={"note_id": "n1"})
+    dynamodb.delete_item(**NOTE)
     return 204
 
 
@@ -90,7 +100,7 @@ def tells_who_called_last(principal: str) -> tuple[int, str]:
     memory["caller"] = principal
     note = read()
     if note is not None:
-        notes.update_item(Key={"note_id": "n1"}, UpdateExpression="ADD #c :one", **COUNTED)
+        dynamodb.update_item(**NOTE, UpdateExpression="ADD #c :one", **COUNTED)
     return 200, memory["caller"]
 
 
@@ -99,7 +109,7 @@ def says_who_called_last(principal: str) -> tuple[int, str]:
     return 200, memory.get("caller", "nobody")
 
 
-COUNTED = {"ExpressionAttributeNames": {"#c": "count"}, "ExpressionAttributeValues": {":one": 1}}
+COUNTED = {"ExpressionAttributeNames": {"#c": "count"}, "ExpressionAttributeValues": {":one": {"N": "1"}}}
 
 
 def guarded(principal: str) -> int:
@@ -111,7 +121,7 @@ def guarded(principal: str) -> int:
         note = read()
         if note is None:
             return 404
-        notes.put_item(Item={**note, "count": note["count"] + 1})
+        dynamodb.put_item(TableName="Notes", Item={**note, "count": {"N": str(count_of(note) + 1)}})
         return 204
     finally:
         memory["busy"] = False
@@ -125,16 +135,16 @@ def breaks_once_two_have_met(principal: str) -> int:
         memory["met"] = True
     if note is None:
         return 404
-    notes.update_item(Key={"note_id": "n1"}, UpdateExpression="ADD #c :one", **COUNTED)
+    dynamodb.update_item(**NOTE, UpdateExpression="ADD #c :one", **COUNTED)
     memory["inside"] -= 1
-    return 500 if memory.get("met") and note["count"] > 1 else 204
+    return 500 if memory.get("met") and count_of(note) > 1 else 204
 
 
 def first_three_only(principal: str) -> int:
     memory["calls"] = memory.get("calls", 0) + 1
     if memory["calls"] > 2:
         return 429
-    notes.update_item(Key={"note_id": "n1"}, UpdateExpression="ADD #c :one", **COUNTED)
+    dynamodb.update_item(**NOTE, UpdateExpression="ADD #c :one", **COUNTED)
     return 204
 
 
@@ -155,9 +165,14 @@ REMEMBERING = [
 def test_the_same_comes_out_as_with_every_step_run(
     functions: tuple[Callable[..., Any], ...], strategy: str, requests: int
 ):
-    model = model_of(*functions)
-    known = explored(model, strategy=strategy, requests=requests)
-    assert known == explored(model, strategy=strategy, requests=requests, every_step=True)
+    known = explored(model_of(*functions), strategy=strategy, requests=requests)
+    assert known == with_every_step_run(functions, strategy, requests)
+
+
+@cache
+def with_every_step_run(functions: tuple[Callable[..., Any], ...], strategy: str, requests: int) -> object:
+    """Then nothing is looked at in memory, so that this is the same whether it can be seen or not."""
+    return explored(model_of(*functions), strategy=strategy, requests=requests, every_step=True)
 
 
 @pytest.mark.parametrize(("strategy", "requests"), [("dpor", 2), ("random", 2), ("dpor", 3)])
