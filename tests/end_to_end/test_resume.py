@@ -87,8 +87,8 @@ def stop_half_way(model: Path, journal: Path, how: signal.Signals, *options: str
 
 
 @pytest.mark.parametrize(("strategy", "jobs"), [("exhaustive", "1"), ("exhaustive", "2"), ("dpor", "2")])
-def test_after_kill_9_it_goes_on(model: Path, folder: Path, run: Run, undisturbed: Run, strategy: str, jobs: str):
-    journal = folder / "journal"
+def test_after_kill_9_it_goes_on(model: Path, run: Run, undisturbed: Run, strategy: str, jobs: str):
+    journal = model.parent / "journal"
     how = ["--strategy", strategy, "--jobs", jobs]
     killed = stop_half_way(model, journal, signal.SIGKILL, *how)
     killed.communicate()

@@ -62,7 +62,7 @@ def of_two(result: ModelResult) -> ModelResult:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_verdict(name: str) -> None:
-    """moto takes a hundred times as long as our engine, and explores two requests only once: among the three."""
+    """moto is slower than our engine, and explores two requests only once: among the three."""
     two, three, moto = (
         check(model_named(name), requests=requests, backend=backend)
         for requests, backend in ((2, "embedded"), (3, "embedded"), (3, "moto"))

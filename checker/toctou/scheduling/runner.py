@@ -8,6 +8,7 @@ long, or reaches outside is parked forever, and :meth:`Runner.step` raises the f
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
 import time
@@ -52,6 +53,7 @@ class Runner:
         self._limits = limits
         self._control = Control()
         self._clock_was_read = False, False
+        self._own_numbers: random.Random | None = None
         self._running: Task | None = None
         self._resumed = 0.0
         self._fault: ToctouError | None = None
@@ -173,13 +175,18 @@ class Runner:
     def suspend_monitoring(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
         boundary.watch(None)
-        self._clock_was_read = self._control.reads_clock, self._running is not None and self._running.reads_clock
+        running = self._running
+        self._clock_was_read = self._control.reads_clock, running is not None and running.reads_clock
+        if running is not None:
+            # What is drawn now (botocore gives each call that it sends an identifier) must not change what the request draws.
+            self._own_numbers, running.numbers = running.numbers, None
 
     def resume_monitoring(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
         self._control.reads_clock, own = self._clock_was_read
         if self._running is not None:
             self._running.reads_clock = own
+            self._running.numbers = self._own_numbers
         boundary.watch(self._reached)
 
     def fail(self, fault: ToctouError) -> NoReturn:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import closing
 
+import boto3
 import pytest
 from unscheduled_calls import ALICES, EVENTS, ITEMS
 
+from toctou import Model, Table, check, handler
 from toctou.client.backends import backend_named, is_repeatable
 from toctou.errors import UnsupportedAction
 
@@ -32,3 +35,30 @@ def test_tables_that_a_handler_manages_are_as_before_when_the_items_are_restored
             backend.restore()
             assert backend.stored() == {"Items": [ALICES], "Events": []}
             assert "Others" not in backend.perform("ListTables", {}).result["TableNames"]
+
+
+dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+given: list[tuple[str, ...]] = []
+
+
+def test_a_request_draws_the_same_numbers_on_every_backend():
+    """botocore draws some for each call that it really sends."""
+
+    class Numbered(Model):
+        tables = (Table("Notes", "note_id"),)
+        items = {"Notes": [{"note_id": "n1"}]}
+        principals = ("alice",)
+
+        @handler
+        def write(self, principal: str) -> int:
+            numbers = []
+            for _ in range(2):
+                numbers.append(str(uuid.uuid4()))
+                dynamodb.put_item(TableName="Notes", Item={"note_id": {"S": "n1"}, "mark": {"S": numbers[-1]}})
+            given.append((*numbers, str(uuid.uuid4())))
+            return 200
+
+    for backend in ("embedded", "moto"):
+        check(Numbered, backend=backend, requests=1)
+    assert len(set(given)) == 1
+    assert len(set(given[0])) == 3

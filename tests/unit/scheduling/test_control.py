@@ -26,13 +26,16 @@ def draw():
     }
 
 
-def drawn(tasks, order=(), requests=2):
+def drawn(tasks, order=(), requests=2, performing=lambda: None):
     """What each request drew, before and after its only operation."""
     found: dict[int, list[object]] = {}
 
     def body(index):
         found[index] = [draw()]
         tasks.reach()
+        tasks.runner.suspend_monitoring()
+        performing()
+        tasks.runner.resume_monitoring()
         found[index].append(draw())
 
     tasks.execute([lambda index=index: body(index) for index in range(requests)], order)
@@ -43,6 +46,10 @@ def test_they_are_the_same_in_every_execution_and_in_every_order(tasks):
     first = drawn(tasks)
     assert drawn(tasks) == first
     assert drawn(tasks, order=[1, 0]) == first
+
+
+def test_what_a_backend_draws_while_it_performs_an_operation_changes_nothing(tasks):
+    assert drawn(tasks, performing=draw) == drawn(tasks)
 
 
 def test_they_differ_between_requests_and_from_moment_to_moment(tasks):
