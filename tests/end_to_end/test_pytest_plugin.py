@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,9 @@ HEAVY = ("boto3", "botocore", "greenlet", "hypothesis", "moto", "networkx", "ric
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, not_a_worker: None) -> pytest.Pytester:
+def project(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, not_a_worker: None
+) -> Iterator[pytest.Pytester]:
     """A project with a racy model, a fixed one and one that never writes."""
     monkeypatch.setenv("COLUMNS", "200")  # the last line of a test's failure is cut to the terminal's width
     for sign in SIGNS_OF_CI:
@@ -47,14 +49,15 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, not_a_wo
     pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n")
     pytester.makepyfile(racy=RACY, fixed=FIXED, never=NEVER_WRITES)
     # What is remembered of examples stays in the project.  Hypothesis decides where, and by which seed, once in a process.
-    own = pytester.path / ".hypothesis"
-    own.mkdir()
+    monkeypatch.setattr(core, "global_force_seed", None)
     parsed = configuration.storage_directory("constants")
     parsed.create_if_missing()
+    own = pytester.path / ".hypothesis"
+    own.mkdir()
     (own / "constants").symlink_to(parsed.path)  # of our sources, which need a second to be parsed
-    monkeypatch.setattr(configuration, "__hypothesis_home_directory", own)
-    monkeypatch.setattr(core, "global_force_seed", None)
-    return pytester
+    configuration.set_hypothesis_home_dir(own)
+    yield pytester
+    configuration.set_hypothesis_home_dir(parsed.home_directory)
 
 
 def run(project: pytest.Pytester, test: str, *arguments: str, apart: bool = False) -> pytest.RunResult:
@@ -308,7 +311,7 @@ ONLY_REMEMBERED = f"{MACHINE}{SETTINGS}(phases=[Phase.reuse], deadline=None)\n"
 
 
 def test_hypothesis_remembers_and_prints_how_to_reproduce(project):
-    result = run(project, f"{MACHINE}{SETTINGS}(print_blob=True, deadline=None, phases=[Phase.generate])\n")
+    result = run(project, f"{MACHINE}{SETTINGS}(print_blob=True, deadline=None, phases=[Phase.generate])\n", apart=True)
     result.stdout.fnmatch_lines(["STEPS OF HYPOTHESIS", "*@reproduce_failure(*"])
     run(project, ONLY_REMEMBERED, apart=True).assert_outcomes(failed=1)
     shutil.rmtree(project.path / ".hypothesis")
@@ -317,8 +320,7 @@ def test_hypothesis_remembers_and_prints_how_to_reproduce(project):
 
 def test_hypothesis_takes_a_seed(project):
     seeded = f"{MACHINE}{SETTINGS}(database=None, deadline=None, phases=[Phase.generate])\n"
-    # Whatever has been run in a process before, and however it hashes.
-    shown = [run(project, seeded, "--hypothesis-seed=7", apart=apart).stdout.str() for apart in (False, True)]
+    shown = [run(project, seeded, "--hypothesis-seed=7", apart=True).stdout.str() for _ in range(2)]
     steps = [re.findall(r"^  state\.step.*$", one, re.MULTILINE) for one in shown]
     assert steps[0] == steps[1] != []
 
