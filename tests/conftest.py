@@ -23,7 +23,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Thousands of collected tests are looked at again in each full collection of garbage: a fourteenth of all processor time.
 gc.set_threshold(20_000, 20, 20)
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MOST = 8
 """Processes: each takes two seconds to start, and from here on that is more than it saves."""
 
@@ -40,9 +39,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         return
     if all(".py" in argument for argument in config.args):
         return
-    # Not "auto", which halves the cores of a virtual machine that takes its two for threads of one.  One more than there are
-    # cores, because a quarter of the time tests wait: for services, servers and browsers, and for limits to be exceeded.
-    config.option.numprocesses = min(CORES + 1, config.option.maxprocesses or MOST)
+    # Not "auto", which halves the cores of a virtual machine that takes its two for threads of one.
+    config.option.numprocesses = "logical"
+    config.option.maxprocesses = config.option.maxprocesses or MOST
     # Each worker begins with a run of neighbours, so that what a module sets up (a server, an exploration of all models) is
     # set up once; whoever is done first takes over half of what is left.
     config.option.dist = "worksteal"
