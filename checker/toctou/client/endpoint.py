@@ -47,7 +47,10 @@ class EndpointBackend:
         self._described: dict[str, Any] = {}  # each table with the initial items
         self._now: dict[ItemId, Image | None] = {}  # items that may differ from the initial ones
         self._loaded: tuple[Sequence[CreateTable], Mapping[str, Sequence[Image]]] = (), {}
-        self._managed: set[str] = set()  # tables that a handler has created, changed or deleted
+        self._managed = False  # whether a handler has created, changed or deleted a table
+        self._created: set[str] = (
+            set()
+        )  # by handlers; only these, and the model's, are ever removed from what may be used by others
 
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
         """See :class:`Backend`; tables of the same name are replaced."""
@@ -83,7 +86,9 @@ class EndpointBackend:
         try:
             result = self._call(action, parameters)
             if action in _MANAGES:
-                self._managed.add(parameters.get("TableName", ""))  # those that name a table otherwise only tag it
+                self._managed = True
+                if action == "CreateTable":
+                    self._created.add(parameters["TableName"])
             if "Table" in result:  # the service would not count the items again; see EmbeddedBackend
                 result["Table"] = self._described.get(result["Table"]["TableName"], result["Table"])
         except ClientError as refused:
@@ -114,10 +119,10 @@ class EndpointBackend:
         self._client.close()
 
     def _remove_tables(self) -> None:
-        for name in self._schemas.keys() | self._managed - {""}:
+        for name in self._schemas.keys() | self._created:
             with contextlib.suppress(ClientError):
                 self._call("DeleteTable", {"TableName": name})
-        self._managed = set()
+        self._managed, self._created = False, set()
 
     def _replace_table(self, table: CreateTable) -> None:
         name = table["TableName"]

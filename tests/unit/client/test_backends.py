@@ -37,6 +37,19 @@ def test_tables_that_a_handler_manages_are_as_before_when_the_items_are_restored
             assert "Others" not in backend.perform("ListTables", {}).result["TableNames"]
 
 
+def test_a_table_of_others_that_a_handler_changes_is_never_removed():
+    """A check against a server must not cost its owner a table."""
+    others = {**ITEMS, "TableName": "Others"}
+    with closing(backend_named("moto")) as backend:
+        backend.load([ITEMS], {"Items": [ALICES]})
+        backend._call("CreateTable", others)
+        with pytest.raises(UnsupportedAction, match="UpdateTable, which changed tables"):
+            backend.perform("UpdateTable", {"TableName": "Others", "BillingMode": "PAY_PER_REQUEST"})
+        backend.restore()
+        assert set(backend.perform("ListTables", {}).result["TableNames"]) == {"Items", "Others"}
+        backend._call("DeleteTable", {"TableName": "Others"})
+
+
 dynamodb = boto3.client("dynamodb", region_name="us-east-1")
 given: list[tuple[str, ...]] = []
 
