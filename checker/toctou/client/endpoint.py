@@ -48,9 +48,8 @@ class EndpointBackend:
         self._now: dict[ItemId, Image | None] = {}  # items that may differ from the initial ones
         self._loaded: tuple[Sequence[CreateTable], Mapping[str, Sequence[Image]]] = (), {}
         self._managed = False  # whether a handler has created, changed or deleted a table
-        self._created: set[str] = (
-            set()
-        )  # by handlers; only these, and the model's, are ever removed from what may be used by others
+        # Tables that a handler has created.  Only these and the model's are ever removed: others may use the endpoint too.
+        self._created: set[str] = set()
 
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
         """See :class:`Backend`; tables of the same name are replaced."""

@@ -78,10 +78,7 @@ class ModelMachine(RuleBasedStateMachine):
                 session.begin()
                 self._numbers = {}
             if name.number is not None:
-                index = self._numbers[name.number] = session.start(request)
-                # One that waits to perform its first operation contradicts nothing that was right without it.
-                if index == 0 or index not in session.pending:
-                    self._judge_now()
+                self._numbers[name.number] = self._start(session, request)
 
     def advance(self, number: Number | None) -> None:
         """Let a pending request perform one operation."""
@@ -95,8 +92,7 @@ class ModelMachine(RuleBasedStateMachine):
         if self.has_room:
             with self._abandoned_on_fault():
                 session = self._in_session()
-                index = session.start(request)
-                self._judge_now()
+                index = self._start(session, request)
                 while index in session.pending:
                     session.advance(index)
                     self._judge_now()
@@ -116,6 +112,13 @@ class ModelMachine(RuleBasedStateMachine):
             self._session = Session(laboratory)
             self._judge = Judge(self._session, self.known_runs)
         return self._session
+
+    def _start(self, session: Session, request: Request) -> int:
+        index = session.start(request)
+        # One that waits to perform its first operation contradicts nothing that was right without it.
+        if index not in session.pending:
+            self._judge_now()
+        return index
 
     def _judge_now(self) -> None:
         assert self._session is not None and self._judge is not None  # noqa: PT018, S101 - see _in_session

@@ -16,7 +16,7 @@ from hypothesis.database import InMemoryExampleDatabase
 
 from models.counter import AtomicCounter, ReadModifyWriteCounter
 from models.delete_item import ConditionalDelete
-from toctou import Model, Table, handler
+from toctou import Model, StoredItems, Table, handler, invariant
 from toctou.errors import BadInput, ModelError, OutsideControl
 from toctou.stateful import Abandoned, RaceFound, machine
 
@@ -119,6 +119,23 @@ def test_a_machine_of_another_backend():
 
 def test_one_request_at_a_time_shows_no_race():
     run(machine(ReadModifyWriteCounter, requests=1).TestCase)
+
+
+def test_requests_that_perform_no_operation_are_judged_when_they_have_answered():
+    class Silent(Model):
+        tables = (Table("Items", "item_id"),)
+
+        @handler()
+        def answer(self, principal: str) -> int:
+            return 200
+
+        @invariant
+        def never(self, items: StoredItems) -> bool:
+            return False
+
+    with pytest.raises(RaceFound) as found:
+        run(seed(1)(machine(Silent)).TestCase)
+    assert found.value.violation.finding.oracle == "never"
 
 
 def test_bad_input_is_reported_when_the_machine_is_made():
