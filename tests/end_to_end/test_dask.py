@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,10 @@ TARGET = f"{Path(__file__).parents[1]}/unit/distribution/models_to_distribute.py
 
 @dataclass
 class Cluster:
-    address: str
-    workers: list[subprocess.Popen[bytes]]
+    file: Path
+    joining: list[str]
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    address: str = ""
 
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:
@@ -38,26 +40,39 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    file = tmp_path / "scheduler.json"
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler, and the workers that tests have left alive."""
+    folder = tmp_path_factory.mktemp("dask")
+    file = folder / "scheduler.json"
     where = ["--scheduler-file", str(file), "--no-dashboard", "--host", "127.0.0.1"]
+    one = ["--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
+    made = Cluster(file, [*where, *one])
     scheduler = started("scheduler", *where, "--port", "0")
-    one = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path)]
-    workers = [started("worker", *where, *one) for _ in range(2)]
     try:
-        deadline = time.monotonic() + 120
-        while not file.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        with distributed.Client(scheduler_file=str(file), set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=120)
-            address = client.scheduler.address
-        yield Cluster(address, workers)
+        yield made
     finally:
-        for process in [*workers, scheduler]:
+        for process in [*made.workers, scheduler]:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def cluster(left: Cluster) -> Cluster:
+    """Two workers, the first of which may be killed."""
+    left.workers = [one for one in left.workers if one.poll() is None]
+    while len(left.workers) < 2:
+        left.workers.append(started("worker", *left.joining))
+    deadline = time.monotonic() + 120
+    while not left.file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    with distributed.Client(scheduler_file=str(left.file), set_as_default=False) as client:
+        while len(client.scheduler_info()["workers"]) != 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        left.address = client.scheduler.address
+    return left
 
 
 class KillsOne(Silent):

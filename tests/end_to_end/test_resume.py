@@ -9,46 +9,56 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from written_models import Ended
+
+Command = Callable[..., Ended]
+Run = Callable[..., Any]
 
 LARGE = Path(__file__).parents[1] / "unit" / "distribution" / "models_to_distribute.py"
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return Path(shutil.copy(LARGE, tmp_path / "large.py"))
+def model(folder: Path) -> Path:
+    return Path(shutil.copy(LARGE, folder / "large.py"))
 
 
-def command(model: Path, *options: str) -> list[str]:
+def arguments(model: Path, *options: str) -> list[str]:
     target = f"{model.name}:SlowlyJudged"
     fixed = ["--requests", "3", "--strategy", "exhaustive", "--no-symmetry", "--format", "json", "--report", "reports"]
-    return [sys.executable, "-m", "toctou.cli", "check", target, *fixed, *options]
+    return ["check", target, *fixed, *options]
 
 
-def run(model: Path, *options: str) -> dict[str, Any]:
-    done = subprocess.run(
-        command(model, *options), cwd=model.parent, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 1, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+@pytest.fixture
+def run(model: Path, command: Command) -> Run:
+    """The whole run in this process, which is another one than that which was stopped."""
+
+    def run(*options: str) -> dict[str, Any]:
+        done = command(*arguments(model, *options))
+        assert done.status == 1, done.err
+        found: dict[str, Any] = json.loads(done.out)
+        return found
+
+    return run
 
 
-def refused(model: Path, *options: str) -> str:
-    done = subprocess.run(
-        command(model, *options), cwd=model.parent, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 2, done.stderr
-    return done.stderr
+KNOWN: dict[str, Any] = {}
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What comes out in one go."""
-    return timeless(run(Path(shutil.copy(LARGE, tmp_path_factory.mktemp("whole") / "large.py"))))
+@pytest.fixture
+def undisturbed(run: Run) -> Run:
+    """What comes out in one go, by strategy."""
+
+    def undisturbed(strategy: str) -> Any:
+        if strategy not in KNOWN:
+            KNOWN[strategy] = timeless(run("--strategy", strategy))
+        return KNOWN[strategy]
+
+    return undisturbed
 
 
 def timeless(found: Any) -> Any:
@@ -60,7 +70,7 @@ def timeless(found: Any) -> Any:
 def stop_half_way(model: Path, journal: Path, how: signal.Signals, *options: str) -> subprocess.Popen[str]:
     """Begin the run, wait until parts of its one large scenario are kept, and stop it."""
     begun = subprocess.Popen(
-        command(model, "--resume", str(journal), *options),
+        [sys.executable, "-m", "toctou.cli", *arguments(model, "--resume", str(journal), *options)],
         cwd=model.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -77,8 +87,8 @@ def stop_half_way(model: Path, journal: Path, how: signal.Signals, *options: str
 
 
 @pytest.mark.parametrize(("strategy", "jobs"), [("exhaustive", "1"), ("exhaustive", "2"), ("dpor", "2")])
-def test_after_kill_9_it_goes_on(model: Path, tmp_path: Path, undisturbed: Any, strategy: str, jobs: str):
-    journal = tmp_path / "journal"
+def test_after_kill_9_it_goes_on(model: Path, run: Run, undisturbed: Run, strategy: str, jobs: str):
+    journal = model.parent / "journal"
     how = ["--strategy", strategy, "--jobs", jobs]
     killed = stop_half_way(model, journal, signal.SIGKILL, *how)
     killed.communicate()
@@ -86,27 +96,27 @@ def test_after_kill_9_it_goes_on(model: Path, tmp_path: Path, undisturbed: Any, 
     kept = journal.read_bytes()
     whole = kept[: kept.rindex(b"\n") + 1]
     journal.write_bytes(kept + b'{"scenario": 2, "por')  # as a crash in the middle of a line leaves it
-    resumed = run(model, "--resume", str(journal), *how)
-    assert timeless(resumed) == (
-        undisturbed if strategy == "exhaustive" else timeless(run(model, "--strategy", strategy))
-    )
+    resumed = run("--resume", str(journal), *how)
+    assert timeless(resumed) == undisturbed(strategy)
     assert resumed["models"][0]["scenarios"][-1]["schedules"] == 588
     assert resumed["models"][0]["scenarios"][-1]["redundant"] == 0 or strategy == "exhaustive"
     assert journal.read_bytes().startswith(whole), "what was kept was explored again"
 
 
-def test_after_an_interrupt_the_report_is_inconclusive_and_it_goes_on(model: Path, tmp_path: Path):
-    journal = tmp_path / "journal"
+def test_after_an_interrupt_the_report_is_inconclusive_and_it_goes_on(model: Path, folder: Path, run: Run):
+    journal = folder / "journal"
     interrupted = stop_half_way(model, journal, signal.SIGINT)
     report, _ = interrupted.communicate(timeout=100)
     large = json.loads(report)["models"][0]["scenarios"][-1]
     assert large["stop_reason"] == "interrupted"
     assert 0 < large["schedules"] < 588
-    resumed = run(model, "--resume", str(journal))
+    resumed = run("--resume", str(journal))
     assert resumed["models"][0]["scenarios"][-1]["schedules"] == 588
     assert resumed["models"][0]["scenarios"][-1]["stop_reason"] is None
 
 
-def test_a_file_that_is_no_journal_is_refused(model: Path, tmp_path: Path):
-    (tmp_path / "journal").write_text("not a journal\n")
-    assert "no journal" in refused(model, "--resume", str(tmp_path / "journal"))
+def test_a_file_that_is_no_journal_is_refused(model: Path, folder: Path, command: Command):
+    (folder / "journal").write_text("not a journal\n")
+    done = command(*arguments(model, "--resume", str(folder / "journal")))
+    assert done.status == 2
+    assert "no journal" in done.err

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,12 @@ def test_time_that_is_up_verifies_nothing(executor: Executor):
     assert Verdict.VERIFIED not in {one.verdict for one in stopped}
 
 
+@cache
+def scenarios_of_three_requests() -> dict[str, int]:
+    models = load([f"{MODELS}/counter.py", f"{MODELS}/delete_item.py"])
+    return {model.model: len(model.scenarios) for model in check(models, Options(requests=3, confirm=False)).models}
+
+
 @pytest.mark.parametrize("exploring", ["here", "spread"])
 def test_an_interrupt_shows_what_was_covered(executor: Executor, exploring: str):
     """Whatever was complete by then, no model of which a part is missing passes for verified."""
@@ -225,7 +232,7 @@ def test_an_interrupt_shows_what_was_covered(executor: Executor, exploring: str)
     result = check(models, Options(requests=3, confirm=False), told, by)
     assert result.models
     assert StopReason.INTERRUPTED in {one.stop_reason for model in result.models for one in model.scenarios}
-    whole = {model.model: len(model.scenarios) for model in check(models, Options(requests=3, confirm=False)).models}
+    whole = scenarios_of_three_requests()
     for model in result.models:
         if model.verdict is Verdict.VERIFIED:
             assert len(model.scenarios) == whole[model.model]
