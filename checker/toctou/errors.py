@@ -13,6 +13,7 @@ Three families, by who has to act:
     ├── UncontrolledHandler    the author of the handler: nothing can be concluded      exit status 3
     │   ├── NondeterministicHandler
     │   │   └── LateCall       concurrent calls of a handler came further apart than the settling time
+    │   ├── SharedMemory       requests share more than DynamoDB
     │   ├── OperationLimit
     │   ├── SilentHandler
     │   ├── OutsideControl
@@ -101,6 +102,10 @@ class NondeterministicHandler(UncontrolledHandler):
 
 class LateCall(NondeterministicHandler):
     """A concurrent call arrived after the settling time; the longer time is memoised, and the scenario restarted."""
+
+
+class SharedMemory(UncontrolledHandler):
+    """Requests share memory of their process, so that a race between processes may be hidden."""
 
 
 class OperationLimit(UncontrolledHandler):

@@ -27,6 +27,7 @@ class StopReason(StrEnum):
     SAMPLED = "sampled"  # a random strategy cannot show that it has seen every class of schedules
     BOUNDED = "bounded"
     NONDETERMINISTIC = "nondeterministic"
+    SHARED_MEMORY = "shared_memory"  # requests share more than DynamoDB, which may hide a race between processes
     OPERATION_LIMIT = "operation_limit"
     SILENT_HANDLER = "silent_handler"
     OUTSIDE_CONTROL = "outside_control"
@@ -63,6 +64,7 @@ class Evidence:
         replayed: executions that gave the same history when run a second time.
         violations: findings that a second execution has reproduced.
         stop_reason: why exploration ended early; ``None`` if nothing cut it short.
+        shares_memory: requests share memory of their process.
         unreached: handlers, not declared read-only, that committed no write in any schedule.
     """
 
@@ -72,13 +74,14 @@ class Evidence:
     violations: int
     stop_reason: StopReason | None
     unreached: tuple[str, ...] = ()
+    shares_memory: bool = False
 
 
 def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
     """Turn evidence into a verdict and, if it is ``INCONCLUSIVE``, its reason.
 
     ``VERIFIED`` needs at least one schedule, complete coverage without an early end, at least one execution replayed with the
-    same history, no violation, and no handler without a write.
+    same history, no violation, no memory that requests share, and no handler without a write.
     """
     # A violation comes first: it is proof by itself, however incomplete the exploration was.
     if evidence.violations:
@@ -92,6 +95,8 @@ def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
         return Verdict.INCONCLUSIVE, StopReason.BOUNDED if bounded else StopReason.SAMPLED
     if evidence.replayed == 0:
         return Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC
+    if evidence.shares_memory:
+        return Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY
     if evidence.unreached:
         return Verdict.INCONCLUSIVE, StopReason.NEVER_WRITES
     return Verdict.VERIFIED, None

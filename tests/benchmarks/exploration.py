@@ -173,7 +173,7 @@ def first_violation(requests: tuple[Request, ...]) -> int:
     laboratory = Laboratory(ReadThenDelete, backend_named("embedded"), Limits())
     scenario = Scenario(requests)
     with laboratory.opened():
-        laboratory.enable_memoisation()
+        laboratory.memoise()
         oracles = oracles_for(laboratory, scenario)
         strategy = Dpor()
         count = 0

@@ -69,7 +69,7 @@ def lines(rounds: int) -> Iterator[tuple[str, float]]:
             )
         execution = _executed(laboratory, SERIAL)
         yield "a schedule, followed and recorded", microseconds(lambda: _executed(laboratory, SERIAL), rounds)
-        laboratory.enable_memoisation()
+        laboratory.memoise()
         _executed(laboratory, SERIAL)
         yield "the same, whose steps are known", microseconds(lambda: _executed(laboratory, SERIAL), rounds)
         oracles = oracles_for(laboratory, Scenario(REQUESTS))

@@ -1,12 +1,14 @@
-"""Handlers that remember something between requests: known steps are not taken for them where running them shows otherwise.
+"""Handlers that remember something between requests are never verified, whatever it guards in one process.
 
-Memory is not modelled (README), but what it leads to in one process must not be lost by leaving out steps that are known.  So
-each model is explored twice, once with every step run, and the same has to come out.
+What memory leads to in one process must not be lost by leaving out steps that are known, so some models are explored twice, once
+with every step run, and the same has to come out.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections import UserDict
 from collections.abc import Callable, MutableMapping
 from functools import cache
@@ -171,7 +173,6 @@ def test_the_same_comes_out_as_with_every_step_run(
 
 @cache
 def with_every_step_run(functions: tuple[Callable[..., Any], ...], strategy: str, requests: int) -> object:
-    """Then nothing is looked at in memory, so that this is the same whether it can be seen or not."""
     return explored(model_of(*functions), strategy=strategy, requests=requests, every_step=True)
 
 
@@ -197,9 +198,127 @@ def explored(model: type[Model], **options: Any) -> object:
     ]
 
 
-def test_what_is_never_reset_is_told_as_nondeterministic():
+def test_what_is_never_reset_is_named():
     """The cache outlives the schedule, so that the same schedule gives two histories."""
     memory.clear()
     result = toctou.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), requests=2)
-    assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC)
+    assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
     assert "the same schedule gave two histories" in result.detail
+    assert f"`{__name__}.memory`" in result.detail
+
+
+busy = threading.Lock()
+inflight: set[str] = set()
+
+
+class Server:
+    busy = False
+
+
+def add_one() -> int:
+    """The race that the handlers below guard within one process."""
+    note = dynamodb.get_item(**NOTE, ConsistentRead=True)["Item"]
+    dynamodb.put_item(TableName="Notes", Item={**note, "count": {"N": str(count_of(note) + 1)}})
+    return 204
+
+
+def by_dictionary(principal: str) -> int:
+    if memory.get("busy"):
+        return 409
+    memory["busy"] = True
+    try:
+        return add_one()
+    finally:
+        del memory["busy"]
+
+
+def by_set(principal: str) -> int:
+    if "n1" in inflight:
+        return 409
+    inflight.add("n1")
+    try:
+        return add_one()
+    finally:
+        inflight.clear()
+
+
+def by_lock(principal: str) -> int:
+    if not busy.acquire(blocking=False):
+        return 409
+    try:
+        return add_one()
+    finally:
+        busy.release()
+
+
+def by_class_attribute(principal: str) -> int:
+    if Server.busy:
+        return 409
+    Server.busy = True
+    try:
+        return add_one()
+    finally:
+        Server.busy = False
+
+
+def by_environment(principal: str) -> int:
+    if os.environ.get("NOTE_BUSY"):
+        return 409
+    os.environ["NOTE_BUSY"] = "1"
+    try:
+        return add_one()
+    finally:
+        del os.environ["NOTE_BUSY"]
+
+
+GUARDS = {
+    by_dictionary: f"`{__name__}.memory`",
+    by_set: f"`{__name__}.inflight`",
+    by_lock: f"`{__name__}.busy`",
+    by_class_attribute: f"`{__name__}.Server.busy`",
+    by_environment: "`os.environ`",
+}
+HOW = [
+    {},
+    {"every_step": True},
+    {"strategy": "exhaustive"},
+    {"strategy": "exhaustive", "every_step": True, "symmetry": False},
+    {"reads": 2},
+    {"backend": "moto"},
+]
+
+
+@pytest.mark.parametrize("how", HOW, ids=str)
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
+def test_what_guards_one_process_only_is_no_guard(guard: Callable[..., Any], how: dict[str, Any]):
+    """Whatever the model resets, and however it is explored."""
+    result = toctou.check(model_of(guard), confirm=False, **how)
+    assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
+    assert GUARDS[guard] in result.detail
+    assert {one.verdict for one in result.scenarios if len(one.requests) == 1} == {Verdict.VERIFIED}
+    assert "every step run from then on" in result.covered
+
+
+def test_what_a_first_request_makes_is_no_doubt():
+    """Such as settings that are read once."""
+    settings: dict[str, str] = {}
+
+    def serve(principal: str) -> int:
+        settings.setdefault("table", "Notes")
+        dynamodb.update_item(**NOTE, UpdateExpression="ADD #c :one", **COUNTED)
+        return 204
+
+    assert toctou.check(model_of(serve, setup=lambda _: None), confirm=False).verdict is Verdict.VERIFIED
+
+
+def test_memory_that_nobody_reads_is_a_doubt_all_the_same():
+    calls: list[str] = []
+
+    def serve(principal: str) -> int:
+        calls.append(principal)
+        dynamodb.update_item(**NOTE, UpdateExpression="ADD #c :one", **COUNTED)
+        return 204
+
+    result = toctou.check(model_of(serve), confirm=False)
+    assert result.stop_reason is StopReason.SHARED_MEMORY
+    assert "`serve`" in result.detail

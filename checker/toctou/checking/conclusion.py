@@ -39,7 +39,9 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
     )
     unreached = () if stopped else explored.reached.unreached()
-    results = [_without_vacuous_pass(result, dict(unreached)) for result in confirmed]
+    # Memory that has shown in one scenario is there in all of them, whether it has shown in the others or not.
+    sharing = next((result.sharing for result in confirmed if result.sharing), "")
+    results = [_without_vacuous_pass(_doubted(result, sharing), dict(unreached)) for result in confirmed]
     # After an interrupt scenarios are missing, and nothing may be concluded of all.
     represented = sum(result.stands_for for result in results)
     verdict, reason = certify(
@@ -49,10 +51,13 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
             replayed=0 if stopped else len(results),
             violations=sum(len(result.violations) for result in results),
             stop_reason=stopped.stop_reason if stopped else None,
+            shares_memory=bool(sharing) and any(len(result.requests) > 1 for result in results),
             unreached=tuple(name for name, _ in unreached),
         )
     )
     detail = stopped.detail if stopped else ""
+    if reason is StopReason.SHARED_MEMORY:
+        detail = detail or sharing
     if reason is StopReason.NEVER_WRITES:
         detail = (
             "no schedule made a handler write, so its guard was never tested; if it is meant "
@@ -69,6 +74,12 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         seconds=explored.seconds,
         unreached=unreached,
     )
+
+
+def _doubted(result: ScenarioResult, sharing: str) -> ScenarioResult:
+    if not sharing or result.verdict is not Verdict.VERIFIED or len(result.requests) == 1:
+        return result
+    return replace(result, verdict=Verdict.INCONCLUSIVE, stop_reason=StopReason.SHARED_MEMORY, detail=sharing)
 
 
 def _without_vacuous_pass(result: ScenarioResult, unreached: Mapping[str, str]) -> ScenarioResult:
@@ -89,11 +100,13 @@ def _covered(model: type[Model], results: list[ScenarioResult], options: Options
         f"{len(results)} scenarios of up to {options.requests} concurrent requests{for_others}; "
         f"{schedules} schedules run, standing for "
         f"{stood_for} interleavings; backend {options.backend}; {_reads(options)}, no faults, "
-        f"each request with its own clock{_memoised(model, options)}{_extent(results, options)}"
+        f"each request with its own clock{_memoised(model, results, options)}{_extent(results, options)}"
     )
 
 
-def _memoised(model: type[Model], options: Options) -> str:
+def _memoised(model: type[Model], results: list[ScenarioResult], options: Options) -> str:
+    if any(result.sharing for result in results):
+        return "; all requests in one process, whose memory they were seen to share: every step run from then on"
     if options.every_step or model.service is not None or not is_repeatable(options.backend, options.reads):
         return ""
     return ", memoised steps not run again"

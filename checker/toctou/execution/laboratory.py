@@ -3,14 +3,14 @@
 The laboratory joins what lower floors keep apart: the runner that switches between requests, the interception of their
 DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
 
-Memoised steps (:mod:`toctou.execution.memoised_steps`) are taken without running a request, if the caller enables that.  Once
-they are tainted, the caller has to disable them and to begin the scenario again.
+Memoised steps (:mod:`toctou.execution.memoised_steps`) are compared with what is run, and taken without running a request, if the
+caller asks for that.  Once they are tainted, the caller has to give them up and to begin the scenario again.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +29,7 @@ from toctou.errors import InternalError, ModelError
 from toctou.execution.judging import observed
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
+from toctou.execution.shared_memory import sharing as memory_shared
 from toctou.execution.transition_system import Call, Taken, Transition, Walk
 from toctou.gate.mailbox import HeldCall
 from toctou.gate.relay import Patience, Relay
@@ -62,11 +63,19 @@ class Observation:
 
 
 class Laboratory:
-    """Executes scenarios of one model on one backend, inside :meth:`opened`."""
+    """Executes scenarios of one model on one backend, inside :meth:`opened`.
+
+    Attributes:
+        initial: the items stored at the start.
+        sharing: what requests share besides DynamoDB, as text for the user; ``""`` unless something has shown that they do.
+        left: names of what requests were seen to leave in memory by then.
+    """
 
     def __init__(self, model: type[Model], backend: Backend, limits: Limits) -> None:
         self.model = model
         self.initial: StoredImages = {}
+        self.sharing = ""
+        self.left: Sequence[str] = ()
         self._left_out: StoredImages = {}
         self._schemas: Mapping[str, Schema] = {}
         self._backend = backend
@@ -123,20 +132,44 @@ class Laboratory:
         """While inside, executions record what handlers access (:mod:`toctou.client.access_tracker`); nothing for a service."""
         return self._tracker.tracking() if self._remote is None else nullcontext()
 
-    def enable_memoisation(self) -> None:
-        """From now on take memoised steps without running them, where only requests and stored items decide."""
-        if self._backend.repeatable and self._remote is None:
-            self._known = MemoisedSteps(self.model, self._step, self._perform_after, self._stored_after)
+    def memoise(self, *, taken: bool = True) -> None:
+        """From now on compare what is run with what was run before.
+
+        Args:
+            taken: take memoised steps without running them, where only requests and stored items decide.
+        """
+        if self._remote is None:
+            taken = taken and self._backend.repeatable
+            self._known = MemoisedSteps(self.model, self._step, self._perform_after, self._stored_after, taken=taken)
 
     @property
     def tainted(self) -> bool:
-        """Whether something has shown that memoised steps cannot be relied on."""
+        """Whether something has shown that requests share memory."""
         return self._known is not None and self._known.tainted
 
-    def disable_memoisation(self) -> Sequence[Execution]:
-        """From now on run every step; returns the executions that were run first, to be repeated; empty if it was disabled."""
+    def run_every_step(self, sharing: str = "") -> MemoisedSteps | None:
+        """From now on take and compare no memoised steps; returns them; ``None`` if that was so already.
+
+        Args:
+            sharing: what requests share, if that is known already.
+        """
         known, self._known = self._known, None
-        return () if known is None else known.first_runs
+        self.left = self.left or ([] if known is None else list(known.left))
+        self.sharing = (
+            self.sharing or sharing or ("" if known is None else memory_shared(self.model, known, self._watch))
+        )
+        return known
+
+    def _watch(
+        self, scenario: Scenario, order: Sequence[int], begin: Callable[[Model], None], look: Callable[[], None]
+    ) -> None:
+        runner = self.begin(scenario)
+        begin(self._instance)
+        for request in order:
+            if request in runner.enabled():
+                self._take(request, [], {})
+                look()
+        runner.end()
 
     def execute(self, scenario: Scenario, strategy: Strategy, *, afresh: bool = False) -> Execution | None:
         """Run the schedule that the strategy chooses; ``None`` if it gave the execution up.
@@ -152,8 +185,8 @@ class Laboratory:
         """
         # A walk takes memoised steps only; at the first unknown one, the schedule is run from its beginning.
         known = None if afresh else self._known_of(scenario)
-        if known is None:
-            return self._run(scenario, strategy)
+        if known is None or not known.taken:
+            return self._run(scenario, strategy, known)
         walk = self._walk(known, scenario)
         while walk.enabled:
             chosen = strategy.choose(walk.enabled)
@@ -168,7 +201,7 @@ class Laboratory:
     def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[tuple[Response, ...], StoredImages]:
         """Responses, in that order, and stored items when only these requests run, one after the other."""
         known = self._known_of(scenario)
-        if known is not None:
+        if known is not None and known.taken:
             walk = self._walk(known, scenario)
             while (following := next((one for one in order if one in walk.enabled), None)) is not None:
                 if walk.step(following) is None:
@@ -222,19 +255,21 @@ class Laboratory:
         runner = self.begin(scenario)
         self._choices.bind(strategy)
         if known is not None:
-            known.begin(self._instance)
+            known.memory.begin(self._instance)
         steps: list[Taken] = []
         choices: list[Choice] = []
         endings: dict[int, int] = {}
         for request, transition in taken:
             again = self._take(request, steps, endings)
             if known is not None:
-                known.check(len(choices), request, transition.step, again)
+                known.check(scenario, steps, transition.step, again)
             choices.append(plain_choice(request))
         while enabled := runner.enabled():
             if chosen is None:
                 chosen = strategy.choose(enabled)
             if chosen is None:
+                if known is not None:  # what is left may be redundant only because a request behaved differently
+                    known.compare(scenario, steps, self._responses, runner.clock_readers())
                 runner.end()
                 return None
             strategy.performed(chosen, self._take(chosen, steps, endings))

@@ -1,12 +1,14 @@
 """The memoised steps of a laboratory (:mod:`toctou.execution.transition_system`), and whether they can be relied on.
 
-They are tainted once a step that was run differs from what was memoised, or has left something in memory
-(:mod:`toctou.execution.process_memory`).
+They are tainted once a request that was run behaves differently than memoised, given the same inputs and responses, or has left
+something in memory (:mod:`toctou.execution.process_memory`): then requests share more than DynamoDB, and one process is not
+what many would be.  So runs are compared even where no step is taken without running it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
@@ -25,15 +27,25 @@ class MemoisedSteps:
     """The memoised steps of a model's requests.
 
     Attributes:
+        taken: whether steps may be taken without running them; if not, runs are compared only.
         tainted: whether something has shown that they cannot be relied on.
         first_runs: the executions that were run first.
+        suspect: the scenario and the requests of the steps that led to a difference, if one has shown.
+        left: names of what requests have left in memory.
+        memory: what is inspected.
     """
 
-    def __init__(self, model: type[Model], make_step: MakeStep, perform: Perform, stored: Stored) -> None:
+    def __init__(
+        self, model: type[Model], make_step: MakeStep, perform: Perform, stored: Stored, *, taken: bool = True
+    ) -> None:
+        self.taken = taken
         self.tainted = False
         self.first_runs: list[Execution] = []
+        self.suspect: tuple[Scenario, tuple[int, ...]] | None = None
+        self.left: dict[str, None] = {}
+        self.memory = ProcessMemory(model)
         self._system = TransitionSystem(make_step, perform, stored)
-        self._memory = ProcessMemory(model)
+        self._run: set[str] = set()
 
     def walk(self, scenario: Scenario) -> Walk:
         """An execution of a scenario that takes memoised steps."""
@@ -44,19 +56,16 @@ class MemoisedSteps:
         self.first_runs = []
         self._system.forget()
 
-    def begin(self, instance: Model) -> None:
-        """Prepare for an execution that is about to be run."""
-        self._memory.begin(instance)
-
-    def check(self, depth: int, request: int, known: Step, run: Step) -> None:
-        """Compare a step that was run, after ``depth`` others, with the memoised one.
+    def check(self, scenario: Scenario, steps: Sequence[Taken], known: Step, run: Step) -> None:
+        """Compare the last of these steps, which were run, with the memoised one.
 
         Raises:
             NondeterministicHandler: it differs.
         """
         if run.observed != known.observed:
-            self.tainted = True
-            raise diverged_step(depth, request, known, run)
+            request, _ = steps[-1]
+            with self._suspecting(scenario, steps):
+                raise diverged_step(len(steps) - 1, request, known, run)
 
     def learn(
         self,
@@ -66,16 +75,41 @@ class MemoisedSteps:
         reads_clock: Collection[int],
     ) -> None:
         """Memoise what was run; see :meth:`TransitionSystem.learn`."""
-        try:
+        if not self.taken:
+            self._system.trim()
+            self.compare(scenario, steps, responses, reads_clock)
+            return
+        with self._suspecting(scenario, steps):
             self._system.learn(scenario, steps, responses, reads_clock)
+
+    def compare(
+        self,
+        scenario: Scenario,
+        steps: Sequence[Taken],
+        responses: Mapping[int, Response],
+        reads_clock: Collection[int],
+    ) -> None:
+        """Compare what was run, to its end or not; see :meth:`TransitionSystem.compare`."""
+        with self._suspecting(scenario, steps):
+            self._system.compare(scenario, steps, responses, reads_clock)
+
+    @contextmanager
+    def _suspecting(self, scenario: Scenario, steps: Sequence[Taken]) -> Iterator[None]:
+        try:
+            yield
         except NondeterministicHandler:
             self.tainted = True
+            self.suspect = scenario, tuple(request for request, _ in steps)
             raise
 
     def end(self, execution: Execution) -> None:
         """Check what an execution that was run and learned has left in memory."""
-        # The first one may leave something: clients and caches are made when they are first needed.
-        if self._memory.changed() and self.first_runs:
+        # The first run of a request may leave something: clients and caches are made when they are first needed.
+        names = {str(one) for one in execution.requests}
+        left = self.memory.changed()
+        self.left.update(dict.fromkeys(left))
+        if left and names <= self._run:
             self.tainted = True
+        self._run |= names
         if len(self.first_runs) < MOST_FIRST_RUNS:
             self.first_runs.append(execution)

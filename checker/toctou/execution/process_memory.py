@@ -1,9 +1,8 @@
-"""Detects whether handlers have left something in the memory of their process.
+"""Detects what handlers have changed in the memory of their process, and what it is called.
 
 Inspected is what the code of a model can reach by name: global variables of its modules, classes, handlers, the model itself,
-and what these hold, as far as it is the user's own or built in: containers, attributes, defaults, closures, caches.  State of an
-installed library is not seen, nor what is reset before the requests have ended.  So an unchanged memory proves nothing; and
-a changed one is no fault, since a handler may count its calls.
+the environment, and what these hold, as far as it is the user's own or built in: containers, attributes, defaults, closures,
+caches, locks.  State of an installed library is not seen.  So an unchanged memory proves nothing.
 
 No method of an inspected object is called, because it may be a proxy, a mock, or define its own equality: contents are read by
 the methods of built-in types, and are the same if they are identical, or equal plain values.
@@ -13,11 +12,13 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, partial
 from types import FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
@@ -34,8 +35,28 @@ Contents = dict[Any, Any]
 
 _PLAIN = frozenset({int, float, bool, str, bytes, Decimal, type(None)})
 _SEQUENCES = (list, tuple, set, frozenset, deque)
+_CONTAINERS = (dict, *_SEQUENCES)
 _LRU_CACHE = type(lru_cache(int))
 _NAMED_CONTENTS = (SimpleNamespace, threading.local)
+_SYNCHRONIZATION = frozenset({"asyncio.locks", "asyncio.queues", "queue", "threading"})
+"""Modules of the standard library whose objects one request leaves for another."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """An inspected object: what it is called, and what returns its contents.
+
+    Attributes:
+        named: whether its contents are attributes, which have names of their own.
+    """
+
+    path: str
+    named: bool
+    contents: Callable[[], Contents]
+
+    def name_of(self, key: object) -> str:
+        """What a part of the contents is called: ``service.cache``; a part of a container is called like the container."""
+        return f"{self.path}.{key}" if self.named and isinstance(key, str) else self.path
 
 
 class ProcessMemory:
@@ -43,49 +64,57 @@ class ProcessMemory:
 
     def __init__(self, model: type[Model]) -> None:
         self._modules = modules_of(model)
-        self._looks: list[Callable[[], Contents]] = []
+        self._looks: list[_Look] = []
         self._known: dict[int, object] = {}  # holds on to them, so that nothing else gets their identities
-        self._of_instance: list[Callable[[], Contents]] = []
+        self._of_instance: list[_Look] = []
         self._known_of_instance: dict[int, object] = {}
         self._before: list[Contents] = []
-        modules = [_Names(vars(sys.modules[name])) for name in self._modules]
-        handlers = [one.function for one in model.handlers().values()]
-        self._find(self._looks, self._known, [*modules, *model.__mro__, *handlers])
+        modules = [(name, _Names(vars(sys.modules[name]))) for name in self._modules]
+        classes = [(f"{one.__module__}.{one.__qualname__}", one) for one in model.__mro__]
+        handlers = [(name, one.function) for name, one in model.handlers().items()]
+        self._find(self._looks, self._known, [*modules, *classes, *handlers, ("os.environ", os.environ)])
 
     def begin(self, instance: Model) -> None:
         """Record the contents before requests run that share this instance of the model."""
         self._of_instance, self._known_of_instance = [], {}
         if vars(instance):
-            self._find(self._of_instance, self._known_of_instance, [instance])
+            self._find(self._of_instance, self._known_of_instance, [(type(instance).__name__, instance)])
         self._before = self._contents()
 
-    def changed(self) -> bool:
-        """Whether contents differ from those at the beginning, besides clients and the like that were made meanwhile."""
-        changed, found = False, list[object]()
+    def changed(self) -> list[str]:
+        """Names of what differs from the beginning, besides clients and the like that were made meanwhile."""
+        names, found = dict[str, None](), list[tuple[str, object]]()
         lasting = len(self._looks)
-        for at, (before, now) in enumerate(zip(self._before, self._contents(), strict=True)):
-            if not _all_same(before, now):
-                new = [value for name, value in now.items() if name not in before or not _same(before[name], value)]
-                changed = changed or len(before.keys() - now.keys()) > 0 or not all(map(self._of_library, new))
-                found += new if at < lasting else []
+        looks = [*self._looks, *self._of_instance]
+        for at, (look, before, now) in enumerate(zip(looks, self._before, self._contents(), strict=True)):
+            if _all_same(before, now):
+                continue
+            names.update(dict.fromkeys(look.name_of(key) for key in before.keys() - now.keys()))
+            new = {key: value for key, value in now.items() if key not in before or not _same(before[key], value)}
+            names.update(dict.fromkeys(look.name_of(key) for key, one in new.items() if not self._of_library(one)))
+            found += [(look.name_of(key), one) for key, one in new.items()] if at < lasting else []
+        before_found = len(self._looks)
         self._find(self._looks, self._known, found)
-        return changed
+        # They are compared with themselves until the next beginning.
+        self._before[lasting:lasting] = [_looked(look.contents) for look in self._looks[before_found:]]
+        return list(names)
 
     def _contents(self) -> list[Contents]:
-        return [_looked(look) for look in (*self._looks, *self._of_instance)]
+        return [_looked(look.contents) for look in (*self._looks, *self._of_instance)]
 
-    def _find(self, looks: list[Callable[[], Contents]], known: dict[int, object], roots: Iterable[object]) -> None:
-        """From now on inspect everything that can be reached from these roots."""
+    def _find(self, looks: list[_Look], known: dict[int, object], roots: Iterable[tuple[str, object]]) -> None:
+        """From now on inspect everything that can be reached from these roots, by their names."""
         waiting = deque(roots)
         while waiting and len(self._looks) + len(self._of_instance) < MOST:
-            found = waiting.popleft()
+            path, found = waiting.popleft()
             if type(found) in _PLAIN or id(found) in self._known or id(found) in known:
                 continue
-            look = self._look(found)
-            if look is not None:
+            contents = self._look(found)
+            if contents is not None:
                 known[id(found)] = found
+                look = _Look(path, not issubclass(type(found), _CONTAINERS), contents)
                 looks.append(look)
-                waiting += _looked(look).values()
+                waiting += [(look.name_of(key), value) for key, value in _looked(contents).items()]
 
     def _look(self, found: Any) -> Callable[[], Contents] | None:
         """What returns the contents of an object, if it is of a kind that is inspected."""
@@ -100,7 +129,7 @@ class ProcessMemory:
             return partial(_of_function, found) if found.__module__ in self._modules else None
         if issubclass(kind, type):
             return partial(_named, vars(found)) if found.__module__ in self._modules else None
-        if kind in _NAMED_CONTENTS or kind.__module__ in self._modules:
+        if kind in _NAMED_CONTENTS or kind.__module__ in self._modules or kind.__module__ in _SYNCHRONIZATION:
             return partial(_attributes, found)
         return None
 
@@ -120,6 +149,9 @@ class _Names:
 _TAKEN_APART: dict[type, Callable[[Any], Contents]] = {
     _Names: lambda found: _named(found.names),
     Handler: lambda found: {0: found.function},
+    type(threading.Lock()): lambda found: {0: found.locked()},
+    type(threading.RLock()): lambda found: {0: repr(found)},
+    type(os.environ): lambda found: dict(found._data),
     bytearray: lambda found: {0: repr(found)},
     itertools.count: lambda found: {0: repr(found)},
     _LRU_CACHE: lambda found: dict(enumerate(one for one in gc.get_referents(found) if type(one) is dict)),

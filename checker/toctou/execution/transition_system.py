@@ -132,8 +132,7 @@ class TransitionSystem:
 
     def walk(self, scenario: Scenario) -> Walk:
         """Begin an execution of a scenario."""
-        if self._size > MOST:
-            self.forget()
+        self.trim()
         names = self._names(scenario.requests)
         return Walk(self, [self._beginnings.get(name) for name in names])
 
@@ -157,36 +156,49 @@ class TransitionSystem:
         """
         if any(one is not None and one.action not in KNOWN_ACTIONS for _, one in steps):
             return
+        calls, ends = self.compare(scenario, steps, responses, reads_clock)
+        moved, before = _Moved(), self.initial
+        for (request, operation), call in zip(steps, calls, strict=True):
+            local_state = call or ends[request]
+            local_state.after.update(moved.since(request))
+            if call is None or operation is None:
+                moved.to(request, local_state)
+                continue
+            after, then = self._after(before, operation), call.following[_result(operation)]
+            moved.to(request, then)
+            if request not in call.transitions.get(before, ()):
+                self.note(call, before, operation, then, after)
+            before = after
+
+    def compare(
+        self,
+        scenario: Scenario,
+        steps: Sequence[Taken],
+        responses: Mapping[int, Response],
+        reads_clock: Collection[int],
+    ) -> tuple[list[Call | None], dict[int, Answered]]:
+        """Compare an execution that was run with the local states that are known, and add those that are not.
+
+        The arguments, and what is raised, are those of :meth:`learn`; returns the call of each step, and how requests ended.
+        """
         for request in reads_clock:
             self._tell_apart(scenario.requests[request])
         names = self._names(scenario.requests)
         places: list[tuple[LocalStates, object]] = [(self._beginnings, name) for name in names]
-        made: list[tuple[Call, State, Operation, State] | None] = []
-        state = self.initial
+        calls: list[Call | None] = []
         for request, operation in steps:
-            if operation is None:
-                made.append(None)
-                continue
-            call = self._call(*places[request], operation)
-            places[request] = call.following, _result(operation)
-            after = self._after(state, operation)
-            made.append((call, state, operation, after))
-            state = after
+            calls.append(None if operation is None else self._call(*places[request], operation))
+            if operation is not None and (call := calls[-1]) is not None:
+                places[request] = call.following, _result(operation)
         ends = {request: self._end(*places[request], response) for request, response in responses.items()}
         for request, end in ends.items():  # the last run counts: the first may draw a number for what is made only once
             end.reads_clock = request in reads_clock
-        moved = _Moved()
-        for (request, _), one in zip(steps, made, strict=True):
-            local_state = ends[request] if one is None else one[0]
-            local_state.after.update(moved.since(request))
-            if one is None:
-                moved.to(request, local_state)
-                continue
-            call, before, operation, after = one
-            then = call.following[_result(operation)]
-            moved.to(request, then)
-            if request not in call.transitions.get(before, ()):
-                self.note(call, before, operation, then, after)
+        return calls, ends
+
+    def trim(self) -> None:
+        """Forget everything if too much is known; not while a walk is under way."""
+        if self._size > MOST:
+            self.forget()
 
     def note(
         self, call: Call, before: State, operation: Operation, then: LocalState, after: State | None = None

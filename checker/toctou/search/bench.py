@@ -47,8 +47,7 @@ class Bench:
             self.close()
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
             laboratory = self._stack.enter_context(Laboratory(model, backend, self._options.limits).opened())
-            if not self._options.every_step:
-                laboratory.enable_memoisation()
+            laboratory.memoise(taken=not self._options.every_step)
             self._explorer = Explorer(laboratory, self._options)
         return self._explorer
 

@@ -85,11 +85,13 @@ class Explorer:
         except Restart as restart:
             if restart.reason not in (Reason.STEP_TOUCHES_MORE, Reason.NUMBERS_SHARED, Reason.NOT_INTERCHANGEABLE):
                 self._judges.forget()  # from now on, serial runs may behave differently
-            again = replace(work_item, interchangeable=exploration.interchangeable).restarted(restart)
+            shown = replace(work_item, interchangeable=exploration.interchangeable, sharing=self._laboratory.sharing)
+            again = shown.restarted(restart)
             return Advance(tally, again=again)
         finally:
             tally.seconds = time.perf_counter() - begun
             tally.apart = frozenset(exploration.renamed.apart)
+            tally.sharing = self._laboratory.sharing
         if exploration.left is None or tally.stop_reason is not None:
             return Advance(tally, pieces=pieces, last=exploration.last)
         tally.coverage = exploration.left.covers
@@ -99,6 +101,7 @@ class Explorer:
             before=work_item.before + tally.schedules,
             known=work_item.known if alone else tally.best(),
             sighted=exploration.sighted if alone else {},
+            sharing=self._laboratory.sharing,
         )
         rest = tuple(replace(following, strategy=one) for one in _divided(exploration.left, pieces))
         return Advance(tally, rest, pieces=pieces)
@@ -108,6 +111,8 @@ class Explorer:
         known = {**work_item.known, **{key: clarity(one.execution) for key, one in sighted.items()}}
         if work_item.own_numbers:
             self._laboratory.own_numbers()
+        if work_item.sharing:
+            self._laboratory.run_every_step(work_item.sharing)
         return Exploration(
             work_item,
             self._judges.of(work_item.scenario, own_numbers=work_item.own_numbers),

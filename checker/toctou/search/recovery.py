@@ -9,6 +9,7 @@ from toctou.errors import (
     OperationLimit,
     OutsideControl,
     ServiceCrashed,
+    SharedMemory,
     SilentHandler,
     ToolMissing,
     UncontrolledHandler,
@@ -16,6 +17,7 @@ from toctou.errors import (
 )
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed_alike
+from toctou.execution.shared_memory import unrepeatable
 from toctou.scheduling.restart import Reason, Restart
 from toctou.verdict import StopReason
 
@@ -24,6 +26,7 @@ RUNS_WHEN_TAINTED = 3
 
 FAULTS: dict[type[UncontrolledHandler], StopReason] = {
     NondeterministicHandler: StopReason.NONDETERMINISTIC,
+    SharedMemory: StopReason.SHARED_MEMORY,
     OperationLimit: StopReason.OPERATION_LIMIT,
     SilentHandler: StopReason.SILENT_HANDLER,
     OutsideControl: StopReason.OUTSIDE_CONTROL,
@@ -49,7 +52,9 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
             if laboratory.isolate():
                 raise Restart(Reason.SERVICE_REMEMBERS) from fault
         except UncontrolledHandler as certain:
-            return certain
+            fault = certain
+    if isinstance(fault, NondeterministicHandler) and laboratory.left:
+        return unrepeatable(laboratory.left, fault)
     return fault
 
 
@@ -66,15 +71,17 @@ def check_memory(laboratory: Laboratory) -> None:
 
 
 def _run_every_step(laboratory: Laboratory) -> bool:
-    """Disable memoisation; ``False`` if it was disabled already, or if there are no first runs to repeat.
+    """Give up memoised steps; ``False`` if they were given up already, or if there are no first runs to repeat.
 
     Raises:
         UncontrolledHandler: a first run does not repeat.
     """
     # Memory that `setup` resets before each schedule lets every schedule repeat.  Where that cannot be seen, handlers are not
     # given the benefit of the doubt.
-    first = laboratory.disable_memoisation()
-    for execution in first:
+    known = laboratory.run_every_step()
+    if known is None:
+        return False
+    for execution in known.first_runs:
         for _ in range(RUNS_WHEN_TAINTED):
             replayed_alike(laboratory, Scenario.of(execution), execution)
-    return bool(first)
+    return bool(known.first_runs)

@@ -22,6 +22,7 @@ class ScenarioResult:
         seconds: wall time.
         violations: one per distinct finding, the clearest counterexample of each.
         longest: steps of the longest execution.
+        sharing: what requests were seen to share besides DynamoDB, as text for the user; else ``""``.
         stands_for: how many scenarios it represents, itself included; the others differ by names only.
     """
 
@@ -35,6 +36,7 @@ class ScenarioResult:
     seconds: float
     violations: tuple[Violation, ...]
     longest: int = 0
+    sharing: str = ""
     stands_for: int = 1
 
 

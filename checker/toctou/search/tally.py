@@ -39,6 +39,7 @@ class Tally:
         replayed: executions that were run a second time and gave the same history.
         seconds: time spent, added up over processes.
         longest: steps of the longest execution.
+        sharing: what requests share besides DynamoDB, as text for the user; ``""`` if nothing has shown.
         apart: places among the work item's renamings of those whose scenario differs by more than names.
     """
 
@@ -57,6 +58,7 @@ class Tally:
     replayed: int = 0
     seconds: float = 0.0
     longest: int = 0
+    sharing: str = ""
     apart: frozenset[int] = frozenset()
 
     def see(self, key: object, sighting: Sighting) -> None:
@@ -101,6 +103,7 @@ class Tally:
         self.replayed += later.replayed
         self.seconds += later.seconds
         self.longest = max(self.longest, later.longest)
+        self.sharing = self.sharing or later.sharing
         self.apart |= later.apart
 
     def stop(self, reason: StopReason, detail: str) -> None:
@@ -116,17 +119,19 @@ class Tally:
                 replayed=self.replayed,
                 violations=len(self.kept),
                 stop_reason=self.stop_reason,
+                shares_memory=bool(self.sharing) and len(scenario.requests) > 1,
             )
         )
         return ScenarioResult(
             requests=scenario.requests,
             verdict=verdict,
             stop_reason=reason,
-            detail=self.detail,
+            detail=self.sharing if reason is StopReason.SHARED_MEMORY and not self.detail else self.detail,
             schedules=self.schedules,
             redundant=self.redundant,
             interleavings=self.interleavings,
             seconds=self.seconds,
             longest=self.longest,
             violations=tuple(self.kept.values()),
+            sharing=self.sharing,
         )

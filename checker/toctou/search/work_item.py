@@ -37,6 +37,7 @@ class WorkItem:
         sighted: violations found before this work item, if one process explored all of that.
         block: which block of a random strategy's schedules this is.
         renamings: each leads to another scenario that this one may represent.
+        sharing: what requests share besides DynamoDB, if that has shown; then every step is run.
     """
 
     scenario: Scenario
@@ -50,6 +51,7 @@ class WorkItem:
     sighted: Mapping[object, Sighting] = field(default_factory=dict)
     block: int = 0
     renamings: tuple[Renaming, ...] = ()
+    sharing: str = ""
 
     def restarted(self, restart: Restart) -> WorkItem:
         """The whole scenario, to be explored with what the restart has shown."""
@@ -71,6 +73,7 @@ class WorkItem:
             own_numbers=how.own_numbers,
             strategy=how.strategy,
             interchangeable=how.interchangeable,
+            sharing=how.sharing,
         )
 
 

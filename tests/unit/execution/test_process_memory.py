@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,10 @@ from toctou import Model, Table, handler
 from toctou.execution.process_memory import ProcessMemory
 
 SOURCE = """
+import asyncio
+import queue as queues
+import threading
+
 import boto3
 from collections import deque
 from functools import cache, lru_cache
@@ -61,6 +66,9 @@ octets = bytearray()
 slotted = Slotted()
 namespace = SimpleNamespace()
 counter = count()
+lock, again, semaphore = threading.Lock(), threading.RLock(), threading.Semaphore()
+waiting = asyncio.Lock()
+jobs = queues.Queue()
 later = None
 
 def defaulting(key, known={}):
@@ -103,7 +111,7 @@ class Memory:
     def begin(self) -> None:
         self._memory.begin(self.model)
 
-    def changed(self) -> bool:
+    def changed(self) -> list[str]:
         return self._memory.changed()
 
 
@@ -125,7 +133,37 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "a namespace": lambda module: setattr(module.namespace, "value", 1),
     "a counter": lambda module: next(module.counter),
     "a static method's default": lambda module: module.Settings.static().append(1),
+    "a lock": lambda module: module.lock.acquire(),
+    "a lock that may be taken again": lambda module: module.again.acquire(),
+    "a lock of coroutines": lambda module: setattr(module.waiting, "_locked", True),
+    "a semaphore": lambda module: module.semaphore.acquire(),
+    "a queue between threads": lambda module: module.jobs.put(1),
+    "the environment": lambda module: os.environ.update(TOCTOU_TEST="1"),
 }
+
+
+NAMES = {
+    "a global variable": "remembering.number",
+    "a list": "remembering.names",
+    "a set in dictionaries": "remembering.table",
+    "an attribute of a class": "remembering.Settings.colour",
+    "an object": "remembering.settings.values",
+    "a lock": "remembering.lock",
+    "the environment": "os.environ",
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCTOU_TEST", "0")
+
+
+@pytest.mark.parametrize("change", NAMES)
+def test_what_has_changed_is_named_as_in_the_code(module: ModuleType, change: str):
+    memory = Memory(module)
+    memory.begin()
+    CHANGES[change](module)
+    assert memory.changed() == [NAMES[change]]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -240,7 +278,7 @@ def test_wherever_they_are(
     memory = Memory(module)
     memory.begin()
     module.library.seen.append(1)
-    assert memory.changed() is looked_at
+    assert bool(memory.changed()) is looked_at
 
 
 class Odd:

@@ -60,7 +60,7 @@ BOTH = Scenario((ALICE, BOB))
 def opened(backend: str = "embedded", window: int = 1) -> Iterator[Laboratory]:
     laboratory = Laboratory(OfItems, backend_named(backend, window), Limits())
     with laboratory.opened():
-        laboratory.enable_memoisation()
+        laboratory.memoise()
         yield laboratory
 
 
@@ -197,7 +197,7 @@ def test_who_does_something_else_is_noticed():
     request = next(one for one in model.requests() if one.handler == "act")
     laboratory = Laboratory(model, backend_named("embedded"), Limits())
     with laboratory.opened():
-        laboratory.enable_memoisation()
+        laboratory.memoise()
         run(laboratory, Scenario((request,)), "A")
         assert not laboratory.tainted
         run(laboratory, Scenario((request,)), "A")
@@ -208,9 +208,13 @@ def test_who_does_something_else_is_noticed():
         assert "first" in str(fault.value)
         assert "second" in str(fault.value)
         assert laboratory.tainted
-        assert len(laboratory.disable_memoisation()) == 2
+        given_up = laboratory.run_every_step()
+        assert given_up is not None
+        assert len(given_up.first_runs) == 2
         assert not laboratory.tainted
-        assert not laboratory.disable_memoisation(), "there is nothing left"
+        assert laboratory.run_every_step() is None, "there is nothing left"
+        assert "act (" in laboratory.sharing, "the counter is in a closure of this test, where nothing looks"
+        assert __file__ in laboratory.sharing
 
 
 @dataclass(frozen=True)
