@@ -37,7 +37,8 @@ class StopReason(StrEnum):
     WORKER_LOST = "worker_lost"
     REFUSED = "refused"  # an invalid model, noticed only while it was explored
     NEVER_WRITES = "never_writes"  # without a write there is nothing to race for: a pass would be vacuous
-    NOT_REACHED = "not_reached"  # in a scan: no request of the operation was accepted
+    NEVER_CALLED = "never_called"  # it answered without a call to DynamoDB, so nothing was raced for
+    NOT_REACHED = "not_reached"  # no request of a handler, of an argument's value, or of an operation was accepted
     TAKES_PART = "takes_part"  # in a scan: affected by the finding in another operation
     UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"
@@ -65,7 +66,7 @@ class Evidence:
         violations: findings that a second execution has reproduced.
         stop_reason: why exploration ended early; ``None`` if nothing cut it short.
         shares_memory: requests share memory of their process.
-        unreached: handlers, not declared read-only, that committed no write in any schedule.
+        vacuous: what some handler has done in no schedule, so that a pass would say nothing of it; ``None`` if there is none.
     """
 
     schedules: int
@@ -73,7 +74,7 @@ class Evidence:
     replayed: int
     violations: int
     stop_reason: StopReason | None
-    unreached: tuple[str, ...] = ()
+    vacuous: StopReason | None = None
     shares_memory: bool = False
 
 
@@ -81,7 +82,7 @@ def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
     """Turn evidence into a verdict and, if it is ``INCONCLUSIVE``, its reason.
 
     ``VERIFIED`` needs at least one schedule, complete coverage without an early end, at least one execution replayed with the
-    same history, no violation, no memory that requests share, and no handler without a write.
+    same history, no violation, no memory that requests share, and no handler that a pass would say nothing of.
     """
     # A violation comes first: it is proof by itself, however incomplete the exploration was.
     if evidence.violations:
@@ -97,6 +98,6 @@ def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
         return Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC
     if evidence.shares_memory:
         return Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY
-    if evidence.unreached:
-        return Verdict.INCONCLUSIVE, StopReason.NEVER_WRITES
+    if evidence.vacuous is not None:
+        return Verdict.INCONCLUSIVE, evidence.vacuous
     return Verdict.VERIFIED, None

@@ -21,7 +21,8 @@ from toctou.analysis.explain import anomalies, explain
 from toctou.client.backends import backend_named
 from toctou.client.intercept import intercepted
 from toctou.declaration.scenario import Scenario
-from toctou.execution.judging import judged, oracles_for
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import judged
 from toctou.execution.laboratory import Laboratory
 from toctou.history.operation import Execution, Operation
 from toctou.history.schedule import Choice, Schedule

@@ -18,7 +18,8 @@ from toctou.checking.check import check
 from toctou.client.backends import backend_named
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
-from toctou.execution.judging import judged, oracles_for
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import judged
 from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.restart import Restart
 from toctou.scheduling.runner import Limits

@@ -11,7 +11,8 @@ from brute_force import BruteForce
 from toctou.client.backends import backend_named
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario, scenarios
-from toctou.execution.judging import judged, oracles_for, signature
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import judged, signature
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import reordered, steps_of
 from toctou.history.footprint import EMPTY

@@ -163,6 +163,7 @@ IMPACTS: Sequence[Impact] = (
         "an item that belonged to another principal was changed: the check that should have stopped it was bypassed",
         _oracle("ownership"),
     ),
+    Impact("breaks-invariant", 7.0, "a rule of the model's own is broken", lambda scene: scene.finding.own),
     Impact("leaves-partial-effect", 6.5, "a failed request left some of its writes", _oracle("no_partial_effect")),
     Impact(
         "loses-anothers-update",
@@ -186,7 +187,9 @@ IMPACTS: Sequence[Impact] = (
         Scene.answers_wrongly,
     ),
     Impact("fits-no-order", 6.0, "answers and stored items fit no order of the requests", _oracle("linearizability")),
-    Impact("breaks-invariant", 6.5, "what is stored breaks an invariant of the model", lambda _: True),
+    Impact(
+        "replaces-unread", 5.0, "what another request had been promised was replaced without being read", lambda _: True
+    ),
 )
 """What a violation does; the first row that fits."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
@@ -11,7 +11,7 @@ from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
 from toctou.scheduling.strategies import selected
 from toctou.search.options import Options
-from toctou.search.reachability import Reachability
+from toctou.search.reachability import Reachability, Vacuous, names_of
 from toctou.search.result import ModelResult, ScenarioResult
 from toctou.verdict import Coverage, Evidence, StopReason, Verdict, certify
 
@@ -38,10 +38,10 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
         (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
     )
-    unreached = () if stopped else explored.reached.unreached()
+    vacuous = [] if stopped else explored.reached.vacuous()
     # Memory that has shown in one scenario is there in all of them, whether it has shown in the others or not.
     sharing = next((result.sharing for result in confirmed if result.sharing), "")
-    results = [_without_vacuous_pass(_doubted(result, sharing), dict(unreached)) for result in confirmed]
+    results = [_without_vacuous_pass(_doubted(result, sharing), vacuous) for result in confirmed]
     # After an interrupt scenarios are missing, and nothing may be concluded of all.
     represented = sum(result.stands_for for result in results)
     verdict, reason = certify(
@@ -52,17 +52,14 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
             violations=sum(len(result.violations) for result in results),
             stop_reason=stopped.stop_reason if stopped else None,
             shares_memory=bool(sharing) and any(len(result.requests) > 1 for result in results),
-            unreached=tuple(name for name, _ in unreached),
+            vacuous=vacuous[0].reason if vacuous else None,
         )
     )
     detail = stopped.detail if stopped else ""
     if reason is StopReason.SHARED_MEMORY:
         detail = detail or sharing
-    if reason is StopReason.NEVER_WRITES:
-        detail = (
-            "no schedule made a handler write, so its guard was never tested; if it is meant "
-            f"only to read, declare it with read_only=True (requests were made as {', '.join(loaded.model.principals)})"
-        )
+    if reason in _VACUOUS:
+        detail = f"{_VACUOUS[reason]} (requests were made as {', '.join(loaded.model.principals)})"
     return ModelResult(
         model=loaded.name,
         title=(loaded.model.__doc__ or "").strip().partition("\n")[0],
@@ -72,7 +69,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         covered=_covered(loaded.model, results, options),
         scenarios=tuple(results),
         seconds=explored.seconds,
-        unreached=unreached,
+        unreached=tuple((one.name, one.instead) for one in vacuous),
     )
 
 
@@ -82,13 +79,25 @@ def _doubted(result: ScenarioResult, sharing: str) -> ScenarioResult:
     return replace(result, verdict=Verdict.INCONCLUSIVE, stop_reason=StopReason.SHARED_MEMORY, detail=sharing)
 
 
-def _without_vacuous_pass(result: ScenarioResult, unreached: Mapping[str, str]) -> ScenarioResult:
-    # A scenario says nothing about a handler that writes in no schedule of any scenario.
-    names = {request.handler for request in result.requests if request.handler in unreached}
-    if result.verdict is not Verdict.VERIFIED or not names:
+_VACUOUS = {
+    StopReason.NEVER_WRITES: "no schedule made a handler write, so its guard was never tested; if it is meant only to read, "
+    "declare it with read_only=True",
+    StopReason.NEVER_CALLED: "no schedule made a handler call DynamoDB, so nothing was raced for; give it arguments and items "
+    "with which it does",
+    StopReason.NOT_REACHED: "no schedule made a handler answer 2xx, so only its rejections were tested; give it arguments, "
+    "items and principals with which it is accepted",
+}
+"""Why a pass would say nothing, and what to do."""
+
+
+def _without_vacuous_pass(result: ScenarioResult, vacuous: Sequence[Vacuous]) -> ScenarioResult:
+    # A scenario says nothing about a handler that does not do what it is there for in any schedule of any scenario.
+    concerned = [one for one in vacuous if any(one.name in names_of(request) for request in result.requests)]
+    if result.verdict is not Verdict.VERIFIED or not concerned:
         return result
-    detail = "\n".join(f"{name} never reached a write: {unreached[name]}" for name in sorted(names))
-    return replace(result, verdict=Verdict.INCONCLUSIVE, stop_reason=StopReason.NEVER_WRITES, detail=detail)
+    never = {StopReason.NEVER_WRITES: "reached a write", StopReason.NEVER_CALLED: "called DynamoDB"}
+    detail = "\n".join(f"{one.name} never {never.get(one.reason, 'was accepted')}: {one.instead}" for one in concerned)
+    return replace(result, verdict=Verdict.INCONCLUSIVE, stop_reason=concerned[0].reason, detail=detail)
 
 
 def _covered(model: type[Model], results: list[ScenarioResult], options: Options) -> str:

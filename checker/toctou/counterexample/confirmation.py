@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from toctou.counterexample.violation import Violation
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError
-from toctou.execution.judging import judged, oracles_for, signature
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import judged, signature
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.operation import Execution

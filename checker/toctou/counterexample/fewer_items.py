@@ -12,7 +12,8 @@ from dataclasses import replace
 from toctou.analysis.explain import anomaly
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError
-from toctou.execution.judging import Sighting, judged, oracles_for
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import Sighting, judged
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.finding import Finding

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
@@ -12,7 +13,8 @@ from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.table import Table
 from toctou.errors import ModelError, ToctouError
 from toctou.gate.service import Service
-from toctou.history.request import Request
+from toctou.history.item import at_path
+from toctou.history.request import RETRYABLE, Request, Retryable
 from toctou.specification import Specification, StoredItems
 
 T = TypeVar("T")
@@ -31,6 +33,7 @@ class Handler:
         read_only: it is not expected to write.  Any other handler that never commits a write keeps its model from being
             verified, because its guard was never tested.
         changes_owner: it gives an item to another principal (the stateful machine has a rule for such requests).
+        retryable: see :class:`Model`; ``None`` for the model's.
         operation: of an OpenAPI document, by ``operationId`` or as ``METHOD /path``; empty for the one of its name.
     """
 
@@ -40,6 +43,7 @@ class Handler:
     read_only: bool = False
     changes_owner: bool = False
     operation: str = ""
+    retryable: Retryable | None = None
 
     def requests(self, name: str, principals: Sequence[str]) -> Iterable[Request]:
         """Every request that this handler can be given."""
@@ -69,10 +73,19 @@ class Model:
         tables: created before each schedule.
         items: initial items: table name to plain Python items (numbers are ``int`` or ``Decimal``).
         principals: the principals of requests.
-        owner: the attribute that names the principal who owns an item; ``None`` for no ownership rule.
+        owner: the attribute that names the principal who owns an item, or the path to it (``meta.owner``); ``None`` for no
+            ownership rule.
         reference: the sequential specification; without one, the handlers are compared with their own sequential runs.
-        retryable: statuses that ask a client to try again.  A request that answered one of them without any effect is
-            left out of the serial order.
+        retryable: statuses that ask a client to try again, or a predicate on the response, as a method or a function.  A request
+            that answered so without any effect is left out of the serial order.
+        refusals: ``exact`` if a request that was rejected without effect has to be rejected in the same way in the serial order;
+            ``any`` if 403 is as good as 404.
+        ignore: attributes of a table's items, and keys of the ``body`` of responses, that are left out where an execution is
+            compared with serial runs: ``{"Items": ["meta.updated_at"], "body": ["request_id"]}``.  What varies with clock or
+            random numbers is found out without that.
+        overwrites: ``violation`` if an unconditional write may not replace, unread, what another request was answered 2xx for;
+            ``note`` if the verdict only says so.
+        unowned: values of ``owner`` that stand for nobody, so that anybody may change the item.
         service: receives the handlers' requests, in any language; ``None`` where the handlers are the code under test.
     """
 
@@ -81,15 +94,21 @@ class Model:
     principals: ClassVar[Sequence[str]] = ("alice", "bob")
     owner: ClassVar[str | None] = None
     reference: ClassVar[Specification | None] = None
-    retryable: ClassVar[frozenset[int]] = frozenset({409, 503})
+    retryable: ClassVar[Retryable] = RETRYABLE
+    refusals: ClassVar[Literal["any", "exact"]] = "any"
+    ignore: ClassVar[Mapping[str, Sequence[str]]] = {}
+    overwrites: ClassVar[Literal["note", "violation"]] = "note"
+    unowned: ClassVar[Collection[str | None]] = frozenset({"nobody", None})
     service: ClassVar[Service | None] = None
 
     def owns(self, principal: str, item: Mapping[str, Any]) -> bool:
         """Whether ``principal`` may change this (plain) item; override it where one attribute does not say so.
 
-        An item without the attribute has no owner, and every principal may change it.
+        An item without the attribute has no owner, and every principal may change it.  An override may take a third argument,
+        ``items``: all stored items at that moment, by table, as invariants get them.
         """
-        return self.owner is None or item.get(self.owner, principal) == principal
+        found = at_path(item, self.owner or "", principal)
+        return self.owner is None or found == principal or any(found == nobody for nobody in self.unowned)
 
     def setup(self) -> None:
         """Called before each schedule; reset here what the handlers' module keeps in memory."""
@@ -156,7 +175,12 @@ def _takes_model(function: Function) -> bool:
     )
 
 
-def _parameters(function: Function) -> list[str]:
+def bound(function: Function, model: Model) -> Function:
+    """A function of the model's class as it is called: as a method if its first parameter is named ``self``."""
+    return partial(function, model) if _takes_model(function) else function
+
+
+def parameters(function: Function) -> list[str]:
     """The names of a function's parameters without ``self``; none for built-in functions."""
     code = getattr(function, "__code__", None)
     names = [] if code is None else list(code.co_varnames[: code.co_argcount])
@@ -170,14 +194,52 @@ def _check_declarations(cls: type[Model]) -> None:
             expected="a list of tables",
             remedy='for example tables = [Table("Items", "item_id")]',
         )
+    _check_comparisons(cls)
     items = [item for items in cls.items.values() for item in items]
-    if cls.owner is not None and cls.owns is Model.owns and items and not any(cls.owner in item for item in items):
+    missing = object()
+    if (
+        cls.owner is not None
+        and cls.owns is Model.owns
+        and items
+        and all(at_path(item, cls.owner, missing) is missing for item in items)
+    ):
         raise ModelError(
             f"no item of the model {cls.__name__} has the attribute {cls.owner!r} that `owner` names",
             expected="the attribute that says whose item it is",
             cause="a slip in the name; every write would count as allowed",
             remedy=f"one of {', '.join(sorted({name for item in items for name in item}))}; or leave `owner` out",
         )
+
+
+def _check_comparisons(cls: type[Model]) -> None:
+    for name, value, choices in (
+        ("refusals", cls.refusals, ("any", "exact")),
+        ("overwrites", cls.overwrites, ("note", "violation")),
+    ):
+        if value not in choices:
+            raise ModelError(
+                f"`{name}` of the model {cls.__name__} is {value!r}", expected=" or ".join(map(repr, choices))
+            )
+    known = [str(table.parameters["TableName"]) for table in cls.tables] + ["body"]
+    for part, names in cls.ignore.items():
+        if part not in known or isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise ModelError(
+                f"`ignore` of the model {cls.__name__} holds {part!r}: {names!r}",
+                expected=f"a list of attributes for a table, or of keys for the body: {', '.join(known)}",
+                remedy=f'for example ignore = {{"{known[0]}": ["updated_at"], "body": ["request_id"]}}',
+            )
+    rules = [("the model " + cls.__name__, cls.retryable)]
+    rules += [
+        (f"the handler {name!r}", one.retryable) for name, one in cls.handlers().items() if one.retryable is not None
+    ]
+    for where, rule in rules:
+        if not callable(rule) and not (
+            isinstance(rule, Collection) and not isinstance(rule, str) and all(type(one) is int for one in rule)
+        ):
+            raise ModelError(
+                f"`retryable` of {where} is {rule!r}",
+                expected="statuses, such as {409, 503}, or a function that takes a response and returns a truth value",
+            )
 
 
 def undeclared_handlers(cls: type[Model]) -> list[str]:
@@ -188,7 +250,7 @@ def undeclared_handlers(cls: type[Model]) -> list[str]:
         for name, value in vars(base).items()
         if inspect.isfunction(value)
         and value is getattr(cls, name)
-        and _parameters(value)[:1] == ["principal"]
+        and parameters(value)[:1] == ["principal"]
         and not name.startswith("_")
         and not hasattr(Model, name)
     ]
@@ -196,7 +258,7 @@ def undeclared_handlers(cls: type[Model]) -> list[str]:
 
 def _check(cls: type[Model], name: str, handler: Handler) -> None:
     where = f"the handler {name!r} of the model {cls.__name__}"
-    if _parameters(handler.function)[:2] == ["event", "context"]:
+    if parameters(handler.function)[:2] == ["event", "context"]:
         raise ModelError(
             f"{where} is a function for AWS Lambda: it takes (event, context)",
             expected="a function that takes the principal first, then the arguments",
@@ -235,6 +297,7 @@ def handler(
     read_only: bool = False,
     changes_owner: bool = False,
     operation: str = "",
+    retryable: Retryable | None = None,
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Handler: ...
@@ -247,6 +310,7 @@ def handler(
     read_only: bool = False,
     changes_owner: bool = False,
     operation: str = "",
+    retryable: Retryable | None = None,
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Callable[[Function], Handler]: ...
@@ -260,6 +324,7 @@ def handler(
     read_only: bool = False,
     changes_owner: bool = False,
     operation: str = "",
+    retryable: Retryable | None = None,
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Handler | Callable[[Function], Handler]:
@@ -272,13 +337,15 @@ def handler(
 
     Args:
         function: the handler, unless used as a decorator.
-        principals, read_only, changes_owner, operation: see :class:`Handler`.
+        principals, read_only, changes_owner, operation, retryable: see :class:`Handler`.
         arguments: more pools, for arguments that have the name of an option.
         pools: the values of each argument; every combination is a request.
     """
 
     def declare(declared: Function) -> Handler:
-        return Handler(declared, {**(arguments or {}), **pools}, principals, read_only, changes_owner, operation)
+        return Handler(
+            declared, {**(arguments or {}), **pools}, principals, read_only, changes_owner, operation, retryable
+        )
 
     return declare if function is None else declare(function)
 
@@ -296,7 +363,8 @@ def invariant(
 ) -> InvariantRule | Callable[[Function], InvariantRule]:
     """Declare a predicate on the stored items: a method of the model that gets table name to plain items.
 
-    It returns true if all is well, false or a sentence saying what is wrong otherwise.
+    It returns true if all is well, false or a sentence saying what is wrong otherwise.  At the end it may also take
+    ``responses`` and ``requests``, lists of both in the same order: ``def ids_unique(self, items, responses)``.
 
     Args:
         predicate: the method, unless used with arguments.
@@ -309,6 +377,12 @@ def invariant(
         raise ModelError(f"an invariant is judged at {at!r}", expected="'end' or 'every_step'")
 
     def declare(declared: Function) -> InvariantRule:
+        more = parameters(declared)[1:]
+        if not {*more} <= {"responses", "requests"} or (more and at == "every_step"):
+            raise ModelError(
+                f"the invariant {getattr(declared, '__name__', declared)!r} takes {', '.join(parameters(declared))}",
+                expected='(self, items); with at="end" also `responses` and `requests`, by these names',
+            )
         return InvariantRule(declared, at)
 
     return declare if predicate is None else declare(predicate)

@@ -6,27 +6,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import or_
-from typing import NamedTuple, NoReturn, Protocol
+from typing import NamedTuple, NoReturn
 
 from toctou.analysis.explain import anomalies
-from toctou.declaration.model import Model, made
-from toctou.declaration.scenario import Scenario
+from toctou.declaration.model import Model, bound, made, parameters
 from toctou.errors import InternalError
 from toctou.history.finding import Finding
 from toctou.history.footprint import dependent
-from toctou.history.operation import Execution, StoredImages
-from toctou.history.request import Response
+from toctou.history.operation import Execution
+from toctou.history.request import Request, Response
+from toctou.oracles.ignored import Ignored
 from toctou.oracles.invariant import Invariant
 from toctou.oracles.linearizability import Linearizability
 from toctou.oracles.no_exception import NoException
 from toctou.oracles.no_partial_effect import NoPartialEffect
-from toctou.oracles.oracle import Observes, Oracle, Ordered
+from toctou.oracles.oracle import Observes, Oracle, Ordered, ask
+from toctou.oracles.overwrites import Overwrites
 from toctou.oracles.ownership import Ownership
-from toctou.oracles.serial_runs import Serial, SerialRuns
+from toctou.oracles.refusals import Refusals
+from toctou.oracles.serial_runs import Serial, SerialRuns, Vary
 from toctou.scheduling.dependence import Dependent, Remembered, in_order, writes_in_order
-
-MOST_RUNS = 5_000
-"""Sequential runs that are memoised, each with what was stored at its end; ten requests have ten million."""
 
 
 class Judged(NamedTuple):
@@ -35,25 +34,41 @@ class Judged(NamedTuple):
     model: type[Model]
     instance: Model
     serial: Serial
+    vary: Vary | None
 
 
 def _ownership(judged: Judged) -> Iterator[Oracle]:
-    model = judged.model
+    model, owns = judged.model, judged.instance.owns
     if model.owns is not Model.owns:
-        yield Ownership(judged.instance.owns, model.owner)
+        tables = [str(table.parameters["TableName"]) for table in model.tables]
+        whole = len(parameters(model.owns)) > len(("principal", "item"))
+        yield Ownership(owns, model.owner, tables=tables if whole else None)
     elif model.owner is not None:
-        yield Ownership(judged.instance.owns, model.owner, attributes=frozenset({model.owner}))
+        yield Ownership(owns, model.owner, by_owner=True)
 
 
 def _linearizability(judged: Judged) -> Iterator[Oracle]:
-    reference, retryable = judged.model.reference, judged.model.retryable
-    yield SerialRuns(judged.serial, retryable) if reference is None else Linearizability(reference, retryable)
+    model, ignored = judged.model, Ignored(judged.model.ignore)
+    refusals = Refusals(partial(_retryable, judged), exact=model.refusals == "exact")
+    if model.reference is None:
+        yield SerialRuns(judged.serial, refusals, ignored=ignored, vary=judged.vary)
+    else:
+        yield Linearizability(model.reference, refusals, ignored=ignored)
+
+
+def _retryable(judged: Judged, request: Request, response: Response) -> bool:
+    of_handler = judged.model.handlers()[request.handler].retryable
+    rule = judged.model.retryable if of_handler is None else of_handler
+    if not callable(rule):
+        return response.status in rule
+    return bool(ask("`retryable` of the model", bound(rule, judged.instance), response))
 
 
 def _invariants(judged: Judged) -> Iterator[Oracle]:
     for name, rule in judged.model.invariants().items():
         meaning = (rule.predicate.__doc__ or "").strip().partition("\n")[0].rstrip(".")
-        yield Invariant(name, partial(rule.predicate, judged.instance), rule.at, meaning)
+        takes = parameters(rule.predicate)[1:]
+        yield Invariant(name, partial(rule.predicate, judged.instance), rule.at, meaning, takes)
 
 
 ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [
@@ -61,14 +76,15 @@ ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [
     _linearizability,
     lambda _: [NoPartialEffect()],
     lambda _: [NoException()],
+    lambda judged: [Overwrites(violation=judged.model.overwrites == "violation")],
     _invariants,
 ]
 """The oracles of a model, in the order of reports."""
 
 
-def oracles_of(model: type[Model], serial: Serial) -> list[Oracle]:
-    """The oracles for one scenario of a model, whose requests ``serial`` runs one after the other."""
-    judged = Judged(model, made(model), serial)
+def oracles_of(model: type[Model], serial: Serial, vary: Vary | None = None) -> list[Oracle]:
+    """The oracles for one scenario of a model, whose requests ``serial`` runs one after the other, and ``vary`` once more."""
+    judged = Judged(model, made(model), serial, vary)
     return [oracle for entry in ORACLES for oracle in entry(judged)]
 
 
@@ -86,58 +102,6 @@ def dependence_of(model: type[Model]) -> Dependent:
     return Remembered(
         {Ordered.WRITES: writes_in_order, Ordered.OPERATIONS: in_order}.get(observed(model).order, dependent)
     )
-
-
-class Serving(Protocol):
-    """Runs requests of a model's scenarios; see :class:`toctou.execution.laboratory.Laboratory`."""
-
-    model: type[Model]
-
-    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[Sequence[Response], StoredImages]:
-        """Responses, in that order, and stored items when only these requests run, one after the other."""
-
-
-def oracles_for(laboratory: Serving, scenario: Scenario) -> list[Oracle]:
-    """The oracles for a scenario in an open laboratory."""
-    return oracles_of(laboratory.model, MemoisedSerialRuns(laboratory, scenario))
-
-
-class Judges:
-    """Keeps the oracles of the last scenario, because what they memoise serves its other work items too."""
-
-    def __init__(self, laboratory: Serving) -> None:
-        self._laboratory = laboratory
-        self._of: tuple[Scenario, str, bool] | None = None
-        self._oracles: list[Oracle] = []
-
-    def of(self, scenario: Scenario, *, own_numbers: bool) -> list[Oracle]:
-        """The oracles for a scenario, whose requests have generators of their own or not."""
-        key = scenario, str(scenario), own_numbers  # with the text, because `1` and `True` are equal
-        if self._of != key:
-            self._of = key
-            self._oracles = oracles_for(self._laboratory, scenario)
-        return self._oracles
-
-    def forget(self) -> None:
-        """Drop what was memoised, such as runs of a service that is started anew from now on."""
-        self._of = None
-
-
-class MemoisedSerialRuns:
-    """Sequential runs of a scenario's requests, each order run once."""
-
-    def __init__(self, laboratory: Serving, scenario: Scenario) -> None:
-        self._laboratory = laboratory
-        self._scenario = scenario
-        self._known: dict[tuple[int, ...], tuple[Sequence[Response], StoredImages]] = {}
-
-    def __call__(self, order: tuple[int, ...]) -> tuple[Sequence[Response], StoredImages]:
-        """See :data:`Serial`."""
-        if order not in self._known:
-            if len(self._known) >= MOST_RUNS:
-                self._known.clear()
-            self._known[order] = self._laboratory.serial(self._scenario, order)
-        return self._known[order]
 
 
 @dataclass(frozen=True, slots=True)

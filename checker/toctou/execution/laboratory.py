@@ -40,6 +40,7 @@ from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
 from toctou.scheduling import event_loop
 from toctou.scheduling.choices import Choices, plain_choice
+from toctou.scheduling.control import Readings
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.runner import Limits, Runner
 from toctou.scheduling.scheduling_point import Turn
@@ -198,9 +199,11 @@ class Laboratory:
             strategy.performed(chosen, step)
         return self._walked(scenario, walk)
 
-    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[tuple[Response, ...], StoredImages]:
+    def serial(
+        self, scenario: Scenario, order: Sequence[int], *, afresh: bool = False
+    ) -> tuple[tuple[Response, ...], StoredImages]:
         """Responses, in that order, and stored items when only these requests run, one after the other."""
-        known = self._known_of(scenario)
+        known = None if afresh else self._known_of(scenario)
         if known is not None and known.taken:
             walk = self._walk(known, scenario)
             while (following := next((one for one in order if one in walk.enabled), None)) is not None:
@@ -332,6 +335,14 @@ class Laboratory:
         """Whether a handler has read its clock or a random number since the last call."""
         walked, self._walk_read_clock = self._walk_read_clock, False
         return self._runner.take_clock_reads() or walked
+
+    def note_clock_reads(self, *, read: bool) -> None:
+        """Put back what :meth:`take_clock_reads` has taken."""
+        self._runner.note_clock_reads(read=read)
+
+    def reading(self, readings: Readings) -> AbstractContextManager[None]:
+        """While inside, requests have these clocks and random numbers; run them afresh."""
+        return self._runner.reading(readings)
 
     def own_numbers(self) -> None:
         """See :meth:`toctou.scheduling.runner.Runner.own_numbers`."""

@@ -34,6 +34,7 @@ class Finding:
         operations: positions (in the execution) of the wrong operations; empty if only the outcome is wrong.
         attributes: the attributes that the property depends on, if known; empty for all.
         closest: the closest serial order; ``None`` until it has been searched for.
+        own: whether the property is a rule of the model's own.
     """
 
     oracle: str
@@ -42,3 +43,4 @@ class Finding:
     operations: tuple[int, ...] = ()
     attributes: tuple[str, ...] = ()
     closest: SerialOrder | None = None
+    own: bool = False

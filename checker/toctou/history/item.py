@@ -117,3 +117,13 @@ def _typed_set(values: set[Any] | frozenset[Any]) -> AttributeValue:
     if values and all(isinstance(value, int | Decimal) and not isinstance(value, bool) for value in values):
         return {"NS": [str(value) for value in sorted(values)]}
     raise TypeError(f"{values!r} is not a set of strings, of numbers or of binaries; DynamoDB has no empty set")
+
+
+def at_path(item: Mapping[str, Any], path: str, default: Any = None) -> Any:
+    """The value of a plain item at a path such as ``meta.owner``; the default if there is none."""
+    found: Any = item
+    for name in [path] if path in item else path.split("."):
+        if not isinstance(found, Mapping) or name not in found:
+            return default
+        found = found[name]
+    return found

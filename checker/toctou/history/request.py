@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -35,6 +35,10 @@ class Request:
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
         return f"{self.principal}: {self.handler}({arguments})"
+
+
+RETRYABLE = frozenset({409, 412, 423, 429, 503})
+"""Statuses of a rejected request that another state would have allowed: RFC 9110, RFC 4918 (423), RFC 6585 (429)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class Response:
         if self.exception is not None:
             return f"{self.status} ({self.exception.type}: {self.exception.message})"
         return str(self.status) if self.body is None else f"{self.status} {self.body!r}"
+
+
+Retryable = Collection[int] | Callable[[Any], bool]
+"""Statuses that ask a client to try again, or a predicate on the response (with the model before it, if it is a method)."""
 
 
 def size(value: Any) -> Decimal:

@@ -7,7 +7,8 @@ stored when every request has answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from toctou.errors import ModelError
@@ -20,8 +21,12 @@ from toctou.oracles.oracle import Observes, Oracle, Ordered, ask
 Tables = Mapping[str, list[dict[str, Any]]]
 """Table name to its plain items; ordered by key at the end, in no particular order at a step in between."""
 
-Predicate = Callable[[Tables], bool | str]
-"""``True`` (or ``""``) if it holds; ``False``, or a text that explains the violation, if not."""
+Predicate = Callable[..., bool | str]
+"""Of :data:`Tables`, and of what else it asks for by name; ``True`` (or ``""``) if it holds; ``False``, or a text that explains
+the violation, if not."""
+
+MORE = ("responses", "requests")
+"""What a predicate at the end may take besides: lists, in the same order."""
 
 
 class Invariant(Oracle):
@@ -32,11 +37,18 @@ class Invariant(Oracle):
         predicate: on the stored items.
         at: ``end``, or ``every_step`` for after each operation.
         meaning: the rule as a sentence, for reports; ``""`` if the model has none.
+        takes: which of :data:`MORE` the predicate takes.
     """
 
     def __init__(
-        self, name: str, predicate: Predicate, at: Literal["end", "every_step"] = "end", meaning: str = ""
+        self,
+        name: str,
+        predicate: Predicate,
+        at: Literal["end", "every_step"] = "end",
+        meaning: str = "",
+        takes: Collection[str] = (),
     ) -> None:
+        self._takes = [one for one in MORE if one in takes]
         self.name = name
         self.predicate = predicate
         self.at = at
@@ -54,14 +66,18 @@ class Invariant(Oracle):
         return self._at_end(execution) if self.at == "end" else self._at_every_step(execution)
 
     def _at_end(self, execution: Execution) -> Iterator[Finding]:
-        wrong = self._complaint(_plain(execution.final))
+        more = {name: list(getattr(execution, name)) for name in self._takes}
+        wrong = self._complaint(plain_tables(execution.final), more)
         if wrong is not None:
-            writers = tuple(sorted({one.request for one in execution.operations if one.changes}))
-            yield Finding(self.name, f"afterwards the rule {self.name} is broken{wrong}", requests=writers)
+            involved = {one.request for one in execution.operations if one.changes}
+            if self._takes:
+                involved |= set(range(len(execution.requests)))
+            statement = f"afterwards the rule {self.name} is broken{wrong}"
+            yield Finding(self.name, statement, requests=tuple(sorted(involved)), own=True)
 
     def _at_every_step(self, execution: Execution) -> Iterator[Finding]:
         tables = {table: list(images) for table, images in execution.initial.items()}
-        if self._complaint(_plain(tables)) is not None:
+        if self._complaint(plain_tables(tables)) is not None:
             raise ModelError(
                 f"the invariant {self.name!r} does not hold of the items that the model starts with",
                 expected="a predicate that is true before any request has run",
@@ -73,8 +89,8 @@ class Invariant(Oracle):
                 continue
             # The changes of one operation are applied together, because an operation is atomic.
             for change in operation.changes:
-                _apply(tables.setdefault(change.item.table, []), change.before, change.after)
-            wrong = self._complaint(_plain(tables))
+                applied(tables.setdefault(change.item.table, []), change.before, change.after)
+            wrong = self._complaint(plain_tables(tables))
             if wrong is not None:
                 actor = who(execution.requests, operation.request)
                 yield Finding(
@@ -83,12 +99,14 @@ class Invariant(Oracle):
                     f"{change_text(operation.changes[0])}{wrong}",
                     requests=(operation.request,),
                     operations=(position,),
+                    own=True,
                 )
                 return
 
-    def _complaint(self, tables: Tables) -> str | None:
+    def _complaint(self, tables: Tables, more: Mapping[str, Any] | None = None) -> str | None:
         """``None`` if the predicate holds, else what to append to the statement."""
-        answer = ask(f"the invariant {self.name!r}", self.predicate, tables)
+        predicate = partial(self.predicate, **more) if more else self.predicate
+        answer = ask(f"the invariant {self.name!r}", predicate, tables)
         match answer:
             case True | "":
                 return None
@@ -105,11 +123,13 @@ class Invariant(Oracle):
                 )
 
 
-def _plain(tables: Mapping[str, Sequence[Image]]) -> dict[str, list[dict[str, Any]]]:
+def plain_tables(tables: Mapping[str, Sequence[Image]]) -> dict[str, list[dict[str, Any]]]:
+    """Stored items as functions of a model get them."""
     return {table: [plain(image) for image in images] for table, images in tables.items()}
 
 
-def _apply(images: list[Image], before: Image | None, after: Image | None) -> None:
+def applied(images: list[Image], before: Image | None, after: Image | None) -> None:
+    """Apply one change to the items of its table."""
     if before is not None:
         images.remove(before)
     if after is not None:

@@ -6,8 +6,8 @@ had answered before another was invoked comes first.  *Linearizable* (Herlihy an
 operations on one object.  With a service as one object and a request as one operation, it is linearizable exactly if its
 requests are strictly serializable; this is decided here.
 
-A request that answered a retryable status (409, 503) without changing anything is left out of the order: its client knows that
-it has not happened.  :mod:`toctou.oracles.serial_runs` decides the same for models without a specification.
+A request that was rejected without any effect has a place in the order only as :mod:`toctou.oracles.refusals` says.
+:mod:`toctou.oracles.serial_runs` decides the same for models without a specification.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from toctou.history.item import plain
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Request, Response
 from toctou.history.wording import changed_attributes
+from toctou.oracles.ignored import Ignored
 from toctou.oracles.oracle import ask
-from toctou.oracles.serial_order import SequentialSemantics
-from toctou.oracles.serializability import RETRYABLE, Serializability
+from toctou.oracles.refusals import Refusals
+from toctou.oracles.serial_order import SequentialSemantics, matches, refuses
+from toctou.oracles.serializability import Serializability
 from toctou.specification import Specification, StoredItems
 
 MOST_NODES = 20_000
@@ -31,8 +33,15 @@ MOST_NODES = 20_000
 class Linearizability(Serializability):
     """The requests are explained by the reference, run one request at a time in some order."""
 
-    def __init__(self, specification: Specification, retryable: frozenset[int] = RETRYABLE) -> None:
-        super().__init__(retryable)
+    def __init__(
+        self,
+        specification: Specification,
+        refusals: Refusals = Refusals(),  # noqa: B008 - it is a constant
+        *,
+        ignored: Ignored | None = None,
+    ) -> None:
+        super().__init__(refusals)
+        self._ignored = ignored or Ignored({})
         self._specification = specification
         self._walked: _Walked | None = None
 
@@ -40,7 +49,7 @@ class Linearizability(Serializability):
         """The reference, run one request at a time."""
         if self._walked is None or not self._walked.serves(execution):
             self._walked = _Walked(self._specification, execution)
-        return _Reference(self._walked, execution)
+        return _Reference(self._walked, execution, self._ignored)
 
 
 class _Walked:
@@ -77,13 +86,24 @@ class _Walked:
 class _Reference:
     """A reference as sequential semantics of one execution."""
 
-    def __init__(self, walked: _Walked, execution: Execution) -> None:
+    def __init__(self, walked: _Walked, execution: Execution, ignored: Ignored) -> None:
         self._walked = walked
+        self._ignored = ignored
         self._execution = execution
         self._final: tuple[Any] | None = None  # a state may be `None` itself
 
     def answer(self, order: tuple[int, ...]) -> Response | int:
         return self._walked.node(order)[1]
+
+    def fits(self, order: tuple[int, ...], observed: Response) -> bool:
+        expected = self.answer(order)
+        if isinstance(expected, int):
+            return observed.status == expected
+        return matches(self._ignored.response(expected), self._ignored.response(observed))
+
+    def refuses(self, order: tuple[int, ...]) -> bool:
+        before, (after, answer) = self._walked.node(order[:-1])[0], self._walked.node(order)
+        return refuses(answer) and bool(before == after)
 
     def agrees(self, order: tuple[int, ...]) -> bool:
         return bool(self._walked.node(order)[0] == self._stored())

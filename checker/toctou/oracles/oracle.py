@@ -80,6 +80,10 @@ class Oracle(ABC):
         """Violations in an execution in which some requests have not answered, whatever these will do."""
         return self.judge(execution) if self.prefix_closed else ()
 
+    def remarks(self, execution: Execution) -> Iterable[str]:  # noqa: ARG002
+        """What a reader of the verdict should know, as sentences; asked for after an execution in which nothing was found."""
+        return ()
+
     def closest(self, execution: Execution) -> SerialOrder | None:  # noqa: ARG002
         """The serial order that comes closest to the execution; ``None`` from an oracle that compares with none."""
         return None

@@ -7,48 +7,63 @@ rule.  Creating an item is always allowed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE
-from toctou.history.item import Change, plain
+from toctou.history.item import Change, Image, at_path, plain, typed_value
 from toctou.history.operation import Execution
 from toctou.history.wording import change_text, value_text, who
+from toctou.oracles.invariant import Tables, applied, plain_tables
 from toctou.oracles.oracle import Observes, Oracle, ask
 
 MOST_CHANGES = 1_000
 """Changes whose ownership is memoised: most executions share their steps with others."""
 
-Owns = Callable[[str, Mapping[str, Any]], bool]
-"""``owns(principal, item)``, with the plain item as it was just before the write."""
+Owns = Callable[..., bool]
+"""``owns(principal, item)``, with the plain item as it was just before the write; and with all plain items by table, if it
+looks at others."""
 
 
 class Ownership(Oracle):
-    """Every change to an existing item is made for one of its owners.
+    """Every change to an existing item is made for one of its owners, or by the request that has just handed it over.
 
     Args:
         owns: the model's rule.
-        owner: the attribute that holds the owner, for the wording only; ``None`` if there is no such attribute.
-        attributes: what the rule reads; ``None`` for the whole item.
+        owner: the attribute that holds the owner, or the path to it; ``None`` if there is no such attribute.
+        by_owner: whether the rule reads that attribute only.
+        tables: the tables whose items the rule looks at besides; ``None`` if it is given none.
     """
 
     name = "ownership"
     prefix_closed = True
 
-    def __init__(self, owns: Owns, owner: str | None = None, attributes: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, owns: Owns, owner: str | None = None, *, by_owner: bool = False, tables: Sequence[str] | None = None
+    ) -> None:
         self.owns = owns
         self.owner = owner
-        self.observes = Observes(changed=frozenset({ALL, EXISTENCE}) if attributes is None else attributes)
+        self._by_owner = by_owner
+        self._tables = tables
+        attribute = frozenset() if owner is None else frozenset({owner.partition(".")[0]})
+        whole = frozenset({ALL, EXISTENCE})
+        self.observes = Observes(
+            changed=attribute if by_owner else whole, others=tuple((table, whole) for table in tables or ())
+        )
         # Whether the principal owns the item, and the change itself, so that no other object gets its identity.
         self._known: dict[tuple[str, int], tuple[Change, bool]] = {}
+        self._judged: dict[int, tuple[Change, bool]] = {}
+        self._attributes = tuple(attribute)
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per change that was made for a principal who was not an owner."""
+        stored = None if self._tables is None else {table: list(one) for table, one in execution.initial.items()}
         for position, operation in enumerate(execution.operations):
             principal = execution.requests[operation.request].principal
+            items = None if stored is None or not operation.changes else plain_tables(stored)
             for change in operation.changes:
-                if self._allowed(principal, change):
+                if self._allowed(principal, change, items) or self._handed_over(execution, position, change):
                     continue
                 actor = who(execution.requests, operation.request)
                 yield Finding(
@@ -56,22 +71,75 @@ class Ownership(Oracle):
                     f"{actor}'s {operation.action} {change_text(change)}, {self._whose(principal, change)}",
                     requests=(operation.request,),
                     operations=(position,),
-                    attributes=() if self.owner is None else (self.owner,),
+                    attributes=self._attributes,
                 )
+            if stored is not None:
+                for change in operation.changes:
+                    applied(stored.setdefault(change.item.table, []), change.before, change.after)
 
-    def _allowed(self, principal: str, change: Change) -> bool:
+    def remarks(self, execution: Execution) -> Iterator[str]:
+        """Writes to items that have no owner, so that every principal may change them."""
+        for operation in execution.operations if self._by_owner else ():
+            for change in operation.changes:
+                if change.before is not None and not self._is_judged(change):
+                    verb = "removed" if change.after is None else "changed"
+                    yield (
+                        f"no rule judged that {execution.requests[operation.request].handler} {verb} {change.item}: it has no "
+                        f"`{self.owner}`, so that everybody may change it; if it belongs to whoever owns another item, say "
+                        "so with `owns(self, principal, item, items)`"
+                    )
+
+    def _is_judged(self, change: Change) -> bool:
+        known = self._judged.get(id(change))
+        if known is None:
+            if len(self._judged) >= MOST_CHANGES:
+                self._judged.clear()
+            known = self._judged[id(change)] = change, self._owner_of(change.before) is not _NONE
+        return known[1]
+
+    def _allowed(self, principal: str, change: Change, items: Tables | None) -> bool:
         if change.before is None:  # a new item has no owner yet
             return True
+        if items is not None:
+            return self._asked(principal, plain(change.before), items)
         key = principal, id(change)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= MOST_CHANGES:
                 self._known.clear()
-            owns = bool(ask("the rule `owns` of the ownership oracle", self.owns, principal, plain(change.before)))
-            known = self._known[key] = change, owns
+            known = self._known[key] = change, self._asked(principal, plain(change.before))
         return known[1]
 
+    def _asked(self, *arguments: Any) -> bool:
+        return bool(ask("the rule `owns` of the ownership oracle", self.owns, *arguments))
+
+    def _handed_over(self, execution: Execution, position: int, change: Change) -> bool:
+        """Whether the request itself gave the item to whoever owns it now."""
+        operation = execution.operations[position]
+        principal = execution.requests[operation.request].principal
+        for earlier in reversed(execution.operations[:position]):
+            for one in earlier.changes:
+                if one.item != change.item:
+                    continue
+                if earlier.request != operation.request:
+                    # Others may have handed the item on.
+                    if self.owner is None or self._owner_of(one.before) != self._owner_of(one.after):
+                        return False
+                elif one.before is None or one.after is None:
+                    return False
+                elif self._tables is None and self._allowed(principal, one, None):
+                    return not self._asked(principal, plain(one.after))
+        return False
+
+    def _owner_of(self, image: Image | None) -> Any:
+        return _NONE if image is None or self.owner is None else at_path(plain(image), self.owner, _NONE)
+
     def _whose(self, principal: str, change: Change) -> str:
-        if self.owner is None or change.before is None or self.owner not in change.before:
+        owner = self._owner_of(change.before)
+        if owner is _NONE:
             return f"which was not {principal}'s at that instant"
-        return f"which belonged to {value_text(change.before[self.owner])} at that instant"
+        return f"which belonged to {value_text(typed_value(owner))} at that instant"
+
+
+_NONE = object()
+"""No owner at all."""

@@ -10,12 +10,14 @@ that explains most requests is kept, as porcupine does (https://github.com/anish
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from toctou.history.finding import SerialOrder
 from toctou.history.operation import Execution
 from toctou.history.request import Response
 from toctou.history.wording import who
+from toctou.oracles.refusals import REFUSALS, Refusals
 
 
 class SequentialSemantics(Protocol):
@@ -23,6 +25,12 @@ class SequentialSemantics(Protocol):
 
     def answer(self, order: tuple[int, ...]) -> Response | int:
         """The response of the last request of the order; an ``int`` is a status whose body is not specified."""
+
+    def fits(self, order: tuple[int, ...], observed: Response) -> bool:
+        """Whether the last request of the order may have answered this; exceptions count by their status only."""
+
+    def refuses(self, order: tuple[int, ...]) -> bool:
+        """Whether the last request of the order is rejected without any effect."""
 
     def agrees(self, order: tuple[int, ...]) -> bool:
         """Whether the order leaves what the execution left."""
@@ -38,10 +46,10 @@ class Explained:
     order: tuple[int, ...]
 
 
-def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, ...]:
+def participants(execution: Execution, refusals: Refusals) -> tuple[int, ...]:
     """The requests that an order must hold, in the order in which they answered; it agrees with real time.
 
-    A request that answered a retryable status and changed nothing is left out.
+    A request that was rejected, may be tried again, and changed nothing is left out.
     """
     changing = {one.request for one in execution.operations if one.changes}
     acting = {one.request for one in execution.operations}
@@ -50,18 +58,20 @@ def participants(execution: Execution, retryable: frozenset[int]) -> tuple[int, 
         # One that performs nothing is invoked when it answers, after the requests that have ended by then.
         (endings[index], index not in acting, index)
         for index, response in enumerate(execution.responses)
-        if response.status not in retryable or index in changing
+        if index in changing or not refusals.retryable(execution.requests[index], response)
     ]
     kept.sort()
     return tuple([index for _, _, index in kept])
 
 
-def search(execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics) -> Explained | SerialOrder:
+def search(
+    execution: Execution, requests: tuple[int, ...], semantics: SequentialSemantics, refusals: Refusals
+) -> Explained | SerialOrder:
     """The first order that explains the execution, or the one that comes closest."""
+    attempts = _Attempts(execution, semantics, refusals)
     # Most executions are explained by the order of their responses, which needs no table of precedence.
-    if _explains(execution, requests, semantics):
+    if attempts.explains(requests):
         return Explained(requests)
-    attempts = _Attempts(execution, semantics)
     explaining = attempts.extend((), requests)
     if explaining is not None:
         return Explained(explaining)
@@ -71,14 +81,6 @@ def search(execution: Execution, requests: tuple[int, ...], semantics: Sequentia
     rest = tuple(index for index in requests if index not in order)
     text = contradiction.text(execution, order, semantics)
     return SerialOrder(order + _failing_first(contradiction, rest), len(order), text, contradiction.answer())
-
-
-def _explains(execution: Execution, order: tuple[int, ...], semantics: SequentialSemantics) -> bool:
-    """Whether an order that agrees with real time explains the execution."""
-    for count, index in enumerate(order, 1):
-        if not matches(semantics.answer(order[:count]), execution.responses[index]):
-            return False
-    return semantics.agrees(order)
 
 
 def best_order(outcome: Explained | SerialOrder) -> SerialOrder:
@@ -117,11 +119,33 @@ def _failing_first(contradiction: _Contradiction, rest: tuple[int, ...]) -> tupl
 class _Attempts:
     """The search of one order."""
 
-    def __init__(self, execution: Execution, semantics: SequentialSemantics) -> None:
+    def __init__(self, execution: Execution, semantics: SequentialSemantics, refusals: Refusals) -> None:
         self.closest: tuple[tuple[int, ...], _Contradiction] | None = None  # the first of the longest, and why it ends
+        self._execution = execution
         self._responses = execution.responses
-        self._preceding = execution.preceding()
         self._semantics = semantics
+        self._refusals = refusals
+
+    @cached_property
+    def _preceding(self) -> tuple[frozenset[int], ...]:
+        return self._execution.preceding()
+
+    @cached_property
+    def _refused(self) -> frozenset[int]:
+        """The requests that were rejected without effect, if any rejection is as good."""
+        changing = {one.request for one in self._execution.operations if one.changes}
+        refused = {at for at, one in enumerate(self._responses) if self._refusals.interchangeable(one)}
+        return frozenset(refused - changing)
+
+    def explains(self, order: tuple[int, ...]) -> bool:
+        """Whether an order that agrees with real time explains the execution."""
+        return all(self._fits(order[:count]) for count in range(1, len(order) + 1)) and self._semantics.agrees(order)
+
+    def _fits(self, order: tuple[int, ...]) -> bool:
+        semantics = self._semantics
+        return semantics.fits(order, self._responses[order[-1]]) or (
+            order[-1] in self._refused and semantics.refuses(order)
+        )
 
     def extend(self, order: tuple[int, ...], remaining: tuple[int, ...]) -> tuple[int, ...] | None:
         """The first order that begins like this and explains the execution; ``None`` if none does."""
@@ -133,9 +157,8 @@ class _Attempts:
             if not self._preceding[index].isdisjoint(remaining):  # a remaining one ended before this one began
                 continue
             longer = (*order, index)
-            expected = self._semantics.answer(longer)
-            if not matches(expected, self._responses[index]):
-                self._fail(order, _Contradiction(index, expected))
+            if not self._fits(longer):
+                self._fail(order, _Contradiction(index, self._semantics.answer(longer)))
                 continue
             found = self.extend(longer, tuple([other for other in remaining if other != index]))
             if found is not None:
@@ -152,6 +175,11 @@ def matches(expected: Response | int, observed: Response) -> bool:
     if isinstance(expected, int):
         return observed.status == expected
     return observed.status == expected.status and observed.body == expected.body
+
+
+def refuses(expected: Response | int) -> bool:
+    """Whether a response is a rejection."""
+    return (expected if isinstance(expected, int) else expected.status) in REFUSALS
 
 
 def _answered(execution: Execution, order: tuple[int, ...], expected: Response | int) -> str:

@@ -1,25 +1,40 @@
 """Decides whether an execution equals one of the same requests run one after the other by their own handlers.
 
 For models without a specification: the handlers, run alone in every order, are their own.  That finds every race, but not a
-handler that is wrong by itself.  Decided is strict serializability up to equality of all stored attributes, so handlers that
-store a time or a random name that depends on the order need a specification, whose ``state_of`` omits such attributes.  See
-:mod:`toctou.oracles.linearizability` for the terms; the property, and so the name of the finding, is the same.
+handler that is wrong by itself.  Decided is strict serializability up to equality of all stored attributes, but for those that
+the model ignores (:mod:`toctou.oracles.ignored`) and those that vary by themselves (:mod:`toctou.oracles.varying`), which are
+searched for only when an execution is about to be rejected.  See :mod:`toctou.oracles.linearizability` for the terms; the
+property, and so the name of the finding, is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
+from toctou.history.finding import SerialOrder
 from toctou.history.item import Image, plain
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Response
-from toctou.oracles.serial_order import SequentialSemantics
-from toctou.oracles.serializability import RETRYABLE, Serializability
+from toctou.oracles.ignored import Ignored
+from toctou.oracles.refusals import Refusals
+from toctou.oracles.serial_order import Explained, SequentialSemantics, matches, participants, refuses, search
+from toctou.oracles.serializability import Serializability
+from toctou.oracles.varying import Comparable, Outcome, Variants
 
 Serial = Callable[[tuple[int, ...]], tuple[Sequence[Response], StoredImages]]
 """``serial(order)`` runs the requests one after the other, from the scenario's initial items, and returns their responses *in
 that order* and the items stored in the end; also for prefixes of orders, the empty one included, and repeatedly."""
+
+
+class Vary(Protocol):
+    """Runs what was run again with other clocks, and with other random numbers."""
+
+    def order(self, order: tuple[int, ...]) -> Variants:
+        """Of the requests one after the other, as :data:`Serial` runs them."""
+
+    def execution(self, execution: Execution) -> Variants:
+        """Of an execution, with responses by index."""
 
 
 class SerialRuns(Serializability):
@@ -27,31 +42,121 @@ class SerialRuns(Serializability):
 
     asks_model = False  # it runs handlers only, whose name independence is checked by running them
 
-    def __init__(self, serial: Serial, retryable: frozenset[int] = RETRYABLE) -> None:
-        super().__init__(retryable)
+    def __init__(
+        self,
+        serial: Serial,
+        refusals: Refusals = Refusals(),  # noqa: B008 - it is a constant
+        *,
+        ignored: Ignored | None = None,
+        vary: Vary | None = None,
+    ) -> None:
+        super().__init__(refusals)
         self._serial = serial
+        self._ignored = ignored or Ignored({})
+        self._vary = vary
+        self._orders: dict[tuple[int, ...], Comparable] = {}
+        self._left_out: dict[str, None] = {}
 
     def semantics(self, execution: Execution) -> SequentialSemantics:
         """The handlers' own sequential runs."""
-        return _Runs(self._serial, execution)
+        return _Runs(self._serial, execution, self._ignored)
+
+    def remarks(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature of all oracles
+        """What varies by itself and was left out so far."""
+        for place in self._left_out:
+            yield (
+                f"{place} varies with clock or random numbers when the same requests run again: it was left out where "
+                "answers and stored items were compared with serial runs"
+            )
+
+    def _outcome(self, execution: Execution) -> Explained | SerialOrder:
+        exact = super()._outcome(execution)
+        if isinstance(exact, Explained) or self._vary is None:
+            return exact
+        requests = participants(execution, self._refusals)
+        observed = self._comparable(execution.responses, execution.final)
+        # With whatever it may vary in; finding out what really does takes several runs.
+        loose = search(execution, requests, _Varied(self, execution, observed), self._refusals)
+        if isinstance(loose, SerialOrder):
+            return loose if loose.explained else exact
+        observed = self._comparable(execution.responses, execution.final, self._vary.execution(execution))
+        found = search(execution, requests, _Varied(self, execution, observed), self._refusals)
+        if isinstance(found, Explained):
+            self._left_out.update(dict.fromkeys(observed.places()))
+        return found
+
+    def of_order(self, order: tuple[int, ...]) -> Comparable:
+        """What the requests of an order do, with what varies in it."""
+        known = self._orders.get(order)
+        if known is None:
+            assert self._vary is not None  # noqa: S101 - asked for only then
+            known = self._orders[order] = self._comparable(*self._serial(order), self._vary.order(order))
+        return known
+
+    def _comparable(
+        self,
+        responses: Sequence[Response],
+        stored: StoredImages,
+        variants: Variants = Variants(),  # noqa: B008 - it is a constant
+    ) -> Comparable:
+        def kept(outcome: Outcome) -> Outcome:
+            return Outcome(
+                [self._ignored.response(one) for one in outcome.responses], self._ignored.stored(outcome.stored)
+            )
+
+        clock, numbers = ([kept(one) for one in each] for each in variants)
+        return Comparable(kept(Outcome(responses, stored)), Variants(clock, numbers))
 
 
 class _Runs:
     """Sequential runs as sequential semantics of one execution."""
 
-    def __init__(self, serial: Serial, execution: Execution) -> None:
+    def __init__(self, serial: Serial, execution: Execution, ignored: Ignored) -> None:
         self._serial = serial
         self._execution = execution
+        self._ignored = ignored
 
     def answer(self, order: tuple[int, ...]) -> Response:
         return self._serial(order)[0][-1]
 
+    def fits(self, order: tuple[int, ...], observed: Response) -> bool:
+        return matches(self._ignored.response(self.answer(order)), self._ignored.response(observed))
+
+    def refuses(self, order: tuple[int, ...]) -> bool:
+        return refuses(self.answer(order)) and same_items(self._serial(order[:-1])[1], self._serial(order)[1])
+
     def agrees(self, order: tuple[int, ...]) -> bool:
-        expected, stored = self._serial(order)[1], self._execution.final
-        return all(list(expected.get(table, ())) == list(stored.get(table, ())) for table in {*expected, *stored})
+        stored = self._serial(order)[1]
+        return same_items(self._ignored.stored(stored), self._ignored.stored(self._execution.final))
 
     def difference(self, order: tuple[int, ...]) -> str:
-        return _images_difference(self._serial(order)[1], self._execution.final)
+        expected, stored = self._serial(order)[1], self._execution.final
+        return _images_difference(self._ignored.stored(expected), self._ignored.stored(stored))
+
+
+class _Varied(_Runs):
+    """Sequential runs as semantics of an execution in which some values vary by themselves."""
+
+    def __init__(self, runs: SerialRuns, execution: Execution, observed: Comparable) -> None:
+        super().__init__(runs._serial, execution, runs._ignored)
+        self._of_order = runs.of_order
+        self._observed = observed
+
+    def fits(self, order: tuple[int, ...], observed: Response) -> bool:  # noqa: ARG002 - `observed` is in the execution
+        return self._of_order(order).response_equals(self._observed, order[-1])
+
+    def agrees(self, order: tuple[int, ...]) -> bool:
+        return self._of_order(order).equals(self._observed, order)
+
+    def difference(self, order: tuple[int, ...]) -> str:
+        of_order = self._of_order(order)
+        expected, stored = of_order.outcome.stored, self._observed.outcome.stored
+        return _images_difference(of_order.without(expected), of_order.without(stored)) or super().difference(order)
+
+
+def same_items(one: StoredImages, other: StoredImages) -> bool:
+    """Whether the same items are stored in both."""
+    return all(list(one.get(table, ())) == list(other.get(table, ())) for table in {*one, *other})
 
 
 def _images_difference(expected: StoredImages, stored: StoredImages) -> str:

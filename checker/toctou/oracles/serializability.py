@@ -15,22 +15,21 @@ from toctou.history.operation import Execution
 from toctou.history.request import Response
 from toctou.history.wording import listed, who
 from toctou.oracles.oracle import Observes, Oracle
+from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_order import Explained, SequentialSemantics, best_order, participants, search
-
-RETRYABLE = frozenset({409, 503})
 
 
 class Serializability(Oracle):
     """The requests can have run one at a time, in some order that agrees with real time.
 
-    ``retryable`` statuses mean that nothing has happened and the client may try again.
+    A request that was rejected without any effect may be left out, or be rejected for another reason, as ``refusals`` say.
     """
 
     name = "linearizability"
     observes = Observes()
 
-    def __init__(self, retryable: frozenset[int] = RETRYABLE) -> None:
-        self._retryable = retryable
+    def __init__(self, refusals: Refusals = Refusals()) -> None:  # noqa: B008 - it is a constant
+        self._refusals = refusals
 
     @abstractmethod
     def semantics(self, execution: Execution) -> SequentialSemantics:
@@ -44,13 +43,13 @@ class Serializability(Oracle):
 
     def judge_unfinished(self, execution: Execution, pending: Collection[int]) -> Iterable[Finding]:
         """A finding if no completion of the pending requests explains the responses that were given."""
-        answered = tuple(one for one in participants(execution, self._retryable) if one not in pending)
+        answered = tuple(one for one in participants(execution, self._refusals) if one not in pending)
         begun = [one for one in pending if execution.of_request(one)]
         completions = _Completions(self.semantics(execution), execution, frozenset(pending))
         # A pending request that has performed nothing has had no effect; any subset of the others may have taken effect.
         for count in range(len(begun) + 1):
             for effective in combinations(begun, count):
-                if isinstance(search(execution, answered + effective, completions), Explained):
+                if isinstance(search(execution, answered + effective, completions, self._refusals), Explained):
                     return
         yield Finding(self.name, "no serial order gives the responses so far", requests=tuple(sorted(answered)))
 
@@ -59,10 +58,11 @@ class Serializability(Oracle):
         return best_order(self._outcome(execution))
 
     def _outcome(self, execution: Execution) -> Explained | SerialOrder:
-        return search(execution, participants(execution, self._retryable), self.semantics(execution))
+        requests = participants(execution, self._refusals)
+        return search(execution, requests, self.semantics(execution), self._refusals)
 
     def _unexplained(self, execution: Execution, closest: SerialOrder) -> Finding:
-        requests = sorted(participants(execution, self._retryable))
+        requests = sorted(participants(execution, self._refusals))
         named = [
             f"{who(execution.requests, index)}'s {execution.requests[index].handler} ({execution.responses[index]})"
             for index in requests
@@ -88,6 +88,12 @@ class _Completions:
     def answer(self, order: tuple[int, ...]) -> Response | int:
         last = order[-1]
         return self._execution.responses[last] if last in self._pending else self._semantics.answer(order)
+
+    def fits(self, order: tuple[int, ...], observed: Response) -> bool:
+        return order[-1] in self._pending or self._semantics.fits(order, observed)
+
+    def refuses(self, order: tuple[int, ...]) -> bool:
+        return order[-1] not in self._pending and self._semantics.refuses(order)
 
     def agrees(self, order: tuple[int, ...]) -> bool:  # noqa: ARG002 - the protocol's signature
         return True

@@ -312,6 +312,7 @@ def _focus(explanation: Explanation) -> summary.Focus:
 def _finding(finding: Finding, names: Sequence[str]) -> Document:
     return {
         "oracle": finding.oracle,
+        "own": finding.own,
         "statement": _sentence(finding.statement),
         "requests": [label(index) for index in finding.requests],
         "operations": [names[position] for position in finding.operations],

@@ -59,14 +59,23 @@ def _groups(violations: Sequence[Document]) -> list[list[Document]]:
 
 
 def _clearest_first(violations: Sequence[Document]) -> list[Document]:
-    """The violations of one cause: first those of the handlers that show it in the fewest operations, the smallest first."""
+    """The violations of one cause: first those that break a rule of the model's own, then those of the handlers that show it in
+    the fewest operations, the smallest first.
+    """
     # by handlers first, because sizes of arguments of different handlers cannot be compared
     of_handlers: dict[tuple[str, ...], list[Document]] = {}
     for one in violations:
         of_handlers.setdefault(_handlers(one), []).append(one)
     shortest = {handlers: min(map(_rank, group)) for handlers, group in of_handlers.items()}
     places = {handlers: place for place, handlers in enumerate(sorted(of_handlers, key=lambda one: shortest[one]))}
-    return sorted(violations, key=lambda one: (*_rank(one)[:-1], places[_handlers(one)], *_smallness(one)))
+    return sorted(
+        violations, key=lambda one: (_of_others(one), *_rank(one)[:-1], places[_handlers(one)], *_smallness(one))
+    )
+
+
+def _of_others(violation: Document) -> bool:
+    """Whether no rule of the model's own is broken; what its authors wrote down themselves is shown first."""
+    return not violation["finding"].get("own", False)
 
 
 def _handlers(violation: Document) -> tuple[str, ...]:
@@ -95,6 +104,24 @@ def _smallness(violation: Document) -> tuple[Any, ...]:
     )
 
 
+def _broken_rules(group: Sequence[Document]) -> list[Document]:
+    """For each rule of the model's own, the clearest violation that breaks it."""
+    clearest: dict[str, Document] = {}
+    for one in group:
+        if not _of_others(one):
+            clearest.setdefault(one["finding"]["oracle"], one)
+    return list(clearest.values())
+
+
+def _rule(violation: Document) -> Document:
+    return {
+        "rule": violation["finding"]["oracle"],
+        "statement": violation["finding"]["statement"],
+        "report": violation["report"],
+        "replay": violation["replay"],
+    }
+
+
 def _finding(group: Sequence[Document]) -> Document:
     clearest = group[0]
     explanation, cause = clearest["explanation"], clearest["cause"]
@@ -117,6 +144,7 @@ def _finding(group: Sequence[Document]) -> Document:
         "flow": flow(clearest),
         "report": clearest["report"],
         "replay": clearest["replay"],
+        "rules": [_rule(one) for one in _broken_rules(group)],
         "scenarios": [
             {
                 "requests": [request["text"] for request in one["requests"]],

@@ -90,6 +90,7 @@ def _model(model: ModelResult, found: Sequence[Document]) -> Document:
         "schedules": model.schedules,
         "seconds": round(model.seconds, 3),
         "unreached": [{"handler": handler, "reason": reason} for handler, reason in model.unreached],
+        "remarks": list(model.remarks),
         "scenarios": [
             scenario_document(scenario, [next(remaining) for _ in scenario.violations]) for scenario in model.scenarios
         ],

@@ -102,6 +102,7 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
         )
     for model in document["models"]:
         remarks = [model["detail"], *(f"{one['handler']}: {one['reason']}" for one in model["unreached"])]
+        remarks += [f"note: {one}" for one in model.get("remarks", ())]
         if not any(remarks):
             continue
         yield Text()
@@ -137,6 +138,9 @@ def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
     yield Text(f"  {visible(finding_title(finding))}")
     yield Text(f"  {visible(finding['headline'])}")
     yield Text(f"  {visible(finding['cause'])}")
+    for broken in finding.get("rules", ()):
+        where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["replay"] != replay else ""
+        yield Text(f"  rule: {visible(broken['statement'])}{where}")
     if finding["remedy"]:
         yield Text(f"  fix: {visible(finding['remedy'])}")
     found = f"{count} violations" if count > 1 else "1 violation"

@@ -214,7 +214,7 @@ def _judged(
             replayed=0 if stopped else len(of),  # a scenario that was explored completely has been replayed
             violations=len(caused),
             stop_reason=reason,
-            unreached=() if writes else (subject.name,),
+            vacuous=None if writes else StopReason.NEVER_WRITES,
         )
     )
     if reason is StopReason.NEVER_WRITES:

@@ -18,6 +18,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import time_machine
@@ -31,16 +32,35 @@ EPOCH = 1_767_225_600
 _SEED = 367
 
 
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What the clock and the random numbers of requests are like.
+
+    Attributes:
+        epoch: seconds after :data:`EPOCH` at which the clock of request 0 starts.
+        apart: seconds between the starts of two requests' clocks.
+        pace: seconds per operation.
+        seed: of random numbers.
+    """
+
+    epoch: float = 0.0
+    apart: float = 1.0
+    pace: float = 0.001
+    seed: int = 0
+
+
 class Control:
     """The controlled clock and numbers of the task that is running, inside :meth:`installed`.
 
     Attributes:
         reads_clock: whether any task has read its clock or a random number since this was last set to false.
+        readings: what clock and numbers are like.
         per_request: whether each request has a generator of its own; see :meth:`random_was_shared`.
     """
 
     def __init__(self) -> None:
         self.reads_clock = False
+        self.readings = Readings()
         self._task: Task | None = None
         self._late = False  # whether the clock has yet to be set to the task's time
         self._travel = time_machine.travel(EPOCH, tick=False)
@@ -79,7 +99,7 @@ class Control:
         self._late = True
         if self.per_request:
             if task.random_state is None:
-                task.random_state = random.Random(_SEED + 1 + task.index).getstate()  # noqa: S311
+                task.random_state = random.Random(_SEED + 1 + task.index + 10_000 * self.readings.seed).getstate()  # noqa: S311
             random.setstate(task.random_state)
 
     def advance(self) -> None:
@@ -114,7 +134,8 @@ class Control:
         if self._late and task is not None:
             # Setting the clock takes longer than most steps, and few handlers read it.
             self._late = False
-            self._clock.move_to(EPOCH + task.index + task.operations / 1000 + task.slept)
+            of, performed = self.readings, task.operations
+            self._clock.move_to(EPOCH + of.epoch + task.index * of.apart + performed * of.pace + task.slept)
         return int(self._time_ns())
 
     def _numbers(self, size: int, /) -> bytes:
@@ -122,7 +143,7 @@ class Control:
             return self._urandom(size)
         self._mark(self._task)
         if self._task.numbers is None:
-            self._task.numbers = random.Random(_SEED + 1000 + self._task.index)  # noqa: S311
+            self._task.numbers = random.Random(_SEED + 1000 + self._task.index + 10_000 * self.readings.seed)  # noqa: S311
         return self._task.numbers.randbytes(size)
 
     def _mark(self, task: Task) -> None:

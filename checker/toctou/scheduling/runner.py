@@ -25,7 +25,7 @@ import greenlet
 from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ToctouError
 from toctou.history.request import label
 from toctou.scheduling import boundary, event_loop
-from toctou.scheduling.control import Control
+from toctou.scheduling.control import Control, Readings
 from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.task import Task, TaskState
 from toctou.scheduling.watchdog import Interrupted, watchdog
@@ -127,6 +127,19 @@ class Runner:
         """Whether a task has read its clock or a random number since the last call."""
         reads_clock, self._control.reads_clock = self._control.reads_clock, False
         return reads_clock
+
+    @contextmanager
+    def reading(self, readings: Readings) -> Iterator[None]:
+        """While inside, tasks have these clocks and random numbers."""
+        before, self._control.readings = self._control.readings, readings
+        try:
+            yield
+        finally:
+            self._control.readings = before
+
+    def note_clock_reads(self, *, read: bool) -> None:
+        """Put back what :meth:`take_clock_reads` has taken."""
+        self._control.reads_clock = self._control.reads_clock or read
 
     def random_was_shared(self) -> bool:
         """Whether the execution must be run again; see :meth:`Control.random_was_shared`."""

@@ -66,8 +66,12 @@ class Exploration:
         # One execution represents its class of equivalent schedules, but real time differs within a class.
         siblings = [reordered(execution, one) for one in real_time_siblings(order, len(execution.requests))]
         for one in (execution, *siblings):
-            for key, sighting in self._sightings(one, once=strategy.ends):
+            found = self._sightings(one, once=strategy.ends)
+            for key, sighting in found:
                 tally.see(key, sighting)
+            if not found:
+                for oracle in self.oracles:
+                    tally.remarks.update(dict.fromkeys(oracle.remarks(one)))
         if self.renamed:
             self.renamed.see(execution, siblings)
 

@@ -15,7 +15,8 @@ from functools import partial
 from toctou.counterexample.violation import clarity
 from toctou.declaration.model import Model
 from toctou.errors import UncontrolledHandler
-from toctou.execution.judging import Judges, dependence_of
+from toctou.execution.judges import Judges
+from toctou.execution.judging import dependence_of
 from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.strategies import selected

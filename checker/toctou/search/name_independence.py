@@ -20,7 +20,8 @@ from typing import Any
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Schema
 from toctou.errors import ToctouError
-from toctou.execution.judging import judged, observed, oracles_for
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import judged, observed
 from toctou.execution.laboratory import Laboratory
 from toctou.history.footprint import Footprint, KeyRange
 from toctou.history.item import Image, ItemId

@@ -1,30 +1,73 @@
-"""Decides whether a pass would be vacuous: every handler that is meant to write has written in some schedule."""
+"""Decides whether a pass would be vacuous: every handler, and every value of an argument, has done what it is there for.
+
+A handler that is meant to write has written in some schedule.  Each handler has called DynamoDB, and was accepted, in some
+schedule: it answered 2xx, or redirected once it had written.  Each value of an argument that was run has done these two as well.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from toctou.declaration.model import Model
 from toctou.errors import ModelError
 from toctou.history.operation import Execution
+from toctou.history.request import Request, Response
+from toctou.verdict import StopReason
 
 _SHOWN = 3
 
+Subject = tuple[str, str]
+"""A handler, and one of its arguments with its value; ``""`` for whatever it is called with."""
+
+
+class Vacuous(NamedTuple):
+    """What was done in no schedule: by whom (``delete``, ``delete(item_id='i9')``), what, and what was seen instead."""
+
+    name: str
+    reason: StopReason
+    instead: str
+
 
 class Reachability:
-    """Collects over all schedules of a model which handlers have committed a write."""
+    """Collects over all schedules of a model what its handlers have done."""
 
     def __init__(self, model: type[Model]) -> None:
         handlers = model.handlers()
         self._read_only = {name for name, handler in handlers.items() if handler.read_only}
         self._missing = {name: dict[str, None]() for name, handler in handlers.items() if not handler.read_only}
+        self._instead: dict[Subject, dict[str, None]] = {(name, ""): {} for name in handlers}
+        self._called: set[Subject] = set()
+        self._accepted: set[Subject] = set()
+        self._done: dict[int, Request] = {}  # by identity, for speed: requests of which nothing more can be learned
 
     def see(self, execution: Execution) -> None:
-        """Record which handlers one execution made write.
+        """Record what one execution made handlers do.
 
         Raises:
             ModelError: a handler that is declared read-only has written.
         """
-        if not self._missing and not self._read_only:
-            return
+        for index, request in enumerate(execution.requests):
+            if id(request) not in self._done:
+                self._see_request(execution, index, request)
+        if self._missing or self._read_only:
+            self._see_writes(execution)
+
+    def _see_request(self, execution: Execution, index: int, request: Request) -> None:
+        own = [one for one in execution.operations if one.request == index]
+        response = execution.responses[index]
+        accepted = _accepted(response, wrote=any(one.changes for one in own))
+        for subject in _subjects(request):
+            if own:
+                self._called.add(subject)
+            if accepted:
+                self._accepted.add(subject)
+            if not (own and accepted):
+                self._instead.setdefault(subject, {}).setdefault(f"answered {response}")
+        if own and accepted:
+            self._done[id(request)] = request
+
+    def _see_writes(self, execution: Execution) -> None:
         for operation in execution.operations:
             name = execution.requests[operation.request].handler
             if operation.changes and name in self._read_only:
@@ -46,16 +89,47 @@ class Reachability:
 
     def add(self, later: Reachability) -> None:
         """Merge what was seen of later executions."""
-        # A handler that has written in either part has written.
+        # What was done in either part has been done.
         for name in list(self._missing):
             if name in later._missing:
                 self._missing[name].update(later._missing[name])
             else:
                 del self._missing[name]
+        self._called |= later._called
+        self._accepted |= later._accepted
+        for subject, instead in later._instead.items():
+            self._instead.setdefault(subject, {}).update(instead)
 
-    def unreached(self) -> tuple[tuple[str, str], ...]:
-        """Each handler that never committed a write, and the errors, or else the answers, that were seen instead."""
-        return tuple((name, _reasons(list(seen))) for name, seen in self._missing.items())
+    def vacuous(self) -> list[Vacuous]:
+        """Who has never done what, and what was seen instead: errors, or else answers."""
+        found = [Vacuous(name, StopReason.NEVER_WRITES, _reasons(list(seen))) for name, seen in self._missing.items()]
+        for done, reason in ((self._called, StopReason.NEVER_CALLED), (self._accepted, StopReason.NOT_REACHED)):
+            for subject, seen in self._instead.items():
+                # A handler that has a fault of its own is named once.
+                of_handler = {one.name for one in found}
+                if subject not in done and not of_handler & {subject[0], _named(subject)}:
+                    found.append(Vacuous(_named(subject), reason, _reasons(list(seen))))
+        return found
+
+
+def _accepted(response: Response, *, wrote: bool) -> bool:
+    # A redirect alone may be the way to a login page.
+    return 200 <= response.status < 300 or (wrote and response.status < 400)
+
+
+def _subjects(request: Request) -> Iterator[Subject]:
+    yield request.handler, ""
+    for name, value in request.arguments:
+        yield request.handler, f"{name}={value!r}"
+
+
+def names_of(request: Request) -> list[str]:
+    """What :class:`Vacuous` may call a request."""
+    return [_named(one) for one in _subjects(request)]
+
+
+def _named(subject: Subject) -> str:
+    return f"{subject[0]}({subject[1]})" if subject[1] else subject[0]
 
 
 def _reasons(seen: list[str]) -> str:

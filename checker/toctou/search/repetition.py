@@ -10,7 +10,8 @@ from toctou.counterexample.minimization import simplest
 from toctou.counterexample.presentation import presented
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError, UncontrolledHandler
-from toctou.execution.judging import Sighting, judged, oracles_for, sightings, signature
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import Sighting, judged, sightings, signature
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import different, replayed, replayed_alike
 from toctou.history.operation import Execution

@@ -23,6 +23,7 @@ class ScenarioResult:
         violations: one per distinct finding, the clearest counterexample of each.
         longest: steps of the longest execution.
         sharing: what requests were seen to share besides DynamoDB, as text for the user; else ``""``.
+        remarks: what a reader of the verdict should know besides, as sentences.
         stands_for: how many scenarios it represents, itself included; the others differ by names only.
     """
 
@@ -37,6 +38,7 @@ class ScenarioResult:
     violations: tuple[Violation, ...]
     longest: int = 0
     sharing: str = ""
+    remarks: tuple[str, ...] = ()
     stands_for: int = 1
 
 
@@ -48,7 +50,8 @@ class ModelResult:
         model: how the model is named on the command line, such as ``models/delete_item.py:ReadThenDelete``.
         title: first line of the model's docstring.
         covered: one sentence saying what was explored, under which assumptions.
-        unreached: for each handler that never committed a write: its name and why.
+        unreached: for each handler that never committed a write, was never accepted, or never called DynamoDB: its name, with
+            the argument's value if it is only one, and why.
     """
 
     model: str
@@ -65,6 +68,11 @@ class ModelResult:
     def refused(self) -> bool:
         """Whether the model turned out to be invalid while it was explored."""
         return self.stop_reason is StopReason.REFUSED
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the verdict should know besides, as sentences."""
+        return tuple(sorted({remark for scenario in self.scenarios for remark in scenario.remarks}))
 
     @property
     def schedules(self) -> int:

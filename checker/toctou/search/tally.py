@@ -40,6 +40,7 @@ class Tally:
         seconds: time spent, added up over processes.
         longest: steps of the longest execution.
         sharing: what requests share besides DynamoDB, as text for the user; ``""`` if nothing has shown.
+        remarks: what a reader of the verdict should know, as sentences.
         apart: places among the work item's renamings of those whose scenario differs by more than names.
     """
 
@@ -59,6 +60,7 @@ class Tally:
     seconds: float = 0.0
     longest: int = 0
     sharing: str = ""
+    remarks: dict[str, None] = field(default_factory=dict)
     apart: frozenset[int] = frozenset()
 
     def see(self, key: object, sighting: Sighting) -> None:
@@ -104,6 +106,7 @@ class Tally:
         self.seconds += later.seconds
         self.longest = max(self.longest, later.longest)
         self.sharing = self.sharing or later.sharing
+        self.remarks.update(later.remarks)
         self.apart |= later.apart
 
     def stop(self, reason: StopReason, detail: str) -> None:
@@ -134,4 +137,5 @@ class Tally:
             longest=self.longest,
             violations=tuple(self.kept.values()),
             sharing=self.sharing,
+            remarks=tuple(self.remarks),
         )

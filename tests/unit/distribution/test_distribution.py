@@ -183,8 +183,8 @@ def test_handlers_out_of_control_are_told_as_by_one_process(executor: Executor):
     (counting,) = check(
         [named(models_to_distribute.Counting)], Options(confirm=False), exploring=Distributed(executor, 2)
     ).models
-    assert counting.stop_reason is StopReason.NONDETERMINISTIC
-    assert "first:" in counting.detail or "the first time" in counting.detail
+    assert counting.stop_reason is StopReason.SHARED_MEMORY
+    assert "models_to_distribute.calls`" in counting.detail
 
 
 class Failing(Executor):

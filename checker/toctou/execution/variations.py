@@ -1,0 +1,110 @@
+"""Runs again, with other clocks and other random numbers, what an oracle is about to reject.
+
+Compared are only runs that take the same steps: a handler that decides by the time may do something else altogether a month
+later, and then what differs does not vary by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+
+from toctou.declaration.scenario import Scenario
+from toctou.errors import ToctouError
+from toctou.execution.laboratory import Laboratory
+from toctou.execution.replaying import replayed
+from toctou.history.operation import Execution, Operation
+from toctou.history.request import Response
+from toctou.oracles.varying import Outcome, Variants
+from toctou.scheduling.control import Readings
+from toctou.scheduling.restart import Restart
+
+CLOCKS = (
+    Readings(epoch=3_554_745.678, apart=1.37, pace=0.001_7),  # 41 days and some: every part of a date differs
+    Readings(epoch=11_257.913, apart=1.37, pace=0.001_3),
+    Readings(epoch=67.419, apart=1.21, pace=0.001_3),
+    Readings(epoch=2.347, apart=1.07, pace=0.001_1),
+)
+"""Other clocks, from the one that differs most; a lease that expires between them leaves the later ones."""
+
+NUMBERS = (Readings(seed=11), Readings(seed=23), Readings(seed=47))
+"""Other random numbers."""
+
+ENOUGH = 2
+"""Variants of each kind: a digit of one may be the same by chance."""
+
+Steps = Sequence[tuple[int, str, str]]
+"""Requests and their actions, with the code of an error, and then the statuses: whether two runs took the same steps."""
+
+
+class Variations:
+    """Runs of one scenario.
+
+    Args:
+        laboratory: opened.
+        scenario: whose requests.
+        displaced: called before a run, if the laboratory is occupied.
+    """
+
+    def __init__(
+        self, laboratory: Laboratory, scenario: Scenario, displaced: Callable[[], None] = lambda: None
+    ) -> None:
+        self._laboratory = laboratory
+        self._scenario = scenario
+        self._displaced = displaced
+
+    def order(self, order: tuple[int, ...]) -> Variants:
+        """See :class:`toctou.oracles.serial_runs.Vary`."""
+
+        def run() -> tuple[Outcome, Steps]:
+            while True:
+                try:
+                    responses, stored = self._laboratory.serial(self._scenario, order, afresh=True)
+                except Restart:
+                    continue
+                return Outcome(responses, stored), _steps(self._laboratory.performed(), responses)
+
+        return self._variants(run)
+
+    def execution(self, execution: Execution) -> Variants:
+        """See :class:`toctou.oracles.serial_runs.Vary`."""
+
+        def run() -> tuple[Outcome, Steps]:
+            again = replayed(self._laboratory, Scenario.of(execution), execution.schedule)
+            return Outcome(again.responses, again.final), _steps(again.operations, again.responses)
+
+        return self._variants(run)
+
+    def _variants(self, run: Callable[[], tuple[Outcome, Steps]]) -> Variants:
+        self._displaced()
+        laboratory = self._laboratory
+        before = laboratory.take_clock_reads()
+        base = self._run(run, None)
+        reads = laboratory.take_clock_reads()
+        if base is None or not reads:
+            laboratory.note_clock_reads(read=before)
+            return Variants()
+        found = []
+        for readings in (CLOCKS, NUMBERS):
+            same = (one[0] for one in self._runs(run, readings) if one[1] == base[1])
+            found.append([one for one, _ in zip(same, range(ENOUGH), strict=False)])
+        return Variants(*found)
+
+    def _runs(
+        self, run: Callable[[], tuple[Outcome, Steps]], readings: Sequence[Readings]
+    ) -> Iterator[tuple[Outcome, Steps]]:
+        for one in readings:
+            if (found := self._run(run, one)) is not None:
+                yield found
+
+    def _run(self, run: Callable[[], tuple[Outcome, Steps]], readings: Readings | None) -> tuple[Outcome, Steps] | None:
+        try:
+            with nullcontext() if readings is None else self._laboratory.reading(readings):
+                return run()
+        except ToctouError:  # it did something else, so it is no variant
+            return None
+
+
+def _steps(operations: Sequence[Operation], responses: Sequence[Response]) -> Steps:
+    made = [(one.request, one.action, one.error.code if one.error else "") for one in operations]
+    return [*made, *((-1, str(one.status), one.exception.type if one.exception else "") for one in responses)]
