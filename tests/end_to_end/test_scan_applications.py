@@ -263,3 +263,37 @@ def test_a_document_with_broken_references(scanned, plain, tmp_path, schema, sai
     assert said in complaint
     assert "api.yaml#/" in complaint
     assert str(tmp_path) not in complaint
+
+
+ONE_GOOD = """
+openapi: 3.0.0
+paths:
+  /dangling/{x}: {get: {parameters: [{name: x, in: path, required: true, schema: {$ref: '#/nowhere'}}]}}
+  /empty: {get: null}
+  /impossible: {get: {parameters: [{name: s, in: query, required: true, schema: {enum: []}}]}}
+  /v1/items/{item_id}: {get: {parameters: [{name: item_id, in: path, required: true, schema: {type: string}}]}}
+"""
+
+
+def test_an_operation_that_cannot_be_read_does_not_end_the_scan_of_the_others(scanned, tmp_path):
+    pytest.importorskip("flask", reason="no Flask: `pip install flask`")
+    (tmp_path / "api.yaml").write_text(ONE_GOOD)
+    status, document, printed, _, _ = scanned(str(tmp_path / "api.yaml"), "--model", "flask_items.py:FixedItems")
+    assert status == 3
+    assert verdicts(document) == {"get_v1_items_item_id": "VERIFIED"}
+    reasons = {one["name"]: one["reason"] for one in document["unusable"]}
+    assert "'#/nowhere' leads nowhere" in reasons["GET /dangling/{x}"]
+    assert "get contains nothing" in reasons["GET /empty"]
+    assert "no value was found" in reasons["GET /impossible"]
+    assert all(name in printed for name in reasons)
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [("[]", "#/paths contains []"), ("{}", "it has none"), ("{/x: {get: {}}}", "no handler of the model serves it")],
+)
+def test_a_document_without_an_operation_to_drive(scanned, plain, tmp_path, paths, said):
+    (tmp_path / "api.yaml").write_text(f"openapi: 3.0.0\npaths: {paths}")
+    status, document, _, complaint, _ = scanned(str(tmp_path / "api.yaml"), "--model", plain)
+    assert (status, document) == (2, None)
+    assert said in complaint

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from toctou.declaration.model import Handler, Model
+from toctou.declaration.scenario import Scenario
 from toctou.errors import DocumentError, ModelError
 from toctou.gate.service import HttpCall
 from toctou.openapi.document import Document, opened, taken
@@ -104,17 +105,36 @@ class App(Model):
     @classmethod
     def use(cls, document: Document) -> None:
         """Take the operations from this document rather than from the model's own."""
-        found = tuple(operations(document))
-        if cls.base_path is not None:
-            prefix = cls.base_path.rstrip("/")
-            found = tuple(replace(one, prefix=prefix) if isinstance(one, Operation) else one for one in found)
-        handlers = {one.id: _handler(cls, one) for one in found if isinstance(one, Operation)}
-        cls._open = _Open(cls, document, found, handlers)
+        found: list[Operation | Unusable] = []
+        handlers: dict[str, Handler] = {}
+        for one in operations(document):
+            if isinstance(one, Operation):
+                served = one if cls.base_path is None else replace(one, prefix=cls.base_path.rstrip("/"))
+                try:
+                    handlers[one.id] = _handler(cls, served)
+                    found.append(served)
+                except DocumentError as fault:  # no value fits, which must not hide the other operations
+                    found.append(Unusable(one.id, one.method, served.prefix + one.path, fault.observed, fault))
+            else:
+                found.append(one)
+        cls._open = _Open(cls, document, tuple(found), handlers)
 
     @classmethod
     def pool(cls, operation: Operation, name: str) -> Sequence[Any]:
         """The values that the model declares for an argument of an operation; may be empty."""
         return cls.arguments.get(f"{operation.id}.{name}", cls.arguments.get(name, ()))
+
+    @classmethod
+    def scenarios(cls, size: int) -> list[Scenario]:
+        """See :meth:`Model.scenarios`.
+
+        Raises:
+            DocumentError: an operation cannot be read, so that its races would go unnoticed.
+        """
+        for one in cls.operations() if cls.app is not None or cls.service is not None else ():
+            if isinstance(one, Unusable) and one.fault is not None:
+                raise one.fault
+        return super().scenarios(size)
 
     @classmethod
     def handlers(cls) -> dict[str, Handler]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import string
+import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -21,11 +22,13 @@ from jsonschema.exceptions import SchemaError
 from referencing.exceptions import Unresolvable
 
 from toctou.errors import DocumentError
+from toctou.scheduling.watchdog import Interrupted, watchdog
 
 # Limits on the strategy's size: published schemas combine and nest so much that all of it would take minutes to build.
 _ALTERNATIVES = 12
 _OPTIONAL_DEPTH = 3
 _DEEPEST = 8
+_SECONDS = 3.0
 _SPAN = 1000  # of numbers without a bound: small ones are easier to read
 _STRUCTURE = frozenset({"allOf", "$ref", "oneOf", "anyOf", "$defs"})
 _LETTERS = string.ascii_lowercase + string.digits
@@ -52,8 +55,31 @@ _FORMATS: Mapping[str, st.SearchStrategy[str]] = {
 
 
 def valid(schema: Mapping[str, Any], value: Any) -> bool:
-    """Whether a self-contained schema accepts a value."""
-    return bool(Draft202012Validator(schema).is_valid(value))
+    """Whether a self-contained schema accepts a value; ``False`` too if that takes too long to find out."""
+    with _Limited() as limited:
+        return bool(Draft202012Validator(schema).is_valid(value))
+    return not limited.over
+
+
+class _Limited:
+    """Ends what is inside after some time of this thread, since a pattern may backtrack for years."""
+
+    over = False
+
+    def __enter__(self) -> _Limited:
+        self._until = time.thread_time() + _SECONDS
+        self._watch = watchdog(self._overdue)
+        self._watch.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: Any) -> bool:
+        self._watch.__exit__(None, None, None)
+        # Hypothesis reports an interruption as a fault of its own.
+        return self.over and isinstance(raised, Interrupted | HypothesisException)
+
+    def _overdue(self, _: object) -> bool:
+        self.over = time.thread_time() > self._until
+        return self.over
 
 
 def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
@@ -62,9 +88,11 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
     Raises:
         DocumentError: the schema is invalid, or no value was found.
     """
+    found: list[Any] = []
     try:
-        Draft202012Validator.check_schema(schema)
-        found = _drawn(_Proposals(schema).of(schema, 0), Draft202012Validator(schema), count)
+        with _Limited() as limited:
+            Draft202012Validator.check_schema(schema)
+            found = _drawn(_Proposals(schema).of(schema, 0), Draft202012Validator(schema), count)
     except SchemaError as fault:
         path = "/".join(map(str, fault.absolute_path))
         raise DocumentError(
@@ -73,10 +101,11 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
             remedy="correct the document",
         ) from None
     except (HypothesisException, Unresolvable, RecursionError):  # Hypothesis gives up if it has to reject too much
-        found = []
+        pass
     if not found:
+        slow = f" within {_SECONDS:g} seconds, as with a pattern that backtracks" if limited.over else ""
         raise DocumentError(
-            f"{where}: no value was found that the schema accepts",
+            f"{where}: no value was found that the schema accepts{slow}",
             expected="a schema that accepts some small value",
             cause="contradicting parts, or a recursive schema without an end",
             remedy="add an `example` to the document, or list the values in the model",

@@ -19,6 +19,7 @@ from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
 from toctou.distribution.progress import Progress
+from toctou.errors import DocumentError
 from toctou.history.request import Request
 from toctou.openapi.document import Document
 from toctou.openapi.operations import Operation, Unusable, operations
@@ -97,6 +98,8 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
         model.require_application()
     declared = model.operations() if issubclass(model, App) else operations(document)
     subjects, unusable, idle = match_operations(model, list(declared))
+    if not subjects:
+        raise _nothing_to_drive(document, unusable)
     probed: list[tuple[Subject, list[SoloRun]]] = []
     with probing(model, options) as probe:
         probed += [(subject, _probed(probe, subject, model)) for subject in subjects]
@@ -117,6 +120,19 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
         idle_handlers=tuple(idle),
         pairs=(len(pairs), len(conflicting)),
         run=run,
+    )
+
+
+def _nothing_to_drive(document: Document, unusable: Sequence[Unusable]) -> DocumentError:
+    for one in unusable:
+        if one.fault is not None:
+            return one.fault
+    reasons = "; ".join(f"{one.name}: {one.reason}" for one in unusable[:_SHOWN])
+    return DocumentError(
+        f"no operation of {document.name} can be driven" + (f": {reasons}" if reasons else ": it has none"),
+        expected="`paths` with at least one operation that the model serves, and whose requests can be made",
+        cause="another document than that of the model, or one whose paths are elsewhere",
+        remedy="name the document that describes the model's operations",
     )
 
 

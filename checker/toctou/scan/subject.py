@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toctou.declaration.app import App, accepted, simplest
@@ -74,7 +74,7 @@ def match_operations(
             else:
                 subjects.append(_of_function(one, name, handlers[name]))
         except DocumentError as fault:  # one unusable operation must not end the scan of the others
-            unusable.append(_without(one, fault.observed))
+            unusable.append(replace(_without(one, fault.observed), fault=fault))
     return subjects, unusable, [name for name in handlers if name not in taken]
 
 
