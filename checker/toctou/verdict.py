@@ -37,6 +37,7 @@ class StopReason(StrEnum):
     REFUSED = "refused"  # an invalid model, noticed only while it was explored
     NEVER_WRITES = "never_writes"  # without a write there is nothing to race for: a pass would be vacuous
     NOT_REACHED = "not_reached"  # in a scan: no request of the operation was accepted
+    NEVER_CALLED = "never_called"  # in a scan: no accepted request of the operation called DynamoDB
     TAKES_PART = "takes_part"  # in a scan: affected by the finding in another operation
     UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"

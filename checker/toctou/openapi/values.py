@@ -11,6 +11,7 @@ import json
 import string
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -132,6 +133,13 @@ def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, co
     return sorted(found.values(), key=lambda value: len(json.dumps(value)))[:count]
 
 
+def objects(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The alternatives of a self-contained schema that are objects, each without references and combinations at its top."""
+    with suppress(RecursionError):
+        return [one for one in _Proposals(schema).alternatives(schema) if "object" in _kinds(one)]
+    return []
+
+
 class _Proposals:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._defs = root.get("$defs", {})
@@ -144,18 +152,18 @@ class _Proposals:
             return st.nothing()
         key = id(schema), depth
         if key not in self._made:  # the schema is stored too, so that its id is not reused
-            made = st.one_of([self._flat(one, depth) for one in self._alternatives(schema)])
+            made = st.one_of([self._flat(one, depth) for one in self.alternatives(schema)])
             self._made[key] = schema, made
         return self._made[key][1]
 
-    def _alternatives(self, schema: Any) -> list[dict[str, Any]]:
+    def alternatives(self, schema: Any) -> list[dict[str, Any]]:
         """The schema as a few flat ones, without references, ``allOf`` and alternatives."""
         if isinstance(schema, bool):
             return [{}] if schema else []
         parts = [[one] for one in schema.get("allOf", [])]
         parts += [schema[key] for key in ("oneOf", "anyOf") if schema.get(key)]
         found = [{key: value for key, value in schema.items() if key not in _STRUCTURE}]
-        expanded = [[one for option in part for one in self._alternatives(option)] for part in parts]
+        expanded = [[one for option in part for one in self.alternatives(option)] for part in parts]
         if "$ref" in schema:
             expanded.append(self._referred(schema["$ref"].rpartition("/")[2]))
         for rights in expanded:
@@ -166,7 +174,7 @@ class _Proposals:
     def _referred(self, name: str) -> list[dict[str, Any]]:
         if name not in self._expanded:
             self._expanded[name] = []  # ends the recursion of a definition that leads only to itself
-            self._expanded[name] = self._alternatives(self._defs[name])
+            self._expanded[name] = self.alternatives(self._defs[name])
         return self._expanded[name]
 
     def _flat(self, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:

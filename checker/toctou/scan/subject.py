@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toctou.declaration.app import App, accepted, simplest
+from toctou.declaration.app import App, Form, accepted, argument_names, forms
 from toctou.declaration.model import Handler, Model
 from toctou.errors import DocumentError
 from toctou.openapi.operations import SAFE, Operation, Unusable
@@ -27,7 +27,8 @@ class Subject:
         operation: of the document.
         name: of the handler.
         handler: of the model.
-        bases: arguments of valid requests, simplest first.
+        forms: arguments of valid requests, simplest first.
+        optional: the names of those that a request may lack.
         given: values listed by the model.
         document_names: the document's name of each of the handler's arguments.
     """
@@ -35,7 +36,8 @@ class Subject:
     operation: Operation
     name: str
     handler: Handler
-    bases: Sequence[Mapping[str, Any]]
+    forms: Sequence[Form]
+    optional: tuple[str, ...]
     given: Mapping[str, Sequence[Any]]
     document_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,9 +51,10 @@ class Subject:
         named = {self.document_names.get(name, name): value for name, value in arguments.items()}
         return accepted(self.operation, named)
 
-    def known_arguments(self, base: Mapping[str, Any]) -> KnownArguments:
-        """What is known about its arguments before the first run."""
-        return KnownArguments({**base, **{name: values[0] for name, values in self.given.items()}}, self.given)
+    def known_arguments(self, form: Form) -> KnownArguments:
+        """What is known about the arguments of a form before its first run."""
+        given = {name: values for name, values in self.given.items() if name in form.arguments}
+        return KnownArguments({**form.arguments, **{name: values[0] for name, values in given.items()}}, given)
 
 
 def match_operations(
@@ -93,30 +96,34 @@ def _serving(operation: Operation, handlers: Mapping[str, Handler]) -> str | Non
 
 
 def _of_app(model: type[App], operation: Operation, name: str, handler: Handler) -> Subject:
-    bases = _distinct([simplest(operation), simplest(operation, full=True)])
-    given = {one: model.pool(operation, one) for base in bases for one in base if model.pool(operation, one)}
-    return Subject(operation, name, handler, bases, given)
+    found, optional = forms(operation)
+    given = {one: model.pool(operation, one) for form in found for one in form.arguments if model.pool(operation, one)}
+    return Subject(operation, name, handler, found, optional, given)
 
 
 def _of_function(operation: Operation, name: str, handler: Handler) -> Subject:
     parameters = [one for one in _arguments(handler.function) if one.name not in handler.pools]
-    bases: list[dict[str, Any]] = []
-    document_names: dict[str, str] = {}
-    for full in (False, True):
-        known = {_plain(one): one for one in simplest(operation, full=full)} if parameters else {}
-        values = simplest(operation, full=full) if parameters else {}
-        base = {}
-        for one in parameters:
-            if _plain(one.name) in known:
-                document_names[one.name] = known[_plain(one.name)]
-                base[one.name] = values[document_names[one.name]]
-            elif one.default is inspect.Parameter.empty and full:
-                raise DocumentError(
-                    f"{operation.name}: the document has no {one.name!r}, which the handler {name!r} takes",
-                    remedy=f"list its values in the model: @handler({one.name}=[…])",
-                )
-        bases.append(base)
-    return Subject(operation, name, handler, _distinct(bases), handler.pools, document_names)
+    first = {one: values[0] for one, values in handler.pools.items()}
+    if not parameters:
+        return Subject(operation, name, handler, [Form(first, ())], (), handler.pools)
+    known = {_plain(one): one for one in argument_names(operation)}
+    for one in parameters:
+        if _plain(one.name) not in known and one.default is inspect.Parameter.empty:
+            raise DocumentError(
+                f"{operation.name}: the document has no {one.name!r}, which the handler {name!r} takes",
+                remedy=f"list its values in the model: @handler({one.name}=[…])",
+            )
+    document_names = {one.name: known[_plain(one.name)] for one in parameters if _plain(one.name) in known}
+    needed = {document_names[one.name] for one in parameters if one.default is inspect.Parameter.empty}
+    found, optional = forms(operation, set(document_names.values()), needed)
+    taken = [
+        Form(
+            {own: form.arguments[one] for own, one in document_names.items() if one in form.arguments} | first,
+            form.members,
+        )
+        for form in found
+    ]
+    return Subject(operation, name, handler, taken, optional, handler.pools, document_names)
 
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -132,7 +139,3 @@ def _plain(name: str) -> str:
 
 def _without(operation: Operation, reason: str) -> Unusable:
     return Unusable(operation.id, operation.method, operation.prefix + operation.path, reason)
-
-
-def _distinct(bases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [base for at, base in enumerate(bases) if base not in bases[:at]]

@@ -200,7 +200,7 @@ def test_an_operation_that_violates_the_standard_does_not_hide_the_others(tmp_pa
 
 @pytest.mark.parametrize("paths", [[], "x", 3, None])
 def test_paths_that_are_no_object(tmp_path, paths):
-    with pytest.raises(DocumentError, match="api.json#/paths contains"):
+    with pytest.raises(DocumentError, match=r"api\.json#/paths contains"):
         list(operations(written(tmp_path, {"api.json": api("3.0") | {"paths": paths}})))
 
 

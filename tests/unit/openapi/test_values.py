@@ -82,14 +82,14 @@ def test_a_schema_that_would_exhaust_the_machine(schema):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("toctou.openapi.values._SECONDS", 0.3)
+    monkeypatch.setattr("toctou.openapi.values._SECONDS", 0.1)
 
 
 CATASTROPHIC = {"type": "string", "pattern": "^(a+)+$(?!x)", "minLength": 40}
 
 
 def test_a_pattern_that_backtracks_without_end(impatient):
-    with pytest.raises(DocumentError, match="here: no value was found .* within 0.3 seconds, as with a pattern that backtracks"):
+    with pytest.raises(DocumentError, match="here: no value was found that the schema accepts within 0"):
         values(CATASTROPHIC, 1, "here")
     assert not valid(CATASTROPHIC, "a" * 60 + "b")
 
