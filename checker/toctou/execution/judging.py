@@ -8,7 +8,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import NamedTuple, NoReturn, Protocol
 
-from toctou.analysis.explain import anomalies
+from toctou.analysis.explain import identities
 from toctou.declaration.model import Model, made
 from toctou.declaration.scenario import Scenario
 from toctou.errors import InternalError
@@ -93,13 +93,15 @@ class Serving(Protocol):
 
     model: type[Model]
 
-    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[Sequence[Response], StoredImages]:
+    def serial(
+        self, scenario: Scenario, order: Sequence[int], *, afresh: bool = False
+    ) -> tuple[Sequence[Response], StoredImages]:
         """Responses, in that order, and stored items when only these requests run, one after the other."""
 
 
-def oracles_for(laboratory: Serving, scenario: Scenario) -> list[Oracle]:
-    """The oracles for a scenario in an open laboratory."""
-    return oracles_of(laboratory.model, MemoisedSerialRuns(laboratory, scenario))
+def oracles_for(laboratory: Serving, scenario: Scenario, *, afresh: bool = False) -> list[Oracle]:
+    """The oracles for a scenario in an open laboratory; ``afresh`` to run every step of the sequential runs."""
+    return oracles_of(laboratory.model, MemoisedSerialRuns(laboratory, scenario, afresh=afresh))
 
 
 class Judges:
@@ -126,9 +128,10 @@ class Judges:
 class MemoisedSerialRuns:
     """Sequential runs of a scenario's requests, each order run once."""
 
-    def __init__(self, laboratory: Serving, scenario: Scenario) -> None:
+    def __init__(self, laboratory: Serving, scenario: Scenario, *, afresh: bool = False) -> None:
         self._laboratory = laboratory
         self._scenario = scenario
+        self._afresh = afresh
         self._known: dict[tuple[int, ...], tuple[Sequence[Response], StoredImages]] = {}
 
     def __call__(self, order: tuple[int, ...]) -> tuple[Sequence[Response], StoredImages]:
@@ -136,7 +139,7 @@ class MemoisedSerialRuns:
         if order not in self._known:
             if len(self._known) >= MOST_RUNS:
                 self._known.clear()
-            self._known[order] = self._laboratory.serial(self._scenario, order)
+            self._known[order] = self._laboratory.serial(self._scenario, order, afresh=self._afresh)
         return self._known[order]
 
 
@@ -150,10 +153,13 @@ class Sighting:
 
 
 def sightings(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple[object, Sighting]]:
-    """What the oracles find, by what makes two violations the same: property, requests and anomaly."""
+    """What the oracles find, by what makes two violations the same: property, requests, anomaly and cause.
+
+    With the cause, because a weakness that shows more clearly would hide every other one of the same requests.
+    """
     findings = list(judged(execution, oracles))
-    for finding, anomaly in zip(findings, anomalies(execution, findings), strict=True):
-        yield (signature(finding), anomaly), Sighting(finding, execution)
+    for finding, identity in zip(findings, identities(execution, findings), strict=True):
+        yield (signature(finding), identity), Sighting(finding, execution)
 
 
 def judged(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[Finding]:

@@ -165,9 +165,17 @@ class Laboratory:
             strategy.performed(chosen, step)
         return self._walked(scenario, walk)
 
-    def serial(self, scenario: Scenario, order: Sequence[int]) -> tuple[tuple[Response, ...], StoredImages]:
-        """Responses, in that order, and stored items when only these requests run, one after the other."""
-        known = self._known_of(scenario)
+    def serial(
+        self, scenario: Scenario, order: Sequence[int], *, afresh: bool = False
+    ) -> tuple[tuple[Response, ...], StoredImages]:
+        """Responses, in that order, and stored items when only these requests run, one after the other.
+
+        Args:
+            scenario: whose requests.
+            order: those that run, by index.
+            afresh: run every step, memoised or not.
+        """
+        known = None if afresh else self._known_of(scenario)
         if known is not None:
             walk = self._walk(known, scenario)
             while (following := next((one for one in order if one in walk.enabled), None)) is not None:
