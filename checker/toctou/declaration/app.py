@@ -1,34 +1,22 @@
-"""Models of APIs: the handlers are the operations of an OpenAPI document, served by the application, or service, itself.
-
-An argument is a parameter of the operation or a member of its JSON body, under its own name; an array or object is written as
-JSON after ``json:``, so that requests can be compared and stored in reports.
-"""
+"""Models of APIs: the handlers are the operations of an OpenAPI document, served by the application, or service, itself."""
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, ClassVar
 
+from toctou.declaration.arguments import sent, simplest
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import DocumentError, ModelError
 from toctou.gate.service import HttpCall
 from toctou.openapi.document import Document, opened, taken
-from toctou.openapi.members import Bodies, Member, sets_of
-from toctou.openapi.operations import SAFE, Operation, Parameter, Unusable, operations
-from toctou.openapi.request import BODY, HttpRequest, argument_name, made
-from toctou.openapi.values import objects, valid, values
+from toctou.openapi.operations import SAFE, Operation, Unusable, operations
+from toctou.openapi.request import HttpRequest, made
 from toctou.web import asgi, wsgi
-
-_JSON = "json:"
-_MOST_FORMS = 60
-_SCALARS = (str, int, float, bool, type(None))
 
 
 class App(Model):
@@ -161,180 +149,11 @@ class _Open:
 
 def _handler(cls: type[App], operation: Operation) -> Handler:
     def serve(self: App, principal: str, /, **arguments: Any) -> Any:
-        return self.ask(made(operation, principal, _sent(operation, arguments), self.headers.get(principal, {})))
+        return self.ask(made(operation, principal, sent(operation, arguments), self.headers.get(principal, {})))
 
     serve.__name__ = operation.id
     pools = {name: cls.pool(operation, name) or [value] for name, value in simplest(operation).items()}
     return Handler(serve, pools, read_only=operation.method in SAFE or operation.id in cls.read_only)
-
-
-def _sent(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters by name, and the body."""
-    named = {argument_name(one) for one in operation.parameters}
-    sent = {name: _read(value) for name, value in arguments.items() if name in named}
-    members = {name: _read(value) for name, value in arguments.items() if name not in named}
-    if BODY in members:
-        sent[BODY] = members[BODY]
-    elif members or (operation.body is not None and operation.body.required):
-        sent[BODY] = {name.removeprefix(f"{BODY}."): value for name, value in members.items()}
-    return sent
-
-
-def accepted(operation: Operation, arguments: Mapping[str, Any]) -> bool:
-    """Whether the document allows a request with these arguments."""
-    sent = _sent(operation, arguments)
-    for one in operation.parameters:
-        name = argument_name(one)
-        if name in sent and (sent[name] == "" or not valid(one.schema, sent[name])):
-            return False
-    return operation.body is None or BODY not in sent or valid(operation.body.schema, sent[BODY])
-
-
-def simplest(operation: Operation) -> dict[str, Any]:
-    """Arguments of a valid request: those that are required.
-
-    Raises:
-        DocumentError: there is no value that fits.
-    """
-    found = _parameters([one for one in operation.parameters if one.required])
-    if operation.body is not None and operation.body.required:
-        body = operation.body
-        found = _with_body(found, body.examples[0] if body.examples else values(body.schema, 1, body.where)[0])
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Arguments of valid requests of an operation.
-
-    Attributes:
-        arguments: a value for each.
-        members: the optional ones among them; members of members as ``address.city``.
-    """
-
-    arguments: Mapping[str, Any]
-    members: tuple[str, ...]
-
-
-_Part = tuple[str, Member | None]
-"""What a request may have or not: an argument's name, and where the part is in the body; ``None`` for a parameter."""
-
-
-def forms(
-    operation: Operation, taken: Collection[str] | None = None, always: Collection[str] = ()
-) -> tuple[list[Form], tuple[str, ...]]:
-    """Arguments of valid requests, by the optional ones they have, and the names of all optional ones.
-
-    Args:
-        taken: the arguments to choose from; ``None`` for all.
-        always: those that no request may lack.
-
-    Raises:
-        DocumentError: there is no value that fits.
-    """
-    body = operation.body
-    bodies = None if body is None else Bodies(body.schema, body.examples, body.where)
-    free = [one for one in operation.parameters if _is_free(operation, one)]
-    parameters: list[_Part] = [(argument_name(one), None) for one in free]
-    drawn = {**_drawn(free), **_parameters([one for one in operation.parameters if one.required])}
-    lists: list[list[Form]] = []
-    names: dict[str, None] = {}
-    fault = None
-    for at, members in enumerate(bodies.alternatives if bodies and bodies.alternatives else [[]]):
-        parts = parameters + [(one[0], one) for one in members] + ([(BODY, ())] if body and not body.required else [])
-        parts = [one for one in parts if taken is None or one[0] in taken]
-        fixed = {one for one in parts if one[0] in always}
-        parts = [one for one in parts if one not in fixed]
-        names |= dict.fromkeys(map(_label, parts))
-        parts = [one for one in parts if one[1] is not None or one[0] in drawn]
-        exemplary = bodies.in_example if bodies is not None else frozenset()
-        lists.append([])
-        for chosen in ([frozenset(one for one in parts if one[1] in exemplary)] if exemplary else []) + [
-            *sets_of(parts)
-        ]:
-            try:
-                arguments = _chosen(operation, drawn, bodies, at, parts=chosen | fixed)
-            except DocumentError as failed:  # not every combination is valid
-                fault = fault or failed
-                continue
-            lists[-1].append(Form(arguments, tuple(_label(one) for one in parts if one in chosen)))
-    found = [one for several in zip_longest(*lists) for one in several if one is not None]
-    if not found and fault is not None:
-        raise fault
-    return [one for at, one in enumerate(found) if one not in found[:at]][:_MOST_FORMS], tuple(names)
-
-
-def argument_names(operation: Operation) -> list[str]:
-    """Every argument that requests of an operation may have."""
-    body = operation.body
-    members = [] if body is None else [name for one in objects(body.schema) for name in one.get("properties", {})]
-    return [
-        *map(argument_name, operation.parameters),
-        *dict.fromkeys(members),
-        *([] if members or not body else [BODY]),
-    ]
-
-
-def _is_free(operation: Operation, parameter: Parameter) -> bool:
-    """Whether a request may lack a parameter, which says nothing about who sends it."""
-    keys = {scheme.key.lower() for alternative in operation.security for scheme in alternative}
-    return not parameter.required and parameter.name.lower() not in keys
-
-
-def _label(part: _Part) -> str:
-    return ".".join(part[1] or part[:1])
-
-
-def _drawn(parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Values of optional parameters, as far as there are any."""
-    found: dict[str, Any] = {}
-    for one in parameters:
-        with suppress(DocumentError):
-            found |= _parameters([one])
-    return found
-
-
-def _chosen(
-    operation: Operation, drawn: Mapping[str, Any], bodies: Bodies | None, alternative: int, *, parts: Collection[_Part]
-) -> dict[str, Any]:
-    names = [argument_name(one) for one in operation.parameters if one.required or (argument_name(one), None) in parts]
-    found = {name: drawn[name] for name in names if name in drawn}
-    if bodies is None or operation.body is None:
-        return found
-    members = [path for _, path in parts if path is not None]
-    if not members and not operation.body.required:
-        return found
-    if not bodies.alternatives:
-        body = operation.body
-        return _with_body(found, body.examples[0] if body.examples else values(body.schema, 1, body.where)[0])
-    return _with_body(found, bodies.of(alternative, members))
-
-
-def _parameters(chosen: Sequence[Parameter]) -> dict[str, Any]:
-    """Values of parameters: the document's example, or else the simplest."""
-    return {
-        argument_name(one): _written(one.examples[0] if one.examples else values(one.schema, 1, one.where)[0])
-        for one in chosen
-    }
-
-
-def _with_body(found: Mapping[str, Any], body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        return {**found, BODY: _written(body)}
-    return {
-        **found,
-        **{(f"{BODY}.{name}" if name in found else name): _written(value) for name, value in body.items()},
-    }
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, _SCALARS) and not (isinstance(value, str) and value.startswith(_JSON)):
-        return value
-    return _JSON + json.dumps(value, sort_keys=True)
-
-
-def _read(value: Any) -> Any:
-    return json.loads(value.removeprefix(_JSON)) if isinstance(value, str) and value.startswith(_JSON) else value
 
 
 def _document(cls: type[App]) -> Document:

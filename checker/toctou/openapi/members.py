@@ -13,7 +13,7 @@ from itertools import combinations, count
 from math import comb
 from typing import Any
 
-from toctou.openapi.values import objects, valid, values
+from toctou.openapi.values import objects, sample, valid, values
 
 MOST = 40
 """Sets of members for one alternative of a body."""
@@ -125,7 +125,7 @@ class Bodies:
             return "0"
         if id(schema) not in self._values:
             where = f"{self._where}: {'.'.join(path)}"
-            self._values[id(schema)] = schema, values({**schema, "$defs": self._defs}, 1, where)[0]
+            self._values[id(schema)] = schema, sample({**schema, "$defs": self._defs}, where)
         return self._values[id(schema)][1]
 
 

@@ -114,6 +114,16 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
     return found
 
 
+def sample(schema: Mapping[str, Any], where: str) -> Any:
+    """The simplest value, other than null if there is one: what is null is often treated as if it were not there.
+
+    Raises:
+        DocumentError: as for :func:`values`.
+    """
+    (found,) = values(schema, 1, where)
+    return next((one for one in values(schema, 8, where) if one is not None), None) if found is None else found
+
+
 def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, count: int) -> list[Any]:
     found: dict[str, Any] = {}
 

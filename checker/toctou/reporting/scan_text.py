@@ -80,7 +80,10 @@ def member_points(operation: Document) -> Iterator[tuple[str, str]]:
     if members["unsent"]:
         yield "not sent", ", ".join(members["unsent"])
     if members["pairs"]:
-        yield "not sent", f"{members['pairs']} pairs of optional arguments without a third"
+        yield (
+            "not sent",
+            f"{members['pairs']} pair{'' if members['pairs'] == 1 else 's'} of optional arguments without others",
+        )
 
 
 def access_text(access: Document) -> str:

@@ -56,9 +56,10 @@ class SoloRun:
 
     @property
     def pattern(self) -> Hashable:
-        """What it did, apart from the values that it read, compared and stored."""
+        """What it did, apart from names of principals and items, and from the values that it read, compared and stored."""
         status = None if self.response is None else self.response.status
-        return self.request.principal, status, self.fault, tuple(map(_pattern, self.operations))
+        names: dict[Hashable, int] = {}
+        return status, self.fault, tuple(_pattern(one, names) for one in self.operations)
 
     def conflicts_with(self, other: SoloRun) -> bool:
         """Whether the order of two requests can matter."""
@@ -83,12 +84,22 @@ class SoloRun:
         return any(one.action in _WRITES for one in self.operations)
 
 
-def _pattern(operation: Operation) -> Hashable:
+def _pattern(operation: Operation, names: dict[Hashable, int]) -> Hashable:
+    """What an operation did; ``names`` holds the numbers of the items so far."""
+
+    def number(table: str, key: Hashable) -> tuple[str, int]:
+        return table, names.setdefault((table, key), len(names))
+
+    footprint = operation.footprint
+    items = {item: number(*item) for item in sorted(footprint.items(), key=str)}
     touched = tuple(
-        frozenset(part.items()) if isinstance(part, Mapping) else frozenset(part) for part in operation.footprint
+        frozenset((items[item], attributes) for item, attributes in part.items())
+        for part in (footprint.reads, footprint.writes, footprint.increments)
     )
-    changed = frozenset((change.item, _changed(change)) for change in operation.changes)
-    return operation.action, touched, changed, operation.error and operation.error.code, _form(operation.parameters)
+    ranges = tuple((number(one.table, one.partition), one.attributes) for one in footprint.ranges)
+    changed = frozenset((number(*change.item), _changed(change)) for change in operation.changes)
+    error = None if operation.error is None else operation.error.code
+    return operation.action, touched, ranges, changed, error, _form(operation.parameters)
 
 
 def _changed(change: Change) -> frozenset[str]:

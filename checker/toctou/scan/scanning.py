@@ -14,7 +14,8 @@ from typing import Any
 
 from toctou.checking.check import check
 from toctou.counterexample.violation import Violation
-from toctou.declaration.app import App, Form
+from toctou.declaration.app import App
+from toctou.declaration.arguments import Form
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
@@ -31,7 +32,7 @@ from toctou.search.options import Options
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 from toctou.verdict import Coverage, Evidence, StopReason, Verdict, certify
 
-MOST_EXPLORED = 24
+MOST_EXPLORED = 12
 """Requests of an operation that are explored besides those of its first form."""
 
 _SHOWN = 3
@@ -77,13 +78,15 @@ class ScannedOperation:
         explored = dict.fromkeys(one.members for one in reached if one.explored)
         alone = dict.fromkeys(one.members for one in reached if one.members not in explored)
         accepted = {*explored, *alone}
+        sets = {frozenset(one) for one in accepted}
+        needed = frozenset.intersection(*sets) if sets else frozenset[str]()
         refused = dict.fromkeys(one.members for one in self.requests if one.members not in accepted)
         return Members(
             explored=tuple(explored),
             alone=tuple(alone),
             refused=tuple(refused),
             unsent=tuple(one for one in self.optional if not any(one in members for members in accepted)),
-            pairs=sum(not accepted & {pair, pair[::-1]} for pair in combinations(self.optional, 2)),
+            pairs=sum(needed.union(pair) not in sets for pair in combinations(self.optional, 2)),
         )
 
 
@@ -96,7 +99,7 @@ class Members:
         alone: accepted, and only run alone, because they act like an explored one, or because there are too many.
         refused: never accepted.
         unsent: the optional arguments that no accepted request had.
-        pairs: how many pairs of optional arguments no accepted request had by themselves.
+        pairs: how many pairs of optional arguments no accepted request had without a third that could be left out.
     """
 
     explored: tuple[tuple[str, ...], ...]
@@ -182,19 +185,30 @@ def _probed(probe: Probe, subject: Subject, model: type[Model]) -> list[SoloRun]
     Of the first form of requests that is accepted all are, and of the one with most members that writes; of the others, those
     that act differently from all before, as far as :data:`MOST_EXPLORED` allows.  What is concluded holds for those only.
     """
-    of_forms = [_of_form(probe, subject, model, form) for form in subject.forms]
-    accepted = [at for at, runs in enumerate(of_forms) if any(one.reached or one.fault for one in runs)]
-    base = accepted[0] if accepted else 0
-    writing = [at for at in accepted if any(one.writes and one.reached for one in of_forms[at])]
-    whole = {base, max(writing, key=lambda at: len(subject.forms[at].members), default=base)}
-    first = [run for at in sorted(whole) for run in of_forms[at]]
-    rest = [run for at, runs in enumerate(of_forms) if at not in whole for run in runs]
-    patterns, chosen = {run.pattern for run in first}, {id(run) for run in first}
-    for run in sorted(rest, key=lambda one: (not one.fault, not one.writes, not one.reached)):
-        if run.pattern not in patterns and len(chosen) < len(first) + MOST_EXPLORED:
+    of_forms = [(form, _of_form(probe, subject, model, form)) for form in subject.forms]
+    more = subject.forms_with(needed) if (needed := _needed(of_forms, subject)) else []
+    of_forms += [(form, _of_form(probe, subject, model, form)) for form in more if form not in subject.forms]
+    accepted = [entry for entry in of_forms if any(one.reached or one.fault for one in entry[1])]
+    writing = [entry for entry in accepted if any(one.writes and one.reached for one in entry[1])]
+    base = (accepted or of_forms)[0][1]
+    largest = max(writing, key=lambda entry: len(entry[0].members))[1] if writing else base
+    patterns, chosen = {run.pattern for run in base}, {id(run) for run in base}
+    chosen |= {id(run) for run in largest if run.reached or run.pattern not in patterns}
+    patterns |= {run.pattern for run in largest}
+    most = len(chosen) + MOST_EXPLORED
+    runs = [run for _, found in of_forms for run in found]
+    for run in sorted(runs, key=lambda one: (not one.fault, not one.writes, not one.reached)):
+        if run.pattern not in patterns and len(chosen) < most:
             patterns.add(run.pattern)
             chosen.add(id(run))
-    return [replace(run, explored=id(run) in chosen) for runs in of_forms for run in runs]
+    return [replace(run, explored=id(run) in chosen) for run in runs]
+
+
+def _needed(of_forms: Sequence[tuple[Form, Sequence[SoloRun]]], subject: Subject) -> frozenset[str]:
+    """The optional arguments without which every request was refused, if there are others to combine them with."""
+    accepted = [frozenset(form.members) for form, runs in of_forms if any(one.reached for one in runs)]
+    needed = frozenset.intersection(*accepted) if accepted else frozenset[str]()
+    return needed if len(needed) < len(subject.optional) else frozenset()
 
 
 def _of_form(probe: Probe, subject: Subject, model: type[Model], form: Form) -> list[SoloRun]:

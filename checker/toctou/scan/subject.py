@@ -8,11 +8,12 @@ name; ``deleteItem`` and ``delete_item`` count as the same name, for operations 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toctou.declaration.app import App, Form, accepted, argument_names, forms
+from toctou.declaration.app import App
+from toctou.declaration.arguments import Form, Forms, accepted, argument_names
 from toctou.declaration.model import Handler, Model
 from toctou.errors import DocumentError
 from toctou.openapi.operations import SAFE, Operation, Unusable
@@ -30,7 +31,8 @@ class Subject:
         forms: arguments of valid requests, simplest first.
         optional: the names of those that a request may lack.
         given: values listed by the model.
-        document_names: the document's name of each of the handler's arguments.
+        document_names: the document's name of each of the handler's arguments; empty if they have the same.
+        allowed: all forms; ``None`` if there is only one.
     """
 
     operation: Operation
@@ -40,11 +42,16 @@ class Subject:
     optional: tuple[str, ...]
     given: Mapping[str, Sequence[Any]]
     document_names: Mapping[str, str] = field(default_factory=dict)
+    allowed: Forms | None = None
 
     @property
     def meant_to_read(self) -> bool:
         """Whether it is expected not to write."""
         return self.handler.read_only or self.operation.method in SAFE
+
+    def forms_with(self, needed: Collection[str]) -> list[Form]:
+        """Forms that all have these optional arguments."""
+        return [] if self.allowed is None else _taken(self.allowed.all(needed), self.document_names, self.given)
 
     def fits(self, arguments: Mapping[str, Any]) -> bool:
         """Whether the document allows these arguments."""
@@ -96,15 +103,16 @@ def _serving(operation: Operation, handlers: Mapping[str, Handler]) -> str | Non
 
 
 def _of_app(model: type[App], operation: Operation, name: str, handler: Handler) -> Subject:
-    found, optional = forms(operation)
-    given = {one: model.pool(operation, one) for form in found for one in form.arguments if model.pool(operation, one)}
-    return Subject(operation, name, handler, found, optional, given)
+    allowed = Forms(operation)
+    found = allowed.all()
+    given = {one: model.pool(operation, one) for one in argument_names(operation) if model.pool(operation, one)}
+    return Subject(operation, name, handler, found, allowed.optional, given, allowed=allowed)
 
 
 def _of_function(operation: Operation, name: str, handler: Handler) -> Subject:
     parameters = [one for one in _arguments(handler.function) if one.name not in handler.pools]
-    first = {one: values[0] for one, values in handler.pools.items()}
     if not parameters:
+        first = {one: values[0] for one, values in handler.pools.items()}
         return Subject(operation, name, handler, [Form(first, ())], (), handler.pools)
     known = {_plain(one): one for one in argument_names(operation)}
     for one in parameters:
@@ -115,15 +123,21 @@ def _of_function(operation: Operation, name: str, handler: Handler) -> Subject:
             )
     document_names = {one.name: known[_plain(one.name)] for one in parameters if _plain(one.name) in known}
     needed = {document_names[one.name] for one in parameters if one.default is inspect.Parameter.empty}
-    found, optional = forms(operation, set(document_names.values()), needed)
-    taken = [
-        Form(
-            {own: form.arguments[one] for own, one in document_names.items() if one in form.arguments} | first,
-            form.members,
-        )
-        for form in found
-    ]
-    return Subject(operation, name, handler, taken, optional, handler.pools, document_names)
+    allowed = Forms(operation, set(document_names.values()), needed)
+    found = _taken(allowed.all(), document_names, handler.pools)
+    return Subject(operation, name, handler, found, allowed.optional, handler.pools, document_names, allowed)
+
+
+def _taken(found: Sequence[Form], document_names: Mapping[str, str], pools: Mapping[str, Sequence[Any]]) -> list[Form]:
+    """The forms with the arguments that a handler takes, under its names; all of them if it has no names of its own."""
+    if not document_names:
+        return list(found)
+    first = {one: values[0] for one, values in pools.items()}
+    taken = []
+    for form in found:
+        own = {name: form.arguments[one] for name, one in document_names.items() if one in form.arguments}
+        taken.append(Form({**own, **first}, form.members))
+    return taken
 
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -85,7 +85,7 @@ class Racy(Counters):
 
 @pytest.fixture
 def sequential(monkeypatch):
-    """Lets the sequential runs of two requests answer otherwise: with the status for how many there were, and for a repetition."""
+    """Lets the sequential runs of two requests answer otherwise, by how many there were, and whether they are repetitions."""
     runs = []
     serial = Laboratory.serial
 

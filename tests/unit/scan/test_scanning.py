@@ -310,6 +310,50 @@ def test_a_condition_gets_the_value_that_is_stored():
     assert any(one.writes for one in found.requests)
 
 
+class Tagged(Document):
+    """Refuses what does not come with the entity tag."""
+
+    @handler
+    def replace_tagged(self, principal, thing, if_match=None, a=None, b=None):
+        if if_match is None:
+            return 428
+        return self._merged(thing, {"a": a, "b": b}, if_match.strip('"') if if_match.startswith('"') else "")
+
+
+def test_an_optional_argument_that_is_needed_is_sent_with_all_others():
+    api = document(("replace_tagged", "patch", "/{thing}"), body=TEXTS)
+    tag = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
+    api.root.value["paths"]["/{thing}"]["patch"]["parameters"].append(tag)
+    found = scanned(Tagged, api)["replace_tagged"]
+    assert {one.request.values["if_match"] for one in found.requests if one.reached} == {'"7"'}
+    assert {frozenset(one) for one in found.members.explored} == {
+        frozenset({"If-Match", *members}) for members in ("", "a", "b", "ab")
+    }
+    assert found.members.refused == ((), ("a",), ("b",), ("a", "b"))
+    assert (found.members.unsent, found.members.pairs) == ((), 0)
+    assert found.verdict == "VERIFIED"
+
+
+def test_so_many_requests_are_explored_and_the_others_are_named(monkeypatch):
+    monkeypatch.setattr("toctou.scan.scanning.MOST_EXPLORED", 1)
+    found = scanned(Document, document(("merge", "patch", "/{thing}"), body=TEXTS))["merge"]
+    assert set(found.members.explored) == {(), ("a", "b"), ("a",)}
+    assert found.members.alone == (("b",),)
+
+
+def test_an_optional_argument_is_not_null():
+    class Named(Counter):
+        @handler
+        def read(self, principal, thing, kind=None):
+            return Counter.read.function(self, principal, thing)
+
+    api = document(("read", "get", "/{thing}"))
+    kind = {"name": "kind", "in": "query", "schema": {"anyOf": [{"enum": ["published"]}, {"type": "null"}]}}
+    api.root.value["paths"]["/{thing}"]["get"]["parameters"].append(kind)
+    found = scanned(Named, api)["read"]
+    assert {one.request.values.get("kind") for one in found.requests if one.members} == {"published"}
+
+
 def test_what_acts_alike_is_explored_once():
     class Listing(Counter):
         @handler
