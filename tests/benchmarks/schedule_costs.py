@@ -17,7 +17,7 @@ from calls_compared import OpenDoor
 from exploration import MODULES, REQUESTS, Stub, floor_round, serve
 
 from models.delete_item import ReadThenDelete
-from toctou.analysis.explain import anomalies, explain
+from toctou.analysis.explain import explain, identities
 from toctou.client.backends import backend_named
 from toctou.client.intercept import intercepted
 from toctou.declaration.scenario import Scenario
@@ -80,7 +80,7 @@ def lines(rounds: int) -> Iterator[tuple[str, float]]:
         findings = list(judged(racy, oracles))
         yield (
             f"naming the anomalies of its {len(findings)} violations, if it is racy",
-            microseconds(lambda: anomalies(racy, findings), rounds),
+            microseconds(lambda: identities(racy, findings), rounds),
         )
         yield "explaining one, once it is kept", microseconds(lambda: explain(racy, finding), rounds)
 

@@ -263,3 +263,95 @@ def test_a_document_with_broken_references(scanned, plain, tmp_path, schema, sai
     assert said in complaint
     assert "api.yaml#/" in complaint
     assert str(tmp_path) not in complaint
+
+
+ONE_GOOD = """
+openapi: 3.0.0
+security: [{user: []}]
+components: {securitySchemes: {user: {type: apiKey, in: header, name: X-User}}}
+paths:
+  /dangling/{x}: {get: {parameters: [{name: x, in: path, required: true, schema: {$ref: '#/nowhere'}}]}}
+  /empty: {get: null}
+  /impossible: {get: {parameters: [{name: s, in: query, required: true, schema: {enum: []}}]}}
+  /v1/items/{item_id}: {get: {parameters: [{name: item_id, in: path, required: true, schema: {type: string}}]}}
+"""
+
+
+def test_an_operation_that_cannot_be_read_does_not_end_the_scan_of_the_others(scanned, tmp_path):
+    pytest.importorskip("flask", reason="no Flask: `pip install flask`")
+    (tmp_path / "api.yaml").write_text(ONE_GOOD)
+    status, document, printed, _, _ = scanned(str(tmp_path / "api.yaml"), "--model", "flask_items.py:FixedItems")
+    assert status == 3
+    assert verdicts(document) == {"get_v1_items_item_id": "VERIFIED"}
+    reasons = {one["name"]: one["reason"] for one in document["unusable"]}
+    assert "'#/nowhere' leads nowhere" in reasons["GET /dangling/{x}"]
+    assert "get contains nothing" in reasons["GET /empty"]
+    assert "no value was found" in reasons["GET /impossible"]
+    assert all(name in printed for name in reasons)
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [("[]", "#/paths contains []"), ("{}", "it has none"), ("{/x: {get: {}}}", "no handler of the model serves it")],
+)
+def test_a_document_without_an_operation_to_drive(scanned, plain, tmp_path, paths, said):
+    (tmp_path / "api.yaml").write_text(f"openapi: 3.0.0\npaths: {paths}")
+    status, document, _, complaint, _ = scanned(str(tmp_path / "api.yaml"), "--model", plain)
+    assert (status, document) == (2, None)
+    assert said in complaint
+
+
+MERGING = """
+from typing import Optional
+
+import boto3
+from boto3.dynamodb.conditions import Attr
+from botocore.exceptions import ClientError
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel
+from toctou import App, Table
+
+app = FastAPI()
+notes = boto3.resource("dynamodb", region_name="eu-central-1").Table("Notes")
+
+
+class Change(BaseModel):
+    subject: Optional[str] = None
+    colour: Optional[str] = None
+
+
+@app.patch("/notes/{note_id}", operation_id="mergeNote")
+def merge(note_id: str, change: Change, caller: str = Depends(APIKeyHeader(name="X-User"))):
+    note = notes.get_item(Key={"note_id": note_id}, ConsistentRead=True).get("Item")
+    if note is None or note["owner"] != caller:
+        raise HTTPException(404)
+    try:
+        notes.put_item(Item=note | change.model_dump(exclude_unset=True), ConditionExpression=Attr("owner").eq(caller))
+    except ClientError:
+        raise HTTPException(409)
+    return {}
+
+
+class Notes(App):
+    app = app
+    tables = [Table("Notes", "note_id")]
+    items = {"Notes": [{"note_id": "n1", "owner": "alice", "subject": "s", "colour": "red"}]}
+    owner = "owner"
+    arguments = {"subject": ["A", "B"], "colour": ["C"]}
+"""
+
+
+def test_a_merge_of_different_members_loses_one(scanned, tmp_path):
+    """Requests with all members, or with none, never show it: each overwrites what the other has written anyway."""
+    pytest.importorskip("fastapi", reason="no FastAPI: `pip install fastapi`")
+    (tmp_path / "plain_items.py").write_text(MERGING)
+    status, document, printed, _, report = scanned("--model", f"{tmp_path / 'plain_items.py'}:Notes")
+    assert status == 1
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    (operation,) = document["operations"]
+    assert operation["verdict"] == "VIOLATED"
+    assert operation["members"]["explored"] == [[], ["subject"], ["colour"], ["subject", "colour"]]
+    assert "no optional argument; subject; colour; subject, colour" in printed
+    assert "(with subject)" in (report / "scan.html").read_text()
+    assert main(["replay", str(report / operation["findings"][0]["report"])]) == 1

@@ -7,7 +7,9 @@ number of the operation are part of a cause.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from toctou.analysis.explanation import Explanation
 from toctou.history.finding import Finding
@@ -78,17 +80,10 @@ def _of_item(names: tuple[str, ...]) -> str:
 
 def cause(execution: Execution, finding: Finding, explanation: Explanation) -> Cause:
     """What this violation comes from."""
-    read_at = _decision_read(explanation)
-    if read_at is not None:
-        request = execution.operations[read_at].request
-        write_at = guarded_write(execution, finding, read_at, explanation.cycle[-1].later)
-    else:
-        write_at = _wrong_write(execution, finding, explanation)
-        about = finding.requests[0] if finding.requests else 0
-        request = about if write_at is None else execution.operations[write_at].request
+    handler, read_at, write_at = _positions(execution, finding, explanation.cycle, explanation.witness)
     read, write = (None if at is None else _site(execution, at) for at in (read_at, write_at))
     return Cause(
-        handler=execution.requests[request].handler,
+        handler=handler,
         read=read,
         write=write,
         read_at=read_at,
@@ -99,9 +94,46 @@ def cause(execution: Execution, finding: Finding, explanation: Explanation) -> C
     )
 
 
-def _decision_read(explanation: Explanation) -> int | None:
+def places(
+    execution: Execution, finding: Finding, cycle: Sequence[_Step], witness: Sequence[int]
+) -> tuple[str, Site | None, Site | None]:
+    """Handler, read and write of the cause that an explanation with this cycle and witness would have."""
+    handler, read_at, write_at = _positions(execution, finding, cycle, witness)
+    return (
+        handler,
+        None if read_at is None else _site(execution, read_at),
+        None if write_at is None else _site(execution, write_at),
+    )
+
+
+class _Step(Protocol):
+    """One edge of a cycle, worded or not."""
+
+    @property
+    def kind(self) -> EdgeKind: ...
+    @property
+    def earlier(self) -> int: ...
+    @property
+    def later(self) -> int: ...
+
+
+def _positions(
+    execution: Execution, finding: Finding, cycle: Sequence[_Step], witness: Sequence[int]
+) -> tuple[str, int | None, int | None]:
+    """The handler, and the positions of the read and the write."""
+    read_at = _decision_read(cycle)
+    if read_at is not None:
+        request = execution.operations[read_at].request
+        write_at = guarded_write(execution, finding, read_at, cycle[-1].later)
+    else:
+        write_at = _wrong_write(execution, finding, witness)
+        about = finding.requests[0] if finding.requests else 0
+        request = about if write_at is None else execution.operations[write_at].request
+    return execution.requests[request].handler, read_at, write_at
+
+
+def _decision_read(cycle: Sequence[_Step]) -> int | None:
     """Cycles start in the request that suffers, with what it did not see."""
-    cycle = explanation.cycle
     return cycle[0].earlier if cycle and cycle[0].kind is EdgeKind.RW else None
 
 
@@ -126,8 +158,8 @@ def guarded_write(execution: Execution, finding: Finding, read_at: int, arrival:
     return None
 
 
-def _wrong_write(execution: Execution, finding: Finding, explanation: Explanation) -> int | None:
-    candidates = [*finding.operations, *explanation.witness]
+def _wrong_write(execution: Execution, finding: Finding, witness: Sequence[int]) -> int | None:
+    candidates = [*finding.operations, *witness]
     return next((at for at in candidates if execution.operations[at].changes), None)
 
 

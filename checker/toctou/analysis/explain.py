@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from toctou.analysis.accesses import decided
 from toctou.analysis.anomalies import Named, name
+from toctou.analysis.cause import Site, places
 from toctou.analysis.cycles import Cycle, cycles
 from toctou.analysis.dependencies import Accesses, Dependency
 from toctou.analysis.explanation import Edge, Explanation
@@ -29,18 +30,21 @@ _OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a failed reque
 """How sentences of ours begin, if not with a name."""
 
 
-def anomaly(execution: Execution, finding: Finding) -> str:
-    """The key of the anomaly that an explanation would name."""
-    return anomalies(execution, [finding])[0]
+Identity = tuple[str, str, Site | None, Site | None]
+"""The key of an anomaly; the handler, the read and the write of its cause."""
 
 
-def anomalies(execution: Execution, findings: Sequence[Finding]) -> list[str]:
-    """The keys of the anomalies that explanations of an execution would name, one for each finding."""
+def identities(execution: Execution, findings: Sequence[Finding]) -> list[Identity]:
+    """What explanations of an execution would name as anomaly and cause, one for each finding."""
     if not findings:
         return []
     versions = Versions(execution)
     accesses = Accesses(versions)
-    return [_named(versions, one, _dependencies(accesses, one)).anomaly.key for one in findings]
+    found = []
+    for one in findings:
+        named = _named(versions, one, _dependencies(accesses, one))
+        found.append((named.anomaly.key, *places(execution, one, named.cycle, _witness(execution, one, named.cycle))))
+    return found
 
 
 def explain(execution: Execution, finding: Finding) -> Explanation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from toctou.analysis.explain import anomaly
+from toctou.analysis.explain import identities
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError
 from toctou.execution.judges import oracles_for
@@ -90,4 +90,4 @@ def _story(execution: Execution) -> object:
 
 
 def _claim(execution: Execution, finding: Finding) -> object:
-    return finding.oracle, finding.requests, finding.operations, finding.statement, anomaly(execution, finding)
+    return finding.oracle, finding.requests, finding.operations, finding.statement, identities(execution, [finding])

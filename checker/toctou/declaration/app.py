@@ -1,29 +1,22 @@
-"""Models of APIs: the handlers are the operations of an OpenAPI document, served by the application, or service, itself.
-
-An argument is a parameter of the operation or a member of its JSON body, under its own name; an array or object is written as
-JSON after ``json:``, so that requests can be compared and stored in reports.
-"""
+"""Models of APIs: the handlers are the operations of an OpenAPI document, served by the application, or service, itself."""
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from toctou.declaration.arguments import sent, simplest
 from toctou.declaration.model import Handler, Model
+from toctou.declaration.scenario import Scenario
 from toctou.errors import DocumentError, ModelError
 from toctou.gate.service import HttpCall
 from toctou.openapi.document import Document, opened, taken
 from toctou.openapi.operations import SAFE, Operation, Unusable, operations
-from toctou.openapi.request import BODY, HttpRequest, argument_name, made
-from toctou.openapi.values import valid, values
+from toctou.openapi.request import HttpRequest, made
 from toctou.web import asgi, wsgi
-
-_JSON = "json:"
-_SCALARS = (str, int, float, bool, type(None))
 
 
 class App(Model):
@@ -104,17 +97,36 @@ class App(Model):
     @classmethod
     def use(cls, document: Document) -> None:
         """Take the operations from this document rather than from the model's own."""
-        found = tuple(operations(document))
-        if cls.base_path is not None:
-            prefix = cls.base_path.rstrip("/")
-            found = tuple(replace(one, prefix=prefix) if isinstance(one, Operation) else one for one in found)
-        handlers = {one.id: _handler(cls, one) for one in found if isinstance(one, Operation)}
-        cls._open = _Open(cls, document, found, handlers)
+        found: list[Operation | Unusable] = []
+        handlers: dict[str, Handler] = {}
+        for one in operations(document):
+            if isinstance(one, Operation):
+                served = one if cls.base_path is None else replace(one, prefix=cls.base_path.rstrip("/"))
+                try:
+                    handlers[one.id] = _handler(cls, served)
+                    found.append(served)
+                except DocumentError as fault:  # no value fits, which must not hide the other operations
+                    found.append(Unusable(one.id, one.method, served.prefix + one.path, fault.observed, fault))
+            else:
+                found.append(one)
+        cls._open = _Open(cls, document, tuple(found), handlers)
 
     @classmethod
     def pool(cls, operation: Operation, name: str) -> Sequence[Any]:
         """The values that the model declares for an argument of an operation; may be empty."""
         return cls.arguments.get(f"{operation.id}.{name}", cls.arguments.get(name, ()))
+
+    @classmethod
+    def scenarios(cls, size: int) -> list[Scenario]:
+        """See :meth:`Model.scenarios`.
+
+        Raises:
+            DocumentError: an operation cannot be read, so that its races would go unnoticed.
+        """
+        for one in cls.operations() if cls.app is not None or cls.service is not None else ():
+            if isinstance(one, Unusable) and one.fault is not None:
+                raise one.fault
+        return super().scenarios(size)
 
     @classmethod
     def handlers(cls) -> dict[str, Handler]:
@@ -137,70 +149,11 @@ class _Open:
 
 def _handler(cls: type[App], operation: Operation) -> Handler:
     def serve(self: App, principal: str, /, **arguments: Any) -> Any:
-        return self.ask(made(operation, principal, _sent(operation, arguments), self.headers.get(principal, {})))
+        return self.ask(made(operation, principal, sent(operation, arguments), self.headers.get(principal, {})))
 
     serve.__name__ = operation.id
     pools = {name: cls.pool(operation, name) or [value] for name, value in simplest(operation).items()}
     return Handler(serve, pools, read_only=operation.method in SAFE or operation.id in cls.read_only)
-
-
-def _sent(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters by name, and the body."""
-    named = {argument_name(one) for one in operation.parameters}
-    sent = {name: _read(value) for name, value in arguments.items() if name in named}
-    members = {name: _read(value) for name, value in arguments.items() if name not in named}
-    if BODY in members:
-        sent[BODY] = members[BODY]
-    elif members or (operation.body is not None and operation.body.required):
-        sent[BODY] = {name.removeprefix(f"{BODY}."): value for name, value in members.items()}
-    return sent
-
-
-def accepted(operation: Operation, arguments: Mapping[str, Any]) -> bool:
-    """Whether the document allows a request with these arguments."""
-    sent = _sent(operation, arguments)
-    for one in operation.parameters:
-        name = argument_name(one)
-        if name in sent and (sent[name] == "" or not valid(one.schema, sent[name])):
-            return False
-    return operation.body is None or BODY not in sent or valid(operation.body.schema, sent[BODY])
-
-
-def simplest(operation: Operation, *, full: bool = False) -> dict[str, Any]:
-    """Arguments of a valid request: those that are required; if ``full``, also those with examples and a whole body.
-
-    Raises:
-        DocumentError: there is no value that fits.
-    """
-    found: dict[str, Any] = {}
-    for one in operation.parameters:
-        if one.required or (full and one.examples):
-            found[argument_name(one)] = _written(_first(one.schema, one.examples, one.where, full=False))
-    if operation.body is not None and (operation.body.required or full):
-        body = _first(operation.body.schema, operation.body.examples, operation.body.where, full=full)
-        if not isinstance(body, dict):
-            return {**found, BODY: _written(body)}
-        names = set(found)
-        found |= {(f"{BODY}.{name}" if name in names else name): _written(value) for name, value in body.items()}
-    return found
-
-
-def _first(schema: Mapping[str, Any], examples: Sequence[Any], where: str, *, full: bool) -> Any:
-    """The document's example, or else the simplest value; if ``full``, the richest of a few."""
-    if examples:
-        return examples[0]
-    found = values(schema, 8 if full else 1, where)
-    return found[-1 if full else 0]
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, _SCALARS) and not (isinstance(value, str) and value.startswith(_JSON)):
-        return value
-    return _JSON + json.dumps(value, sort_keys=True)
-
-
-def _read(value: Any) -> Any:
-    return json.loads(value.removeprefix(_JSON)) if isinstance(value, str) and value.startswith(_JSON) else value
 
 
 def _document(cls: type[App]) -> Document:

@@ -16,10 +16,10 @@ MOST_RUNS = 5_000
 """Sequential runs that are memoised, each with what was stored at its end; ten requests have ten million."""
 
 
-def oracles_for(laboratory: Laboratory, scenario: Scenario) -> list[Oracle]:
-    """The oracles for a scenario in an open laboratory."""
-    vary = Variations(laboratory, scenario)
-    return oracles_of(laboratory.model, MemoisedSerialRuns(laboratory, scenario), vary)
+def oracles_for(laboratory: Laboratory, scenario: Scenario, *, afresh: bool = False) -> list[Oracle]:
+    """The oracles for a scenario in an open laboratory; ``afresh`` to run every step of the sequential runs."""
+    serial = MemoisedSerialRuns(laboratory, scenario, afresh=afresh)
+    return oracles_of(laboratory.model, serial, Variations(laboratory, scenario))
 
 
 class Judges:
@@ -46,9 +46,10 @@ class Judges:
 class MemoisedSerialRuns:
     """Sequential runs of a scenario's requests, each order run once."""
 
-    def __init__(self, laboratory: Laboratory, scenario: Scenario) -> None:
+    def __init__(self, laboratory: Laboratory, scenario: Scenario, *, afresh: bool = False) -> None:
         self._laboratory = laboratory
         self._scenario = scenario
+        self._afresh = afresh
         self._known: dict[tuple[int, ...], tuple[Sequence[Response], StoredImages]] = {}
 
     def __call__(self, order: tuple[int, ...]) -> tuple[Sequence[Response], StoredImages]:
@@ -56,5 +57,5 @@ class MemoisedSerialRuns:
         if order not in self._known:
             if len(self._known) >= MOST_RUNS:
                 self._known.clear()
-            self._known[order] = self._laboratory.serial(self._scenario, order)
+            self._known[order] = self._laboratory.serial(self._scenario, order, afresh=self._afresh)
         return self._known[order]

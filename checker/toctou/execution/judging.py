@@ -8,7 +8,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import NamedTuple, NoReturn
 
-from toctou.analysis.explain import anomalies
+from toctou.analysis.explain import identities
 from toctou.declaration.model import Model, bound, made, parameters
 from toctou.errors import InternalError
 from toctou.history.finding import Finding
@@ -114,10 +114,13 @@ class Sighting:
 
 
 def sightings(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple[object, Sighting]]:
-    """What the oracles find, by what makes two violations the same: property, requests and anomaly."""
+    """What the oracles find, by what makes two violations the same: property, requests, anomaly and cause.
+
+    With the cause, because a weakness that shows more clearly would hide every other one of the same requests.
+    """
     findings = list(judged(execution, oracles))
-    for finding, anomaly in zip(findings, anomalies(execution, findings), strict=True):
-        yield (signature(finding), anomaly), Sighting(finding, execution)
+    for finding, identity in zip(findings, identities(execution, findings), strict=True):
+        yield (signature(finding), identity), Sighting(finding, execution)
 
 
 def judged(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[Finding]:

@@ -202,7 +202,13 @@ class Laboratory:
     def serial(
         self, scenario: Scenario, order: Sequence[int], *, afresh: bool = False
     ) -> tuple[tuple[Response, ...], StoredImages]:
-        """Responses, in that order, and stored items when only these requests run, one after the other."""
+        """Responses, in that order, and stored items when only these requests run, one after the other.
+
+        Args:
+            scenario: whose requests.
+            order: those that run, by index.
+            afresh: run every step, memoised or not.
+        """
         known = None if afresh else self._known_of(scenario)
         if known is not None and known.taken:
             walk = self._walk(known, scenario)

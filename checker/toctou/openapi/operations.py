@@ -23,6 +23,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
 """Methods defined as read-only: https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods."""
 
+EVERY_METHOD = "*"
+
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _LOCATIONS = ("path", "query", "querystring", "header", "cookie")
 # The standard says to ignore header parameters of these names: https://spec.openapis.org/oas/v3.1.1.html#parameter-name.
@@ -105,12 +107,18 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """An operation for which no request can be built."""
+    """An operation for which no request can be built.
+
+    Attributes:
+        method: in upper case; :data:`EVERY_METHOD` for all operations of a path that cannot be read.
+        fault: the fault of the document; ``None`` if toctou does not support what it says.
+    """
 
     id: str
     method: str
     path: str
     reason: str
+    fault: DocumentError | None = None
 
     @property
     def name(self) -> str:
@@ -119,23 +127,38 @@ class Unusable:
 
 
 def operations(document: Document) -> Iterator[Operation | Unusable]:
-    """The operations in document order.
+    """The operations in document order; one that cannot be read is :class:`Unusable`, so that it does not hide the others.
 
     Raises:
-        DocumentError: a broken reference, or a part that violates the standard.
+        DocumentError: the document has no object of paths.
     """
     paths = document.root.get("paths")
     ids: set[str] = set()
-    for path, item in paths.members() if paths is not None else ():
+    for path, item in _object(paths, "paths by name").members() if paths is not None else ():
         if path.startswith("/"):
-            for method, place, shared in _of_item(item):
-                identity = _identity(place, method, path, ids)
-                yield _operation(document, identity, method, path, place=place, shared=shared)
+            yield from _of_path(document, path, item, ids)
+
+
+def _of_path(document: Document, path: str, item: Place, ids: set[str]) -> Iterator[Operation | Unusable]:
+    try:
+        found = list(_of_item(_object(item, "a path item")))
+    except DocumentError as fault:
+        yield Unusable(path, EVERY_METHOD, path, fault.observed, fault)
+        return
+    for method, place, shared in found:
+        made: Operation | Unusable
+        try:
+            operation = _object(place.followed(), "an operation")
+            identity = _identity(operation, method, path, ids)
+            made = _operation(document, identity, method, path, place=operation, shared=shared)
+        except DocumentError as fault:
+            made = Unusable(_derived_id(method, path), method, path, fault.observed, fault)
+        yield made
 
 
 def _of_item(item: Place) -> Iterator[tuple[str, Place, list[Place]]]:
     # A path item may have `$ref` next to its own members; the standard leaves the outcome open, and here its own win.
-    layers = [item, item.followed()] if item.reference() is not None else [item]
+    layers = [item, _object(item.followed(), "a path item")] if item.reference() is not None else [item]
     shared = [place for layer in layers for place in _elements(layer, "parameters")]
     seen: set[str] = set()
     for layer in layers:
@@ -145,7 +168,16 @@ def _of_item(item: Place) -> Iterator[tuple[str, Place, list[Place]]]:
         for method, place in found:
             if method not in seen:
                 seen.add(method)
-                yield method, place.followed(), shared
+                yield method, place, shared
+
+
+def _object(place: Place, what: str) -> Place:
+    if not isinstance(place.value, dict):
+        shown = "nothing" if place.value is None else repr(place.value)[:60]
+        raise DocumentError(
+            f"{place.where} contains {shown}", expected=f"an object: {what}", remedy="correct the document"
+        )
+    return place
 
 
 def _elements(place: Place, key: str) -> Sequence[Place]:
@@ -155,8 +187,7 @@ def _elements(place: Place, key: str) -> Sequence[Place]:
 
 def _identity(place: Place, method: str, path: str, known: set[str]) -> str:
     value = place.value.get("operationId") if isinstance(place.value, dict) else None
-    words = re.findall(r"\w+", path)
-    identity = value if isinstance(value, str) and value else "_".join([method.lower(), *words])
+    identity = value if isinstance(value, str) and value else _derived_id(method, path)
     if identity in known and value:
         raise DocumentError(
             f"{place.where}: the operationId {value!r} is used twice",
@@ -165,6 +196,10 @@ def _identity(place: Place, method: str, path: str, known: set[str]) -> str:
         )
     known.add(identity)
     return identity
+
+
+def _derived_id(method: str, path: str) -> str:
+    return "_".join([method.lower(), *re.findall(r"\w+", path)])
 
 
 def _operation(
@@ -236,7 +271,7 @@ def _parameters(places: Iterator[Place] | Any) -> Iterator[Parameter]:
 def _content_schema(place: Place) -> Place | None:
     content = place.get("content")
     for _, media in content.members() if content is not None else ():
-        found = media.followed()  # `content` of a parameter has exactly one member
+        found = _object(media.followed(), "a media type")  # `content` of a parameter has exactly one member
         return found.child("schema") if "schema" in found.value else None
     return None
 
@@ -260,14 +295,15 @@ def _body_3(place: Place) -> Body | None:
         return None
     offered = [name for name, _ in content.members()]
     media_type = _chosen(offered)
-    media = content.child(media_type).followed()
+    media = _object(content.child(media_type).followed(), "a media type")
     schema = self_contained(media.child("schema")) if "schema" in media.value else {}
     return Body(media_type, bool(body.value.get("required")), schema, tuple(_examples(media)), media.where)
 
 
 def _body_2(document: Document, place: Place, parameters: Sequence[Place]) -> Body | None:
     offered = place.get("consumes") or document.root.get("consumes")
-    names = [str(name) for name in offered.value] if offered is not None else []
+    listed = offered.value if offered is not None and isinstance(offered.value, list) else []
+    names = [str(name) for name in listed]
     for one in parameters:
         if one.value["in"] == "body":
             schema = self_contained(one.child("schema")) if "schema" in one.value else {}
@@ -304,9 +340,15 @@ def _prefix(document: Document) -> str:
         return ""
     # Host and scheme do not matter: requests go to the application itself.
     url = str(servers[0].get("url", ""))
-    for name, variable in (servers[0].get("variables") or {}).items():
-        url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
-    return urlsplit(url).path.rstrip("/")
+    variables = servers[0].get("variables")
+    for name, variable in variables.items() if isinstance(variables, dict) else ():
+        url = url.replace(f"{{{name}}}", str(variable.get("default", "")) if isinstance(variable, dict) else "")
+    try:
+        return urlsplit(url).path.rstrip("/")
+    except ValueError as fault:
+        raise DocumentError(
+            f"{document.root.where}/servers/0: {url!r} is no URL: {fault}", remedy="correct the document"
+        ) from None
 
 
 def _security(document: Document, place: Place) -> tuple[tuple[Scheme, ...], ...]:

@@ -63,6 +63,16 @@ def _enter_subresource(segments: Sequence[int | str], resolver: Any, subresource
     return resolver.in_subresource(subresource)
 
 
+def _subresources(value: Any) -> Iterator[Any]:
+    if is_document(value):
+        yield from _schemas(value)
+        return
+    try:
+        yield from DRAFT202012.subresources_of(value)
+    except (AttributeError, TypeError):  # one schema that is none must not hide the rest of the document
+        return
+
+
 def _anchors(specification: Specification[Any], value: Any) -> Iterator[Any]:  # noqa: ARG001
     if isinstance(value, dict) and not is_document(value):
         yield from DRAFT202012.anchors_in(value)
@@ -71,7 +81,7 @@ def _anchors(specification: Specification[Any], value: Any) -> Iterator[Any]:  #
 OPENAPI_31: Specification[Any] = Specification(  # type: ignore[call-arg] # mypy does not see the fields that attrs generates
     name="openapi-3.1",
     id_of=_id,
-    subresources_of=lambda value: _schemas(value) if is_document(value) else DRAFT202012.subresources_of(value),
+    subresources_of=_subresources,
     maybe_in_subresource=_enter_subresource,
     anchors_in=_anchors,
 )

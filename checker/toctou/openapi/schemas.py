@@ -120,7 +120,7 @@ class _Conversion:
         }
         made["properties"] = {name: one for name, one in made["properties"].items() if name not in read_only}
         if isinstance(made.get("required"), list):
-            made["required"] = [name for name in made["required"] if name not in read_only]
+            made["required"] = [one for one in made["required"] if not (isinstance(one, str) and one in read_only)]
 
     def _tag_alternatives(self, made: dict[str, Any], place: Place) -> None:
         """With a discriminator, let each alternative require the value that selects it."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import string
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -21,11 +23,13 @@ from jsonschema.exceptions import SchemaError
 from referencing.exceptions import Unresolvable
 
 from toctou.errors import DocumentError
+from toctou.scheduling.watchdog import Interrupted, watchdog
 
 # Limits on the strategy's size: published schemas combine and nest so much that all of it would take minutes to build.
 _ALTERNATIVES = 12
 _OPTIONAL_DEPTH = 3
 _DEEPEST = 8
+_SECONDS = 3.0
 _SPAN = 1000  # of numbers without a bound: small ones are easier to read
 _STRUCTURE = frozenset({"allOf", "$ref", "oneOf", "anyOf", "$defs"})
 _LETTERS = string.ascii_lowercase + string.digits
@@ -52,8 +56,31 @@ _FORMATS: Mapping[str, st.SearchStrategy[str]] = {
 
 
 def valid(schema: Mapping[str, Any], value: Any) -> bool:
-    """Whether a self-contained schema accepts a value."""
-    return bool(Draft202012Validator(schema).is_valid(value))
+    """Whether a self-contained schema accepts a value; ``False`` too if that takes too long to find out."""
+    with _Limited() as limited:
+        return bool(Draft202012Validator(schema).is_valid(value))
+    return not limited.over
+
+
+class _Limited:
+    """Ends what is inside after some time of this thread, since a pattern may backtrack for years."""
+
+    over = False
+
+    def __enter__(self) -> _Limited:
+        self._until = time.thread_time() + _SECONDS
+        self._watch = watchdog(self._overdue)
+        self._watch.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: Any) -> bool:
+        self._watch.__exit__(None, None, None)
+        # Hypothesis reports an interruption as a fault of its own.
+        return self.over and isinstance(raised, Interrupted | HypothesisException)
+
+    def _overdue(self, _: object) -> bool:
+        self.over = time.thread_time() > self._until
+        return self.over
 
 
 def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
@@ -62,9 +89,11 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
     Raises:
         DocumentError: the schema is invalid, or no value was found.
     """
+    found: list[Any] = []
     try:
-        Draft202012Validator.check_schema(schema)
-        found = _drawn(_Proposals(schema).of(schema, 0), Draft202012Validator(schema), count)
+        with _Limited() as limited:
+            Draft202012Validator.check_schema(schema)
+            found = _drawn(_Proposals(schema).of(schema, 0), Draft202012Validator(schema), count)
     except SchemaError as fault:
         path = "/".join(map(str, fault.absolute_path))
         raise DocumentError(
@@ -73,15 +102,26 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
             remedy="correct the document",
         ) from None
     except (HypothesisException, Unresolvable, RecursionError):  # Hypothesis gives up if it has to reject too much
-        found = []
+        pass
     if not found:
+        slow = f" within {_SECONDS:g} seconds, as with a pattern that backtracks" if limited.over else ""
         raise DocumentError(
-            f"{where}: no value was found that the schema accepts",
+            f"{where}: no value was found that the schema accepts{slow}",
             expected="a schema that accepts some small value",
             cause="contradicting parts, or a recursive schema without an end",
             remedy="add an `example` to the document, or list the values in the model",
         )
     return found
+
+
+def sample(schema: Mapping[str, Any], where: str) -> Any:
+    """The simplest value, other than null if there is one: what is null is often treated as if it were not there.
+
+    Raises:
+        DocumentError: as for :func:`values`.
+    """
+    (found,) = values(schema, 1, where)
+    return next((one for one in values(schema, 8, where) if one is not None), None) if found is None else found
 
 
 def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, count: int) -> list[Any]:
@@ -103,6 +143,13 @@ def _drawn(strategy: st.SearchStrategy[Any], validator: Draft202012Validator, co
     return sorted(found.values(), key=lambda value: len(json.dumps(value)))[:count]
 
 
+def objects(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The alternatives of a self-contained schema that are objects, each without references and combinations at its top."""
+    with suppress(RecursionError):
+        return [one for one in _Proposals(schema).alternatives(schema) if "object" in _kinds(one)]
+    return []
+
+
 class _Proposals:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._defs = root.get("$defs", {})
@@ -115,18 +162,18 @@ class _Proposals:
             return st.nothing()
         key = id(schema), depth
         if key not in self._made:  # the schema is stored too, so that its id is not reused
-            made = st.one_of([self._flat(one, depth) for one in self._alternatives(schema)])
+            made = st.one_of([self._flat(one, depth) for one in self.alternatives(schema)])
             self._made[key] = schema, made
         return self._made[key][1]
 
-    def _alternatives(self, schema: Any) -> list[dict[str, Any]]:
+    def alternatives(self, schema: Any) -> list[dict[str, Any]]:
         """The schema as a few flat ones, without references, ``allOf`` and alternatives."""
         if isinstance(schema, bool):
             return [{}] if schema else []
         parts = [[one] for one in schema.get("allOf", [])]
         parts += [schema[key] for key in ("oneOf", "anyOf") if schema.get(key)]
         found = [{key: value for key, value in schema.items() if key not in _STRUCTURE}]
-        expanded = [[one for option in part for one in self._alternatives(option)] for part in parts]
+        expanded = [[one for option in part for one in self.alternatives(option)] for part in parts]
         if "$ref" in schema:
             expanded.append(self._referred(schema["$ref"].rpartition("/")[2]))
         for rights in expanded:
@@ -137,7 +184,7 @@ class _Proposals:
     def _referred(self, name: str) -> list[dict[str, Any]]:
         if name not in self._expanded:
             self._expanded[name] = []  # ends the recursion of a definition that leads only to itself
-            self._expanded[name] = self._alternatives(self._defs[name])
+            self._expanded[name] = self.alternatives(self._defs[name])
         return self._expanded[name]
 
     def _flat(self, schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:

@@ -23,7 +23,7 @@ from toctou.reporting.findings import findings_in
 from toctou.reporting.lanes import marked
 from toctou.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from toctou.reporting.renderer import Renderer
-from toctou.reporting.scan_text import ranked_operations, window_text
+from toctou.reporting.scan_text import member_points, ranked_operations, window_text
 from toctou.reporting.stored import item_text, just_before, left_out
 from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, accessed_words, backend_words, visible
 from toctou.reporting.text import closest_words, confirmation
@@ -88,6 +88,7 @@ def render_scan(document: Document) -> str:
         operations=ranked,
         findings=findings_in(document),
         verdicts={verdict: concluded.count(verdict) for verdict in dict.fromkeys(concluded)},
+        member_points=member_points,
         window_text=window_text,
     )
 

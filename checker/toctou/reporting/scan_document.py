@@ -12,7 +12,7 @@ from toctou.openapi.operations import Operation, Scheme
 from toctou.reporting.document import Document, envelope, portable_target, source_document
 from toctou.reporting.sarif import weaknesses
 from toctou.scan.access import Access, Window
-from toctou.scan.scanning import ScannedOperation, ScanResult
+from toctou.scan.scanning import Members, ScannedOperation, ScanResult
 
 
 def scan_document(result: ScanResult, model: str, run: Document) -> Document:
@@ -53,9 +53,13 @@ def _operation(scanned: ScannedOperation, findings: Sequence[Document]) -> Docum
                 "request": str(one.request),
                 "answer": "" if one.response is None else str(one.response),
                 "fault": one.fault,
+                "members": list(one.members),
+                "explored": one.explored,
             }
             for one in scanned.requests
         ],
+        "optional": list(scanned.optional),
+        "members": _members(scanned.members),
         "undocumented": _undocumented(operation, scanned),
         "accesses": [_access(one) for one in scanned.accesses],
         "windows": [_window(one) for one in scanned.windows],
@@ -71,6 +75,11 @@ def _operation(scanned: ScannedOperation, findings: Sequence[Document]) -> Docum
             if one["handler"] == scanned.handler
         ],
     }
+
+
+def _members(members: Members) -> Document:
+    lists = {one: [list(names) for names in getattr(members, one)] for one in ("explored", "alone", "refused")}
+    return {**lists, "unsent": list(members.unsent), "pairs": members.pairs}
 
 
 def _undocumented(operation: Operation, scanned: ScannedOperation) -> list[str]:

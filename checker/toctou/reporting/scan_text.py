@@ -11,6 +11,7 @@ from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
 from toctou.reporting.titles import finding_title
 
+_SHOWN = 16
 _RANKS = {"VIOLATED": 0, "INCONCLUSIVE": 1, "VERIFIED": 2}
 
 
@@ -54,10 +55,34 @@ def operation_points(operation: Document) -> Iterator[tuple[str, str]]:
         yield operation["stop_reason"] or "note", operation["detail"]
     elif operation["unreached"]:
         yield "not reached", operation["unreached"]
+    yield from member_points(operation)
     if operation["undocumented"]:
         yield (
             "undocumented",
             f"it answered {', '.join(operation['undocumented'])}, which the document does not describe",
+        )
+
+
+def member_points(operation: Document) -> Iterator[tuple[str, str]]:
+    """Which optional arguments its requests had, for an operation that has any, and so what its verdict is about."""
+    members = operation["members"]
+    if not operation["optional"]:
+        return
+    heads = {
+        "explored": "verified for" if operation["verdict"] == "VERIFIED" else "explored",
+        "alone": "run alone",
+        "refused": "refused",
+    }
+    for one, head in heads.items():
+        if members[one]:
+            shown = [", ".join(names) or "no optional argument" for names in members[one]]
+            yield head, "; ".join(shown[:_SHOWN]) + (f"; and {len(shown) - _SHOWN} more" if shown[_SHOWN:] else "")
+    if members["unsent"]:
+        yield "not sent", ", ".join(members["unsent"])
+    if members["pairs"]:
+        yield (
+            "not sent",
+            f"{members['pairs']} pair{'' if members['pairs'] == 1 else 's'} of optional arguments without others",
         )
 
 

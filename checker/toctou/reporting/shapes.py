@@ -112,7 +112,9 @@ SCAN: Shape = {
             **_texts("operation", "name", "verdict", "detail", "unreached"),
             "stop_reason": Maybe(str),
             "security": [str],
-            "requests": [_texts("request", "answer", "fault")],
+            "requests": [{**_texts("request", "answer", "fault"), "members": [str], "explored": bool}],
+            "optional": [str],
+            "members": {**{one: [[str]] for one in ("explored", "alone", "refused")}, "unsent": [str], "pairs": int},
             "undocumented": [str],
             "accesses": [
                 {"action": str, "source": _SOURCE, **{one: [str] for one in ("items", "reads", "conditions", "writes")}}

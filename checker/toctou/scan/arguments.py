@@ -1,19 +1,21 @@
-"""Finds arguments that lead a request to stored items, by tracing marked values.
+"""Finds arguments that lead a request to stored items, by tracing marked values, and values that a condition needs.
 
 Each argument gets a unique value, its mark.  If the mark occurs in a key that the request looks up, the argument carries the
 key, possibly with a prefix or suffix (``ITEM#…``), and the stored items give its candidate values; if it is stored as an item's
-owner, the argument carries a principal.  Further rounds find arguments that are used only once an item has been found.  Values
-given by the model are used unchanged.
+owner, the argument carries a principal.  Further rounds find arguments that are used only once an item has been found.  If a
+request that looks up an item is refused because of a condition (``If-Match``, a version), values stored in the item are tried
+for its other arguments, those of attributes with a similar name first.  Values given by the model are used unchanged.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from toctou.history.item import ItemId, plain_value
+from toctou.history.item import ItemId, plain, plain_value
 from toctou.history.request import Request
 from toctou.scan.probe import Probe, SoloRun
 
@@ -23,6 +25,9 @@ _MAX_CHOICES = 16
 # Two lengths, because a schema may limit either end; both begin with letters that hardly any data contains.
 _MARKS = ("zq{}x", "zq{}-toctou-mark")
 _NUMBER = 90_071_992
+_CONDITIONAL = frozenset({400, 409, 412, 422, 428})
+_MOST_CONDITIONS = 24
+_COMPARED = frozenset({"match", "etag", "version", "revision", "rev", "updated", "modified", "lock"})
 
 
 @dataclass(slots=True)
@@ -54,11 +59,16 @@ class KnownArguments:
         ]
         return made[:_MAX_CHOICES]
 
-    def variations(self, principals: Sequence[str]) -> list[dict[str, Any]]:
-        """The same with marks for the arguments that lead neither to an item nor to a principal."""
+    @property
+    def free(self) -> list[str]:
+        """The arguments that are known to lead neither to an item nor to a principal, and have no values given."""
         known = {*self.given, *self.principals, *(name for item_values in self.by_item for name in item_values)}
-        free = {name: mark for name, mark in self.marks.items() if name not in known}
-        return [{**choice, **free} for choice in self.choices(principals)] if free else []
+        return [name for name in self.base if name not in known]
+
+    def variation(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments with marks instead of values that are free, and that no condition needs."""
+        free = {name: self.marks[name] for name in self.free if name in self.marks}
+        return {**arguments, **{name: mark for name, mark in free.items() if arguments[name] == self.base[name]}}
 
 
 def find(
@@ -97,6 +107,49 @@ def find(
         if new_values:
             known.by_item = [{**old, **new} for old in known.by_item for new in new_values]
         known.principals |= owners
+
+
+def satisfying(
+    probe: Probe,
+    make: Callable[[str, Mapping[str, Any]], Request],
+    known: KnownArguments,
+    arguments: Mapping[str, Any],
+    *,
+    principals: Sequence[str],
+    fits: Callable[[Mapping[str, Any]], bool],
+) -> dict[str, Any]:
+    """The arguments with a stored value for one of them, if a condition refuses them and holds for that value."""
+    for principal in principals:
+        run = probe.run(make(principal, arguments))
+        if run.response is None or run.response.status not in _CONDITIONAL:
+            continue
+        for name, value in _stored_values(probe, run, known.free):
+            changed = {**arguments, name: value}
+            if fits(changed) and probe.run(make(principal, changed)).reached:
+                return changed
+    return dict(arguments)
+
+
+def _stored_values(probe: Probe, run: SoloRun, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Arguments with values of the items that a request looked up, the likeliest first."""
+    pairs = [
+        (name, attribute, value)
+        for name in names
+        for image in probe.stored_for(run)
+        for attribute, value in plain(image).items()
+        if isinstance(value, str | int) and not isinstance(value, bool)
+    ]
+    pairs.sort(key=lambda pair: -_likeness(*pair[:2]))
+    for name, _, value in pairs[:_MOST_CONDITIONS]:
+        yield name, value
+        yield name, str(value)
+        yield name, f'"{value}"'  # an entity tag: https://www.rfc-editor.org/rfc/rfc9110#name-etag
+
+
+def _likeness(argument: str, attribute: str) -> int:
+    """How likely a condition compares the attribute with the argument."""
+    left, right = (set(re.findall("[a-z]+", name.lower().replace("e-tag", "etag"))) for name in (argument, attribute))
+    return 2 * len(left & right) + bool(left & _COMPARED and right & _COMPARED)
 
 
 def _marks(known: KnownArguments, fits: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from toctou.client.backends import backend_named
 from toctou.declaration.model import Model
@@ -13,6 +14,7 @@ from toctou.engine import Kind, actions_of
 from toctou.errors import UncontrolledHandler
 from toctou.execution.laboratory import Laboratory
 from toctou.history.footprint import dependent
+from toctou.history.item import Change, Image
 from toctou.history.operation import Operation, StoredImages
 from toctou.history.request import Request, Response
 from toctou.scheduling.restart import Restart
@@ -39,6 +41,8 @@ class SoloRun:
     operations: tuple[Operation, ...]
     fault: str = ""
     conclusive: bool = True
+    members: tuple[str, ...] = ()
+    explored: bool = True
 
     @property
     def reached(self) -> bool:
@@ -49,6 +53,13 @@ class SoloRun:
     def writes(self) -> bool:
         """Whether it changed anything."""
         return any(one.changes for one in self.operations)
+
+    @property
+    def pattern(self) -> Hashable:
+        """What it did, apart from names of principals and items, and from the values that it read, compared and stored."""
+        status = None if self.response is None else self.response.status
+        names: dict[Hashable, int] = {}
+        return status, self.fault, tuple(_pattern(one, names) for one in self.operations)
 
     def conflicts_with(self, other: SoloRun) -> bool:
         """Whether the order of two requests can matter."""
@@ -73,6 +84,42 @@ class SoloRun:
         return any(one.action in _WRITES for one in self.operations)
 
 
+def _pattern(operation: Operation, names: dict[Hashable, int]) -> Hashable:
+    """What an operation did; ``names`` holds the numbers of the items so far."""
+
+    def number(table: str, key: Hashable) -> tuple[str, int]:
+        return table, names.setdefault((table, key), len(names))
+
+    footprint = operation.footprint
+    items = {item: number(*item) for item in sorted(footprint.items(), key=str)}
+    touched = tuple(
+        frozenset((items[item], attributes) for item, attributes in part.items())
+        for part in (footprint.reads, footprint.writes, footprint.increments)
+    )
+    ranges = tuple((number(one.table, one.partition), one.attributes) for one in footprint.ranges)
+    changed = frozenset((number(*change.item), _changed(change)) for change in operation.changes)
+    error = None if operation.error is None else operation.error.code
+    return operation.action, touched, ranges, changed, error, _form(operation.parameters)
+
+
+def _changed(change: Change) -> frozenset[str]:
+    before, after = change.before or {}, change.after or {}
+    return frozenset(name for name in {*before, *after} if before.get(name) != after.get(name))
+
+
+def _form(value: Any, name: str = "") -> Hashable:
+    """Parameters of a call without values: their structure, expressions, and names of attributes."""
+    match value:
+        case Mapping():
+            within = "Names" if name == "ExpressionAttributeNames" else ""
+            return frozenset((key, _form(one, within or key)) for key, one in value.items())
+        case list() | tuple():
+            return tuple(_form(one) for one in value)
+        case str() if name == "Names" or name.endswith("Expression"):
+            return value
+    return type(value).__name__
+
+
 class Probe:
     """An open laboratory for solo runs."""
 
@@ -84,6 +131,15 @@ class Probe:
     def initial(self) -> StoredImages:
         """The items stored at the start."""
         return self._laboratory.initial
+
+    def stored_for(self, run: SoloRun) -> list[Image]:
+        """The items stored at the start that a request looked up."""
+        footprints = [one.footprint for one in run.operations]
+        return [
+            image
+            for item, image in self._laboratory.by_name(self.initial).items()
+            if any(item in one.items() or any(among.covers(item) for among in one.ranges) for one in footprints)
+        ]
 
     def run(self, request: Request) -> SoloRun:
         """Run one request; results are memoised."""

@@ -9,26 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 from toctou.checking.check import check
 from toctou.counterexample.violation import Violation
 from toctou.declaration.app import App
+from toctou.declaration.arguments import Form
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
 from toctou.distribution.progress import Progress
+from toctou.errors import DocumentError
 from toctou.history.request import Request
 from toctou.openapi.document import Document
 from toctou.openapi.operations import Operation, Unusable, operations
 from toctou.scan.access import Access, Window, access, windows
-from toctou.scan.arguments import find
+from toctou.scan.arguments import find, satisfying
 from toctou.scan.probe import Probe, SoloRun, key_attributes, probing
 from toctou.scan.subject import Subject, match_operations
 from toctou.search.options import Options
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 from toctou.verdict import Coverage, Evidence, StopReason, Verdict, certify
+
+MOST_EXPLORED = 12
+"""Requests of an operation that are explored besides those of its first form."""
 
 _SHOWN = 3
 _NO_VALUE = "no request of the operation was accepted"
@@ -42,6 +47,7 @@ class ScannedOperation:
         operation: of the document.
         handler: the model's handler that serves it.
         requests: its solo runs.
+        optional: the optional arguments that its requests may have.
         accesses: the calls of its most informative request.
         windows: where that request checks and then acts without an atomic condition.
         verdict, stop_reason, detail: see :func:`toctou.verdict.certify`.
@@ -54,6 +60,7 @@ class ScannedOperation:
     operation: Operation
     handler: str
     requests: tuple[SoloRun, ...]
+    optional: tuple[str, ...]
     accesses: tuple[Access, ...]
     windows: tuple[Window, ...]
     verdict: Verdict
@@ -63,6 +70,43 @@ class ScannedOperation:
     schedules: int
     violations: tuple[Violation, ...]
     unreached: str
+
+    @property
+    def members(self) -> Members:
+        """Which optional arguments its requests had."""
+        reached = [one for one in self.requests if one.reached]
+        explored = dict.fromkeys(one.members for one in reached if one.explored)
+        alone = dict.fromkeys(one.members for one in reached if one.members not in explored)
+        accepted = {*explored, *alone}
+        sets = {frozenset(one) for one in accepted}
+        needed = frozenset.intersection(*sets) if sets else frozenset[str]()
+        refused = dict.fromkeys(one.members for one in self.requests if one.members not in accepted)
+        return Members(
+            explored=tuple(explored),
+            alone=tuple(alone),
+            refused=tuple(refused),
+            unsent=tuple(one for one in self.optional if not any(one in members for members in accepted)),
+            pairs=sum(needed.union(pair) not in sets for pair in combinations(self.optional, 2)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Which optional arguments the requests of an operation had; each entry is a set of names, none included.
+
+    Attributes:
+        explored: accepted, and run concurrently with what they conflict with: a verdict holds for these.
+        alone: accepted, and only run alone, because they act like an explored one, or because there are too many.
+        refused: never accepted.
+        unsent: the optional arguments that no accepted request had.
+        pairs: how many pairs of optional arguments no accepted request had without a third that could be left out.
+    """
+
+    explored: tuple[tuple[str, ...], ...]
+    alone: tuple[tuple[str, ...], ...]
+    refused: tuple[tuple[str, ...], ...]
+    unsent: tuple[str, ...]
+    pairs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +141,12 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
         model.require_application()
     declared = model.operations() if issubclass(model, App) else operations(document)
     subjects, unusable, idle = match_operations(model, list(declared))
+    if not subjects:
+        raise _nothing_to_drive(document, unusable)
     probed: list[tuple[Subject, list[SoloRun]]] = []
     with probing(model, options) as probe:
         probed += [(subject, _probed(probe, subject, model)) for subject in subjects]
-    solo = [one for _, found in probed for one in found]
+    solo = [one for _, found in probed for one in found if one.explored]
     pairs = list(combinations_with_replacement(solo, 2))
     conflicting = [pair for pair in pairs if pair[0].conflicts_with(pair[1])]
     # Each request alone too: it can violate a property without any concurrency.
@@ -120,33 +166,76 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
     )
 
 
+def _nothing_to_drive(document: Document, unusable: Sequence[Unusable]) -> DocumentError:
+    for one in unusable:
+        if one.fault is not None:
+            return one.fault
+    reasons = "; ".join(f"{one.name}: {one.reason}" for one in unusable[:_SHOWN])
+    return DocumentError(
+        f"no operation of {document.name} can be driven" + (f": {reasons}" if reasons else ": it has none"),
+        expected="`paths` with at least one operation that the model serves, and whose requests can be made",
+        cause="another document than that of the model, or one whose paths are elsewhere",
+        remedy="name the document that describes the model's operations",
+    )
+
+
 def _probed(probe: Probe, subject: Subject, model: type[Model]) -> list[SoloRun]:
-    """The solo runs of an operation; richer requests only if the simplest are not accepted."""
+    """The solo runs of an operation, marked by whether they are to be explored.
+
+    Of the first form of requests that is accepted all are, and of the one with most members that writes; of the others, those
+    that act differently from all before, as far as :data:`MOST_EXPLORED` allows.  What is concluded holds for those only.
+    """
+    of_forms = [(form, _of_form(probe, subject, model, form)) for form in subject.forms]
+    more = subject.forms_with(needed) if (needed := _needed(of_forms, subject)) else []
+    of_forms += [(form, _of_form(probe, subject, model, form)) for form in more if form not in subject.forms]
+    accepted = [entry for entry in of_forms if any(one.reached or one.fault for one in entry[1])]
+    writing = [entry for entry in accepted if any(one.writes and one.reached for one in entry[1])]
+    base = (accepted or of_forms)[0][1]
+    largest = max(writing, key=lambda entry: len(entry[0].members))[1] if writing else base
+    patterns, chosen = {run.pattern for run in base}, {id(run) for run in base}
+    chosen |= {id(run) for run in largest if run.reached or run.pattern not in patterns}
+    patterns |= {run.pattern for run in largest}
+    most = len(chosen) + MOST_EXPLORED
+    runs = [run for _, found in of_forms for run in found]
+    for run in sorted(runs, key=lambda one: (not one.fault, not one.writes, not one.reached)):
+        if run.pattern not in patterns and len(chosen) < most:
+            patterns.add(run.pattern)
+            chosen.add(id(run))
+    return [replace(run, explored=id(run) in chosen) for run in runs]
+
+
+def _needed(of_forms: Sequence[tuple[Form, Sequence[SoloRun]]], subject: Subject) -> frozenset[str]:
+    """The optional arguments without which every request was refused, if there are others to combine them with."""
+    accepted = [frozenset(form.members) for form, runs in of_forms if any(one.reached for one in runs)]
+    needed = frozenset.intersection(*accepted) if accepted else frozenset[str]()
+    return needed if len(needed) < len(subject.optional) else frozenset()
+
+
+def _of_form(probe: Probe, subject: Subject, model: type[Model], form: Form) -> list[SoloRun]:
     principals = subject.handler.principals if subject.handler.principals is not None else model.principals
-    tried: list[SoloRun] = []
+    known = subject.known_arguments(form)
 
     def make(principal: str, arguments: Mapping[str, Any]) -> Request:
         return Request.of(principal, subject.name, arguments)
 
-    for base in subject.bases:
-        known = subject.known_arguments(base)
-        find(
-            probe,
-            make,
-            known,
-            keys=key_attributes(model),
-            owner=model.owner,
-            principals=list(model.principals),
-            fits=subject.fits,
-        )
-        choices = known.choices(model.principals)
-        tried = [probe.run(make(one, arguments)) for arguments in choices for one in principals]
-        if any(one.writes for one in tried):  # two writes of the same value would hide which of them was lost
-            others = [one for one in known.variations(model.principals) if subject.fits(one) and one not in choices]
-            tried += [probe.run(make(one, arguments)) for arguments in others for one in principals]
-        if any(one.reached or one.fault for one in tried):
-            break
-    return tried
+    find(
+        probe,
+        make,
+        known,
+        keys=key_attributes(model),
+        owner=model.owner,
+        principals=list(model.principals),
+        fits=subject.fits,
+    )
+    choices = [
+        satisfying(probe, make, known, one, principals=principals, fits=subject.fits)
+        for one in known.choices(model.principals)
+    ]
+    tried = [probe.run(make(one, arguments)) for arguments in choices for one in principals]
+    if any(one.writes for one in tried):  # two writes of the same value would hide which of them was lost
+        others = [one for one in map(known.variation, choices) if subject.fits(one) and one not in choices]
+        tried += [probe.run(make(one, arguments)) for arguments in others for one in principals]
+    return [replace(one, members=form.members) for one in tried]
 
 
 def _as_observed(subject: Subject, found: Sequence[SoloRun]) -> Handler:
@@ -175,13 +264,17 @@ def _result_of(
     ]
     caused = tuple(one for scenario in of for one in scenario.violations if one.cause.handler == subject.name)
     unreached = "" if any(one.reached for one in found) else _why(found, subject.operation.prefix)
-    verdict, reason, detail = _judged(subject, of, caused, unreached=unreached, writes=_writes(subject, of, found))
+    called = any(one.reached and one.operations for one in found)
+    verdict, reason, detail = _judged(
+        subject, of, caused, unreached=unreached, called=called, writes=_writes(subject, of, found)
+    )
     richest = max(found, key=_information, default=None)
     calls = richest.operations if richest else ()
     return ScannedOperation(
         operation=subject.operation,
         handler=subject.name,
         requests=tuple(found),
+        optional=subject.optional,
         accesses=tuple(access(one, keys) for one in calls),
         windows=tuple(windows(calls, keys)),
         verdict=verdict,
@@ -195,7 +288,13 @@ def _result_of(
 
 
 def _judged(
-    subject: Subject, of: Sequence[ScenarioResult], caused: Sequence[Violation], *, unreached: str, writes: bool
+    subject: Subject,
+    of: Sequence[ScenarioResult],
+    caused: Sequence[Violation],
+    *,
+    unreached: str,
+    called: bool,
+    writes: bool,
 ) -> tuple[Verdict, StopReason | None, str]:
     stopped = next((one for one in of if one.stop_reason not in (None, StopReason.NEVER_WRITES)), None)
     others = sorted({one.cause.handler for scenario in of for one in scenario.violations} - {subject.name})
@@ -207,6 +306,8 @@ def _judged(
         detail = f"affected by the finding in {', '.join(others)}; fix that first, then scan again"
     elif unreached and not caused:
         reason, detail = StopReason.NOT_REACHED, unreached
+    elif not called and not caused:
+        reason, detail = StopReason.NEVER_CALLED, "no accepted request of it called DynamoDB, so nothing was explored"
     verdict, reason = certify(
         Evidence(
             schedules=sum(one.schedules for one in of),

@@ -8,11 +8,12 @@ name; ``deleteItem`` and ``delete_item`` count as the same name, for operations 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toctou.declaration.app import App, accepted, simplest
+from toctou.declaration.app import App
+from toctou.declaration.arguments import Form, Forms, accepted, argument_names
 from toctou.declaration.model import Handler, Model
 from toctou.errors import DocumentError
 from toctou.openapi.operations import SAFE, Operation, Unusable
@@ -27,31 +28,40 @@ class Subject:
         operation: of the document.
         name: of the handler.
         handler: of the model.
-        bases: arguments of valid requests, simplest first.
+        forms: arguments of valid requests, simplest first.
+        optional: the names of those that a request may lack.
         given: values listed by the model.
-        document_names: the document's name of each of the handler's arguments.
+        document_names: the document's name of each of the handler's arguments; empty if they have the same.
+        allowed: all forms; ``None`` if there is only one.
     """
 
     operation: Operation
     name: str
     handler: Handler
-    bases: Sequence[Mapping[str, Any]]
+    forms: Sequence[Form]
+    optional: tuple[str, ...]
     given: Mapping[str, Sequence[Any]]
     document_names: Mapping[str, str] = field(default_factory=dict)
+    allowed: Forms | None = None
 
     @property
     def meant_to_read(self) -> bool:
         """Whether it is expected not to write."""
         return self.handler.read_only or self.operation.method in SAFE
 
+    def forms_with(self, needed: Collection[str]) -> list[Form]:
+        """Forms that all have these optional arguments."""
+        return [] if self.allowed is None else _taken(self.allowed.all(needed), self.document_names, self.given)
+
     def fits(self, arguments: Mapping[str, Any]) -> bool:
         """Whether the document allows these arguments."""
         named = {self.document_names.get(name, name): value for name, value in arguments.items()}
         return accepted(self.operation, named)
 
-    def known_arguments(self, base: Mapping[str, Any]) -> KnownArguments:
-        """What is known about its arguments before the first run."""
-        return KnownArguments({**base, **{name: values[0] for name, values in self.given.items()}}, self.given)
+    def known_arguments(self, form: Form) -> KnownArguments:
+        """What is known about the arguments of a form before its first run."""
+        given = {name: values for name, values in self.given.items() if name in form.arguments}
+        return KnownArguments({**form.arguments, **{name: values[0] for name, values in given.items()}}, given)
 
 
 def match_operations(
@@ -74,7 +84,7 @@ def match_operations(
             else:
                 subjects.append(_of_function(one, name, handlers[name]))
         except DocumentError as fault:  # one unusable operation must not end the scan of the others
-            unusable.append(_without(one, fault.observed))
+            unusable.append(replace(_without(one, fault.observed), fault=fault))
     return subjects, unusable, [name for name in handlers if name not in taken]
 
 
@@ -93,30 +103,41 @@ def _serving(operation: Operation, handlers: Mapping[str, Handler]) -> str | Non
 
 
 def _of_app(model: type[App], operation: Operation, name: str, handler: Handler) -> Subject:
-    bases = _distinct([simplest(operation), simplest(operation, full=True)])
-    given = {one: model.pool(operation, one) for base in bases for one in base if model.pool(operation, one)}
-    return Subject(operation, name, handler, bases, given)
+    allowed = Forms(operation)
+    found = allowed.all()
+    given = {one: model.pool(operation, one) for one in argument_names(operation) if model.pool(operation, one)}
+    return Subject(operation, name, handler, found, allowed.optional, given, allowed=allowed)
 
 
 def _of_function(operation: Operation, name: str, handler: Handler) -> Subject:
     parameters = [one for one in _arguments(handler.function) if one.name not in handler.pools]
-    bases: list[dict[str, Any]] = []
-    document_names: dict[str, str] = {}
-    for full in (False, True):
-        known = {_plain(one): one for one in simplest(operation, full=full)} if parameters else {}
-        values = simplest(operation, full=full) if parameters else {}
-        base = {}
-        for one in parameters:
-            if _plain(one.name) in known:
-                document_names[one.name] = known[_plain(one.name)]
-                base[one.name] = values[document_names[one.name]]
-            elif one.default is inspect.Parameter.empty and full:
-                raise DocumentError(
-                    f"{operation.name}: the document has no {one.name!r}, which the handler {name!r} takes",
-                    remedy=f"list its values in the model: @handler({one.name}=[…])",
-                )
-        bases.append(base)
-    return Subject(operation, name, handler, _distinct(bases), handler.pools, document_names)
+    if not parameters:
+        first = {one: values[0] for one, values in handler.pools.items()}
+        return Subject(operation, name, handler, [Form(first, ())], (), handler.pools)
+    known = {_plain(one): one for one in argument_names(operation)}
+    for one in parameters:
+        if _plain(one.name) not in known and one.default is inspect.Parameter.empty:
+            raise DocumentError(
+                f"{operation.name}: the document has no {one.name!r}, which the handler {name!r} takes",
+                remedy=f"list its values in the model: @handler({one.name}=[…])",
+            )
+    document_names = {one.name: known[_plain(one.name)] for one in parameters if _plain(one.name) in known}
+    needed = {document_names[one.name] for one in parameters if one.default is inspect.Parameter.empty}
+    allowed = Forms(operation, set(document_names.values()), needed)
+    found = _taken(allowed.all(), document_names, handler.pools)
+    return Subject(operation, name, handler, found, allowed.optional, handler.pools, document_names, allowed)
+
+
+def _taken(found: Sequence[Form], document_names: Mapping[str, str], pools: Mapping[str, Sequence[Any]]) -> list[Form]:
+    """The forms with the arguments that a handler takes, under its names; all of them if it has no names of its own."""
+    if not document_names:
+        return list(found)
+    first = {one: values[0] for one, values in pools.items()}
+    taken = []
+    for form in found:
+        own = {name: form.arguments[one] for name, one in document_names.items() if one in form.arguments}
+        taken.append(Form({**own, **first}, form.members))
+    return taken
 
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -132,7 +153,3 @@ def _plain(name: str) -> str:
 
 def _without(operation: Operation, reason: str) -> Unusable:
     return Unusable(operation.id, operation.method, operation.prefix + operation.path, reason)
-
-
-def _distinct(bases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [base for at, base in enumerate(bases) if base not in bases[:at]]

@@ -29,7 +29,7 @@ class Exploration:
         work_item: where it began.
         depends: whether the order of two steps matters to the oracles.
         renamed: the scenarios that this one may represent.
-        sighted: violations by identity (signature and anomaly), those of earlier work items included.
+        sighted: violations by identity (signature, anomaly and cause), those of earlier work items included.
         interchangeable: see :func:`~toctou.search.symmetry.interchangeable_requests`.
         first: its first execution, which is repeated at its end.
         left: the strategy, if it was interrupted.

@@ -9,11 +9,12 @@ from toctou.counterexample.candidates import Following
 from toctou.counterexample.minimization import simplest
 from toctou.counterexample.presentation import presented
 from toctou.declaration.scenario import Scenario
-from toctou.errors import ToctouError, UncontrolledHandler
+from toctou.errors import NondeterministicHandler, ToctouError, UncontrolledHandler
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import Sighting, judged, sightings, signature
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import different, replayed, replayed_alike
+from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 from toctou.history.schedule import Schedule
 from toctou.search.exploration import Exploration
@@ -27,16 +28,27 @@ def repeat(laboratory: Laboratory, exploration: Exploration, backend: str) -> No
     """
     scenario, tally = exploration.work_item.scenario, exploration.tally
     kept = simplest(_counted(exploration), lambda schedule: _shown(laboratory, exploration, schedule))
+    # The sequential runs are evidence too: they are what an execution is blamed for differing from.
+    oracles = oracles_for(laboratory, scenario, afresh=True)
     for key, sighting in kept.items():
         again = replayed_alike(laboratory, scenario, sighting.execution)
-        if signature(sighting.finding) not in {signature(one) for one in judged(again, exploration.oracles)}:
-            raise different(sighting.finding.statement, "no such finding")
+        found = {signature(one): one for one in judged(again, oracles)}.get(signature(sighting.finding))
+        if found != sighting.finding:
+            raise _not_repeated(sighting.finding, found)
         smaller = _with_small_arguments(laboratory, key, sighting, exploration.renamed.smaller())
         tally.kept[key] = presented(laboratory, smaller, backend)
         tally.replayed += 1
     if exploration.first is not None:
         replayed_alike(laboratory, scenario, exploration.first)
         tally.replayed += 1
+
+
+def _not_repeated(first: Finding, second: Finding | None) -> NondeterministicHandler:
+    if second is None:
+        return different(first.statement, "no such finding, against the same requests run one after the other again")
+    closest = [one.closest and one.closest.contradiction for one in (first, second)]
+    before, now = closest if first.statement == second.statement else (first.statement, second.statement)
+    return different(f"{before}", f"{now}")
 
 
 def _counted(exploration: Exploration) -> dict[object, Sighting]:

@@ -28,8 +28,8 @@ class Tally:
     """What has been seen of a scenario so far.
 
     Attributes:
-        sighted: by signature and anomaly, the clearest counterexample so far that has yet to be run again and explained; empty
-            when the work item has ended.
+        sighted: by signature, anomaly and cause, the clearest counterexample so far that has yet to be run again and explained;
+            empty when the work item has ended.
         kept: likewise, those that have been.
         known: likewise, how clear the counterexamples of earlier work items are; only clearer ones are kept here.
         decided: which of ``kept`` replace those of earlier work items without another comparison.

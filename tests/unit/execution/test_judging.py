@@ -13,7 +13,7 @@ class Laboratory:
     def __init__(self) -> None:
         self.runs: list[tuple[int, ...]] = []
 
-    def serial(self, scenario: object, order: tuple[int, ...]) -> Any:
+    def serial(self, scenario: object, order: tuple[int, ...], *, afresh: bool = False) -> Any:
         self.runs.append(order)
         return (), {"order": order}
 

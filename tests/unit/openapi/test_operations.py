@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 from documents import api, written
 
 from toctou.errors import DocumentError
+from toctou.openapi.document import taken
 from toctou.openapi.operations import Operation, Unusable, operations
 from toctou.openapi.request import HttpRequest, made
 
@@ -180,11 +183,64 @@ def test_operations_without_a_possible_request(tmp_path):
             "contains 3, which is not a schema",
         ),
         ({"/x": {"$ref": "#/paths/nothing"}}, "leads nowhere"),
+        ({"/x": None}, "contains nothing"),
+        ({"/x": {"get": None}}, "contains nothing"),
+        ({"/x": {"get": {"$ref": "#/paths/nothing"}}}, "leads nowhere"),
     ],
-    ids=range(4),
+    ids=range(7),
 )
-def test_violations_of_the_standard(tmp_path, paths, said):
-    with pytest.raises(DocumentError) as rejected:
-        list(operations(written(tmp_path, {"api.json": api("3.0", paths)})))
-    assert said in str(rejected.value)
-    assert "api.json#/paths" in str(rejected.value)
+def test_an_operation_that_violates_the_standard_does_not_hide_the_others(tmp_path, paths, said):
+    found = list(operations(written(tmp_path, {"api.json": api("3.0", {**paths, "/other": {"get": {}}})})))
+    (bad,) = (one for one in found if isinstance(one, Unusable))
+    assert isinstance(bad.fault, DocumentError)
+    assert said in bad.reason
+    assert "api.json#/paths" in bad.reason
+    assert found[-1].name == "GET /other"
+
+
+@pytest.mark.parametrize("paths", [[], "x", 3, None])
+def test_paths_that_are_no_object(tmp_path, paths):
+    with pytest.raises(DocumentError, match=r"api\.json#/paths contains"):
+        list(operations(written(tmp_path, {"api.json": api("3.0") | {"paths": paths}})))
+
+
+BODY = {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/components/schemas/A"}}}
+WHOLE = api(
+    "3.1",
+    {
+        "/x/{p}": {
+            "parameters": [parameter("p", "path", {"type": "string"})],
+            "put": {
+                "operationId": "put",
+                "parameters": [parameter("q", "query", content={"application/json": {"schema": {}}}, examples={})],
+                "requestBody": {"content": {"application/json": {"schema": BODY, "examples": {"e": {"value": 1}}}}},
+                "responses": {"200": {}},
+                "security": [{"key": []}],
+            },
+        }
+    },
+    servers=[{"url": "https://{host}/v1", "variables": {"host": {"default": "example.com"}}}],
+    components={"schemas": {"A": {"type": "string"}}, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+)
+
+
+def places(value, path=()):
+    if path:
+        yield path
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield from places(child, (*path, key))
+
+
+@pytest.mark.parametrize("wrong", [None, [], 3, [None], {"a": None}], ids=str)
+def test_a_part_of_the_wrong_kind_is_a_fault_of_the_document(wrong):
+    for path in places(WHOLE):
+        document = copy.deepcopy(WHOLE)
+        part = document
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = wrong
+        try:
+            found = list(operations(taken(document, "api")))
+        except DocumentError:
+            continue
+        assert all(isinstance(one, Operation | Unusable) for one in found)

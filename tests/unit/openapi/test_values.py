@@ -80,6 +80,20 @@ def test_a_schema_that_would_exhaust_the_machine(schema):
         values(schema, 2, "here")
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("toctou.openapi.values._SECONDS", 0.1)
+
+
+CATASTROPHIC = {"type": "string", "pattern": "^(a+)+$(?!x)", "minLength": 40}
+
+
+def test_a_pattern_that_backtracks_without_end(impatient):
+    with pytest.raises(DocumentError, match="here: no value was found that the schema accepts within 0"):
+        values(CATASTROPHIC, 1, "here")
+    assert not valid(CATASTROPHIC, "a" * 60 + "b")
+
+
 def test_many_ways_to_the_same_thing():
     schema = {"$ref": "#/$defs/r0", "$defs": {**LADDER, "r40": {"type": "boolean"}}}
     assert values(schema, 2, "here") == [True, False]

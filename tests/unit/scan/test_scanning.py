@@ -245,11 +245,146 @@ def test_two_writers_write_different_values():
     assert {dict(one.request.arguments)["thing"] for one in found.requests} == {"t1", "t2"}
 
 
+class Document(Model):
+    """A merge that writes the whole item back if its owner is unchanged, and one that compares its version."""
+
+    tables = [Table("Things", "id")]
+    items = {"Things": [{"id": "t1", "version": 7, "a": "x", "b": "x"}]}
+
+    @handler
+    def merge(self, principal, thing, a=None, b=None):
+        return self._merged(thing, {"a": a, "b": b}, None)
+
+    @handler
+    def merge_if(self, principal, thing, expected_version, a=None, b=None):
+        return self._merged(thing, {"a": a, "b": b}, expected_version)
+
+    def _merged(self, thing, given, expected):
+        item = dynamodb.get_item(TableName="Things", Key={"id": {"S": thing}}, ConsistentRead=True).get("Item")
+        if item is None:
+            return 404
+        version = item["version"]["N"]
+        if expected is not None and str(expected) != version:
+            return 412
+        changes = {name: {"S": value} for name, value in given.items() if value is not None}
+        if not changes:
+            return 204
+        guard = (
+            {}
+            if expected is None
+            else {"ConditionExpression": "version = :v", "ExpressionAttributeValues": {":v": {"N": version}}}
+        )
+        try:
+            dynamodb.put_item(
+                TableName="Things", Item={**item, **changes, "version": {"N": str(int(version) + 1)}}, **guard
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return 409
+        return 200
+
+
+TEXTS = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}
+
+
+def test_optional_members_are_sent_alone_in_pairs_and_together():
+    """With both or none of them, two merges write the same item: only with different ones does one lose the other's."""
+    found = scanned(Document, document(("merge", "patch", "/{thing}"), body=TEXTS))["merge"]
+    assert found.optional == ("a", "b")
+    assert set(found.members.explored) == {(), ("a",), ("b",), ("a", "b")}
+    assert found.members.unsent == ()
+    assert found.verdict == "VIOLATED"
+    lost = {frozenset(one.values) - {"thing"} for one in found.violations[0].execution.requests}
+    assert lost <= {frozenset("a"), frozenset("b"), frozenset("ab")}
+    assert all(set(run.request.values) - {"thing"} == {*run.members} for run in found.requests)
+
+
+def test_a_condition_gets_the_value_that_is_stored():
+    body = {
+        **TEXTS,
+        "required": ["expected_version"],
+        "properties": {**TEXTS["properties"], "expected_version": {"type": "integer"}},
+    }
+    found = scanned(Document, document(("merge_if", "patch", "/{thing}"), body=body))["merge_if"]
+    assert {one.request.values["expected_version"] for one in found.requests if one.reached} == {7}
+    assert (found.verdict, found.members.unsent) == ("VERIFIED", ())
+    assert any(one.writes for one in found.requests)
+
+
+class Tagged(Document):
+    """Refuses what does not come with the entity tag."""
+
+    @handler
+    def replace_tagged(self, principal, thing, if_match=None, a=None, b=None):
+        if if_match is None:
+            return 428
+        return self._merged(thing, {"a": a, "b": b}, if_match.strip('"') if if_match.startswith('"') else "")
+
+
+def test_an_optional_argument_that_is_needed_is_sent_with_all_others():
+    api = document(("replace_tagged", "patch", "/{thing}"), body=TEXTS)
+    tag = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
+    api.root.value["paths"]["/{thing}"]["patch"]["parameters"].append(tag)
+    found = scanned(Tagged, api)["replace_tagged"]
+    assert {one.request.values["if_match"] for one in found.requests if one.reached} == {'"7"'}
+    assert {frozenset(one) for one in found.members.explored} == {
+        frozenset({"If-Match", *members}) for members in ("", "a", "b", "ab")
+    }
+    assert found.members.refused == ((), ("a",), ("b",), ("a", "b"))
+    assert (found.members.unsent, found.members.pairs) == ((), 0)
+    assert found.verdict == "VERIFIED"
+
+
+def test_so_many_requests_are_explored_and_the_others_are_named(monkeypatch):
+    monkeypatch.setattr("toctou.scan.scanning.MOST_EXPLORED", 1)
+    found = scanned(Document, document(("merge", "patch", "/{thing}"), body=TEXTS))["merge"]
+    assert set(found.members.explored) == {(), ("a", "b"), ("a",)}
+    assert found.members.alone == (("b",),)
+
+
+def test_an_optional_argument_is_not_null():
+    class Named(Counter):
+        @handler
+        def read(self, principal, thing, kind=None):
+            return Counter.read.function(self, principal, thing)
+
+    api = document(("read", "get", "/{thing}"))
+    kind = {"name": "kind", "in": "query", "schema": {"anyOf": [{"enum": ["published"]}, {"type": "null"}]}}
+    api.root.value["paths"]["/{thing}"]["get"]["parameters"].append(kind)
+    found = scanned(Named, api)["read"]
+    assert {one.request.values.get("kind") for one in found.requests if one.members} == {"published"}
+
+
+def test_what_acts_alike_is_explored_once():
+    class Listing(Counter):
+        @handler
+        def read(self, principal, thing, page=None, size=None):
+            return Counter.read.function(self, principal, thing)
+
+    api = document(("read", "get", "/{thing}"))
+    names = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("page", "size")]
+    api.root.value["paths"]["/{thing}"]["get"]["parameters"] += names
+    found = scanned(Listing, api)["read"]
+    assert found.members.explored == ((),)
+    assert set(found.members.alone) == {("page",), ("size",), ("page", "size")}
+    assert found.verdict == "VERIFIED"
+
+
+def test_an_operation_that_never_calls_dynamodb():
+    class Healthy(Counter):
+        @handler
+        def health(self, principal):
+            return 200
+
+    found = scanned(Healthy, document(("health", "get", "/health"), ("read", "get", "/{thing}")))
+    assert (found["health"].verdict, found["health"].stop_reason) == ("INCONCLUSIVE", "never_called")
+    assert found["read"].verdict == "VERIFIED"
+
+
 def test_an_operation_that_should_write_but_only_reads():
     class Sleepy(Counter):
         @handler
         def add(self, principal, thing):
-            return 200
+            return Counter.read.function(self, principal, thing)
 
     found = scanned(Sleepy, document(("add", "post", "/{thing}"), ("read", "get", "/{thing}")))
     assert (found["add"].verdict, found["add"].stop_reason) == ("INCONCLUSIVE", "never_writes")
