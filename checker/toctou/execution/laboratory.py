@@ -19,6 +19,7 @@ from typing import Any
 from toctou.client.access_tracker import AccessTracker
 from toctou.client.backend import Backend, Performed
 from toctou.client.environment import client_environment
+from toctou.client.escapes import escaped
 from toctou.client.intercept import intercepted, perform
 from toctou.declaration.model import Model, attempted, made
 from toctou.declaration.remote import under_test
@@ -361,6 +362,8 @@ class Laboratory:
         except (Interrupted, KeyboardInterrupt, ToctouError):
             raise
         except BaseException as raised:  # asyncio.CancelledError and SystemExit are responses of the handler too
+            if (fault := escaped(raised)) is not None:
+                self._runner.fail(fault)
             self._responses[index] = response_to(raised, run)
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:

@@ -48,6 +48,9 @@ class SourceLine:
     function: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}: {self.text.strip()}"
+
 
 @dataclass(frozen=True, slots=True)
 class HandlerException:
