@@ -32,5 +32,6 @@ class Specification(Protocol):
     def step(self, state: Any, request: Request) -> tuple[Any, Response | int]:
         """The state after ``request`` ran alone on ``state``, and its response.
 
-        An ``int`` is a status whose body is not specified.  A :class:`Response` is compared with its body.
+        An ``int`` is a status whose body is not specified.  A :class:`Response` is compared with its body, and with its
+        headers if it has any.
         """

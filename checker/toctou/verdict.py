@@ -39,7 +39,6 @@ class StopReason(StrEnum):
     NEVER_WRITES = "never_writes"  # without a write there is nothing to race for: a pass would be vacuous
     NEVER_CALLED = "never_called"  # it answered without a call to DynamoDB, so nothing was raced for
     NOT_REACHED = "not_reached"  # no request of a handler, of an argument's value, or of an operation was accepted
-    TAKES_PART = "takes_part"  # in a scan: affected by the finding in another operation
     UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"
 

@@ -49,7 +49,7 @@ BROKEN_FILES = {
     "a pool for no argument": (FIXED.replace("@handler()", "@handler(note_id=['n1'])"), ["cannot be called with"]),
     "no pool for an argument": (FIXED.replace("(self, principal)", "(self, principal, by)"), ["cannot be called with"]),
     "no principals": (FIXED.replace('("alice",)', "()"), ["has no principals"]),
-    "a handler that answers nonsense": (FIXED.replace("return 204", "return 'done'"), ["returned 'done'"]),
+    "a handler that answers nonsense": (FIXED.replace("return 204", "return 7"), ["returned 7", "return (status"]),
 }
 
 
@@ -73,7 +73,7 @@ WRONG = (
     @handler()
     def overwrite(self, principal):
         notes.put_item(Item={"note_id": "n1", "count": 9})
-        return "done"
+        return 7
 
     @handler()
     def reset(self, principal):
@@ -91,7 +91,7 @@ def test_a_model_that_turns_out_to_be_wrong_leaves_the_others_their_results(fold
     assert ended.status == 2, ended
     assert "Traceback" not in ended.err + ended.out
     assert "invalid model b_wrong.py:Wrong: " in ended.err
-    assert "returned 'done'" in ended.err
+    assert "returned 7" in ended.err
     assert "remedy: " in ended.err
     run = json.loads((folder / "reports/latest/run.json").read_text())
     found = {Path(model["model"]).name: (model["verdict"], model["stop_reason"]) for model in run["models"]}
@@ -101,13 +101,13 @@ def test_a_model_that_turns_out_to_be_wrong_leaves_the_others_their_results(fold
         "c_fixed.py:Fixed": ("VERIFIED", None),
     }
     wrong = run["models"][1]
-    assert "returned 'done'" in wrong["detail"]
+    assert "returned 7" in wrong["detail"]
     verdicts = [(scenario["verdict"], scenario["stop_reason"]) for scenario in wrong["scenarios"]]
     assert verdicts == [("VERIFIED", None), *[("INCONCLUSIVE", "refused")] * 8]
     page = (folder / "reports/latest/index.html").read_text()
     assert "refused" in page
-    assert "returned &#39;done&#39;" in page
-    assert "returned 'done'" in ended.out
+    assert "&#39;overwrite&#39; returned 7" in page
+    assert "returned 7" in ended.out
     assert (folder / "reports/latest/a_racy.Racy-1.json").exists()
     (folder / "expected.json").write_text(
         json.dumps({name: verdict for name, (verdict, _) in found.items()}), encoding="utf-8"
@@ -118,9 +118,9 @@ def test_a_model_that_turns_out_to_be_wrong_leaves_the_others_their_results(fold
 def test_a_wrong_model_may_be_mended_before_the_run_goes_on(folder, command, monkeypatch):
     (folder / "a_fixed.py").write_text(FIXED)
     # What makes it wrong is nothing that its code shows: that would be another run.
-    read = "import boto3, os\nanswer = os.environ['ANSWER']\nanswer = int(answer) if answer.isdigit() else answer"
-    (folder / "b_wrong.py").write_text(WRONG.replace('"done"', "answer").replace("import boto3", read))
-    for answer, status, reasons in (("done", 2, [None, "refused"]), ("204", 0, [None, None])):
+    read = "import boto3, os\nanswer = int(os.environ['ANSWER'])"
+    (folder / "b_wrong.py").write_text(WRONG.replace("return 7", "return answer").replace("import boto3", read))
+    for answer, status, reasons in (("7", 2, [None, "refused"]), ("204", 0, [None, None])):
         monkeypatch.setenv("ANSWER", answer)
         sys.modules.pop("b_wrong", None)
         ended = command("check", ".", "--resume", "journal")

@@ -156,3 +156,36 @@ def test_a_check_within_somebody_s_event_loop():
         return verdict
 
     assert asyncio.run(inside()) == "VERIFIED"
+
+
+class Connection:
+    """Closing it takes a moment, as it does for a session of an HTTP client."""
+
+    closed = 0
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await asyncio.sleep(1)
+        Connection.closed += 1
+
+
+class Escapes(Counter):
+    """As aiohttp does it: a task of the library's own asks the name service in a worker thread."""
+
+    @handler
+    async def increment(self, principal):
+        async with Connection():
+            looking = asyncio.get_running_loop().getaddrinfo("orders.example", 443)
+            await asyncio.wait([asyncio.ensure_future(looking)])
+        return 200
+
+
+def test_what_a_task_reaches_is_told_by_the_line_that_started_it_and_the_handler_cleans_up():
+    Connection.closed = 0
+    result = check(Escapes, requests=1)
+    assert (result.verdict, result.stop_reason) == ("INCONCLUSIVE", "outside_control")
+    assert "reached the name service for 'orders.example', through asyncio" in result.detail
+    assert "in Escapes.increment: await asyncio.wait([asyncio.ensure_future(looking)])" in result.detail
+    assert Connection.closed > 0

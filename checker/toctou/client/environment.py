@@ -1,4 +1,7 @@
-"""The environment that a boto3 client needs on a machine without AWS configuration; no call leaves the machine."""
+"""The environment that an AWS client needs on a machine without AWS configuration; no call leaves the machine.
+
+With credentials, a client that is not intercepted gets as far as its socket, where it is noticed, and URLs can be signed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,12 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 CLIENT_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
-    {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",  # of AWS's documentation
+        "AWS_SECRET_ACCESS_KEY": "toctou",
+    }
 )
 
 

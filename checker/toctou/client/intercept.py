@@ -29,6 +29,7 @@ from toctou.client.parameters import NotPlainlyValid, copy_if_valid
 from toctou.client.source import Callers
 from toctou.errors import InternalError, OutsideControl, ToctouError
 from toctou.history.operation import ErrorResponse, Operation
+from toctou.history.request import SourceLine
 from toctou.scheduling.choices import Choices
 from toctou.scheduling.scheduling_point import SchedulingPoint
 
@@ -68,7 +69,7 @@ def _interceptor(
     def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         method = method_of(client, operation_name)
         if method.other_service is not None:
-            point.fail(_other_service(method.other_service, operation_name))
+            point.fail(_other_service(method.other_service, operation_name, line(sys._getframe(1))))
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
         source = line(sys._getframe(1))
         turn = point.reach(operation_name)
@@ -181,9 +182,9 @@ def _broken_backend(backend: str, action: str, parameters: Mapping[str, Any], bu
     return fault
 
 
-def _other_service(service: str, action: str) -> OutsideControl:
+def _other_service(service: str, action: str, source: SourceLine | None) -> OutsideControl:
     return OutsideControl(
-        f"a handler called {action} of the AWS service {service!r}",
+        f"a handler called {action} of the AWS service {service!r}" + (f"\n  {source}" if source else ""),
         expected="handlers that call DynamoDB only; other services are not performed, so that nothing leaves this machine",
         cause="the handler also uses that service",
         remedy="replace that client in the model (unittest.mock, a stub) and check again",

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from toctou.client.environment import CLIENT_ENVIRONMENT
+from toctou.client.escapes import calls_at_import_refused
 from toctou.declaration.model import Model, undeclared_handlers
 from toctou.errors import TargetError
 
@@ -46,7 +47,8 @@ def load(targets: list[str]) -> list[LoadedModel]:
     for target in targets:
         name, at, document = target.rpartition("@")
         documented = bool(at) and document.endswith(_DOCUMENTS)
-        models = list(_models(name if documented else target))
+        with calls_at_import_refused():
+            models = list(_models(name if documented else target))
         if documented:
             models = [with_document(one, document) for one in models]
         if not models:
@@ -164,6 +166,8 @@ def _import(dotted: str, file: Path | None) -> ModuleType:
                 remedy="check the name; install the package into this environment",
             ) from None
         raise _broken(dotted, file, missing) from missing
+    except TargetError:
+        raise
     except (Exception, SystemExit) as broken:
         raise _broken(dotted, file, broken) from broken
 
@@ -180,7 +184,7 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
         specification.loader.exec_module(module)
     except (Exception, SystemExit) as broken:
         del sys.modules[name]
-        raise _broken(dotted, file, broken) from broken
+        raise broken if isinstance(broken, TargetError) else _broken(dotted, file, broken) from broken
     return module
 
 

@@ -332,8 +332,10 @@ def handler(
 
     As a decorator, ``@handler(item_id=["i1"], to=["bob"])``; or around a function that exists elsewhere,
     ``delete_item = handler(service.delete_item, item_id=["i1"])``.  The function takes the principal first.  It returns an
-    HTTP-like status, ``(status, body)``, a :class:`~toctou.Response`, a Lambda proxy response (a mapping with
-    ``statusCode``), or an object with ``status_code``; ``None`` counts as 200, an exception as 500.
+    HTTP-like status, ``(status, body)``, ``(body, status)``, either with headers as a third, a :class:`~toctou.Response`, a
+    Lambda proxy response (a dictionary with ``statusCode``), or an HTTP framework's response.  ``None`` counts as 200 without a
+    body, and any other value as the body of a 200: equal answers are then equal, but only a status tells a refusal.  What a
+    framework raises to answer a status is that answer; any other exception counts as 500.
 
     Args:
         function: the handler, unless used as a decorator.

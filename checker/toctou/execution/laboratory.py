@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from toctou.client.access_tracker import AccessTracker, untracked
+from toctou.client.access_tracker import AccessTracker
 from toctou.client.backend import Backend, Performed
 from toctou.client.environment import client_environment
+from toctou.client.escapes import escaped
 from toctou.client.intercept import intercepted, perform
 from toctou.declaration.model import Model, attempted, made
 from toctou.declaration.remote import under_test
 from toctou.declaration.response import response_of, response_to
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Schema
-from toctou.errors import InternalError, ModelError
+from toctou.errors import InternalError, ModelError, ToctouError
 from toctou.execution.judging import observed
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
@@ -402,19 +403,20 @@ class Laboratory:
         return self._runner
 
     def _serve(self, model: Model, index: int, request: Request) -> None:
+        run = partial(event_loop.run, fail=self._runner.fail)
         try:
             returned: Any = self._handlers[request.handler].call(model, request)
             if inspect.iscoroutine(returned):
-                returned = event_loop.run(returned, self._runner.fail)
+                returned = run(returned)
             if self._remote is not None:
                 returned = self._remote.serve(index, request, returned, self._relay, self._runner)
-        except (Interrupted, KeyboardInterrupt):
+            self._responses[index] = response_of(returned, request.handler, run)
+        except (Interrupted, KeyboardInterrupt, ToctouError):
             raise
         except BaseException as raised:  # asyncio.CancelledError and SystemExit are responses of the handler too
-            self._responses[index] = response_to(raised)
-        else:
-            response = response_of(returned, request.handler)
-            self._responses[index] = replace(response, body=untracked(response.body)) if self._tracker.on else response
+            if (fault := escaped(raised)) is not None:
+                self._runner.fail(fault)
+            self._responses[index] = response_to(raised, run)
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
         performed = perform(self._runner, self._backend, self._choices, call.action, call.parameters)

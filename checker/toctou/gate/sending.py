@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from toctou.errors import ModelError
 from toctou.gate.service import HttpCall
+from toctou.history.normal_form import decoded
 from toctou.history.request import Response
 from toctou.wire import HttpRequest, HttpResponse
 
@@ -42,14 +43,6 @@ def http_request(call: HttpCall, headers: Mapping[str, str], principal: str) -> 
 
 
 def response_of(response: HttpResponse) -> Response:
-    """Status and body; JSON is parsed, an empty body is ``None``."""
-    if not response.body:
-        return Response(response.status)
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    text = response.body.decode(errors="replace")
-    if kind == "application/json" or kind.endswith("+json"):
-        try:
-            return Response(response.status, json.loads(text))
-        except ValueError:  # a wrong media type is the service's own affair
-            pass
-    return Response(response.status, text)
+    """Status, body and headers; JSON is parsed, an empty body is ``None``."""
+    content = decoded(response.body, response.headers.get("content-type", ""))
+    return Response(response.status, content, headers=list(response.headers.items()))

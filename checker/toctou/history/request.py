@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from toctou.history.normal_form import normal_body, normal_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class SourceLine:
     function: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}: {self.text.strip()}"
+
 
 @dataclass(frozen=True, slots=True)
 class HandlerException:
@@ -62,17 +67,26 @@ class HandlerException:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a request returned.
+    """What a request returned, in the normal form of :mod:`toctou.history.normal_form`: equal exactly if all of it is the same.
 
     Attributes:
         status: HTTP-like status; a handler's exception counts as 500.
-        body: what the handler returned besides the status, if anything.
+        body: what the handler returned besides the status, if anything; plain data.
         exception: set if the handler raised instead of returning.
+        headers: names and values.  Where a reference gives none, it says nothing about them.
+
+    Raises:
+        ModelError: nothing can be compared of the body, or of a part of it.
     """
 
     status: int
     body: Any = None
     exception: HandlerException | None = None
+    headers: Sequence[tuple[str, str]] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "body", normal_body(self.body))
+        object.__setattr__(self, "headers", normal_headers(self.headers))
 
     @property
     def refused(self) -> bool:
@@ -82,7 +96,9 @@ class Response:
     def __str__(self) -> str:
         if self.exception is not None:
             return f"{self.status} ({self.exception.type}: {self.exception.message})"
-        return str(self.status) if self.body is None else f"{self.status} {self.body!r}"
+        shown = str(self.status) if self.body is None else f"{self.status} {self.body!r}"
+        headers = [f"{name}: {value}" for name, value in self.headers if name != "content-type"]
+        return f"{shown} ({', '.join(headers)})" if headers else shown
 
 
 Retryable = Collection[int] | Callable[[Any], bool]

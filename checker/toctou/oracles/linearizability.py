@@ -13,6 +13,7 @@ A request that was rejected without any effect has a place in the order only as 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from toctou.history.item import plain
@@ -93,7 +94,11 @@ class _Reference:
         self._final: tuple[Any] | None = None  # a state may be `None` itself
 
     def answer(self, order: tuple[int, ...]) -> Response | int:
-        return self._walked.node(order)[1]
+        expected = self._walked.node(order)[1]
+        observed = self._execution.responses[order[-1]]
+        if isinstance(expected, int) or expected.headers or not observed.headers:
+            return expected
+        return replace(expected, headers=observed.headers)  # a reference without headers says nothing about them
 
     def fits(self, order: tuple[int, ...], observed: Response) -> bool:
         expected = self.answer(order)

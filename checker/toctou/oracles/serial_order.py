@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Protocol
 
 from toctou.history.finding import SerialOrder
+from toctou.history.normal_form import same_body
 from toctou.history.operation import Execution
 from toctou.history.request import Response
 from toctou.history.wording import who
@@ -174,7 +175,11 @@ def matches(expected: Response | int, observed: Response) -> bool:
     """Whether an observed response is the expected one; exceptions count by their status only."""
     if isinstance(expected, int):
         return observed.status == expected
-    return observed.status == expected.status and observed.body == expected.body
+    return (
+        observed.status == expected.status
+        and observed.headers == expected.headers
+        and same_body(observed.body, expected.body)
+    )
 
 
 def refuses(expected: Response | int) -> bool:
@@ -185,8 +190,16 @@ def refuses(expected: Response | int) -> bool:
 def _answered(execution: Execution, order: tuple[int, ...], expected: Response | int) -> str:
     *before, last = (_named(execution, index) for index in order)
     observed = execution.responses[order[-1]]
-    shown = observed.status if isinstance(expected, int) else observed
+    shown: object = observed
+    if isinstance(expected, int):
+        shown = observed.status
+    elif str(expected) == str(observed):  # texts leave the media type out
+        return f"{last} answered with {_listed(observed)}, but {_after(before)} with {_listed(expected)}"
     return f"{last} answered {shown}, but {_after(before)} it would have answered {expected}"
+
+
+def _listed(response: Response) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in response.headers) or "no headers"
 
 
 def _stored(execution: Execution, order: tuple[int, ...], difference: str) -> str:

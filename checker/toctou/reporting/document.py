@@ -187,6 +187,7 @@ def _response(index: int, response: Response, after: int) -> Document:
         "request": label(index),
         "status": response.status,
         "body": encode(response.body),
+        **({"headers": [list(one) for one in response.headers]} if response.headers else {}),
         "exception": _exception(response.exception),
         "text": str(response),
         "after": after,

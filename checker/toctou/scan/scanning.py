@@ -36,6 +36,8 @@ MOST_EXPLORED = 12
 """Requests of an operation that are explored besides those of its first form."""
 
 _SHOWN = 3
+# A scan says by itself what its requests have not done.
+_VACUOUS = (None, StopReason.NEVER_WRITES, StopReason.NEVER_CALLED, StopReason.NOT_REACHED)
 _NO_VALUE = "no request of the operation was accepted"
 
 
@@ -296,14 +298,11 @@ def _judged(
     called: bool,
     writes: bool,
 ) -> tuple[Verdict, StopReason | None, str]:
-    stopped = next((one for one in of if one.stop_reason not in (None, StopReason.NEVER_WRITES)), None)
+    stopped = next((one for one in of if one.stop_reason not in _VACUOUS), None)
     others = sorted({one.cause.handler for scenario in of for one in scenario.violations} - {subject.name})
     reason, detail = None, ""
     if stopped is not None:
         reason, detail = stopped.stop_reason, stopped.detail
-    elif others and not caused:
-        reason = StopReason.TAKES_PART
-        detail = f"affected by the finding in {', '.join(others)}; fix that first, then scan again"
     elif unreached and not caused:
         reason, detail = StopReason.NOT_REACHED, unreached
     elif not called and not caused:
@@ -322,6 +321,8 @@ def _judged(
         detail = (
             "it never wrote, so no race was possible; if it is meant only to read, declare it `read_only` in the model"
         )
+    elif others and not caused and not detail:
+        detail = f"correct by itself; it takes part in the finding in {', '.join(others)}, where the fault is"
     return verdict, reason, detail
 
 

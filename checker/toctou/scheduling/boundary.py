@@ -1,18 +1,30 @@
-"""Detects what a handler reaches behind the intercepted client: sockets, files, other programs, threads.
+"""Detects what a handler reaches behind the intercepted client: sockets, files, folders, locks, other programs, threads.
 
-Python reports such events to audit hooks (PEP 578).  A hook cannot be removed, so one is added when the first execution
-starts, and it is inactive unless code under test is running.  Reading program files (modules, installed packages, AWS
-configuration) is no input of the handler and is allowed.
+Python reports such events to audit hooks (PEP 578), before they happen, so that a lock that another request holds is noticed
+instead of waited for.  A hook cannot be removed, so one is added when the first execution starts, and it is inactive unless code
+under test is running.  Reading program files (modules, installed packages, AWS configuration) is no input of the handler and is
+allowed, and so is what Python does to its cache of compiled modules.
+
+What is written to a file, or asked of a connection, that was opened before a request began is not reported, nor is what a library
+does in C without Python's functions.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import site
 import sys
 import sysconfig
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # there is none on Windows
+    fcntl = None
 
 Reached = Callable[[str], None]
 """Called with what was reached, such as ``a socket to ('10.0.0.1', 443)``; may raise to prevent it."""
@@ -20,6 +32,8 @@ Reached = Callable[[str], None]
 _watcher: Reached | None = None
 _installed = False
 _PROGRAM_SUFFIXES = (".py", ".pyc", ".so", ".pyi", ".zip")
+_LOCKING = tuple(getattr(fcntl, name, None) for name in ("F_SETLK", "F_SETLKW", "F_OFD_SETLK", "F_OFD_SETLKW"))
+_MAPPED_FOR_READING = (mmap.ACCESS_READ, mmap.ACCESS_COPY)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 
 
@@ -55,6 +69,10 @@ def _socket(arguments: tuple[Any, ...]) -> str:
     return f"a socket to {arguments[1]!r}"
 
 
+def _name_service(arguments: tuple[Any, ...]) -> str:
+    return f"the name service for {_name(arguments[0])!r}"
+
+
 def _program(arguments: tuple[Any, ...]) -> str:
     return f"another program, {arguments[0]!r}"
 
@@ -65,11 +83,52 @@ def _file(arguments: tuple[Any, ...]) -> str:
         return ""
     name = os.fsdecode(path)
     writing = isinstance(flags, int) and bool(flags & _WRITING)
-    if name == os.devnull or "__pycache__" in name:
+    if name == os.devnull or _is_cache(name):
         return ""
     if not writing and (name.endswith(_PROGRAM_SUFFIXES) or _is_of_a_program(os.path.realpath(name))):
         return ""
     return f"the file {name!r} ({'for writing' if writing else 'for reading'})"
+
+
+def _name(path: Any) -> str:
+    return os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
+
+
+def _is_cache(name: str) -> bool:
+    """Whether Python keeps compiled modules there, which it writes when a handler imports something."""
+    return "__pycache__" in name or (sys.pycache_prefix is not None and name.startswith(sys.pycache_prefix))
+
+
+def _changed(how: str) -> Callable[[tuple[Any, ...]], str]:
+    """Describes a change of what stands under a path, or of an open file given by its number."""
+
+    def describe(arguments: tuple[Any, ...]) -> str:
+        name = _name(arguments[0])
+        kind = "open file" if isinstance(arguments[0], int) else "path"
+        return "" if _is_cache(name) else f"the {kind} {name!r} ({how})"
+
+    return describe
+
+
+def _moved(how: str) -> Callable[[tuple[Any, ...]], str]:
+    def describe(arguments: tuple[Any, ...]) -> str:
+        source, target = map(_name, arguments[:2])
+        return "" if _is_cache(target) else f"the path {target!r} ({how} {source!r})"
+
+    return describe
+
+
+def _locked(arguments: tuple[Any, ...]) -> str:
+    return f"a lock on the open file {arguments[0]}"
+
+
+def _record_lock(arguments: tuple[Any, ...]) -> str:
+    return _locked(arguments) if arguments[1] in _LOCKING else ""
+
+
+def _mapped(arguments: tuple[Any, ...]) -> str:
+    file, _, access = arguments[:3]
+    return "" if file == -1 or access in _MAPPED_FOR_READING else f"the open file {file} (mapped for writing)"
 
 
 def _is_of_a_program(path: str) -> bool:
@@ -82,13 +141,41 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "socket.connect": _socket,
     "socket.sendto": _socket,
     "socket.sendmsg": _socket,
-    "socket.getaddrinfo": lambda arguments: f"the name service for {arguments[0]!r}",
-    "socket.gethostbyname": lambda arguments: f"the name service for {arguments[0]!r}",
+    "socket.bind": lambda arguments: f"a socket at {arguments[1]!r}",
+    "socket.getaddrinfo": _name_service,
+    "socket.gethostbyname": _name_service,
+    "socket.gethostbyaddr": _name_service,
+    "socket.getnameinfo": _name_service,
+    "os.mkdir": _changed("made"),
+    "os.rmdir": _changed("removed"),
+    "os.remove": _changed("removed"),
+    "os.truncate": _changed("truncated"),
+    "os.chmod": _changed("mode changed"),
+    "os.chown": _changed("owner changed"),
+    "os.chflags": _changed("flags changed"),
+    "os.utime": _changed("times changed"),
+    "os.setxattr": _changed("attribute set"),
+    "os.removexattr": _changed("attribute removed"),
+    "os.rename": _moved("renamed from"),
+    "os.link": _moved("linked to"),
+    "os.symlink": _moved("linked to"),
+    "os.chdir": lambda arguments: f"the working directory, changed to {_name(arguments[0])!r}",
+    "os.lockf": _locked,
+    "fcntl.flock": _locked,
+    "fcntl.lockf": _locked,
+    "fcntl.fcntl": _record_lock,
+    "msvcrt.locking": _locked,
+    "mmap.__new__": _mapped,
+    "os.kill": lambda arguments: f"the process {arguments[0]}, by a signal",
+    "os.killpg": lambda arguments: f"the process group {arguments[0]}, by a signal",
     "subprocess.Popen": _program,
     "os.system": _program,
     "os.exec": _program,
     "os.posix_spawn": _program,
+    "os.spawn": lambda arguments: _program(arguments[1:]),
+    "os.startfile": _program,
     "os.fork": lambda _: "a process of its own",
+    "os.forkpty": lambda _: "a process of its own",
     "_thread.start_new_thread": lambda arguments: f"a thread of its own, for {arguments[0]!r}",
 }
 """By audit event (https://docs.python.org/3/library/audit_events.html), what was reached; an empty text allows it."""

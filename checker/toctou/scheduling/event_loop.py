@@ -17,12 +17,18 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
+from types import FrameType
 from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
 
 from toctou.errors import OutsideControl, SilentHandler, ToctouError
+from toctou.scheduling.origin import Site, is_of_the_handler, sites
+from toctou.scheduling.watchdog import Interrupted
 
 Fail = Callable[[ToctouError], NoReturn]
 Suspended = tuple[Any, Any]
@@ -40,11 +46,31 @@ def run(coroutine: Coroutine[Any, Any, Any], fail: Fail) -> Any:
     """
     with closing(RequestLoop(fail)) as loop:
         task = loop.create_task(coroutine)
-        loop.run_until_complete(asyncio.wait([task]))
-        while rest := asyncio.all_tasks(loop):  # a server would run them after the response
-            loop.run_until_complete(asyncio.wait(rest))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        try:
+            loop.run_until_complete(asyncio.wait([task]))
+            while rest := asyncio.all_tasks(loop):  # a server would run them after the response
+                loop.run_until_complete(asyncio.wait(rest))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        except BaseException:
+            loop.give_up()
+            raise
         return task.result()
+
+
+def callers(frame: FrameType | None) -> tuple[Site, ...]:
+    """Where a call comes from, innermost first, and where the task or the worker function that makes it was started."""
+    found = tuple(sites(frame))
+    if any(map(is_of_the_handler, found)):
+        return found
+    while frame is not None:
+        if frame.f_code is RequestLoop.work.__code__:
+            started: tuple[Site, ...] = frame.f_locals["started"]
+            return found + started
+        frame = frame.f_back
+    loop = asyncio._get_running_loop()
+    if not isinstance(loop, RequestLoop) or (task := asyncio.current_task(loop)) is None:
+        return found
+    return found + loop.started.get(task, ())
 
 
 def suspended() -> Suspended | None:
@@ -71,6 +97,7 @@ class RequestLoop(asyncio.SelectorEventLoop):
     """The event loop of one request; ``fail`` ends the request with a fault."""
 
     def __init__(self, fail: Fail) -> None:
+        self.started: WeakKeyDictionary[asyncio.Task[Any], tuple[Site, ...]] = WeakKeyDictionary()
         self._waiting = _Waiting(self)
         self._workers: list[Callable[[], None]] = []
         self._fail = fail
@@ -81,22 +108,38 @@ class RequestLoop(asyncio.SelectorEventLoop):
         """Seconds since the request began, as far as it waited."""
         return self._waiting.now
 
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """A task, of which is known who started it."""
+        task: asyncio.Task[Any] = super().create_task(coro, **options)
+        self.started[task] = callers(sys._getframe(1))
+        return task
+
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:  # type: ignore[override] # the stubs name a type variable tuple
         """Run the function once nothing else can run."""
         del executor
         future = self.create_future()
-
-        def work() -> None:
-            settle: Callable[[Any], None] = future.set_result
-            try:
-                outcome = func(*arguments)
-            except Exception as raised:
-                settle, outcome = future.set_exception, raised
-            if not future.done():  # it may have been cancelled
-                settle(outcome)
-
-        self._workers.append(work)
+        self._workers.append(partial(self.work, partial(func, *arguments), future, callers(sys._getframe(1))))
         return future
+
+    @staticmethod
+    def work(function: Callable[[], Any], future: asyncio.Future[Any], started: tuple[Site, ...]) -> None:  # noqa: ARG004 - for `callers`
+        """Run a worker function; ``started`` says by whom, and is looked up in this frame by :func:`callers`."""
+        settle: Callable[[Any], None] = future.set_result
+        try:
+            outcome = function()
+        except Exception as raised:
+            settle, outcome = future.set_exception, raised
+        if not future.done():  # it may have been cancelled
+            settle(outcome)
+
+    def give_up(self) -> None:
+        """Cancel what is left, so that its clean-up runs now: later, it would find no loop."""
+        rest = asyncio.all_tasks(self)
+        for task in rest:
+            task.cancel()
+        if rest:
+            with suppress(Interrupted):
+                self.run_until_complete(asyncio.wait(rest))
 
     def idle(self, timeout: float | None) -> None:
         """Run the workers, or advance the time, because nothing else can run."""

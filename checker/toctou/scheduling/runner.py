@@ -12,11 +12,9 @@ import random
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -26,6 +24,7 @@ from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ToctouE
 from toctou.history.request import label
 from toctou.scheduling import boundary, event_loop
 from toctou.scheduling.control import Control, Readings
+from toctou.scheduling.origin import Site, described, library
 from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.task import Task, TaskState
 from toctou.scheduling.watchdog import Interrupted, watchdog
@@ -33,8 +32,6 @@ from toctou.scheduling.watchdog import Interrupted, watchdog
 # Coroutines that would not end.  Without a reference Python would end them by an exception, which they would swallow once
 # more, now without a watchdog.
 _PARKED: list[Any] = []
-
-_OWN_FOLDER = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +267,7 @@ class Runner:
     def _reached(self, what: str) -> None:
         if threading.get_ident() != self._thread or self._running is None:
             return
-        self.fail(_outside(self._running, f"{what}\n{_stack(sys._getframe(2))}"))
+        self.fail(_outside(self._running, what, event_loop.callers(sys._getframe(2))))
 
     def _overdue(self, frame: FrameType | None) -> bool:
         task = self._running
@@ -280,7 +277,7 @@ class Runner:
             return False  # the step has just ended
         if self._fault is not None and frame is not None:
             self._park()  # it has swallowed the first interruption
-        where = _stack(frame) if frame is not None else ""
+        where = described(event_loop.callers(frame)) if frame is not None else ""
         self._fault = SilentHandler(
             f"request {label(task.index)} reached no scheduling point for {self._limits.seconds:g} s"
             + (f" after its {task.action}" if task.action else "")
@@ -313,21 +310,15 @@ def _too_many(task: Task, action: str, limit: int) -> OperationLimit:
     )
 
 
-def _outside(task: Task, what: str) -> OutsideControl:
+def _outside(task: Task, what: str, called: Sequence[Site] = ()) -> OutsideControl:
+    through = library(called)
     return OutsideControl(
-        f"request {label(task.index)} reached {what}",
-        expected="a handler whose only input and output is its DynamoDB client",
-        cause="the handler uses another system, whose responses no schedule reproduces",
-        remedy="replace that part in the model (a stub, unittest.mock, moto) and check again",
+        f"request {label(task.index)} reached {what}"
+        + (f", through {through}" if through else "")
+        + (f"\n{described(called)}" if called else ""),
+        expected="a handler whose only input and output is its DynamoDB client, of boto3",
+        cause=f"{through or 'the handler'} uses a file, another system, or a client of AWS that is not intercepted; "
+        "no schedule reproduces what that answers",
+        remedy="replace that part in the model (a stub, unittest.mock, boto3 for DynamoDB) and check again; "
+        "or check the application over HTTP, as a Service, where its DynamoDB client may be any",
     )
-
-
-def _stack(frame: FrameType | None, depth: int = 6) -> str:
-    """The innermost frames of the handler; files relative to the working directory."""
-    steps = [step for step in traceback.extract_stack(frame) if not step.filename.startswith(_OWN_FOLDER)]
-    return "\n".join(f"  {_shown(step.filename)}:{step.lineno} in {step.name}: {step.line}" for step in steps[-depth:])
-
-
-def _shown(file: str) -> str:
-    path = Path(file)
-    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name

@@ -279,7 +279,7 @@ def _renamed_range(one: KeyRange, renaming: Renaming) -> KeyRange:
 def _visible(response: Response) -> object:
     # The place in the code that an exception came from may differ.
     raised = response.exception and (response.exception.type, response.exception.message)
-    return response.status, response.body, raised
+    return response.status, response.body, response.headers, raised
 
 
 def _digest(*parts: object) -> bytes:

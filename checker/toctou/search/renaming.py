@@ -97,7 +97,8 @@ class Renaming:
     def response(self, response: Response) -> Response:
         """A response."""
         raised = response.exception and replace(response.exception, message=self.text(response.exception.message))
-        return replace(response, body=self.plain(response.body), exception=raised)
+        headers = [(name, self.text(value)) for name, value in response.headers]
+        return replace(response, body=self.plain(response.body), exception=raised, headers=headers)
 
 
 def renamings(model: type[Model]) -> list[Renaming]:

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from toctou.errors import ModelError
+from toctou.history.normal_form import decoded
 from toctou.history.request import Response
 from toctou.openapi.request import HttpRequest
 from toctou.scheduling.event_loop import RequestLoop
-from toctou.web.content import decoded
 
 Message = MutableMapping[str, Any]
 
@@ -58,20 +58,30 @@ async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) 
     }
     received = iter([{"type": "http.request", "body": request.body, "more_body": False}])
     sent: list[Message] = []
+    complete = asyncio.Event()
 
     async def receive() -> Message:
-        return next(received, {"type": "http.disconnect"})
+        if (message := next(received, None)) is not None:
+            return message
+        # A client stays until the response is complete: a stream would end early for one that has left.
+        await complete.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            complete.set()
 
     await application(scope, receive, send)
     start = next((one for one in sent if one["type"] == "http.response.start"), None)
     if start is None:
         raise RuntimeError("the application returned without a response")
     content = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
-    kinds = [value.decode("latin-1") for name, value in start.get("headers", ()) if name.lower() == b"content-type"]
-    return Response(int(start["status"]), decoded(content, kinds[0] if kinds else ""))
+    headers_sent = [
+        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start.get("headers", ())
+    ]
+    kind = dict(headers_sent).get("content-type", "")
+    return Response(int(start["status"]), decoded(content, kind), headers=headers_sent)
 
 
 def started(application: Any) -> dict[str, Any]:

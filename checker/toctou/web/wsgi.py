@@ -10,9 +10,9 @@ from typing import Any
 
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from toctou.history.normal_form import decoded
 from toctou.history.request import Response
 from toctou.openapi.request import HttpRequest
-from toctou.web.content import decoded
 
 
 def answer(application: Any, request: HttpRequest) -> Response:
@@ -28,4 +28,5 @@ def answer(application: Any, request: HttpRequest) -> Response:
     )
     # Buffered, because a generator that is never exhausted would leave its last DynamoDB calls unmade.
     body, status, headers = run_wsgi_app(application, builder.get_environ(), buffered=True)
-    return Response(int(status.partition(" ")[0]), decoded(b"".join(body), headers.get("Content-Type", "")))
+    content = decoded(b"".join(body), headers.get("Content-Type", ""))
+    return Response(int(status.partition(" ")[0]), content, headers=list(headers.items()))

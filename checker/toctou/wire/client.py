@@ -90,8 +90,9 @@ class _Reading:
         self.headers, self.body, self.until_the_end = {}, [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """One header; those of one name are joined, as https://www.rfc-editor.org/rfc/rfc9110#section-5.2 has it."""
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
         """Without a length the body ends with the connection."""

@@ -36,7 +36,10 @@ def unusual_violation():
         violation.execution,
         operations=(replace(first, result=None, error=error, source=None), *others),
         requests=(Request.of("alice", "put", {"blob": b"\x00", "tags": {"a"}}), Request("bob", "other")),
-        responses=(Response(200, {1: (2,)}), Response(500, None, HandlerException("KeyError", "'x'", source))),
+        responses=(
+            Response(200, {1: (2,)}, headers=[("ETag", "3")]),
+            Response(500, None, HandlerException("KeyError", "'x'", source)),
+        ),
         initial={},
     )
     explanation = replace(violation.explanation, anomaly="unnamed", cycle=(), edges=(), witness=())

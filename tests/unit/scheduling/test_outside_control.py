@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import mmap
 import os
+import pathlib
+import py_compile
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
 
 from toctou.errors import OutsideControl
+
+OPENED, _name = tempfile.mkstemp()
+os.write(OPENED, b"0")
+os.remove(_name)
+
+
+def listen():
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
 
 
 def connect():
@@ -46,8 +61,31 @@ def write_audit_log():
         (lambda: subprocess.run([sys.executable, "-V"], check=False), "another program"),
         (lambda: os.system("true"), "another program"),
         (lambda: sqlite3.connect("orders.db"), r"the database 'orders\.db'"),
+        (listen, r"a socket at \('127\.0\.0\.1', 0\)"),
+        (lambda: os.mkdir("locks"), r"the path 'locks' \(made\)"),
+        (lambda: pathlib.Path("a/b").mkdir(parents=True), r"the path 'a/b' \(made\)"),
+        (lambda: os.rename("old", "new"), r"the path 'new' \(renamed from 'old'\)"),
+        (lambda: os.replace(pathlib.Path("old"), b"new"), r"the path 'new' \(renamed from 'old'\)"),
+        (lambda: os.remove("old"), r"the path 'old' \(removed\)"),
+        (lambda: pathlib.Path("old").unlink(missing_ok=True), r"the path 'old' \(removed\)"),
+        (lambda: os.rmdir("old"), r"the path 'old' \(removed\)"),
+        (lambda: os.symlink("old", "new"), r"the path 'new' \(linked to 'old'\)"),
+        (lambda: os.link("old", "new"), r"the path 'new' \(linked to 'old'\)"),
+        (lambda: os.truncate("old", 0), r"the path 'old' \(truncated\)"),
+        (lambda: os.ftruncate(OPENED, 0), r"the open file '\d+' \(truncated\)"),
+        (lambda: os.chmod("old", 0), r"the path 'old' \(mode changed\)"),
+        (lambda: os.utime("old"), r"the path 'old' \(times changed\)"),
+        (lambda: shutil.move("old", "new"), r"the path 'new' \(renamed from 'old'\)"),
+        (lambda: tempfile.mkdtemp(dir="."), r"the path '.*' \(made\)"),
+        (lambda: os.chdir("old"), r"the working directory, changed to 'old'"),
+        (lambda: fcntl.flock(OPENED, fcntl.LOCK_EX), r"a lock on the open file \d+"),
+        (lambda: fcntl.lockf(OPENED, fcntl.LOCK_EX), r"a lock on the open file \d+"),
+        (lambda: os.lockf(OPENED, os.F_LOCK, 0), r"a lock on the open file \d+"),
+        (lambda: fcntl.fcntl(OPENED, fcntl.F_SETLKW, bytes(32)), r"a lock on the open file \d+"),
+        (lambda: mmap.mmap(OPENED, 1), r"the open file \d+ \(mapped for writing\)"),
+        (lambda: os.kill(os.getpid(), 0), r"the process \d+, by a signal"),
+        (os.fork, "a process of its own"),
     ],
-    ids=["socket", "datagram", "name service", "read", "write", "subprocess", "system", "sqlite"],
 )
 def test_it_is_named_and_prevented(tasks, tmp_path, monkeypatch, reach, named):
     monkeypatch.chdir(tmp_path)
@@ -82,6 +120,34 @@ def test_program_files_are_not_input(tasks):
         assert colorsys
 
     tasks.execute([handler])
+
+
+def test_a_lock_that_another_request_holds_is_not_waited_for(tasks, tmp_path):
+    path = tmp_path / "lock"
+    with open(path, "w") as held, open(path, "w") as wanted:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(OutsideControl, match="request A reached a lock on the open file"):
+            tasks.execute([lambda: fcntl.flock(wanted, fcntl.LOCK_EX)])
+
+
+def test_what_changes_nothing_is_allowed(tasks, tmp_path):
+    def handler():
+        assert os.path.exists(tmp_path)
+        assert os.listdir(tmp_path) == []
+        fcntl.fcntl(OPENED, fcntl.F_GETFD)
+        with mmap.mmap(-1, 1) as memory, mmap.mmap(OPENED, 1, access=mmap.ACCESS_READ) as mapped:
+            assert memory[:] + mapped[:] == b"\x000"
+
+    tasks.execute([handler])
+
+
+@pytest.mark.parametrize("prefix", [None, "cache"])
+def test_python_may_store_what_it_has_compiled(tasks, tmp_path, monkeypatch, prefix):
+    monkeypatch.setattr(sys, "pycache_prefix", prefix and str(tmp_path / prefix))
+    (tmp_path / "lazily_imported.py").write_text("")
+    written = []
+    tasks.execute([lambda: written.append(py_compile.compile(str(tmp_path / "lazily_imported.py"), doraise=True))])
+    assert os.path.exists(written[0])
 
 
 @pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])

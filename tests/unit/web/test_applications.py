@@ -61,6 +61,39 @@ def test_a_request_arrives_as_it_was_sent(application):
     }
 
 
+async def stream_while_the_client_stays(scope, receive, send):
+    """As Starlette streams: it looks out for the client's leaving meanwhile, and gives up then."""
+
+    async def stream():
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"ETag", b"3"), (b"Date", b"today")]})
+        for part in (b"a", b"b", b"c"):
+            await asyncio.sleep(0.01)
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def until_it_leaves():
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    streaming, leaving = asyncio.create_task(stream()), asyncio.create_task(until_it_leaves())
+    await asyncio.wait([streaming, leaving], return_when=asyncio.FIRST_COMPLETED)
+    streaming.cancel()
+    await leaving
+
+
+def test_a_client_stays_until_a_stream_has_ended():
+    answer = send_to(stream_while_the_client_stays, HttpRequest("GET", "/"))
+    assert (answer.status, answer.body, answer.headers) == (200, "abc", (("etag", "3"),))
+
+
+def test_headers_of_a_wsgi_application_count():
+    def application(environ, start_response):
+        start_response("200 OK", [("Set-Cookie", "a=1"), ("Content-Length", "0"), ("Set-Cookie", "b=2")])
+        return []
+
+    assert send_to(application, HttpRequest("GET", "/")).headers == (("set-cookie", "a=1"), ("set-cookie", "b=2"))
+
+
 async def silent(scope, receive, send):
     """Sends no response."""
 

@@ -1,0 +1,60 @@
+"""AWS clients that are not intercepted: what shows of them before they open a socket, and calls while models are imported."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from botocore.exceptions import (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+from botocore.httpsession import URLLib3Session
+
+from toctou.errors import OutsideControl, TargetError
+from toctou.scheduling.origin import described, is_of_the_handler, library, sites, sites_of
+
+_NOT_CONFIGURED = (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError, ProfileNotFound)
+"""An intercepted client needs no credentials, so whoever looks for them is another one, or a profile is missing here."""
+
+
+def escaped(raised: BaseException) -> OutsideControl | None:
+    """The fault behind an exception that left a handler, if it says only that AWS is not configured here."""
+    if not isinstance(raised, _NOT_CONFIGURED):
+        return None
+    called = sites_of(traceback.walk_tb(raised.__traceback__))[::-1]
+    through = library(called)
+    return OutsideControl(
+        f"an AWS client of a handler raised {type(raised).__name__}: {raised}"
+        + (f", through {through}" if through else "")
+        + f"\n{described(called)}",
+        expected="handlers that call DynamoDB by clients of boto3, which need no credentials under a check",
+        cause="a profile or credentials that this machine does not have, or a client that is not intercepted",
+        remedy="replace that client in the model (a stub, unittest.mock, boto3 for DynamoDB), or name no profile",
+    )
+
+
+@contextmanager
+def calls_at_import_refused() -> Iterator[None]:
+    """While inside, AWS clients send nothing; what moto answers is not sent."""
+    original = URLLib3Session.send
+    URLLib3Session.send = _refuse  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        URLLib3Session.send = original  # type: ignore[method-assign]
+
+
+def _refuse(_session: URLLib3Session, request: Any) -> NoReturn:
+    place = next((f"\n  {site}" for site in sites(sys._getframe(1)) if is_of_the_handler(site)), "")
+    raise TargetError(
+        f"AWS is called while a model is imported, at {request.url}{place}",
+        expected="modules that make their calls when a handler runs, where tables and items are the model's",
+        cause="a module reads its settings, or warms a cache, when it is imported",
+        remedy="replace that call in the model's module, before the import (unittest.mock, moto), or make it when first needed",
+    )
