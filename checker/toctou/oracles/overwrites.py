@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from toctou.history.finding import Finding
+from toctou.history.footprint import EXISTENCE, overlap
 from toctou.history.item import Change, ItemId
 from toctou.history.operation import Execution
 from toctou.history.wording import attribute_words, changed_attributes, listed, who
@@ -64,7 +65,7 @@ def _overwritten(execution: Execution) -> Iterator[tuple[int, int, tuple[str, ..
             lost: dict[int, list[str]] = {}
             for name in changed_attributes(change):
                 at = stored.get((change.item, name))
-                if at is not None and _replaced(change, name) and _unread(execution, at, position, change.item):
+                if at is not None and _replaced(change, name) and _unread(execution, at, position, change.item, name):
                     lost.setdefault(operations[at].request, []).append(name)
                 stored[change.item, name] = position
             for first, attributes in lost.items():
@@ -75,14 +76,24 @@ def _replaced(change: Change, name: str) -> bool:
     return change.before is not None and change.after is not None and name in change.before and name in change.after
 
 
-def _unread(execution: Execution, at: int, position: int, item: ItemId) -> bool:
+def _unread(execution: Execution, at: int, position: int, item: ItemId, name: str) -> bool:
     """Whether what another request stored there was acknowledged, and not read until it was replaced here."""
     first, request = execution.operations[at].request, execution.operations[position].request
     if first == request or not 200 <= execution.responses[first].status < 300:
         return False
-    since = [one.footprint for one in execution.operations[at + 1 : position + 1] if one.request == request]
-    # A condition, and an expression that uses the old value, read as well.
-    return not any(one.reads.get(item) or any(part.covers(item) for part in one.ranges) for one in since)
+    # A condition, or an expression that uses another value, reads: the write is not a blind one.  Nor is an addition.
+    footprint = execution.operations[position].footprint
+    if footprint.reads.get(item, frozenset()) - {EXISTENCE} or name in footprint.increments.get(item, ()):
+        return False
+    since = [one.footprint for one in execution.operations[at + 1 : position] if one.request == request]
+    return not any(
+        overlap(attributes, frozenset({name}))
+        for one in since
+        for attributes in (
+            one.reads.get(item, frozenset()),
+            *(each.attributes for each in one.ranges if each.covers(item)),
+        )
+    )
 
 
 def _listed(attributes: Iterable[str]) -> str:

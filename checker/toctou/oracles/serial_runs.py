@@ -61,6 +61,12 @@ class SerialRuns(Serializability):
         """The handlers' own sequential runs."""
         return _Runs(self._serial, execution, self._ignored)
 
+    def unfinished(self, execution: Execution) -> Iterator[SequentialSemantics]:
+        """What varies by itself is told only once all have answered."""
+        yield self.semantics(execution)
+        if self._vary is not None:
+            yield _Varied(self, execution, self._comparable(execution.responses, execution.final))
+
     def remarks(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature of all oracles
         """What varies by itself and was left out so far."""
         for place in self._left_out:

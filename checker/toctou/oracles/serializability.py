@@ -7,7 +7,7 @@ effect or not, and may have any response (the completions of Herlihy and Wing, T
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 
 from toctou.history.finding import Finding, SerialOrder
@@ -45,13 +45,18 @@ class Serializability(Oracle):
         """A finding if no completion of the pending requests explains the responses that were given."""
         answered = tuple(one for one in participants(execution, self._refusals) if one not in pending)
         begun = [one for one in pending if execution.of_request(one)]
-        completions = _Completions(self.semantics(execution), execution, frozenset(pending))
-        # A pending request that has performed nothing has had no effect; any subset of the others may have taken effect.
-        for count in range(len(begun) + 1):
-            for effective in combinations(begun, count):
-                if isinstance(search(execution, answered + effective, completions, self._refusals), Explained):
-                    return
+        for semantics in self.unfinished(execution):
+            completions = _Completions(semantics, execution, frozenset(pending))
+            # A pending request that has performed nothing has had no effect; any of the others may have taken effect.
+            for count in range(len(begun) + 1):
+                for effective in combinations(begun, count):
+                    if isinstance(search(execution, answered + effective, completions, self._refusals), Explained):
+                        return
         yield Finding(self.name, "no serial order gives the responses so far", requests=tuple(sorted(answered)))
+
+    def unfinished(self, execution: Execution) -> Iterator[SequentialSemantics]:
+        """What the requests of an execution may do when they run one after the other, while some are pending."""
+        yield self.semantics(execution)
 
     def closest(self, execution: Execution) -> SerialOrder:
         """The serial order that comes closest; without a contradiction if it explains everything."""

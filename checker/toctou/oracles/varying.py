@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -131,25 +132,34 @@ def _taken_apart(value: Any) -> Any:
 
 def _found(outcome: Outcome, variants: Variants) -> dict[object, _Varying]:
     """The values of an outcome that vary."""
-    found: dict[object, _Varying] = {}
-    base = [[_of_response(one) for one in outcome.responses], _of_stored(outcome.stored)]
-    for named, others in ((False, variants.clock), (True, variants.numbers)):
-        for other in others:
-            there = [[_of_response(one) for one in other.responses], _of_stored(other.stored)]
-            values, beside = set(map(_key, _values(there))), dict(_pairs(base, there))
+    instead: dict[object, list[object]] = {}
+    numbers: set[object] = set()
+    values: dict[object, object] = {}
+    base = _whole(outcome)
+    for kind in variants:
+        for other in kind:
+            there = _whole(other)
+            present, beside = set(map(_key, _values(there))), dict(_pairs(base, there))
             for value in _values(base):
-                if (key := _key(value)) not in values:
-                    found[key] = _varying(value, beside.get(key), named=named or (key in found and found[key].named))
-    return found
+                if (key := _key(value)) not in present:
+                    values[key] = value
+                    instead.setdefault(key, []).append(beside.get(key))
+                    numbers |= {key} if kind is variants.numbers else set()
+    return {key: _varying(values[key], others, named=key in numbers) for key, others in instead.items()}
 
 
-def _varying(value: object, other: object, *, named: bool) -> _Varying:
-    if not isinstance(value, str) or not isinstance(other, str):
+def _whole(outcome: Outcome) -> list[Any]:
+    return [[_of_response(one) for one in outcome.responses], _of_stored(outcome.stored)]
+
+
+def _varying(value: object, others: Sequence[object], *, named: bool) -> _Varying:
+    if not isinstance(value, str):
         return _Varying(value, named, "", "")
+    texts = [one if isinstance(one, str) else "" for one in others]
     # Cut back to where a word ends, since letters and digits may be equal by chance.
-    before = re.sub(r"\w+$", "", _common(value, other))
-    rest, others = value[len(before) :], other[len(before) :]
-    after = re.sub(r"^\w+", "", _common(rest[::-1], others[::-1])[::-1])
+    before = re.sub(r"\w+$", "", reduce(_common, texts, value))
+    rest = [one[len(before) :][::-1] for one in texts]
+    after = re.sub(r"^\w+", "", reduce(_common, rest, value[len(before) :][::-1])[::-1])
     return _Varying(value, named, before, after)
 
 

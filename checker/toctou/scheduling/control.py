@@ -5,7 +5,8 @@ on its progress, never on other requests: so they make no two operations depende
 
 - The clock of request *n* starts *n* seconds after :data:`EPOCH`, and advances one millisecond per operation of that
   request and by what it sleeps.  ``time.sleep`` returns immediately.
-- ``os.urandom`` (and with it ``uuid.uuid4`` and ``secrets``) and the global generator of ``random`` are seeded per request.
+- ``os.urandom`` (and with it ``uuid.uuid4`` and ``secrets``) and the global generator of ``random`` are seeded per request;
+  ``uuid.uuid1`` has a made-up address.
 
 ``time_machine`` replaces the clock below Python, so ``from time import time`` is covered too.  ``time.monotonic`` and
 ``time.perf_counter`` are real; a handler that decides by them is reported as nondeterministic.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import os
 import random
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +32,11 @@ EPOCH = 1_767_225_600
 """2026-01-01T00:00:00Z, in seconds since 1970: where the clock of request 0 starts."""
 
 _SEED = 367
+
+_UUID = vars(uuid)
+"""Where the module keeps the address of the network card, which it asks another program for, and the last time it has told."""
+
+_NODE = 0x0242_AC11_0002
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Control:
         urandom, secure, sleep = os.urandom, random._urandom, time.sleep  # type: ignore[attr-defined]
         self._untouched.seed(_SEED)
         self._pristine = self._untouched.getstate()
+        node, _UUID["_node"] = _UUID["_node"], _NODE
         self._clock = self._travel.start()
         self._time_ns = self._clock.time_ns
         self._clock.time_ns = self._now  # every function that returns the time calls this; a test covers all of them
@@ -88,6 +96,7 @@ class Control:
             yield self
         finally:
             self._travel.stop()
+            _UUID["_node"] = node
             os.urandom = urandom
             random._urandom = secure  # type: ignore[attr-defined]
             time.sleep = sleep
@@ -97,6 +106,7 @@ class Control:
         """Switch to a task that is about to run."""
         self._task = task
         self._late = True
+        _UUID["_last_timestamp"] = None  # what `uuid1` has told another request is in that one's process
         if self.per_request:
             if task.random_state is None:
                 task.random_state = random.Random(_SEED + 1 + task.index + 10_000 * self.readings.seed).getstate()  # noqa: S311

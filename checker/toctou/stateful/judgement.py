@@ -7,14 +7,16 @@ once all have finished.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from toctou.declaration.scenario import Scenario
 from toctou.errors import InternalError
 from toctou.execution.judging import judged, oracles_of
+from toctou.execution.variations import Variations
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Response
+from toctou.oracles.varying import Variants
 from toctou.scheduling.restart import Restart
 from toctou.stateful.session import Session
 
@@ -38,7 +40,7 @@ class Judge:
         self._known = known
         self._displaced = False
         # A serial run needs the laboratory that the session occupies; `_serial` notes that it must be resumed.
-        self._oracles = oracles_of(model, self._serial)
+        self._oracles = oracles_of(model, self._serial, _Again(session, self._displace))
 
     def finding(self) -> Finding | None:
         """The first violation in the session so far, if any."""
@@ -78,7 +80,27 @@ class Judge:
                 self._known[key] = self._session.laboratory.serial(scenario, order)
         return self._known[key]
 
+    def _displace(self) -> None:
+        self._displaced = True
+
     def _restore_session(self) -> None:
         if self._displaced:
             self._displaced = False
             self._session.resume()
+
+
+class _Again:
+    """Runs requests of a growing session again; see :class:`toctou.oracles.serial_runs.Vary`."""
+
+    def __init__(self, session: Session, displace: Callable[[], None]) -> None:
+        self._session = session
+        self._displace = displace
+
+    def order(self, order: Order) -> Variants:
+        return self._variations().order(order)
+
+    def execution(self, execution: Execution) -> Variants:
+        return self._variations().execution(execution)
+
+    def _variations(self) -> Variations:
+        return Variations(self._session.laboratory, Scenario(tuple(self._session.requests)), self._displace)

@@ -11,11 +11,13 @@ from toctou.history.finding import Finding
 from toctou.history.operation import ErrorResponse
 from toctou.oracles.no_exception import NoException
 from toctou.oracles.no_partial_effect import NoPartialEffect
+from toctou.oracles.overwrites import Overwrites
 from toctou.oracles.ownership import Ownership
 
 OWNERSHIP = Ownership(lambda principal, item: item.get("owner") == principal, owner="owner")
 ORDERS = Finding("linearizability", "no serial order fits", (0, 1))
-INVARIANT = Finding("within_limit", "three are too many", (0, 1))
+INVARIANT = Finding("within_limit", "three are too many", (0, 1), own=True)
+PUTS = "A.put(i1 n=2) A=200 B.put(i1 n=3) B=200"
 ITEM = "item i1 owner=alice n=1\n"
 ALONE = ITEM + "A alice: act()\nB alice: transfer()\n"
 APART = ITEM + "A bob: act()\nB alice: act()\n"
@@ -37,7 +39,8 @@ CASES = {
     "revives-deleted-data": (ALONE + "A.get(i1) B.delete(i1) B=200 A.set(i1.n=2) A=200", ORDERS, "medium 6.5"),
     "fails": (ITEM + "A.get(i1) A=raises(KeyError: 'owner')", NoException(), "medium 4.0"),
     "answers-wrongly": (ALONE + "A.get(i1) B.set(i1.n=2) B=200 A.get(i1) A=200(3)", ORDERS, "low 3.5"),
-    "breaks-invariant": (ALONE + "A.get(i1) A.put(j1) A=200 B.get(i1) B.put(k1) B=200", INVARIANT, None),
+    "breaks-invariant": (ALONE + "A.get(i1) A.put(j1) A=200 B.get(i1) B.put(k1) B=200", INVARIANT, "high 7.0"),
+    "replaces-unread": (ALONE + PUTS, Overwrites(violation=True), "medium 5.0"),
 }
 
 

@@ -7,6 +7,7 @@ from toctou.errors import ModelError
 from toctou.history.request import Response
 from toctou.oracles import linearizability
 from toctou.oracles.linearizability import Linearizability
+from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_order import participants
 
 
@@ -40,8 +41,11 @@ B alice: transfer(item_id='x', to='bob')
 READ = "C carol: read(item_id='x')\n"
 
 
-def judge(text):
-    return list(Linearizability(Items()).judge(parse(START + text)))
+BY_DEFAULT = Refusals()
+
+
+def judge(text, refusals=BY_DEFAULT):
+    return list(Linearizability(Items(), refusals).judge(parse(START + text)))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +80,7 @@ def test_rejects_a_lost_transfer_and_names_the_closest_order():
 
 
 def test_the_closest_order_is_the_one_that_explains_most_not_the_one_tried_first():
-    (finding,) = judge("A.get(x) B.get(x) B.set(x.owner=bob) A=404 B=200")
+    (finding,) = judge("A.get(x) B.get(x) B.set(x.owner=bob) A=404 B=200", Refusals(exact=True))
     assert (finding.closest.requests, finding.closest.explained) == ((1, 0), 1)
 
 
@@ -124,8 +128,32 @@ def test_a_refusal_that_changed_something_is_not_excluded():
 
 def test_which_refusals_are_retryable_is_the_models_choice():
     execution = parse(START + "A.get(x) A=409 B.get(x) B=503")
-    assert list(Linearizability(Items(), retryable=frozenset({409, 503})).judge(execution)) == []
-    assert list(Linearizability(Items(), retryable=frozenset({409})).judge(execution))
+    assert list(Linearizability(Items(), Refusals.of_statuses({409, 503})).judge(execution)) == []
+    assert list(Linearizability(Items(), Refusals.of_statuses({409})).judge(execution))
+
+
+REFUSED = "A.get(x) B.get(x) B.set(x.owner=bob) A=404 B=200"
+
+
+def test_a_rejection_is_as_good_as_another():
+    """Whether the owner or the item was looked at first decides between 403 and 404, as long as neither has an effect."""
+    assert judge(REFUSED) == []
+    (finding,) = judge(REFUSED, Refusals(exact=True))
+    assert "answered 404, but after B (alice)'s transfer it would have answered 403" in finding.statement
+    (changed,) = judge(REFUSED.replace("A=404", "A.put(y owner=alice) A=404"))
+    assert "404" in changed.statement
+
+
+def test_a_rejection_of_what_would_have_been_accepted_is_not():
+    assert judge(READ + "C.get(x) C=404 A.get(x) A=409 B.get(x) B=409"), "the item was there all the time"
+    assert judge("A.get(x) A=404 B.get(x) B=409"), "alone, the delete answers 204"
+
+
+def test_which_rejections_are_left_out_may_be_a_predicate():
+    execution = parse(START + "A.get(x) A=200({'conflict': True}) B.get(x) B=409")
+    conflicts = Refusals(lambda _, response: response.status == 409 or response.body == {"conflict": True})
+    assert list(Linearizability(Items(), conflicts).judge(execution)) == []
+    assert list(Linearizability(Items()).judge(execution))
 
 
 def test_steps_of_the_reference_are_taken_once_per_scenario():
@@ -160,4 +188,4 @@ def test_a_request_that_performs_nothing_stands_behind_what_had_ended_by_then():
     """The order of answers agrees with real time, so that the search may begin with it."""
     execution = parse("A alice: f()\nB bob: g()\nitem x n=0\nB.set(x.n=1) B=200 A=200")
     assert execution.precedes(1, 0)
-    assert participants(execution, frozenset()) == (1, 0)
+    assert participants(execution, Refusals.of_statuses(())) == (1, 0)

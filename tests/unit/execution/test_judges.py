@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from toctou.execution import judging
+from toctou.execution import judges
 
 
 class Laboratory:
@@ -20,7 +20,7 @@ class Laboratory:
 
 def test_an_order_is_run_once() -> None:
     laboratory: Any = Laboratory()
-    serial = judging.MemoisedSerialRuns(laboratory, laboratory)
+    serial = judges.MemoisedSerialRuns(laboratory, laboratory)
     assert [serial((0, 1)), serial((1, 0)), serial((0, 1))] == [
         ((), {"order": one}) for one in ((0, 1), (1, 0), (0, 1))
     ]
@@ -28,9 +28,9 @@ def test_an_order_is_run_once() -> None:
 
 
 def test_so_many_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "MOST_RUNS", 2)
+    monkeypatch.setattr(judges, "MOST_RUNS", 2)
     laboratory: Any = Laboratory()
-    serial = judging.MemoisedSerialRuns(laboratory, laboratory)
+    serial = judges.MemoisedSerialRuns(laboratory, laboratory)
     for at in range(10):
         assert serial((at,)) == ((), {"order": (at,)})
         assert len(serial._known) <= 2
