@@ -8,6 +8,7 @@ import pytest
 
 from toctou import Table
 from toctou.client.embedded import EmbeddedBackend
+from toctou.client.stale_reads import StaleReads
 from toctou.history.footprint import ALL, EXISTENCE, Footprint, dependent
 from toctou.history.item import ItemId, image
 
@@ -25,15 +26,18 @@ PARTS = Table("Parts", "k", "s")
 BIG = "x" * 370_000
 
 
-@pytest.fixture
-def store() -> EmbeddedBackend:
-    backend = EmbeddedBackend()
+def loaded(backend: EmbeddedBackend) -> EmbeddedBackend:
     users = [{"id": "u1", "email": "a@x", "title": "n", "tags": {"old"}, "m": {"a": 1}}, {"id": "u2", "email": "b@x"}]
     users.append({"id": "u3"})
     parts = [{"k": "p", "s": str(at), "d": "x"} for at in range(4)]
     items = {"Users": [*map(image, users)], "Parts": [*map(image, parts)]}
     backend.load([USERS.parameters, PARTS.parameters], items)
     return backend
+
+
+@pytest.fixture
+def store() -> EmbeddedBackend:
+    return loaded(EmbeddedBackend())
 
 
 def done(store: EmbeddedBackend, action: str, table: str, **parameters: Any) -> Footprint:
@@ -128,6 +132,14 @@ def test_where_an_entry_stands_depends_on_who_moves_it(store):
     """Otherwise a write of another attribute would count as one to the old partition or to the new one, as it happens."""
     noted = updated(store, "Users", {"id": "u1"}, "SET note = :v", 1)
     assert dependent(noted, updated(store, "Users", {"id": "u1"}, "SET email = :v", "new@x"))
+
+
+def test_a_stale_count_of_an_index_depends_on_what_has_left_it():
+    """It may still count the item, until the next change of it, wherever that takes place."""
+    store = loaded(StaleReads(2))
+    updated(store, "Users", {"id": "u1"}, "SET email = :v", "new@x")
+    query = by_email(store, Select="COUNT")
+    assert dependent(query, updated(store, "Users", {"id": "u1"}, "SET email = :v", "newer@x"))
 
 
 def test_a_count_of_small_items_depends_on_which_there_are(store):
