@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import ClassVar
 
+from toctou.declaration.scenario import Scenario
+from toctou.execution.judges import oracles_for
+from toctou.execution.judging import judged, signature
+from toctou.execution.laboratory import Laboratory
+from toctou.execution.replaying import reordered, steps_of
+from toctou.history.footprint import EMPTY
+from toctou.history.operation import Execution
 from toctou.history.picks.pick_kind import PickKind
+from toctou.history.wording import changed_attributes
+from toctou.scheduling.dependence import Dependent, interleavings, real_time_siblings, shape
+from toctou.scheduling.restart import Restart
 from toctou.scheduling.strategies.strategy import Strategy
 from toctou.verdict import Coverage
 
@@ -46,3 +57,59 @@ class BruteForce(Strategy):
             self._digits.append(list(alternatives))
         self._depth += 1
         return self._digits[self._depth - 1][0]
+
+
+Found = tuple[set[object], int]
+"""Findings, outcomes and who changed what, of all schedules; and how many schedules there are."""
+
+
+def by_force(laboratory: Laboratory, scenario: Scenario) -> Found:
+    """Of every schedule, run on its own."""
+    oracles = oracles_for(laboratory, scenario)
+    found: set[object] = set()
+    count = 0
+    strategy = BruteForce()
+    while strategy.begin():
+        execution = laboratory.execute(scenario, strategy)
+        assert execution is not None
+        count += 1
+        found |= {signature(one) for one in judged(execution, oracles)}
+        found |= outcome(execution)
+    return found, count
+
+
+def outcome(execution: Execution) -> set[object]:
+    changed = {
+        (operation.request, change.item, changed_attributes(change))
+        for operation in execution.operations
+        for change in operation.changes
+    }
+    final = json.dumps(execution.final, sort_keys=True)  # the order of attributes says nothing
+    return {(repr(execution.responses), final), frozenset(changed)}
+
+
+def by_class(laboratory: Laboratory, scenario: Scenario, strategy: Strategy, depends: Dependent) -> Found:
+    """Of the schedules that a strategy runs, and those that they stand for by this dependence."""
+    try:
+        return _explored(laboratory, scenario, strategy, depends)
+    except Restart as over:
+        return by_class(laboratory, scenario, over.strategy, depends)
+
+
+def _explored(laboratory: Laboratory, scenario: Scenario, strategy: Strategy, depends: Dependent) -> Found:
+    oracles = oracles_for(laboratory, scenario)
+    found: set[object] = set()
+    count = 0
+    while strategy.begin():
+        execution = laboratory.execute(scenario, strategy)
+        if execution is None:
+            continue
+        steps = steps_of(execution)
+        footprints = strategy.taken_for or [one.footprint if one else EMPTY for _, one in steps]
+        order = shape([(request, one) for (request, _), one in zip(steps, footprints, strict=True)], depends)
+        count += interleavings(order)
+        siblings = real_time_siblings(order, len(scenario.requests))
+        for one in (execution, *(reordered(execution, sibling) for sibling in siblings)):
+            found |= {signature(finding) for finding in judged(one, oracles)}
+        found |= outcome(execution)
+    return found, count

@@ -30,8 +30,12 @@ STEPS = st.one_of(
     st.tuples(st.just("set"), st.sampled_from("ij"), st.just("owner"), st.sampled_from(["alice", "bob"])),
     st.tuples(st.just("set if mine"), st.sampled_from("ij"), st.just("n"), st.integers(0, 2)),
     st.tuples(st.just("remove"), st.sampled_from("ij"), st.sampled_from(["n", "frozen"]), st.none()),
+    st.tuples(st.just("add"), st.sampled_from("ij"), st.just("n"), st.sampled_from([1, -1])),
+    st.tuples(st.just("add"), st.sampled_from("ij"), st.just("tags"), st.sampled_from([{"a"}, {"b"}])),
+    st.tuples(st.just("delete member"), st.sampled_from("ij"), st.just("tags"), st.just({"a"})),
     st.tuples(st.just("delete"), st.sampled_from("ij"), st.just(""), st.none()),
 )
+UPDATES = {"remove": "REMOVE #a", "add": "ADD #a :v", "delete member": "DELETE #a :v"}
 PROGRAMS = st.tuples(*[st.lists(STEPS, min_size=1, max_size=3).map(tuple)] * 2)
 
 
@@ -45,7 +49,7 @@ def run(steps: tuple[Step, ...], principal: str) -> tuple[int, list[Any]]:
             things.delete_item(**how)
         else:
             how["ExpressionAttributeNames"] = {"#a": attribute}
-            how["UpdateExpression"] = "REMOVE #a" if what == "remove" else "SET #a = :v"
+            how["UpdateExpression"] = UPDATES.get(what, "SET #a = :v")
             if what != "remove":
                 how["ExpressionAttributeValues"] = {":v": value}
             if what == "set if mine":
@@ -79,9 +83,21 @@ class Reference:
                 return items, Response(409, seen)
             else:
                 item = items.setdefault(name, {"id": name})
-                item.pop(attribute, None)
-                item.update({} if what == "remove" else {attribute: value})
+                left = _left(what, item.pop(attribute, None), value)
+                item.update({} if left is None else {attribute: left})
         return items, Response(200, seen)
+
+
+def _left(what: str, before: Any, value: Any) -> Any:
+    """What a step makes of an attribute; ``None`` if it is absent then."""
+    match what:
+        case "remove":
+            return None
+        case "add":
+            return value if before is None else before | value if isinstance(value, set) else before + value
+        case "delete member":
+            return (before or set()) - value or None
+    return value
 
 
 class Frozen(Oracle):

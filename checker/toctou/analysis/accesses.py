@@ -104,6 +104,8 @@ def _items(operation: Operation, part: Mapping[str, Any]) -> list[ItemId | None]
     if operation.footprint.ranges:
         return [None, *items]
     values = list({**(part.get("Item") or {}), **(part.get("Key") or {})}.values())
+    if not values:  # a query whose condition fixes the key
+        return [*items]
     return [item for item in items if all({kind: value} in values for kind, value in item.key)]
 
 

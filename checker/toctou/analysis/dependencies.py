@@ -7,8 +7,9 @@ has seen depends on that read (``rw``, the anti-dependency).  Only a plain write
 makes two operations not adjacent; increments do not, since they commute.
 
 Departures: an item's existence counts as an attribute.  A range is read as all items, present or not, whose keys lie
-in it. Operations that an oracle found wrong may be *judged*: the property reads the item as it was just before the
-write, as if the write had read it, and so depends on the last writer (:attr:`Dependency.judged`).
+in it; a range of an index as all items that the index holds there at any time, with the attributes of the index's key.
+Operations that an oracle found wrong may be *judged*: the property reads the item as it was just before the write, as if the
+write had read it, and so depends on the last writer (:attr:`Dependency.judged`).
 """
 
 from __future__ import annotations
@@ -113,8 +114,8 @@ def _accesses(versions: Versions, item: ItemId) -> Iterator[_Access]:
         reads = named(item, footprint.reads.get(item, _NONE))
         found: KeyRange | None = None
         for one in footprint.ranges:
-            if one.covers(item):
-                reads |= named(item, one.attributes) | {EXISTENCE}
+            if versions.covers(one, item):
+                reads |= named(item, one.seen)
                 found = found or one
         writes = named(item, footprint.writes.get(item, _NONE))
         increments = named(item, footprint.increments.get(item, _NONE))

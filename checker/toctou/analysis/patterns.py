@@ -157,8 +157,10 @@ def overwrites_what_it_missed(scene: Scene) -> bool:
 def membership_changed(scene: Scene) -> bool:
     """What the victim missed is an item that came into, or left, a range which it had queried."""
     ranges = scene.operation(scene.first.earlier).footprint.ranges
-    item = scene.first.item
-    return EXISTENCE in scene.first.changed and item is not None and any(one.covers(item) for one in ranges)
+    change = _change(scene.operation(scene.first.later), scene.first.item)
+    if change is None:
+        return False
+    return any(one.holds(change.item, change.before) != one.holds(change.item, change.after) for one in ranges)
 
 
 def deleted_by_first(scene: Scene) -> bool:

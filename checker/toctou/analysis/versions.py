@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from toctou.history.footprint import ALL, EXISTENCE, Attributes
+from toctou.history.footprint import ALL, EXISTENCE, Attributes, KeyRange
 from toctou.history.item import Image, ItemId
 from toctou.history.operation import Execution, Operation
 
@@ -72,6 +72,12 @@ class Versions:
             if written < position:
                 found = image
         return found
+
+    def covers(self, key_range: KeyRange, item: ItemId) -> bool:
+        """Whether an item that changes lies in a range at any time; for a range of a table, whether its key does."""
+        if key_range.index is None or not key_range.covers(item):
+            return key_range.covers(item)
+        return any(key_range.holds(item, image) for _, image in self._written.get(item, ()))
 
     def seen(self, position: int, item: ItemId) -> int:
         """The position from which on writes to the item are not in what an operation read."""

@@ -12,7 +12,7 @@ from toctou.analysis.cause import READS
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
 from toctou.analysis.versions import Versions
-from toctou.history.footprint import ALL, EXISTENCE, EdgeKind
+from toctou.history.footprint import ALL, EXISTENCE, EdgeKind, KeyRange
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import Execution, Operation
 from toctou.history.request import label
@@ -58,7 +58,9 @@ class Words:
         operation = self.execution.operations[position]
         if operation.changes:
             return listed(change_text(change) for change in operation.changes[:3])
-        items = sorted(map(str, operation.footprint.items())) or [str(one) for one in operation.footprint.ranges]
+        ranges = [str(one) for one in operation.footprint.ranges]
+        through = [str(one) for one in operation.footprint.ranges if one.index is not None]
+        items = through or sorted(map(str, operation.footprint.items())) or ranges
         if not items:
             return f"performed {operation.action}"
         if acts(operation):
@@ -109,6 +111,8 @@ class Words:
         reader, writer = self.operation(one.earlier), self.operation(one.later)
         if one.stale:
             return f"{reader} returned {one.item} as it was before {writer} {self.written(one.later, one)}"
+        if one.range is not None and one.range.index is not None:
+            reader += f" of {one.range}"
         change = self.change(one.later, one.item)
         if not one.changed:
             shared = listed(attribute_words(one.attributes))
@@ -126,11 +130,22 @@ class Words:
         change = self.change(one.earlier, one.item)
         if change is not None and change.after is None:
             return f"{reader} {verb} that {one.item} was gone, since {writer} had removed it"
+        left = self._left(operation, change)
+        if left is not None:
+            return f"{reader} did not find {one.item} in {left}, since {writer} {self.written(one.earlier, one)}"
         values = self.values(None if change is None else change.after, one)
         if change is not None and change.before is None and EXISTENCE in one.attributes:
             return f"{reader} {verb} {one.item}, which {writer} had created"
         what = f"{values} in {one.item}" if values else f"{listed(attribute_words(one.attributes))} of {one.item}"
         return f"{reader} {verb} {what}, as {writer} had written it"
+
+    def _left(self, reader: Operation, change: Change | None) -> KeyRange | None:
+        """The range of an index that was read and that an item had left by a change."""
+        if change is None:
+            return None
+        ranges = [one for one in reader.footprint.ranges if one.index is not None and one.covers(change.item)]
+        gone = (one for one in ranges if one.holds(change.item, change.before))
+        return next((one for one in gone if not one.holds(change.item, change.after)), None)
 
     def _judged(self, one: Dependency) -> str:
         writer, judged = self.operation(one.earlier), self.operation(one.later)

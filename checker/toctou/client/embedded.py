@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
-from toctou.engine import Engine, Kind, Schema, ServiceError, actions_of, footprint
+from toctou.engine import LARGE, Engine, Kind, Schema, ServiceError, actions_of, footprint
 from toctou.errors import ModelError
 from toctou.history.item import Image, ItemId
 from toctou.history.operation import ErrorResponse
@@ -64,8 +64,12 @@ class EmbeddedBackend:
             error_code=error.code if error else None,
             changes=changes,
             largest=self._engine.largest if changes else None,
+            large=self._large,
         )
         return Performed(result, error, touched, changes)
+
+    def _large(self) -> Iterator[tuple[ItemId, Image]]:
+        return self._engine.larger_than(LARGE)
 
     def touched(self) -> tuple[tuple[int, ItemId], ...]:
         """The number and the item of each change since the initial state, in commit order."""

@@ -22,7 +22,8 @@ from botocore.loaders import Loader
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import refused_declaration
-from toctou.engine import Kind, Schema, actions_of, footprint
+from toctou.engine import LARGE, Kind, Schema, actions_of, footprint
+from toctou.engine.values import item_size
 from toctou.errors import TargetError, UnsupportedAction
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import ErrorResponse
@@ -98,8 +99,20 @@ class EndpointBackend:
             raise _unsupported(action, self.name) from missing
         changes = tuple(self._changes(parameters)) if action in _WRITES else ()
         code = error.code if error else None
-        touched = footprint(action, parameters, self._schemas, result=result, error_code=code, changes=changes)
+        touched = footprint(
+            action,
+            parameters,
+            self._schemas,
+            result=result,
+            error_code=code,
+            changes=changes,
+            large=self._large,
+        )
         return Performed(result, error, touched, changes)
+
+    def _large(self) -> Iterator[tuple[ItemId, Image]]:
+        stored = {item: image for images in self._initial.values() for item, image in images.items()} | self._now
+        yield from ((item, image) for item, image in stored.items() if image and item_size(image) > LARGE)
 
     def _changes(self, parameters: Mapping[str, Any]) -> Iterator[Change]:
         for item, key in self._named(parameters):

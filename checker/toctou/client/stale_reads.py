@@ -20,7 +20,7 @@ from typing import Any
 from toctou.client.backend import UNASKED, Performed
 from toctou.client.embedded import EmbeddedBackend
 from toctou.engine import ACTIONS
-from toctou.history.footprint import ALL, EXISTENCE, Footprint, observing, union
+from toctou.history.footprint import ALL, EXISTENCE, Footprint, KeyRange, observing, union
 from toctou.history.item import ItemId
 from toctou.history.picks.staleness import STALENESS
 from toctou.scheduling.choices import Choices
@@ -84,7 +84,9 @@ def _of_versions(footprint: Footprint, action: str, parameters: Mapping[str, Any
     eventual = ACTIONS[action].eventual(parameters)
     counted = {*footprint.writes, *footprint.increments, *(item for item in footprint.reads if item.table in eventual)}
     ranges = tuple(replace(one, attributes=_WHOLE) if one.table in eventual else one for one in footprint.ranges)
-    return observing(footprint._replace(ranges=ranges), counted, _WHOLE)
+    # An item that has left a range of an index may still be found there, until another change moves the window on.
+    anywhere = tuple(KeyRange(one.table, attributes=_WHOLE) for one in ranges if one.index and one.table in eventual)
+    return observing(footprint._replace(ranges=ranges), counted, _WHOLE, anywhere)
 
 
 def _fewest_first(hidden: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:

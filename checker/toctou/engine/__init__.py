@@ -8,5 +8,6 @@ from toctou.engine.engine import Engine
 from toctou.engine.footprints import footprint
 from toctou.engine.schema import Schema
 from toctou.engine.service_error import ServiceError
+from toctou.engine.touched import LARGE
 
-__all__ = ["ACTIONS", "Action", "Engine", "Kind", "Schema", "ServiceError", "actions_of", "footprint"]
+__all__ = ["ACTIONS", "LARGE", "Action", "Engine", "Kind", "Schema", "ServiceError", "actions_of", "footprint"]

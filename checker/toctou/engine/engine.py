@@ -9,12 +9,13 @@ can be answered as of an earlier point.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from toctou.engine.actions import ACTIONS
 from toctou.engine.constraints import check_constraints
 from toctou.engine.database import Database
+from toctou.engine.values import item_size
 from toctou.engine.versions import ItemVersion
 from toctou.errors import InternalError, UnsupportedAction
 from toctou.history.item import Change, Image, ItemId
@@ -84,6 +85,14 @@ class Engine:
         for table in self._database.tables.values():
             largest = max(largest, table.largest)
         return largest
+
+    def larger_than(self, size: int) -> Iterator[tuple[ItemId, Image]]:
+        """The items stored now that count more bytes than this."""
+        for table in self._database.tables.values():
+            if table.largest > size:
+                for key, image in table.items.items():
+                    if item_size(image) > size:
+                        yield table.schema.named(key), image
 
     def changes_since(self, sequence: int) -> tuple[Change, ...]:
         """The items changed after a point, in commit order; what left an item as it was is left out."""

@@ -3,14 +3,16 @@
 They are taken from the request, its answer and the images of the items it changed, never from an engine, so that an
 operation performed by another implementation of DynamoDB gets the same footprint.
 
-The rule that everything here obeys: two operations whose order can matter share something that one of them writes.  Three
+The rule that everything here obeys: two operations whose order can matter share something that one of them writes.  These
 cases need care.
 
 * Whether an operation succeeds is part of its answer.  A conditional failure has read what its condition reads; an update
   that could not be applied has read everything it reads.  A request that is wrong whatever is stored has read nothing.
 * Limits on sizes (an item of 400 KB, a page of 1 MB) make every attribute matter.  Items and values that could come near
-  them count as read and written whole, and pages of many items as read whole.
+  them count as read and written whole, and pages that small items alone could fill as read whole.  A large item that is written
+  counts as come or gone, because it may push others off a page.
 * Two increments commute only while neither can run out of digits, and only if the attribute was there before.
+* Adding to a set, or within a map, leaves the same value in either order; which of two changed something may differ.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from toctou.engine.actions import ACTIONS
 from toctou.engine.actions.action import Kind
 from toctou.engine.schema import Schema
 from toctou.engine.service_error import ServiceError
-from toctou.engine.touched import Touched
+from toctou.engine.touched import LargeItems, Touched
 from toctou.errors import InternalError, UnsupportedAction
 from toctou.history.footprint import EMPTY, Footprint
 from toctou.history.item import Change
@@ -48,6 +50,7 @@ def footprint(
     error_code: str | None,
     changes: Sequence[Change],
     largest: int | None = None,
+    large: LargeItems | None = None,
 ) -> Footprint:
     """What one operation read and wrote.
 
@@ -59,6 +62,8 @@ def footprint(
         error_code: the error's name, if an error was answered.
         changes: the items it changed, each before and after.
         largest: no item before or after counts more bytes than this; ``None`` where that is not known.
+        large: gives the items stored now that count more bytes than :data:`LARGE`; called only where that matters to a read;
+            ``None`` where they are not known.
 
     Raises:
         UnsupportedAction: the action is not known here, or it changed tables while requests run.
@@ -84,7 +89,7 @@ def footprint(
             )
         return EMPTY
     capacity = parameters.get("ReturnConsumedCapacity", "NONE") != "NONE"
-    touched = Touched(schemas, changes, capacity=capacity, largest=largest, single=record.one_item)
+    touched = Touched(schemas, changes, capacity=capacity, largest=largest, large=large, single=record.one_item)
     try:
         rule(touched, parameters, result, error_code)
     except (ServiceError, KeyError) as fault:

@@ -17,14 +17,12 @@ from toctou.engine.expressions.projections import compiled_projection
 from toctou.engine.expressions.updates import CompiledUpdate, UpdateAction, compiled_update
 from toctou.engine.number import normal_number
 from toctou.engine.schema import Schema
-from toctou.engine.touched import WHOLE_ITEM, FootprintRule, Parameters, Touched
-from toctou.engine.values import item_size, normal_value
+from toctou.engine.touched import LARGE, WHOLE_ITEM, FootprintRule, Parameters, Touched
+from toctou.engine.transactions import MAXIMUM_SIZE
+from toctou.engine.values import MAXIMUM_ITEM_SIZE, item_size, normal_item, normal_value
 from toctou.engine.writes import write_expressions
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Change, Image, ItemId
-
-LARGE = 64 * 1024
-"""Items and values of fewer bytes cannot bring an item to its limit together with another one like them."""
 
 TOKENS = "(client request tokens)"
 """Stands as table for the tokens of transactions; no table can have this name."""
@@ -128,8 +126,15 @@ def put_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: 
         _refused(touched, item, _looks(schema, parameters).condition, parameters)
         return
     _whole_write(touched, schema, item, parameters)
+    _replaced(touched, item)
+    if schema.indexes and item not in touched.changes:
+        touched.stays(item, normal_item(parameters["Item"]))
+
+
+def _replaced(touched: Touched, item: ItemId) -> None:
     change = touched.changes.get(item)
-    touched.writes(item, WHOLE_ITEM if change is not None and change.before is None else _ATTRIBUTES)
+    created = change is not None and change.before is None
+    touched.writes(item, WHOLE_ITEM if created or touched.is_large(change) else _ATTRIBUTES)
 
 
 def delete_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: str | None) -> None:
@@ -176,7 +181,7 @@ def update_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
     if parameters.get("AttributeUpdates"):
         touched.reads(item, WHOLE_ITEM)
         if error is None:
-            _legacy_update(touched, item)
+            _replaced(touched, item)
         return
     if error is None:
         _updated(touched, item, looks, parameters)
@@ -188,21 +193,25 @@ def update_rule(touched: Touched, parameters: Mapping[str, Any], _: object, erro
 
 def _updated(touched: Touched, item: ItemId, looks: _Looks, parameters: Mapping[str, Any]) -> None:
     change = touched.changes.get(item)
+    if change is not None and (indexed := touched.schemas[item.table].indexed):
+        touched.judges(item, indexed)  # it decides in which ranges of indexes the write is met
     if change is not None and change.before is None:
         touched.writes(item, EXISTS)
     returned = parameters.get("ReturnValues", "NONE")
     for one in looks.actions:
         if one.action.increment is not None and returned == "NONE" and _commutes(change, one.action, parameters):
             touched.increments(item, one.writes)
+            if change is not None and not _by_a_number(one.action, parameters):
+                touched.judges(item, one.writes)
         else:
             touched.reads(item, one.reads)
             touched.writes(item, one.writes)
     if returned != "NONE":
         some = None if looks.update is None or returned.startswith("ALL") else looks.update.written
         touched.reads(item, WHOLE_ITEM if some is None else frozenset(some))
-    if looks.update is not None and change is not None and _is_large(change, touched.largest):
+    if looks.update is not None and touched.is_large(change):
         touched.reads(item, WHOLE_ITEM)
-        touched.writes(item, _ATTRIBUTES)
+        touched.writes(item, WHOLE_ITEM)
 
 
 def _always_invalid(schema: Schema, parameters: Mapping[str, Any]) -> bool:
@@ -223,9 +232,12 @@ def _unapplied(
             touched.reads(item, WHOLE_ITEM)
 
 
-def _legacy_update(touched: Touched, item: ItemId) -> None:
-    change = touched.changes.get(item)
-    touched.writes(item, WHOLE_ITEM if change is not None and change.before is None else _ATTRIBUTES)
+def _by_a_number(action: UpdateAction, parameters: Mapping[str, Any]) -> bool:
+    """Whether an increment changes its attribute by the same number whatever comes before it.
+
+    What is added to a set may be there by then, and of a map others change other parts.
+    """
+    return len(action.steps) == 1 and "N" in parameters["ExpressionAttributeValues"][action.increment]
 
 
 def _commutes(change: Change | None, action: UpdateAction, parameters: Mapping[str, Any]) -> bool:
@@ -257,12 +269,6 @@ def _at(image: Image | None, steps: Sequence[str | int]) -> Mapping[str, Any] | 
     for step in steps[1:]:
         value = None if value is None else value.get("M", {}).get(step)
     return value
-
-
-def _is_large(change: Change, largest: int | None) -> bool:
-    return (largest is None or largest > LARGE) and any(
-        image is not None and item_size(image) > LARGE for image in (change.before, change.after)
-    )
 
 
 def _is_large_value(value: Mapping[str, Any]) -> bool:
@@ -306,5 +312,8 @@ def transact_write_rule(touched: Touched, parameters: Parameters, _: object, err
 
 def transact_get_rule(touched: Touched, parameters: Mapping[str, Any], _: object, error: str | None) -> None:
     """A ``TransactGetItems``."""
-    for part in parameters["TransactItems"]:
+    parts = parameters["TransactItems"]
+    if error == "ValidationException" and len(parts) * MAXIMUM_ITEM_SIZE > MAXIMUM_SIZE:
+        error = None  # what it asked for may have been too large, which the items decide
+    for part in parts:
         get_rule(touched, part["Get"], None, error)

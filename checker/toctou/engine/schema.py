@@ -13,12 +13,20 @@ from typing import Any, NamedTuple
 from toctou.engine.number import normal_number
 from toctou.engine.service_error import ServiceError, invalid_parameter, validation
 from toctou.engine.values import TYPE_NAMES, Item, Value, normal_value, type_of
+from toctou.history.footprint import IndexKey
 from toctou.history.item import ItemId
 
 Key = tuple[Any, ...]
 
 MAXIMUM_PARTITION_KEY = 2048
 MAXIMUM_SORT_KEY = 1024
+
+
+def normal_content(kind: str, content: Any) -> Any:
+    """The content of a key attribute in normal form."""
+    if kind == "S":
+        return content
+    return normal_number(content) if kind == "N" else bytes(content)
 
 
 class KeyAttribute(NamedTuple):
@@ -61,21 +69,33 @@ class IndexSchema:
     is_global: bool
     projected: frozenset[str] | None
 
+    @property
+    def named_key(self) -> IndexKey:
+        """Its key as footprints have it."""
+        return IndexKey(self.name, self.key.attributes)
+
 
 class Schema:
     """A table's key schema and indexes.
 
     Attributes:
         indexes: the secondary indexes by name.
+        named_keys: their keys, as footprints have them.
+        indexed: the attributes of these.
     """
 
-    __slots__ = ("_index_keys", "_kinds", "_single", "_types", "indexes", "key", "key_names", "table")
+    __slots__ = (
+        *("_index_keys", "_kinds", "_single", "_types"),
+        *("indexed", "indexes", "key", "key_names", "named_keys", "table"),
+    )
 
     def __init__(self, table: str, key: KeySchema, indexes: Mapping[str, IndexSchema]) -> None:
         self.table = table
         self.key = key
         self.indexes = dict(indexes)
         self.key_names = frozenset(attribute.name for attribute in key.attributes)
+        self.named_keys = tuple(index.named_key for index in self.indexes.values())
+        self.indexed = frozenset(name for named in self.named_keys for name, _ in named.attributes)
         self._types = key.attributes
         self._kinds = tuple(kind for _, kind in key.attributes)
         self._single = key.partition if key.sort is None else None
@@ -106,10 +126,7 @@ class Schema:
         """
         parts = []
         for name, kind in self._types:
-            content = image_or_key[name][kind]
-            if kind != "S":
-                content = normal_number(content) if kind == "N" else bytes(content)
-            parts.append((kind, content))
+            parts.append((kind, normal_content(kind, image_or_key[name][kind])))
         return ItemId(self.table, tuple(parts))
 
     def named(self, key: Key) -> ItemId:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from toctou.engine.schema import Schema
-from toctou.history.footprint import ALL, EXISTENCE, Attributes, Footprint, KeyRange
-from toctou.history.item import Change, ItemId
+from toctou.engine.schema import Schema, normal_content
+from toctou.engine.values import item_size
+from toctou.history.footprint import ALL, EXISTENCE, Attributes, Entry, Footprint, IndexKey, KeyRange
+from toctou.history.item import Change, Image, ItemId
 
 WHOLE_ITEM = frozenset({ALL, EXISTENCE})
 """Every attribute, and whether the item is there."""
+
+LARGE = 64 * 1024
+"""Items and values of fewer bytes cannot bring an item to its limit together with another one like them."""
+
+
+LargeItems = Callable[[], Iterable[tuple[ItemId, Image]]]
+"""Gives the items stored now that count more bytes than :data:`LARGE`."""
 
 
 class Touched:
@@ -21,11 +29,13 @@ class Touched:
         changes: what the operation changed, by item; several changes of one item count as one.
         only: the one item that the operation is about, where that is known.
         capacity: whether the result contains sizes.
-        largest: no item before or after counts more bytes than this, where that is known.
         ranges: the key ranges that were queried.
     """
 
-    __slots__ = ("_increments", "_reads", "_writes", "capacity", "changes", "largest", "only", "ranges", "schemas")
+    __slots__ = (
+        *("_increments", "_judged", "_large", "_largest", "_reads", "_writes"),
+        *("capacity", "changes", "only", "ranges", "schemas"),
+    )
 
     def __init__(
         self,
@@ -34,9 +44,13 @@ class Touched:
         *,
         capacity: bool,
         largest: int | None,
+        large: LargeItems | None,
         single: bool = False,
     ) -> None:
-        """``single``: the operation is about one item, which is the one that it changed, if it changed any."""
+        """See :func:`toctou.engine.footprints.footprint` for ``largest`` and ``large``.
+
+        ``single``: the operation is about one item, which is the one that it changed, if it changed any.
+        """
         self.schemas = schemas
         self.only: ItemId | None = None
         if len(changes) == 1:
@@ -48,11 +62,24 @@ class Touched:
         else:
             self.changes = _as_one(changes)
         self.capacity = capacity
-        self.largest = largest
+        self._largest = largest
+        self._large = large
         self.ranges: list[KeyRange] = []
         self._reads: dict[ItemId, Attributes] = {}
         self._writes: dict[ItemId, Attributes] = {}
         self._increments: dict[ItemId, Attributes] = {}
+        self._judged: dict[ItemId, Attributes] = {}
+
+    def reads_large(self, within: Callable[[ItemId, Image], bool]) -> bool:
+        """Whether one of the items that were read may count more bytes than :data:`LARGE`; ``within`` tells which were."""
+        return self._large is None or any(within(item, image) for item, image in self._large())
+
+    def is_large(self, change: Change | None) -> bool:
+        """Whether the changed item counts more bytes than :data:`LARGE`, before or after."""
+        if change is None or (self._largest is not None and self._largest <= LARGE):
+            return False
+        images = (change.before, change.after)
+        return any(image is not None and item_size(image) > LARGE for image in images)
 
     def item(self, schema: Schema, key: Mapping[str, Any]) -> ItemId:
         """The item of this key, or image; raises ``KeyError`` if it is none of the table's."""
@@ -74,9 +101,22 @@ class Touched:
         """Note attributes that were added to."""
         self._increments[item] = self._increments[item] | attributes if item in self._increments else attributes
 
+    def judges(self, item: ItemId, attributes: Attributes) -> None:
+        """Note attributes whose value decides what the operation changes, although not what is stored in the end."""
+        self._judged[item] = self._judged.get(item, frozenset()) | attributes
+
+    def stays(self, item: ItemId, image: Image) -> None:
+        """Note the image of an item that was written as it was."""
+        self.changes.setdefault(item, Change(item, image, image))
+
     def footprint(self) -> Footprint:
         """What was noted."""
-        return Footprint(self._reads, self._writes, self._increments, tuple(self.ranges))
+        entries: dict[ItemId, frozenset[Entry]] = {}
+        for item, change in self.changes.items():
+            keys = self.schemas[item.table].named_keys
+            if keys and (own := _entries(keys, change)):
+                entries[item] = own
+        return Footprint(self._reads, self._writes, self._increments, tuple(self.ranges), self._judged, entries=entries)
 
 
 Parameters = Mapping[str, Any]
@@ -92,3 +132,15 @@ def _as_one(changes: Iterable[Change]) -> dict[ItemId, Change]:
         earlier = merged.get(change.item)
         merged[change.item] = change if earlier is None else Change(change.item, earlier.before, change.after)
     return merged
+
+
+def _entries(keys: Iterable[IndexKey], change: Change) -> frozenset[Entry]:
+    """Where indexes hold a changed item, and have held it."""
+    found = set()
+    for key in keys:
+        old, new = key.place(change.before), key.place(change.after)
+        for place in (old, new):
+            if place is not None:
+                kind, content = place[0]
+                found.add(Entry(key.name, (kind, normal_content(kind, content)), old != new))
+    return frozenset(found)

@@ -4,7 +4,8 @@ Which schedules are run depends on :func:`dependent`, and every edge of an expla
 after an operation has been performed, so they are exact: a conditional write whose condition failed has only read.
 
 The unit is an attribute of an item, with its existence as an attribute of its own.  A query reads a key range as well as the
-items in it, because an item that is put into the range later would have been read.
+items in it, because an item that is put into the range later would have been read.  A range of an index is met by the entries
+that a write left or changed there, the old one and the new one of an item that moves.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from toctou.history.item import ItemId
+from toctou.history.item import Image, ItemId
 
 ALL = "*"
 """Every attribute that an item has or could have, but not its existence."""
@@ -24,7 +25,58 @@ EXISTENCE = ""
 
 Attributes = frozenset[str]
 _EXISTENCE_ONLY: Attributes = frozenset({EXISTENCE})
+_NO_ATTRIBUTES: Attributes = frozenset()
 _NOTHING: Mapping[ItemId, Attributes] = {}  # a plain dictionary, because footprints travel between processes
+
+Partition = tuple[str, Any]
+"""The partition key of a table or of an index: ``(type, value)``, as in :class:`ItemId`."""
+
+
+class IndexKey(NamedTuple):
+    """A secondary index by what decides where it holds an item.
+
+    Attributes:
+        name: the index's.
+        attributes: names and types of the partition key and, if there is one, the sort key.
+    """
+
+    name: str
+    attributes: tuple[tuple[str, str], ...]
+
+    @property
+    def names(self) -> Attributes:
+        """The names of the attributes."""
+        return frozenset(name for name, _ in self.attributes)
+
+    def place(self, image: Image | None) -> tuple[tuple[str, Any], ...] | None:
+        """The key under which the index holds an item; ``None`` if it does not hold it."""
+        if image is None:
+            return None
+        found = []
+        for name, kind in self.attributes:
+            value = image.get(name)
+            if value is None or kind not in value:
+                return None
+            found.append((kind, value[kind]))
+        return tuple(found)
+
+
+class Entry(NamedTuple):
+    """Where an index holds an item that was written, or has held it until then.
+
+    Attributes:
+        index_name: the index's.
+        partition: the partition key there.
+        moved: whether the entry was made, removed, or given another key by the write.
+    """
+
+    index_name: str
+    partition: Partition
+    moved: bool
+
+
+Entries = Mapping[ItemId, frozenset[Entry]]
+_NO_ENTRIES: Entries = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +85,62 @@ class KeyRange:
 
     Attributes:
         table: its name.
-        partition: the partition key ``(type, value)``; ``None`` for the whole table, and for a read through a secondary index,
-            because a write may move an item into any index partition.
+        partition: the partition key in the table, or in the index; ``None`` for the whole table or index.
         sort: the condition on the sort key as written, for reports only; ``None`` for the whole partition.
-        attributes: the attributes that the operation returned or filtered by; ``{ALL}`` for whole items.
+        attributes: the attributes that the operation returned or filtered by, without keys; ``{ALL}`` for whole items.
+        index: the secondary index that was queried; ``None`` for the table itself.
     """
 
     table: str
-    partition: tuple[str, Any] | None = None
+    partition: Partition | None = None
     sort: str | None = None
     attributes: Attributes = frozenset({ALL})
+    index: IndexKey | None = None
 
     def covers(self, item: ItemId) -> bool:
-        """Whether the item's key lies in the partition, or could."""
-        return item.table == self.table and (self.partition is None or item.key[0] == self.partition)
+        """Whether the item lies in the range, or could: where an index holds an item does not follow from the item's name."""
+        if item.table != self.table:
+            return False
+        return self.partition is None or self.index is not None or item.key[0] == self.partition
+
+    def holds(self, item: ItemId, image: Image | None) -> bool:
+        """Whether the item lies in the range while it is stored like this; ``None`` is not stored."""
+        if self.index is None or not self.covers(item):
+            return image is not None and self.covers(item)
+        place = self.index.place(image)
+        return place is not None and self.partition in (None, place[0])
+
+    @property
+    def seen(self) -> Attributes:
+        """The attributes of an item that show in what the operation found, whether it was found included."""
+        return self.attributes | _EXISTENCE_ONLY | (_NO_ATTRIBUTES if self.index is None else self.index.names)
+
+    def met(self, item: ItemId, attributes: Attributes, entries: Entries) -> Attributes:
+        """Of the attributes of an item that were written, those that show in what the operation found.
+
+        Args:
+            item: the item that was written.
+            attributes: those that were written.
+            entries: where indexes hold the item, or have held it.
+        """
+        if not self.covers(item):
+            return _NO_ATTRIBUTES
+        # An item that appears in the range, or leaves it, was or would have been read: existence counts.
+        shared = overlap(attributes, self.attributes) | (attributes & _EXISTENCE_ONLY)
+        if self.index is None:
+            return shared
+        own = [one for one in entries.get(item, ()) if one.index_name == self.index.name]
+        own = [one for one in own if self.partition in (None, one.partition)]
+        if not own:
+            return _NO_ATTRIBUTES
+        return shared | self.index.names if any(one.moved for one in own) else shared
 
     def __str__(self) -> str:
-        inside = "*" if self.partition is None else f"{self.partition[1]}, {self.sort or '*'}"
-        return f"{self.table}[{inside}]"
+        sort = self.sort or "*"
+        if self.index is None:
+            return f"{self.table}[{'*' if self.partition is None else f'{self.partition[1]}, {sort}'}]"
+        more = "" if self.sort is None else f", {sort}"
+        return f"{self.table}.{self.index.name}[{'*' if self.partition is None else f'{self.partition[1]!r}{more}'}]"
 
 
 class Footprint(NamedTuple):
@@ -64,6 +154,7 @@ class Footprint(NamedTuple):
         judged: attributes that neither the operation nor its caller saw, but that an oracle, or a stale read, observes when the
             operation takes effect.  They decide which orders matter, like reads, but explain nothing to the handler.
         judged_ranges: key ranges of whose items an oracle observes those attributes when the operation takes effect.
+        entries: by item that was changed, or put again as it was, where indexes hold it and have held it.
     """
 
     reads: Mapping[ItemId, Attributes] = _NOTHING
@@ -72,6 +163,7 @@ class Footprint(NamedTuple):
     ranges: tuple[KeyRange, ...] = ()
     judged: Mapping[ItemId, Attributes] = _NOTHING
     judged_ranges: tuple[KeyRange, ...] = ()
+    entries: Entries = _NO_ENTRIES
 
     @property
     def writes_something(self) -> bool:
@@ -140,10 +232,7 @@ def _conflicts_in(kind: EdgeKind, ranges: tuple[KeyRange, ...], writer: Footprin
     for key_range in ranges:
         for written in (writer.writes, writer.increments):
             for item, attributes in written.items():
-                # An item that appears in the range, or leaves it, was or would have been read: existence counts.
-                if key_range.covers(item) and (
-                    shared := overlap(attributes, key_range.attributes) | (attributes & {EXISTENCE})
-                ):
+                if shared := key_range.met(item, attributes, writer.entries):
                     yield Conflict(kind, item, shared, key_range)
 
 
@@ -215,16 +304,18 @@ def contains(whole: Footprint, part: Footprint) -> bool:
         )
         and set(part.ranges) <= set(whole.ranges)
         and set(part.judged_ranges) <= set(whole.judged_ranges)
+        and _within(part.entries, whole.entries)
     )
 
 
-def _within(part: Mapping[ItemId, Attributes], whole: Mapping[ItemId, Attributes]) -> bool:
+def _within(part: Mapping[ItemId, frozenset[Any]], whole: Mapping[ItemId, frozenset[Any]]) -> bool:
     return all(item in whole and names <= whole[item] for item, names in part.items())
 
 
 def union(*footprints: Footprint) -> Footprint:
     """Everything that any of them reads or writes; an increment counts as a write, because it may not have been one."""
     reads, writes, judged = (dict[ItemId, Attributes]() for _ in range(3))
+    entries: dict[ItemId, frozenset[Entry]] = {}
     ranges, judged_ranges = dict[KeyRange, None](), dict[KeyRange, None]()
     for one in footprints:
         for target, source in (
@@ -235,6 +326,8 @@ def union(*footprints: Footprint) -> Footprint:
         ):
             for item, attributes in source.items():
                 target[item] = target.get(item, frozenset()) | attributes
+        for item, own in one.entries.items():
+            entries[item] = entries.get(item, frozenset()) | own
         ranges.update(dict.fromkeys(one.ranges))
         judged_ranges.update(dict.fromkeys(one.judged_ranges))
-    return Footprint(reads, writes, {}, tuple(ranges), judged, tuple(judged_ranges))
+    return Footprint(reads, writes, {}, tuple(ranges), judged, tuple(judged_ranges), entries)

@@ -27,8 +27,9 @@ class Ordered(IntEnum):
 class Observes:
     """What an oracle may observe besides what equivalent schedules have in common.
 
-    They share the requests and their responses, the items at the start and at the end, the changes that each request made, and
-    which request had answered before which other one began; what is declared here makes operations dependent as well.
+    They share the requests and their responses, the items at the start and at the end, which attributes each operation changed
+    and how (of an increment: by how much, and not from which number), and which request had answered before which other one
+    began; what is declared here makes operations dependent as well.
 
     Attributes:
         changed: attributes of an item just before a change of it; may hold ``ALL`` and ``EXISTENCE``.

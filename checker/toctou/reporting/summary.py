@@ -61,13 +61,12 @@ def shortened(text: str, width: int = MAX_VALUE) -> str:
 
 
 def target(operation: Operation) -> str:
-    """What the operation was aimed at: items, a key range, or a table."""
+    """What the operation was aimed at: items, a key range of a table or an index, or a table."""
     parameters = operation.parameters
     if isinstance(parts := parameters.get("TransactItems"), list):
         return ", ".join(_part_target(part) for part in parts)
     if operation.footprint.ranges:
-        through = f" through {parameters['IndexName']}" if "IndexName" in parameters else ""
-        return visible(", ".join(dict.fromkeys(str(one) for one in operation.footprint.ranges)) + through)
+        return visible(", ".join(dict.fromkeys(str(one) for one in operation.footprint.ranges)))
     names = sorted(str(item) for item in operation.footprint.items())
     if names:
         return visible(", ".join(names))

@@ -64,7 +64,7 @@ def access(operation: Operation, keys: Mapping[str, frozenset[str]]) -> Access:
     footprint = operation.footprint
     items = [str(item) for item in sorted(footprint.items(), key=str)] + [str(one) for one in footprint.ranges]
     bound = frozenset(name for item in footprint.items() for name in condition(operation, item))
-    ranged = [one.attributes for one in footprint.ranges]
+    ranged = [one.seen - {EXISTENCE} for one in footprint.ranges]
     reads = frozenset().union(*footprint.reads.values(), *ranged) - bound
     writes = frozenset().union(*footprint.writes.values(), *footprint.increments.values())
     reads = reads - {EXISTENCE} if writes else reads  # every write looks up its item, which checks nothing
@@ -128,7 +128,7 @@ def _last_read(operations: Sequence[Operation], item: ItemId) -> int | None:
 def _read_attributes(operation: Operation, item: ItemId) -> frozenset[str]:
     footprint = operation.footprint
     found = footprint.reads.get(item, frozenset())
-    return found.union(*(one.attributes for one in footprint.ranges if one.covers(item)))
+    return found.union(*(one.seen - {EXISTENCE} for one in footprint.ranges if one.covers(item)))
 
 
 def _named(attributes: frozenset[str]) -> tuple[str, ...]:

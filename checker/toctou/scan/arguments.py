@@ -191,7 +191,8 @@ def _values_by_item(
 
 
 def _partitions(operation: Any) -> set[ItemId]:
-    return {ItemId(one.table, (one.partition,)) for one in operation.footprint.ranges if one.partition is not None}
+    ranges = [one for one in operation.footprint.ranges if one.index is None]
+    return {ItemId(one.table, (one.partition,)) for one in ranges if one.partition is not None}
 
 
 def _values(item: ItemId, key: Sequence[Any], marks: Mapping[str, Any]) -> dict[str, Any]:

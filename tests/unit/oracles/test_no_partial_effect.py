@@ -1,8 +1,11 @@
 """No partial effect: a refusal leaves nothing, whether it never wrote or undid what it wrote."""
 
+from dataclasses import replace
+
 import pytest
 from history_notation import parse
 
+from toctou.history.item import Change
 from toctou.oracles.no_partial_effect import NoPartialEffect
 
 START = "item x owner=alice n=1\nA alice: transfer_item(item_id='x')\n"
@@ -19,6 +22,8 @@ START = "item x owner=alice n=1\nA alice: transfer_item(item_id='x')\n"
         "A.set(x.n=2) B.set(x.owner=bob) A.set(x.n=1) A=500",
         "A.put(y n=1) A.delete(y) A=500",
         "A.get(x) B.set(x.n=2) A=409",
+        "A.add(x.n=1) B.add(x.n=1) A.add(x.n=-1) A=409",
+        "A.add(x.n=1) A.add(x.n=-1) B.add(x.n=1) A=409",
     ],
     ids=[
         "no_write",
@@ -29,6 +34,8 @@ START = "item x owner=alice n=1\nA alice: transfer_item(item_id='x')\n"
         "undone_around_another",
         "uncreated",
         "another",
+        "taken_back_after_another_added",
+        "taken_back_before_another_added",
     ],
 )
 def test_accepts(events):
@@ -60,8 +67,19 @@ def test_accepts(events):
             "alice's transfer_item answered 500 (KeyError: 'z'), although its UpdateItem "
             "changed n of Items[x] from 1 to 2 (and left 1 more)",
         ),
+        (
+            "A.add(x.n=1) B.add(x.n=-2) A.add(x.n=1) A=409",
+            (0, 2),
+            "alice's transfer_item answered 409, although its UpdateItem changed n of Items[x] from 1 to 2 (and left 1 more)",
+        ),
     ],
-    ids=["half_a_transfer", "one_attribute_stays", "put_back_without_n", "raised_half_way"],
+    ids=[
+        "half_a_transfer",
+        "one_attribute_stays",
+        "put_back_without_n",
+        "raised_half_way",
+        "another_took_as_much_away",
+    ],
 )
 def test_rejects(events, operations, statement):
     (finding,) = NoPartialEffect().judge(parse(START + events))
@@ -69,3 +87,24 @@ def test_rejects(events, operations, statement):
     assert finding.requests == (0,)
     assert finding.operations == operations
     assert finding.statement == statement
+
+
+def sets(*values):
+    """An execution in which A and B change a set in turns, from the first of these values on."""
+    execution = parse(START + " ".join(f"{'AB'[at % 2]}.set(x.n={at + 2})" for at in range(len(values) - 1)) + " A=409")
+    images = [{"id": {"S": "x"}, **({"t": {"SS": [*value]}} if value else {})} for value in values]
+    operations = [
+        replace(one, changes=(Change(one.changes[0].item, before, after),))
+        for one, before, after in zip(execution.operations, images[:-1], images[1:], strict=True)
+    ]
+    return replace(execution, operations=tuple(operations))
+
+
+@pytest.mark.parametrize("values", [("a", "ax", "axy", "ay"), ("", "x", "xy", "y"), ("ax", "a", "ay", "axy")])
+def test_a_member_that_is_taken_back_is_no_effect_whatever_others_added(values):
+    assert list(NoPartialEffect().judge(sets(*values))) == []
+
+
+@pytest.mark.parametrize("values", [("a", "ax", "a", "ax"), ("a", "ax", "axy", "axyz"), ("a", "b", "by", "y")])
+def test_a_member_that_stays_is_an_effect(values):
+    assert [one.operations for one in NoPartialEffect().judge(sets(*values))] == [(0, 2)]

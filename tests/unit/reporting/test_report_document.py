@@ -6,7 +6,7 @@ import pytest
 from bare_documents import run_document
 from sample_reports import ITEM, KEY, MODEL, make_execution, make_model, make_run, make_violation, stored
 
-from toctou.history.footprint import ALL, EXISTENCE, Footprint, KeyRange
+from toctou.history.footprint import ALL, EXISTENCE, Footprint, IndexKey, KeyRange
 from toctou.history.item import Change, ItemId
 from toctou.history.operation import ErrorResponse, Operation
 from toctou.history.request import HandlerException, Request, Response, SourceLine
@@ -262,11 +262,11 @@ def test_where_a_report_is_stored_says_from_where_its_model_is_named(violation, 
 
 
 def test_a_read_through_an_index_names_it():
-    whole = KeyRange("Items")
+    entries = KeyRange("Items", ("S", "a@x"), index=IndexKey("by-email", (("email", "S"),)))
     operation = Operation(
-        0, 0, "Query", {"IndexName": "by-owner"}, {"Items": []}, footprint=Footprint(ranges=(whole, whole))
+        0, 0, "Query", {"IndexName": "by-email"}, {"Items": []}, footprint=Footprint(ranges=(entries, entries))
     )
-    assert summary.target(operation) == "Items[*] through by-owner"
+    assert summary.target(operation) == "Items.by-email['a@x']"
 
 
 def test_what_is_written_over_the_same_is_told_as_a_write():

@@ -13,8 +13,8 @@ from toctou.engine.database import Database
 from toctou.engine.item_footprints import get_rule
 from toctou.engine.reads import Get, projection_of
 from toctou.engine.service_error import validation
-from toctou.engine.touched import Parameters, Result, Touched
-from toctou.engine.values import item_size
+from toctou.engine.touched import WHOLE_ITEM, Parameters, Result, Touched
+from toctou.engine.values import MAXIMUM_ITEM_SIZE, item_size
 
 
 def _perform(database: Database, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,10 +65,16 @@ def _reads(database: Database, name: str, request: Mapping[str, Any]) -> list[Ge
 def _footprint(touched: Touched, parameters: Parameters, result: Result, error: str | None) -> None:
     if error is not None or result is None:
         return
-    for name, request in parameters["RequestItems"].items():
+    requested = parameters["RequestItems"]
+    items = {touched.schemas[name].item_id(key) for name, request in requested.items() for key in request["Keys"]}
+    may_be_full = len(items) * MAXIMUM_ITEM_SIZE > MAXIMUM_RESPONSE
+    sizes_count = may_be_full and touched.reads_large(lambda item, _: item in items)
+    for name, request in requested.items():
         left = (result.get("UnprocessedKeys") or {}).get(name, {}).get("Keys", ())
         for key in request["Keys"]:
-            if key not in left:
+            if sizes_count:
+                touched.reads(touched.schemas[name].item_id(key), WHOLE_ITEM)
+            elif key not in left:
                 get_rule(touched, {**request, "TableName": name, "Key": key}, None, None)
 
 
