@@ -32,8 +32,8 @@ MINIMAL: dict[str, tuple[str, ...]] = {
     ),
     "TwoStepTransfer": (
         "alice: transfer(item_id='i1', to='bob')",
-        "alice: update_item(item_id='i1', data='edited')",
-        "t1:A.A.B.A:abc6",
+        "bob: transfer(item_id='i1', to='alice')",
+        "t1:A.A.B.B.B.A:1539",
     ),
     "CountThenPut": ("alice: create_token(token_id='t2')", "alice: create_token(token_id='t3')", "t1:A.B.B.A:4514"),
     "VersionStartsAgain": (

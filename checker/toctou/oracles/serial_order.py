@@ -105,7 +105,7 @@ class _Contradiction:
         """The expected status; ``None`` if the stored items do not fit."""
         if self.request is None:
             return None
-        return self.expected if isinstance(self.expected, int) else self.expected.status
+        return _status(self.expected)
 
 
 _STORED_OTHERWISE = _Contradiction()
@@ -143,9 +143,14 @@ class _Attempts:
         return all(self._fits(order[:count]) for count in range(1, len(order) + 1)) and self._semantics.agrees(order)
 
     def _fits(self, order: tuple[int, ...]) -> bool:
-        semantics = self._semantics
-        return semantics.fits(order, self._responses[order[-1]]) or (
-            order[-1] in self._refused and semantics.refuses(order)
+        semantics, observed = self._semantics, self._responses[order[-1]]
+        if semantics.fits(order, observed):
+            return True
+        # What is said with the same status has to fit.
+        return (
+            order[-1] in self._refused
+            and semantics.refuses(order)
+            and not matches(_status(semantics.answer(order)), observed)
         )
 
     def extend(self, order: tuple[int, ...], remaining: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -182,9 +187,13 @@ def matches(expected: Response | int, observed: Response) -> bool:
     )
 
 
+def _status(response: Response | int) -> int:
+    return response if isinstance(response, int) else response.status
+
+
 def refuses(expected: Response | int) -> bool:
     """Whether a response is a rejection."""
-    return (expected if isinstance(expected, int) else expected.status) in REFUSALS
+    return _status(expected) in REFUSALS
 
 
 def _answered(execution: Execution, order: tuple[int, ...], expected: Response | int) -> str:

@@ -1,7 +1,8 @@
 """Decides whether a pass would be vacuous: every handler, and every value of an argument, has done what it is there for.
 
 A handler that is meant to write has written in some schedule.  Each handler has called DynamoDB, and was accepted, in some
-schedule: it answered 2xx, or redirected once it had written.  Each value of an argument that was run has done these two as well.
+schedule: it answered 2xx, or redirected once it had written, or it is meant to read and has found out that nothing is there
+(404, 410).  Each value of an argument that was run has done these two as well.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Reachability:
     def _see_request(self, execution: Execution, index: int, request: Request) -> None:
         own = [one for one in execution.operations if one.request == index]
         response = execution.responses[index]
-        accepted = _accepted(response, wrote=any(one.changes for one in own))
+        reads = request.handler in self._read_only and bool(own)
+        accepted = _accepted(response, wrote=any(one.changes for one in own), reads=reads)
         for subject in _subjects(request):
             if own:
                 self._called.add(subject)
@@ -112,9 +114,11 @@ class Reachability:
         return found
 
 
-def _accepted(response: Response, *, wrote: bool) -> bool:
+def _accepted(response: Response, *, wrote: bool, reads: bool) -> bool:
     # A redirect alone may be the way to a login page.
-    return 200 <= response.status < 300 or (wrote and response.status < 400)
+    return (
+        200 <= response.status < 300 or (wrote and response.status < 400) or (reads and response.status in (404, 410))
+    )
 
 
 def _subjects(request: Request) -> Iterator[Subject]:
