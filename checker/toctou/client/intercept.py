@@ -25,7 +25,7 @@ from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.copying import copied
 from toctou.client.events import Listeners
-from toctou.client.parameters import NotPlainlyValid, copy_if_valid
+from toctou.client.parameters import NotPlainlyValid, as_sent, copy_if_valid
 from toctou.client.source import Callers
 from toctou.errors import InternalError, OutsideControl, ToctouError
 from toctou.history.operation import ErrorResponse, Operation
@@ -122,11 +122,12 @@ class _Method:
         try:
             copy: dict[str, Any] = self._copy_if_valid(asked)
         except NotPlainlyValid:
-            if getattr(self._client.meta.config, "parameter_validation", True) and model.input_shape is not None:
-                report = _VALIDATOR.validate(asked, model.input_shape)
-                if report.has_errors():
-                    raise ParamValidationError(report=report.generate_report()) from None
-            return cast("dict[str, Any]", copied(asked))
+            if not getattr(self._client.meta.config, "parameter_validation", True) or model.input_shape is None:
+                return cast("dict[str, Any]", copied(asked))
+            report = _VALIDATOR.validate(asked, model.input_shape)
+            if report.has_errors():
+                raise ParamValidationError(report=report.generate_report()) from None
+            return cast("dict[str, Any]", as_sent(asked, model.input_shape))
         return copy
 
     def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Copies the parameters of a call, and checks whether botocore would surely accept them.
+"""Copies the parameters of a call as they would be sent, and checks whether botocore would surely accept them.
 
 botocore's validator traverses a description of every shape at every call, which takes longer than the engine takes to perform
 it.  Here each operation's input shape is compiled once into nested functions that copy values of plain types.  Any other
@@ -10,7 +10,7 @@ The copy keeps handlers and histories from sharing mutable values.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.model import OperationModel, Shape
@@ -32,6 +32,27 @@ def copy_if_valid(model: OperationModel) -> Copy:
         shape = model.input_shape
         copy = _copies[model.name] = _never if shape is None else _compiled(shape, {})
     return copy
+
+
+def as_sent(value: Any, shape: Any) -> Any:
+    """A deep copy of a value that botocore accepts for a shape, in the plain types that its serialiser would write.
+
+    Raises:
+        TypeError: botocore's serialiser rejects a binary that its validator accepts, such as an open file.
+    """
+    match shape.type_name:
+        case "structure" if isinstance(value, Mapping):
+            return {name: as_sent(content, shape.members[name]) for name, content in value.items()}
+        case "map" if isinstance(value, Mapping):
+            return {name: as_sent(content, shape.value) for name, content in value.items()}
+        case "list":
+            return [as_sent(content, shape.member) for content in value]
+        case "blob":
+            return value.encode() if isinstance(value, str) else bytes(memoryview(value))
+        case "string" if isinstance(value, str):  # such as a member of an enumeration
+            return "".join(value)
+        case _:
+            return value
 
 
 def _compiled(shape: Shape, known: dict[str, Copy]) -> Copy:
