@@ -126,10 +126,12 @@ def _decision(words: Words, finding: Finding, named: Named) -> str:
 def _decided(words: Words, finding: Finding, named: Named) -> tuple[str, ...]:
     """The attributes that the victim relied on."""
     cycle = named.cycle
-    if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].range is not None:
+    if not cycle or cycle[0].kind is not EdgeKind.RW:
         return ()
     if named.anomaly.key == "aba":
         return attribute_words(came_back(words.versions, cycle))
+    if cycle[0].range is not None:
+        return ()
     names = decided(words.execution.operations[cycle[0].earlier], cycle[0], finding.attributes)
     return attribute_words({EXISTENCE} if EXISTENCE in names else names)
 
