@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 import synthetic_programs
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from program_strategies import programs
 from synthetic_programs import Machine, Program, Touch, executions
 from test_shared_exploration import by_several, chances

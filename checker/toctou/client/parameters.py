@@ -13,7 +13,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.model import OperationModel, Shape
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.validate import ParamValidator
 
 Copy = Callable[[Any], Any]
 
@@ -32,6 +34,14 @@ def copy_if_valid(model: OperationModel) -> Copy:
         shape = model.input_shape
         copy = _copies[model.name] = _never if shape is None else _compiled(shape, {})
     return copy
+
+
+def refusal(action: str, parameters: Mapping[str, Any]) -> str:
+    """What botocore's validator has to say against the parameters of a call, in one line; ``""`` if nothing."""
+    shape = ServiceModel(Loader().load_service_model("dynamodb", "service-2")).operation_model(action).input_shape
+    assert shape is not None  # noqa: S101 - every action that is validated takes parameters
+    report = ParamValidator().validate(parameters, shape)
+    return report.generate_report().replace("\n", "; ") if report.has_errors() else ""
 
 
 def as_sent(value: Any, shape: Any) -> Any:

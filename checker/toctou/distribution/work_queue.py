@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.remote import missing_tool
 from toctou.declaration.scenario import Scenario
+from toctou.declaration.validation import scenarios_of
 from toctou.distribution.journal import Journal
 from toctou.distribution.partition import Partition
 from toctou.distribution.progress import Status
@@ -34,9 +34,9 @@ _SIGNIFICANT = 0.01
 
 def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
     """The scenarios of a model, the first one at place ``first``; represented ones have nothing to explore."""
-    # Where a tool is missing, the first scenario is enough to report it.
-    count = None if missing_tool(loaded.model) is None else 1
-    scenarios = list(islice(loaded.model.scenarios(options.requests), count))
+    scenarios = scenarios_of(loaded.model, options.requests)
+    if missing_tool(loaded.model) is not None:
+        scenarios = scenarios[:1]  # enough to report it
     comparable = options.symmetric and loaded.model.service is None
     others = alike(scenarios, renamings(loaded.model)) if comparable else {}
     represented = {at for found in others.values() for at in found}

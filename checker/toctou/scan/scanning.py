@@ -19,6 +19,7 @@ from toctou.declaration.arguments import Form
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
+from toctou.declaration.validation import check_attributes
 from toctou.distribution.progress import Progress
 from toctou.errors import DocumentError
 from toctou.history.request import Request
@@ -139,6 +140,7 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
         BadInput: the document or the model cannot be used.
     """
     model = loaded.model
+    check_attributes(model)
     if issubclass(model, App):
         model.require_application()
     declared = model.operations() if issubclass(model, App) else operations(document)
