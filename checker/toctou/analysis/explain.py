@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from toctou.analysis.accesses import decided
-from toctou.analysis.anomalies import Named, name
+from toctou.analysis.anomalies import UNNAMED, Named, name
 from toctou.analysis.cause import Site, places
 from toctou.analysis.cycles import Cycle, cycles
 from toctou.analysis.dependencies import Accesses, Dependency
@@ -64,6 +64,21 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         decision=_decision(words, finding, named),
         decided=_decided(words, finding, named),
         remedy=_capital(remedy(words, finding, named)),
+    )
+
+
+def unexplained(execution: Execution, finding: Finding) -> Explanation:
+    """What can be said of a finding without an argument: which property, and by which operations."""
+    return Explanation(
+        anomaly=UNNAMED.key,
+        anomaly_title=UNNAMED.title,
+        source=UNNAMED.source,
+        headline=finding.statement,
+        edges=(),
+        witness=_witness(execution, finding, ()),
+        cycle=(),
+        contradiction="",
+        decision="",
     )
 
 

@@ -344,9 +344,7 @@ def handler(
     """
 
     def declare(declared: Function) -> Handler:
-        return Handler(
-            declared, joined(arguments, pools), principals, read_only, changes_owner, operation, retryable
-        )
+        return Handler(declared, joined(arguments, pools), principals, read_only, changes_owner, operation, retryable)
 
     return declare if function is None else declare(function)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toctou.client.parameters import refusal
 from toctou.errors import ModelError
 
 
@@ -58,12 +57,8 @@ class Table:
             {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in types.items()
         ]
         self.parameters: Mapping[str, Any] = {**parameters, **(definition or {})}
-        if definition and (fault := refusal("CreateTable", self.parameters)):
-            raise ModelError(
-                f"table {name!r} has a definition that boto3 rejects: {fault}",
-                expected="parameters of CreateTable",
-                remedy="see create_table in the documentation of boto3",
-            )
+        if definition:
+            _check_definition(name, self.parameters)
 
     def __repr__(self) -> str:
         keys = ", ".join(repr(key["AttributeName"]) for key in self.parameters["KeySchema"])
@@ -90,6 +85,18 @@ def _check_kinds(name: Any, keys: tuple[Any, ...], indexes: Any, definition: Any
             f"table {name!r} is declared with the definition {definition!r}",
             expected="a mapping of parameters of CreateTable",
             remedy="for example definition={'LocalSecondaryIndexes': […]}",
+        )
+
+
+def _check_definition(name: str, parameters: Mapping[str, Any]) -> None:
+    # Not at the top: botocore takes longer to load than a test session without models should take to begin.
+    from toctou.client.parameters import refusal  # noqa: PLC0415
+
+    if fault := refusal("CreateTable", parameters):
+        raise ModelError(
+            f"table {name!r} has a definition that boto3 rejects: {fault}",
+            expected="parameters of CreateTable",
+            remedy="see create_table in the documentation of boto3",
         )
 
 

@@ -17,7 +17,7 @@ from toctou.declaration.validation import scenarios_of
 from toctou.distribution.journal import Journal
 from toctou.distribution.partition import Partition
 from toctou.distribution.progress import Status
-from toctou.errors import ModelError
+from toctou.errors import ModelError, contained
 from toctou.search.bench import beginning
 from toctou.search.budget import Meter, spent
 from toctou.search.options import Options
@@ -50,6 +50,16 @@ def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
         )
         for at, scenario in enumerate(scenarios)
     ]
+
+
+def _slots_or_fault(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
+    """The scenarios of a model; a single one that says so, if a fault of ours keeps them from being made."""
+    faults: list[str] = []
+    slots = contained("the division into scenarios", lambda: _slots(loaded, options, first), None, faults)
+    if slots is None:
+        slots = [Slot(loaded, Scenario(()), Partition([WorkItem(Scenario(()))]))]
+        slots[0].partition.stop(StopReason.INTERNAL_ERROR, faults[0], Tally(Reachability(loaded.model)))
+    return slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,7 @@ class WorkQueue:
     ) -> None:
         self.slots: list[Slot] = []
         for loaded in models:
-            self.slots += _slots(loaded, options, len(self.slots))
+            self.slots += _slots_or_fault(loaded, options, len(self.slots))
         self._totals = Counter(slot.loaded.name for slot in self.slots)
         self._options = options
         self._meter = meter
