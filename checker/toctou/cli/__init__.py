@@ -8,6 +8,7 @@ interrupted before anything was explored.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ SUBCOMMANDS = ("check", "scan", "replay", "report", "serve")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status.  ``arguments`` default to the process's own."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot encode, such as half of a surrogate pair, is escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="toctou",
         description="Finds, explains and proves the fix of races in request handlers that keep their data in DynamoDB.",

@@ -170,16 +170,31 @@ def initial_images(model: type[Any]) -> dict[str, list[Image]]:
 
 def _image(model: type[Any], table: str, item: Any) -> dict[str, AttributeValue]:
     try:
-        return image(item)
+        _check_encodable(found := image(item))
     except RecursionError:
         unsuitable: object = "it holds itself, or is nested too deeply"
-    except (TypeError, AttributeError) as fault:
+    except (TypeError, AttributeError, UnicodeEncodeError) as fault:
         unsuitable = fault
+    else:
+        return found
     raise ModelError(
         f"the model {model.__name__} declares the item {shown(item)} of table {table!r}: {unsuitable}",
         expected="a mapping of attribute names to values that DynamoDB stores",
         remedy="use int or Decimal for numbers, bytes for binaries",
     )
+
+
+def _check_encodable(value: Any) -> None:
+    """Raise ``UnicodeEncodeError`` for half of a pair of surrogates, which no service stores."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, Mapping):
+        for name, content in value.items():
+            name.encode()
+            _check_encodable(content)
+    elif isinstance(value, list):
+        for content in value:
+            _check_encodable(content)
 
 
 def _check_different(model: type[Any]) -> None:

@@ -261,7 +261,8 @@ class WorkQueue:
         slot = self.slots[at]
         for one in sorted(faults):
             smaller = self.slots[one]
-            contains = not Counter(smaller.scenario.requests) - Counter(slot.scenario.requests)
+            # By their text, because arguments may be lists and mappings, which cannot be counted.
+            contains = not Counter(map(repr, smaller.scenario.requests)) - Counter(map(repr, slot.scenario.requests))
             if one < at and smaller.loaded is slot.loaded and (contains or one in self._refused):
                 return one
         return None
