@@ -62,7 +62,7 @@ def verdicts(run: dict[str, Any]) -> list[tuple[str, str | None]]:
 
 
 PARTS = {
-    "naming": (judging, "anomalies", "unnamed"),
+    "naming": (judging, "identities", "unnamed"),
     "the explanation": (presentation, "explain", "the explanation failed"),
     "its headline": (explaining, "headline", "the explanation failed"),
     "the severity": (violation, "severity", "the explanation failed"),

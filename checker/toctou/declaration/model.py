@@ -245,6 +245,7 @@ def _check_comparisons(cls: type[Model]) -> None:
             raise ModelError(
                 f"`retryable` of {where} is {rule!r}",
                 expected="statuses, such as {409, 503}, or a function that takes a response and returns a truth value",
+                remedy="for example retryable = {409, 503}",
             )
 
 
