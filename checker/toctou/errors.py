@@ -28,7 +28,15 @@ obvious.  The command line prints ``str(error)`` and nothing else.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+Made = TypeVar("Made")
+
+_STEPS = 8
+"""Innermost calls that are named with a fault of ours."""
 
 
 class ToctouError(Exception):
@@ -136,3 +144,41 @@ class InternalError(ToctouError):
     """A bug of the checker itself; please report it with its text."""
 
     exit_status = 70  # EX_SOFTWARE of sysexits.h
+
+    @classmethod
+    def of(cls, what: str, fault: Exception) -> InternalError:
+        """The error for a part that a fault has kept from being made, with the way to the fault."""
+        if isinstance(fault, InternalError):
+            return cls(f"{what} failed: {fault.observed}", cause=fault.cause, remedy=fault.remedy)
+        steps = traceback.extract_tb(fault.__traceback__)[-_STEPS:]
+        way = [f"{'/'.join(Path(step.filename).parts[-3:])}:{step.lineno} in {step.name}" for step in steps]
+        return cls(
+            f"{what} failed: {type(fault).__name__}: {_text(fault)}",
+            cause="a fault of toctou itself",
+            remedy="\n".join(["please report this text; it happened in", *way]),
+        )
+
+
+def _text(fault: Exception) -> str:
+    try:
+        return str(fault)
+    except Exception as worse:  # an exception of a handler's own that cannot be shown
+        return f"(its text cannot be made: {type(worse).__name__})"
+
+
+def contained(what: str, make: Callable[[], Made], instead: Made, faults: list[str]) -> Made:
+    """What ``make`` makes; ``instead`` if a fault of ours keeps it from being made, whose text is then added to ``faults``.
+
+    The one place that decides which exceptions are faults of ours.  All others pass: errors of the input or of a handler, an
+    interrupt, and a reader of our output who has seen enough.
+    """
+    try:
+        return make()
+    except InternalError as fault:
+        found: Exception = fault
+    except (ToctouError, BrokenPipeError):
+        raise
+    except Exception as fault:
+        found = fault
+    faults.append(str(InternalError.of(what, found)))
+    return instead

@@ -60,7 +60,7 @@ class Toctou:
                 ``max_schedules`` and ``max_seconds``.  ``requests`` and ``backend`` default to pytest's options.
 
         Raises:
-            CheckFailed: another verdict came out, or the model or an option cannot be used.
+            CheckFailed: another verdict came out, the model or an option cannot be used, or toctou itself has failed somewhere.
         """
         __tracebackhide__ = True
         from toctou.errors import ToctouError  # noqa: PLC0415 - see the module's docstring
@@ -68,7 +68,7 @@ class Toctou:
         with _at_home(self._config):
             try:
                 result = _checked(model, self._config, options)
-                if result.verdict == expect:
+                if result.verdict == expect and not result.faults:
                     return result
                 documents = _written(self._config, _test_name(), result.model, result.title, result.violations)
                 raise CheckFailed(_failure_text(result, expect, documents), documents)
@@ -107,7 +107,7 @@ def pytest_runtest_makereport(
     """Let a failure of ours show its explanation instead of a stack of internals."""
     report = yield
     if call.excinfo is not None and report.failed:
-        shown = _shown(item, call.excinfo.value)
+        shown = _shown_or_fault(item, call.excinfo.value)
         if shown is not None:
             text, documents = shown
             report.longrepr = item.repr_failure(_without_stack(text))
@@ -122,10 +122,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if not found:
         return
-    from toctou.reporting.findings import findings  # noqa: PLC0415 - see the module's docstring
-    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
+    from toctou.errors import contained  # noqa: PLC0415 - see the module's docstring
 
     terminalreporter.section("toctou")
+    faults: list[str] = []  # which must not end pytest, whose own report is still to come
+    contained("the list of findings", lambda: _summarise(terminalreporter, found), None, faults)
+    for fault in faults:
+        terminalreporter.write_line(fault, red=True)
+
+
+def _summarise(terminalreporter: pytest.TerminalReporter, found: Sequence[Document]) -> None:
+    from toctou.reporting.findings import findings  # noqa: PLC0415
+    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
+
     for finding in findings(found):
         title, *lines = finding_lines(finding, finding["replay"])
         terminalreporter.write_line(title.plain, red=True)
@@ -198,21 +207,43 @@ def _written(
 
 def _failure_text(result: ModelResult, expect: str, documents: Sequence[Document]) -> str:
     """The clearest violation of the most severe cause in full, and a summary of each other cause."""
-    from toctou.reporting.findings import findings  # noqa: PLC0415
-    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
-    from toctou.reporting.text import render_violation  # noqa: PLC0415
+    from toctou.errors import contained  # noqa: PLC0415
 
     lines = [] if expect == "VERIFIED" else [f"expected {expect}"]
-    if documents:
-        lines += [render_violation(documents[0])]
-        for finding in findings(documents)[1:]:
-            lines += ["also:", *(f"  {line.plain}" for line in finding_lines(finding, finding["replay"]))]
-    else:
+    faults = list(result.faults)
+    lines += contained("the text of the violations", lambda: _violation_lines(documents), [], faults)
+    lines += faults
+    if not documents:
         lines += [f"{result.verdict}  {result.model}" + (f"  {result.stop_reason}" if result.stop_reason else "")]
         lines += [f"  {line}" for line in result.detail.splitlines()]
         lines += [f"  {handler}: {reason}" for handler, reason in result.unreached]
         lines += [f"  {result.covered}"]
     return "\n".join(lines)
+
+
+def _violation_lines(documents: Sequence[Document]) -> list[str]:
+    from toctou.reporting.findings import findings  # noqa: PLC0415
+    from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
+    from toctou.reporting.text import render_violation  # noqa: PLC0415
+
+    lines = [render_violation(documents[0])] if documents else []
+    for finding in findings(documents)[1:]:
+        lines += ["also:", *(f"  {line.plain}" for line in finding_lines(finding, finding["replay"]))]
+    return lines
+
+
+def _shown_or_fault(item: pytest.Item, failure: BaseException) -> tuple[str, Sequence[Document]] | None:
+    """See :func:`_shown`; a fault of ours must not end pytest, so it becomes a part of the text."""
+    if "toctou.errors" not in sys.modules:  # then the failure is none of ours
+        return None
+    from toctou.errors import ToctouError, contained  # noqa: PLC0415 - see the module's docstring
+
+    faults: list[str] = []
+    try:
+        shown = contained("the report", lambda: _shown(item, failure), None, faults)
+    except ToctouError as fault:  # such as a directory that cannot be written to
+        return f"{failure}\n{fault}", ()
+    return (f"{failure}\n{faults[0]}", ()) if faults else shown
 
 
 def _shown(item: pytest.Item, failure: BaseException) -> tuple[str, Sequence[Document]] | None:

@@ -35,6 +35,7 @@ class StopReason(StrEnum):
     SERVICE_CRASHED = "service_crashed"
     TOOL_MISSING = "tool_missing"
     WORKER_LOST = "worker_lost"
+    INTERNAL_ERROR = "internal_error"  # a fault of toctou itself
     REFUSED = "refused"  # an invalid model, noticed only while it was explored
     NEVER_WRITES = "never_writes"  # without a write there is nothing to race for: a pass would be vacuous
     NEVER_CALLED = "never_called"  # it answered without a call to DynamoDB, so nothing was raced for

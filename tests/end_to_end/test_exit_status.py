@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,43 @@ class TestExpected:
         ended = self.check(folder, command, racy="VIOLATED", fixed="VERIFIED", gone="VERIFIED")
         assert ended.status == 1
         assert "gone: expected VERIFIED, found no such model" in ended.err
+
+
+AWKWARD = r"""
+import boto3
+from toctou import Model, Table, handler
+
+client = boto3.client("dynamodb", region_name="us-east-1")
+KEY = {"note_id": {"S": "</p>"}}
+
+
+class Awkward(Model):
+    tables = [Table("Notes", "note_id")]
+    items = {"Notes": [{"note_id": "</p>", "$count": 1, "\u202e": b"\xff"}]}
+    principals = ["ali\ud800ce"]
+
+    @handler(body=[{"a": [1, {2}]}])
+    def increment(self, principal, body):
+        note = client.get_item(TableName="Notes", Key=KEY)["Item"]
+        client.put_item(TableName="Notes", Item={**note, "$count": {"N": str(int(note["$count"]["N"]) + 1)}})
+        return 200, {"cut": "\ud800", 1: {2}}
+
+    @handler(body=[{"a": [1]}, {"a": {"b": 2}}])
+    def cut(self, principal, body):
+        client.put_item(TableName="Notes", Item={**KEY, "text": {"S": "\ud800"}})
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_values_that_cannot_be_counted_printed_or_encoded_cost_nothing(folder, encoding):
+    """Arguments that cannot be hashed, names with ``$``, half a pair of surrogates, and an output that knows ASCII only."""
+    (folder / "awkward.py").write_text(AWKWARD)
+    command = [sys.executable, "-m", "toctou.cli", "check", "awkward.py", "--report", "reports"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    ended = subprocess.run(command, capture_output=True, cwd=folder, env=environment, check=False)
+    assert ended.returncode == 1, ended.stderr.decode()
+    assert rb"ali\ud800ce: increment(body={'a': [1, {2}]})" in ended.stdout
+    run = json.loads((folder / "reports" / "run.json").read_text(encoding="utf-8"))
+    assert run["faults"] == []
+    assert (run["models"][0]["verdict"], run["models"][0]["stop_reason"]) == ("VIOLATED", "unsupported_action")
+    assert "half of a pair of surrogates" in run["models"][0]["detail"]

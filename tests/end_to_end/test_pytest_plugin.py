@@ -175,6 +175,31 @@ def test_a_model_of_which_nothing_can_be_concluded_fails_with_the_reason(project
     assert "Traceback" not in result.stdout.str()
 
 
+def fail(*_: object, **__: object) -> None:
+    raise LookupError("something that cannot be")
+
+
+@pytest.mark.parametrize(
+    ("part", "outcome"),
+    [
+        (
+            "toctou.counterexample.presentation.explain",
+            "*the explanation failed: LookupError: something that cannot be*",
+        ),
+        ("toctou.reporting.text.violation_lines", "*failed: LookupError: something that cannot be*"),
+        ("toctou.reporting.run_text.finding_lines", "the list of findings failed: LookupError: something*"),
+        ("toctou.execution.laboratory.Laboratory.execute", "*INCONCLUSIVE*internal_error*"),
+    ],
+)
+def test_a_fault_of_ours_ends_no_session_and_is_no_pass(project, monkeypatch, part, outcome):
+    monkeypatch.setattr(part, fail)
+    of_model = "execute" in part or "explain" in part
+    expect = f", expect='{'INCONCLUSIVE' if 'execute' in part else 'VIOLATED'}'" if of_model else ""
+    result = run(project, f"def test_racy(toctou):\n    toctou.check(Racy{expect})\ndef test_other():\n    pass")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([outcome])
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [

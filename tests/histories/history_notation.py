@@ -34,9 +34,10 @@ An event is an operation, such as ``A.get(x)``, or a response.  Operations:
 ``transact_get(x; y.owner)``       ``TransactGetItems``
 =================================  ===================================================================================
 
-A write may end in a condition, ``if owner=alice and version=1``; besides equalities there are ``exists`` and ``absent``.  A
-``!`` after the operation says that its condition failed; the parser checks that against the items, so that a history cannot
-contradict itself.  ``!`` on a write without a condition implies one on the whole item.
+A write may end in a condition, ``if owner=alice and version=1``; besides equalities there are ``exists``, ``absent`` and
+``no owner``, which an item without that attribute, or none at all, satisfies.  A ``!`` after the operation says that its
+condition failed; the parser checks that against the items, so that a history cannot contradict itself.  ``!`` on a write
+without a condition implies one on the whole item.
 
 A response is ``A=204``, ``A=200(3)`` with a Python literal as its body, or ``A=raises(KeyError: 'owner')``.  A request without
 one returns 200 just after its last operation.

@@ -229,18 +229,21 @@ class _Write:
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """Conjunction of ``exists``, ``absent`` and equalities; always true without terms."""
+    """Conjunction of ``exists``, ``absent``, ``no`` attribute, and equalities; always true without terms."""
 
     text: str = ""
     exists: bool | None = None
     equal: Mapping[str, AttributeValue] = field(default_factory=dict)
+    missing: Attributes = NOTHING
 
     @property
     def reads(self) -> Attributes:
-        return frozenset(self.equal) | (frozenset() if self.exists is None else {EXISTENCE})
+        return frozenset(self.equal) | self.missing | (frozenset() if self.exists is None else {EXISTENCE})
 
     def holds(self, image: Image | None) -> bool:
         if self.exists is not None and self.exists != (image is not None):
+            return False
+        if image is not None and not self.missing.isdisjoint(image):
             return False
         return all(image is not None and image.get(name) == value for name, value in self.equal.items())
 
@@ -273,7 +276,7 @@ def _write(store: Store, verb: str, inside: str) -> _Write:
     if verb != "put":
         parameters["Key"] = store.key(item)
     if condition:
-        parameters["ConditionExpression"] = condition.strip()
+        parameters["ConditionExpression"] = re.sub(r"\bno (\w+)", r"attribute_not_exists(\1)", condition.strip())
     action, part = _ACTIONS[verb]
     return _Write(action, part, item, parameters, after, reads, writes, increments, _condition(condition))
 
@@ -370,11 +373,14 @@ def _value(text: str) -> AttributeValue:
 def _condition(text: str) -> _Condition:
     exists: bool | None = None
     equal: dict[str, AttributeValue] = {}
+    missing: set[str] = set()
     for term in re.split(r"\s+and\s+", text.strip()) if text.strip() else ():
         if term in {"exists", "absent"}:
             exists = term == "exists"
+        elif term.startswith("no "):
+            missing.add(term.removeprefix("no ").strip())
         elif (match := _ASSIGNMENT.fullmatch(term)) is not None:
             equal[match[1]] = _value(match[2])
         else:
-            raise ValueError(f"{term!r} is not a condition; there are exists, absent and name=value")
-    return _Condition(text.strip(), exists, equal)
+            raise ValueError(f"{term!r} is not a condition; there are exists, absent, no name and name=value")
+    return _Condition(text.strip(), exists, equal, frozenset(missing))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from toctou.analysis.accesses import decided
-from toctou.analysis.anomalies import Named, name
+from toctou.analysis.anomalies import UNNAMED, Named, name
 from toctou.analysis.cause import Site, places
 from toctou.analysis.cycles import Cycle, cycles
 from toctou.analysis.dependencies import Accesses, Dependency
@@ -64,6 +64,21 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         decision=_decision(words, finding, named),
         decided=_decided(words, finding, named),
         remedy=_capital(remedy(words, finding, named)),
+    )
+
+
+def unexplained(execution: Execution, finding: Finding) -> Explanation:
+    """What can be said of a finding without an argument: which property, and by which operations."""
+    return Explanation(
+        anomaly=UNNAMED.key,
+        anomaly_title=UNNAMED.title,
+        source=UNNAMED.source,
+        headline=finding.statement,
+        edges=(),
+        witness=_witness(execution, finding, ()),
+        cycle=(),
+        contradiction="",
+        decision="",
     )
 
 
@@ -126,10 +141,12 @@ def _decision(words: Words, finding: Finding, named: Named) -> str:
 def _decided(words: Words, finding: Finding, named: Named) -> tuple[str, ...]:
     """The attributes that the victim relied on."""
     cycle = named.cycle
-    if not cycle or cycle[0].kind is not EdgeKind.RW or cycle[0].range is not None:
+    if not cycle or cycle[0].kind is not EdgeKind.RW:
         return ()
     if named.anomaly.key == "aba":
         return attribute_words(came_back(words.versions, cycle))
+    if cycle[0].range is not None:
+        return ()
     names = decided(words.execution.operations[cycle[0].earlier], cycle[0], finding.attributes)
     return attribute_words({EXISTENCE} if EXISTENCE in names else names)
 

@@ -136,7 +136,7 @@ def condition_of(words: Words, cycle: Cycle) -> str:
     item, names = cycle[0].item, came_back(words.versions, cycle)
     image = None if item is None else words.versions.at(item, cycle[-1].later)
     if image is None or not names <= image.keys():
-        return f"{listed(attribute_words(names))} of {item}"
+        return f"{item} without {listed(attribute_words(names - {*(image or ())}))}"
     return f"{listed(f'{name} {value_text(image[name])}' for name in sorted(names))} of {item}"
 
 

@@ -6,12 +6,13 @@ The command line, the pytest plugin and :func:`toctou.check` share this.  The re
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
-from toctou.checking.conclusion import Explored, concluded_model
+from toctou.checking.conclusion import Explored, concluded_model, without_conclusion
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
@@ -19,6 +20,7 @@ from toctou.distribution.in_process import InProcess
 from toctou.distribution.journal import Journal
 from toctou.distribution.progress import Progress, Silent
 from toctou.distribution.work_queue import Slot, WorkQueue
+from toctou.errors import contained
 from toctou.search.bench import Bench
 from toctou.search.budget import Meter
 from toctou.search.options import Options
@@ -75,9 +77,13 @@ def check(
         work_queue.interrupt()
         conclusion.proceed()
     concluded: list[ModelResult] = []
-    for results in exploring.finish([(one.loaded, tuple(one.results)) for one in conclusion.explored], options):
-        concluded.append(concluded_model(conclusion.explored[len(concluded)], results, options))
-        progress.end_model(concluded[-1])
+    explored = [(one.loaded, tuple(one.results)) for one in conclusion.explored]
+    try:
+        for results in exploring.finish(explored, options):
+            concluded.append(conclusion.concluded(len(concluded), results, options))
+    except KeyboardInterrupt:  # what was found stands, if it is not confirmed
+        rest = explored[len(concluded) :]
+        concluded += [conclusion.concluded(len(concluded) + at, one, options) for at, (_, one) in enumerate(rest)]
     scenarios = [scenario for model in concluded for scenario in model.scenarios]
     if work_queue.refusals and all(scenario.stop_reason is StopReason.REFUSED for scenario in scenarios):
         raise work_queue.refusals[0]
@@ -89,6 +95,7 @@ def check(
         requests=options.requests,
         seed=options.seed,
         seconds=meter.seconds,
+        faults=tuple(conclusion.faults),
     )
 
 
@@ -124,6 +131,7 @@ class _Conclusion:
 
     def __init__(self, work_queue: WorkQueue, progress: Progress) -> None:
         self.explored: list[Explored] = []
+        self.faults: list[str] = []
         self._work_queue = work_queue
         self._progress = progress
         self._reported = time.monotonic()
@@ -137,15 +145,26 @@ class _Conclusion:
             of_model.reached.add(tally.reached)
             of_model.seconds += tally.seconds
             of_model.results.append(replace(tally.result(slot.scenario), stands_for=slot.represents))
-            self._progress.end_scenario(slot.loaded.name, of_model.results[-1])
+            self._show(partial(self._progress.end_scenario, slot.loaded.name, of_model.results[-1]))
             self._begin(self._work_queue.current())
         now = time.monotonic()
         if now - self._reported >= _STATUS_SECONDS and (status := self._work_queue.status()) is not None:
             self._reported = now
-            self._progress.status(status)
+            self._show(partial(self._progress.status, status))
+
+    def concluded(self, at: int, results: Sequence[ScenarioResult], options: Options) -> ModelResult:
+        """The result of the model that was begun as that one, from 0, with its scenarios confirmed."""
+        explored, faults = self.explored[at], list[str]()
+        concluded = contained("the conclusion", partial(concluded_model, explored, results, options), None, faults)
+        result = concluded or without_conclusion(explored, results, faults[0])
+        self._show(partial(self._progress.end_model, result))
+        return result
+
+    def _show(self, show: Callable[[], None]) -> None:
+        contained("the display of the progress", show, None, self.faults)
 
     def _begin(self, slot: Slot | None) -> None:
         if slot is not None and not (self.explored and self.explored[-1].loaded is slot.loaded):
             total = self._work_queue.total(slot.loaded)
             self.explored.append(Explored(slot.loaded, Reachability(slot.loaded.model), total))
-            self._progress.begin_model(slot.loaded.name, total)
+            self._show(partial(self._progress.begin_model, slot.loaded.name, total))

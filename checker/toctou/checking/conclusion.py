@@ -73,6 +73,19 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     )
 
 
+def without_conclusion(explored: Explored, results: Sequence[ScenarioResult], fault: str) -> ModelResult:
+    """The result of a model of which a fault of ours keeps anything from being concluded but what was found."""
+    evidence = Evidence(
+        schedules=sum(result.schedules for result in results),
+        coverage=Coverage.NOTHING,
+        replayed=0,
+        violations=sum(len(result.violations) for result in results),
+        stop_reason=StopReason.INTERNAL_ERROR,
+    )
+    verdict, reason = certify(evidence)
+    return ModelResult(explored.loaded.name, "", verdict, reason, fault, "", tuple(results), explored.seconds)
+
+
 def _doubted(result: ScenarioResult, sharing: str) -> ScenarioResult:
     if not sharing or result.verdict is not Verdict.VERIFIED or len(result.requests) == 1:
         return result

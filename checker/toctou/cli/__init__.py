@@ -1,12 +1,14 @@
 """The command ``toctou``: its subcommands and its exit status.
 
 Exit status: 0 nothing violated and everything verified; 1 violated (or, with ``--expect``, not as expected); 2 bad usage, or
-something that cannot be loaded; 3 inconclusive; 70 a fault of toctou itself; 130 interrupted before anything was explored.
+something that cannot be loaded; 3 inconclusive; 70 a fault of toctou itself, which costs nothing but what it occurred in; 130
+interrupted before anything was explored.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,10 +23,12 @@ SUBCOMMANDS = ("check", "scan", "replay", "report", "serve")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status.  ``arguments`` default to the process's own."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot encode, such as half of a surrogate pair, is escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="toctou",
         description="Finds, explains and proves the fix of races in request handlers that keep their data in DynamoDB.",
-        epilog="Exit status: 0 verified, 1 violated, 2 bad usage or input, 3 inconclusive.",
+        epilog="Exit status: 0 verified, 1 violated, 2 bad usage or input, 3 inconclusive, 70 a fault of toctou itself.",
     )
     parser.add_argument("--version", action="version", version=f"toctou {metadata.version('toctou')}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from toctou.checking.check import Exploring, check
-from toctou.cli.formats import show
+from toctou.cli.formats import faults_of, report_faults, show
 from toctou.cli.options import add_shared, at_least_one, shared_options
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.loading import LoadedModel, load
@@ -24,8 +24,9 @@ from toctou.distribution.dask_executor import on_cluster
 from toctou.distribution.in_process import InProcess
 from toctou.distribution.journal import Journal
 from toctou.distribution.workers import Distributed
-from toctou.errors import BadInput
+from toctou.errors import BadInput, InternalError, ReportError
 from toctou.reporting.registry import RENDERERS
+from toctou.reporting.run_document import documents
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scheduling.runner import Limits
 from toctou.search.options import Options
@@ -40,7 +41,8 @@ def add(subparsers: Any) -> None:
         help="explore the interleavings of models",
         description="Explores every scenario of the scope, prints a verdict per model and writes reports.",
         epilog="Exit status: 0 nothing violated and everything verified, 1 violated, 2 bad usage or a target that cannot be "
-        "used, 3 inconclusive.  With --expect: 0 if every verdict is as expected, else 1, or 2 as before.",
+        "used, 3 inconclusive, 70 a fault of toctou itself, which leaves all other results standing.  With --expect: 0 if every "
+        "verdict is as expected, else 1, or 2 or 70 as before.",
     )
     parser.add_argument(
         "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
@@ -104,10 +106,15 @@ def run(arguments: argparse.Namespace) -> int:
         exploring(arguments.jobs, arguments.dask) as explorers,
     ):
         result = check(models, options, progress, explorers, kept)
-    (document,) = write_run(result, arguments.report)
-    show(document, arguments.format, str(arguments.report))
+    try:
+        (document,) = write_run(result, arguments.report)
+    except ReportError:  # what was explored for hours is not lost with a disk that is full
+        show(documents(result)[0], arguments.format)
+        raise
+    faults = show(document, arguments.format, str(arguments.report))
     status = exit_status(result) if expected is None else report_expected(expected, result)
-    return BadInput.exit_status if report_invalid(result) else status
+    status = BadInput.exit_status if report_invalid(result) else status
+    return InternalError.exit_status if report_faults([*faults_of(document), *faults]) else status
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 
+from toctou.errors import contained
 from toctou.reporting.document import Document
 from toctou.reporting.registry import RENDERERS, formats, not_rendered, rendered
 
@@ -28,13 +31,37 @@ def add_format(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("--format", type=known, choices=offered, default="text", help="what is printed (default text)")
 
 
-def show(document: Document, name: str, directory: str = "") -> None:
-    """Print a document on standard output.
+def show(document: Document, name: str, directory: str = "") -> list[str]:
+    """Print a document on standard output; returns the texts of faults of ours that kept it from being printed whole.
 
     Args:
         directory: where its reports are; ``""`` if they are not stored.
     """
+    faults: list[str] = []
+    contained(f"the format {name}", partial(_print, document, name, directory), None, faults)
+    if faults:
+        for one in document.get("models") or document.get("operations") or [document]:
+            print(f"{one.get('verdict', '')}  {one.get('name') or one.get('model', '')!r}")
+    return faults
+
+
+def _print(document: Document, name: str, directory: str) -> None:
     if (on_console := RENDERERS[name].show) is not None:
         on_console(document, Console(), directory)
     else:
         sys.stdout.write(rendered(document, name))
+
+
+def report_faults(faults: Sequence[str]) -> bool:
+    """Report faults of toctou itself on standard error; whether there are any, so that the exit status is 70."""
+    sys.stdout.flush()
+    for fault in dict.fromkeys(faults):
+        print(f"toctou: {fault}", file=sys.stderr)
+    if faults:
+        print("toctou: everything else of this run stands as reported", file=sys.stderr)
+    return bool(faults)
+
+
+def faults_of(run: Document) -> list[str]:
+    """The faults of toctou itself that a run's document tells of."""
+    return [f"{one['where']}: {one['text']}" if one["where"] else one["text"] for one in run["faults"]]

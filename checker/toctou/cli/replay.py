@@ -8,20 +8,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from toctou.cli.formats import show
+from toctou.cli.formats import report_faults, show
 from toctou.client.backends import backend_named, backend_replaying
 from toctou.counterexample.confirmation import confirmed
 from toctou.counterexample.presentation import presented
 from toctou.counterexample.violation import Violation
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
-from toctou.errors import ScheduleDiverged
+from toctou.errors import InternalError, ScheduleDiverged
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import Sighting, judged
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.operation import Execution, StoredImages
-from toctou.reporting.document import stored_as, violation_document
+from toctou.reporting.document import documented, stored_as
 from toctou.reporting.load import Counterexample, counterexample, load_violation
 from toctou.scheduling.runner import Limits
 from toctou.search.options import Options
@@ -51,15 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.chdir(_home(arguments.report, stored)):
         (loaded,) = load([stored.model])
         violation, execution = _again(loaded, scenario, stored, backend)
-        document = None if violation is None else violation_document(loaded.name, violation, title=_title(loaded))
-    if document is None:
+        faults: list[str] = []
+        document = None if violation is None else documented(loaded.name, violation, _title(loaded), faults)
+    if violation is None:
         answers = ", ".join(
             f"{request} → {response}" for request, response in zip(execution.requests, execution.responses, strict=True)
         )
         print(f"The schedule {stored.schedule} runs, and the oracle {stored.oracle} no longer objects: {answers}")
         return 0
-    show({**document, **stored_as(arguments.report)}, "text")
-    return 1
+    if document is not None:
+        faults = [*document.get("faults", ()), *show({**document, **stored_as(arguments.report)}, "text")]
+    return InternalError.exit_status if report_faults(faults) else 1
 
 
 def _home(report: Path, stored: Counterexample) -> Path:

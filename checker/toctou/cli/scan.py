@@ -20,7 +20,7 @@ def add(subparsers: Any) -> None:
         description="Makes requests of every operation of an OpenAPI document, records what each does in DynamoDB when it runs "
         "alone, explores the pairs that conflict, and reports a verdict for each operation.",
         epilog="Exit status: 0 every operation verified, 1 one violated, 2 a document, a model or an option that cannot be used, "
-        "3 an inconclusive operation.",
+        "3 an inconclusive operation, 70 a fault of toctou itself, which leaves all other results standing.",
     )
     parser.add_argument(
         "document",

@@ -6,14 +6,15 @@ import argparse
 
 from rich.console import Console
 
-from toctou.cli.formats import show
+from toctou.cli.formats import faults_of, report_faults, show
 from toctou.cli.options import shared_options
 from toctou.cli.progress import ConsoleProgress
 from toctou.declaration.app import App
 from toctou.declaration.loading import LoadedModel, load, with_document
-from toctou.errors import BadInput
+from toctou.errors import BadInput, InternalError, ReportError
 from toctou.openapi.document import Document, opened
 from toctou.openapi.reading import Limits as DocumentLimits
+from toctou.reporting.run_document import documents
 from toctou.reporting.scan_document import scan_document
 from toctou.reporting.write import prepare_directory, write_run
 from toctou.scan.scanning import ScanResult, scan
@@ -28,9 +29,13 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True)
     with ConsoleProgress(console) as progress:
         result = scan(loaded, document, options, progress if console.is_terminal else None)
-    _, found = write_run(result.run, arguments.report, lambda run: scan_document(result, loaded.name, run))
-    show(found, arguments.format, str(arguments.report))
-    return exit_status(result)
+    try:
+        run, found = write_run(result.run, arguments.report, lambda run: scan_document(result, loaded.name, run))
+    except ReportError:  # what was explored is not lost with a disk that is full
+        show(scan_document(result, loaded.name, documents(result.run)[0]), arguments.format)
+        raise
+    faults = show(found, arguments.format, str(arguments.report))
+    return InternalError.exit_status if report_faults([*faults_of(run), *faults]) else exit_status(result)
 
 
 def exit_status(result: ScanResult) -> int:

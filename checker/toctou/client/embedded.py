@@ -12,6 +12,9 @@ from toctou.history.item import Image, ItemId
 from toctou.history.operation import ErrorResponse
 from toctou.scheduling.choices import Choices
 
+_LONGEST = 300
+"""Characters of an item in an error."""
+
 _DESCRIBES = actions_of(Kind.DESCRIBES)
 
 
@@ -97,6 +100,7 @@ class EmbeddedBackend:
 
 def refused_declaration(what: str, code: str, message: str) -> ModelError:
     """The error for a table or an item of a model that a backend rejects."""
+    what = what if len(what) <= _LONGEST else what[: _LONGEST - 1] + "…"
     cause = "a key attribute is missing or of another type, or a value that DynamoDB does not store"
     if code == "ResourceNotFoundException":
         cause = "`items` names a table that `tables` does not declare"

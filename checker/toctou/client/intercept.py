@@ -25,9 +25,9 @@ from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.copying import copied
 from toctou.client.events import Listeners
-from toctou.client.parameters import NotPlainlyValid, copy_if_valid
+from toctou.client.parameters import NotPlainlyValid, as_sent, copy_if_valid
 from toctou.client.source import Callers
-from toctou.errors import InternalError, OutsideControl, ToctouError
+from toctou.errors import InternalError, OutsideControl, ToctouError, UnsupportedAction
 from toctou.history.operation import ErrorResponse, Operation
 from toctou.history.request import SourceLine
 from toctou.scheduling.choices import Choices
@@ -94,10 +94,21 @@ def perform(
         return backend.perform(action, parameters, choices)
     except ToctouError as fault:
         point.fail(fault)
+    except UnicodeEncodeError as half:
+        point.fail(_no_text(action, half))
     except Exception as bug:  # the handler must not mistake it for an error of DynamoDB
         point.fail(_broken_backend(backend.name, action, parameters, bug))
     finally:
         point.resume_monitoring()
+
+
+def _no_text(action: str, half: UnicodeEncodeError) -> UnsupportedAction:
+    return UnsupportedAction(
+        f"{action} with a text that has no encoding: {half}",
+        expected="texts that UTF-8 can encode",
+        cause="half of a pair of surrogates, from text that was cut in two or decoded carelessly",
+        remedy="decode the text with errors='replace', or leave such values out of the model",
+    )
 
 
 class _Method:
@@ -122,11 +133,12 @@ class _Method:
         try:
             copy: dict[str, Any] = self._copy_if_valid(asked)
         except NotPlainlyValid:
-            if getattr(self._client.meta.config, "parameter_validation", True) and model.input_shape is not None:
-                report = _VALIDATOR.validate(asked, model.input_shape)
-                if report.has_errors():
-                    raise ParamValidationError(report=report.generate_report()) from None
-            return cast("dict[str, Any]", copied(asked))
+            if not getattr(self._client.meta.config, "parameter_validation", True) or model.input_shape is None:
+                return cast("dict[str, Any]", copied(asked))
+            report = _VALIDATOR.validate(asked, model.input_shape)
+            if report.has_errors():
+                raise ParamValidationError(report=report.generate_report()) from None
+            return cast("dict[str, Any]", as_sent(asked, model.input_shape))
         return copy
 
     def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:

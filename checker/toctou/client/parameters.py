@@ -1,4 +1,4 @@
-"""Copies the parameters of a call, and checks whether botocore would surely accept them.
+"""Copies the parameters of a call as they would be sent, and checks whether botocore would surely accept them.
 
 botocore's validator traverses a description of every shape at every call, which takes longer than the engine takes to perform
 it.  Here each operation's input shape is compiled once into nested functions that copy values of plain types.  Any other
@@ -10,10 +10,12 @@ The copy keeps handlers and histories from sharing mutable values.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.model import OperationModel, Shape
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.validate import ParamValidator
 
 Copy = Callable[[Any], Any]
 
@@ -32,6 +34,35 @@ def copy_if_valid(model: OperationModel) -> Copy:
         shape = model.input_shape
         copy = _copies[model.name] = _never if shape is None else _compiled(shape, {})
     return copy
+
+
+def refusal(action: str, parameters: Mapping[str, Any]) -> str:
+    """What botocore's validator has to say against the parameters of a call, in one line; ``""`` if nothing."""
+    shape = ServiceModel(Loader().load_service_model("dynamodb", "service-2")).operation_model(action).input_shape
+    assert shape is not None  # noqa: S101 - every action that is validated takes parameters
+    report = ParamValidator().validate(parameters, shape)
+    return report.generate_report().replace("\n", "; ") if report.has_errors() else ""
+
+
+def as_sent(value: Any, shape: Any) -> Any:
+    """A deep copy of a value that botocore accepts for a shape, in the plain types that its serialiser would write.
+
+    Raises:
+        TypeError: botocore's serialiser rejects a binary that its validator accepts, such as an open file.
+    """
+    match shape.type_name:
+        case "structure" if isinstance(value, Mapping):
+            return {name: as_sent(content, shape.members[name]) for name, content in value.items()}
+        case "map" if isinstance(value, Mapping):
+            return {name: as_sent(content, shape.value) for name, content in value.items()}
+        case "list":
+            return [as_sent(content, shape.member) for content in value]
+        case "blob":
+            return value.encode() if isinstance(value, str) else bytes(memoryview(value))
+        case "string" if isinstance(value, str):  # such as a member of an enumeration
+            return "".join(value)
+        case _:
+            return value
 
 
 def _compiled(shape: Shape, known: dict[str, Copy]) -> Copy:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from toctou.counterexample.violation import Violation
 from toctou.declaration.scenario import Scenario
-from toctou.errors import ToctouError
+from toctou.errors import ToctouError, contained
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import judged, signature
 from toctou.execution.laboratory import Laboratory
@@ -29,18 +30,28 @@ def confirmed(laboratory: Laboratory, violations: Sequence[Violation], backend: 
     replays: list[tuple[Scenario, Execution, _Replay]] = []
     compared: list[Violation] = []
     for one in violations:
-        execution, scenario = one.execution, Scenario.of(one.execution)
-        if reason := execution.schedule.unconfirmable():
-            compared.append(replace(one, difference=f"{backend}: {reason}"))
-            continue
-        # Several violations often show in one execution, which is replayed once.
-        same = (known for of, first, known in replays if of == scenario and first.schedule == execution.schedule)
-        replay = next(same, None)
-        if replay is None:
-            replay = _replay(laboratory, scenario, execution)
-            replays.append((scenario, execution, replay))
-        compared.append(_compared(one, replay, backend))
+        faults: list[str] = []
+        without = replace(one, difference=f"{backend}: it could not be asked")
+        now = contained(
+            f"the confirmation on {backend}", partial(_confirmed, laboratory, one, backend, replays), without, faults
+        )
+        compared.append(replace(now, faults=(*now.faults, *faults)))
     return tuple(compared)
+
+
+def _confirmed(
+    laboratory: Laboratory, one: Violation, backend: str, replays: list[tuple[Scenario, Execution, _Replay]]
+) -> Violation:
+    execution, scenario = one.execution, Scenario.of(one.execution)
+    if reason := execution.schedule.unconfirmable():
+        return replace(one, difference=f"{backend}: {reason}")
+    # Several violations often show in one execution, which is replayed once.
+    same = (known for of, first, known in replays if of == scenario and first.schedule == execution.schedule)
+    replay = next(same, None)
+    if replay is None:
+        replay = _replay(laboratory, scenario, execution)
+        replays.append((scenario, execution, replay))
+    return _compared(one, replay, backend)
 
 
 def _replay(laboratory: Laboratory, scenario: Scenario, execution: Execution) -> _Replay:

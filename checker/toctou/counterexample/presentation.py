@@ -1,5 +1,5 @@
 """Completes a counterexample for the reader: letters in order of appearance, what its handlers accessed, fewer items, and the
-closest serial order.
+closest serial order; and explains it.
 
 Each of these takes runs that exploring does not need.  Where a run differs, the counterexample stays as it was found.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from toctou.analysis.explain import explain
+from toctou.analysis.explain import explain, unexplained
 from toctou.counterexample.fewer_items import with_fewer_items
 from toctou.counterexample.violation import Violation
 from toctou.declaration.scenario import Scenario
-from toctou.errors import ToctouError
+from toctou.errors import ToctouError, contained
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import Sighting, judged
 from toctou.execution.laboratory import Laboratory
@@ -24,10 +24,29 @@ from toctou.history.schedule import Schedule
 
 def presented(laboratory: Laboratory, sighting: Sighting, backend: str) -> Violation:
     """The violation with everything that a report needs, in a laboratory on the ``backend`` of that name."""
-    sighting = with_fewer_items(laboratory, _in_order(laboratory, sighting))
-    execution = _tracked(laboratory, sighting.execution)
-    finding = _placed(laboratory, sighting.finding, execution)
-    return Violation(finding, explain(execution, finding), execution, backend, occurrences=sighting.occurrences)
+    faults: list[str] = []
+    shown = contained(
+        "the search for a counterexample with fewer items",
+        lambda: with_fewer_items(laboratory, _in_order(laboratory, sighting)),
+        sighting,
+        faults,
+    )
+    execution = contained(
+        "the record of what handlers accessed", lambda: _tracked(laboratory, shown.execution), shown.execution, faults
+    )
+    finding = contained(
+        "the closest serial order", lambda: _placed(laboratory, shown.finding, execution), shown.finding, faults
+    )
+    plain = Violation(finding, unexplained(execution, finding), execution, backend, occurrences=shown.occurrences)
+    violation = contained("the explanation", lambda: _explained(plain), plain, faults)
+    return replace(violation, faults=tuple(faults))
+
+
+def _explained(violation: Violation) -> Violation:
+    violation = replace(violation, explanation=explain(violation.execution, violation.finding))
+    # Both are made of the explanation, and every report needs them.
+    _ = violation.severity, str(violation.cause)
+    return violation
 
 
 def _in_order(laboratory: Laboratory, sighting: Sighting) -> Sighting:

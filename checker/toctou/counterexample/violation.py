@@ -30,6 +30,7 @@ class Violation:
         confirmed_on: name of the second backend on which the same schedule gave the same finding; ``None`` if none did.
         difference: where the second backend behaved differently; ``""`` if it did not, or was not used.
         occurrences: schedules of the scenario that showed the same finding.
+        faults: texts of the faults of toctou itself that cost a part of this, such as the explanation.
     """
 
     finding: Finding
@@ -39,6 +40,7 @@ class Violation:
     confirmed_on: str | None = None
     difference: str = ""
     occurrences: int = 1
+    faults: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:

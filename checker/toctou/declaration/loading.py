@@ -21,8 +21,10 @@ from types import ModuleType
 from toctou.client.environment import CLIENT_ENVIRONMENT
 from toctou.client.escapes import calls_at_import_refused
 from toctou.declaration.model import Model, undeclared_handlers
-from toctou.errors import TargetError
+from toctou.declaration.validation import check_members
+from toctou.errors import TargetError, ToctouError
 
+_OWN_FOLDER = str(Path(__file__).parents[1])
 _DOCUMENTS = (".json", ".yaml", ".yml")
 _SKIPPED = ("__pycache__", ".venv", "venv", "node_modules", "site-packages")
 
@@ -190,12 +192,18 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
 
 def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
     steps = traceback.extract_tb(broken.__traceback__)
-    ours = [step for step in steps if "importlib" not in step.filename and not step.filename.startswith("<frozen")]
+    others = ("importlib", "<", *([_OWN_FOLDER] if isinstance(broken, ToctouError) else []))
+    ours = [step for step in steps if not any(one in step.filename for one in others)]
     place = f" at {_shown(Path(ours[-1].filename))}:{ours[-1].lineno}: {ours[-1].line}" if ours else ""
     if isinstance(broken, SyntaxError) and broken.filename:
         place = f" at {_shown(Path(broken.filename))}:{broken.lineno}"
+    where = f"{_shown(file) if file else dotted} cannot be imported: {type(broken).__name__}"
+    if isinstance(broken, ToctouError):  # a declaration that cannot be used, which knows what is wrong
+        return TargetError(
+            f"{where}: {broken.observed}{place}", expected=broken.expected, cause=broken.cause, remedy=broken.remedy
+        )
     return TargetError(
-        f"{_shown(file) if file else dotted} cannot be imported: {type(broken).__name__}: {broken}{place}",
+        f"{where}: {broken}{place}",
         expected="a module that can be imported from here",
         cause="a package that is not installed in this environment"
         if isinstance(broken, ModuleNotFoundError)
@@ -210,6 +218,8 @@ def _chosen(module: ModuleType, wanted: str, where: str) -> list[type[Model]]:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__
     ]
+    for model in here:
+        check_members(model)
     if not wanted:
         public = [model for model in here if not model.__name__.startswith("_")]
         return [model for model in public if model.handlers() or undeclared_handlers(model)]

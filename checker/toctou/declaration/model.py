@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.table import Table
+from toctou.declaration.validation import check_attributes, check_pools, check_principals, joined, kept, shown
 from toctou.errors import ModelError, ToctouError
 from toctou.gate.service import Service
 from toctou.history.item import at_path
@@ -44,6 +45,16 @@ class Handler:
     changes_owner: bool = False
     operation: str = ""
     retryable: Retryable | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise ModelError(
+                f"{shown(self.function)} is declared as a handler",
+                expected="a function, and the values of its arguments by name",
+                remedy="for example @handler(item_id=['i1'])",
+            )
+        if isinstance(self.pools, Mapping):
+            object.__setattr__(self, "pools", {name: kept(values) for name, values in self.pools.items()})
 
     def requests(self, name: str, principals: Sequence[str]) -> Iterable[Request]:
         """Every request that this handler can be given."""
@@ -133,8 +144,9 @@ class Model:
         """Every request that a scenario may hold.
 
         Raises:
-            ModelError: no handlers, no principals, an empty pool, or arguments that a handler does not take.
+            ModelError: no handlers, arguments that a handler does not take, or anything declared that cannot be used.
         """
+        check_attributes(cls)
         for name in undeclared_handlers(cls):
             raise ModelError(
                 f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",
@@ -153,7 +165,8 @@ class Model:
         for name, handler in handlers.items():
             _check(cls, name, handler)
             found += handler.requests(name, cls.principals)
-        _check_declarations(cls)
+        _check_comparisons(cls)
+        _check_owner(cls)
         return found
 
 
@@ -187,14 +200,7 @@ def parameters(function: Function) -> list[str]:
     return names[1:] if names[:1] == ["self"] else names
 
 
-def _check_declarations(cls: type[Model]) -> None:
-    if not isinstance(cls.tables, Sequence) or not all(isinstance(table, Table) for table in cls.tables):
-        raise ModelError(
-            f"`tables` of the model {cls.__name__} is {cls.tables!r}",
-            expected="a list of tables",
-            remedy='for example tables = [Table("Items", "item_id")]',
-        )
-    _check_comparisons(cls)
+def _check_owner(cls: type[Model]) -> None:
     items = [item for items in cls.items.values() for item in items]
     missing = object()
     if (
@@ -239,6 +245,7 @@ def _check_comparisons(cls: type[Model]) -> None:
             raise ModelError(
                 f"`retryable` of {where} is {rule!r}",
                 expected="statuses, such as {409, 503}, or a function that takes a response and returns a truth value",
+                remedy="for example retryable = {409, 503}",
             )
 
 
@@ -266,15 +273,8 @@ def _check(cls: type[Model], name: str, handler: Handler) -> None:
             "an event made of principal and item_id",
         )
     principals = handler.principals if handler.principals is not None else cls.principals
-    if not principals:
-        raise ModelError(f"{where} has no principals", remedy='give it some: principals = ("alice", "bob")')
-    for argument, pool in handler.pools.items():
-        if isinstance(pool, str) or not pool:
-            raise ModelError(
-                f"{where}: the pool of {argument!r} is {pool!r}",
-                expected="a non-empty list of values",
-                remedy=f"for example @handler({argument}=[{pool or 'i1'!r}])",
-            )
+    check_principals(where, principals)
+    check_pools(where, handler.pools)
     arguments: list[Any] = [None] if _takes_model(handler.function) else []
     try:
         inspect.signature(handler.function).bind(*arguments, principals[0], **dict.fromkeys(handler.pools))
@@ -345,9 +345,7 @@ def handler(
     """
 
     def declare(declared: Function) -> Handler:
-        return Handler(
-            declared, {**(arguments or {}), **pools}, principals, read_only, changes_owner, operation, retryable
-        )
+        return Handler(declared, joined(arguments, pools), principals, read_only, changes_owner, operation, retryable)
 
     return declare if function is None else declare(function)
 

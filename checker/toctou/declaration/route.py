@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from toctou.declaration.model import Handler
+from toctou.declaration.validation import joined
 from toctou.errors import ModelError
 from toctou.gate.service import HttpCall
 
@@ -56,7 +57,7 @@ def route(
         ModelError: no method and path, or a name without values.
     """
     method, _, path = request.partition(" ")
-    values = {**(arguments or {}), **pools}
+    values = joined(arguments, pools)
     if not method.isalpha() or not path.startswith("/"):
         raise ModelError(f"the route {request!r} is not a method and a path", expected='"DELETE /items/{item_id}"')
     missing = [name for name in _names([path, body, headers or {}]) if name not in {*values, "principal"}]

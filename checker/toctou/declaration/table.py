@@ -24,7 +24,7 @@ class Table:
             (local indexes, projections, streams).
 
     Raises:
-        ModelError: a key type that DynamoDB does not have.
+        ModelError: a key type that DynamoDB does not have, or a name, an index or a definition of another kind.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Table:
         indexes: Mapping[str, tuple[str, ...]] | None = None,
         definition: Mapping[str, Any] | None = None,
     ) -> None:
+        _check_kinds(name, (partition, *([] if sort is None else [sort])), indexes, definition)
         self.name = name
         types: dict[str, str] = {}
         parameters: dict[str, Any] = {
@@ -56,10 +57,53 @@ class Table:
             {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in types.items()
         ]
         self.parameters: Mapping[str, Any] = {**parameters, **(definition or {})}
+        if definition:
+            _check_definition(name, self.parameters)
 
     def __repr__(self) -> str:
         keys = ", ".join(repr(key["AttributeName"]) for key in self.parameters["KeySchema"])
         return f"Table({self.name!r}, {keys})"
+
+
+def _check_kinds(name: Any, keys: tuple[Any, ...], indexes: Any, definition: Any) -> None:
+    """Check what is declared, so that a list of keys is not taken for a key, nor a text for a list of keys."""
+    for key in (name, *keys):
+        if not isinstance(key, str):
+            raise ModelError(
+                f"a table is declared with the name or the key {key!r}",
+                expected="texts: the name, the partition key and, if there is one, the sort key",
+                remedy='for example Table("Items", "item_id"), or Table("Events", "stream", "position:N")',
+            )
+    if not isinstance(indexes, Mapping | None) or not all(_are_keys(one) for one in (indexes or {}).values()):
+        raise ModelError(
+            f"table {name!r} is declared with the indexes {indexes!r}",
+            expected="for each name of an index, its partition key and, if it has one, its sort key",
+            remedy="for example indexes={'by-owner': ('owner',)}",
+        )
+    if not isinstance(definition, Mapping | None):
+        raise ModelError(
+            f"table {name!r} is declared with the definition {definition!r}",
+            expected="a mapping of parameters of CreateTable",
+            remedy="for example definition={'LocalSecondaryIndexes': […]}",
+        )
+
+
+def _check_definition(name: str, parameters: Mapping[str, Any]) -> None:
+    # Not at the top: botocore takes longer to load than a test session without models should take to begin.
+    from toctou.client.parameters import refusal  # noqa: PLC0415
+
+    if fault := refusal("CreateTable", parameters):
+        raise ModelError(
+            f"table {name!r} has a definition that boto3 rejects: {fault}",
+            expected="parameters of CreateTable",
+            remedy="see create_table in the documentation of boto3",
+        )
+
+
+def _are_keys(of_index: Any) -> bool:
+    return (
+        isinstance(of_index, tuple | list) and len(of_index) in (1, 2) and all(isinstance(key, str) for key in of_index)
+    )
 
 
 def _key_schema(table: str, keys: tuple[str, ...], types: dict[str, str]) -> list[dict[str, str]]:

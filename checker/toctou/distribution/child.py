@@ -13,7 +13,6 @@ import struct
 import subprocess
 import sys
 import threading
-import traceback
 from contextlib import suppress
 from typing import IO, Any
 
@@ -144,8 +143,8 @@ def _answer(workplace: Workplace, request: bytes) -> Any:
         return getattr(workplace, method)(source, *pickle.loads(arguments))  # noqa: S301
     except ToctouError as fault:
         return fault
-    except Exception:
-        return InternalError(traceback.format_exc())
+    except Exception as fault:
+        return InternalError.of("the exploration in another process", fault)
 
 
 def _unsuitable(fault: Exception) -> BadInput:

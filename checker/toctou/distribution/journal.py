@@ -29,7 +29,7 @@ from toctou.verdict import StopReason
 FORMAT = 1
 SYNC_SECONDS = 2.0
 
-_NOT_FINAL = (StopReason.INTERRUPTED, StopReason.MAX_SECONDS, StopReason.WORKER_LOST)
+_NOT_FINAL = (StopReason.INTERRUPTED, StopReason.MAX_SECONDS, StopReason.WORKER_LOST, StopReason.INTERNAL_ERROR)
 """Work items that ended for one of these reasons are explored again by the resumed run."""
 
 _PLAIN = {

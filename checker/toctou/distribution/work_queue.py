@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.remote import missing_tool
 from toctou.declaration.scenario import Scenario
+from toctou.declaration.validation import scenarios_of
 from toctou.distribution.journal import Journal
 from toctou.distribution.partition import Partition
 from toctou.distribution.progress import Status
-from toctou.errors import ModelError
+from toctou.errors import ModelError, contained
 from toctou.search.bench import beginning
 from toctou.search.budget import Meter, spent
 from toctou.search.options import Options
@@ -34,9 +34,9 @@ _SIGNIFICANT = 0.01
 
 def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
     """The scenarios of a model, the first one at place ``first``; represented ones have nothing to explore."""
-    # Where a tool is missing, the first scenario is enough to report it.
-    count = None if missing_tool(loaded.model) is None else 1
-    scenarios = list(islice(loaded.model.scenarios(options.requests), count))
+    scenarios = scenarios_of(loaded.model, options.requests)
+    if missing_tool(loaded.model) is not None:
+        scenarios = scenarios[:1]  # enough to report it
     comparable = options.symmetric and loaded.model.service is None
     others = alike(scenarios, renamings(loaded.model)) if comparable else {}
     represented = {at for found in others.values() for at in found}
@@ -50,6 +50,16 @@ def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
         )
         for at, scenario in enumerate(scenarios)
     ]
+
+
+def _slots_or_fault(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
+    """The scenarios of a model; a single one that says so, if a fault of ours keeps them from being made."""
+    faults: list[str] = []
+    slots = contained("the division into scenarios", lambda: _slots(loaded, options, first), None, faults)
+    if slots is None:
+        slots = [Slot(loaded, Scenario(()), Partition([WorkItem(Scenario(()))]))]
+        slots[0].partition.stop(StopReason.INTERNAL_ERROR, faults[0], Tally(Reachability(loaded.model)))
+    return slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,7 @@ class WorkQueue:
     ) -> None:
         self.slots: list[Slot] = []
         for loaded in models:
-            self.slots += _slots(loaded, options, len(self.slots))
+            self.slots += _slots_or_fault(loaded, options, len(self.slots))
         self._totals = Counter(slot.loaded.name for slot in self.slots)
         self._options = options
         self._meter = meter
@@ -251,7 +261,8 @@ class WorkQueue:
         slot = self.slots[at]
         for one in sorted(faults):
             smaller = self.slots[one]
-            contains = not Counter(smaller.scenario.requests) - Counter(slot.scenario.requests)
+            # By their text, because arguments may be lists and mappings, which cannot be counted.
+            contains = not Counter(map(repr, smaller.scenario.requests)) - Counter(map(repr, slot.scenario.requests))
             if one < at and smaller.loaded is slot.loaded and (contains or one in self._refused):
                 return one
         return None

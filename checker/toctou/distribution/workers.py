@@ -15,8 +15,9 @@ from toctou.declaration.loading import LoadedModel
 from toctou.distribution.assignment import Assignment, Source
 from toctou.distribution.child import in_child, packed, unpacked
 from toctou.distribution.work_queue import Key, WorkQueue
-from toctou.errors import BadInput, ToctouError
+from toctou.errors import BadInput, InternalError, ToctouError
 from toctou.scheduling.strategies import selected
+from toctou.search.bench import unconfirmed
 from toctou.search.budget import Meter
 from toctou.search.options import Options
 from toctou.search.result import ScenarioResult
@@ -84,14 +85,21 @@ class Distributed:
     def _confirmed(
         self, loaded: LoadedModel, results: tuple[ScenarioResult, ...], options: Options, future: Future[bytes]
     ) -> tuple[ScenarioResult, ...]:
-        for _ in range(ATTEMPTS - 1):
+        lost = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                future = self._submit("confirm", loaded, results, options)
             try:
                 return tuple(unpacked(future.result()))
+            except InternalError as fault:
+                return unconfirmed(results, options, "it could not be asked", [str(fault)])
             except ToctouError:
                 raise
-            except Exception:
-                future = self._submit("confirm", loaded, results, options)
-        return tuple(unpacked(future.result()))
+            except Exception as fault:
+                lost = str(fault)
+        return unconfirmed(
+            results, options, f"the process that asked it was lost {ATTEMPTS} times; the last time: {lost}"
+        )
 
     def _submit_all(self, work_queue: WorkQueue, options: Options, meter: Meter) -> bool:
         """Keep each worker busy, with a task in reserve; returns whether anything is under way."""
@@ -118,18 +126,19 @@ class Distributed:
 
     def _receive(self, work_queue: WorkQueue, future: Future[bytes]) -> None:
         keys = self._under_way.pop(future)
+        model = work_queue.slots[keys[0].slot].loaded.model
         explored: Sequence[tuple[Key, Advance]] = ()
         try:
             explored = unpacked(future.result())
+        except InternalError as fault:
+            explored = [(key, given_up(model, StopReason.INTERNAL_ERROR, str(fault))) for key in keys]
         except ToctouError:
             raise
         except Exception as fault:
             self._lost.update(keys)
-            for key in keys:
-                if self._lost[key] >= ATTEMPTS:
-                    detail = f"the process that explored it was lost {ATTEMPTS} times; the last time: {fault}"
-                    model = work_queue.slots[key.slot].loaded.model
-                    explored = [*explored, (key, given_up(model, StopReason.WORKER_LOST, detail))]
+            detail = f"the process that explored it was lost {ATTEMPTS} times; the last time: {fault}"
+            lost = [key for key in keys if self._lost[key] >= ATTEMPTS]
+            explored = [(key, given_up(model, StopReason.WORKER_LOST, detail)) for key in lost]
         for key, advance in explored:
             work_queue.record(key, advance)
         recorded = {key for key, _ in explored}

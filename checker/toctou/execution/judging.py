@@ -8,9 +8,9 @@ from functools import partial, reduce
 from operator import or_
 from typing import NamedTuple, NoReturn
 
-from toctou.analysis.explain import identities
+from toctou.analysis.explain import Identity, identities
 from toctou.declaration.model import Model, bound, made, parameters
-from toctou.errors import InternalError
+from toctou.errors import InternalError, contained
 from toctou.history.finding import Finding
 from toctou.history.footprint import dependent
 from toctou.history.operation import Execution
@@ -119,7 +119,10 @@ def sightings(execution: Execution, oracles: Sequence[Oracle]) -> Iterator[tuple
     With the cause, because a weakness that shows more clearly would hide every other one of the same requests.
     """
     findings = list(judged(execution, oracles))
-    for finding, identity in zip(findings, identities(execution, findings), strict=True):
+    # Where naming fails, so will the explanation, which then says so.
+    unnamed: list[Identity] = [("", "", None, None)] * len(findings)
+    named = contained("names of anomalies", lambda: identities(execution, findings), unnamed, [])
+    for finding, identity in zip(findings, named, strict=True):
         yield (signature(finding), identity), Sighting(finding, execution)
 
 

@@ -25,8 +25,9 @@ from toctou.declaration.model import Model, attempted, made
 from toctou.declaration.remote import under_test
 from toctou.declaration.response import response_of, response_to
 from toctou.declaration.scenario import Scenario
+from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
-from toctou.errors import InternalError, ModelError, ToctouError
+from toctou.errors import InternalError, ToctouError
 from toctou.execution.judging import observed
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
@@ -35,7 +36,7 @@ from toctou.execution.transition_system import Call, Taken, Transition, Walk
 from toctou.gate.mailbox import HeldCall
 from toctou.gate.relay import Patience, Relay
 from toctou.history.footprint import EMPTY
-from toctou.history.item import AttributeValue, Image, ItemId, image
+from toctou.history.item import Image, ItemId
 from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
@@ -116,7 +117,7 @@ class Laboratory:
             yield self
 
     def _store_initial(self, left_out: StoredImages) -> None:
-        images = _images(self.model)
+        images = initial_images(self.model)
         if missing := self.by_name(left_out).keys():
             images = {
                 table: [one for one in stored if self._schemas[table].item_id(one) not in missing]
@@ -475,19 +476,3 @@ def _operation(turn: Turn, call: HeldCall | Call, performed: Performed) -> Opera
         call.source,
         performed.missed,
     )
-
-
-def _images(model: type[Model]) -> dict[str, list[Mapping[str, AttributeValue]]]:
-    """The declared items as the API writes them."""
-    images: dict[str, list[Mapping[str, AttributeValue]]] = {}
-    for table, items in model.items.items():
-        for item in items:
-            try:
-                images.setdefault(table, []).append(image(item))
-            except (TypeError, AttributeError) as unsuitable:
-                raise ModelError(
-                    f"the model {model.__name__} declares the item {item!r} of table {table!r}: {unsuitable}",
-                    expected="a mapping of attribute names to values that DynamoDB stores",
-                    remedy="use int or Decimal for numbers, bytes for binaries",
-                ) from None
-    return images

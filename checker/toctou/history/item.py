@@ -79,8 +79,11 @@ def image(item: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """The inverse of :func:`plain`, for the items declared by a model.
 
     Raises:
-        TypeError: for a value that DynamoDB has no type for; ``float`` is rejected because it is not exact.
+        TypeError: for a value that DynamoDB has no type for, ``float`` among them because it is not exact, or a name that is
+            no text.
     """
+    if unnamed := [name for name in item if not isinstance(name, str)]:
+        raise TypeError(f"{unnamed[0]!r} is no name of an attribute, which is text")
     return {name: typed_value(value) for name, value in item.items()}
 
 

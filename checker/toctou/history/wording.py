@@ -28,8 +28,8 @@ def value_text(value: AttributeValue | None) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Words joined as prose: ``a``, ``a and b``, ``a, b and c``."""
-    *front, last = words
+    """Words joined as prose: ``a``, ``a and b``, ``a, b and c``; ``nothing`` if there are none."""
+    *front, last = [*words] or ["nothing"]
     return f"{', '.join(front)} and {last}" if front else last
 
 

@@ -17,17 +17,19 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from functools import cache
+from dataclasses import asdict, replace
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
 
 from toctou.analysis.accesses import accessed
 from toctou.analysis.cause import Cause, Site
+from toctou.analysis.explain import unexplained
 from toctou.analysis.explanation import Edge, Explanation
 from toctou.analysis.versions import Versions
 from toctou.counterexample.violation import Violation
+from toctou.errors import contained
 from toctou.history.finding import Finding, SerialOrder
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Image
@@ -83,6 +85,28 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "difference": violation.difference,
         "occurrences": violation.occurrences,
     }
+
+
+def documented(model: str, violation: Violation, title: str, faults: list[str]) -> Document | None:
+    """The document of one violation, or of as much of it as can be made.
+
+    Args:
+        model, title: see :func:`violation_document`.
+        faults: receives the text if not even that can be made, and ``None`` is returned.
+    """
+    bare = replace(violation, explanation=unexplained(violation.execution, violation.finding))
+    for one in (violation, bare):
+        found: list[str] = []
+        document = contained("the report", partial(violation_document, model, one, title=title), None, found)
+        if document is not None:
+            return with_faults(document, [*violation.faults, *faults])
+        faults += found
+    return None
+
+
+def with_faults(document: Document, faults: Sequence[str]) -> Document:
+    """The document of a violation, with the texts of faults of ours if there are any, which is seldom."""
+    return {**document, "faults": [*document.get("faults", ()), *faults]} if faults else document
 
 
 def operation_names(execution: Execution) -> tuple[str, ...]:

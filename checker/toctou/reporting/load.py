@@ -195,10 +195,11 @@ def _is_image(image: Any) -> bool:
     if not isinstance(image, dict):
         return False
     try:
-        plain(decode(image))
+        found = decode(image)  # a name that begins with $ makes a list of pairs of it
+        plain(found)
+        return all(_VALUE_TYPES.issuperset(value) for value in found.values())
     except (ValueError, TypeError, ArithmeticError, AttributeError):
         return False
-    return all(_VALUE_TYPES.issuperset(value) for value in image.values())
 
 
 def _request(written: Document) -> Request:

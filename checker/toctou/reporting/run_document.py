@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from toctou.reporting.document import RUN, Document, envelope, portable_target, stored_as, violation_document
+from toctou.counterexample.violation import Violation
+from toctou.reporting.document import RUN, Document, documented, envelope, portable_target, stored_as
 from toctou.reporting.file_names import report_names
 from toctou.reporting.findings import findings, ranked
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
@@ -21,13 +22,16 @@ def documents(result: RunResult, directory: Path | None = None) -> tuple[Documen
     Args:
         directory: where they are going to be stored, for their replay commands; ``None`` if they are not.
     """
-    found = [
-        [violation_document(model.model, one, title=model.title) for one in model.violations] for model in result.models
-    ]
+    faults: list[Document] = [_fault("", text) for text in result.faults]
+    found = []
+    for model in result.models:
+        lost: list[str] = []
+        found.append([documented(model.model, one, model.title, lost) for one in model.violations])
+        faults += [_fault(model.model, text) for text in (*model.faults, *lost)]
     names = iter(report_names([(model.model, len(model.violations)) for model in result.models]))
     stored: dict[str, Document] = {}
     for of_model in found:
-        for one in ranked(of_model):
+        for one in ranked([document for document in of_model if document is not None]):
             name = next(names)
             file = Path(f"{name}.json")
             where = stored_as(None if directory is None else directory / file, RUN)
@@ -42,12 +46,17 @@ def documents(result: RunResult, directory: Path | None = None) -> tuple[Documen
         "seed": result.seed,
         "seconds": round(result.seconds, 3),
         "findings": findings(list(stored.values())),
+        "faults": faults,
         "models": [_model(model, of_model) for model, of_model in zip(result.models, found, strict=True)],
     }
     return run, stored
 
 
-def scenario_document(scenario: ScenarioResult, violations: Sequence[Document] = ()) -> Document:
+def _fault(where: str, text: str) -> Document:
+    return {"where": where and portable_target(where), "text": text}
+
+
+def scenario_document(scenario: ScenarioResult, violations: Sequence[Document | None] = ()) -> Document:
     """What the run's document says about one scenario; ``violations`` are the documents of its violations, in order."""
     return {
         "requests": [str(request) for request in scenario.requests],
@@ -60,25 +69,28 @@ def scenario_document(scenario: ScenarioResult, violations: Sequence[Document] =
         "stands_for": scenario.stands_for,
         "seconds": round(scenario.seconds, 3),
         "violations": [
-            {
-                "oracle": violation.finding.oracle,
-                "anomaly": violation.explanation.anomaly,
-                "anomaly_title": violation.explanation.anomaly_title,
-                "severity": str(violation.severity.level),
-                "schedule": str(violation.execution.schedule),
-                "explanation": violation.explanation.headline,
-                "found_on": violation.found_on,
-                "confirmed_on": violation.confirmed_on,
-                "difference": violation.difference,
-                "occurrences": violation.occurrences,
-                "report": document["report"] if document else "",
-            }
-            for violation, document in zip_longest(scenario.violations, violations)
+            _violation(violation, document) for violation, document in zip_longest(scenario.violations, violations)
         ],
     }
 
 
-def _model(model: ModelResult, found: Sequence[Document]) -> Document:
+def _violation(violation: Violation, document: Document | None) -> Document:
+    return {
+        "oracle": violation.finding.oracle,
+        "anomaly": violation.explanation.anomaly,
+        "anomaly_title": violation.explanation.anomaly_title,
+        "severity": str(violation.severity.level),
+        "schedule": str(violation.execution.schedule),
+        "explanation": violation.explanation.headline,
+        "found_on": violation.found_on,
+        "confirmed_on": violation.confirmed_on,
+        "difference": violation.difference,
+        "occurrences": violation.occurrences,
+        "report": document["report"] if document else "",
+    }
+
+
+def _model(model: ModelResult, found: Sequence[Document | None]) -> Document:
     remaining = iter(found)
     return {
         "model": portable_target(model.model),

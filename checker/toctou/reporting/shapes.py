@@ -93,6 +93,7 @@ RUN: Shape = {
     "requests": int,
     "seed": int,
     "findings": [_FINDING],
+    "faults": [_texts("where", "text")],
     "models": [
         {
             **_texts("model", "title", "verdict", "detail", "covered"),

@@ -10,15 +10,15 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from toctou.counterexample.violation import Violation
-from toctou.errors import ReportError
-from toctou.reporting.document import Document, stored_as, violation_document
+from toctou.errors import contained
+from toctou.reporting.document import Document, documented, stored_as, with_faults
 from toctou.reporting.findings import ranked
-from toctou.reporting.registry import RENDERERS
 from toctou.reporting.sessions import directory_of_session
-from toctou.reporting.write import write_atomically
+from toctou.reporting.write import stored_formats, unwritable, write_atomically
 
 _READABLE = 80
 
@@ -48,22 +48,24 @@ def write_found(
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.glob(f"{stem}-*"):
             old.unlink(missing_ok=True)
-        for number, document in enumerate(
-            ranked([violation_document(model, one, title=title) for one in violations]), 1
-        ):
+        for number, document in enumerate(ranked(_documents(model, title, violations)), 1):
             file = directory / f"{stem}-{number}.json"
             document.update(stored_as(file))
-            for one in RENDERERS.values():
-                if one.stored:
-                    write_atomically(file.with_name(f"{stem}-{number}{one.suffix}"), one.renders["violation"](document))
-            documents.append(document)
+            faults: list[str] = []
+            for suffix, render in stored_formats().items():
+                text = contained(f"{stem}-{number}{suffix}", partial(render, document), None, faults)
+                if text is not None:
+                    write_atomically(file.with_name(f"{stem}-{number}{suffix}"), text)
+            documents.append(with_faults(document, faults))
     except OSError as error:
-        raise ReportError(
-            f"reports cannot be written to {directory}: {error.strerror}",
-            expected="a directory, or a path at which one can be created",
-            remedy="choose another one, under pytest with --toctou-report DIR",
-        ) from error
+        raise unwritable(directory, error) from error
     return documents
+
+
+def _documents(model: str, title: str, violations: Sequence[Violation]) -> list[Document]:
+    """The documents that can be made."""
+    made = [documented(model, one, title, []) for one in violations]
+    return [one for one in made if one is not None]
 
 
 def _stem(test: str, model: str) -> str:

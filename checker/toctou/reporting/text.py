@@ -41,6 +41,7 @@ def violation_lines(document: Document, width: int) -> list[Text]:
             *_indented(lanes(document, width - 2)),
         ],
         list(_argument(document, width)),
+        list(_faults(document, width)),
         list(_remedy(document, width)),
         list(_closest(document, width)),
         list(_items(document, width)),
@@ -144,6 +145,15 @@ def _places(cause: Document, width: int) -> Iterator[Text]:
             place = visible(f"{source['file']}:{source['line']}")
             head = Text.assemble("    ", (f"{what:<6}", "dim"), f"{site['step']}  {place}  ")
             yield from _hanging(head, source["text"], width)
+
+
+def _faults(document: Document, width: int) -> Iterator[Text]:
+    faults = document.get("faults", ())
+    if faults:
+        yield _title("Missing here, by a fault of toctou itself", "", width)
+    for fault in faults:
+        for line in fault.splitlines():
+            yield from _hanging(Text("  "), visible(line), width)
 
 
 def _remedy(document: Document, width: int) -> Iterator[Text]:

@@ -12,9 +12,10 @@ import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from toctou.errors import ReportError
+from toctou.errors import ReportError, contained
 from toctou.reporting.document import RUN, Document
 from toctou.reporting.registry import RENDERERS
 from toctou.reporting.renderer import Render
@@ -36,12 +37,17 @@ def prepare_directory(directory: Path) -> None:
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
-        raise ReportError(
-            f"reports cannot be written to {directory}: {error.strerror}",
-            expected="a directory, or a path at which one can be created",
-            remedy="choose another one with --report DIR",
-        ) from error
+        raise unwritable(directory, error) from error
     _refuse_foreign(directory, _files("run"), _own_files(directory))
+
+
+def unwritable(directory: Path, error: OSError) -> ReportError:
+    """The error for a directory of reports in which nothing can be created."""
+    return ReportError(
+        f"reports cannot be written to {directory}: {error.strerror}",
+        expected="a directory, or a path at which one can be created, on a disk that has room",
+        remedy="choose another one with --report DIR, under pytest with --toctou-report DIR",
+    )
 
 
 def write_run(result: RunResult, directory: Path, further: Further | None = None) -> list[Document]:
@@ -51,7 +57,7 @@ def write_run(result: RunResult, directory: Path, further: Further | None = None
         further: makes another document that is stored beside the run's.
 
     Raises:
-        ReportError: see :func:`prepare_directory`.
+        ReportError: see :func:`prepare_directory`; or the disk is full.
     """
     run, violations = documents(result, directory)
     whole = [run] if further is None else [run, further(run)]
@@ -59,10 +65,13 @@ def write_run(result: RunResult, directory: Path, further: Further | None = None
     prepare_directory(directory)
     old = _own_files(directory)
     _refuse_foreign(directory, texts, old)
-    for name in sorted(old - set(texts)):
-        (directory / name).unlink(missing_ok=True)
-    for name, text in texts.items():
-        write_atomically(directory / name, text)
+    try:
+        for name in sorted(old - set(texts)):
+            (directory / name).unlink(missing_ok=True)
+        for name, text in texts.items():
+            write_atomically(directory / name, text)
+    except OSError as error:
+        raise unwritable(directory, error) from error
     return whole
 
 
@@ -78,18 +87,40 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _texts(whole: Sequence[Document], violations: Mapping[str, Document]) -> dict[str, str]:
-    """File name to content; ``run.json`` is first, so that no file is ever there without being listed."""
+    """File name to content; ``run.json`` is first, so that no file is ever there without being listed.
+
+    A file that cannot be rendered, by a fault of ours, is left out; the run says so.
+    """
     run, *others = whole
-    of_violations = {
-        f"{name}{one.suffix}": one.renders["violation"](document)
-        for name, document in violations.items()
-        for one in RENDERERS.values()
-        if one.stored
-    }
-    of_others = {name: render(other) for other in others for name, render in _files(other["kind"]).items()}
-    # the run lists its files in its own document, so all names are needed before it is rendered
-    run["files"] = [*_files("run"), *of_violations, *of_others]
-    return {name: render(run) for name, render in _files("run").items()} | of_violations | of_others
+    found: dict[str, str] = {}
+    for name, document in violations.items():
+        found |= _rendered(run, document, {f"{name}{suffix}": render for suffix, render in stored_formats().items()})
+    for other in others:
+        found |= _rendered(run, other, _files(other["kind"]))
+    # The run lists its files, and what could not be rendered, so it is rendered last, and its data after its page.
+    pages = {name: render for name, render in _files("run").items() if name != RUN}
+    run["files"] = [RUN, *pages, *found]
+    of_run = _rendered(run, run, pages)
+    run["files"] = [RUN, *of_run, *found]
+    data = _files("run")[RUN]
+    # Whatever happens, what is written is listed, so that a later run may remove it.
+    least = {name: run[name] for name in ("kind", "format", "toctou", "files", "faults")}
+    return (_rendered(run, run, {RUN: data}) or {RUN: data(least)}) | of_run | found
+
+
+def _rendered(run: Document, document: Document, files: Mapping[str, Render]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, render in files.items():
+        faults: list[str] = []
+        text = contained(name, partial(render, document), None, faults)
+        found |= {} if text is None else {name: text}
+        run["faults"] += [{"where": str(document.get("model", "")), "text": fault} for fault in faults]
+    return found
+
+
+def stored_formats() -> dict[str, Render]:
+    """Of the formats in which every violation is stored, the suffix and the renderer."""
+    return {one.suffix: one.renders["violation"] for one in RENDERERS.values() if one.stored}
 
 
 def _files(kind: str) -> dict[str, Render]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations, combinations_with_replacement
 from typing import Any
 
@@ -19,8 +20,9 @@ from toctou.declaration.arguments import Form
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
+from toctou.declaration.validation import check_attributes
 from toctou.distribution.progress import Progress
-from toctou.errors import DocumentError
+from toctou.errors import DocumentError, contained
 from toctou.history.request import Request
 from toctou.openapi.document import Document
 from toctou.openapi.operations import Operation, Unusable, operations
@@ -139,6 +141,7 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
         BadInput: the document or the model cannot be used.
     """
     model = loaded.model
+    check_attributes(model)
     if issubclass(model, App):
         model.require_application()
     declared = model.operations() if issubclass(model, App) else operations(document)
@@ -146,8 +149,12 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
     if not subjects:
         raise _nothing_to_drive(document, unusable)
     probed: list[tuple[Subject, list[SoloRun]]] = []
+    faults: dict[str, list[str]] = {subject.name: [] for subject in subjects}
+    none: list[SoloRun] = []
     with probing(model, options) as probe:
-        probed += [(subject, _probed(probe, subject, model)) for subject in subjects]
+        for subject in subjects:
+            trial = partial(_probed, probe, subject, model)
+            probed.append((subject, contained(f"the trial of {subject.name}", trial, none, faults[subject.name])))
     solo = [one for _, found in probed for one in found if one.explored]
     pairs = list(combinations_with_replacement(solo, 2))
     conflicting = [pair for pair in pairs if pair[0].conflicts_with(pair[1])]
@@ -160,11 +167,13 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
     keys = {table: frozenset(names) for table, names in key_attributes(model).items()}
     return ScanResult(
         document=(document.name, document.version),
-        operations=tuple(_result_of(subject, found, result, keys) for subject, found in probed),
+        operations=tuple(
+            _result_or_fault(subject, found, result, keys, faults[subject.name]) for subject, found in probed
+        ),
         unusable=tuple(unusable),
         idle_handlers=tuple(idle),
         pairs=(len(pairs), len(conflicting)),
-        run=run,
+        run=replace(run, faults=(*run.faults, *(fault for of_one in faults.values() for fault in of_one))),
     )
 
 
@@ -179,6 +188,38 @@ def _nothing_to_drive(document: Document, unusable: Sequence[Unusable]) -> Docum
         cause="another document than that of the model, or one whose paths are elsewhere",
         remedy="name the document that describes the model's operations",
     )
+
+
+def _result_or_fault(
+    subject: Subject,
+    found: Sequence[SoloRun],
+    result: ModelResult | None,
+    keys: Mapping[str, frozenset[str]],
+    faults: list[str],
+) -> ScannedOperation:
+    """The result of an operation; nothing is concluded of one in which a fault of ours has occurred."""
+    whole = partial(_result_of, subject, found, result, keys)
+    scanned = contained(f"the conclusion on {subject.name}", whole, None, faults)
+    verdict, reason = certify(Evidence(0, Coverage.NOTHING, 0, 0, StopReason.INTERNAL_ERROR))
+    if scanned is None:
+        return ScannedOperation(
+            operation=subject.operation,
+            handler=subject.name,
+            requests=tuple(found),
+            optional=(),
+            accesses=(),
+            windows=(),
+            verdict=verdict,
+            stop_reason=reason,
+            detail=faults[0],
+            scenarios=0,
+            schedules=0,
+            violations=(),
+            unreached="",
+        )
+    if faults and not scanned.violations:
+        return replace(scanned, verdict=verdict, stop_reason=reason, detail=faults[0])
+    return scanned
 
 
 def _probed(probe: Probe, subject: Subject, model: type[Model]) -> list[SoloRun]:

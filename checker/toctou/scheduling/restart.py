@@ -26,8 +26,11 @@ class Reason(Enum):
     """A schedule did not repeat, so that replicas are started anew for each."""
 
 
-class Restart(Exception):
-    """Begin the scenario again, with this strategy; ``None`` for a new one."""
+class Restart(BaseException):
+    """Begin the scenario again, with this strategy; ``None`` for a new one.
+
+    Not an error, so that nothing that contains errors holds it back.
+    """
 
     def __init__(self, reason: Reason, strategy: Strategy | None = None) -> None:
         super().__init__(reason.name)

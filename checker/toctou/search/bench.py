@@ -14,7 +14,7 @@ from toctou.client.backends import backend_named
 from toctou.counterexample.confirmation import confirmed
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
-from toctou.errors import ModelError
+from toctou.errors import ModelError, contained
 from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.strategies import selected
 from toctou.search.budget import Meter
@@ -63,16 +63,27 @@ class Bench:
     ) -> Advance:
         """Explore a work item of a model; see :meth:`~toctou.search.explorer.Explorer.advance`.
 
-        An invalid model ends only its own exploration (``StopReason.REFUSED``).
+        An invalid model ends only its own exploration (``StopReason.REFUSED``), and so does a fault of ours
+        (``StopReason.INTERNAL_ERROR``).
 
         Raises:
             BadInput: the backend cannot be used.
         """
+        faults: list[str] = []
         try:
-            return self.explorer(model).advance(work_item, meter, pause, pieces, alone=alone)
+            advance = contained(
+                "the exploration",
+                lambda: self.explorer(model).advance(work_item, meter, pause, pieces, alone=alone),
+                None,
+                faults,
+            )
         except ModelError as fault:
             self.close()
             return replace(given_up(model, StopReason.REFUSED, str(fault)), refusal=fault)
+        if advance is not None:
+            return advance
+        contained("the end of the exploration", self.close, None, faults)
+        return given_up(model, StopReason.INTERNAL_ERROR, "\n".join(faults))
 
     def close(self) -> None:
         """Restore clock, random numbers and clients."""
@@ -99,16 +110,33 @@ def with_confirmations(
     """The results of one model, each violation replayed on the second backend, unless ``options`` disable that."""
     if not options.confirm or not any(one.violations for one in results):
         return tuple(results)
-    name = options.second_backend
+    faults: list[str] = []
     try:
-        with (
-            closing(backend_named(name)) as backend,
-            Laboratory(model, backend, options.limits).opened() as laboratory,
-        ):
-            return tuple(replace(one, violations=confirmed(laboratory, one.violations, name)) for one in results)
-    except ModelError as fault:  # such as an item that the second backend rejects
-        difference = f"{name}: {fault.observed}"
-        return tuple(
-            replace(result, violations=tuple(replace(one, difference=difference) for one in result.violations))
-            for result in results
+        found = contained(
+            f"the confirmation on {options.second_backend}", lambda: _confirmed(model, results, options), None, faults
         )
+    except ModelError as fault:  # such as an item that the second backend rejects
+        return unconfirmed(results, options, fault.observed)
+    return unconfirmed(results, options, "it could not be asked", faults) if found is None else found
+
+
+def _confirmed(model: type[Model], results: Sequence[ScenarioResult], options: Options) -> tuple[ScenarioResult, ...]:
+    name = options.second_backend
+    with closing(backend_named(name)) as backend, Laboratory(model, backend, options.limits).opened() as laboratory:
+        return tuple(replace(one, violations=confirmed(laboratory, one.violations, name)) for one in results)
+
+
+def unconfirmed(
+    results: Sequence[ScenarioResult], options: Options, why: str, faults: Sequence[str] = ()
+) -> tuple[ScenarioResult, ...]:
+    """The results of one model, whose violations could not be replayed on the second backend."""
+    difference = f"{options.second_backend}: {why}"
+    return tuple(
+        replace(
+            result,
+            violations=tuple(
+                replace(one, difference=difference, faults=(*one.faults, *faults)) for one in result.violations
+            ),
+        )
+        for result in results
+    )

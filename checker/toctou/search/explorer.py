@@ -14,7 +14,7 @@ from functools import partial
 
 from toctou.counterexample.violation import clarity
 from toctou.declaration.model import Model
-from toctou.errors import UncontrolledHandler
+from toctou.errors import UncontrolledHandler, contained
 from toctou.execution.judges import Judges
 from toctou.execution.judging import dependence_of
 from toctou.execution.laboratory import Laboratory
@@ -129,14 +129,20 @@ class Explorer:
         # What counts as evidence is run once more even if a fault has ended the schedules.
         evidence = partial(repeat, self._laboratory, exploration, self._options.backend)
         for part in (partial(self._run, exploration, meter, pause), evidence):
+            faults: list[str] = []
             try:
-                part()
-                check_memory(self._laboratory)
+                contained("the exploration", partial(self._checked, part), None, faults)
             except UncontrolledHandler as fault:
                 certain = reported(self._laboratory, fault)
                 tally.stop_reason, tally.detail = FAULTS[type(certain)], str(certain)
             except KeyboardInterrupt:
                 tally.stop_reason, tally.detail = StopReason.INTERRUPTED, "interrupted"
+            if faults:
+                tally.stop(StopReason.INTERNAL_ERROR, faults[0])
+
+    def _checked(self, part: Callable[[], None]) -> None:
+        part()
+        check_memory(self._laboratory)
 
     def _run(self, exploration: Exploration, meter: Meter, pause: Pause) -> None:
         """The main loop: run schedules until the strategy ends, the budget is spent, or ``pause`` says so."""

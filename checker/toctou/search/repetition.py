@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from toctou.counterexample.candidates import Following
 from toctou.counterexample.minimization import simplest
 from toctou.counterexample.presentation import presented
-from toctou.declaration.scenario import Scenario
-from toctou.errors import NondeterministicHandler, ToctouError, UncontrolledHandler
+from toctou.errors import NondeterministicHandler, ToctouError, UncontrolledHandler, contained
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import Sighting, judged, sightings, signature
 from toctou.execution.laboratory import Laboratory
@@ -27,7 +27,9 @@ def repeat(laboratory: Laboratory, exploration: Exploration, backend: str) -> No
         UncontrolledHandler: the history differs.
     """
     scenario, tally = exploration.work_item.scenario, exploration.tally
-    kept = simplest(_counted(exploration), lambda schedule: _shown(laboratory, exploration, schedule))
+    counted, faults = _counted(exploration), list[str]()
+    simpler = partial(simplest, counted, partial(_shown, laboratory, exploration))
+    kept = contained("the search for a simpler counterexample", simpler, counted, faults)
     # The sequential runs are evidence too: they are what an execution is blamed for differing from.
     oracles = oracles_for(laboratory, scenario, afresh=True)
     for key, sighting in kept.items():
@@ -35,8 +37,11 @@ def repeat(laboratory: Laboratory, exploration: Exploration, backend: str) -> No
         found = {signature(one): one for one in judged(again, oracles)}.get(signature(sighting.finding))
         if found != sighting.finding:
             raise _not_repeated(sighting.finding, found)
-        smaller = _with_small_arguments(laboratory, key, sighting, exploration.renamed.smaller())
-        tally.kept[key] = presented(laboratory, smaller, backend)
+        own = list(faults)
+        smallest = partial(_with_small_arguments, laboratory, key, sighting, exploration)
+        smaller = contained("the search for a counterexample with smaller arguments", smallest, sighting, own)
+        violation = presented(laboratory, smaller, backend)
+        tally.kept[key] = replace(violation, faults=(*own, *violation.faults))
         tally.replayed += 1
     if exploration.first is not None:
         replayed_alike(laboratory, scenario, exploration.first)
@@ -82,9 +87,10 @@ def _shown(
 
 
 def _with_small_arguments(
-    laboratory: Laboratory, key: object, sighting: Sighting, smaller: Scenario | None
+    laboratory: Laboratory, key: object, sighting: Sighting, exploration: Exploration
 ) -> Sighting:
     """The sighting in a represented scenario that has smaller arguments, if there is one."""
+    smaller = exploration.renamed.smaller()
     if smaller is None:
         return sighting
     try:

@@ -75,6 +75,14 @@ class ModelResult:
         return tuple(sorted({remark for scenario in self.scenarios for remark in scenario.remarks}))
 
     @property
+    def faults(self) -> tuple[str, ...]:
+        """The texts of faults of toctou itself that kept scenarios from being explored, or cost parts of violations."""
+        failed = [one.detail for one in self.scenarios if one.stop_reason is StopReason.INTERNAL_ERROR]
+        own = [self.detail] if self.stop_reason is StopReason.INTERNAL_ERROR else []
+        of_violations = [fault for one in self.violations for fault in one.faults]
+        return tuple(dict.fromkeys([*own, *failed, *of_violations]))
+
+    @property
     def schedules(self) -> int:
         """Executions over all scenarios."""
         return sum(scenario.schedules for scenario in self.scenarios)
@@ -94,6 +102,7 @@ class RunResult:
         requests: the scope: how many requests run concurrently at most.
         seed: seed of the random strategy.
         reads: how many versions an eventually consistent read could return, the newest included; 1 for strong reads.
+        faults: texts of faults of toctou itself that are no single model's.
     """
 
     models: tuple[ModelResult, ...]
@@ -103,3 +112,4 @@ class RunResult:
     seed: int
     seconds: float = 0.0
     reads: int = 1
+    faults: tuple[str, ...] = ()

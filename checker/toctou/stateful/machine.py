@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 from hypothesis import HealthCheck, Phase, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from toctou.analysis.explain import explain
+from toctou.analysis.explain import explain, unexplained
 from toctou.client.backends import backend_named
 from toctou.counterexample.violation import Violation
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
-from toctou.errors import BadInput, ToctouError
+from toctou.errors import BadInput, ToctouError, contained
 from toctou.execution.laboratory import Laboratory
 from toctou.history.request import Request
 from toctou.scheduling.runner import Limits
@@ -127,7 +127,10 @@ class ModelMachine(RuleBasedStateMachine):
             return
         self._session.finish()  # only a complete execution has a schedule that can be replayed
         finding, execution = self._judge.at_the_end(finding), self._session.execution()
-        violation = Violation(finding, explain(execution, finding), execution, self.backend)
+        faults: list[str] = []
+        plain = unexplained(execution, finding)
+        explanation = contained("the explanation", lambda: explain(execution, finding), plain, faults)
+        violation = Violation(finding, explanation, execution, self.backend, faults=tuple(faults))
         raise RaceFound(self.loaded, violation, self.limits)
 
     @contextmanager

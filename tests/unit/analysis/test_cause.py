@@ -66,3 +66,9 @@ def test_a_condition_that_passed_on_another_content_is_not_told_as_one_that_was_
         "replace's PutItem had changed the item in between and left the same value, so the condition held for an item that "
         "had never been read"
     )
+
+
+def test_a_condition_that_found_an_item_missing_again_after_a_query_that_had_not_found_it():
+    found = of("A.query(*) B.put(x owner=bob) B.delete(x) A.put(x owner=alice if no owner)")
+    assert found.decided == ("owner",)
+    assert str(found).startswith("the condition of request's PutItem of Items only compares owner with what its Query")

@@ -254,6 +254,13 @@ def headline_of(text):
             "v 1 of Items[x]: the same when it was read and when the condition was evaluated",
         ),
         (
+            "A.query(*) B.put(x owner=bob) B.delete(x) A.put(x owner=alice if no owner)",
+            "aba",
+            "alice's request overwrote what bob's request had written: its condition found Items[x] without owner, the same "
+            "as before bob created Items[x]",
+            "Items[x] without owner: the same when it was read and when the condition was evaluated",
+        ),
+        (
             "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
             "lost_update",
             "bob's request overwrote what alice's request had written: alice changed n of Items[x] from 0 to 1, "

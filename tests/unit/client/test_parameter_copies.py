@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import collections
 import copy
+import enum
+import io
+import json
 from typing import Any
 
 import boto3
 import pytest
+from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toctou.client.parameters import NotPlainlyValid, copy_if_valid
+from toctou.client.parameters import NotPlainlyValid, as_sent, copy_if_valid
 
 MODEL = boto3.client("dynamodb", region_name="us-east-1").meta.service_model
 ACTIONS = [
@@ -43,7 +49,7 @@ def values_of(shape: Any, depth: int = 0) -> st.SearchStrategy[Any]:
         case "string":
             fits = st.text(max_size=3)
         case "blob":
-            fits = st.one_of(st.binary(max_size=2), st.builds(bytearray, st.binary(max_size=2)))
+            fits = st.one_of(st.binary(max_size=2), st.builds(bytearray, st.binary(max_size=2)), st.text(max_size=2))
         case "boolean":
             fits = st.booleans()
         case _:
@@ -69,6 +75,39 @@ def test_what_is_copied_is_valid_and_equal(request):
     assert not ParamValidator().validate(parameters, model.input_shape).has_errors()
     assert repr(copied) == repr(before) == repr(parameters)
     assert not _mutable(copied) & _mutable(parameters), "something is shared that may be changed"
+
+
+@settings(max_examples=100, deadline=None)
+@given(requests)
+def test_what_botocore_accepts_is_copied_as_it_would_write_it(request):
+    action, parameters = request
+    model = MODEL.operation_model(action)
+    if ParamValidator().validate(parameters, model.input_shape).has_errors():
+        return
+    sent = as_sent(parameters, model.input_shape)
+    assert _in_json(sent) == json.loads(create_serializer("json").serialize_to_request(parameters, model)["body"])
+    assert not _mutable(sent) & _mutable(parameters)
+
+
+class Colour(enum.StrEnum):
+    RED = "red"
+
+
+def test_values_of_the_user_s_own_types_become_plain():
+    shape = MODEL.operation_model("PutItem").input_shape
+    item = collections.OrderedDict({"a": {"B": "text"}, "b": {"BS": ("x", bytearray(b"y"))}, "c": {"S": Colour.RED}})
+    sent = as_sent({"TableName": "Items", "Item": item}, shape)
+    assert repr(sent["Item"]) == "{'a': {'B': b'text'}, 'b': {'BS': [b'x', b'y']}, 'c': {'S': 'red'}}"
+    with pytest.raises(TypeError, match="bytes-like"):  # as botocore raises it
+        as_sent({"TableName": "Items", "Item": {"a": {"B": io.BytesIO(b"x")}}}, shape)
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _in_json(content) for name, content in value.items()}
+    if isinstance(value, list):
+        return [*map(_in_json, value)]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _mutable(value: Any) -> set[int]:

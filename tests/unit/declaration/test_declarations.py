@@ -52,11 +52,115 @@ def test_a_handler_that_is_declared_read_only_and_writes_is_refused():
         toctou.check(Lies)
 
 
-@pytest.mark.parametrize("tables", [Table("Notes", "note_id"), [{"TableName": "Notes"}], "Notes"])
-def test_tables_that_are_no_list_of_tables_are_refused(tables):
-    with pytest.raises(ModelError, match="`tables` of the model Odd is") as refused:
-        toctou.check(type("Odd", (Notes,), {"tables": tables}))
-    assert "expected: a list of tables" in str(refused.value)
+class Unshowable:
+    def __repr__(self):
+        raise KeyError("repr")
+
+
+class Incomparable:
+    def __eq__(self, other):
+        raise KeyError("eq")
+
+    __hash__ = None
+
+
+ITSELF: dict[str, object] = {"note_id": "n1"}
+ITSELF["again"] = ITSELF
+TWICE = [{"note_id": "n1"}, {"note_id": "n1", "owner": "bob"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("tables", Table("Notes", "note_id"), "`tables` of the model Odd is Table"),
+        ("tables", [{"TableName": "Notes"}], "`tables` of the model Odd is"),
+        ("tables", "Notes", "`tables` of the model Odd is 'Notes'"),
+        ("items", [{"note_id": "n1"}], "`items` of the model Odd is"),
+        ("items", None, "`items` of the model Odd is None"),
+        ("items", {"Notes": "n1"}, "`items` of the model Odd has 'n1' for the table 'Notes'"),
+        ("items", {"Notes": {"note_id": "n1"}}, "has {'note_id': 'n1'} for the table 'Notes'"),
+        ("items", {"Notes": ({"note_id": one} for one in "ab")}, "has <generator"),
+        ("items", {3: []}, r"has \[\] for the table 3"),
+        ("items", {"Notes": [None]}, "declares the item None of table 'Notes'"),
+        ("items", {"Notes": [{"note_id": "n1", 3: "x"}]}, "3 is no name of an attribute"),
+        ("items", {"Notes": [{"note_id": "n1", "map": {3: "x"}}]}, "3 is no name of an attribute"),
+        ("items", {"Notes": [{"note_id": "n1", "price": 1.5}]}, "numbers are int or Decimal"),
+        ("items", {"Notes": [ITSELF]}, "it holds itself"),
+        ("items", {"Notes": TWICE}, "two items of table 'Notes' with the same key"),
+        ("items", {"Notes": [{"note_id": 1}]}, "was refused: ValidationException"),
+        ("items", {"Notes": [{"note_id": "n1", "text": "x" * 500_000}]}, "was refused: ValidationException"),
+        ("principals", "alice", "`principals` of the model Odd is 'alice'"),
+        ("principals", ("alice", "alice"), "`principals` of the model Odd is"),
+        ("principals", {"alice": 1}, "`principals` of the model Odd is"),
+        ("principals", (1, 2), "`principals` of the model Odd is"),
+        ("owner", ["owner"], "`owner` of the model Odd is"),
+        ("retryable", 409, "`retryable` of the model Odd is 409"),
+        ("ignore", ["updated_at"], "`ignore` of the model Odd is"),
+        ("unowned", "nobody", "`unowned` of the model Odd is 'nobody'"),
+        ("reference", dict, "`reference` of the model Odd is <class 'dict'>"),
+        ("service", "node server.js", "`service` of the model Odd is"),
+        ("handlers", 3, "`handlers` of the model Odd is 3"),
+        ("scenarios", classmethod(lambda cls, size: 3), "the scenarios of the model Odd cannot be made: TypeError"),
+        ("requests", classmethod(lambda cls: ["A"]), "the scenarios of the model Odd contain 'A'"),
+    ],
+)
+def test_what_is_declared_in_another_form_is_refused(name, value, said):
+    with pytest.raises(ModelError, match=said) as refused:
+        toctou.check(type("Odd", (Notes,), {name: value}))
+    assert refused.value.expected
+    assert refused.value.remedy
+    assert len(str(refused.value)) < 1000, "a large value is not shown whole"
+
+
+@pytest.mark.parametrize(
+    ("pools", "said"),
+    [
+        ({"text": "new"}, "the pool of 'text' is 'new'"),
+        ({"text": b"new"}, "the pool of 'text' is b'new'"),
+        ({"text": 3}, "the pool of 'text' is 3"),
+        ({"text": {"new": 1}}, "the pool of 'text' is"),
+        ({"text": [Unshowable()]}, "a value of 'text', of type Unshowable, cannot be shown or compared: KeyError"),
+        ({"text": [Incomparable()]}, "a value of 'text', of type Incomparable, cannot be shown or compared: KeyError"),
+        ({"arguments": ["text"]}, "`arguments` of a handler is"),
+        ({"principals": "bob", "text": ["new"]}, "`principals` of the handler 'write' of the model Odd is 'bob'"),
+    ],
+)
+def test_values_of_arguments_that_are_no_list_are_refused(pools, said):
+    def write(principal, text=""):
+        Notes().rewrite(principal)
+
+    with pytest.raises(ModelError, match=said):
+        toctou.check(type("Odd", (Notes,), {"write": handler(write, **pools)}))
+
+
+def test_values_that_are_made_while_they_are_read_are_kept_and_those_of_a_set_have_an_order():
+    names = {"b", "c", "a"}
+    made = handler(print, one=(name for name in "ab"), two=range(2), three=names)
+    assert made.pools == {"one": ("a", "b"), "two": (0, 1), "three": ("a", "b", "c")}
+
+
+def test_a_handler_that_is_no_function_is_refused():
+    with pytest.raises(ModelError, match=r"\['n1'\] is declared as a handler"):
+        handler(["n1"])
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: Table("Notes", ("note_id", "S")),
+        lambda: Table(3, "note_id"),
+        lambda: Table("Notes", "note_id", 3),
+        lambda: Table("Notes", "note_id", indexes={"by-owner": "owner"}),
+        lambda: Table("Notes", "note_id", indexes={"by-owner": ("a", "b", "c")}),
+        lambda: Table("Notes", "note_id", indexes=["owner"]),
+        lambda: Table("Notes", "note_id", definition="x"),
+        lambda: Table("Notes", "note_id", definition={"KeySchema": "x"}),
+        lambda: Table("Notes", "note_id", definition={"Unknown": 1}),
+    ],
+)
+def test_a_table_that_is_declared_in_another_form_is_refused(declare):
+    with pytest.raises(ModelError, match=r"table .*(is declared|has a definition)"):
+        declare()
 
 
 def test_items_of_a_table_that_is_not_declared_are_named():

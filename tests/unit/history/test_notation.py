@@ -71,6 +71,7 @@ def test_a_request_without_operations_exists():
             {"owner"},
             None,
         ),
+        ("A.set(x.data=d if no data)", "UpdateItem", {"data", EXISTENCE}, {"data"}, None),
         ("A.remove(x.owner)", "UpdateItem", {EXISTENCE}, {"owner"}, None),
         ("A.add(x.version=5)", "UpdateItem", {EXISTENCE}, None, {"version"}),
         ("A.delete(x)", "DeleteItem", {EXISTENCE}, {ALL, EXISTENCE}, None),

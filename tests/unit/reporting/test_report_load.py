@@ -36,6 +36,14 @@ def changed(path, change):
     return path
 
 
+def test_names_of_attributes_may_begin_with_what_marks_other_notations(tmp_path, violation):
+    item = {"item_id": {"S": "i1"}, "$ref": {"M": {"$bytes": {"B": b"x"}}}}
+    execution = replace(violation.execution, initial={"Items": [item]}, final={"Items": [item]})
+    path = tmp_path / "x-1.json"
+    path.write_text(render(violation_document(MODEL, replace(violation, execution=execution))), encoding="utf-8")
+    assert counterexample(load_violation(path)).initial == {"Items": [item]}
+
+
 def test_what_replay_needs_comes_back(stored, violation):
     document = load_violation(stored)
     assert document == violation_document(MODEL, violation)

@@ -12,6 +12,7 @@ from toctou import Model, Table, check, handler
 from toctou.declaration.loading import named
 from toctou.history.footprint import dependent
 from toctou.openapi.document import taken
+from toctou.scan import scanning
 from toctou.scan.scanning import ScannedOperation, scan
 from toctou.search.budget import Budget
 from toctou.search.options import Options
@@ -406,6 +407,26 @@ def test_a_handler_that_leaves_control_is_named():
 def test_a_spent_budget_is_no_pass():
     found = scanned(Counter, COUNTER, budget=Budget(max_schedules=1))
     assert found["read"].verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("part", ["_probed", "_result_of"])
+def test_a_fault_of_ours_in_one_operation_leaves_the_others(monkeypatch, part):
+    original = getattr(scanning, part)
+
+    def failing(*arguments):
+        subject = next(one for one in arguments if isinstance(one, scanning.Subject))
+        if subject.name == "listing":
+            raise LookupError("something that cannot be")
+        return original(*arguments)
+
+    monkeypatch.setattr(scanning, part, failing)
+    api = document(("touch", "put", "/users/{user}/things/{number}"), ("listing", "get", "/users/{user}"))
+    result = scan(named(Composite), api, Options(confirm=False))
+    touch, listing = result.operations
+    assert (listing.verdict, listing.stop_reason) == ("INCONCLUSIVE", "internal_error")
+    assert "LookupError: something that cannot be" in listing.detail
+    assert touch.stop_reason != "internal_error"
+    assert result.run.faults == (listing.detail,)
 
 
 class Buckets(Model):

@@ -35,12 +35,21 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import ClassVar, NamedTuple
 
-from toctou.errors import InternalError
+from toctou.errors import NondeterministicHandler
 from toctou.history.footprint import EMPTY, Footprint, contains, union
 from toctou.history.picks.pick_kind import PickKind
+from toctou.history.request import label
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.strategies.exhaustive import Exhaustive
-from toctou.scheduling.strategies.strategy import Noted, Place, Shareable, Step, diverged_choice, diverged_step
+from toctou.scheduling.strategies.strategy import (
+    Noted,
+    Place,
+    Shareable,
+    Step,
+    diverged_choice,
+    diverged_step,
+    nondeterministic,
+)
 from toctou.scheduling.symmetry import Taken, alike
 from toctou.verdict import Coverage
 
@@ -298,7 +307,7 @@ class Dpor(Shareable):
             node = self._path[self._depth]
             if node.enabled != now:
                 raise diverged_choice(self._depth, node.enabled, now)
-            return node.chosen
+            return self._instructed(node)
         node = _Node(now, {}, [], self._mirrors(now))
         preferred = None
         if self._path:
@@ -308,9 +317,15 @@ class Dpor(Shareable):
         if not node.tree:
             awake = [request for request in now if request not in node.sleep or not node.sleep[request].complete]
             if not awake:
-                raise InternalError("every enabled request is asleep, which optimal reduction rules out")
+                raise _misled(self._depth, "a request that has something new to do", "there is none")
             node.tree.append(_Branch(_Event(preferred if preferred in awake else awake[0], EMPTY)))
         self._path.append(node)
+        return self._instructed(node)
+
+    def _instructed(self, node: _Node) -> int:
+        # A wakeup tree is made of steps that must be possible where they stand if requests meet in their footprints only.
+        if node.chosen not in node.enabled:
+            raise _misled(self._depth, f"a further step of request {label(node.chosen)}", "it has ended")
         return node.chosen
 
     def pick(self, kind: PickKind, count: int) -> int:
@@ -327,6 +342,11 @@ class Dpor(Shareable):
         if meant is None:
             asleep = node.sleep.get(node.chosen)
             meant = frozenset(range(count)) - (asleep.which or frozenset() if asleep else frozenset())
+        meant &= frozenset(range(count))
+        if not meant:
+            raise _misled(
+                self._depth, f"a new one of the {kind.alternatives} of request {label(node.chosen)}", "there is none"
+            )
         node.outcome = min(meant)
         return node.outcome
 
@@ -495,6 +515,14 @@ class Dpor(Shareable):
             if self._depends(event.footprint, other.footprint):
                 return True
         return False
+
+
+def _misled(depth: int, expected: str, found: str) -> NondeterministicHandler:
+    """The error where footprints do not decide what requests do; handlers that share memory are the reason that is known."""
+    return nondeterministic(
+        f"requests affect each other otherwise than by what their calls read and write: after {depth} steps of a schedule, "
+        f"those run before lead to expect {expected}, but {found}"
+    )
 
 
 def _pinned(explored: _Event, sequel: Sequel) -> Iterator[Sequel]:

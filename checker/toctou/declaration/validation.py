@@ -1,0 +1,244 @@
+"""Decides whether what a model declares can be used, before anything is explored.
+
+What only DynamoDB can say (a key of the wrong type, an item that is too large) is left to the backend that stores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from toctou.declaration.scenario import Scenario
+from toctou.declaration.table import Table
+from toctou.errors import ModelError, ToctouError
+from toctou.gate.service import Service
+from toctou.history.item import AttributeValue, Image, image
+from toctou.history.request import Request
+
+_CALLED = ("handlers", "invariants", "scenarios", "requests", "owns", "setup")
+"""Members of a model that are called, and that a declaration of the same name would hide."""
+
+_LONGEST = 200
+
+
+def check_members(model: type[Any]) -> None:
+    """Check what is used before anything else of a model: its methods, and its service.
+
+    Raises:
+        ModelError: a declaration has the name of a method that models inherit, or the service is none.
+    """
+    hidden = next((name for name in _CALLED if not callable(getattr(model, name))), None)
+    if hidden is not None:
+        raise _wrong(
+            model, hidden, "a method, as toctou.Model has it", "give the attribute, or the handler, another name"
+        )
+    if not isinstance(model.service, Service | None):
+        raise _wrong(model, "service", "a Service, or None", 'for example service = Service("node server.js")')
+
+
+def check_attributes(model: type[Any]) -> None:
+    """Check everything in a model but its handlers.
+
+    Raises:
+        ModelError: an attribute of another kind than its description says.
+    """
+    check_members(model)
+    if not isinstance(model.tables, Sequence) or not all(isinstance(table, Table) for table in model.tables):
+        raise _wrong(model, "tables", "a list of tables", 'for example tables = [Table("Items", "item_id")]')
+    if not (model.owner is None or (isinstance(model.owner, str) and model.owner)):
+        raise _wrong(model, "owner", "the name of an attribute, or None", 'for example owner = "owner"')
+    if not isinstance(model.ignore, Mapping):
+        raise _wrong(model, "ignore", "a mapping", 'for example ignore = {"Items": ["updated_at"]}')
+    if not _is_list(model.unowned):
+        raise _wrong(model, "unowned", "a set of values", 'for example unowned = {"nobody", None}')
+    if model.reference is not None and not all(
+        callable(getattr(model.reference, one, None)) for one in ("state_of", "step")
+    ):
+        raise _wrong(model, "reference", "an object with the methods state_of and step", "see toctou.Specification")
+    check_principals(f"the model {model.__name__}", model.principals)
+    _check_different(model)
+
+
+def check_principals(where: str, principals: Any) -> None:
+    """Check who may send a request.
+
+    Raises:
+        ModelError: not a list of different names.
+    """
+    named = isinstance(principals, Sequence) and not isinstance(principals, str | bytes)
+    if named and not principals:
+        raise ModelError(f"{where} has no principals", remedy='give it some: principals = ("alice", "bob")')
+    if not named or not all(isinstance(one, str) and one for one in principals) or len({*principals}) < len(principals):
+        raise ModelError(
+            f"`principals` of {where} is {shown(principals)}",
+            expected="a list of names, each once",
+            remedy='for example principals = ("alice", "bob")',
+        )
+
+
+def check_pools(where: str, pools: Any) -> None:
+    """Check the values that arguments of a handler may take.
+
+    Raises:
+        ModelError: anything but a list of values that can be shown and compared.
+    """
+    for argument, pool in pools.items():
+        if not _is_list(pool) or not pool:
+            example = pool if isinstance(pool, str) and pool else "i1"
+            raise ModelError(
+                f"{where}: the pool of {argument!r} is {shown(pool)}",
+                expected="a non-empty list of values",
+                remedy=f"for example @handler({argument}=[{example!r}])",
+            )
+        for value in pool:
+            if (fault := _unusable(value)) is not None:
+                raise ModelError(
+                    f"{where}: a value of {argument!r}, of type {type(value).__name__}, cannot be shown or compared: {fault}",
+                    expected="values whose __repr__ and __eq__ work, because requests are named and compared by them",
+                    remedy="pass a plain value, and make the object of it in the handler",
+                )
+
+
+def joined(arguments: Any, pools: Mapping[str, Any]) -> dict[str, Any]:
+    """The pools of a handler, whether given as ``arguments`` or by their names.
+
+    Raises:
+        ModelError: ``arguments`` is no mapping from names.
+    """
+    if arguments is None:
+        return dict(pools)
+    if not isinstance(arguments, Mapping) or not all(isinstance(name, str) for name in arguments):
+        raise ModelError(
+            f"`arguments` of a handler is {shown(arguments)}",
+            expected="a mapping from the names of arguments to lists of values",
+            remedy="for example arguments={'item_id': ['i1']}",
+        )
+    return {**arguments, **pools}
+
+
+def scenarios_of(model: type[Any], size: int) -> list[Scenario]:
+    """The scenarios of a model, which may have its own way to make them.
+
+    Raises:
+        ModelError: what makes them fails, or makes something else.
+    """
+    try:
+        found = list(model.scenarios(size))
+    except ToctouError:
+        raise
+    except Exception as failed:
+        raise ModelError(
+            f"the scenarios of the model {model.__name__} cannot be made: {type(failed).__name__}: {failed}",
+            expected="`scenarios`, or `requests`, that return a list",
+            remedy="correct the method of the model, or leave it out",
+        ) from failed
+    requests = [request for one in found for request in (one.requests if isinstance(one, Scenario) else [one])]
+    if wrong := [one for one in requests if not isinstance(one, Request)]:
+        raise ModelError(
+            f"the scenarios of the model {model.__name__} contain {shown(wrong[0])}",
+            expected="toctou.declaration.scenario.Scenario, made of requests",
+            remedy="correct `scenarios`, or `requests`, of the model, or leave it out",
+        )
+    return found
+
+
+def initial_images(model: type[Any]) -> dict[str, list[Image]]:
+    """The declared items by table, as the API writes them.
+
+    Raises:
+        ModelError: `items` is no mapping from tables to lists of items, or a value is none that DynamoDB stores.
+    """
+    if not isinstance(model.items, Mapping):
+        tables = [table.name for table in model.tables] or ["Items"]
+        raise _wrong(
+            model,
+            "items",
+            "a mapping from the names of tables to lists of items",
+            f"for example items = {{{tables[0]!r}: [{{…}}]}}",
+        )
+    images: dict[str, list[Image]] = {}
+    for table, items in model.items.items():
+        if not isinstance(table, str) or not _is_list(items):
+            raise ModelError(
+                f"`items` of the model {model.__name__} has {shown(items)} for the table {table!r}",
+                expected="the name of a table, and a list of items",
+                remedy='for example items = {"Items": [{"item_id": "i1"}]}',
+            )
+        images[table] = [_image(model, table, item) for item in items]
+    return images
+
+
+def _image(model: type[Any], table: str, item: Any) -> dict[str, AttributeValue]:
+    try:
+        _check_encodable(found := image(item))
+    except RecursionError:
+        unsuitable: object = "it holds itself, or is nested too deeply"
+    except (TypeError, AttributeError, UnicodeEncodeError) as fault:
+        unsuitable = fault
+    else:
+        return found
+    raise ModelError(
+        f"the model {model.__name__} declares the item {shown(item)} of table {table!r}: {unsuitable}",
+        expected="a mapping of attribute names to values that DynamoDB stores",
+        remedy="use int or Decimal for numbers, bytes for binaries",
+    )
+
+
+def _check_encodable(value: Any) -> None:
+    """Raise ``UnicodeEncodeError`` for half of a pair of surrogates, which no service stores."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, Mapping):
+        for name, content in value.items():
+            name.encode()
+            _check_encodable(content)
+    elif isinstance(value, list):
+        for content in value:
+            _check_encodable(content)
+
+
+def _check_different(model: type[Any]) -> None:
+    """Of two items with the same key the later one would silently replace the other."""
+    keys = {table.name: [one["AttributeName"] for one in table.parameters["KeySchema"]] for table in model.tables}
+    for table, images in initial_images(model).items():
+        seen = set()
+        for one in images:
+            key = repr([one.get(name) for name in keys.get(table, ())])
+            if key in seen:
+                raise ModelError(
+                    f"`items` of the model {model.__name__} has two items of table {table!r} with the same key: {shown(one)}",
+                    expected="items whose keys differ",
+                    remedy="leave one of them out, or correct its key",
+                )
+            seen.update([key] if table in keys else [])
+
+
+def _wrong(model: type[Any], name: str, expected: str, remedy: str) -> ModelError:
+    found = shown(getattr(model, name))
+    return ModelError(f"`{name}` of the model {model.__name__} is {found}", expected=expected, remedy=remedy)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray | Mapping)
+
+
+def _unusable(value: Any) -> str | None:
+    for use in (repr, lambda one: bool(one == object())):
+        try:
+            use(value)
+        except Exception as fault:  # the user's own code may raise anything
+            return f"{type(fault).__name__}: {fault}"
+    return None
+
+
+def shown(value: Any) -> str:
+    """A value in an error, whatever it is, at most :data:`_LONGEST` characters."""
+    text = f"an object of type {type(value).__name__}" if _unusable(value) else repr(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def kept(values: Any) -> Any:
+    """The values of a pool, to be read more than once and in the same order by every process."""
+    if isinstance(values, set | frozenset):
+        return tuple(sorted(values, key=repr))
+    return tuple(values) if isinstance(values, Iterator | range) else values
