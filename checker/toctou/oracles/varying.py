@@ -7,7 +7,8 @@ with other random numbers.  A value that one of these does not have is a *varyin
 - One that varies with the random numbers equals another one if they stand for each other everywhere: of two requests that each
   store one identifier in two items, either may win, but not each one in one item.
 - A varying value never equals one that does not vary: an item that kept its first time has lost an update.
-- Of a text, the parts before and after what varies have to be equal (``3|2026-01-01T…``).  A text that is JSON is taken apart.
+- Of a text, the parts before and after what varies have to be equal (``3|2026-01-01T…``), and it has as many entries.  A text
+  that is JSON is taken apart.
 """
 
 from __future__ import annotations
@@ -52,11 +53,17 @@ class _Varying:
 
     def like(self, other: object) -> bool:
         """Whether the other one varies in the same way; a plain value counts as one that may vary."""
+        plain = other.value if isinstance(other, _Varying) else other
+        if type(plain) is not type(self.value) or _divisions(plain) != _divisions(self.value):
+            return False
         if isinstance(other, _Varying):
             return (self.named, self.before, self.after) == (other.named, other.before, other.after)
-        if not isinstance(other, str):
-            return type(other) is type(self.value)
-        return isinstance(self.value, str) and other.startswith(self.before) and other.endswith(self.after)
+        return not isinstance(plain, str) or (plain.startswith(self.before) and plain.endswith(self.after))
+
+
+def _divisions(value: object) -> list[str]:
+    """What divides a text into entries: a log that has lost one has fewer."""
+    return re.findall(r"[;|,#\n]", value) if isinstance(value, str) else []
 
 
 class _Bag(list[Any]):

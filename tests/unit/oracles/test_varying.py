@@ -76,6 +76,14 @@ def test_of_a_text_only_the_varying_part_is(text):
     )
 
 
+def test_a_log_in_a_text_has_as_many_entries():
+    def of(*times: int):
+        return lambda t, _: outcome({"log": ";".join(f"{stamp(t + one)} +5" for one in times)})
+
+    assert same(of(0, 1), of(1, 3))
+    assert not same(of(0, 1), of(1))
+
+
 def test_identifiers_stand_for_each_other_everywhere():
     def of(first: str, second: str):
         return lambda t, number: outcome({"latest": number + first}, {"holder": number + second, "m": 1})
