@@ -72,6 +72,7 @@ BY_OWNER = Ownership(lambda principal, item: item.get("owner", principal) == pri
         ("A.set(x.owner=bob) A.delete(x)", []),
         ("A.set(x.owner=bob) B.set(x.n=1) A.set(x.note=1)", []),
         ("item y owner=bob\nA.set(x.owner=bob) B.set(y.owner=carol) A.set(x.note=1)", []),
+        ("item y owner=alice\nA.transact(set y.owner=bob; set x.owner=bob) A.set(x.note=1)", []),
         ("A.set(x.owner=bob) B.set(x.owner=carol) A.set(x.note=1)", [2]),
         ("A.set(x.owner=bob) B.delete(x) B.put(x owner=bob) A.set(x.note=1)", [3]),
         ("A.set(x.owner=bob) A.delete(x) B.put(x owner=carol) A.set(x.note=1)", [3]),
@@ -86,6 +87,7 @@ BY_OWNER = Ownership(lambda principal, item: item.get("owner", principal) == pri
         "deleted_after_it",
         "changed_by_its_new_owner_meanwhile",
         "another_item_was_handed_on",
+        "handed_over_with_another",
         "handed_on_meanwhile",
         "made_anew_meanwhile",
         "deleted_by_itself_and_made_anew_by_another",
@@ -98,6 +100,16 @@ BY_OWNER = Ownership(lambda principal, item: item.get("owner", principal) == pri
 def test_a_request_may_change_what_it_has_just_handed_over(events, wrong):
     """Its own transfer is no race: a sequential run does the same."""
     assert [one.operations[0] for one in BY_OWNER.judge(parse("item x owner=alice\n" + events))] == wrong
+
+
+def test_what_is_made_anew_without_an_owner_was_not_handed_over():
+    (finding,) = ORACLE.judge(parse("item x owner=alice\nA.delete(x) B.put(x n=1) A.set(x.note=1)"))
+    assert finding.operations == (2,)
+
+
+def test_a_wrong_change_stays_one_whatever_others_will_do():
+    execution = parse(START + "B.set(x.owner=bob) A.delete(x)")
+    assert len(list(ORACLE.judge_unfinished(execution, {1}))) == 1
 
 
 def test_without_an_owner_attribute_any_change_by_another_ends_a_hand_over():

@@ -83,6 +83,28 @@ def test_a_redirect_counts_where_it_wrote(status, accepted):
     assert vacuous(f"A.set(x.n=2) B.get(x) A={status}") == expected
 
 
+def test_one_write_among_its_calls_makes_a_redirect_count():
+    assert vacuous("A.get(x) A.set(x.n=2) B.get(x) A=302") == []
+
+
+class Writers(Model):
+    @handler
+    def first(self, principal): ...
+
+    @handler
+    def second(self, principal): ...
+
+
+def test_each_of_several_writers_has_to_write():
+    start = "item x n=1\nA alice: first()\nB alice: second()\n"
+    assert vacuous("A.set(x.n=2) B.set(x.n=3)", model=Writers, start=start) == []
+    # The second write of one that has written tells nothing of those behind it.
+    assert vacuous("A.set(x.n=2) A.set(x.n=3) B.set(x.n=4)", model=Writers, start=start) == []
+    assert vacuous("A.set(x.n=2)", "A.set(x.n=3) B.get(x)", model=Writers, start=start) == [
+        ("second", StopReason.NEVER_WRITES, "answered 200")
+    ]
+
+
 def test_what_another_request_wrote_does_not_make_a_redirect_count():
     assert vacuous("A.set(x.n=2) B.get(x) A=204 B=302") == [("show", StopReason.NOT_REACHED, "answered 302")]
 
@@ -125,9 +147,10 @@ def test_the_read_only_are_watched_after_all_others_have_written():
         found.see(parse(START + "B.delete(x)"))
 
 
-def test_a_request_is_judged_again_until_it_has_called_and_been_accepted():
+@pytest.mark.parametrize("before", ["B=200", "B.get(x) B=404"], ids=["not_called", "not_accepted"])
+def test_a_request_is_judged_again_until_it_has_called_and_been_accepted(before):
     found = Reachability(Items)
-    first = parse(START + "A.set(x.n=2) B=200 A=204")
+    first = parse(START + "A.set(x.n=2) A=204 " + before)
     later = parse(START + "A.set(x.n=2) B.get(x) A=204 B=200")
     for one in (first, replace(later, requests=first.requests)):
         found.see(one)
