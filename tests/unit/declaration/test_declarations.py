@@ -228,3 +228,46 @@ def test_a_check_leaves_the_tables_of_a_test_that_uses_moto_alone():
         client.put_item(TableName="Notes", Item={"note_id": {"S": "mine"}})
         assert toctou.check(Notes, backend="moto").verdict == "VERIFIED"
         assert client.scan(TableName="Notes")["Items"] == [{"note_id": {"S": "mine"}}]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "observed", "expected"),
+    [
+        ({"refusals": "all"}, "`refusals` of the model Odd is 'all'", "'any' or 'exact'"),
+        ({"overwrites": True}, "`overwrites` of the model Odd is True", "'note' or 'violation'"),
+        ({"ignore": {"Note": ["text"]}}, "`ignore` of the model Odd holds 'Note': ['text']", "Notes, body"),
+        ({"ignore": {"Notes": "text"}}, "`ignore` of the model Odd holds 'Notes': 'text'", "a list of attributes"),
+        ({"ignore": {"body": [1]}}, "`ignore` of the model Odd holds 'body': [1]", "keys for the body"),
+        ({"retryable": 409}, "`retryable` of the model Odd is 409", "statuses, such as {409, 503}"),
+        ({"retryable": "409"}, "`retryable` of the model Odd is '409'", "statuses, such as {409, 503}"),
+        ({"retryable": ["409"]}, "`retryable` of the model Odd is ['409']", "statuses, such as {409, 503}"),
+        ({"retryable": {409, True}}, "`retryable` of the model Odd is", "statuses, such as {409, 503}"),
+        (
+            {"rewrite": handler(lambda principal: 200, retryable=503)},
+            "`retryable` of the handler 'rewrite' is 503",
+            "statuses, such as {409, 503}",
+        ),
+    ],
+)
+def test_what_is_declared_of_comparisons_is_named_where_it_cannot_be_meant(attributes, observed, expected):
+    with pytest.raises(ModelError) as refused:
+        type("Odd", (Notes,), attributes).requests()
+    assert observed in str(refused.value)
+    assert expected in refused.value.expected
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"refusals": "exact", "overwrites": "violation"},
+        {"ignore": {"Notes": ("text", "meta.at"), "body": ["id"]}},
+        {"ignore": {"Notes": []}},
+        {"retryable": []},
+        {"retryable": range(400, 500)},
+        {"retryable": lambda self, response: True},
+        {"rewrite": handler(lambda principal: 200, retryable=frozenset({503}))},
+        {"rewrite": handler(lambda principal: 200, retryable=())},
+    ],
+)
+def test_what_may_be_declared_of_comparisons(attributes):
+    assert len(type("Fine", (Notes,), attributes).requests()) == 1
