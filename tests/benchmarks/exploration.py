@@ -53,7 +53,8 @@ from toctou.client.backends import backend_named  # noqa: E402
 from toctou.client.environment import client_environment  # noqa: E402
 from toctou.declaration.loading import named  # noqa: E402
 from toctou.declaration.scenario import Scenario  # noqa: E402
-from toctou.execution.judging import judged, oracles_for  # noqa: E402
+from toctou.execution.judges import oracles_for  # noqa: E402
+from toctou.execution.judging import judged  # noqa: E402
 from toctou.execution.laboratory import Laboratory  # noqa: E402
 from toctou.scheduling.runner import Limits  # noqa: E402
 from toctou.scheduling.strategies.dpor import Dpor  # noqa: E402

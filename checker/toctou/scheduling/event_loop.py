@@ -31,8 +31,8 @@ from toctou.scheduling.origin import Site, is_of_the_handler, sites
 from toctou.scheduling.watchdog import Interrupted
 
 Fail = Callable[[ToctouError], NoReturn]
-Suspended = tuple[Any, Any]
-"""A running loop and its current task."""
+Suspended = tuple[Any, Any, Any]
+"""A running loop, its current task, and the hooks with which it follows asynchronous generators, which are the thread's."""
 
 # Concurrent worker functions, with the running one.  If there are several, none passes a scheduling point, so that no other
 # request can run meanwhile and read a number that is not its own.
@@ -82,13 +82,16 @@ def suspended() -> Suspended | None:
     if task is not None:
         asyncio.tasks._leave_task(loop, task)
     asyncio._set_running_loop(None)
-    return loop, task
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    return loop, task, hooks
 
 
 def resumed(state: Suspended) -> None:
     """Attach what :func:`suspended` detached."""
-    loop, task = state
+    loop, task, hooks = state
     asyncio._set_running_loop(loop)
+    sys.set_asyncgen_hooks(*hooks)
     if task is not None:
         asyncio.tasks._enter_task(loop, task)
 
