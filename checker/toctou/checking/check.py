@@ -96,6 +96,7 @@ def check(
         seed=options.seed,
         seconds=meter.seconds,
         faults=tuple(conclusion.faults),
+        stored=work_queue.stored,
     )
 
 

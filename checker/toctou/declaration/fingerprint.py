@@ -1,6 +1,8 @@
-"""Decides whether two processes, or the same command at two times, run the same code.
+"""Decides whether two processes, or the same command at two times, run the same code on the same data files.
 
-That is toctou, the model's module, and every module that it can reach by name; installed libraries are assumed unchanged.
+For two processes, which may have loaded different models, that is toctou, the model's module, and every module that it can reach
+by name.  Stored results depend on every module that was loaded, whichever way, and on every data file that was read.  Installed
+libraries are assumed unchanged.
 """
 
 from __future__ import annotations
@@ -9,15 +11,18 @@ import hashlib
 import os
 import sys
 import sysconfig
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from toctou.declaration.model import Model
+from toctou.scheduling.data_files import digest, noted
 
 _OWN_PACKAGE = Path(__file__).parents[1]
 _OF_PYTHON = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _LIBRARIES = {"site-packages", "dist-packages"}
+_there: set[str] = set(sys.modules)
 
 
 def fingerprint(model: type[Model]) -> str:
@@ -53,6 +58,51 @@ def modules_of(model: type[Model]) -> dict[str, Path]:
         for value in list(vars(module).values()):
             waiting.append(value.__name__ if type(value) is ModuleType else _module_of(value))
     return found
+
+
+def begin() -> None:
+    """From now on modules are imported for the models: those that are there already are of whoever imports them."""
+    _there.clear()
+    _there.update(sys.modules)
+
+
+class Inputs:
+    """The files that what this process finds depends on, as they become known.
+
+    Args:
+        models: whose modules count even if they were imported before :func:`begin`.
+    """
+
+    def __init__(self, models: Iterable[type[Model]] = ()) -> None:
+        self._given: dict[str, str] = {}
+        reached = {str(path.resolve()) for model in models for path in modules_of(model).values()}
+        self._modules = {path: digest(path) for path in sorted(reached)}
+        self._loaded = 0
+
+    def new(self) -> dict[str, str]:
+        """The digest of each module and data file, by its path, that was not given before, or not with this digest."""
+        if len(sys.modules) != self._loaded:  # looking through all of them takes as long as a small scenario
+            self._loaded = len(sys.modules)
+            for name, module in list(sys.modules.items()):
+                path = None if name in _there else _own_file(module)
+                if path is not None and path not in self._modules:
+                    self._modules[path] = digest(path)
+        found = {**self._modules, **noted()}
+        fresh = {path: now for path, now in found.items() if self._given.get(path) != now}
+        self._given.update(fresh)
+        return fresh
+
+
+def _own_file(module: ModuleType) -> str | None:
+    """The file of a module that is not installed: its source, or what it was compiled or packed into."""
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or _installed(file) or _OWN_PACKAGE in Path(file).parents:
+        return None
+    path = Path(file).resolve()
+    packed = next(
+        (one for one in (path, *path.parents) if one.is_file()), None
+    )  # a module in an archive has no file of its own
+    return None if packed is None else str(packed)
 
 
 def _module_of(value: object) -> str:

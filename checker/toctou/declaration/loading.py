@@ -20,9 +20,11 @@ from types import ModuleType
 
 from toctou.client.environment import CLIENT_ENVIRONMENT
 from toctou.client.escapes import calls_at_import_refused
+from toctou.declaration import fingerprint
 from toctou.declaration.model import Model, undeclared_handlers
 from toctou.declaration.validation import check_members
 from toctou.errors import TargetError, ToctouError
+from toctou.scheduling import boundary, data_files
 
 _OWN_FOLDER = str(Path(__file__).parents[1])
 _DOCUMENTS = (".json", ".yaml", ".yml")
@@ -45,6 +47,13 @@ def load(targets: list[str]) -> list[LoadedModel]:
     """
     for name, value in CLIENT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # modules may create clients when they are imported
+    data_files.begin(imports=True)
+    fingerprint.begin()
+    with boundary.reading("import"):
+        return list(_loaded(targets).values())
+
+
+def _loaded(targets: list[str]) -> dict[str, LoadedModel]:
     found: dict[str, LoadedModel] = {}
     for target in targets:
         name, at, document = target.rpartition("@")
@@ -61,7 +70,7 @@ def load(targets: list[str]) -> list[LoadedModel]:
                 remedy="name the file, or file.py:Model",
             )
         found.update({one.name: one for one in models})
-    return list(found.values())
+    return found
 
 
 def with_document(loaded: LoadedModel, document: str) -> LoadedModel:

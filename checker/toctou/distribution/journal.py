@@ -1,7 +1,8 @@
 """Keeps what a run has explored in a file, so that the same command can resume after an interrupt or a crash.
 
-The first line identifies the run: options, models, and their code.  Each further line is the outcome of one work item, with a
-checksum.  Recording the lines in order restores the work queue.  A last line that was cut short is dropped.
+The first line identifies the run: options, models, their code, and the files that were known to matter when it began: modules
+that are not installed, and data files that they read.  Each further line is the outcome of one work item, with a checksum and the
+files that it has added.  Recording the lines in order restores the work queue.  A last line that was cut short is dropped.
 """
 
 from __future__ import annotations
@@ -14,23 +15,29 @@ import pickle
 import sys
 import time
 import zlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from toctou.declaration.fingerprint import fingerprint, modules_of
+from toctou.declaration.fingerprint import Inputs, fingerprint, modules_of
 from toctou.declaration.loading import LoadedModel
 from toctou.errors import BadInput
+from toctou.scheduling.data_files import digest, shown
 from toctou.search.options import Options
 from toctou.search.work_item import Advance
 from toctou.verdict import StopReason
 
-FORMAT = 1
+FORMAT = 2
 SYNC_SECONDS = 2.0
 
 _NOT_FINAL = (StopReason.INTERRUPTED, StopReason.MAX_SECONDS, StopReason.WORKER_LOST, StopReason.INTERNAL_ERROR)
 """Work items that ended for one of these reasons are explored again by the resumed run."""
+
+_CHANGED = "changed meanwhile"
+_SHOWN = 3
 
 _PLAIN = {
     "builtins": {"set", "frozenset", "bytearray", "complex", "range", "object"},
@@ -48,6 +55,9 @@ class Journal:
 
     Attributes:
         explored: scenario, work item, and its outcome, in order.
+        files: the digests of the files that all of it depends on, by absolute path.
+        name: of the file, as it was given.
+        written: when the file was last written before this run, in UTC.
 
     Raises:
         BadInput: the file cannot be opened, is damaged, or belongs to another run.
@@ -55,9 +65,15 @@ class Journal:
 
     def __init__(self, file: Path, models: Sequence[LoadedModel], options: Options) -> None:
         self.explored: list[tuple[int, int, Advance]] = []
+        self.files: dict[str, str] = {}
+        self.name = str(file)
+        self.written = _written(file)
         self._file = file
+        self._unwritten: dict[str, str] = {}
+        self._full = False
         self._modules = {name for one in models for name in modules_of(one.model)}
         self._synced = time.monotonic()
+        now = Inputs(one.model for one in models).new()
         head = _head(models, options)
         try:
             self._stream = open(file, "a+b")  # noqa: SIM115 - close() closes it
@@ -67,12 +83,24 @@ class Journal:
             _lock(self._stream, file)
             self._stream.seek(0)
             end = self._read(self._stream.read(), head)
+            if end:
+                self._check_files(now)
             self._stream.truncate(end)
         except BaseException:
             self._stream.close()
             raise
         if not end:
-            self._append(head)
+            self.files = dict(now)
+            self._append({**head, "files": _portable(now)})
+
+    def depend_on(self, files: Mapping[str, str]) -> None:
+        """What is written from now on depends on these files too, by their digests."""
+        for path, now in files.items():
+            known = self.files.get(path)
+            if known is None:
+                self.files[path] = self._unwritten[path] = now
+            elif known != now:  # no later run may take the earlier outcomes for its own
+                self._unwritten[path] = _CHANGED
 
     def write(self, scenario: int, work_item: int, advance: Advance) -> None:
         """Keep the outcome of a work item.
@@ -83,7 +111,7 @@ class Journal:
         if advance.tally.stop_reason in _NOT_FINAL:
             return
         try:
-            content = zlib.compress(pickle.dumps(advance, pickle.HIGHEST_PROTOCOL), 1)
+            content = zlib.compress(pickle.dumps(replace(advance, files={}), pickle.HIGHEST_PROTOCOL), 1)
             # A value that cannot be loaded must be found now, and not by the resumed run.
             self._decoded(content)
         except (pickle.PicklingError, TypeError, AttributeError) as fault:
@@ -92,20 +120,38 @@ class Journal:
                 expected="plain values, or objects of classes in the models' own modules",
                 remedy="run without --resume, or let the handlers answer in plain values",
             ) from None
+        if self._full:
+            return
         line = {"scenario": scenario, "work_item": work_item, "advance": base64.b64encode(content).decode()}
+        if self._unwritten:
+            line["files"], self._unwritten = _portable(self._unwritten), {}
         self._append({**line, "checksum": _checksum(line)})
 
     def close(self) -> None:
         """Write everything to the disk."""
         if not self._stream.closed:
-            self._sync()
-            self._stream.close()
+            with self._unless_full():
+                self._sync()
+            with suppress(OSError):  # of a line that could not be written before either
+                self._stream.close()
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        self._stream.write(json.dumps(line).encode() + b"\n")
-        self._stream.flush()  # now the line survives this process; after a sync it survives the machine
-        if time.monotonic() - self._synced >= SYNC_SECONDS:
-            self._sync()
+        with self._unless_full():
+            self._stream.write(json.dumps(line).encode() + b"\n")
+            self._stream.flush()  # now the line survives this process; after a sync it survives the machine
+            if time.monotonic() - self._synced >= SYNC_SECONDS:
+                self._sync()
+
+    @contextmanager
+    def _unless_full(self) -> Iterator[None]:
+        # The run is worth more than its journal, and a line that is cut short is dropped when it is read.
+        try:
+            yield
+        except OSError as fault:
+            if not self._full:
+                what = "what is explored from now on is not kept"
+                print(f"toctou: --resume {self._file}: {fault.strerror}; {what}", file=sys.stderr)
+            self._full = True
 
     def _sync(self) -> None:
         os.fsync(self._stream.fileno())
@@ -129,9 +175,23 @@ class Journal:
             end += len(line) + 1
         return end
 
+    def _check_files(self, now: Mapping[str, str]) -> None:
+        """Check that what was explored depends on the same files as what would be explored now."""
+        changed = [path for path, known in self.files.items() if digest(path) != known]
+        changed += [path for path in now if path not in self.files]
+        if changed:
+            names = [shown(path) for path in changed[:_SHOWN]] + ["…"] * (len(changed) > _SHOWN)
+            raise BadInput(
+                f"--resume {self._file} belongs to another run: {', '.join(names)} changed, or is new",
+                expected="the same modules, and the same data files that handlers read, as when its results were stored",
+                remedy="give another file name, or delete the file and begin again; its results are not used",
+            )
+
     def _read_line(self, line: Mapping[str, Any], number: int, head: Mapping[str, Any]) -> None:
         if number == 0:
             _compare(self._file, line, head)
+        self.files.update({os.path.abspath(path): known for path, known in line.get("files", {}).items()})
+        if number == 0:
             return
         if line["checksum"] != _checksum({name: value for name, value in line.items() if name != "checksum"}):
             raise ValueError(number)
@@ -174,9 +234,9 @@ def _head(models: Sequence[LoadedModel], options: Options) -> dict[str, Any]:
 
 
 def _compare(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    if before.get("toctou journal") != FORMAT:
+    if before.get("toctou journal") != FORMAT or not isinstance(before["files"], dict):
         raise ValueError("no journal")
-    if before == now:
+    if {name: before[name] for name in now} == now:
         return
     differences = [
         f"{name} was {before['options'].get(name)!r} and is {now['options'].get(name)!r}"
@@ -197,7 +257,20 @@ def _compare(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> N
 
 
 def _checksum(line: Mapping[str, Any]) -> int:
-    return zlib.crc32(f"{line['scenario']} {line['work_item']} {line['advance']}".encode())
+    files = "".join(f" {path} {known}" for path, known in line.get("files", {}).items())
+    return zlib.crc32(f"{line['scenario']} {line['work_item']} {line['advance']}{files}".encode())
+
+
+def _portable(files: Mapping[str, str]) -> dict[str, str]:
+    return {shown(path): known for path, known in files.items()}
+
+
+def _written(file: Path) -> str:
+    try:
+        seconds = file.stat().st_mtime
+    except OSError:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _lock(stream: io.BufferedRandom, file: Path) -> None:

@@ -7,7 +7,7 @@ them one after the other.  So what that process would have given up because of a
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from toctou.declaration.loading import LoadedModel
@@ -17,15 +17,16 @@ from toctou.declaration.validation import scenarios_of
 from toctou.distribution.journal import Journal
 from toctou.distribution.partition import Partition
 from toctou.distribution.progress import Status
-from toctou.errors import ModelError, contained
+from toctou.errors import ModelError, OutsideControl, contained
 from toctou.search.bench import beginning
 from toctou.search.budget import Meter, spent
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability
-from toctou.search.recovery import FAULTS
+from toctou.search.recovery import FAULTS, file_changed
 from toctou.search.renaming import alike, renamings
+from toctou.search.result import Stored
 from toctou.search.tally import Tally
-from toctou.search.work_item import Advance, WorkItem
+from toctou.search.work_item import Advance, WorkItem, given_up
 from toctou.verdict import Coverage, StopReason
 
 _SIGNIFICANT = 0.01
@@ -93,6 +94,7 @@ class WorkQueue:
 
     Attributes:
         refusals: errors of models that turned out to be invalid while they were explored.
+        stored: what came from the journal; ``None`` if nothing did.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class WorkQueue:
         self._options = options
         self._meter = meter
         self._journal: Journal | None = None
+        self._files: dict[str, str] = {} if journal is None else dict(journal.files)
         self._queue = deque(Key(at, number) for at, slot in enumerate(self.slots) for number in slot.partition.open())
         self._final = 0
         self._faults: list[int] = []
@@ -117,8 +120,15 @@ class WorkQueue:
             self.record(Key(scenario, work_item), advance)
         # Rate and speed-up are those of this run, without the journal.
         self._before = self._schedules
+        self.stored = self._stored(journal)
         self._busy = 0.0
         self._journal = journal  # set last, so that what comes from it is not written to it again
+
+    def _stored(self, journal: Journal | None) -> Stored | None:
+        if journal is None or not journal.explored:
+            return None
+        complete = sum(slot.partition.complete for slot in self.slots if not slot.represented)
+        return Stored(journal.name, journal.written, len(journal.explored), complete, self._schedules)
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -161,8 +171,12 @@ class WorkQueue:
     def record(self, key: Key, advance: Advance) -> None:
         """Record the outcome of a work item; a second one is ignored."""
         slot = self.slots[key.slot]
+        if self._journal is not None:
+            self._journal.depend_on(advance.files)
         if slot.partition.work_item(key.number) is None:
             return
+        if (fault := self._inconsistent(advance.files)) is not None:
+            advance = given_up(slot.loaded.model, StopReason.OUTSIDE_CONTROL, str(fault))
         # An invalid model may have been fixed when the run is resumed.
         if self._journal is not None and advance.refusal is None:
             self._journal.write(key.slot, key.number, advance)
@@ -180,6 +194,11 @@ class WorkQueue:
             if reason is StopReason.REFUSED or reason in FAULTS.values():
                 self._faults.append(key.slot)
             self._release(slot)
+
+    def _inconsistent(self, files: Mapping[str, str]) -> OutsideControl | None:
+        """The fault, if a file holds something else than it did for earlier work items, here or in another process."""
+        changed = [path for path, digest in files.items() if self._files.setdefault(path, digest) != digest]
+        return file_changed(changed[0]) if changed else None
 
     def _release(self, slot: Slot) -> None:
         """The scenarios that this one turns out not to represent are next."""

@@ -40,7 +40,7 @@ from toctou.history.item import Image, ItemId
 from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
-from toctou.scheduling import event_loop
+from toctou.scheduling import boundary, data_files, event_loop
 from toctou.scheduling.choices import Choices, plain_choice
 from toctou.scheduling.control import Readings
 from toctou.scheduling.restart import Reason, Restart
@@ -106,6 +106,7 @@ class Laboratory:
     def opened(self) -> Iterator[Laboratory]:
         """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
         self._store_initial({})
+        data_files.begin()
         served = nullcontext() if self._remote is None else self._remote.opened(self._read)
         with (
             served,
@@ -396,8 +397,9 @@ class Laboratory:
         self._operations = []
         self._responses = {}
         self._tracker.begin()
-        self._instance = made(self.model)
-        attempted(self.model, self._instance.setup)
+        with boundary.reading("setup"):
+            self._instance = made(self.model)
+            attempted(self.model, self._instance.setup)
         self._runner.begin(
             [partial(self._serve, self._instance, index, request) for index, request in enumerate(scenario.requests)]
         )

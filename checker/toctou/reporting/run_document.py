@@ -6,6 +6,7 @@ It decides which violation is reported first, and so which gets number 1 in its 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def documents(result: RunResult, directory: Path | None = None) -> tuple[Documen
         "seed": result.seed,
         "seconds": round(result.seconds, 3),
         "findings": findings(list(stored.values())),
+        "stored": result.stored and {**asdict(result.stored), "text": str(result.stored)},
         "faults": faults,
         "models": [_model(model, of_model) for model, of_model in zip(result.models, found, strict=True)],
     }

@@ -92,6 +92,9 @@ def _found(model: Document, findings: list[Document]) -> str:
 
 
 def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
+    if document["stored"]:
+        yield Text()
+        yield Text(f"{visible(document['stored']['text'])}.")
     explored = sum(len(model["scenarios"]) for model in document["models"])
     all_of_them = represented(document["models"])
     if explored < all_of_them:

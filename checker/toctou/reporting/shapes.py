@@ -93,6 +93,7 @@ RUN: Shape = {
     "requests": int,
     "seed": int,
     "findings": [_FINDING],
+    "stored": Maybe(_texts("file", "written", "text")),
     "faults": [_texts("where", "text")],
     "models": [
         {

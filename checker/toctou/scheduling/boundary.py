@@ -2,8 +2,9 @@
 
 Python reports such events to audit hooks (PEP 578), before they happen, so that a lock that another request holds is noticed
 instead of waited for.  A hook cannot be removed, so one is added when the first execution starts, and it is inactive unless code
-under test is running.  Reading program files (modules, installed packages, AWS configuration) is no input of the handler and is
-allowed, and so is what Python does to its cache of compiled modules.
+under test is running.  Reading program files (installed packages, AWS configuration) is no input of the handler and is allowed,
+and so is what Python does to its cache of compiled modules.  Reading any other file is noted, and allowed as long as it does not
+change (:mod:`toctou.scheduling.data_files`).
 
 What is written to a file, or asked of a connection, that was opened before a request began is not reported, nor is what a library
 does in C without Python's functions.
@@ -16,9 +17,12 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+
+from toctou.scheduling import data_files
 
 fcntl: ModuleType | None
 try:
@@ -30,8 +34,9 @@ Reached = Callable[[str], None]
 """Called with what was reached, such as ``a socket to ('10.0.0.1', 443)``; may raise to prevent it."""
 
 _watcher: Reached | None = None
+_noting: str = ""
 _installed = False
-_PROGRAM_SUFFIXES = (".py", ".pyc", ".so", ".pyi", ".zip")
+_PROGRAM_SUFFIXES = (".pyc", ".so")
 _LOCKING = tuple(getattr(fcntl, name, None) for name in ("F_SETLK", "F_SETLKW", "F_OFD_SETLK", "F_OFD_SETLKW"))
 _MAPPED_FOR_READING = (mmap.ACCESS_READ, mmap.ACCESS_COPY)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
@@ -50,15 +55,35 @@ _LIBRARIES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist
 
 def watch(watcher: Reached | None) -> None:
     """From now on report to ``watcher``; ``None`` to suspend monitoring."""
-    global _watcher, _installed  # noqa: PLW0603
-    if watcher is not None and not _installed:
+    global _watcher  # noqa: PLW0603
+    if watcher is not None:
+        _install()
+    _watcher = watcher
+
+
+@contextmanager
+def reading(when: str) -> Iterator[None]:
+    """While inside, note which data files are read, without reporting anything; ``when`` is ``import`` or ``setup``."""
+    global _noting  # noqa: PLW0603
+    _install()
+    before, _noting = _noting, when
+    try:
+        yield
+    finally:
+        _noting = before
+
+
+def _install() -> None:
+    global _installed  # noqa: PLW0603
+    if not _installed:
         sys.addaudithook(_hook)
         _installed = True
-    _watcher = watcher
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _watcher is None:
+        if _noting and event == "open":
+            _file(arguments)
         return
     describe = _EVENTS.get(event)
     if describe is not None and (reached := describe(arguments)):
@@ -87,7 +112,19 @@ def _file(arguments: tuple[Any, ...]) -> str:
         return ""
     if not writing and (name.endswith(_PROGRAM_SUFFIXES) or _is_of_a_program(os.path.realpath(name))):
         return ""
-    return f"the file {name!r} ({'for writing' if writing else 'for reading'})"
+    how = "for writing" if writing else _noted(name)
+    return f"the file {name!r} ({how})" if how else ""
+
+
+def _noted(name: str) -> str:
+    """Note that a file is read; returns what is wrong with that."""
+    global _watcher, _noting
+    before = _watcher, _noting
+    _watcher, _noting = None, ""  # what it opens itself is none of the handler's
+    try:
+        return data_files.note(name, once=before[0] is None and before[1] == "import")
+    finally:
+        _watcher, _noting = before
 
 
 def _name(path: Any) -> str:

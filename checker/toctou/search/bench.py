@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from toctou.client.backends import backend_named
 from toctou.counterexample.confirmation import confirmed
+from toctou.declaration.fingerprint import Inputs
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ModelError, contained
@@ -36,6 +37,7 @@ class Bench:
         self._options = options
         self._stack = ExitStack()
         self._explorer: Explorer | None = None
+        self._inputs = Inputs()
 
     def explorer(self, model: type[Model]) -> Explorer:
         """An explorer of the model's scenarios, in its open laboratory.
@@ -69,6 +71,11 @@ class Bench:
         Raises:
             BadInput: the backend cannot be used.
         """
+        return replace(self._advance(model, work_item, meter, pause, pieces, alone=alone), files=self._inputs.new())
+
+    def _advance(
+        self, model: type[Model], work_item: WorkItem, meter: Meter, pause: Pause, pieces: int, *, alone: bool
+    ) -> Advance:
         faults: list[str] = []
         try:
             advance = contained(

@@ -26,7 +26,7 @@ from toctou.search.exploration import Exploration
 from toctou.search.name_independence import NameIndependence, RenamedScenarios
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability
-from toctou.search.recovery import FAULTS, check_memory, reported
+from toctou.search.recovery import FAULTS, check_files, check_memory, reported
 from toctou.search.repetition import repeat
 from toctou.search.symmetry import interchangeable_requests
 from toctou.search.tally import Tally
@@ -143,6 +143,7 @@ class Explorer:
     def _checked(self, part: Callable[[], None]) -> None:
         part()
         check_memory(self._laboratory)
+        check_files()
 
     def _run(self, exploration: Exploration, meter: Meter, pause: Pause) -> None:
         """The main loop: run schedules until the strategy ends, the budget is spent, or ``pause`` says so."""

@@ -18,6 +18,7 @@ from toctou.errors import (
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed_alike
 from toctou.execution.shared_memory import unrepeatable
+from toctou.scheduling import data_files
 from toctou.scheduling.restart import Reason, Restart
 from toctou.verdict import StopReason
 
@@ -85,3 +86,23 @@ def _run_every_step(laboratory: Laboratory) -> bool:
         for _ in range(RUNS_WHEN_TAINTED):
             replayed_alike(laboratory, Scenario.of(execution), execution)
     return bool(known.first_runs)
+
+
+def check_files() -> None:
+    """Check that the data files which handlers have read are still the same.
+
+    Raises:
+        OutsideControl: one has changed, so that schedules may differ by that.
+    """
+    if changed := data_files.changed():
+        raise file_changed(changed[0])
+
+
+def file_changed(path: str) -> OutsideControl:
+    """The fault of a file on which handlers depend, and which did not stay as it was."""
+    return OutsideControl(
+        f"the file {data_files.shown(path)!r} has changed since it was first read",
+        expected="files that stay the same while the handlers that read them are explored",
+        cause="another program writes it, or it was edited meanwhile",
+        remedy="check again when nothing writes it, or replace that part in the model",
+    )

@@ -94,6 +94,29 @@ class ModelResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """What a run has taken from a journal instead of exploring it.
+
+    Attributes:
+        file: the journal, as named on the command line.
+        written: when it was last written, in UTC: ``2026-01-31 12:00``.
+        work_items, scenarios, schedules: how many work items, complete scenarios and schedules were in it.
+    """
+
+    file: str
+    written: str
+    work_items: int
+    scenarios: int
+    schedules: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.schedules:,} schedules were not run again, all of {self.scenarios:,} scenarios among them: their results "
+            f"were stored in {self.file}, last written {self.written} UTC"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """Everything that one command explored.
 
@@ -103,6 +126,7 @@ class RunResult:
         seed: seed of the random strategy.
         reads: how many versions an eventually consistent read could return, the newest included; 1 for strong reads.
         faults: texts of faults of toctou itself that are no single model's.
+        stored: what was taken from a journal; ``None`` if nothing was.
     """
 
     models: tuple[ModelResult, ...]
@@ -113,3 +137,4 @@ class RunResult:
     seconds: float = 0.0
     reads: int = 1
     faults: tuple[str, ...] = ()
+    stored: Stored | None = None

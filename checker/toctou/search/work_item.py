@@ -101,6 +101,7 @@ class Advance:
         pieces: into how many work items the coordinator should cut what is left.
         last: where the search ended, if it was a part of another one.
         refusal: what is wrong with the model, if that ended it.
+        files: what it depends on, by path the digests of modules and data files that this process has not given before.
     """
 
     tally: Tally
@@ -109,6 +110,7 @@ class Advance:
     pieces: int = 1
     last: Shareable | None = None
     refusal: ModelError | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def given_up(model: type[Model], reason: StopReason, detail: str) -> Advance:

@@ -40,11 +40,6 @@ def send_datagram():
         opened.sendto(b"count:1|c", ("127.0.0.1", 8125))
 
 
-def read_settings():
-    with open("settings.json") as file:
-        return file.read()
-
-
 def write_audit_log():
     with open("audit.log", "a") as file:
         file.write("alice was here")
@@ -56,7 +51,6 @@ def write_audit_log():
         (connect, r"a socket to \('127\.0\.0\.1', 9\)"),
         (send_datagram, r"a socket to \('127\.0\.0\.1', 8125\)"),
         (lambda: socket.getaddrinfo("example.invalid", 443), r"the name service for 'example\.invalid'"),
-        (read_settings, r"the file 'settings\.json' \(for reading\)"),
         (write_audit_log, r"the file 'audit\.log' \(for writing\)"),
         (lambda: subprocess.run([sys.executable, "-V"], check=False), "another program"),
         (lambda: os.system("true"), "another program"),
