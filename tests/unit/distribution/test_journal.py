@@ -7,6 +7,8 @@ import json
 import os
 import pickle
 import zlib
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,12 @@ from toctou.declaration.fingerprint import fingerprint
 from toctou.declaration.loading import load, named
 from toctou.distribution.in_process import InProcess
 from toctou.distribution.journal import Journal
+from toctou.distribution.work_queue import WorkQueue
 from toctou.errors import BadInput
+from toctou.search.bench import Bench
+from toctou.search.explorer import no_pause
 from toctou.search.options import Options
+from toctou.verdict import StopReason
 
 MODELS = [named(models_to_distribute.BetweenTwoItems)]
 OPTIONS = Options(confirm=False)
@@ -94,6 +100,27 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest
         Journal(file, [named(models_to_distribute.Counting)], OPTIONS)
     monkeypatch.setattr("toctou.distribution.journal.fingerprint", lambda model: "another")
     assert "has changed" in refused(file)
+
+
+def test_files_that_differ_between_processes_are_a_doubt_and_spoil_the_journal(tmp_path: Path):
+    """A worker that begins later may find a data file changed."""
+    data = tmp_path / "data.json"
+    data.write_text("[]")
+    journal = Journal(tmp_path / "journal", MODELS, OPTIONS)
+    work_queue = WorkQueue(MODELS, OPTIONS, OPTIONS.started(), journal)
+    with closing(Bench(OPTIONS)) as bench:
+        outcomes = []
+        for digest in ("first", "second"):
+            (key,) = work_queue.take()
+            work_item = work_queue.work_item(key)
+            assert work_item is not None
+            found = bench.advance(MODELS[0].model, work_item, OPTIONS.started(), no_pause)
+            work_queue.record(key, replace(found, files={str(data): digest}))
+            outcomes.append(work_queue.slots[key.slot].partition.tally())
+    journal.close()
+    assert [one.stop_reason for one in outcomes] == [None, StopReason.OUTSIDE_CONTROL]
+    assert "data.json' has changed since it was first read" in outcomes[-1].detail
+    assert "data.json changed, or is new" in refused(tmp_path / "journal")
 
 
 def test_a_damaged_journal_is_refused_but_a_torn_last_line_is_not(tmp_path: Path):
