@@ -144,7 +144,9 @@ def test_equivalent_orders_and_the_strongest_of_them_are_what_brute_force_finds(
         assert set(siblings) <= set(every)
         executed = pairs_in_time(order, tuple(range(len(order))))
         found = [pairs_in_time(order, one) for one in siblings]
-        assert all(any(one <= other for other in (executed, *found)) for one in {pairs_in_time(order, e) for e in every})
+        assert all(
+            any(one <= other for other in (executed, *found)) for one in {pairs_in_time(order, e) for e in every}
+        )
         for at, one in enumerate(found):
             assert not any(one <= other for other in (executed, *found[:at], *found[at + 1 :])), "it adds nothing"
     assert sum(bool(real_time_siblings.__wrapped__(*case)) for case in cases) > 50

@@ -60,7 +60,9 @@ def test_a_handler_that_never_writes_is_named_once_with_its_errors():
 
 def test_a_handler_that_never_writes_and_met_no_error_is_named_with_its_answers():
     answers = [f"A.get(x) B.get(x) A={status}" for status in (404, 200, 204, 201)]
-    assert vacuous(*answers, answers[0]) == [("move", StopReason.NEVER_WRITES, "answered 404; answered 200; answered 204")]
+    assert vacuous(*answers, answers[0]) == [
+        ("move", StopReason.NEVER_WRITES, "answered 404; answered 200; answered 204")
+    ]
 
 
 def test_a_write_that_changes_nothing_is_none():
