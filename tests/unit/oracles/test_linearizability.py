@@ -199,7 +199,7 @@ def test_a_request_that_performs_nothing_stands_behind_what_had_ended_by_then():
     ("text", "order"),
     [
         ("A.get(x) A.delete(x) A=204 B.get(x) B=404", SerialOrder((0, 1), 2, "")),
-        ("A.get(x) B.get(x) A.delete(x) B=404 A=204", SerialOrder((0, 1), 2, "")),
+        ("A.get(x) B.get(x) B=404 A.delete(x) A=204", SerialOrder((0, 1), 2, "")),
         ("A.get(x) A=409 B.get(x) B=503", SerialOrder((), 0, "")),
     ],
     ids=["as_they_answered", "another_order", "none_takes_part"],
@@ -268,6 +268,17 @@ def test_a_rejection_that_has_an_effect_in_the_reference_is_not_as_good_as_anoth
 def test_states_that_are_no_mappings_are_shown_as_a_whole(after, shown):
     (finding,) = scripted("A.set(x.n=5)", alice=(after, 200))
     assert finding.statement.endswith(f"the state would be {shown}, but it is 5")
+
+
+class AsMapping(Scripted):
+    def state_of(self, items):
+        return {"n": super().state_of(items)}
+
+
+def test_neither_is_a_mapping_compared_with_what_is_none():
+    oracle = Linearizability(AsMapping(alice=(6, 200)))
+    (finding,) = oracle.judge(parse("item x n=1\nA.set(x.n=5)"))
+    assert finding.statement.endswith("the state would be 6, but it is {'n': 5}")
 
 
 def test_a_reference_may_say_something_about_headers_or_nothing():
