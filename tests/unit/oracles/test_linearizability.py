@@ -1,14 +1,18 @@
 """Linearizability against a reference: what a serial order explains passes, everything else names the closest order."""
 
+from dataclasses import replace
+
 import pytest
 from history_notation import parse
 
 from toctou.errors import ModelError
-from toctou.history.request import Response
+from toctou.history.finding import SerialOrder
+from toctou.history.request import HandlerException, Response
 from toctou.oracles import linearizability
+from toctou.oracles.ignored import Ignored
 from toctou.oracles.linearizability import Linearizability
 from toctou.oracles.refusals import Refusals
-from toctou.oracles.serial_order import participants
+from toctou.oracles.serial_order import matches, participants, refuses
 
 
 class Items:
@@ -189,3 +193,118 @@ def test_a_request_that_performs_nothing_stands_behind_what_had_ended_by_then():
     execution = parse("A alice: f()\nB bob: g()\nitem x n=0\nB.set(x.n=1) B=200 A=200")
     assert execution.precedes(1, 0)
     assert participants(execution, Refusals.of_statuses(())) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("A.get(x) A.delete(x) A=204 B.get(x) B=404", SerialOrder((0, 1), 2, "")),
+        ("A.get(x) B.get(x) B=404 A.delete(x) A=204", SerialOrder((0, 1), 2, "")),
+        ("A.get(x) A=409 B.get(x) B=503", SerialOrder((), 0, "")),
+    ],
+    ids=["as_they_answered", "another_order", "none_takes_part"],
+)
+def test_the_closest_order_of_what_is_explained_contradicts_nothing(text, order):
+    assert Linearizability(Items()).closest(parse(START + text)) == order
+
+
+def test_the_closest_order_says_what_should_have_been_answered_first():
+    found = Linearizability(Items()).closest(parse(START + "A.get(x) B.get(x) A.delete(x) A=204 B=200"))
+    assert found == SerialOrder((0, 1), 1, found.contradiction, 404)
+    stored = Linearizability(Items()).closest(parse(START + "A.get(x) A=204 B=404"))
+    assert stored == SerialOrder((0, 1), 2, stored.contradiction, None)
+
+
+@pytest.mark.parametrize(
+    ("expected", "observed", "equal"),
+    [
+        (200, Response(200, "body", headers=[("etag", "1")]), True),
+        (200, Response(201), False),
+        (Response(200, "a"), Response(200, "a"), True),
+        (Response(200, "a"), Response(200, "b"), False),
+        (Response(200, "a"), Response(201, "a"), False),
+        (Response(200, headers=[("etag", "1")]), Response(200, headers=[("etag", "2")]), False),
+        (Response(500), Response(500, exception=HandlerException("KeyError", "")), True),
+    ],
+)
+def test_a_response_is_the_expected_one_if_all_that_is_specified_is_the_same(expected, observed, equal):
+    assert matches(expected, observed) is equal
+
+
+@pytest.mark.parametrize(("status", "refused"), [(403, True), (404, True), (409, True), (200, False), (500, False)])
+def test_what_rejects_because_of_the_state(status, refused):
+    assert refuses(status) is refuses(Response(status)) is refused
+    assert BY_DEFAULT.interchangeable(Response(status)) is refused
+    assert not Refusals(exact=True).interchangeable(Response(status))
+    assert not BY_DEFAULT.interchangeable(Response(status, exception=HandlerException("Conflict", "")))
+
+
+class Scripted:
+    """A number, or whatever the script puts there; each request does what it says."""
+
+    def __init__(self, **steps):
+        self.steps = steps
+
+    def state_of(self, items):
+        (item,) = items["Items"]
+        return item.get("state", item["n"])
+
+    def step(self, state, request):
+        after, answer = self.steps[request.principal]
+        return (after(state) if callable(after) else after), answer
+
+
+def scripted(text, **steps):
+    return list(Linearizability(Scripted(**steps)).judge(parse("item x n=1\n" + text)))
+
+
+def test_a_rejection_that_has_an_effect_in_the_reference_is_not_as_good_as_another():
+    text = "A.get(x) A=403 B.set(x.n=5) B=200"
+    assert scripted(text, alice=(lambda n: n, 404), bob=(5, 200)) == []
+    assert scripted(text, alice=(lambda n: n + 1, 404), bob=(5, 200))
+
+
+@pytest.mark.parametrize(("after", "shown"), [(6, "6"), ({"n": 5}, "{'n': 5}")])
+def test_states_that_are_no_mappings_are_shown_as_a_whole(after, shown):
+    (finding,) = scripted("A.set(x.n=5)", alice=(after, 200))
+    assert finding.statement.endswith(f"the state would be {shown}, but it is 5")
+
+
+class AsMapping(Scripted):
+    def state_of(self, items):
+        return {"n": super().state_of(items)}
+
+
+def test_neither_is_a_mapping_compared_with_what_is_none():
+    oracle = Linearizability(AsMapping(alice=(6, 200)))
+    (finding,) = oracle.judge(parse("item x n=1\nA.set(x.n=5)"))
+    assert finding.statement.endswith("the state would be 6, but it is {'n': 5}")
+
+
+def test_a_reference_may_say_something_about_headers_or_nothing():
+    execution = parse("item x n=1\nA.get(x)")
+    execution = replace(execution, responses=(Response(200, headers=[("etag", "1")]),))
+    for answer, accepted in [
+        (200, True),
+        (Response(200), True),
+        (Response(200, headers=[("etag", "1")]), True),
+        (Response(200, headers=[("etag", "2")]), False),
+        (Response(201), False),
+    ]:
+        oracle = Linearizability(Scripted(alice=(1, answer)))
+        assert (list(oracle.judge(execution)) == []) is accepted, answer
+
+
+def test_what_the_model_ignores_of_a_body_is_left_out():
+    execution = parse("item x n=1\nA.get(x) A=200({'id': 1, 'n': 1})")
+    specification = Scripted(alice=(1, Response(200, {"id": 2, "n": 1})))
+    assert list(Linearizability(specification, ignored=Ignored({"body": ["id"]})).judge(execution)) == []
+    assert list(Linearizability(specification).judge(execution))
+
+
+def test_other_requests_on_the_same_items_are_walked_anew():
+    oracle = Linearizability(Items())
+    assert list(oracle.judge(parse(START + "A.get(x) A.delete(x) A=204 B.get(x) B=404"))) == []
+    reads = START.replace("delete", "read")
+    assert list(oracle.judge(parse(reads + "A.get(x) A=200('alice') B.get(x) B.set(x.owner=bob) B=200"))) == []
+    assert list(oracle.judge(parse(reads.replace("alice\nA", "carol\nA") + "A.get(x) A=200('carol') B=403"))) == []

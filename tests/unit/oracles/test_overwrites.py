@@ -19,6 +19,8 @@ def remarks(text):
         "A.get(x) A.set(x.n=2) A=200 B.set(x.n=3) B=200",
         "B.get(x) A.put(x n=2) A=201 B.put(x n=3) B=200",
         "A.transact(put x n=2; put y) A=200 B.put(x n=3) B=500",
+        "A.put(x n=2) A=200 C.get(x) B.put(x n=3) B=200",
+        "A.put(x n=2) A=200 B.query(y) B.put(x n=3) B=200",
     ],
 )
 def test_what_was_replaced_unread_is_told(text):
@@ -45,8 +47,28 @@ def test_what_was_replaced_unread_is_told(text):
         "A.put(x n=2) A=200 B.delete(x) B=200",
         "A.put(x n=2) A.put(x n=3) A=200 B=200",
         "A.set(x.m=2) A=200 B.set(x.n=3) B=200",
+        "A.put(x n=2) A=300 B.put(x n=3) B=200",
+        "A.put(x n=2) A.put(x n=3) A=200 B.put(y) B=200",
+        "A.put(y n=2) A.delete(y) A=200 B.put(y n=3) B=200",
+        "A.set(x.m=1) A.remove(x.m) A=200 B.set(x.m=2) B=200",
+        "A.set(x.m=2) A=200 B.remove(x.m) B=200",
     ],
-    ids=["read", "queried", "condition", "added", "refused", "same", "deleted", "own", "another_attribute"],
+    ids=[
+        "read",
+        "queried",
+        "condition",
+        "added",
+        "refused",
+        "same",
+        "deleted",
+        "own",
+        "another_attribute",
+        "redirected",
+        "own_beside_another",
+        "deleted_before",
+        "removed_before",
+        "removed",
+    ],
 )
 def test_nothing_else_is(text):
     assert remarks(text) == []
