@@ -125,8 +125,10 @@ class Ownership(Oracle):
                     # Others may have handed the item on.
                     if self.owner is None or self._owner_of(one.before) != self._owner_of(one.after):
                         return False
-                elif one.before is None or one.after is None:
+                elif one.after is None:
                     return False
+                elif one.before is None:  # it made the item for somebody else
+                    return True
                 elif self._tables is None and self._allowed(principal, one, None):
                     return not self._asked(principal, plain(one.after))
         return False
