@@ -182,3 +182,11 @@ def contained(what: str, make: Callable[[], Made], instead: Made, faults: list[s
         found = fault
     faults.append(str(InternalError.of(what, found)))
     return instead
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says of itself; exceptions of the user's own may fail at that."""
+    try:
+        return str(error)
+    except Exception as failed:
+        return f"(its text cannot be made: {type(failed).__name__})"

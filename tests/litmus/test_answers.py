@@ -105,6 +105,22 @@ def test_a_status_that_is_raised_counts_as_one_that_is_returned():
     assert (failing.violations, failing.stop_reason) == ((), "not_reached"), "an answer, but never an accepted one"
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def raises_what_has_no_text(principal: str) -> int:
+    counts.get_item(Key={"name": "none"})
+    raise Unspeakable
+
+
+def test_an_exception_that_cannot_be_shown_is_one_all_the_same():
+    result = toctou.check(model_of(raises_what_has_no_text))
+    assert result.verdict == "VIOLATED"
+    assert any("Unspeakable" in one.finding.statement for one in result.violations)
+
+
 class Silent:
     """A reference that says nothing about headers, and one that does."""
 

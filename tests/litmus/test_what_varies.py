@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import time
 import uuid
 from collections.abc import Callable
@@ -134,6 +136,60 @@ def close(principal: str) -> int:
 
 def test_a_check_that_both_pass_is_found():
     assert verdict(close).verdict is Verdict.VIOLATED
+
+
+def adds_at_random(principal: str) -> int:
+    table.update_item(
+        Key={"id": "c"},
+        UpdateExpression="SET n = :n",
+        ExpressionAttributeValues={":n": read()["n"] + random.randint(1, 6)},
+    )
+    return 200
+
+
+def adds_ten(principal: str) -> int:
+    table.update_item(Key={"id": "c"}, UpdateExpression="ADD n :ten", ExpressionAttributeValues={":ten": 10})
+    return 200
+
+
+def chains(principal: str) -> int:
+    link = hashlib.sha256(f"{read()['written']}{iso()}".encode()).hexdigest()
+    table.update_item(Key={"id": "c"}, UpdateExpression="SET written = :l", ExpressionAttributeValues={":l": link})
+    return 200
+
+
+def extends(principal: str) -> int:
+    until = max(int(read().get("until", 0)), int(time.time())) + 60
+    table.update_item(Key={"id": "c"}, UpdateExpression="SET until = :u", ExpressionAttributeValues={":u": until})
+    return 200
+
+
+@pytest.mark.parametrize("functions", [[adds_at_random], [adds_at_random, adds_ten], [chains], [extends]])
+def test_what_is_computed_from_an_older_value_is_lost_whether_it_varies_or_not(functions: Any):
+    assert verdict(*functions).verdict is Verdict.VIOLATED
+
+
+def tries_again_after_a_while(principal: str) -> int:
+    for _ in range(4):
+        item = read()
+        changed = {**item, "n": item["n"] + 1, "v": item.get("v", 0) + 1, "written": iso()}
+        try:
+            table.put_item(
+                Item=changed,
+                ConditionExpression="attribute_not_exists(v) OR v = :v",
+                ExpressionAttributeValues={":v": item.get("v", 0)},
+            )
+        except ConditionFailed:
+            time.sleep(random.uniform(0, 0.05))
+            continue
+        return 200
+    return 503
+
+
+def test_a_pause_of_random_length_is_no_lost_update():
+    """What is stored then varies with clock and random numbers, and in a serial run with the clock only."""
+    result = verdict(tries_again_after_a_while)
+    assert result.verdict is Verdict.VERIFIED, [one.finding.statement for one in result.violations]
 
 
 def leased(principal: str) -> int:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_attributes, check_pools, check_principals, joined, kept, shown
-from toctou.errors import ModelError, ToctouError
+from toctou.errors import ModelError, ToctouError, message_of
 from toctou.gate.service import Service
 from toctou.history.item import at_path
 from toctou.history.request import RETRYABLE, Request, Retryable
@@ -206,6 +206,7 @@ def _check_owner(cls: type[Model]) -> None:
     if (
         cls.owner is not None
         and cls.owns is Model.owns
+        and cls.unowned is Model.unowned  # a model that says who nobody is may begin with items of nobody
         and items
         and all(at_path(item, cls.owner, missing) is missing for item in items)
     ):
@@ -401,7 +402,7 @@ def attempted(model: type[Model], part: Callable[[], T]) -> T:
         raise
     except Exception as failed:
         raise ModelError(
-            f"the model {model.__name__} cannot be set up: {type(failed).__name__}: {failed}",
+            f"the model {model.__name__} cannot be set up: {type(failed).__name__}: {message_of(failed)}",
             expected="a model that can be made without arguments, and a `setup` that resets what its module remembers",
             remedy="correct `__init__` and `setup` of the model",
         ) from failed

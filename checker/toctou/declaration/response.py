@@ -20,7 +20,7 @@ from toctou.client.source import source_line
 from toctou.declaration.framework_response import Run, header_pairs, sent
 from toctou.declaration.raised_response import answered_by
 from toctou.declaration.statuses import status_of
-from toctou.errors import ModelError
+from toctou.errors import ModelError, message_of
 from toctou.history.normal_form import REMEDY, decoded
 from toctou.history.request import HandlerException, Response
 
@@ -156,4 +156,4 @@ def response_to(raised: BaseException, run: Run) -> Response:
     for frame, line in traceback.walk_tb(raised.__traceback__):
         if not frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
             place = frame.f_code, line
-    return Response(500, None, HandlerException(type(raised).__name__, str(raised), source_line(place)))
+    return Response(500, None, HandlerException(type(raised).__name__, message_of(raised), source_line(place)))

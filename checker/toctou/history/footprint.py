@@ -291,6 +291,14 @@ def observing(
     return footprint._replace(judged=judged, judged_ranges=footprint.judged_ranges + ranges)
 
 
+def reads(footprint: Footprint, item: ItemId, name: str) -> bool:
+    """Whether an operation, or its caller through the response, could see this attribute of an item."""
+    names = frozenset({name})
+    return bool(overlap(footprint.reads.get(item, frozenset()), names)) or any(
+        one.covers(item) and overlap(one.attributes, names) for one in footprint.ranges
+    )
+
+
 def contains(whole: Footprint, part: Footprint) -> bool:
     """Whether one footprint includes another, so that it conflicts with everything that the other conflicts with."""
     return (

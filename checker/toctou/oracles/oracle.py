@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from toctou.errors import ModelError
+from toctou.errors import ModelError, message_of
 from toctou.history.finding import Finding, SerialOrder
 from toctou.history.footprint import Attributes, Footprint, KeyRange, observing
 from toctou.history.item import Change
@@ -101,7 +101,7 @@ def ask(role: str, function: Callable[..., Any], *arguments: Any) -> Any:
     except Exception as error:
         given = ", ".join(map(repr, arguments))
         raise ModelError(
-            f"{role} raised {type(error).__name__}: {error}",
+            f"{role} raised {type(error).__name__}: {message_of(error)}",
             expected=f"a result for {given}",
             cause="it does not handle items that lack an attribute, or an empty table",
             remedy="make it return a result for every state that the handlers can store",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from toctou.history.finding import Finding
-from toctou.history.footprint import EXISTENCE, overlap
+from toctou.history.footprint import EXISTENCE, reads
 from toctou.history.item import Change, ItemId
 from toctou.history.operation import Execution
 from toctou.history.wording import attribute_words, changed_attributes, listed, who
@@ -49,7 +49,8 @@ class Overwrites(Oracle):
             operation, victim = execution.operations[position], execution.requests[first]
             yield (
                 f"{execution.requests[operation.request].handler} replaces {_listed(attributes)} of {item}, which a concurrent "
-                f"{victim.handler} had stored and answered {execution.responses[first].status} for, without having read it; "
+                f"{victim.handler} had stored and answered {execution.responses[first].status} for, without having read what "
+                "that one stored; "
                 'meant as “the last writer wins”? `overwrites = "violation"` makes it a violation'
             )
 
@@ -86,14 +87,7 @@ def _unread(execution: Execution, at: int, position: int, item: ItemId, name: st
     if footprint.reads.get(item, frozenset()) - {EXISTENCE} or name in footprint.increments.get(item, ()):
         return False
     since = [one.footprint for one in execution.operations[at + 1 : position] if one.request == request]
-    return not any(
-        overlap(attributes, frozenset({name}))
-        for one in since
-        for attributes in (
-            one.reads.get(item, frozenset()),
-            *(each.attributes for each in one.ranges if each.covers(item)),
-        )
-    )
+    return not any(reads(one, item, name) for one in since)
 
 
 def _listed(attributes: Iterable[str]) -> str:

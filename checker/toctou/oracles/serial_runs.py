@@ -9,13 +9,15 @@ property, and so the name of the finding, is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from toctou.history.finding import SerialOrder
-from toctou.history.item import Image, plain
-from toctou.history.operation import Execution, StoredImages
+from toctou.history.footprint import reads
+from toctou.history.item import Image, ItemId, plain
+from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.request import Response
+from toctou.history.wording import changed_attributes
 from toctou.oracles.ignored import Ignored
 from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_order import Explained, SequentialSemantics, matches, participants, refuses, search
@@ -88,6 +90,9 @@ class SerialRuns(Serializability):
         observed = self._comparable(execution.responses, execution.final, self._vary.execution(execution))
         found = search(execution, requests, _Varied(self, execution, observed), self._refusals)
         if isinstance(found, Explained):
+            # What is computed from an older value is lost, and cannot be seen in what varies anyway.
+            if _loses_update(execution, observed.places()):
+                return exact
             self._left_out.update(dict.fromkeys(observed.places()))
         return found
 
@@ -158,6 +163,34 @@ class _Varied(_Runs):
         of_order = self._of_order(order)
         expected, stored = of_order.outcome.stored, self._observed.outcome.stored
         return _images_difference(of_order.without(expected), of_order.without(stored)) or super().difference(order)
+
+
+def _loses_update(execution: Execution, places: Collection[str]) -> bool:
+    """Whether a request replaced at one of these places, unread, what was stored after it had read there."""
+    for position, operation in enumerate(execution.operations):
+        for change in operation.changes:
+            for name in changed_attributes(change):
+                if f"{change.item.table}.{name}" not in places or reads(operation.footprint, change.item, name):
+                    continue
+                since = _last_read(execution, position, change.item, name)
+                if since is not None and any(
+                    one.request != operation.request and _changes(one, change.item, name)
+                    for one in execution.operations[since + 1 : position]
+                ):
+                    return True
+    return False
+
+
+def _last_read(execution: Execution, position: int, item: ItemId, name: str) -> int | None:
+    request = execution.operations[position].request
+    for at in reversed(execution.of_request(request)):
+        if at < position and reads(execution.operations[at].footprint, item, name):
+            return at
+    return None
+
+
+def _changes(operation: Operation, item: ItemId, name: str) -> bool:
+    return any(one.item == item and name in changed_attributes(one) for one in operation.changes)
 
 
 def same_items(one: StoredImages, other: StoredImages) -> bool:

@@ -44,9 +44,13 @@ class Variants(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Varying:
-    """A value that varies; ``named`` if it stands for another one everywhere."""
+    """A value that varies, with the clock (``timed``), with the random numbers (``named``), or with both.
+
+    A named one stands for another one everywhere.
+    """
 
     value: object
+    timed: bool
     named: bool
     before: str
     after: str
@@ -57,7 +61,9 @@ class _Varying:
         if type(plain) is not type(self.value) or _divisions(plain) != _divisions(self.value):
             return False
         if isinstance(other, _Varying):
-            return (self.named, self.before, self.after) == (other.named, other.before, other.after)
+            # A time after a pause of random length varies with both, and is a time all the same.
+            alike = self.named == other.named or (self.timed and other.timed)
+            return alike and (self.before, self.after) == (other.before, other.after)
         return not isinstance(plain, str) or (plain.startswith(self.before) and plain.endswith(self.after))
 
 
@@ -140,10 +146,10 @@ def _taken_apart(value: Any) -> Any:
 def _found(outcome: Outcome, variants: Variants) -> dict[object, _Varying]:
     """The values of an outcome that vary."""
     instead: dict[object, list[object]] = {}
-    numbers: set[object] = set()
+    of_kind: tuple[set[object], set[object]] = set(), set()
     values: dict[object, object] = {}
     base = _whole(outcome)
-    for kind in variants:
+    for kind, found in zip(variants, of_kind, strict=True):
         for other in kind:
             there = _whole(other)
             present, beside = set(map(_key, _values(there))), dict(_pairs(base, there))
@@ -151,23 +157,26 @@ def _found(outcome: Outcome, variants: Variants) -> dict[object, _Varying]:
                 if (key := _key(value)) not in present:
                     values[key] = value
                     instead.setdefault(key, []).append(beside.get(key))
-                    numbers |= {key} if kind is variants.numbers else set()
-    return {key: _varying(values[key], others, named=key in numbers) for key, others in instead.items()}
+                    found.add(key)
+    timed, named = of_kind
+    return {
+        key: _varying(values[key], others, timed=key in timed, named=key in named) for key, others in instead.items()
+    }
 
 
 def _whole(outcome: Outcome) -> list[Any]:
     return [[_of_response(one) for one in outcome.responses], _of_stored(outcome.stored)]
 
 
-def _varying(value: object, others: Sequence[object], *, named: bool) -> _Varying:
+def _varying(value: object, others: Sequence[object], *, timed: bool, named: bool) -> _Varying:
     if not isinstance(value, str):
-        return _Varying(value, named, "", "")
+        return _Varying(value, timed, named, "", "")
     texts = [one if isinstance(one, str) else "" for one in others]
     # Cut back to where a word ends, since letters and digits may be equal by chance.
     before = re.sub(r"\w+$", "", reduce(_common, texts, value))
     rest = [one[len(before) :][::-1] for one in texts]
     after = re.sub(r"^\w+", "", reduce(_common, rest, value[len(before) :][::-1])[::-1])
-    return _Varying(value, named, before, after)
+    return _Varying(value, timed, named, before, after)
 
 
 def _common(one: str, other: str) -> str:
@@ -308,7 +317,7 @@ def _named(one: Any, other: Any, names: dict[object, object]) -> dict[object, ob
     varying, beside = (one, other) if isinstance(one, _Varying) else (other, one)
     if isinstance(beside, dict | list) or not varying.like(beside):
         return None
-    if not varying.named:
+    if not (varying.named and isinstance(beside, _Varying) and beside.named):
         return names
     pair = [("one", _key(_value(one))), ("other", _key(_value(other)))]
     if any(names.get(here, there) != there for here, there in (pair, pair[::-1])):
