@@ -324,3 +324,35 @@ def test_memory_that_nobody_reads_is_a_doubt_all_the_same():
     result = toctou.check(model_of(serve), confirm=False)
     assert result.stop_reason is StopReason.SHARED_MEMORY
     assert "`serve`" in result.detail
+
+
+def marked(principal: str) -> int:
+    """Refuses while another request is between its first call and its last: the mark is gone when all have ended."""
+    dynamodb.update_item(
+        **NOTE,
+        UpdateExpression="ADD #count :one",
+        ExpressionAttributeNames={"#count": "count"},
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+    if "marked" in memory:
+        return 409
+    memory["marked"] = True
+    try:
+        dynamodb.update_item(
+            **NOTE,
+            UpdateExpression="SET #owner = :to",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":to": {"S": principal}},
+        )
+        dynamodb.delete_item(TableName="Notes", Key={"note_id": {"S": "n2"}})
+    finally:
+        memory.pop("marked", None)
+    return 200
+
+
+@pytest.mark.parametrize("strategy", ["dpor", "exhaustive"])
+def test_a_mark_that_shortens_other_requests_is_a_doubt_and_no_fault_of_ours(strategy):
+    """Under ``dpor`` a wakeup tree asks for a step of a request that has ended."""
+    result = toctou.check(model_of(marked, principals=("alice",)), strategy=strategy)
+    assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
+    assert "requests share memory of their process" in result.detail

@@ -56,6 +56,12 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
             fault = certain
     if isinstance(fault, NondeterministicHandler) and laboratory.left:
         return unrepeatable(laboratory.left, fault)
+    if isinstance(fault, NondeterministicHandler) and laboratory.sharing:
+        # Such as a search that footprints have misled: what is shared has shown before, and is why.
+        what = laboratory.sharing.partition("\n")[0]
+        return SharedMemory(
+            f"{what}; {fault.observed}", expected=fault.expected, cause=fault.cause, remedy=fault.remedy
+        )
     return fault
 
 

@@ -396,12 +396,12 @@ def test_a_handler_that_leaves_control_is_named():
     class Reaching(Counter):
         @handler
         def add(self, principal, thing):
-            with open("/etc/hostname") as file:
-                return 200 if file.read() else 404
+            with open("reached.txt", "w") as file:
+                return 200 if file.write("x") else 404
 
     found = scanned(Reaching, document(("add", "post", "/{thing}")))["add"]
     assert (found.verdict, found.stop_reason) == ("INCONCLUSIVE", "outside_control")
-    assert "/etc/hostname" in found.unreached
+    assert "reached.txt" in found.unreached
 
 
 def test_a_spent_budget_is_no_pass():

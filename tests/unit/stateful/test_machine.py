@@ -34,7 +34,7 @@ class Reaching(Model):
 
     @handler()
     def reach(self, principal: str) -> None:
-        with open("/etc/hostname"):
+        with open("reached.txt", "w"):
             pass
 
 
@@ -76,7 +76,7 @@ def test_a_fault_ends_the_test_immediately():
     with pytest.raises(Abandoned) as ended:
         run(machine(Reaching).TestCase, settings(max_examples=50, deadline=None, database=None))
     assert isinstance(ended.value.fault, OutsideControl)
-    assert "the file '/etc/hostname'" in str(ended.value)
+    assert "the file 'reached.txt'" in str(ended.value)
     assert Reaching.examples <= 3
 
 
