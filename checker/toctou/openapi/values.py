@@ -12,6 +12,7 @@ import string
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -83,6 +84,12 @@ class _Limited:
         return self.over
 
 
+@cache
+def _tables_of_characters() -> None:
+    """Have Hypothesis make its tables, which on a new machine takes seconds that are no schema's."""
+    st.from_regex("a").validate()
+
+
 def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
     """Up to ``count`` different values that a self-contained schema accepts, simplest first; deterministic.
 
@@ -90,6 +97,8 @@ def values(schema: Mapping[str, Any], count: int, where: str) -> list[Any]:
         DocumentError: the schema is invalid, or no value was found.
     """
     found: list[Any] = []
+    if "pattern" in json.dumps(schema, default=str):
+        _tables_of_characters()
     try:
         with _Limited() as limited:
             Draft202012Validator.check_schema(schema)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import boto3
 import pytest
 from botocore.httpsession import URLLib3Session
@@ -22,6 +24,13 @@ class Items(Model):
     def put(self, principal):
         return 204
 """
+
+
+@pytest.fixture(autouse=True)
+def no_mock(monkeypatch):
+    """What moto answers is not sent, and other tests of this process may have left it on."""
+    if (models := sys.modules.get("moto.core.models")) is not None:
+        monkeypatch.setattr(models.botocore_stubber, "enabled", False)
 
 
 @pytest.fixture

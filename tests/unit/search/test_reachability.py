@@ -73,7 +73,10 @@ def test_a_reader_that_never_calls_is_named_with_its_answer():
     assert vacuous("A.set(x.n=2) B=200('cached')") == [("show", StopReason.NEVER_CALLED, "answered 200 'cached'")]
 
 
-@pytest.mark.parametrize(("status", "accepted"), [(199, False), (200, True), (299, True), (300, False), (404, False)])
+@pytest.mark.parametrize(
+    ("status", "accepted"),
+    [(199, False), (200, True), (299, True), (300, False), (403, False), (404, True), (410, True)],
+)
 def test_a_reader_is_accepted_by_2xx(status, accepted):
     expected = [] if accepted else [("show", StopReason.NOT_REACHED, f"answered {status}")]
     assert vacuous(f"A.set(x.n=2) B.get(x) B={status}") == expected
