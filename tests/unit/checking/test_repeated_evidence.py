@@ -110,7 +110,9 @@ def sequential(monkeypatch):
 def test_a_sequential_run_that_does_not_repeat_blames_no_handler(sequential, status):
     sequential(status)
     found = check(Racy, confirm=False)
-    assert (found.verdict, found.stop_reason) == ("INCONCLUSIVE", "nondeterministic")
+    # Which of the two depends on whether the first runs of the handlers have left something in this process.
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.stop_reason in {"nondeterministic", "shared_memory"}
 
 
 def test_a_sequential_run_that_repeats_is_evidence(sequential):

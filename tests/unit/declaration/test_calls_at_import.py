@@ -26,7 +26,7 @@ class Items(Model):
 """
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_mock(monkeypatch):
     """What moto answers is not sent, and other tests of this process may have left it on."""
     if (models := sys.modules.get("moto.core.models")) is not None:
@@ -55,7 +55,7 @@ def written(tmp_path, monkeypatch):
         ("reads_secret.py", 'boto3.client("secretsmanager").get_secret_value(SecretId="x")', "https://secretsmanager."),
     ],
 )
-def test_a_call_at_import_is_not_sent(written, name, code, url):
+def test_a_call_at_import_is_not_sent(no_mock, written, name, code, url):
     sends = URLLib3Session.send
     with pytest.raises(TargetError, match=f"AWS is called while a model is imported, at {url}") as refused:
         load([written(name, code)])
@@ -64,7 +64,7 @@ def test_a_call_at_import_is_not_sent(written, name, code, url):
     assert URLLib3Session.send is sends
 
 
-def test_nor_is_one_that_is_made_twice_in_a_module_under_another_name(written, tmp_path):
+def test_nor_is_one_that_is_made_twice_in_a_module_under_another_name(no_mock, written, tmp_path):
     target = written("twice.py", "")
     load([target])
     (tmp_path / "other").mkdir()
