@@ -219,9 +219,16 @@ def compared(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(PROGRAMS, st.booleans(), st.sampled_from([None, "owner"]), st.sampled_from([*INVARIANTS]))
-def test_the_oracles_of_a_model(program, referenced, owner, rules):
-    compared(program, reference=Reference(program) if referenced else None, owner=owner, **INVARIANTS[rules])
+@given(
+    PROGRAMS,
+    st.booleans(),
+    st.sampled_from([None, "owner"]),
+    st.sampled_from([*INVARIANTS]),
+    st.sampled_from(["note", "violation"]),
+)
+def test_the_oracles_of_a_model(program, referenced, owner, rules, overwrites):
+    reference = Reference(program) if referenced else None
+    compared(program, reference=reference, owner=owner, overwrites=overwrites, **INVARIANTS[rules])
 
 
 @pytest.mark.parametrize("added", [FrozenThatDeclares, LastWriter, Frozen, ReadsInOrder])
