@@ -142,7 +142,7 @@ def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
     yield Text(f"  {visible(finding['headline'])}")
     yield Text(f"  {visible(finding['cause'])}")
     for broken in finding.get("rules", ()):
-        where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["replay"] != replay else ""
+        where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["report"] != finding["report"] else ""
         yield Text(f"  rule: {visible(broken['statement'])}{where}")
     if finding["remedy"]:
         yield Text(f"  fix: {visible(finding['remedy'])}")
