@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import islice
 
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError
@@ -27,11 +28,11 @@ CLOCKS = (
 )
 """Other clocks, from the one that differs most; a lease that expires between them leaves the later ones."""
 
-NUMBERS = (Readings(seed=11), Readings(seed=23), Readings(seed=47))
-"""Other random numbers."""
+NUMBERS = tuple(Readings(seed=seed) for seed in (11, 23, 47, 59, 71, 83, 97, 113))
+"""Other random numbers; so many because one of few, such as of a die, may be the same by chance."""
 
 ENOUGH = 2
-"""Variants of each kind: a digit of one may be the same by chance."""
+"""Variants of each kind, if nothing differs in them; and variants with other clocks, in which every part of a date differs."""
 
 Steps = Sequence[tuple[int, str, str]]
 """Requests and their actions, with the code of an error, and then the statuses: whether two runs took the same steps."""
@@ -53,7 +54,7 @@ class Variations:
         self._scenario = scenario
         self._displaced = displaced
 
-    def order(self, order: tuple[int, ...]) -> Variants:
+    def order(self, order: tuple[int, ...]) -> Variants | None:
         """See :class:`toctou.oracles.serial_runs.Vary`."""
 
         def run() -> tuple[Outcome, Steps]:
@@ -66,7 +67,7 @@ class Variations:
 
         return self._variants(run)
 
-    def execution(self, execution: Execution) -> Variants:
+    def execution(self, execution: Execution) -> Variants | None:
         """See :class:`toctou.oracles.serial_runs.Vary`."""
 
         def run() -> tuple[Outcome, Steps]:
@@ -75,7 +76,7 @@ class Variations:
 
         return self._variants(run)
 
-    def _variants(self, run: Callable[[], tuple[Outcome, Steps]]) -> Variants:
+    def _variants(self, run: Callable[[], tuple[Outcome, Steps]]) -> Variants | None:
         self._displaced()
         laboratory = self._laboratory
         before = laboratory.take_clock_reads()
@@ -83,19 +84,22 @@ class Variations:
         reads = laboratory.take_clock_reads()
         if base is None or not reads:
             laboratory.note_clock_reads(read=before)
-            return Variants()
-        found = []
-        for readings in (CLOCKS, NUMBERS):
-            same = (one[0] for one in self._runs(run, readings) if one[1] == base[1])
-            found.append([one for one, _ in zip(same, range(ENOUGH), strict=False)])
-        return Variants(*found)
+            return None if base is None else Variants()
+        clock = list(islice(self._same(run, base, CLOCKS), ENOUGH))
+        others = self._same(run, base, NUMBERS)
+        numbers = list(islice(others, ENOUGH))
+        if any(one != base[0] for one in numbers):
+            numbers += others
+        return Variants(clock, numbers) if clock and numbers else None
 
-    def _runs(
-        self, run: Callable[[], tuple[Outcome, Steps]], readings: Sequence[Readings]
-    ) -> Iterator[tuple[Outcome, Steps]]:
+    def _same(
+        self, run: Callable[[], tuple[Outcome, Steps]], base: tuple[Outcome, Steps], readings: Sequence[Readings]
+    ) -> Iterator[Outcome]:
+        """What runs that take the same steps come to."""
         for one in readings:
-            if (found := self._run(run, one)) is not None:
-                yield found
+            found = self._run(run, one)
+            if found is not None and found[1] == base[1]:
+                yield found[0]
 
     def _run(self, run: Callable[[], tuple[Outcome, Steps]], readings: Readings | None) -> tuple[Outcome, Steps] | None:
         try:

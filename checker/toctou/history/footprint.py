@@ -220,8 +220,6 @@ def overlap(left: Attributes, right: Attributes) -> Attributes:
 def _conflicts_on(
     kind: EdgeKind, first: Mapping[ItemId, Attributes], second: Mapping[ItemId, Attributes]
 ) -> Iterator[Conflict]:
-    if not first or not second:
-        return
     for item, attributes in first.items():
         others = second.get(item)
         if others and (shared := overlap(attributes, others)):

@@ -32,11 +32,11 @@ that order* and the items stored in the end; also for prefixes of orders, the em
 class Vary(Protocol):
     """Runs what was run again with other clocks, and with other random numbers."""
 
-    def order(self, order: tuple[int, ...]) -> Variants:
-        """Of the requests one after the other, as :data:`Serial` runs them."""
+    def order(self, order: tuple[int, ...]) -> Variants | None:
+        """Of the requests one after the other, as :data:`Serial` runs them; ``None`` if no run took the same steps."""
 
-    def execution(self, execution: Execution) -> Variants:
-        """Of an execution, with responses by index."""
+    def execution(self, execution: Execution) -> Variants | None:
+        """Of an execution, with responses by index; ``None`` if no run took the same steps."""
 
 
 class SerialRuns(Serializability):
@@ -108,15 +108,16 @@ class SerialRuns(Serializability):
         self,
         responses: Sequence[Response],
         stored: StoredImages,
-        variants: Variants = Variants(),  # noqa: B008 - it is a constant
+        variants: Variants | None = None,
     ) -> Comparable:
         def kept(outcome: Outcome) -> Outcome:
             return Outcome(
                 [self._ignored.response(one) for one in outcome.responses], self._ignored.stored(outcome.stored)
             )
 
-        clock, numbers = ([kept(one) for one in each] for each in variants)
-        return Comparable(kept(Outcome(responses, stored)), Variants(clock, numbers))
+        if variants is not None:
+            variants = Variants(*([kept(one) for one in each] for each in variants))
+        return Comparable(kept(Outcome(responses, stored)), variants)
 
 
 class _Runs:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -25,7 +26,7 @@ from toctou.history.operation import StoredImages
 from toctou.history.request import Response
 
 MOST_MATCHES = 100_000
-"""Values that are compared at most to find out which stand for each other."""
+"""Choices of one value for another that are tried at most to find out which stand for each other."""
 
 
 class Outcome(NamedTuple):
@@ -46,25 +47,30 @@ class Variants(NamedTuple):
 class _Varying:
     """A value that varies, with the clock (``timed``), with the random numbers (``named``), or with both.
 
-    A named one stands for another one everywhere.
+    A named one stands for another one everywhere.  One that is ``shared`` is, elsewhere, a value that does not vary.
     """
 
     value: object
     timed: bool
     named: bool
+    shared: bool
     before: str
     after: str
 
-    def like(self, other: object) -> bool:
-        """Whether the other one varies in the same way; a plain value counts as one that may vary."""
-        plain = other.value if isinstance(other, _Varying) else other
-        if type(plain) is not type(self.value) or _divisions(plain) != _divisions(self.value):
-            return False
-        if isinstance(other, _Varying):
-            # A time after a pause of random length varies with both, and is a time all the same.
-            alike = self.named == other.named or (self.timed and other.timed)
-            return alike and (self.before, self.after) == (other.before, other.after)
-        return not isinstance(plain, str) or (plain.startswith(self.before) and plain.endswith(self.after))
+    def like(self, other: _Varying) -> bool:
+        """Whether the other one varies in the same way."""
+        # A time after a pause of random length varies with both, and is a time all the same.
+        alike = self.named == other.named or (self.timed and other.timed)
+        return alike and self._as(other.value) and (self.before, self.after) == (other.before, other.after)
+
+    def may_be(self, value: object) -> bool:
+        """Whether a value may vary in the same way."""
+        return self._as(value) and (
+            not isinstance(value, str) or (value.startswith(self.before) and value.endswith(self.after))
+        )
+
+    def _as(self, value: object) -> bool:
+        return type(value) is type(self.value) and _divisions(value) == _divisions(self.value)
 
 
 def _divisions(value: object) -> list[str]:
@@ -77,22 +83,24 @@ class _Bag(list[Any]):
 
 
 class Comparable:
-    """An outcome in which varying values are told from others."""
+    """An outcome in which varying values are told from others; without variants, anything may vary."""
 
-    def __init__(self, outcome: Outcome, variants: Variants = Variants()) -> None:  # noqa: B008 - it is a constant
+    def __init__(self, outcome: Outcome, variants: Variants | None = None) -> None:
         self.outcome = outcome
-        self._varying = _found(outcome, variants)
+        self._known = variants is not None
+        self._varying = _found(outcome, variants or Variants())
         self.responses = [_replaced(_of_response(one), self._varying) for one in outcome.responses]
         self.stored = _replaced(_of_stored(outcome.stored), self._varying)
 
     def response_equals(self, other: Comparable, at: int) -> bool:
         """Whether the last response here is the one at this place there."""
-        return _equal(self.responses[-1], other.responses[at])
+        return _equal(self.responses[-1], other.responses[at], loosely=not (self._known and other._known))
 
     def equals(self, other: Comparable, order: Sequence[int]) -> bool:
         """Whether all is the same, with the other one's responses in this order."""
         responses = [other.responses[at] for at in order]
-        return _equal([self.responses, self.stored], [responses, other.stored])
+        left, right = [self.responses, self.stored], [responses, other.stored]
+        return _equal(left, right, loosely=not (self._known and other._known))
 
     def places(self) -> list[str]:
         """Where varying values are: ``Counters.written``, ``body.request_id``."""
@@ -147,20 +155,22 @@ def _found(outcome: Outcome, variants: Variants) -> dict[object, _Varying]:
     """The values of an outcome that vary."""
     instead: dict[object, list[object]] = {}
     of_kind: tuple[set[object], set[object]] = set(), set()
-    values: dict[object, object] = {}
     base = _whole(outcome)
+    values = {_key(one): one for one in _values(base)}
+    shared = set(values)
     for kind, found in zip(variants, of_kind, strict=True):
         for other in kind:
             there = _whole(other)
-            present, beside = set(map(_key, _values(there))), dict(_pairs(base, there))
-            for value in _values(base):
-                if (key := _key(value)) not in present:
-                    values[key] = value
-                    instead.setdefault(key, []).append(beside.get(key))
-                    found.add(key)
+            present, beside = Counter(map(_key, _values(there))), dict(_pairs(base, there))
+            shared &= present.keys()
+            # Another value may be the same by chance, so it counts how often there is one.
+            for key in Counter(map(_key, _values(base))) - present:
+                instead.setdefault(key, []).append(beside.get(key))
+                found.add(key)
     timed, named = of_kind
     return {
-        key: _varying(values[key], others, timed=key in timed, named=key in named) for key, others in instead.items()
+        key: _varying(values[key], others, timed=key in timed, named=key in named, shared=key in shared)
+        for key, others in instead.items()
     }
 
 
@@ -168,15 +178,15 @@ def _whole(outcome: Outcome) -> list[Any]:
     return [[_of_response(one) for one in outcome.responses], _of_stored(outcome.stored)]
 
 
-def _varying(value: object, others: Sequence[object], *, timed: bool, named: bool) -> _Varying:
+def _varying(value: object, others: Sequence[object], *, timed: bool, named: bool, shared: bool) -> _Varying:
     if not isinstance(value, str):
-        return _Varying(value, timed, named, "", "")
+        return _Varying(value, timed, named, shared, "", "")
     texts = [one if isinstance(one, str) else "" for one in others]
     # Cut back to where a word ends, since letters and digits may be equal by chance.
     before = re.sub(r"\w+$", "", reduce(_common, texts, value))
     rest = [one[len(before) :][::-1] for one in texts]
     after = re.sub(r"^\w+", "", reduce(_common, rest, value[len(before) :][::-1])[::-1])
-    return _Varying(value, timed, named, before, after)
+    return _Varying(value, timed, named, shared, before, after)
 
 
 def _common(one: str, other: str) -> str:
@@ -240,59 +250,77 @@ def _varying_names(tree: Any) -> list[str]:
     )
 
 
-def _equal(one: Any, other: Any) -> bool:
-    return next(_Matching().ways(((one, other), None), {}), None) is not None
+def _equal(one: Any, other: Any, *, loosely: bool) -> bool:
+    """Whether there is a way for values to stand for each other in which all is equal; depth first, without recursion."""
+    left = MOST_MATCHES
+    states: list[Iterator[_State]] = [iter([_State(((one, other), None), {})])]
+    while states and left:
+        state = next(states[-1], None)
+        if state is None:
+            states.pop()
+            continue
+        left -= 1
+        following = _following(state, loosely=loosely)
+        if following is None:
+            return True
+        states.append(following)
+    return False
 
 
 _Work = tuple[tuple[Any, Any], Any] | None
 """Pairs that have to be equal, as a linked list."""
 
 
-class _Matching:
-    """Searches which values stand for each other."""
+class _State(NamedTuple):
+    """What is left to be compared, and which values stand for each other so far."""
 
-    def __init__(self) -> None:
-        self._left = MOST_MATCHES
+    work: _Work
+    names: dict[object, object]
 
-    def ways(self, work: _Work, names: dict[object, object]) -> Iterator[dict[object, object]]:
-        """Every way to make the pairs equal."""
-        if work is None:
-            yield names
-            return
-        self._left -= 1
-        if self._left < 0:
-            return
-        (one, other), rest = work
+
+class _Rest(list[Any]):
+    """Values in no particular order, one of which has to be chosen for each."""
+
+
+def _following(state: _State, *, loosely: bool) -> Iterator[_State] | None:
+    """The states after the next choice; ``None`` if all is equal without any."""
+    work, names = state
+    while work is not None:
+        (one, other), work = work
         if isinstance(one, _Varying) or isinstance(other, _Varying):
-            if (named := _named(one, other, names)) is not None:
-                yield from self.ways(rest, named)
-        elif isinstance(one, dict) and isinstance(other, dict):
-            yield from self._mappings(one, other, rest, names)
+            named = _named(one, other, names, loosely=loosely)
+            if named is None:
+                return iter(())
+            names = named
+        elif isinstance(one, _Rest):
+            if len(one) != len(other):
+                return iter(())
+            if one:
+                return _choices(one, other, work, names)
         elif isinstance(one, _Bag) and isinstance(other, _Bag):
-            yield from self._bags(*_cancelled(one, other), rest, names)
-        elif isinstance(one, list) and isinstance(other, list):
-            if len(one) == len(other):
-                yield from self.ways(_before(zip(one, other, strict=True), rest), names)
-        elif one == other:
-            yield from self.ways(rest, names)
+            work = _cancelled(one, other), work
+        elif isinstance(one, dict) and isinstance(other, dict):
+            work = _before(_members(one, other), work)
+        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            work = _before(zip(one, other, strict=True), work)
+        elif one != other:
+            return iter(())
+    return None
 
-    def _mappings(
-        self, one: dict[Any, Any], other: dict[Any, Any], rest: _Work, names: dict[object, object]
-    ) -> Iterator[dict[object, object]]:
-        same = [key for key in one if not isinstance(key, _Varying) and key in other]
-        left = _Bag([key, value] for key, value in one.items() if key not in same)
-        right = _Bag([key, value] for key, value in other.items() if key not in same)
-        yield from self._bags(left, right, _before(((one[key], other[key]) for key in same), rest), names)
 
-    def _bags(self, one: _Bag, other: _Bag, rest: _Work, names: dict[object, object]) -> Iterator[dict[object, object]]:
-        if len(one) != len(other):
-            return
-        if not one:
-            yield from self.ways(rest, names)
-            return
-        for at, candidate in enumerate(other):
-            left = _Bag(other[:at] + other[at + 1 :])
-            yield from self.ways(((one[0], candidate), ((_Bag(one[1:]), left), rest)), names)
+def _choices(one: _Rest, other: _Rest, rest: _Work, names: dict[object, object]) -> Iterator[_State]:
+    for at, candidate in enumerate(other):
+        left = _Rest(other[:at] + other[at + 1 :])
+        yield _State(((one[0], candidate), ((_Rest(one[1:]), left), rest)), names)
+
+
+def _members(one: dict[Any, Any], other: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """What has to be equal in two mappings: values of the same keys, and other members in no particular order."""
+    same = [key for key in one if not isinstance(key, _Varying) and key in other]
+    yield from ((one[key], other[key]) for key in same)
+    left, right = ([[key, value] for key, value in each.items() if key not in same] for each in (one, other))
+    if left or right:
+        yield _Bag(left), _Bag(right)
 
 
 def _before(pairs: Iterable[tuple[Any, Any]], rest: _Work) -> _Work:
@@ -301,29 +329,28 @@ def _before(pairs: Iterable[tuple[Any, Any]], rest: _Work) -> _Work:
     return rest
 
 
-def _cancelled(one: _Bag, other: _Bag) -> tuple[_Bag, _Bag]:
+def _cancelled(one: _Bag, other: _Bag) -> tuple[_Rest, _Rest]:
     """Both without what is the same in both, and does not vary."""
-    right, left = _Bag(other), _Bag()
+    right, left = _Rest(other), _Rest()
     for value in one:
-        if value in right and not _varies(value):
+        if not _varies(value) and value in right:
             right.remove(value)
         else:
             left.append(value)
     return left, right
 
 
-def _named(one: Any, other: Any, names: dict[object, object]) -> dict[object, object] | None:
+def _named(one: Any, other: Any, names: dict[object, object], *, loosely: bool) -> dict[object, object] | None:
     """The names with what these two values add; ``None`` if they cannot stand for each other."""
-    varying, beside = (one, other) if isinstance(one, _Varying) else (other, one)
-    if isinstance(beside, dict | list) or not varying.like(beside):
+    if not (isinstance(one, _Varying) and isinstance(other, _Varying)):
+        varying, plain = (one, other) if isinstance(one, _Varying) else (other, one)
+        same = (loosely and varying.may_be(plain)) or (varying.shared and _key(plain) == _key(varying.value))
+        return names if same else None
+    if not one.like(other):
         return None
-    if not (varying.named and isinstance(beside, _Varying) and beside.named):
+    if not (one.named and other.named) or one.shared or other.shared:
         return names
-    pair = [("one", _key(_value(one))), ("other", _key(_value(other)))]
+    pair = ("one", _key(one.value)), ("other", _key(other.value))
     if any(names.get(here, there) != there for here, there in (pair, pair[::-1])):
         return None
     return {**names, pair[0]: pair[1], pair[1]: pair[0]}
-
-
-def _value(one: Any) -> object:
-    return one.value if isinstance(one, _Varying) else one

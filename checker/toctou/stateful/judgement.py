@@ -96,10 +96,10 @@ class _Again:
         self._session = session
         self._displace = displace
 
-    def order(self, order: Order) -> Variants:
+    def order(self, order: Order) -> Variants | None:
         return self._variations().order(order)
 
-    def execution(self, execution: Execution) -> Variants:
+    def execution(self, execution: Execution) -> Variants | None:
         return self._variations().execution(execution)
 
     def _variations(self) -> Variations:

@@ -119,6 +119,155 @@ def test_places_are_named_for_people():
     assert varied.places() == ["Items.at", "body.at"]
 
 
+def test_parts_that_are_no_attribute_are_named_too():
+    varied = comparable(
+        lambda t, number: outcome({"seen": {number + "k": 1}, "never": 1}, body=[number + "a", 1]), numbers=True
+    )
+    assert varied.places() == ["Items.seen", "body"]
+    assert comparable(lambda t, number: outcome(body={number: 1}), numbers=True).places() == ["body.(names)"]
+    assert comparable(lambda t, _: outcome(body=t)).places() == ["body"]
+    assert not comparable(lambda t, _: outcome({"at": 1}, body="x")).places()
+
+
+def test_stored_items_can_be_shown_without_what_varies():
+    varied = comparable(lambda t, _: outcome({"n": 1, "at": stamp(t)}, {"n": 2}))
+    stored = {"Items": [image({"n": 3, "at": "never"})], "Others": [image({"at": "never"})]}
+    assert varied.without(stored) == {"Items": [image({"n": 3})], "Others": [image({"at": "never"})]}
+    assert varied.outcome.responses == [Response(200)]
+
+
+def test_tables_without_items_are_no_difference():
+    assert Comparable(Outcome([], {"Items": []})).equals(Comparable(Outcome([], {})), [])
+
+
+def test_responses_are_compared_by_index_in_the_order_of_the_requests():
+    def answers(*bodies: str) -> Outcome:
+        return Outcome([Response(200, one) for one in bodies], {})
+
+    ordered, observed = Comparable(answers("b", "a")), Comparable(answers("a", "b"))
+    assert ordered.equals(observed, [1, 0])
+    assert not ordered.equals(observed, [0, 1])
+    assert ordered.response_equals(observed, 0)
+    assert not ordered.response_equals(observed, 1)
+
+
+@pytest.mark.parametrize(
+    ("varied", "plain", "alike"),
+    [
+        ("3|{}", "3|never", True),
+        ("3|{}", "4|never", False),
+        ("{}, by alice", "never, by alice", True),
+        ("{}, by alice", "never, by bob", False),
+        ("{};{}", "never;never", True),
+        ("{};{}", "never", False),
+        ("{}", 3, False),
+    ],
+)
+def test_a_value_of_which_nothing_is_known_may_vary(varied: str, plain: Any, alike: bool):
+    """Finding out what varies takes more runs, so what is certain to be different is told before."""
+    left = comparable(lambda t, _: outcome({"v": varied.format(*("abcdefghi"[at] for at in (t, t + 1)))}))
+    right = Comparable(outcome({"v": plain}))
+    assert left.equals(right, [0]) == right.equals(left, [0]) == alike
+
+
+@pytest.mark.parametrize(("plain", "alike"), [(7, True), ("7", False), (None, False), ([7], False), ({"7": 7}, False)])
+def test_a_number_may_vary_and_stays_one(plain: Any, alike: bool):
+    left, right = comparable(lambda t, _: outcome(body={"at": t})), Comparable(outcome(body={"at": plain}))
+    assert left.equals(right, [0]) == right.equals(left, [0]) == alike
+
+
+def test_what_varies_with_the_clock_is_not_what_varies_with_the_random_numbers():
+    def of(one: Any, other: Any) -> bool:
+        return same(
+            lambda t, number: outcome({"at": t, "id2": number, "v": one(t, number)}),
+            lambda t, number: outcome({"at": t, "id2": number, "v": other(t, number)}),
+            numbers=True,
+        )
+
+    assert of(lambda t, _: str(t), lambda t, _: str(t + 1))
+    assert not of(lambda t, _: str(t), lambda _, number: number + "a")
+    assert not of(lambda t, number: f"{t}, then {number}", lambda _, number: f"now, then {number}")
+    assert of(lambda t, number: f"{t}{number}", lambda t, _: f"{t}"), "a time after a pause of random length"
+
+
+@pytest.mark.parametrize("make", [tuple, list, set, frozenset], ids=lambda one: one.__name__)
+def test_answers_may_have_collections_of_any_kind(make):
+    def body(*numbers: str, more: str = "k") -> Any:
+        return lambda t, number: outcome(body=make([more, *(number + one for one in numbers)]))
+
+    assert same(body("a"), body("z"), numbers=True)
+    assert not same(body("a"), body("a", "z"), numbers=True)
+    assert not same(body("a"), body("a", more="l"), numbers=True)
+
+
+@pytest.mark.parametrize("kind", ["list", "set"])
+def test_an_order_counts_in_lists_and_not_in_sets(kind: str):
+    def of(*values: str) -> Comparable:
+        return Comparable(outcome(body=list(values) if kind == "list" else set(values)))
+
+    assert of("a", "b").equals(of("b", "a"), [0]) == (kind == "set")
+    assert not of("a", "b").equals(of("a", "c"), [0])
+
+
+def test_text_that_only_looks_like_json_is_text():
+    assert same(lambda t, _: outcome({"v": f"[{stamp(t)}"}), lambda t, _: outcome({"v": f"[{stamp(t + 1)}"}))
+    assert not same(lambda t, _: outcome({"v": "[x"}), lambda t, _: outcome({"v": "[y"}))
+    assert not same(lambda t, _: outcome({"v": "12"}), lambda t, _: outcome({"v": "12.0"}))
+
+
+def test_json_in_a_text_has_no_order_of_members():
+    assert same(
+        lambda t, _: outcome({"v": f'{{"n": 1, "at": {t}}}'}), lambda t, _: outcome({"v": f'{{"at": {t + 1}, "n": 1}}'})
+    )
+
+
+def test_an_answer_need_not_be_hashable():
+    one, other = (outcome(body=bytearray(text)) for text in (b"a", b"b"))
+    assert Comparable(one).equals(Comparable(one), [0])
+    assert not Comparable(one).equals(Comparable(other), [0])
+    varied = Comparable(one, Variants([other]))
+    assert varied.places() == ["body"]
+    assert varied.equals(Comparable(other, Variants([one])), [0])
+
+
+def test_which_of_several_stands_for_which_is_searched_for():
+    """Whether an entry can stand for another shows only by a third one, so choices have to be taken back."""
+
+    def linked(*links: tuple[str, str]):
+        return lambda t, number: outcome(*({"key": number + one, "next": number + other} for one, other in links))
+
+    ring = linked(("a", "b"), ("b", "c"), ("c", "a"))
+    assert same(ring, linked(("r", "p"), ("q", "r"), ("p", "q")), numbers=True)
+    assert not same(ring, linked(("p", "p"), ("q", "r"), ("r", "q")), numbers=True)
+
+
+def test_mappings_need_the_same_members():
+    assert not same(lambda t, _: outcome({"m": {"a": 1, "at": t}}), lambda t, _: outcome({"m": {"b": 1, "at": t}}))
+    assert not same(lambda t, _: outcome({"m": {"a": 1, "at": t}}), lambda t, _: outcome({"m": {"at": t}}))
+    assert not same(lambda t, _: outcome({"m": {"at": t}}), lambda t, _: outcome({"m": {"a": 1, "at": t}}))
+
+
+def test_the_kinds_of_values_have_to_agree_beside_what_varies():
+    assert not same(lambda t, _: outcome(body=[t, [1]]), lambda t, _: outcome(body=[t, {"1": 1}]))
+    assert not same(lambda t, _: outcome(body=[t, {"k"}]), lambda t, _: outcome(body=[t, {"k": 1}]))
+
+
+def test_what_varies_in_its_kind_varies():
+    """Such as a mapping in one run, and a number in another."""
+    varied = Comparable(outcome(body={"v": 1}), Variants([outcome(body={"v": {"w": 2}}), outcome(body={"v": [3]})]))
+    assert varied.places() == ["body.v"]
+    assert Comparable(outcome(body=[1, 2]), Variants([outcome(body={"v": 1})])).places() == ["body"]
+
+
+def test_long_answers_and_many_items_take_no_recursion():
+    def many(start: int) -> Outcome:
+        items = [{"id": str(one), "at": str(start), "n": one} for one in range(600)]
+        return outcome(*items, body=[{"n": one, "at": start + one} for one in range(1_200)])
+
+    left, right = (Comparable(many(one), Variants([many(one + 10_000)])) for one in (0, 100_000))
+    assert left.equals(right, [0])
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["a", "b"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["k", "l"]), inner, max_size=2),
