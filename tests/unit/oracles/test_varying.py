@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from toctou.history.item import image
 from toctou.history.request import Response
+from toctou.oracles import varying
 from toctou.oracles.varying import Comparable, Outcome, Variants
 
 
@@ -106,12 +107,86 @@ def test_identifiers_may_be_keys():
     )
 
 
+def test_an_identifier_stands_for_the_same_one_as_a_key_and_as_a_value():
+    assert not same(
+        lambda t, number: outcome({"m": {number: 1}, "latest": number}),
+        lambda t, number: outcome({"m": {number: 1}, "latest": number + "z"}),
+        numbers=True,
+    )
+    assert not same(
+        lambda t, number: outcome({"m": {"k": 1, number: 1}}, {"latest": number}),
+        lambda t, number: outcome({"m": {"k": 1, number: 1}}, {"latest": number + "z"}),
+        numbers=True,
+    )
+
+
 def test_members_of_sets_have_no_order():
     assert same(
         lambda t, number: outcome({"tags": {"k", number + "a"}}),
         lambda t, number: outcome({"tags": {number + "z", "k"}}),
         numbers=True,
     )
+
+    assert same(
+        lambda t, number: outcome({"tags": {"k", number + "a"}}),
+        lambda t, number: outcome({"tags": {"z" + number, "k"}}),
+        numbers=True,
+    ), "they are stored in another order"
+    assert not same(
+        lambda t, number: outcome({"tags": {"k", number + "a"}}),
+        lambda t, number: outcome({"tags": {"l", number + "a"}}),
+        numbers=True,
+    )
+    assert not Comparable(outcome(body={"SS": "ab"})).equals(Comparable(outcome(body={"SS": "ba"})), [0])
+
+
+def test_what_a_list_holds_is_compared_part_by_part():
+    def of(*, at: int, more: str = "k"):
+        return lambda t, number: outcome(body=[{"k", number + more}, [f'{{"at": {t + at}, "n": 9}}']])
+
+    assert same(of(at=0), of(at=1), numbers=True)
+    assert same(of(at=0, more="a"), of(at=1, more="z"), numbers=True)
+    assert not same(of(at=0), lambda t, number: outcome(body=[{"k", number}, [f'{{"at": {t}, "n": 8}}']]), numbers=True)
+
+
+def test_of_a_key_only_the_varying_part_is():
+    assert same(
+        lambda t, number: outcome({"m": {"a:" + number: 1}}),
+        lambda t, number: outcome({"m": {"a:" + number + "z": 1}}),
+        numbers=True,
+    )
+    assert not same(
+        lambda t, number: outcome({"m": {"a:" + number: 1}}),
+        lambda t, number: outcome({"m": {"b:" + number: 1}}),
+        numbers=True,
+    )
+
+
+def throws(*faces: int) -> Comparable:
+    """Throws of a die, and a one that is always there."""
+    return Comparable(
+        outcome({"fixed": 1}, body=[str(one) for one in faces]),
+        Variants(
+            numbers=[outcome({"fixed": 1}, body=["5"] * len(faces)), outcome({"fixed": 1}, body=["6"] * len(faces))]
+        ),
+    )
+
+
+def test_a_value_that_is_fixed_elsewhere_may_stand_for_several():
+    assert throws(1, 1).equals(throws(2, 3), [0])
+    assert throws(2, 3).equals(throws(1, 1), [0])
+    assert not throws(2, 2).equals(throws(2, 3), [0])
+    assert throws(1, 1).equals(throws(1, 1), [0])
+    assert not throws(1).equals(Comparable(outcome({"fixed": 2}, body=["1"]), Variants()), [0])
+
+
+def test_comparing_ends(monkeypatch: pytest.MonkeyPatch):
+    def of(*numbers: str):
+        return lambda t, number: outcome(*({"key": number + one} for one in numbers))
+
+    assert same(of("a", "b"), of("c", "d"), numbers=True)
+    monkeypatch.setattr(varying, "MOST_MATCHES", 2)
+    assert not same(of("a", "b"), of("c", "d"), numbers=True)
 
 
 def test_places_are_named_for_people():
@@ -124,7 +199,7 @@ def test_parts_that_are_no_attribute_are_named_too():
         lambda t, number: outcome({"seen": {number + "k": 1}, "never": 1}, body=[number + "a", 1]), numbers=True
     )
     assert varied.places() == ["Items.seen", "body"]
-    assert comparable(lambda t, number: outcome(body={number: 1}), numbers=True).places() == ["body.(names)"]
+    assert comparable(lambda t, number: outcome(body={"k": 1, number: 1}), numbers=True).places() == ["body.(names)"]
     assert comparable(lambda t, _: outcome(body=t)).places() == ["body"]
     assert not comparable(lambda t, _: outcome({"at": 1}, body="x")).places()
 
@@ -257,6 +332,8 @@ def test_what_varies_in_its_kind_varies():
     varied = Comparable(outcome(body={"v": 1}), Variants([outcome(body={"v": {"w": 2}}), outcome(body={"v": [3]})]))
     assert varied.places() == ["body.v"]
     assert Comparable(outcome(body=[1, 2]), Variants([outcome(body={"v": 1})])).places() == ["body"]
+    assert Comparable(outcome(body={"v": {"w": 2}}), Variants([outcome(body={"v": 1})])).places() == ["body.v"]
+    assert Comparable(outcome(body={"v": [2, 3]}), Variants([outcome(body={"v": 1})])).places() == ["body.v"]
 
 
 def test_long_answers_and_many_items_take_no_recursion():
