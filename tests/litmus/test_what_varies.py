@@ -103,15 +103,65 @@ def rename(principal: str) -> int:
     return 200
 
 
-def touch(principal: str) -> int:
-    table.update_item(Key={"id": "c"}, UpdateExpression="SET written = :now", ExpressionAttributeValues={":now": iso()})
-    return 200
+def touching(stamp: Callable[[], Any]) -> Callable[[str], int]:
+    def touch(principal: str) -> int:
+        values = {":now": stamp()}
+        table.update_item(Key={"id": "c"}, UpdateExpression="SET written = :now", ExpressionAttributeValues=values)
+        return 200
+
+    return touch
 
 
-def test_a_lost_update_of_nothing_but_the_time_is_found():
-    """The other one writes back the first time, which does not vary."""
-    result = verdict(rename, touch)
-    assert result.verdict is Verdict.VIOLATED
+FIRST = "2026-01-01T12:34:56.789012+00:00"
+FIRST_STAMPS: dict[str, Any] = {
+    "iso": FIRST,
+    "seconds": 0,
+    "milliseconds": 0,
+    "uuid4": "0b4ff0d8-3c4e-4d5f-9a4e-1b6a5c0f7e11",
+    "uuid1": "0b4ff0d8-3c4e-1d5f-9a4e-1b6a5c0f7e11",
+    "in_a_map": {"at": FIRST, "by": "us"},
+    "in_a_text": f"saved at {FIRST}",
+    "in_json": f'{{"at": "{FIRST}"}}',
+    "expires": 0,
+}
+
+
+@pytest.mark.parametrize("stamp", STAMPS)
+def test_a_lost_update_of_nothing_but_the_time_is_found(stamp: str):
+    """The other one writes back the first stamp, of the same kind, which does not vary."""
+    start = {"Counters": [{"id": "c", "n": 0, "written": FIRST_STAMPS[stamp]}]}
+    result = verdict(rename, touching(STAMPS[stamp]), items=start)
+    assert {one.explanation.anomaly for one in result.violations} == {"lost_update"}
+
+
+def roll(principal: str) -> Any:
+    """A die is thrown and added up in one call."""
+    thrown = random.randint(1, 6)
+    answered = table.update_item(
+        Key={"id": "c"},
+        UpdateExpression="ADD n :thrown",
+        ExpressionAttributeValues={":thrown": thrown},
+        ReturnValues="UPDATED_NEW",
+    )
+    return 200, {"thrown": thrown, "total": int(answered["Attributes"]["n"])}
+
+
+def toss(principal: str) -> Any:
+    heads = random.random() < 0.5
+    values = {":heads": heads, ":one": 1}
+    table.update_item(
+        Key={"id": "c"}, UpdateExpression="SET heads = :heads ADD n :one", ExpressionAttributeValues=values
+    )
+    return 200, {"heads": heads}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("thrower", [roll, toss])
+def test_numbers_of_which_there_are_few_vary_too(thrower: Callable[..., Any], seed: int):
+    """They may be the same by chance where the same runs again, or be the same as others that do not vary."""
+    model_items = {"Counters": [{"id": "c", "n": seed, "limit": 6, "written": "never"}]}
+    result = verdict(thrower, items=model_items, requests=2)
+    assert result.verdict is Verdict.VERIFIED, [one.finding.statement for one in result.violations]
 
 
 def sign(principal: str) -> int:

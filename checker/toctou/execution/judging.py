@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import or_
 from typing import NamedTuple, NoReturn
 
 from toctou.analysis.explain import Identity, identities
-from toctou.declaration.model import Model, bound, made, parameters
+from toctou.declaration.model import Handler, Model, bound, made, parameters
 from toctou.errors import InternalError, contained
 from toctou.history.finding import Finding
 from toctou.history.footprint import dependent
@@ -49,15 +49,15 @@ def _ownership(judged: Judged) -> Iterator[Oracle]:
 
 def _linearizability(judged: Judged) -> Iterator[Oracle]:
     model, ignored = judged.model, Ignored(judged.model.ignore)
-    refusals = Refusals(partial(_retryable, judged), exact=model.refusals == "exact")
+    refusals = Refusals(partial(_retryable, judged, model.handlers()), exact=model.refusals == "exact")
     if model.reference is None:
         yield SerialRuns(judged.serial, refusals, ignored=ignored, vary=judged.vary)
     else:
         yield Linearizability(model.reference, refusals, ignored=ignored)
 
 
-def _retryable(judged: Judged, request: Request, response: Response) -> bool:
-    of_handler = judged.model.handlers()[request.handler].retryable
+def _retryable(judged: Judged, handlers: Mapping[str, Handler], request: Request, response: Response) -> bool:
+    of_handler = handlers[request.handler].retryable
     rule = judged.model.retryable if of_handler is None else of_handler
     if not callable(rule):
         return response.status in rule

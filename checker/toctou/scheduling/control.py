@@ -8,8 +8,9 @@ on its progress, never on other requests: so they make no two operations depende
 - ``os.urandom`` (and with it ``uuid.uuid4`` and ``secrets``) and the global generator of ``random`` are seeded per request;
   ``uuid.uuid1`` has a made-up address.
 
-``time_machine`` replaces the clock below Python, so ``from time import time`` is covered too.  ``time.monotonic`` and
-``time.perf_counter`` are real; a handler that decides by them is reported as nondeterministic.
+``time_machine`` replaces the clock below Python, so ``from time import time`` is covered too.  ``time.perf_counter``, by which
+durations in answers are measured, follows it where it is called by this name.  ``time.monotonic`` is real, because event loops
+wait by it; a handler that decides by it is reported as nondeterministic.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter, perf_counter_ns
 from typing import Any
 
 import time_machine
@@ -90,6 +92,7 @@ class Control:
         os.urandom = self._numbers
         random._urandom = self._numbers  # type: ignore[attr-defined]
         time.sleep = self._sleep  # type: ignore[assignment] # the stubs also name types without __float__
+        time.perf_counter, time.perf_counter_ns = self._seconds, self._nanoseconds
         self._urandom, self._real_sleep = urandom, sleep
         try:
             random.setstate(self._pristine)
@@ -100,6 +103,7 @@ class Control:
             os.urandom = urandom
             random._urandom = secure  # type: ignore[attr-defined]
             time.sleep = sleep
+            time.perf_counter, time.perf_counter_ns = perf_counter, perf_counter_ns
             random.setstate(before)
 
     def enter(self, task: Task) -> None:
@@ -147,6 +151,12 @@ class Control:
             of, performed = self.readings, task.operations
             self._clock.move_to(EPOCH + of.epoch + task.index * of.apart + performed * of.pace + task.slept)
         return int(self._time_ns())
+
+    def _nanoseconds(self) -> int:
+        return perf_counter_ns() if self._task is None or is_own() else self._now()
+
+    def _seconds(self) -> float:
+        return perf_counter() if self._task is None or is_own() else self._now() / 1e9
 
     def _numbers(self, size: int, /) -> bytes:
         if self._task is None or is_own():

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from types import FrameType
 
 _PERIOD = 0.25
@@ -39,7 +39,7 @@ def _by_signal(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
             raise Interrupted
 
     handler = signal.signal(signal.SIGALRM, alarm)
-    begun = time.perf_counter()
+    begun = perf_counter()
     delay, interval = signal.setitimer(signal.ITIMER_REAL, _PERIOD, _PERIOD)
     try:
         yield
@@ -47,7 +47,7 @@ def _by_signal(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if delay:  # the program's own timer was running: continue it with the rest of its time
-            signal.setitimer(signal.ITIMER_REAL, max(delay - (time.perf_counter() - begun), 0.001), interval)
+            signal.setitimer(signal.ITIMER_REAL, max(delay - (perf_counter() - begun), 0.001), interval)
 
 
 @contextmanager

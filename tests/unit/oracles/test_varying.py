@@ -145,6 +145,9 @@ def test_what_a_list_holds_is_compared_part_by_part():
         return lambda t, number: outcome(body=[{"k", number + more}, [f'{{"at": {t + at}, "n": 9}}']])
 
     assert same(of(at=0), of(at=1), numbers=True)
+    assert same(
+        lambda t, _: outcome(body=[[f'{{"at": {t}, "n": 9}}']]), lambda t, _: outcome(body=[[f'{{"n": 9, "at": {t}}}']])
+    )
     assert same(of(at=0, more="a"), of(at=1, more="z"), numbers=True)
     assert not same(of(at=0), lambda t, number: outcome(body=[{"k", number}, [f'{{"at": {t}, "n": 8}}']]), numbers=True)
 
@@ -180,6 +183,25 @@ def test_a_value_that_is_fixed_elsewhere_may_stand_for_several():
     assert not throws(1).equals(Comparable(outcome({"fixed": 2}, body=["1"]), Variants()), [0])
 
 
+def test_the_same_value_is_another_one_where_it_does_not_vary():
+    known = Comparable(outcome(body=5), Variants())
+    varied = Comparable(outcome(body=5), Variants([outcome(body=6)]))
+    for one, other in ((known, varied), (varied, known)):
+        assert not one.equals(other, [0])
+        assert not one.response_equals(other, 0)
+    unknown = Comparable(outcome(body=7))
+    for one, other in ((unknown, varied), (varied, unknown)):
+        assert one.equals(other, [0])
+        assert one.response_equals(other, 0)
+
+
+def test_times_stand_for_others_whether_a_pause_was_random_or_not():
+    paused = comparable(lambda t, number: outcome(body=[f"{t}{number}", f"{t}{number}"]), numbers=True)
+    plain = comparable(lambda t, _: outcome(body=[f"{t}8", f"{t}9"]), numbers=True)
+    assert paused.equals(plain, [0])
+    assert plain.equals(paused, [0])
+
+
 def test_comparing_ends(monkeypatch: pytest.MonkeyPatch):
     def of(*numbers: str):
         return lambda t, number: outcome(*({"key": number + one} for one in numbers))
@@ -200,6 +222,7 @@ def test_parts_that_are_no_attribute_are_named_too():
     )
     assert varied.places() == ["Items.seen", "body"]
     assert comparable(lambda t, number: outcome(body={"k": 1, number: 1}), numbers=True).places() == ["body.(names)"]
+    assert comparable(lambda t, number: outcome(body={"k": 9, number: t}), numbers=True).places() == ["body.(names)"]
     assert comparable(lambda t, _: outcome(body=t)).places() == ["body"]
     assert not comparable(lambda t, _: outcome({"at": 1}, body="x")).places()
 
@@ -333,6 +356,10 @@ def test_what_varies_in_its_kind_varies():
     assert varied.places() == ["body.v"]
     assert Comparable(outcome(body=[1, 2]), Variants([outcome(body={"v": 1})])).places() == ["body"]
     assert Comparable(outcome(body={"v": {"w": 2}}), Variants([outcome(body={"v": 1})])).places() == ["body.v"]
+    assert Comparable(outcome(body={"v": 1, "w": 2}), Variants([outcome(body={"v": 3})])).places() == [
+        "body.v",
+        "body.(names)",
+    ]
     assert Comparable(outcome(body={"v": [2, 3]}), Variants([outcome(body={"v": 1})])).places() == ["body.v"]
 
 
