@@ -13,7 +13,7 @@ from typing import Any
 from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE
 from toctou.history.item import Change, Image, at_path, plain, typed_value
-from toctou.history.operation import Execution
+from toctou.history.operation import Execution, StoredImages
 from toctou.history.wording import change_text, value_text, who
 from toctou.oracles.invariant import Tables, applied, plain_tables
 from toctou.oracles.oracle import Observes, Oracle, ask
@@ -115,23 +115,33 @@ class Ownership(Oracle):
 
     def _handed_over(self, execution: Execution, position: int, change: Change) -> bool:
         """Whether the request itself gave the item to whoever owns it now."""
-        operation = execution.operations[position]
-        principal = execution.requests[operation.request].principal
-        for earlier in reversed(execution.operations[:position]):
-            for one in earlier.changes:
-                if one.item != change.item:
-                    continue
-                if earlier.request != operation.request:
-                    # Others may have handed the item on.
-                    if self.owner is None or self._owner_of(one.before) != self._owner_of(one.after):
-                        return False
-                elif one.after is None:
-                    return False
-                elif one.before is None:  # it made the item for somebody else
-                    return True
-                elif self._tables is None and self._allowed(principal, one, None):
-                    return not self._asked(principal, plain(one.after))
-        return False
+        request = execution.operations[position].request
+        principal = execution.requests[request].principal
+        stored = {table: list(one) for table, one in execution.initial.items()}
+        earlier = [one for operation in execution.operations[:position] for one in operation.changes]
+        image = next((one.before for one in earlier if one.item == change.item), change.before)
+        before, given = self._owners(execution, image, stored), False
+        for operation in execution.operations[:position]:
+            for one in operation.changes:
+                applied(stored.setdefault(one.item.table, []), one.before, one.after)
+                image = one.after if one.item == change.item else image
+            after = self._owners(execution, image, stored)
+            if operation.request != request:
+                given = given and after == before  # others may have handed the item on
+            elif after is None:
+                given = False
+            elif before is None or principal in before[1]:  # what it made for somebody else it handed over too
+                given = principal not in after[1]
+            before = after
+        return given
+
+    def _owners(self, execution: Execution, image: Image | None, stored: StoredImages) -> tuple[Any, set[str]] | None:
+        """The value of an item's owner attribute, and the principals who own it; ``None`` if there is no such item."""
+        if image is None:
+            return None
+        rest = [] if self._tables is None else [plain_tables(stored)]
+        principals = {one.principal for one in execution.requests}
+        return self._owner_of(image), {one for one in principals if self._asked(one, plain(image), *rest)}
 
     def _owner_of(self, image: Image | None) -> Any:
         return _NONE if image is None or self.owner is None else at_path(plain(image), self.owner, _NONE)

@@ -108,7 +108,7 @@ class Comparable:
             f"{table}.{name}" for table, images in self.stored.items() for one in images for name in _varying_names(one)
         ]
         for response in self.responses:
-            for part, content in zip(("body", "headers"), response[1:], strict=False):
+            for part, content in zip(("body", "headers"), response[1:], strict=True):
                 places += [f"{part}.{name}" if name else part for name in _varying_names(content)]
         return list(dict.fromkeys(places))
 

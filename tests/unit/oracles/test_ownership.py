@@ -114,11 +114,12 @@ def test_a_wrong_change_stays_one_whatever_others_will_do():
     assert len(list(ORACLE.judge_unfinished(execution, {1}))) == 1
 
 
-def test_without_an_owner_attribute_any_change_by_another_ends_a_hand_over():
+def test_without_an_owner_attribute_a_hand_over_ends_when_the_rule_names_others():
     oracle = Ownership(lambda principal, item: item.get("owner") == principal)
     start = "item x owner=alice\nA.set(x.owner=bob) "
     assert list(oracle.judge(parse(start + "A.set(x.note=1)"))) == []
-    (finding,) = oracle.judge(parse(start + "B.set(x.n=1) A.set(x.note=1)"))
+    assert list(oracle.judge(parse(start + "B.set(x.n=1) A.set(x.note=1)"))) == []
+    (finding,) = oracle.judge(parse(start + "B.set(x.owner=carol) A.set(x.note=1)"))
     assert finding.operations == (2,)
 
 
@@ -198,12 +199,13 @@ def test_there_is_nothing_to_remark_where_an_item_is_owned_or_new_or_the_rule_is
 
 
 class ByFolder(Model):
-    """A note belongs to whoever owns its folder."""
+    """A note belongs to whoever owns its folder, and so does the folder."""
 
     tables = [Table("Items", "item_id"), Table("Folders", "item_id")]
 
     def owns(self, principal, item, items):
-        return any(one["owner"] == principal for one in items["Folders"] if one["item_id"] == item["folder"])
+        folder = item.get("folder", item["item_id"])
+        return any(one["owner"] == principal for one in items["Folders"] if one["item_id"] == folder)
 
 
 FOLDERS = "table Items(item_id)\ntable Folders(item_id)\nitem x folder=f\nitem Folders/f owner=alice\n"
@@ -214,7 +216,7 @@ FOLDERS = "table Items(item_id)\ntable Folders(item_id)\nitem x folder=f\nitem F
     [
         ("A.set(x.n=1)", []),
         ("B.set(x.n=1)", [0]),
-        ("C.put(Folders/g owner=bob) A.set(x.folder=g) B.set(x.n=1) A.set(x.n=2)", [3]),
+        ("C.put(Folders/g owner=bob) B.set(x.n=1) A.set(x.folder=g) B.set(x.n=1)", [1]),
         ("C.put(y folder=f) A.set(y.n=1) B.set(y.n=2)", [2]),
     ],
     ids=["by_the_owner", "by_another", "moved_before", "of_an_item_made_before"],
@@ -230,11 +232,21 @@ def test_what_else_a_rule_looks_at_is_observed():
     assert oracle_of(type("Simple", (ByFolder,), {"owns": lambda self, principal, item: True})).observes.others == ()
 
 
-def test_with_all_items_there_is_no_hand_over():
-    """What the rule would have said between two operations of another request cannot be told from one item."""
-    oracle = Ownership(lambda principal, item, _: item["owner"] == principal, "owner", tables=["Items"])
-    (finding,) = oracle.judge(parse("item x owner=alice\nA.set(x.owner=bob) A.set(x.note=1)"))
-    assert finding.operations == (1,)
+@pytest.mark.parametrize(
+    ("events", "wrong"),
+    [
+        ("C.put(Folders/g owner=bob) A.set(x.folder=g) B.set(x.n=1) A.set(x.n=2)", []),
+        ("A.set(Folders/f.owner=bob) A.set(x.note=1) A.set(Folders/f.note=1)", []),
+        ("A.set(Folders/f.owner=bob) B.set(Folders/f.owner=carol) A.set(x.note=1)", [2]),
+        ("A.set(Folders/f.owner=bob) B.set(Folders/f.note=1) A.set(x.note=1)", []),
+        ("B.set(Folders/f.owner=bob) A.set(x.note=1)", [0, 1]),
+        ("A.set(Folders/f.owner=bob) B.put(Folders/g owner=carol) B.set(x.folder=g) A.set(x.note=1)", [3]),
+    ],
+    ids=["moved", "with_its_folder", "handed_on", "noted_by_its_new_owner", "taken", "moved_on"],
+)
+def test_an_item_may_be_handed_over_with_another(events, wrong):
+    execution = parse("C carol: other()\n" + FOLDERS + events)
+    assert [one.operations[0] for one in oracle_of(ByFolder).judge(execution)] == wrong
 
 
 def test_what_is_memoised_has_a_bound_and_changes_nothing(monkeypatch):

@@ -361,6 +361,7 @@ def test_what_varies_in_its_kind_varies():
         "body.(names)",
     ]
     assert Comparable(outcome(body={"v": [2, 3]}), Variants([outcome(body={"v": 1})])).places() == ["body.v"]
+    assert Comparable(outcome(body={"v": [2, 3]}), Variants([outcome(body={"v": [4]})])).places() == ["body.v"]
 
 
 def test_long_answers_and_many_items_take_no_recursion():
