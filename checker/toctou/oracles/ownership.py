@@ -128,10 +128,8 @@ class Ownership(Oracle):
             after = self._owners(execution, image, stored)
             if operation.request != request:
                 given = given and after == before  # others may have handed the item on
-            elif after is None:
-                given = False
             elif before is None or principal in before[1]:  # what it made for somebody else it handed over too
-                given = principal not in after[1]
+                given = after is not None and principal not in after[1]
             before = after
         return given
 
@@ -144,7 +142,7 @@ class Ownership(Oracle):
         return self._owner_of(image), {one for one in principals if self._asked(one, plain(image), *rest)}
 
     def _owner_of(self, image: Image | None) -> Any:
-        return _NONE if image is None or self.owner is None else at_path(plain(image), self.owner, _NONE)
+        return _NONE if self.owner is None else at_path(plain(image or {}), self.owner, _NONE)
 
     def _whose(self, principal: str, change: Change) -> str:
         owner = self._owner_of(change.before)

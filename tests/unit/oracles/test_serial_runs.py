@@ -205,6 +205,7 @@ STAMPING = one_after_the_other(lambda who, clock, _: f"{who}.get(x) {who}.set(x.
             "A.get(x) B.get(x) A.set(y.n=0) A.set(x.at={a}) A=200 B.set(y.n=0) B.set(x.n=0) B.set(x.at={later}) B=200",
             True,
         ),
+        ("A.get(x) B.get(x) A.set(x.at={a}) A=200 B.set(x.at={later}) B.get(x) B=200", True),
         ("A.get(x) B.get(x.n) A.set(x.at={a}) A=200 B.set(x.at={later}) B=200", False),
         ("A.get(x) B.get(y) A.set(x.at={a}) A=200 B.set(x.at={later}) B=200", False),
         ("A.get(x) B.get(x) A.set(x.at={a}) A=200 B.get(x) B.set(x.at={later}) B=200", False),
@@ -218,6 +219,7 @@ STAMPING = one_after_the_other(lambda who, clock, _: f"{who}.get(x) {who}.set(x.
         "unread",
         "of_the_attribute_read",
         "with_others_that_change_nothing",
+        "read_before_and_afterwards",
         "another_attribute_read",
         "another_item_read",
         "read_again",
@@ -230,6 +232,23 @@ STAMPING = one_after_the_other(lambda who, clock, _: f"{who}.get(x) {who}.set(x.
 )
 def test_what_is_computed_from_what_another_has_replaced_is_lost_even_where_it_varies(events, lost):
     assert bool(Clocks(STAMPING, events).judge()) == lost
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "lost"),
+    [
+        ("A.get(y) A.set(y.at={a}) A=200", "B.get(x) / B.set(x.at={b}) B=200", False),
+        ("A.get(x) A.set(x.n=1) A=200", "B.get(x) / B.set(x.at={b}) B=200", False),
+        ("A.get(x) A.set(x.n=1) A=200", "B.get(x) / B.set(x.n=2,at={b}) B=200", False),
+        ("A.get(x) A.set(x.at={a}) A=200", "B.get(x) / B.set(x.a=2,at={b}) B=200", True),
+    ],
+    ids=["of_another_item", "another_attribute", "with_what_does_not_vary", "beside_what_does_not_vary"],
+)
+def test_only_what_varies_in_that_item_is_lost(a, b, lost):
+    """What does not vary is compared, so what one writes last may be what it writes alone."""
+    alone = b.replace("/ ", "")
+    serial = {(0,): a, (1,): alone, (0, 1): f"{a} {alone}", (1, 0): f"{alone} {a}"}
+    assert bool(Clocks(serial, b.replace("/", a).replace("{b}", "{later}")).judge()) == lost
 
 
 def test_a_comparison_by_the_write_itself_is_a_read():
@@ -267,11 +286,26 @@ REFUSED = {
         (REFUSED, "B.set(x.n=1) B=200 A.get(x) A=404", True),
         (REFUSED, "A.get(x) A=404 B.set(x.n=1) B=200", True),
         ({**REFUSED, (1, 0): "B.set(x.n=1) B=200 A.set(y.n=5) A=403"}, "B.set(x.n=1) B=200 A.get(x) A=404", False),
+        (
+            {**REFUSED, (0,): "A.set(x.n=9) A=403", (0, 1): "A.set(x.n=9) A=403 B.set(x.n=1) B=200"},
+            "A.get(x) A=404 B.set(x.n=1) B=200",
+            False,
+        ),
+        ({**REFUSED, (0,): "A.get(x) A=403('gone')"}, "A.get(x) A=403('other') B.set(x.n=1) B=200", False),
         ({**REFUSED, (1, 0): "B.set(x.n=1) B=200 A.get(x) A=200"}, "B.set(x.n=1) B=200 A.get(x) A=404", False),
         ({**REFUSED, (1, 0): "B.set(x.n=1) B=200 A.get(x) A=200"}, "B.set(x.n=1) B=200 A.get(x) A=403", False),
         (REFUSED, "B.set(x.n=1) B=200 A.get(x) A=200", False),
     ],
-    ids=["after_another", "before_another", "with_effect", "accepted_alone", "accepted_alone_otherwise", "accepted"],
+    ids=[
+        "after_another",
+        "before_another",
+        "with_effect",
+        "with_effect_that_was_replaced",
+        "other_body",
+        "accepted_alone",
+        "accepted_alone_otherwise",
+        "accepted",
+    ],
 )
 def test_one_refusal_is_as_good_as_another_if_neither_had_an_effect(serial, events, accepted):
     assert (Clocks(serial, events).judge() == []) == accepted
