@@ -129,7 +129,7 @@ class Ownership(Oracle):
             if operation.request != request:
                 given = given and after == before  # others may have handed the item on
             elif before is None or principal in before[1]:  # what it made for somebody else it handed over too
-                given = after is not None and principal not in after[1]
+                given = True
             before = after
         return given
 
