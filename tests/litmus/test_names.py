@@ -233,6 +233,24 @@ class NamedInReference(Blind):
     reference = ReferenceWithANameInIt()
 
 
+class TurnsRound(OfThings):
+    """bob stores the attributes of his thing in another order, and who reads it twice can see that it was turned round."""
+
+    def _own(self, principal: str) -> str:
+        return {"alice": "t1", "bob": "t2"}[principal]
+
+    @handler()
+    def turn(self, principal: str) -> int:
+        item = {"thing_id": self._own(principal), "owner": principal, "value": 1}
+        things.put_item(Item=dict(reversed(item.items())) if principal == "bob" else item)
+        return 204
+
+    @handler(read_only=True)
+    def show(self, principal: str) -> int:
+        first, second = (next(iter(self._read(self._own(principal)))) for _ in range(2))
+        return 200 if first == second else 500
+
+
 HIDDEN = [
     Favours,
     OrdersNames,
@@ -242,6 +260,7 @@ HIDDEN = [
     NamedInInvariant,
     NamedInOwnership,
     NamedInReference,
+    TurnsRound,
 ]
 
 

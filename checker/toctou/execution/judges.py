@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from toctou.declaration.scenario import Scenario
 from toctou.execution.judging import oracles_of
 from toctou.execution.laboratory import Laboratory
+from toctou.execution.transition_system import same_request
 from toctou.execution.variations import Variations
 from toctou.history.operation import StoredImages
 from toctou.history.request import Response
@@ -27,13 +28,14 @@ class Judges:
 
     def __init__(self, laboratory: Laboratory) -> None:
         self._laboratory = laboratory
-        self._of: tuple[Scenario, str, bool] | None = None
+        self._of: tuple[Scenario, bool] | None = None
         self._oracles: list[Oracle] = []
 
     def of(self, scenario: Scenario, *, own_numbers: bool) -> list[Oracle]:
         """The oracles for a scenario, whose requests have generators of their own or not."""
-        key = scenario, str(scenario), own_numbers  # with the text, because `1` and `True` are equal
-        if self._of != key:
+        key = scenario, own_numbers
+        # Requests that are equal may still differ, and so would their serial runs.
+        if self._of != key or not all(map(same_request, self._of[0].requests, scenario.requests)):
             self._of = key
             self._oracles = oracles_for(self._laboratory, scenario)
         return self._oracles

@@ -223,7 +223,7 @@ class TransitionSystem:
         text = repr(request)
         alike = self._requests.setdefault(text, [])
         for at, one in enumerate(alike):
-            if _same(one.arguments, request.arguments):
+            if same(one.arguments, request.arguments):
                 return text, at
         if len(alike) >= MOST_ALIKE:
             self._nameless += 1
@@ -235,7 +235,6 @@ class TransitionSystem:
         name = self._name(request)
         if name not in self._clock_readers:
             self._clock_readers.add(name)
-            self._beginnings.pop(name, None)
             self._named = (), ()
 
     def _call(self, local_states: LocalStates, key: object, operation: Operation) -> Call:
@@ -259,9 +258,9 @@ class TransitionSystem:
         return known
 
     def _after(self, state: State, operation: Operation) -> State:
-        token = operation.parameters.get(_TOKEN)
         wrote = operation.error is None and operation.footprint.writes_something
-        if not operation.changes and not wrote and (token is None or operation.error is not None):
+        token = None if operation.error else operation.parameters.get(_TOKEN)
+        if not operation.changes and not wrote and token is None:
             return state
         contents = dict(state.contents)
         for change in operation.changes:
@@ -270,7 +269,7 @@ class TransitionSystem:
             # An equal item may have its attributes in another order now, and no change reports that: a state of its own.
             path = state, _packed(operation.parameters)
             contents[_REWRITTEN] = self._rewritten.setdefault(path, str(len(self._rewritten)).encode())
-        if token is not None and operation.error is None:
+        if token is not None:
             contents[operation.action, token] = _packed(operation.parameters)
         key = frozenset(contents.items())
         known = self._states.get(key)
@@ -396,17 +395,22 @@ def _packed(content: Any) -> bytes:
         return repr(content).encode(errors="surrogatepass")
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two arguments are the same; the user's own objects only if they are identical, regardless of ``==``."""
     if one is other:
         return True
     if type(one) is not type(other):
         return False
     if type(one) in (tuple, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if type(one) is dict:
-        return _same(list(one.items()), list(other.items()))
+        return same(list(one.items()), list(other.items()))
     return type(one) in (str, int, float, bool, bytes, Decimal) and bool(one == other)
+
+
+def same_request(one: Request, other: Request) -> bool:
+    """Whether two requests are the same; equal ones may differ, in `1` and `True` or in what an object's ``==`` leaves out."""
+    return (one.principal, one.handler) == (other.principal, other.handler) and same(one.arguments, other.arguments)
 
 
 def _differs(known: LocalState, now: str) -> NondeterministicHandler:
