@@ -22,6 +22,7 @@ from functools import reduce
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from toctou.history.normal_form import same_body
 from toctou.history.operation import StoredImages
 from toctou.history.request import Response
 
@@ -303,7 +304,7 @@ def _following(state: _State, *, loosely: bool) -> Iterator[_State] | None:
             work = _before(_members(one, other), work)
         elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             work = _before(zip(one, other, strict=True), work)
-        elif one != other:
+        elif not same_body(one, other):
             return iter(())
     return None
 
@@ -333,10 +334,12 @@ def _cancelled(one: _Bag, other: _Bag) -> tuple[_Rest, _Rest]:
     """Both without what is the same in both, and does not vary."""
     right, left = _Rest(other), _Rest()
     for value in one:
-        if not _varies(value) and value in right:
-            right.remove(value)
-        else:
+        alike = () if _varies(value) else (at for at, beside in enumerate(right) if same_body(value, beside))
+        at = next(iter(alike), None)
+        if at is None:
             left.append(value)
+        else:
+            del right[at]
     return left, right
 
 

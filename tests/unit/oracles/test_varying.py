@@ -383,5 +383,12 @@ VALUES = st.recursive(
 @given(VALUES, VALUES)
 def test_without_anything_that_varies_it_is_equality(one, other):
     left, right = Comparable(outcome({"v": one}, body=one)), Comparable(outcome({"v": other}, body=other))
-    plain = image({"v": one}) == image({"v": other})
-    assert left.equals(right, [0]) == plain
+    assert left.equals(right, [0]) == (image({"v": one}) == image({"v": other}))
+
+
+@pytest.mark.parametrize("within", [lambda one: one, lambda one: [one], lambda one: {"k": one}, lambda one: {"a", one}])
+def test_true_is_not_one(within):
+    true, one = (Comparable(outcome(body=within(value)), Variants()) for value in (True, 1))
+    assert true.equals(true, [0])
+    assert not true.equals(one, [0])
+    assert not one.response_equals(true, 0)
