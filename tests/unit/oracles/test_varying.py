@@ -1,6 +1,7 @@
 """Outcomes are the same but for what varies by itself, and for nothing else."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,14 @@ from toctou.history.item import image
 from toctou.history.request import Response
 from toctou.oracles import varying
 from toctou.oracles.varying import Comparable, Outcome, Variants
+
+
+class Identifier(NamedTuple):
+    which: int
+
+
+class Moment(NamedTuple):
+    which: int
 
 
 def outcome(*items: dict[str, Any], body: Any = None) -> Outcome:
@@ -384,6 +393,68 @@ VALUES = st.recursive(
 def test_without_anything_that_varies_it_is_equality(one, other):
     left, right = Comparable(outcome({"v": one}, body=one)), Comparable(outcome({"v": other}, body=other))
     assert left.equals(right, [0]) == (image({"v": one}) == image({"v": other}))
+
+
+PARTS = st.recursive(
+    st.builds(Identifier, st.integers(0, 2))
+    | st.builds(Moment, st.integers(0, 2))
+    | st.sampled_from(["a", "b", 3, None, True]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["k", "l"]), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+def rendered(part: Any, clock: int, number: str, names: Sequence[int]) -> Any:
+    """A part of an answer with times and identifiers as one run tells them."""
+    if isinstance(part, list):
+        return [rendered(one, clock, number, names) for one in part]
+    if isinstance(part, dict):
+        return {key: rendered(one, clock, number, names) for key, one in part.items()}
+    if isinstance(part, Identifier):
+        return f"{number}{'xyz'[names[part.which]]}"
+    return clock + part.which if isinstance(part, Moment) else part
+
+
+def told(parts: Sequence[Any], *, start: int, names: Sequence[int]) -> Comparable:
+    """Stored items, of which the table is sorted by something else than in other runs, and an answer."""
+
+    def run(clock: int, number: str) -> Outcome:
+        stored = [image({"v": rendered(one, clock, number, names)}) for one in parts[1:]]
+        return Outcome([Response(200, rendered(parts[0], clock, number, names))], {"Items": sorted(stored, key=repr)})
+
+    return Comparable(
+        run(start, "aa11"), Variants([run(start + 70, "aa11"), run(start + 900, "aa11")], [run(start, "bb22")])
+    )
+
+
+def changed(part: Any) -> Iterator[Any]:
+    """The part with one leaf that is something else."""
+    if isinstance(part, list):
+        for at, one in enumerate(part):
+            yield from ([*part[:at], other, *part[at + 1 :]] for other in changed(one))
+    elif isinstance(part, dict):
+        for key, one in part.items():
+            yield from ({**part, key: other} for other in changed(one))
+    else:
+        yield "never"
+
+
+@given(st.lists(PARTS, min_size=1, max_size=3), st.permutations(range(3)), st.data())
+def test_other_times_and_other_identifiers_are_the_same_and_nothing_else_is(parts, names, data):
+    here, there = told(parts, start=10_000, names=range(3)), told(parts, start=10_005, names=names)
+    assert here.equals(there, [0])
+    at = data.draw(st.integers(0, len(parts) - 1))
+    if others := list(changed(parts[at])):
+        wrong = told([*parts[:at], data.draw(st.sampled_from(others)), *parts[at + 1 :]], start=10_005, names=names)
+        assert not here.equals(wrong, [0])
+        assert not wrong.equals(here, [0])
+
+
+@given(st.lists(PARTS, min_size=1, max_size=3))
+def test_two_identifiers_are_not_one(parts):
+    here, there = (told(parts, start=10_000, names=names) for names in (range(3), (0, 0, 2)))
+    both = {"Identifier(which=0)", "Identifier(which=1)"}
+    assert here.equals(there, [0]) == (not all(one in repr(parts) for one in both))
 
 
 @pytest.mark.parametrize("within", [lambda one: one, lambda one: [one], lambda one: {"k": one}, lambda one: {"a", one}])
