@@ -260,7 +260,7 @@ class TransitionSystem:
     def _after(self, state: State, operation: Operation) -> State:
         wrote = operation.error is None and operation.footprint.writes_something
         token = None if operation.error else operation.parameters.get(_TOKEN)
-        if not operation.changes and not wrote and token is None:
+        if not wrote and token is None:
             return state
         contents = dict(state.contents)
         for change in operation.changes:
