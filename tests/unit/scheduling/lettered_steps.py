@@ -1,7 +1,9 @@
 """Requests whose steps are letters: ``r`` reads an item and ``w`` writes it, ``R`` and ``W`` another.
 
 ``c`` writes the first item if nobody has written it, and reads it otherwise; ``?`` is a read of it that may return one of two
-results, whatever was written.  A schedule is text too: the request of each step, with ``~`` where the second result was returned.
+results, whatever was written; ``!`` ends the request if one of its reads has returned the second.
+
+A schedule is text too: the request of each step, with ``~`` where the second result was returned.
 """
 
 from __future__ import annotations
@@ -43,11 +45,11 @@ class Run:
         self.steps: list[Step] = []
 
     def enabled(self) -> list[int]:
-        return [number for number, steps in enumerate(self._requests) if self._at(number) < len(steps)]
+        return [number for number in range(len(self._requests)) if self._at(number) < len(self._script(number))]
 
     def letter(self, request: int) -> str:
         """What the request's next step does."""
-        letter = self._requests[request][self._at(request)]
+        letter = self._script(request)[self._at(request)]
         written = any(step.footprint.writes == _X for step in self.steps)
         return "r" if letter == "c" and written else letter
 
@@ -57,6 +59,11 @@ class Run:
         self.steps.append(Step(TOUCHED[letter], (letter, second), (letter, second)))
         self.taken += "ABCDEF"[request] + ("~" if second else "")
         return self.steps[-1]
+
+    def _script(self, request: int) -> str:
+        first, *then = self._requests[request].split("!")
+        stops = any(second for one, _, second in self.events if one == request)
+        return first if stops else first + "".join(then)
 
     def _at(self, request: int) -> int:
         return sum(one == request for one, _, _ in self.events)
@@ -88,8 +95,7 @@ def explored(strategy: Strategy, requests: Sequence[str]) -> list[str | None]:
     try:
         return [*following(strategy, requests)]
     except Restart as over:
-        assert over.strategy is not None
-        return explored(over.strategy, requests)
+        return explored(over.strategy, requests) if over.strategy else []
 
 
 def every_schedule(requests: Sequence[str], begun: str = "") -> Iterator[str]:

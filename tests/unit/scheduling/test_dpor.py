@@ -102,6 +102,8 @@ def test_a_step_counts_with_all_that_it_touched_in_any_execution():
         (("w", "w", "w"), [1, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 1 / 12, 0]),
         (("?", "w"), [1, 1 / 3, 1 / 4, 1 / 8, 0]),
         (("w", "R"), [1, 1 / 3]),
+        (("rw", "rw"), [1, 5 / 9, 3 / 9, 3 / 9, 7 / 27]),
+        (("r", "r", "w"), [1, 4 / 6, 3 / 6, 2 / 6, 1 / 18]),
     ],
 )
 def test_branches_are_expected_to_be_as_large_as_those_before_at_the_same_depth(requests, left):
@@ -130,7 +132,10 @@ def carried(part: Dpor, requests: Sequence[str], most: int) -> Explored:
 
 
 def by_parts(requests: Sequence[str], interchangeable: Interchangeable = ()) -> list[str | None]:
-    """What is run if every branch that is known is explored ahead of its turn, to its end."""
+    """What is run if every branch that is known is explored ahead of its turn, to its end.
+
+    Without symmetry every branch has a turn.
+    """
     search = Dpor(interchangeable=interchangeable)
     found: list[str | None] = []
     ahead: dict[Place, Explored] = {}
@@ -147,6 +152,7 @@ def by_parts(requests: Sequence[str], interchangeable: Interchangeable = ()) -> 
         pending = {place: depth for depth, place in search.pending()}
         for place in pending.keys() - ahead.keys():
             part = search.part(place)
+            assert part is not None or interchangeable
             if part is not None:
                 ahead[place] = carried(part, requests, 1_000)
         depth = max((depth + 1 for place, depth in pending.items() if place in ahead), default=0)
@@ -165,3 +171,54 @@ def test_parts_run_what_one_search_runs_in_the_same_order(requests):
 def test_parts_run_what_one_search_runs_up_to_symmetry(requests):
     interchangeable = tuple(requests.index(steps) for steps in requests)
     assert by_parts(requests, interchangeable) == explored(Dpor(interchangeable=interchangeable), requests)
+
+
+def test_what_is_split_off_is_not_known_here_any_more():
+    strategy = after(1, "?w", "w", "r")
+    assert [written(place) for _, place in strategy.pending()] == ["A0 B", "A1"]
+    rest = strategy.rest(1)
+    assert [written(place) for _, place in strategy.pending()] == ["A1"]
+    assert [written(place) for _, place in rest.pending()] == ["A0 B"]
+
+
+def test_what_a_part_did_not_return_from_is_left_out():
+    strategy = after(1, "w", "w", "w")
+    strategy.rest(1)
+    assert strategy.pop()
+    assert written(strategy.current()) == "B"
+    assert strategy.rest(1).begin()
+    assert not strategy.pop()
+
+
+def test_nothing_follows_the_whole_search_that_did_not_return():
+    search = Dpor()
+    assert search.begin()
+    search.rest(0)
+    assert not search.pop()
+
+
+def test_parts_that_learned_different_things_begin_again_with_all_of_it():
+    search = Dpor()
+    assert search.begin()
+    part, _ = carried(search.rest(0), ("w", "w"), 1)
+    search.learn(part)
+    search.learn(part)
+    other = Dpor()
+    assert [*following(other, ("r", "w"))] == ["AB", "BA"]
+    with pytest.raises(Restart) as told:
+        search.learn(other)
+    assert told.value.reason is Reason.STEP_TOUCHES_MORE
+    again = told.value.strategy
+    assert again is not None
+    assert next(following(again, ("r", "w"))) == "AB"
+    assert again.taken_for == [union(TOUCHED["r"], TOUCHED["w"]), TOUCHED["w"]]
+
+
+@pytest.mark.parametrize(
+    ("requests", "executions", "mirrored"),
+    [(("?W", "?W", "?W"), 20, 11), (("R?!w", "R?!w"), 8, 2), (("rw", "rw", "rw"), 6, 0)],
+)
+def test_mirror_images_that_are_run_for_their_races(requests, executions, mirrored):
+    strategy = Dpor(interchangeable=(0,) * len(requests))
+    found = [strategy.mirrored for _ in following(strategy, requests)]
+    assert (len(found), sum(found)) == (executions, mirrored)

@@ -50,20 +50,19 @@ def test_a_step_that_picks_twice():
     assert answers == [(0, 0), (0, 1), (0, 2), (1, None)]
 
 
-def test_what_a_step_did_with_other_answers_counts_when_its_request_sleeps():
-    """A reads with the first answer, and writes with the second: B's read after it, and before it, are two classes."""
+@pytest.mark.parametrize("writing", [0, 1])
+def test_what_a_step_did_with_other_answers_counts_when_its_request_sleeps(writing: int):
+    """A writes if it gets one of two answers, and reads otherwise, and B reads: with B first, A has to be explored again."""
     strategy, schedules = Exhaustive(), []
     while strategy.begin():
-        taken = ""
-        left = [0, 1]
+        taken, left = "", [0, 1]
         while left:
             chosen = strategy.choose(left)
-            if chosen is None:
-                break
+            assert chosen is not None
             left.remove(chosen)
-            writes = chosen == 0 and strategy.pick(STALENESS, 2)
-            taken += "AB"[chosen] + ("~" if writes else "")
-            strategy.performed(chosen, Step(TOUCHED["w" if writes else "r"], writes))
+            answer = strategy.pick(STALENESS, 2) if chosen == 0 else None
+            taken += "AB"[chosen] + ("~" if answer else "")
+            strategy.performed(chosen, Step(TOUCHED["w" if answer == writing else "r"], answer))
         schedules.append(taken)
     assert schedules == ["AB", "A~B", "BA", "BA~"]
 
@@ -105,6 +104,21 @@ def test_a_read_with_another_result_left_is_split_off():
     assert later is not None
     assert [*following(strategy, requests)] == []
     assert [one for one in following(later, requests) if one is not None] == ["A~B"]
+
+
+def test_nothing_is_split_off_where_only_the_last_state_has_more_to_explore():
+    strategy = Exhaustive()
+    assert [run for _, run in zip(range(3), following(strategy, ("?", "w")), strict=False)] == ["AB", "A~B", "BA"]
+    assert strategy.divide() is None
+
+
+def test_a_read_is_split_off_until_its_last_result():
+    strategy = Exhaustive()
+    assert [run for _, run in zip(range(3), following(strategy, ["??"]), strict=False)] == ["AA", "AA~", "A~A"]
+    assert strategy.divide() is None
+    strategy = Exhaustive()
+    assert next(following(strategy, ["??"])) == "AA"
+    assert strategy.divide() is not None
 
 
 def test_both_parts_go_on_from_what_was_known():

@@ -12,6 +12,7 @@ from toctou.errors import NondeterministicHandler
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
 from toctou.scheduling.strategies.strategy import Step, Strategy
+from toctou.verdict import Coverage
 
 both = pytest.mark.parametrize("search", [Dpor, Exhaustive])
 
@@ -34,6 +35,11 @@ both = pytest.mark.parametrize("search", [Dpor, Exhaustive])
 )
 def test_one_schedule_of_each_class(search: type[Strategy], requests: tuple[str, ...], schedules: str):
     assert [one for one in following(search(), requests) if one is not None] == schedules.split()
+
+
+@both
+def test_it_ends_when_everything_has_been_run(search: type[Strategy]):
+    assert (search.ends, search.covers, search.symmetric) == (True, Coverage.EVERYTHING, True)
 
 
 COUNTS = [
