@@ -25,6 +25,12 @@ def test_an_execution_in_which_only_sleeping_requests_are_left_is_given_up(reque
     assert [*following(Exhaustive(), requests)] == schedules
 
 
+def test_few_mirror_images_are_begun_in_vain():
+    """A request sleeps as soon as it is in the local state of one that does, even if its own last step led there."""
+    begun = [*following(Exhaustive(interchangeable=(0, 0)), ("?WW", "?WW"))]
+    assert (len(begun), begun.count(None)) == (20, 2)
+
+
 def test_the_same_step_has_another_number_of_results():
     strategy = Exhaustive()
     assert next(following(strategy, ("?", "w"))) == "AB"

@@ -193,6 +193,6 @@ class Exhaustive(Strategy):
 
 
 def _first_awake(enabled: Sequence[int], sleep: dict[int, Footprint], preferred: int | None) -> int | None:
-    if preferred is not None and preferred in enabled and preferred not in sleep:
+    if preferred in enabled and preferred not in sleep:
         return preferred
     return next((request for request in enabled if request not in sleep), None)
