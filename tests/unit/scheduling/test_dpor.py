@@ -117,6 +117,8 @@ def test_the_branches_that_are_known_in_the_order_of_their_turn():
     strategy = after(5, "?w", "w", "r")
     assert written(strategy.current()) == "A0 C B"
     assert [(depth, written(place)) for depth, place in strategy.pending()] == [(0, "A1"), (0, "B")]
+    strategy = after(2, "rw", "rw")
+    assert [(depth, written(place)) for depth, place in strategy.pending()] == [(0, "B B")]
 
 
 Explored = tuple[Dpor, list[str | None]]
@@ -216,9 +218,14 @@ def test_parts_that_learned_different_things_begin_again_with_all_of_it():
 
 @pytest.mark.parametrize(
     ("requests", "executions", "mirrored"),
-    [(("?W", "?W", "?W"), 20, 11), (("R?!w", "R?!w"), 8, 2), (("rw", "rw", "rw"), 6, 0)],
+    [
+        (("?W", "?W", "?W"), 20, 11),
+        (("R?!w", "R?!w"), 8, 2),
+        (("rw", "rw", "rw"), 6, 0),
+        (("?!w", "?!w", "W", "w?!W"), 132, 0),
+    ],
 )
 def test_mirror_images_that_are_run_for_their_races(requests, executions, mirrored):
-    strategy = Dpor(interchangeable=(0,) * len(requests))
+    strategy = Dpor(interchangeable=tuple(requests.index(steps) for steps in requests))
     found = [strategy.mirrored for _ in following(strategy, requests)]
     assert (len(found), sum(found)) == (executions, mirrored)
