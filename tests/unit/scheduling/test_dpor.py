@@ -164,7 +164,10 @@ def by_parts(requests: Sequence[str], interchangeable: Interchangeable = ()) -> 
     return found
 
 
-@pytest.mark.parametrize("requests", [("w", "w", "w"), ("rw", "rw"), ("?w", "w", "r"), ("?w", "?w"), ("rW", "Rw", "w")])
+@pytest.mark.parametrize(
+    "requests",
+    [("w", "w", "w"), ("rw", "rw"), ("?w", "w", "r"), ("?w", "?w"), ("rW", "Rw", "w"), ("wW", "r", "r", "R")],
+)
 def test_parts_run_what_one_search_runs_in_the_same_order(requests):
     assert by_parts(requests) == explored(Dpor(), requests)
 
