@@ -232,3 +232,18 @@ def test_mirror_images_that_are_run_for_their_races(requests, executions, mirror
     strategy = Dpor(interchangeable=tuple(requests.index(steps) for steps in requests))
     found = [strategy.mirrored for _ in following(strategy, requests)]
     assert (len(found), sum(found)) == (executions, mirrored)
+
+
+def test_a_read_has_more_results_after_a_write_than_before_it():
+    """A reads once, with a result for each of B's two writes before it besides the first: the reversal of a race asks for all."""
+    strategy, schedules = Dpor(), []
+    while strategy.begin():
+        taken = ""
+        while enabled := [number for number, steps in ((0, 1), (1, 2)) if taken.count("AB"[number]) < steps]:
+            chosen = strategy.choose(enabled)
+            results = 1 + taken.count("B") if chosen == 0 else 1
+            result = strategy.pick(STALENESS, results) if results > 1 else 0
+            taken += "AB"[chosen] + (str(result) if chosen == 0 else "")
+            strategy.performed(chosen, Step(TOUCHED["w" if chosen else "?"], result))
+        schedules.append(taken)
+    assert schedules == ["A0BB", "BBA0", "BBA1", "BBA2", "BA0B", "BA1B"]
