@@ -42,8 +42,8 @@ weak_programs: st.SearchStrategy[Program] = st.sampled_from(
 """Programs some of whose steps are weak reads."""
 
 
-def _steps(count: int) -> st.SearchStrategy[tuple[Touch, ...]]:
-    return st.tuples(*([_touches] * count))
+def _steps(count: int, touches: st.SearchStrategy[Touch] = _touches) -> st.SearchStrategy[tuple[Touch, ...]]:
+    return st.tuples(*([touches] * count))
 
 
 programs_with_twins: st.SearchStrategy[Program] = st.one_of(
@@ -54,3 +54,11 @@ programs_with_twins: st.SearchStrategy[Program] = st.one_of(
     st.tuples(_steps(1), _steps(1)).map(lambda pair: (pair[0], pair[1], pair[0], pair[1])),
 )
 """Programs some of whose requests have the same steps."""
+
+weak_programs_with_twins: st.SearchStrategy[Program] = st.one_of(
+    st.sampled_from([1, 2]).flatmap(lambda count: _steps(count, _weak_touches)).map(lambda one: (one, one)),
+    st.tuples(_steps(1, _weak_touches), _steps(2)).map(lambda pair: (pair[0], pair[0], pair[1])),
+    st.tuples(_steps(2, _weak_touches), _steps(1)).map(lambda pair: (pair[0], pair[1], pair[0])),
+    _steps(1, _weak_touches).map(lambda one: (one, one, one)),
+)
+"""The same with weak reads."""

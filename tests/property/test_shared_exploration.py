@@ -8,7 +8,13 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program_strategies import programs, programs_with_twins, static_programs, weak_programs
+from program_strategies import (
+    programs,
+    programs_with_twins,
+    static_programs,
+    weak_programs,
+    weak_programs_with_twins,
+)
 from synthetic_programs import Program, Run, Touch, execution, executions
 
 from toctou.distribution.partition import Partition
@@ -78,7 +84,7 @@ def test_several_run_what_one_runs(program: Program, chance: random.Random, work
 
 
 @settings(max_examples=150, deadline=None)
-@given(program=programs_with_twins, chance=chances, workers=st.integers(2, 8))
+@given(program=st.one_of(programs_with_twins, weak_programs_with_twins), chance=chances, workers=st.integers(2, 8))
 def test_several_run_what_one_runs_up_to_symmetry(program: Program, chance: random.Random, workers: int):
     interchangeable = tuple(program.index(steps) for steps in program)
     assert by_several(program, chance, workers, interchangeable) == executions(

@@ -33,11 +33,11 @@ class _Node:
     enabled: tuple[int, ...]  # equal every time the node is reached
     sleep: dict[int, Footprint]  # requests whose step leads into classes that were explored from an earlier sibling
     chosen: int
+    branches: int  # requests that were awake when the node was reached
     step: Step | None = None  # `None` until it was performed
     alternatives: list[tuple[int, int]] = field(default_factory=list)  # each pick of the step: which, and of how many
     asked: int = 0  # how many of these picks the current execution has reached
     footprint: Footprint = EMPTY  # what the step did in the branches explored so far, with any alternatives
-    branches: int = 1  # requests that were awake when the node was reached
 
     def alternative(self, count: int) -> int:
         """The step's next pick; raises ``ValueError`` if the same pick had another count before."""
@@ -84,7 +84,7 @@ class Exhaustive(Strategy):
             if node.advance():
                 return True
             node.sleep[node.chosen] = node.footprint
-            self._put_interchangeable_to_sleep(node.enabled, node.sleep, len(self._path) - 1)
+            self._put_interchangeable_to_sleep(node.enabled, node.sleep)
             following = _first_awake(node.enabled, node.sleep, None)
             if following is not None:
                 node.chosen, node.footprint = following, EMPTY
@@ -103,11 +103,11 @@ class Exhaustive(Strategy):
             return node.chosen
         previous = self._path[-1] if self._path else None
         sleep = {} if previous is None else self._inherited(previous)
-        self._put_interchangeable_to_sleep(now, sleep, len(self._path))
+        self._put_interchangeable_to_sleep(now, sleep)
         chosen = _first_awake(now, sleep, previous.chosen if previous else None)
         if chosen is None:
             return None
-        self._path.append(_Node(now, sleep, chosen, branches=len(now) - len(sleep)))
+        self._path.append(_Node(now, sleep, chosen, len(now) - len(sleep)))
         return chosen
 
     def pick(self, kind: PickKind, count: int) -> int:
@@ -165,19 +165,19 @@ class Exhaustive(Strategy):
     def _awake_besides(self, node: _Node) -> list[int]:
         return [request for request in node.enabled if request != node.chosen and request not in node.sleep]
 
-    def _put_interchangeable_to_sleep(self, enabled: Sequence[int], sleep: dict[int, Footprint], depth: int) -> None:
-        # `depth` is the number of steps of the path that lead to the local states compared here
+    def _put_interchangeable_to_sleep(self, enabled: Sequence[int], sleep: dict[int, Footprint]) -> None:
         if not self._interchangeable:
             return
         for request in enabled:
             if request not in sleep:
                 for asleep in enabled:
-                    if asleep in sleep and self._alike(request, asleep, depth):
+                    if asleep in sleep and self._alike(request, asleep):
                         sleep[request] = sleep[asleep]
                         break
 
-    def _alike(self, one: int, other: int, depth: int) -> bool:
-        taken = [(node.chosen, node.step.footprint, node.step.seen) for node in self._path[:depth] if node.step]
+    def _alike(self, one: int, other: int) -> bool:
+        # the last node has no step while its next branch is chosen, so these are the steps that lead to it
+        taken = [(node.chosen, node.step.footprint, node.step.seen) for node in self._path if node.step]
         return alike(self._interchangeable, self._depends, taken, one, other)
 
     def _inherited(self, node: _Node) -> dict[int, Footprint]:
@@ -188,11 +188,11 @@ class Exhaustive(Strategy):
         return {
             request: footprint
             for request, footprint in node.sleep.items()
-            if request != node.chosen and not self._depends(footprint, step.footprint)
+            if not self._depends(footprint, step.footprint)
         }
 
 
 def _first_awake(enabled: Sequence[int], sleep: dict[int, Footprint], preferred: int | None) -> int | None:
-    if preferred is not None and preferred in enabled and preferred not in sleep:
+    if preferred in enabled and preferred not in sleep:
         return preferred
     return next((request for request in enabled if request not in sleep), None)
