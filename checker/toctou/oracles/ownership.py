@@ -117,14 +117,16 @@ class Ownership(Oracle):
         """Whether the request itself gave the item to whoever owns it now."""
         request = execution.operations[position].request
         principal = execution.requests[request].principal
-        stored = {table: list(one) for table, one in execution.initial.items()}
+        # Where the rule looks at one item only, steps on others may stand in another order than the one they were run in.
+        stored = None if self._tables is None else {table: list(one) for table, one in execution.initial.items()}
         earlier = [one for operation in execution.operations[:position] for one in operation.changes]
         image = next((one.before for one in earlier if one.item == change.item), change.before)
         before, given = self._owners(execution, image, stored), False
         for operation in execution.operations[:position]:
             for one in operation.changes:
-                applied(stored.setdefault(one.item.table, []), one.before, one.after)
                 image = one.after if one.item == change.item else image
+                if stored is not None:
+                    applied(stored.setdefault(one.item.table, []), one.before, one.after)
             after = self._owners(execution, image, stored)
             if operation.request != request:
                 given = given and after == before  # others may have handed the item on
@@ -133,11 +135,13 @@ class Ownership(Oracle):
             before = after
         return given
 
-    def _owners(self, execution: Execution, image: Image | None, stored: StoredImages) -> tuple[Any, set[str]] | None:
+    def _owners(
+        self, execution: Execution, image: Image | None, stored: StoredImages | None
+    ) -> tuple[Any, set[str]] | None:
         """The value of an item's owner attribute, and the principals who own it; ``None`` if there is no such item."""
         if image is None:
             return None
-        rest = [] if self._tables is None else [plain_tables(stored)]
+        rest = [] if stored is None else [plain_tables(stored)]
         principals = {one.principal for one in execution.requests}
         return self._owner_of(image), {one for one in principals if self._asked(one, plain(image), *rest)}
 

@@ -106,6 +106,14 @@ def test_a_request_may_change_what_it_has_just_handed_over(events, wrong):
     assert [one.operations[0] for one in BY_OWNER.judge(parse("item x owner=alice\n" + events))] == wrong
 
 
+def test_a_hand_over_is_followed_where_steps_that_commute_were_exchanged():
+    """What else is stored of an item belongs to the order in which they were run."""
+    run = parse("item x owner=alice\nB.set(x.n=1) A.set(x.owner=bob) A.set(x.note=1) B.set(x.m=1) A.set(x.note=2)")
+    operations = list(run.operations)
+    exchanged = replace(run, operations=(*operations[:2], operations[3], operations[2], operations[4]))
+    assert [one.operations[0] for one in BY_OWNER.judge(exchanged)] == [0]
+
+
 def test_what_is_made_anew_without_an_owner_was_not_handed_over():
     (finding,) = ORACLE.judge(parse("item x owner=alice\nA.delete(x) B.put(x n=1) A.set(x.note=1)"))
     assert finding.operations == (2,)
