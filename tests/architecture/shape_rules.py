@@ -1,4 +1,4 @@
-"""Rules on the size, the name and the text of modules, on who may say VERIFIED, and on who may list actions."""
+"""Rules on the size, the name and the text of modules, on who may say VERIFIED or list actions, and on whose clock is read."""
 
 from __future__ import annotations
 
@@ -65,6 +65,18 @@ def second_producers_of_verified(modules: Sequence[Module]) -> Iterator[str]:
                 yield f"{module.name}:{node.lineno} produces VERIFIED; only toctou.verdict.certify may"  # type: ignore[attr-defined]
             elif _constructs_verdict(node) and module.name not in PARSES_VERDICTS:
                 yield f"{module.name}:{node.lineno} makes a Verdict of a value; only toctou.verdict may"  # type: ignore[attr-defined]
+
+
+def readers_of_a_handlers_clock(modules: Sequence[Module]) -> Iterator[str]:
+    """While a handler runs, ``time.perf_counter`` is its own clock, and stands still for whoever waits by it."""
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in {"perf_counter", "perf_counter_ns"}
+            ):
+                yield f"{module.name}:{node.lineno} reads a handler's clock; import {node.func.attr} by its name"
 
 
 def second_lists_of_actions(modules: Sequence[Module]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from parsed_modules import examples, modules_in
         shape_rules.missing_docstrings,
         shape_rules.second_producers_of_verified,
         shape_rules.second_lists_of_actions,
+        shape_rules.readers_of_a_handlers_clock,
     ],
     ids=lambda rule: rule.__name__,
 )
@@ -112,6 +113,16 @@ def test_a_second_list_of_actions_is_found(text):
     actions = {f"toctou.engine.actions.{name}": "" for name in ("get_item", "query")}
     assert list(shape_rules.second_lists_of_actions(examples({**actions, "toctou.gate.example": text})))
     assert list(shape_rules.second_lists_of_actions(examples({**actions, "toctou.engine.actions.example": text}))) == []
+
+
+@pytest.mark.parametrize("text", ["until = time.perf_counter() + 3", "f(clock.perf_counter_ns())"])
+def test_a_reader_of_a_handlers_clock_is_found(text):
+    assert list(shape_rules.readers_of_a_handlers_clock(examples({"toctou.gate.example": text})))
+
+
+def test_the_clock_of_the_machine_is_none():
+    text = "from time import perf_counter\nuntil = perf_counter() + 3\nseen = time.monotonic()"
+    assert list(shape_rules.readers_of_a_handlers_clock(examples({"toctou.gate.example": text}))) == []
 
 
 def test_naming_one_action_is_no_list():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from time import perf_counter
 
 from toctou.declaration.loading import LoadedModel
 from toctou.distribution.work_queue import WorkQueue
@@ -29,7 +29,7 @@ class InProcess:
                 (key,) = work_queue.take()
                 work_item = work_queue.work_item(key)
                 assert work_item is not None  # noqa: S101 - it has just been taken
-                pause = pausing_at(time.perf_counter() + SECONDS)
+                pause = pausing_at(perf_counter() + SECONDS)
                 advance = bench.advance(loaded.model, work_item, meter, pause, alone=True)
                 work_queue.record(key, advance)
                 if advance.tally.stop_reason is StopReason.INTERRUPTED:

@@ -7,10 +7,10 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 
 from toctou.errors import ModelError
 from toctou.gate.guardian import Guardian
@@ -82,8 +82,8 @@ class Process:
 
     def wait(self, seconds: float) -> int | None:
         """The exit status; ``None`` if it has not ended after ``seconds``."""
-        until = time.perf_counter() + seconds
-        while (status := self.status()) is None and time.perf_counter() < until:
+        until = perf_counter() + seconds
+        while (status := self.status()) is None and perf_counter() < until:
             threading.Event().wait(_LOOK)  # `time.sleep` is patched while handlers run
         return status
 

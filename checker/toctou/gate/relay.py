@@ -6,9 +6,9 @@ all the calls it makes before the next response.  If several calls are waiting, 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, NoReturn, Protocol
 
 from toctou.errors import LateCall, NondeterministicHandler, OutsideControl, SilentHandler, ToctouError
@@ -134,9 +134,9 @@ class _Serving:
 
     def _next(self, arrived: list[HeldCall], seconds: float) -> bool:
         """Take the next event; ``False`` if none arrives in time."""
-        until = time.perf_counter() + seconds
+        until = perf_counter() + seconds
         while True:
-            left = until - time.perf_counter()
+            left = until - perf_counter()
             event = self._mailbox.take(min(_SLICE, left))
             self._relay.point.still_served()
             match event:

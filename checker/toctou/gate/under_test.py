@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from toctou.errors import ModelError, ToctouError, ToolMissing
@@ -134,9 +134,9 @@ class ServiceUnderTest:
 
     def _drain(self) -> None:
         # Killing a replica costs its start-up time, so an aborted request gets its calls answered until it finishes.
-        until = time.perf_counter() + _DRAIN
+        until = perf_counter() + _DRAIN
         for replica, exchange in self._exchanges:
-            while not self._always and time.perf_counter() < until:
+            while not self._always and perf_counter() < until:
                 held = exchange.held()
                 for call in held:
                     call.reply(self._read(call))

@@ -9,8 +9,8 @@ on its progress, never on other requests: so they make no two operations depende
   ``uuid.uuid1`` has a made-up address.
 
 ``time_machine`` replaces the clock below Python, so ``from time import time`` is covered too.  ``time.perf_counter``, by which
-durations in answers are measured, follows it where it is called by this name.  ``time.monotonic`` is real, because event loops
-wait by it; a handler that decides by it is reported as nondeterministic.
+durations in answers are measured, follows it where it is called by this name, which the checker's own modules do not.
+``time.monotonic`` is real, because event loops wait by it; a handler that decides by it is reported as nondeterministic.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from time import perf_counter
 
 from toctou.verdict import StopReason
 
@@ -40,7 +40,7 @@ class Meter:
     @property
     def seconds(self) -> float:
         """Wall time since the run began."""
-        return time.perf_counter() - self.begun
+        return perf_counter() - self.begun
 
 
 def spent(reason: StopReason, schedules: int) -> str:

@@ -6,11 +6,11 @@ distinct finding is kept.  :func:`toctou.verdict.certify` alone concludes from t
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 
 from toctou.counterexample.violation import clarity
 from toctou.declaration.model import Model
@@ -44,7 +44,7 @@ def no_pause() -> bool:
 
 def pausing_at(until: float) -> Pause:
     """Ends at a time, by ``time.perf_counter``."""
-    return lambda: time.perf_counter() >= until
+    return lambda: perf_counter() >= until
 
 
 class Explorer:
@@ -78,7 +78,7 @@ class Explorer:
         Raises:
             ModelError: a handler that is declared read-only has written.
         """
-        begun = time.perf_counter()
+        begun = perf_counter()
         exploration = self._begun(work_item, alone=alone)
         tally = exploration.tally
         try:
@@ -90,7 +90,7 @@ class Explorer:
             again = shown.restarted(restart)
             return Advance(tally, again=again)
         finally:
-            tally.seconds = time.perf_counter() - begun
+            tally.seconds = perf_counter() - begun
             tally.apart = frozenset(exploration.renamed.apart)
             tally.sharing = self._laboratory.sharing
         if exploration.left is None or tally.stop_reason is not None:

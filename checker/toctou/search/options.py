@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 
 from toctou.errors import BadInput
 from toctou.scheduling.runner import Limits
@@ -65,7 +65,7 @@ class Options:
 
     def started(self) -> Meter:
         """A meter whose time runs from now."""
-        return Meter(self.schedule_budget, time.perf_counter())
+        return Meter(self.schedule_budget, perf_counter())
 
     @property
     def second_backend(self) -> str:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from toctou.engine import Engine
@@ -86,15 +87,15 @@ class Service:
     async def _compact(self, storage: Storage) -> None:
         """Make the file shorter while other requests are served: what waits for the disk does so on another thread."""
         with closing(storage.compact()) as steps:
-            turn = time.perf_counter() + _TURN
+            turn = perf_counter() + _TURN
             for wait in steps:
                 if wait is not None:
                     await asyncio.to_thread(wait)
-                elif time.perf_counter() >= turn:
+                elif perf_counter() >= turn:
                     await asyncio.sleep(0)
                 else:
                     continue
-                turn = time.perf_counter() + _TURN
+                turn = perf_counter() + _TURN
 
     def _forget_versions(self, call: Call) -> None:
         """Forget the changes so far: no request can go back to them."""

@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import time
+from time import perf_counter  # the machine's
 from typing import Any, ClassVar
 
 import boto3
@@ -40,8 +41,8 @@ class SlowlyJudged(BetweenTwoItems):
     @invariant
     def takes_its_time(self, items: StoredItems) -> bool:
         """True, in a millisecond."""
-        begun = time.perf_counter()
-        while time.perf_counter() - begun < 0.001:
+        begun = perf_counter()
+        while perf_counter() - begun < 0.001:
             pass
         return True
 
