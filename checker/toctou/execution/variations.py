@@ -54,7 +54,7 @@ class Variations:
         self._scenario = scenario
         self._displaced = displaced
 
-    def order(self, order: tuple[int, ...]) -> Variants | None:
+    def order(self, order: tuple[int, ...]) -> Variants:
         """See :class:`toctou.oracles.serial_runs.Vary`."""
 
         def run() -> tuple[Outcome, Steps]:
@@ -67,7 +67,7 @@ class Variations:
 
         return self._variants(run)
 
-    def execution(self, execution: Execution) -> Variants | None:
+    def execution(self, execution: Execution) -> Variants:
         """See :class:`toctou.oracles.serial_runs.Vary`."""
 
         def run() -> tuple[Outcome, Steps]:
@@ -76,7 +76,7 @@ class Variations:
 
         return self._variants(run)
 
-    def _variants(self, run: Callable[[], tuple[Outcome, Steps]]) -> Variants | None:
+    def _variants(self, run: Callable[[], tuple[Outcome, Steps]]) -> Variants:
         self._displaced()
         laboratory = self._laboratory
         before = laboratory.take_clock_reads()
@@ -84,13 +84,13 @@ class Variations:
         reads = laboratory.take_clock_reads()
         if base is None or not reads:
             laboratory.note_clock_reads(read=before)
-            return None if base is None else Variants()
+            return Variants()
         clock = list(islice(self._same(run, base, CLOCKS), ENOUGH))
         others = self._same(run, base, NUMBERS)
         numbers = list(islice(others, ENOUGH))
         if any(one != base[0] for one in numbers):
             numbers += others
-        return Variants(clock, numbers) if clock and numbers else None
+        return Variants(clock, numbers)
 
     def _same(
         self, run: Callable[[], tuple[Outcome, Steps]], base: tuple[Outcome, Steps], readings: Sequence[Readings]

@@ -30,13 +30,13 @@ that order* and the items stored in the end; also for prefixes of orders, the em
 
 
 class Vary(Protocol):
-    """Runs what was run again with other clocks, and with other random numbers."""
+    """Runs what was run again with other clocks, and with other random numbers, as far as that takes the same steps."""
 
-    def order(self, order: tuple[int, ...]) -> Variants | None:
-        """Of the requests one after the other, as :data:`Serial` runs them; ``None`` if no run took the same steps."""
+    def order(self, order: tuple[int, ...]) -> Variants:
+        """Of the requests one after the other, as :data:`Serial` runs them."""
 
-    def execution(self, execution: Execution) -> Variants | None:
-        """Of an execution, with responses by index; ``None`` if no run took the same steps."""
+    def execution(self, execution: Execution) -> Variants:
+        """Of an execution, with responses by index."""
 
 
 class SerialRuns(Serializability):

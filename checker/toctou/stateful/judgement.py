@@ -96,10 +96,10 @@ class _Again:
         self._session = session
         self._displace = displace
 
-    def order(self, order: Order) -> Variants | None:
+    def order(self, order: Order) -> Variants:
         return self._variations().order(order)
 
-    def execution(self, execution: Execution) -> Variants | None:
+    def execution(self, execution: Execution) -> Variants:
         return self._variations().execution(execution)
 
     def _variations(self) -> Variations:

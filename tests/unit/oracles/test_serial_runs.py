@@ -149,6 +149,13 @@ def test_one_that_tried_again_reads_a_later_clock():
     assert len(list(SerialRuns(again.serial).judge(again.run(again.events)))) == 1, "without other clocks it differs"
 
 
+def test_where_nothing_could_be_run_again_the_rejection_stands():
+    """That nothing is known is no reason to take any value for one that varies."""
+    again = Clocks(COUNTING, "A.get(x) B.get(x) A.set(x.n=1,at={a}) A=200(1) B.get(x) B.set(x.n=2,at={later}) B=200(2)")
+    again.order = again.execution = lambda _: Variants()
+    assert len(again.judge()) == 1
+
+
 def test_where_serial_runs_fit_as_they_are_nothing_is_run_again():
     again = Clocks(COUNTING, "A.get(x) A.set(x.n=1,at={a}) A=200(1) B.get(x) B.set(x.n=2,at={b}) B=200(2)")
     oracle = again.oracle()
