@@ -60,11 +60,24 @@ class _Event(NamedTuple):
     request: int
     footprint: Footprint  # what it counts as touching
     outcomes: int = 1  # more than 1 only for an eventually consistent read
-    which: frozenset[int] | None = None  # the outcomes meant; `None` for all in the state where it will be taken
+    which: frozenset[int] = frozenset({0})  # the outcomes meant
 
     @property
     def complete(self) -> bool:
-        return self.which is None or len(self.which) == self.outcomes
+        """Whether it is meant with all outcomes; so it is if their number in the state where it will be taken is not known."""
+        return len(self.which) == self.outcomes
+
+    @property
+    def named(self) -> tuple[int, frozenset[int] | None]:
+        return self.request, None if self.complete else self.which
+
+    def among(self, other: _Event) -> bool:
+        """Whether the outcomes meant are among those of the same step as it was explored."""
+        return other.complete or (not self.complete and self.which <= other.which)
+
+    def each(self) -> list[_Event]:
+        """The step with each of its outcomes."""
+        return [self._replace(which=frozenset({outcome})) for outcome in range(self.outcomes)]
 
 
 Sequel = tuple[_Event, ...]
@@ -116,11 +129,8 @@ class _Node:
         explored = self.tree.pop(0).event
         self.step, self.outcome, self.outcomes = None, 0, 1
         self.sizes, self.size = [*self.sizes, self.size], 0
-        known = self.sleep.get(explored.request)
-        if known is not None and known.which is not None and explored.which is not None:
-            explored = explored._replace(which=known.which | explored.which)
-        if explored.which is not None and explored.complete:
-            explored = explored._replace(outcomes=1, which=None)
+        if explored.request in self.sleep:
+            explored = explored._replace(which=explored.which | self.sleep[explored.request].which)
         for request in (explored.request, *self.mirrors.get(explored.request, ())):
             self.sleep[request] = explored._replace(request=request)
         if self.mirrors:
@@ -147,10 +157,7 @@ class _Node:
         self.tree[:] = [*part.tree, *(branch for branch in later if not self.mirrors or not self._sleeps(branch.event))]
 
     def _sleeps(self, event: _Event) -> bool:
-        asleep = self.sleep.get(event.request)
-        if asleep is None:
-            return False
-        return asleep.complete or (event.which is not None and asleep.which is not None and event.which <= asleep.which)
+        return event.request in self.sleep and event.among(self.sleep[event.request])
 
     def covered(self) -> Iterator[_Event]:
         """Steps that need not be taken from here: sleeping ones, and the mirror images of the current one."""
@@ -158,9 +165,8 @@ class _Node:
         current = self.chosen
         for request in self.mirrors.get(current, ()):
             if request not in self.sleep:
-                branches = [branch.event for branch in self.tree if branch.event.request == current]
-                which = frozenset().union(*(event.which or frozenset(range(event.outcomes)) for event in branches))
-                yield branches[0]._replace(request=request, which=which)
+                which = [branch.event.which for branch in self.tree if branch.event.request == current]
+                yield self.tree[0].event._replace(request=request, which=frozenset().union(*which))
 
 
 class Dpor(Shareable):
@@ -217,7 +223,7 @@ class Dpor(Shareable):
     def _place(self, depth: int, at: int) -> Place:
         steps = [node.tree[0] for node in self._path[:depth]]
         steps += [*self._path[depth].tree[at].first()]
-        return tuple((branch.event.request, branch.event.which) for branch in steps)
+        return tuple(branch.event.named for branch in steps)
 
     def part(self, place: Place) -> Dpor | None:
         """See :class:`Shareable`."""
@@ -315,10 +321,8 @@ class Dpor(Shareable):
             node.sleep, node.tree, preferred = self._inherited(parent), parent.tree[0].children, parent.chosen
             node.inherited = frozenset(request for request, event in node.sleep.items() if event.complete)
         if not node.tree:
-            awake = [request for request in now if request not in node.sleep or not node.sleep[request].complete]
-            if not awake:
-                raise _misled(self._depth, "a request that has something new to do", "there is none")
-            node.tree.append(_Branch(_Event(preferred if preferred in awake else awake[0], EMPTY)))
+            # What slept before a leaf conflicts with a step on the way to it, or is one; only single outcomes sleep behind it.
+            node.tree.append(_Branch(_Event(preferred if preferred in now else now[0], EMPTY)))
         self._path.append(node)
         return self._instructed(node)
 
@@ -338,11 +342,11 @@ class Dpor(Shareable):
             return 0
         self._asked = self._depth
         node.outcomes = count
-        meant = node.tree[0].event.which
-        if meant is None:
-            asleep = node.sleep.get(node.chosen)
-            meant = frozenset(range(count)) - (asleep.which or frozenset() if asleep else frozenset())
-        meant &= frozenset(range(count))
+        branch, meant = node.tree[0].event, frozenset(range(count))
+        if not branch.complete:
+            meant &= branch.which
+        elif node.chosen in node.sleep:
+            meant -= node.sleep[node.chosen].which
         if not meant:
             raise _misled(
                 self._depth, f"a new one of the {kind.alternatives} of request {label(node.chosen)}", "there is none"
@@ -387,16 +391,10 @@ class Dpor(Shareable):
         """Record what the current branch did; the other outcomes of a read become branches of their own."""
         branch = node.tree[0]
         event = _Event(node.chosen, self._taken_for(node.chosen, step.footprint), node.outcomes)
-        if node.outcomes > 1:
-            if branch.event.which is None:
-                asleep = node.sleep.get(node.chosen)
-                known = asleep.which or frozenset() if asleep else frozenset[int]()
-                others = [
-                    outcome for outcome in range(node.outcomes) if outcome != node.outcome and outcome not in known
-                ]
-                node.tree[1:1] = [_Branch(event._replace(which=frozenset({outcome}))) for outcome in others]
-            event = event._replace(which=frozenset({node.outcome}))
-        branch.event = event
+        each = event.each()
+        if branch.event.complete:  # those that sleep are left out when the first is put to sleep
+            node.tree[1:1] = [_Branch(other) for other in each if other != each[node.outcome]]
+        branch.event = each[node.outcome]
 
     def _mirrors(self, enabled: Sequence[int]) -> dict[int, list[int]]:
         if not self._interchangeable:
@@ -425,7 +423,7 @@ class Dpor(Shareable):
         if not self._interchangeable:
             return
         images: list[Sequel] = [()]
-        for depth in range(len(executed) - 1, -1, -1):
+        for depth in reversed(range(1, len(executed))):
             images = [(executed[depth], *rest) for rest in images]
             mirrored = [
                 tuple(_exchanged(event, executed[depth].request, other) for event in image)
@@ -451,64 +449,60 @@ class Dpor(Shareable):
                     if not same and at < end:
                         races.append(at)
             before.append(mask)
-            reversed_first = event if event.which is None else event._replace(outcomes=1, which=None)
             for first in races:
                 between = [execution[at] for at in range(first + 1, depth) if not before[at] >> first & 1]
-                self._reverse(first, (*between, reversed_first))
+                self._reverse(first, (*between, _Event(event.request, event.footprint)))
 
     def _reverse(self, depth: int, sequel: Sequel) -> None:
         """Have the reversal of a race explored, or note it for the search that contains its first step."""
         if depth >= self._floor:
             self._cover(self._path[depth], sequel)
             return
-        asleep = self._path[depth].sleep.values()
-        if not any(one.complete and self._follow(one, sequel) is not None for one in asleep):
-            self._noted.setdefault((depth, tuple((one.request, one.which) for one in sequel)), (depth, sequel))
+        for asleep in self._path[depth].sleep.values():
+            first = self._first(asleep, sequel)
+            if first is not None and first[0].among(asleep):
+                return
+        self._noted.setdefault((depth, tuple(event.named for event in sequel)), (depth, sequel))
 
     def _cover(self, origin: _Node, sequel: Sequel) -> None:
         """Have the steps explored from a state, unless what has been explored from it covers them."""
         for explored in origin.covered():
-            if explored.complete or not self._open(explored, sequel):
-                if self._follow(explored, sequel) is not None:
-                    return
-            else:
-                for pinned in _pinned(explored, sequel):
-                    self._cover(origin, pinned)
+            first = self._first(explored, sequel)
+            if first is None:
+                continue
+            meant, rest = first
+            if meant.among(explored):
+                return
+            if meant.complete:
+                for one in explored.each():
+                    self._cover(origin, (one, *rest))
                 return
         self._insert(origin.tree, sequel)
 
     def _insert(self, branches: list[_Branch], sequel: Sequel) -> None:
         for branch in branches:
-            if not branch.event.complete and self._open(branch.event, sequel):
-                for pinned in _pinned(branch.event, sequel):
-                    self._insert(branches, pinned)
-                return
-            rest = self._follow(branch.event, sequel)
-            if rest is not None:
+            first = self._first(branch.event, sequel)
+            if first is None:
+                continue
+            meant, rest = first
+            if meant.among(branch.event):
                 if branch.children and rest:  # after a leaf every order will be explored
                     self._insert(branch.children, rest)
+                return
+            if meant.complete:
+                for one in branch.event.each():
+                    self._insert(branches, (one, *rest))
                 return
         for event in sequel:
             branches.append(_Branch(event))
             branches = branches[-1].children
 
-    def _open(self, explored: _Event, sequel: Sequel) -> bool:
-        """Whether the sequel can begin with an explored step, with any of its outcomes."""
+    def _first(self, explored: _Event, sequel: Sequel) -> tuple[_Event, Sequel] | None:
+        """An explored step as a sequel means it, and what is left after it; ``None`` if the sequel cannot begin with it."""
         for at, event in enumerate(sequel):
             if event.request == explored.request:
-                return event.which is None and not self._touched(event, sequel[:at])
-        return not self._touched(explored, sequel)
-
-    def _follow(self, explored: _Event, sequel: Sequel) -> Sequel | None:
-        """What is left of the sequel after an explored step; ``None`` if that leads to another class."""
-        for at, event in enumerate(sequel):
-            if event.request == explored.request:
-                if self._touched(event, sequel[:at]):
-                    return None
-                if explored.which is not None and event.which is not None and not event.which <= explored.which:
-                    return None
-                return sequel[:at] + sequel[at + 1 :]
-        return None if self._touched(explored, sequel) else sequel
+                return None if self._touched(event, sequel[:at]) else (event, sequel[:at] + sequel[at + 1 :])
+        return None if self._touched(explored, sequel) else (_Event(explored.request, explored.footprint), sequel)
 
     def _touched(self, event: _Event, sequel: Sequel) -> bool:
         for other in sequel:  # noqa: SIM110 - the hottest function, and a loop takes half as long
@@ -523,13 +517,6 @@ def _misled(depth: int, expected: str, found: str) -> NondeterministicHandler:
         f"requests affect each other otherwise than by what their calls read and write: after {depth} steps of a schedule, "
         f"those run before lead to expect {expected}, but {found}"
     )
-
-
-def _pinned(explored: _Event, sequel: Sequel) -> Iterator[Sequel]:
-    """The sequel beginning with an explored step, once for each outcome of the step."""
-    rest = tuple(event for event in sequel if event.request != explored.request)
-    for outcome in range(explored.outcomes):
-        yield (explored._replace(which=frozenset({outcome})), *rest)
 
 
 def _exchanged(event: _Event, one: int, other: int) -> _Event:
