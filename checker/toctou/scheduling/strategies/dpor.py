@@ -133,8 +133,7 @@ class _Node:
             explored = explored._replace(which=explored.which | self.sleep[explored.request].which)
         for request in (explored.request, *self.mirrors.get(explored.request, ())):
             self.sleep[request] = explored._replace(request=request)
-        if self.mirrors:
-            self.tree[:] = [branch for branch in self.tree if not self._sleeps(branch.event)]
+        self.tree[:] = [branch for branch in self.tree if not self._sleeps(branch.event)]
 
     def alone(self) -> _Node:
         return replace(self, sleep=dict(self.sleep), tree=[branch.copy() for branch in self.tree[:1]])
@@ -154,7 +153,7 @@ class _Node:
         later = self.tree[1:]
         self.sleep, self.step, self.outcome, self.outcomes = dict(part.sleep), part.step, part.outcome, part.outcomes
         self.sizes, self.size = max(self.sizes, part.sizes, key=len), part.size
-        self.tree[:] = [*part.tree, *(branch for branch in later if not self.mirrors or not self._sleeps(branch.event))]
+        self.tree[:] = [*part.tree, *(branch for branch in later if not self._sleeps(branch.event))]
 
     def _sleeps(self, event: _Event) -> bool:
         return event.request in self.sleep and event.among(self.sleep[event.request])
@@ -162,11 +161,10 @@ class _Node:
     def covered(self) -> Iterator[_Event]:
         """Steps that need not be taken from here: sleeping ones, and the mirror images of the current one."""
         yield from self.sleep.values()
-        current = self.chosen
-        for request in self.mirrors.get(current, ()):
-            if request not in self.sleep:
-                which = [branch.event.which for branch in self.tree if branch.event.request == current]
-                yield self.tree[0].event._replace(request=request, which=frozenset().union(*which))
+        for request in self.mirrors.get(self.chosen, ()):
+            for branch in self.tree:
+                if request not in self.sleep and branch.event.request == self.chosen:
+                    yield branch.event._replace(request=request)
 
 
 class Dpor(Shareable):
@@ -486,7 +484,7 @@ class Dpor(Shareable):
                 continue
             meant, rest = first
             if meant.among(branch.event):
-                if branch.children and rest:  # after a leaf every order will be explored
+                if branch.children:  # after a leaf every order will be explored
                     self._insert(branch.children, rest)
                 return
             if meant.complete:
