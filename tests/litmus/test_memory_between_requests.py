@@ -19,6 +19,7 @@ import pytest
 
 import toctou
 from toctou import Model, StopReason, Table, Verdict, handler
+from toctou.declaration.scenario import Scenario
 from toctou.search.budget import Budget
 
 # Not the resource, which converts every value on its way: with every step run, that is a third of the time.
@@ -299,6 +300,27 @@ def test_what_guards_one_process_only_is_no_guard(guard: Callable[..., Any], how
     assert GUARDS[guard] in result.detail
     assert {one.verdict for one in result.scenarios if len(one.requests) == 1} == {Verdict.VERIFIED}
     assert "every step run from then on" in result.covered
+
+
+def first_three_of_their_own(principal: str) -> int:
+    memory["calls"] = memory.get("calls", 0) + 1
+    if memory["calls"] > 3:
+        return 429
+    dynamodb.put_item(TableName="Notes", Item={"note_id": {"S": principal}})
+    return 204
+
+
+def and_further(principal: str) -> int:
+    return first_three_of_their_own(principal)
+
+
+def test_what_is_left_by_the_only_schedule_that_there_is_to_run():
+    """Nobody gets to the fourth request that would show it."""
+    one_of_each = classmethod(lambda cls, size: [Scenario(tuple(cls.requests()[::3]))])
+    result = toctou.check(model_of(first_three_of_their_own, and_further, scenarios=one_of_each), confirm=False)
+    assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
+    assert f"`{__name__}.memory`" in result.detail
+    assert [one.schedules for one in result.scenarios] == [1]
 
 
 def test_what_a_first_request_makes_is_no_doubt():

@@ -27,7 +27,7 @@ from toctou.declaration.response import response_of, response_to
 from toctou.declaration.scenario import Scenario
 from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
-from toctou.errors import InternalError, ToctouError
+from toctou.errors import InternalError, ScheduleDiverged, ToctouError
 from toctou.execution.judging import observed
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
@@ -46,6 +46,7 @@ from toctou.scheduling.control import Readings
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.runner import Limits, Runner
 from toctou.scheduling.scheduling_point import Turn
+from toctou.scheduling.strategies.replay import Replay
 from toctou.scheduling.strategies.strategy import Step, Strategy
 from toctou.scheduling.watchdog import Interrupted
 
@@ -150,6 +151,23 @@ class Laboratory:
     def tainted(self) -> bool:
         """Whether something has shown that requests share memory."""
         return self._known is not None and self._known.tainted
+
+    def repeat_first_runs(self) -> None:
+        """Run once more what has left something in memory and was run once: a cache stays as it is from then on.
+
+        Raises:
+            UncontrolledHandler: see :meth:`execute`.
+            Restart: see :meth:`execute`.
+        """
+        while self._known is not None and self._known.once:
+            execution = self._known.once.pop()
+            strategy = Replay(execution.schedule)
+            strategy.begin()
+            try:
+                self._run(Scenario.of(execution), strategy, self._known)
+            except ScheduleDiverged:
+                self._known.tainted = True
+            self.take_clock_reads()  # those of the exploration are taken already
 
     def run_every_step(self, sharing: str = "") -> MemoisedSteps | None:
         """From now on take and compare no memoised steps; returns them; ``None`` if that was so already.

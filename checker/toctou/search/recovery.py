@@ -72,6 +72,7 @@ def check_memory(laboratory: Laboratory) -> None:
         Restart: they did.
         UncontrolledHandler: they did, and a first run does not repeat.
     """
+    laboratory.repeat_first_runs()
     if laboratory.tainted:
         _run_every_step(laboratory)
         raise Restart(Reason.MEMORY_SHARED)

@@ -172,7 +172,9 @@ def test_parts_run_what_one_search_runs_in_the_same_order(requests):
     assert by_parts(requests) == explored(Dpor(), requests)
 
 
-@pytest.mark.parametrize("requests", [("rw", "rw", "w"), ("?w", "?w"), ("r?w", "r?w"), ("?", "w", "w"), ("rw", "rw", "rw")])
+@pytest.mark.parametrize(
+    "requests", [("rw", "rw", "w"), ("?w", "?w"), ("r?w", "r?w"), ("?", "w", "w"), ("rw", "rw", "rw")]
+)
 def test_parts_run_what_one_search_runs_up_to_symmetry(requests):
     interchangeable = tuple(requests.index(steps) for steps in requests)
     assert by_parts(requests, interchangeable) == explored(Dpor(interchangeable=interchangeable), requests)

@@ -1,0 +1,149 @@
+"""Random handlers that remember something in their process: what is verified is so where each request has a process of its own.
+
+By hand, so many programs from this seed on: ``python tests/litmus/test_programs_that_share_memory.py COUNT SEED``.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from crowded_requests import SINGLE, Choose, Maker
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_programs_against_brute_force import FEATURES, Seen, Step, called
+
+import toctou
+from toctou import Model, Request, Table, Verdict, handler
+from toctou.declaration.scenario import Scenario
+from toctou.history.item import plain
+
+Memory = dict[str, Any]
+common: Memory = {}
+
+Guard = Callable[[Memory, Seen, Step], None]
+"""Takes a step, or does not, as the memory says."""
+
+
+def taken(seen: Seen, step: Step) -> None:
+    make, call = step
+    make(seen, call)
+
+
+def unless_busy(memory: Memory, seen: Seen, step: Step) -> None:
+    """Refuses while another request is between two calls of such a step."""
+    if memory.get("busy"):
+        seen.append("ConditionalCheckFailedException")
+        return
+    memory["busy"] = True
+    try:
+        taken(seen, step)
+        taken(seen, step)
+    finally:
+        del memory["busy"]
+
+
+def once(memory: Memory, seen: Seen, step: Step) -> None:
+    """Only the first request makes the call; the others believe what it was answered."""
+    if "answer" not in memory:
+        taken(seen, step)
+        memory["answer"] = seen[-1:]
+    else:
+        seen += memory["answer"]
+
+
+def the_first_two(memory: Memory, seen: Seen, step: Step) -> None:
+    memory["count"] = memory.get("count", 0) + 1
+    if memory["count"] <= 2:
+        taken(seen, step)
+
+
+def while_alone(memory: Memory, seen: Seen, step: Step) -> None:
+    """Takes the step if no other request has begun such a step and not ended it."""
+    memory["inside"] = memory.get("inside", 0) + 1
+    try:
+        called(seen, ("DescribeTable", {"TableName": "Single"}))
+        if memory["inside"] == 1:
+            taken(seen, step)
+    finally:
+        memory["inside"] -= 1
+
+
+def without_guard(memory: Memory, seen: Seen, step: Step) -> None:
+    taken(seen, step)
+
+
+GUARDS: tuple[Guard, ...] = (unless_busy, once, the_first_two, while_alone)
+
+
+def served(steps: list[tuple[Guard, Step]], memory_of: Callable[[], Memory]) -> Any:
+    def serve(principal: str) -> tuple[int, str]:
+        seen: Seen = []
+        memory = memory_of()
+        for guard, step in steps:
+            guard(memory, seen, step)
+        return 409 if "ConditionalCheckFailedException" in seen else 200, json.dumps(seen, sort_keys=True)
+
+    return serve
+
+
+def compared(choose: Choose) -> tuple[str, Verdict, Verdict]:
+    """The guard that two requests have, or none, and the verdicts with one memory for all requests, and with one for each."""
+    maker = Maker(choose, SINGLE, sorts="12")
+    items = {repr(sorted(maker.key().items())): maker.item() for _ in range(maker.pick(1, 2))}
+    guard = GUARDS[choose(len(GUARDS))]
+    programs = [
+        [
+            (
+                guard if choose(3) else without_guard,
+                (called, maker.write()) if last else FEATURES[choose(len(FEATURES))](maker),
+            )
+            for last in [*[False] * (count - 1), True]
+        ]
+        for count in maker.pick((1, 1), (2, 1), (2, 2), (1, 1, 1))
+    ]
+    requests = tuple(Request("uvw"[at], f"handler_{at}") for at in range(len(programs)))
+
+    guarded = sum(any(one is not without_guard for one, _ in steps) for steps in programs) > 1
+
+    def verdict(memory_of: Callable[[], Memory]) -> Verdict:
+        model = type(
+            "Remembering",
+            (Model,),
+            {
+                "__module__": __name__,
+                "tables": [Table("Single", "pk", definition=SINGLE)],
+                "items": {"Single": [plain(item) for item in items.values()]},
+                "owner": "x",
+                "scenarios": classmethod(lambda cls, size: [Scenario(requests)]),
+                "setup": lambda _: common.clear(),
+                **{
+                    f"handler_{at}": handler(served(steps, memory_of), principals=["uvw"[at]])
+                    for at, steps in enumerate(programs)
+                },
+            },
+        )
+        return toctou.check(model, confirm=False).verdict
+
+    return guard.__name__ if guarded else "none", verdict(lambda: common), verdict(dict)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_verdicts_with_one_memory_and_with_one_for_each_request(data: st.DataObject) -> None:
+    """Where nothing else is shared, nobody is busy unless somebody else is seen to be."""
+    guard, with_one, with_own = compared(lambda count: data.draw(st.integers(0, count - 1)))
+    if with_one is Verdict.VERIFIED:
+        assert with_own is Verdict.VERIFIED
+        assert guard in ("none", "unless_busy"), "what is left in memory is a doubt"
+
+
+if __name__ == "__main__":
+    _count, _seed = map(int, sys.argv[1:])
+    _found = Counter(compared(random.Random(_number).randrange) for _number in range(_seed, _seed + _count))
+    for (_guard, _common, _own), _times in _found.most_common():
+        print(f"{_times}: {_guard} {_common} with one memory, {_own} with one for each request")
