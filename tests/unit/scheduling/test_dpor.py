@@ -227,6 +227,8 @@ def test_parts_that_learned_different_things_begin_again_with_all_of_it():
         (("?W", "?W", "?W"), 20, 11),
         (("R?!w", "R?!w"), 8, 2),
         (("rw", "rw", "rw"), 6, 0),
+        (("r?!w", "r?!w", "r?!w"), 96, 36),
+        (("?", "Ww", "?", "Ww"), 42, 0),
         (("?!w", "?!w", "W", "w?!W"), 132, 0),
     ],
 )

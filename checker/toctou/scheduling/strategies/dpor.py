@@ -163,7 +163,7 @@ class _Node:
         yield from self.sleep.values()
         for request in self.mirrors.get(self.chosen, ()):
             for branch in self.tree:
-                if request not in self.sleep and branch.event.request == self.chosen:
+                if branch.event.request == self.chosen:
                     yield branch.event._replace(request=request)
 
 
@@ -378,12 +378,12 @@ class Dpor(Shareable):
     @property
     def taken_for(self) -> Sequence[Footprint]:
         """See :class:`Strategy`."""
-        return [node.footprint for node in self._path if node.tree]
+        return [node.footprint for node in self._path]
 
     @property
     def mirrored(self) -> bool:
         """Whether the last execution took a step whose mirror image slept; it had to be run because of its races."""
-        return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path if node.tree)
+        return any(not node.inherited.isdisjoint(node.mirrors.get(node.chosen, ())) for node in self._path)
 
     def _keep(self, node: _Node, step: Step) -> None:
         """Record what the current branch did; the other outcomes of a read become branches of their own."""
