@@ -153,14 +153,14 @@ class Laboratory:
         return self._known is not None and self._known.tainted
 
     def repeat_first_runs(self) -> None:
-        """Run once more what has left something in memory and was run once: a cache stays as it is from then on.
+        """Run again what has left something in memory when it was run first: a cache stays as it is from then on.
 
         Raises:
             UncontrolledHandler: see :meth:`execute`.
             Restart: see :meth:`execute`.
         """
-        while self._known is not None and self._known.once:
-            execution = self._known.once.pop()
+        while self._known is not None and self._known.to_repeat:
+            execution = self._known.to_repeat.pop()
             strategy = Replay(execution.schedule)
             strategy.begin()
             try:

@@ -32,7 +32,7 @@ class MemoisedSteps:
         first_runs: the executions that were run first.
         suspect: the scenario and the requests of the steps that led to a difference, if one has shown.
         left: names of what requests have left in memory.
-        once: executions in which a request left something when it was run for the first time, and that were not repeated since.
+        to_repeat: executions in which a request left something when it was run for the first time.
         memory: what is inspected.
     """
 
@@ -44,7 +44,7 @@ class MemoisedSteps:
         self.first_runs: list[Execution] = []
         self.suspect: tuple[Scenario, tuple[int, ...]] | None = None
         self.left: dict[str, None] = {}
-        self.once: list[Execution] = []
+        self.to_repeat: list[Execution] = []
         self.memory = ProcessMemory(model)
         self._system = TransitionSystem(make_step, perform, stored)
         self._run: set[str] = set()
@@ -55,7 +55,7 @@ class MemoisedSteps:
 
     def forget(self) -> None:
         """Forget all steps: from now on requests have other random numbers."""
-        self.first_runs = []
+        self.first_runs, self.to_repeat = [], []
         self._system.forget()
 
     def check(self, scenario: Scenario, steps: Sequence[Taken], known: Step, run: Step) -> None:
@@ -107,18 +107,13 @@ class MemoisedSteps:
     def end(self, execution: Execution) -> None:
         """Check what an execution that was run and learned has left in memory."""
         # The first run of a request may leave something: clients and caches are made when they are first needed.
-        names = _names(execution)
-        self.once = [one for one in self.once if not _names(one) <= names]
+        names = {str(one) for one in execution.requests}
         left = self.memory.changed()
         self.left.update(dict.fromkeys(left))
         if left and names <= self._run:
             self.tainted = True
         elif left:
-            self.once.append(execution)
+            self.to_repeat.append(execution)
         self._run |= names
         if len(self.first_runs) < MOST_FIRST_RUNS:
             self.first_runs.append(execution)
-
-
-def _names(execution: Execution) -> set[str]:
-    return {str(one) for one in execution.requests}

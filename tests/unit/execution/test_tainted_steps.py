@@ -129,10 +129,11 @@ def test_a_step_that_is_run_again_and_differs_taints_them():
 
 def test_a_first_run_may_leave_something():
     known = steps_of()
-    run(known, BOTH, cache=1)
+    first = run(known, BOTH, cache=1)
     assert not known.tainted
     run(known, BOTH)
     assert not known.tainted
+    assert [id(one) for one in known.to_repeat] == [id(first)]
     assert list(known.left) == [f"{__name__}.memory"]
 
 
@@ -170,10 +171,10 @@ def test_with_other_numbers_nothing_is_known_and_whoever_was_run_was_run():
     known = steps_of()
     for _ in range(2):
         learn(known, ALONE, get(0))
-    run(known)
+    run(known, cache=1)
     assert walked(known)
     known.forget()
     assert not walked(known)
-    assert known.first_runs == []
-    run(known, cache=1)
+    assert (known.first_runs, known.to_repeat) == ([], [])
+    run(known, cache=2)
     assert known.tainted
