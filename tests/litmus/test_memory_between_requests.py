@@ -323,6 +323,37 @@ def test_what_is_left_by_the_only_schedule_that_there_is_to_run():
     assert [one.schedules for one in result.scenarios] == [1]
 
 
+def looks_up_once(principal: str) -> int:
+    """Where the first request finds out by a call, the same schedule cannot be run a second time."""
+    if "settings" not in memory:
+        memory["settings"] = read()
+    dynamodb.put_item(TableName="Notes", Item={"note_id": {"S": principal}})
+    return 204
+
+
+def and_again(principal: str) -> int:
+    return looks_up_once(principal)
+
+
+class AlwaysDone:
+    """With a reference, requests are not run one after the other."""
+
+    def state_of(self, items: Any) -> Any:
+        return None
+
+    def step(self, state: Any, request: Any) -> Any:
+        return None, 204
+
+
+def test_a_schedule_that_cannot_be_run_again_is_a_doubt():
+    memory.clear()
+    one_of_each = classmethod(lambda cls, size: [Scenario(tuple(cls.requests()[::3]))])
+    of_one = {"scenarios": one_of_each, "setup": lambda _: None, "reference": AlwaysDone()}
+    result = toctou.check(model_of(looks_up_once, and_again, **of_one), confirm=False)
+    assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
+    assert f"`{__name__}.memory`" in result.detail
+
+
 def test_what_a_first_request_makes_is_no_doubt():
     """Such as settings that are read once."""
     settings: dict[str, str] = {}

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from crowded_requests import SINGLE, Choose, Maker
+from crowded_requests import Request as Call
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_programs_against_brute_force import FEATURES, Seen, Step, called
+from test_programs_against_brute_force import FEATURES, Seen, Step, called, client
 
 import toctou
 from toctou import Model, Request, Table, Verdict, handler
@@ -73,11 +74,26 @@ def while_alone(memory: Memory, seen: Seen, step: Step) -> None:
         memory["inside"] -= 1
 
 
+def add_one(seen: Seen, call: Call) -> None:
+    """To what was read in a call before: what two do at once is lost, unless a guard keeps them apart."""
+    _, parameters = call
+    item = client.get_item(**parameters, ConsistentRead=True).get("Item", parameters["Key"])
+    count = int(item.get("n", {"N": "0"})["N"]) + 1
+    client.put_item(TableName=parameters["TableName"], Item={**item, "n": {"N": str(count)}})
+    seen.append(count)
+
+
 def without_guard(memory: Memory, seen: Seen, step: Step) -> None:
     taken(seen, step)
 
 
 GUARDS: tuple[Guard, ...] = (unless_busy, once, the_first_two, while_alone)
+
+
+def writes(maker: Maker) -> Step:
+    if maker.choose(2):
+        return called, maker.write()
+    return add_one, ("GetItem", {"TableName": "Single", "Key": maker.key()})
 
 
 def served(steps: list[tuple[Guard, Step]], memory_of: Callable[[], Memory]) -> Any:
@@ -98,16 +114,12 @@ def compared(choose: Choose) -> tuple[str, Verdict, Verdict]:
     guard = GUARDS[choose(len(GUARDS))]
     programs = [
         [
-            (
-                guard if choose(3) else without_guard,
-                (called, maker.write()) if last else FEATURES[choose(len(FEATURES))](maker),
-            )
+            (guard if choose(3) else without_guard, writes(maker) if last else FEATURES[choose(len(FEATURES))](maker))
             for last in [*[False] * (count - 1), True]
         ]
         for count in maker.pick((1, 1), (2, 1), (2, 2), (1, 1, 1))
     ]
     requests = tuple(Request("uvw"[at], f"handler_{at}") for at in range(len(programs)))
-
     guarded = sum(any(one is not without_guard for one, _ in steps) for steps in programs) > 1
 
     def verdict(memory_of: Callable[[], Memory]) -> Verdict:
