@@ -9,7 +9,7 @@ import networkx as nx
 from parsed_modules import Module, imported_module
 
 FLOORS: Sequence[frozenset[str]] = (
-    frozenset({"errors", "verdict", "history", "specification"}),
+    frozenset({"errors", "verdict", "history", "specification", "real_time"}),
     frozenset({"engine", "scheduling", "analysis"}),
     frozenset({"wire", "oracles", "openapi"}),
     frozenset({"client", "gate", "server", "web"}),

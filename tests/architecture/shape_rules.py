@@ -14,6 +14,12 @@ EMPTY_NAMES = frozenset({"utils", "util", "core", "common", "manager", "managers
 PARSES_VERDICTS = {"toctou.cli.check": "reads the verdicts that a user expects; it concludes nothing"}
 """Modules that may call ``Verdict(text)``, with the reason."""
 
+OF_A_HANDLER = frozenset({"monotonic", "perf_counter", "process_time", "thread_time", "clock_gettime"})
+"""Functions of ``time`` that follow a handler's clock while one runs, with and without ``_ns``."""
+
+READS_THE_CLOCK = {"toctou.real_time": "has a second instance of `time`, which follows nothing"}
+"""Modules that may call them, with the reason."""
+
 LISTS_ACTIONS = {
     "toctou.analysis.wording": "analysis judges histories of any backend, and may not import the engine",
     "toctou.analysis.cause": "as above",
@@ -68,15 +74,19 @@ def second_producers_of_verified(modules: Sequence[Module]) -> Iterator[str]:
 
 
 def readers_of_a_handlers_clock(modules: Sequence[Module]) -> Iterator[str]:
-    """While a handler runs, ``time.perf_counter`` is its own clock, and stands still for whoever waits by it."""
+    """While a handler runs, these functions of ``time`` tell its own clock, which stands still for whoever waits by it."""
     for module in modules:
-        for node in ast.walk(module.tree):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in {"perf_counter", "perf_counter_ns"}
-            ):
-                yield f"{module.name}:{node.lineno} reads a handler's clock; import {node.func.attr} by its name"
+        if module.name in READS_THE_CLOCK:
+            continue
+        imported = [(one.line, one.name) for one in module.imports() if one.module == "time"]
+        called = [
+            (node.lineno, node.func.attr)
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        ]
+        for line, name in (*imported, *called):
+            if name is not None and name.removesuffix("_ns") in OF_A_HANDLER:
+                yield f"{module.name}:{line} reads a handler's clock by {name}; toctou.real_time has the machine's"
 
 
 def second_lists_of_actions(modules: Sequence[Module]) -> Iterator[str]:

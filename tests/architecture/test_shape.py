@@ -115,13 +115,21 @@ def test_a_second_list_of_actions_is_found(text):
     assert list(shape_rules.second_lists_of_actions(examples({**actions, "toctou.engine.actions.example": text}))) == []
 
 
-@pytest.mark.parametrize("text", ["until = time.perf_counter() + 3", "f(clock.perf_counter_ns())"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "until = time.perf_counter() + 3",
+        "f(clock.monotonic_ns())",
+        "from time import monotonic",
+        "from time import thread_time as now",
+    ],
+)
 def test_a_reader_of_a_handlers_clock_is_found(text):
     assert list(shape_rules.readers_of_a_handlers_clock(examples({"toctou.gate.example": text})))
 
 
 def test_the_clock_of_the_machine_is_none():
-    text = "from time import perf_counter\nuntil = perf_counter() + 3\nseen = time.monotonic()"
+    text = "import time\nfrom toctou import real_time\nuntil = real_time.seconds() + 3\nnow = time.time()"
     assert list(shape_rules.readers_of_a_handlers_clock(examples({"toctou.gate.example": text}))) == []
 
 

@@ -5,13 +5,13 @@ The command line, the pytest plugin and :func:`toctou.check` share this.  The re
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from toctou import real_time
 from toctou.checking.conclusion import Explored, concluded_model, without_conclusion
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
@@ -135,7 +135,7 @@ class _Conclusion:
         self.faults: list[str] = []
         self._work_queue = work_queue
         self._progress = progress
-        self._reported = time.monotonic()
+        self._reported = real_time.seconds()
         self._begin(work_queue.current())
 
     def proceed(self) -> None:
@@ -148,7 +148,7 @@ class _Conclusion:
             of_model.results.append(replace(tally.result(slot.scenario), stands_for=slot.represents))
             self._show(partial(self._progress.end_scenario, slot.loaded.name, of_model.results[-1]))
             self._begin(self._work_queue.current())
-        now = time.monotonic()
+        now = real_time.seconds()
         if now - self._reported >= _STATUS_SECONDS and (status := self._work_queue.status()) is not None:
             self._reported = now
             self._show(partial(self._progress.status, status))

@@ -6,12 +6,12 @@ called one: of a scenario from where its search stands, of the run from how long
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from toctou import real_time
 from toctou.distribution.progress import Status
 from toctou.reporting.run_document import scenario_document
 from toctou.reporting.run_text import scenario_line
@@ -32,7 +32,7 @@ class ConsoleProgress:
     def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
         self._verbose = verbose
-        self._reported = time.monotonic()
+        self._reported = real_time.seconds()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -61,7 +61,7 @@ class ConsoleProgress:
     def status(self, status: Status) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""
         self._bar.update(self._task, where=_pace(status))
-        now = time.monotonic()
+        now = real_time.seconds()
         if not self._console.is_terminal and now - self._reported >= REPORT_SECONDS:
             self._reported = now
             self._console.print(status_line(status), soft_wrap=True, highlight=False)

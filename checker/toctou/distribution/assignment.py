@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 
+from toctou import real_time
 from toctou.declaration.fingerprint import fingerprint
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.work_queue import Key
@@ -86,13 +86,13 @@ class Workplace:
         Raises:
             BadInput: the model cannot be loaded here, or its code differs.
         """
-        until = perf_counter() + assignment.seconds
-        meter = Meter(assignment.options.schedule_budget, perf_counter() - assignment.seconds_used)
+        until = real_time.seconds() + assignment.seconds
+        meter = Meter(assignment.options.schedule_budget, real_time.seconds() - assignment.seconds_used)
         loaded = self._load(source)
         bench = self._bench_for(assignment.options)
         explored: list[tuple[Key, Advance]] = []
         for key, work_item in assignment.work_items:
-            if explored and perf_counter() >= until:
+            if explored and real_time.seconds() >= until:
                 break
             stays = loaded.model.service is not None  # the memory of a service cannot move to another process
             pause = no_pause if stays else pausing_at(until)

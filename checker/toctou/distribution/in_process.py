@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from time import perf_counter
 
+from toctou import real_time
 from toctou.declaration.loading import LoadedModel
 from toctou.distribution.work_queue import WorkQueue
 from toctou.search.bench import Bench, with_confirmations
@@ -29,7 +29,7 @@ class InProcess:
                 (key,) = work_queue.take()
                 work_item = work_queue.work_item(key)
                 assert work_item is not None  # noqa: S101 - it has just been taken
-                pause = pausing_at(perf_counter() + SECONDS)
+                pause = pausing_at(real_time.seconds() + SECONDS)
                 advance = bench.advance(loaded.model, work_item, meter, pause, alone=True)
                 work_queue.record(key, advance)
                 if advance.tally.stop_reason is StopReason.INTERRUPTED:

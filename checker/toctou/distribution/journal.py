@@ -13,7 +13,6 @@ import json
 import os
 import pickle
 import sys
-import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from toctou import real_time
 from toctou.declaration.fingerprint import Inputs, fingerprint, modules_of
 from toctou.declaration.loading import LoadedModel
 from toctou.errors import BadInput
@@ -72,7 +72,7 @@ class Journal:
         self._unwritten: dict[str, str] = {}
         self._full = False
         self._modules = {name for one in models for name in modules_of(one.model)}
-        self._synced = time.monotonic()
+        self._synced = real_time.seconds()
         now = Inputs(one.model for one in models).new()
         head = _head(models, options)
         try:
@@ -139,7 +139,7 @@ class Journal:
         with self._unless_full():
             self._stream.write(json.dumps(line).encode() + b"\n")
             self._stream.flush()  # now the line survives this process; after a sync it survives the machine
-            if time.monotonic() - self._synced >= SYNC_SECONDS:
+            if real_time.seconds() - self._synced >= SYNC_SECONDS:
                 self._sync()
 
     @contextmanager
@@ -155,7 +155,7 @@ class Journal:
 
     def _sync(self) -> None:
         os.fsync(self._stream.fileno())
-        self._synced = time.monotonic()
+        self._synced = real_time.seconds()
 
     def _read(self, content: bytes, head: Mapping[str, Any]) -> int:
         """Read the lines; returns how many bytes of them are complete."""

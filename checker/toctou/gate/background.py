@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from toctou import real_time
 from toctou.gate.guardian import Guardian
 from toctou.scheduling import own_threads
 
@@ -19,15 +20,15 @@ class Background:
 
     def __init__(self) -> None:
         self.guardian = Guardian()
-        # A runner replaces `time.time` but not `time.monotonic`, so the offset must be taken before one is installed.
-        self._clock_ahead = time.time() - time.monotonic()
+        # A runner replaces `time.time` for every thread, so the offset must be taken before one is installed.
+        self._clock_ahead = time.time() - real_time.seconds()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="toctou-gate", daemon=True)
         self._thread.start()
 
     def clock(self) -> float:
         """The real time, in seconds since 1970."""
-        return self._clock_ahead + time.monotonic()
+        return self._clock_ahead + real_time.seconds()
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 30.0) -> T:
         """Run a coroutine on the loop and return its result; the calling thread waits at most ``seconds``."""

@@ -10,8 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
 
+from toctou import real_time
 from toctou.errors import ModelError
 from toctou.gate.guardian import Guardian
 
@@ -82,9 +82,9 @@ class Process:
 
     def wait(self, seconds: float) -> int | None:
         """The exit status; ``None`` if it has not ended after ``seconds``."""
-        until = perf_counter() + seconds
-        while (status := self.status()) is None and perf_counter() < until:
-            threading.Event().wait(_LOOK)  # `time.sleep` is patched while handlers run
+        until = real_time.seconds() + seconds
+        while (status := self.status()) is None and real_time.seconds() < until:
+            real_time.sleep(_LOOK)
         return status
 
     def end(self) -> None:

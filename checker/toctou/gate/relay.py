@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any, NoReturn, Protocol
 
+from toctou import real_time
 from toctou.errors import LateCall, NondeterministicHandler, OutsideControl, SilentHandler, ToctouError
 from toctou.gate.local_states import RESPONDS, LocalState, LocalStates, after, call_order
 from toctou.gate.mailbox import READ_ONLY_ACTIONS, Broken, HeldCall, Mailbox, Responded
@@ -134,9 +134,9 @@ class _Serving:
 
     def _next(self, arrived: list[HeldCall], seconds: float) -> bool:
         """Take the next event; ``False`` if none arrives in time."""
-        until = perf_counter() + seconds
+        until = real_time.seconds() + seconds
         while True:
-            left = until - perf_counter()
+            left = until - real_time.seconds()
             event = self._mailbox.take(min(_SLICE, left))
             self._relay.point.still_served()
             match event:

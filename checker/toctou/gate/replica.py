@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from ipaddress import ip_address
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
+from toctou import real_time
 from toctou.errors import ModelError, ServiceCrashed, ToctouError
 from toctou.gate.background import Background
 from toctou.gate.endpoint import Endpoint
@@ -109,8 +109,8 @@ class Replica:
 
     async def _ends_soon(self) -> bool:
         # A dropped connection means a crashed process or a handler that panicked; only waiting tells which.
-        until = perf_counter() + _GRACE
-        while self.crashed() is None and perf_counter() < until:
+        until = real_time.seconds() + _GRACE
+        while self.crashed() is None and real_time.seconds() < until:
             await asyncio.sleep(_LOOK)
         return self.crashed() is not None
 
@@ -122,7 +122,7 @@ class Replica:
 
     def _started(self, process: Process, read: Read, *, last: bool) -> bool:
         """Wait until it is ready; ``False`` if it has ended because its port was taken by another program meanwhile."""
-        until = perf_counter() + self._service.start_seconds
+        until = real_time.seconds() + self._service.start_seconds
         starting = self.endpoint.starting
         assert starting is not None  # noqa: S101 - until the replica is ready
         while True:
@@ -139,7 +139,7 @@ class Replica:
                 raise _not_started(f"ended with status {status} before it was ready", process.last_lines())
             if self._is_ready():
                 return True
-            if perf_counter() > until:
+            if real_time.seconds() > until:
                 seconds = self._service.start_seconds
                 missing = f"answer GET {self._service.ready}" if self._service.ready else "accept a connection"
                 raise _not_started(f"did not {missing} on port {self.port} in {seconds:g} s", process.last_lines())

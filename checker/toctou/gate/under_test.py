@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
+from toctou import real_time
 from toctou.errors import ModelError, ToctouError, ToolMissing
 from toctou.gate.background import Background
 from toctou.gate.building import build_service, cache_folder, tool_missing
@@ -134,9 +134,9 @@ class ServiceUnderTest:
 
     def _drain(self) -> None:
         # Killing a replica costs its start-up time, so an aborted request gets its calls answered until it finishes.
-        until = perf_counter() + _DRAIN
+        until = real_time.seconds() + _DRAIN
         for replica, exchange in self._exchanges:
-            while not self._always and perf_counter() < until:
+            while not self._always and real_time.seconds() < until:
                 held = exchange.held()
                 for call in held:
                     call.reply(self._read(call))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import string
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -23,6 +22,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from referencing.exceptions import Unresolvable
 
+from toctou import real_time
 from toctou.errors import DocumentError
 from toctou.scheduling.watchdog import Interrupted, watchdog
 
@@ -69,7 +69,7 @@ class _Limited:
     over = False
 
     def __enter__(self) -> _Limited:
-        self._until = time.thread_time() + _SECONDS
+        self._until = real_time.thread_seconds() + _SECONDS
         self._watch = watchdog(self._overdue)
         self._watch.__enter__()
         return self
@@ -80,7 +80,7 @@ class _Limited:
         return self.over and isinstance(raised, Interrupted | HypothesisException)
 
     def _overdue(self, _: object) -> bool:
-        self.over = time.thread_time() > self._until
+        self.over = real_time.thread_seconds() > self._until
         return self.over
 
 

@@ -14,12 +14,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from time import perf_counter
 from types import FrameType
 from typing import Any, NoReturn
 
 import greenlet
 
+from toctou import real_time
 from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ToctouError
 from toctou.history.request import label
 from toctou.scheduling import boundary, event_loop
@@ -172,7 +172,7 @@ class Runner:
         task.state = TaskState.WAITING
         if task.unhindered:
             task.unhindered = False
-            self._resumed = perf_counter()
+            self._resumed = real_time.seconds()
             self._control.advance()
         else:
             self._main.switch()
@@ -180,7 +180,7 @@ class Runner:
 
     def still_served(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
-        self._resumed = perf_counter()
+        self._resumed = real_time.seconds()
 
     def suspend_monitoring(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
@@ -228,7 +228,7 @@ class Runner:
 
     def _resume(self, task: Task, *arguments: Any) -> None:
         threads = threading.active_count()
-        self._resumed = perf_counter()
+        self._resumed = real_time.seconds()
         self._running = task
         self._control.enter(task)
         boundary.watch(self._reached)
@@ -271,7 +271,7 @@ class Runner:
 
     def _overdue(self, frame: FrameType | None) -> bool:
         task = self._running
-        if task is None or perf_counter() - self._resumed < self._limits.seconds:
+        if task is None or real_time.seconds() - self._resumed < self._limits.seconds:
             return False
         if frame is not None and greenlet.getcurrent() is self._main:
             return False  # the step has just ended

@@ -11,8 +11,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
 from types import FrameType
+
+from toctou import real_time
 
 _PERIOD = 0.25
 
@@ -39,7 +40,7 @@ def _by_signal(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
             raise Interrupted
 
     handler = signal.signal(signal.SIGALRM, alarm)
-    begun = perf_counter()
+    begun = real_time.seconds()
     delay, interval = signal.setitimer(signal.ITIMER_REAL, _PERIOD, _PERIOD)
     try:
         yield
@@ -47,7 +48,7 @@ def _by_signal(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if delay:  # the program's own timer was running: continue it with the rest of its time
-            signal.setitimer(signal.ITIMER_REAL, max(delay - (perf_counter() - begun), 0.001), interval)
+            signal.setitimer(signal.ITIMER_REAL, max(delay - (real_time.seconds() - begun), 0.001), interval)
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 
+from toctou import real_time
 from toctou.verdict import StopReason
 
 
@@ -23,7 +23,7 @@ class Budget:
 
 @dataclass(slots=True)
 class Meter:
-    """A budget in use; ``begun`` by ``time.perf_counter``."""
+    """A budget in use; ``begun`` by ``real_time.seconds``."""
 
     budget: Budget
     begun: float
@@ -40,7 +40,7 @@ class Meter:
     @property
     def seconds(self) -> float:
         """Wall time since the run began."""
-        return perf_counter() - self.begun
+        return real_time.seconds() - self.begun
 
 
 def spent(reason: StopReason, schedules: int) -> str:

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
 
+from toctou import real_time
 from toctou.counterexample.violation import clarity
 from toctou.declaration.model import Model
 from toctou.errors import UncontrolledHandler, contained
@@ -43,8 +43,8 @@ def no_pause() -> bool:
 
 
 def pausing_at(until: float) -> Pause:
-    """Ends at a time, by ``time.perf_counter``."""
-    return lambda: perf_counter() >= until
+    """Ends at a time, by ``real_time.seconds``."""
+    return lambda: real_time.seconds() >= until
 
 
 class Explorer:
@@ -78,7 +78,7 @@ class Explorer:
         Raises:
             ModelError: a handler that is declared read-only has written.
         """
-        begun = perf_counter()
+        begun = real_time.seconds()
         exploration = self._begun(work_item, alone=alone)
         tally = exploration.tally
         try:
@@ -90,7 +90,7 @@ class Explorer:
             again = shown.restarted(restart)
             return Advance(tally, again=again)
         finally:
-            tally.seconds = perf_counter() - begun
+            tally.seconds = real_time.seconds() - begun
             tally.apart = frozenset(exploration.renamed.apart)
             tally.sharing = self._laboratory.sharing
         if exploration.left is None or tally.stop_reason is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 
+from toctou import real_time
 from toctou.errors import BadInput
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import selected
@@ -65,7 +65,7 @@ class Options:
 
     def started(self) -> Meter:
         """A meter whose time runs from now."""
-        return Meter(self.schedule_budget, perf_counter())
+        return Meter(self.schedule_budget, real_time.seconds())
 
     @property
     def second_backend(self) -> str:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 import traceback
 from collections import deque
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
+from toctou import real_time
 from toctou.engine import Engine
 from toctou.errors import UnsupportedAction
 from toctou.server.storage import TOKEN_SECONDS, Storage
@@ -52,7 +51,7 @@ class Service:
         self._engine = Engine()
         self._storage = None if data is None else Storage(self._engine, data, sync=sync)
         self._compacting: asyncio.Task[None] | None = None  # so that it is not collected as garbage
-        now = time.monotonic()
+        now = real_time.seconds()
         self._tokens = deque((now, token) for token in self._engine.tokens)
         self._engine.forget()
 
@@ -87,26 +86,26 @@ class Service:
     async def _compact(self, storage: Storage) -> None:
         """Make the file shorter while other requests are served: what waits for the disk does so on another thread."""
         with closing(storage.compact()) as steps:
-            turn = perf_counter() + _TURN
+            turn = real_time.seconds() + _TURN
             for wait in steps:
                 if wait is not None:
                     await asyncio.to_thread(wait)
-                elif perf_counter() >= turn:
+                elif real_time.seconds() >= turn:
                     await asyncio.sleep(0)
                 else:
                     continue
-                turn = perf_counter() + _TURN
+                turn = real_time.seconds() + _TURN
 
     def _forget_versions(self, call: Call) -> None:
         """Forget the changes so far: no request can go back to them."""
         token = call.parameters.get("ClientRequestToken")
         if token and self._engine.sequence:
-            self._tokens.append((time.monotonic(), token))
+            self._tokens.append((real_time.seconds(), token))
         self._engine.forget()
 
     def _forget_transactions(self) -> None:
         """Forget the transactions that no request can repeat any more."""
-        now = time.monotonic()
+        now = real_time.seconds()
         while self._tokens and now - self._tokens[0][0] > TOKEN_SECONDS:
             self._engine.forget_transaction(self._tokens.popleft()[1])
 

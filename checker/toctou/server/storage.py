@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from toctou import real_time
 from toctou.engine import Engine, Kind, ServiceError, actions_of
 from toctou.errors import BadInput, ToctouError
 from toctou.history.item import Image
@@ -97,7 +97,7 @@ class Storage:
 
     def _note(self, action: str, parameters: Mapping[str, Any], document: bytes) -> None:
         if parameters.get("ClientRequestToken"):
-            self._last_token = time.monotonic()
+            self._last_token = real_time.seconds()
         if action in _MANAGES:
             name = (parameters.get("TableName") or parameters.get("ResourceArn") or "").rpartition("/")[2]
             self._tables.setdefault(name, []).append(document)
@@ -110,7 +110,7 @@ class Storage:
         limit = max(self._smallest, 2 * self._compacted)
         if self._compacting or self._file.size <= limit:
             return False
-        recent = time.monotonic() - self._last_token < TOKEN_SECONDS
+        recent = real_time.seconds() - self._last_token < TOKEN_SECONDS
         return not recent or self._file.size > _BEYOND_MEASURE * limit
 
     def compact(self) -> Steps:

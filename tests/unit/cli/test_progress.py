@@ -57,7 +57,7 @@ def test_lines_are_rare_where_nobody_watches_and_the_bar_tells_it_elsewhere(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, lines: int
 ):
     clock = iter([0.0, 4.0, 11.0, 12.0])
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(progress, "real_time", SimpleNamespace(seconds=lambda: next(clock)))
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
     told = ConsoleProgress(console)
     for _ in range(3):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 
 import pytest
 
+from toctou import real_time
 from toctou.engine import Engine, ServiceError
 from toctou.errors import BadInput
 from toctou.server import Service
@@ -159,7 +159,7 @@ def test_what_is_left_is_compacted_at_the_start(opened, path):
 
 def test_compacting_waits_while_a_transaction_may_be_repeated(opened, path, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(real_time, "seconds", lambda: now[0])
     first = opened(smallest=2_000)
     first.perform("CreateTable", **TABLE)
     first.transact("token", "c")
@@ -374,7 +374,7 @@ def test_a_server_keeps_no_versions(monkeypatch):
 
 def test_a_server_forgets_a_transaction_after_ten_minutes(monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(real_time, "seconds", lambda: clock[0])
     service = Service()
     answered(service, "CreateTable", **TABLE)
     key = {"id": {"S": "a"}}
