@@ -14,6 +14,7 @@ from toctou.engine import Kind, actions_of
 from toctou.errors import ToctouError
 from toctou.history.operation import Operation
 from toctou.history.request import SourceLine
+from toctou.scheduling import clock_functions
 
 READ_ONLY_ACTIONS = actions_of(Kind.READS, Kind.DESCRIBES)
 
@@ -68,6 +69,9 @@ class Mailbox:
     def take(self, seconds: float) -> Event | None:
         """The next event; ``None`` if none arrives within ``seconds``."""
         try:
-            return self._events.get(timeout=seconds) if seconds > 0 else self._events.get_nowait()
+            if seconds <= 0:
+                return self._events.get_nowait()
+            with clock_functions.unfollowed():  # a request's clock stands still while its thread waits here
+                return self._events.get(timeout=seconds)
         except queue.Empty:
             return None

@@ -8,30 +8,36 @@ on its progress, never on other requests: so they make no two operations depende
 - ``os.urandom`` (and with it ``uuid.uuid4`` and ``secrets``) and the global generator of ``random`` are seeded per request;
   ``uuid.uuid1`` has a made-up address.
 
-``time_machine`` replaces the clock below Python, so ``from time import time`` is covered too.  ``time.perf_counter``, by which
-durations in answers are measured, follows it where it is called by this name, which the checker's own modules do not.
-``time.monotonic`` is real, because event loops wait by it; a handler that decides by it is reported as nondeterministic.
+Clocks are replaced below Python, so ``from time import time`` is covered too: the functions that return the
+date by ``time_machine``, those that measure durations by :mod:`toctou.scheduling.clock_functions`.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import random
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter, perf_counter_ns
 from typing import Any
 
 import time_machine
 
+from toctou.scheduling import clock_functions
 from toctou.scheduling.own_threads import is_own
 from toctou.scheduling.task import Task
 
 EPOCH = 1_767_225_600
 """2026-01-01T00:00:00Z, in seconds since 1970: where the clock of request 0 starts."""
+
+_UPTIME = 100_000.0
+"""What ``time.monotonic`` returns in request 0 when its clock starts, in seconds."""
+
+_PARTS = 2**30
+"""Of a second; ``time.monotonic`` returns whole numbers of them.  Floats of its size hold these exactly, so that the difference
+of two readings is what has passed between them, and the same in requests that do the same."""
 
 _SEED = 367
 
@@ -71,6 +77,7 @@ class Control:
         self.reads_clock = False
         self.readings = Readings()
         self._task: Task | None = None
+        self._followed: Task | None = None
         self._late = False  # whether the clock has yet to be set to the task's time
         self._travel = time_machine.travel(EPOCH, tick=False)
         self._clock: Any = None
@@ -82,7 +89,7 @@ class Control:
     def installed(self) -> Iterator[Control]:
         """Replace clock and numbers while inside; the global generator is restored as well."""
         before = random.getstate()
-        urandom, secure, sleep = os.urandom, random._urandom, time.sleep  # type: ignore[attr-defined]
+        urandom, secure = os.urandom, random._urandom  # type: ignore[attr-defined]
         self._untouched.seed(_SEED)
         self._pristine = self._untouched.getstate()
         node, _UUID["_node"] = _UUID["_node"], _NODE
@@ -91,24 +98,21 @@ class Control:
         self._clock.time_ns = self._now  # every function that returns the time calls this; a test covers all of them
         os.urandom = self._numbers
         random._urandom = self._numbers  # type: ignore[attr-defined]
-        time.sleep = self._sleep  # type: ignore[assignment] # the stubs also name types without __float__
-        time.perf_counter, time.perf_counter_ns = self._seconds, self._nanoseconds
-        self._urandom, self._real_sleep = urandom, sleep
+        self._urandom = urandom
         try:
             random.setstate(self._pristine)
-            yield self
+            with clock_functions.followed(self):
+                yield self
         finally:
             self._travel.stop()
             _UUID["_node"] = node
             os.urandom = urandom
             random._urandom = secure  # type: ignore[attr-defined]
-            time.sleep = sleep
-            time.perf_counter, time.perf_counter_ns = perf_counter, perf_counter_ns
             random.setstate(before)
 
     def enter(self, task: Task) -> None:
         """Switch to a task that is about to run."""
-        self._task = task
+        self._task = self._followed = task
         self._late = True
         _UUID["_last_timestamp"] = None  # what `uuid1` has told another request is in that one's process
         if self.per_request:
@@ -126,7 +130,24 @@ class Control:
             before, task.random_state = task.random_state, random.getstate()
             if task.random_state != before:
                 self._mark(task)
-        self._task = None
+        self._task = self._followed = None
+
+    def suspend(self) -> None:
+        """From now on durations are the machine's, and time that is slept passes there."""
+        self._followed = None
+
+    def resume(self) -> None:
+        """From now on they are the running task's again."""
+        self._followed = self._task
+
+    @contextmanager
+    def giving_up(self, task: Task) -> Iterator[None]:
+        """While inside, durations are those of a task that is given up: its clean-up waits on its own clock."""
+        self._followed = task
+        try:
+            yield
+        finally:
+            self._followed = None
 
     def random_was_shared(self) -> bool:
         """Whether the execution that just ended drew from the global generator without a state per request.
@@ -152,12 +173,6 @@ class Control:
             self._clock.move_to(EPOCH + of.epoch + task.index * of.apart + performed * of.pace + task.slept)
         return int(self._time_ns())
 
-    def _nanoseconds(self) -> int:
-        return perf_counter_ns() if self._task is None or is_own() else self._now()
-
-    def _seconds(self) -> float:
-        return perf_counter() if self._task is None or is_own() else self._now() / 1e9
-
     def _numbers(self, size: int, /) -> bytes:
         if self._task is None or is_own():
             return self._urandom(size)
@@ -169,9 +184,32 @@ class Control:
     def _mark(self, task: Task) -> None:
         self.reads_clock = task.reads_clock = True
 
-    def _sleep(self, seconds: float, /) -> None:
-        if self._task is None or is_own():
-            self._real_sleep(seconds)
-            return
-        self._task.slept += seconds
+    def elapsed(self, *, noticed: bool = True) -> float | None:
+        """See :class:`toctou.scheduling.clock_functions.Clock`."""
+        task, of = self._followed, self.readings
+        if task is None:
+            return None
+        if noticed and self._task is not None:
+            self._mark(task)
+        return _whole(_UPTIME + of.epoch + task.index * of.apart + task.operations * of.pace, round) + task.slept
+
+    def worked(self) -> float | None:
+        """See :class:`toctou.scheduling.clock_functions.Clock`: whoever sleeps does not work."""
+        task = self._followed
+        if task is None:
+            return None
+        if self._task is not None:
+            self._mark(task)
+        return _whole(task.operations * self.readings.pace, round)
+
+    def sleep(self, seconds: float) -> bool:
+        """See :class:`toctou.scheduling.clock_functions.Clock`."""
+        if self._followed is None:
+            return False
+        self._followed.slept += _whole(seconds, math.ceil)  # never too early, as the machine
         self.advance()
+        return True
+
+
+def _whole(seconds: float, rounded: Callable[[float], int]) -> float:
+    return rounded(seconds * _PARTS) / _PARTS

@@ -101,15 +101,10 @@ class RequestLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, fail: Fail) -> None:
         self.started: WeakKeyDictionary[asyncio.Task[Any], tuple[Site, ...]] = WeakKeyDictionary()
-        self._waiting = _Waiting(self)
         self._workers: list[Callable[[], None]] = []
         self._fail = fail
-        super().__init__(self._waiting)
+        super().__init__(_Waiting(self))
         self.set_exception_handler(lambda _loop, _context: None)  # errors that are not awaited are no response
-
-    def time(self) -> float:
-        """Seconds since the request began, as far as it waited."""
-        return self._waiting.now
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """A task, of which is known who started it."""
@@ -169,8 +164,7 @@ class RequestLoop(asyncio.SelectorEventLoop):
                 )
             )
         else:
-            self._waiting.now += timeout
-            time.sleep(timeout)  # on the task's own clock
+            time.sleep(timeout)  # on the task's own clock, which the loop goes by
 
 
 def concurrent_workers() -> ToctouError | None:
@@ -189,7 +183,6 @@ class _Waiting(selectors.BaseSelector):
     """A selector that never waits: it calls ``idle`` of its loop instead."""
 
     def __init__(self, loop: RequestLoop) -> None:
-        self.now = 0.0
         self._loop = loop
         self._files: dict[int, selectors.SelectorKey] = {}
 

@@ -185,6 +185,7 @@ class Runner:
     def suspend_monitoring(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
         boundary.watch(None)
+        self._control.suspend()
         running = self._running
         self._clock_was_read = self._control.reads_clock, running is not None and running.reads_clock
         if running is not None:
@@ -197,6 +198,7 @@ class Runner:
         if self._running is not None:
             self._running.reads_clock = own
             self._running.numbers = self._own_numbers
+        self._control.resume()
         boundary.watch(self._reached)
 
     def fail(self, fault: ToctouError) -> NoReturn:
@@ -253,7 +255,7 @@ class Runner:
         outer = event_loop.suspended()
         if task.loop is not None:
             event_loop.resumed(task.loop)
-        with suppress(Exception):  # a handler's clean-up may fail while it is being given up
+        with self._control.giving_up(task), suppress(Exception):  # a handler's clean-up may fail
             task.coroutine.throw(Interrupted())
         event_loop.suspended()
         if outer is not None:

@@ -35,7 +35,7 @@ class SchedulingPoint(Protocol):
         """
 
     def suspend_monitoring(self) -> None:
-        """From now on sockets and files are the checker's own, not the handler's."""
+        """From now on sockets, files, durations and waits are the checker's own, not the handler's."""
 
     def resume_monitoring(self) -> None:
         """From now on they are the handler's again."""

@@ -105,8 +105,8 @@ class ModelMachine(RuleBasedStateMachine):
     def _in_session(self) -> Session:
         if self._session is None:
             backend = self._opened.enter_context(closing(backend_named(self.backend)))
-            # Open until teardown.  Hypothesis does not notice: it measures time by clocks that stay unpatched
-            # (`perf_counter`, `monotonic`), and draws from its own generators.
+            # Open until teardown.  Hypothesis does not notice: between two steps `perf_counter` and `monotonic` are the
+            # machine's, and it draws from its own generators.
             laboratory = Laboratory(self.loaded.model, backend, self.limits)
             self._opened.enter_context(laboratory.opened())
             self._session = Session(laboratory)

@@ -153,8 +153,13 @@ def test_the_checker_draws_its_own_numbers_between_steps(tasks):
 ASKING = {
     "time": time.time,
     "time_ns": time.time_ns,
-    "perf_counter": lambda: time.perf_counter(),  # noqa: PLW0108 - by its name, as handlers call it
-    "perf_counter_ns": lambda: time.perf_counter_ns(),  # noqa: PLW0108
+    "perf_counter": time.perf_counter,
+    "perf_counter_ns": time.perf_counter_ns,
+    "monotonic": time.monotonic,
+    "monotonic_ns": time.monotonic_ns,
+    "process_time": time.process_time,
+    "thread_time": time.thread_time,
+    "clock_gettime of monotonic": lambda: time.clock_gettime(time.CLOCK_MONOTONIC),
     "gmtime": time.gmtime,
     "localtime": time.localtime,
     "strftime": lambda: time.strftime("%H"),

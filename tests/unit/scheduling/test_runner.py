@@ -9,10 +9,10 @@ import sys
 import textwrap
 import threading
 import time
-from time import sleep as sleep_for_real
 
 import pytest
 
+from toctou import real_time
 from toctou.errors import OperationLimit, OutsideControl, SilentHandler, UncontrolledHandler
 from toctou.scheduling.runner import Limits, Runner
 
@@ -150,7 +150,7 @@ def test_a_lock_held_across_an_operation(tasks):
 
 def test_a_call_that_blocks_in_the_operating_system(tasks):
     with pytest.raises(SilentHandler):
-        tasks.execute([lambda: sleep_for_real(60)])
+        tasks.execute([lambda: real_time.sleep(60)])
 
 
 def test_sleep_takes_no_time(tasks):

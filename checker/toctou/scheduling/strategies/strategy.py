@@ -205,7 +205,7 @@ def nondeterministic(observed: str) -> NondeterministicHandler:
     return NondeterministicHandler(
         observed,
         expected="handlers that behave the same whenever they are given the same inputs and responses",
-        cause="state kept between requests (a global, a cache), `time.monotonic`, or an unordered set that decides",
+        cause="state kept between requests (a global, a cache), or an unordered set that decides",
         remedy="keep the state in DynamoDB, or reset it in the model's `setup`",
     )
 
