@@ -110,6 +110,29 @@ def test_waiting_passes_at_once_and_on_the_request_s_own_clock():
     assert time.perf_counter() - begun < 60
 
 
+class RunsItself(Counter):
+    """A handler that is not asynchronous, and asks for an hour of waiting and a worker thread."""
+
+    @handler
+    def increment(self, principal):
+        before = time.monotonic()
+        number = asyncio.run(self.read_late())
+        asyncio.run(asyncio.to_thread(write, number + 1))
+        assert time.monotonic() - before == pytest.approx(3600, abs=1)
+        return 200
+
+    async def read_late(self):
+        await asyncio.sleep(3600)
+        return await asyncio.to_thread(read)
+
+
+def test_a_handler_may_run_coroutines_itself():
+    before = asyncio.new_event_loop
+    result = check(RunsItself)
+    assert {one.explanation.anomaly for one in result.violations} == {"lost_update"}, result.detail
+    assert asyncio.new_event_loop is asyncio.events.new_event_loop is before
+
+
 class AtOnce(Counter):
     @handler
     async def increment(self, principal):

@@ -6,8 +6,8 @@ or ``concurrent.futures``.  Functions that return the date, and what the clock o
 :mod:`toctou.scheduling.control`.
 
 A request that waits in vain for a condition (and so for an event, a queue, a semaphore or a future), or for the files of an
-event loop of its own, has let the time limit pass on its clock too.  Otherwise the clock would stand still, and a loop that waits
-until a moment would never end.
+event loop that was there before, has let the time limit pass on its clock too.  Otherwise the clock would stand still, and a loop
+that waits until a moment would never end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Runs an asynchronous handler to its end within its task, on an event loop of its own, in the task's own time.
 
-Every request has a loop, all loops are on the one thread that runs all tasks, and a task that waits at a scheduling point takes
-its running loop with it (:func:`suspended`, :func:`resumed`).  Context variables go with it: a greenlet has its own context.
+Every request has a loop (or makes some by ``asyncio.run``), all loops are on the one thread that runs all tasks, and a task that
+waits at a scheduling point takes its running loop with it (:func:`suspended`, :func:`resumed`).  Context variables go with it: a
+greenlet has its own context.
 
 - Time does not pass by waiting: an idle loop advances to its next timer, and the task's clock with it.
 - Functions that the handler sends to worker threads (``asyncio.to_thread``, ``run_in_executor``) run here, on the same thread,
@@ -19,8 +20,8 @@ import asyncio
 import selectors
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
@@ -55,6 +56,21 @@ def run(coroutine: Coroutine[Any, Any, Any], fail: Fail) -> Any:
             loop.give_up()
             raise
         return task.result()
+
+
+@contextmanager
+def made_by(make: Callable[[], RequestLoop | None]) -> Iterator[None]:
+    """While inside, ``asyncio.run`` and ``asyncio.new_event_loop`` ask ``make`` first: a request may run coroutines by itself."""
+    before = asyncio.new_event_loop
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        return make() or before()
+
+    asyncio.new_event_loop = asyncio.events.new_event_loop = new_event_loop
+    try:
+        yield
+    finally:
+        asyncio.new_event_loop = asyncio.events.new_event_loop = before
 
 
 def callers(frame: FrameType | None) -> tuple[Site, ...]:

@@ -63,7 +63,7 @@ class Runner:
         """Control clock, numbers, sockets, files and time limits while inside."""
         self._main = greenlet.getcurrent()
         self._thread = threading.get_ident()
-        with self._control.installed(), watchdog(self._overdue):
+        with self._control.installed(), event_loop.made_by(self._loop), watchdog(self._overdue):
             try:
                 yield self
             finally:
@@ -207,6 +207,11 @@ class Runner:
             raise fault
         self._fault = self._fault or fault
         raise Interrupted
+
+    def _loop(self) -> event_loop.RequestLoop | None:
+        if self._running is None or threading.get_ident() != self._thread:
+            return None
+        return event_loop.RequestLoop(self.fail)
 
     def _coroutine(self) -> Any:
         while self._idle:

@@ -25,6 +25,7 @@ from time import (
 import pytest
 
 from toctou import real_time
+from toctou.errors import SilentHandler
 from toctou.scheduling import event_loop
 from toctou.scheduling.clock_functions import followed, unfollowed
 from toctou.scheduling.control import Readings
@@ -119,6 +120,15 @@ def test_a_sleep_that_the_machine_refuses_is_refused(tasks, wrong):
     with pytest.raises((TypeError, ValueError)) as real:
         sleep(wrong)
     assert refused == [str(real.value)]
+
+
+def test_a_loop_that_does_nothing_but_ask_for_the_time_is_interrupted(tasks):
+    def body():
+        while monotonic() < 1e9:
+            process_time()
+
+    with pytest.raises(SilentHandler, match="in body"):
+        tasks.execute([body])
 
 
 def test_the_checker_has_the_machines(tasks):
@@ -226,9 +236,15 @@ IN_VAIN = {
     "semaphore": lambda: threading.Semaphore(0).acquire(timeout=0.01),
     "condition": lambda: in_condition(lambda: False),
     "future": lambda: Future().result(timeout=0.01),
+    "loop of the system's": lambda: on_the_systems_loop(asyncio.sleep(0.01)),
     "loop of its own": lambda: asyncio.run(asyncio.sleep(0.01)),
     "timeout of a loop of its own": lambda: asyncio.run(asyncio.wait_for(asyncio.Event().wait(), 0.01)),
 }
+
+
+def on_the_systems_loop(waiting):
+    with contextlib.closing(asyncio.SelectorEventLoop()) as loop:
+        loop.run_until_complete(waiting)
 
 
 def in_condition(predicate):
