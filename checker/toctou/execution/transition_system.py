@@ -24,7 +24,7 @@ import marshal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Kind, actions_of
@@ -358,8 +358,8 @@ class Walk:
 
     @property
     def waiting(self) -> Sequence[Waiting | None]:
-        """The next calls of requests that have not ended, by index; ``None`` where nothing is known."""
-        return cast("Sequence[Waiting | None]", self._local_states)
+        """The next calls of all requests by index; ``None`` where none is known, or none will be made."""
+        return [one if type(one) is Call else None for one in self._local_states]
 
     def operations(self) -> list[Operation]:
         """Those that were performed so far."""

@@ -72,7 +72,9 @@ class Polls:
         ``waiting`` are the next calls of all requests by index, if they are known; a request has not slept before its first.
         """
         self.held = False
-        polling = [request for request in unfinished if self._holds(request, waiting[request])]
+        # Few requests sleep, and this is asked before each step.
+        asleep = [request for request in unfinished if (one := waiting[request]) is not None and one.slept]
+        polling = [request for request in asleep if self._holds(request, waiting[request])]
         if not polling:
             return unfinished
         if len(polling) == len(unfinished):
@@ -89,7 +91,7 @@ class Polls:
         return request not in self._let_on and self._polls(request, waiting)
 
     def _polls(self, request: int, waiting: Waiting | None) -> bool:
-        if waiting is None or not waiting.slept:
+        if waiting is None:
             return False
         own = self._since_its_last_write(request)
         if not own or self._operations[own[-1]].slept >= waiting.slept:
