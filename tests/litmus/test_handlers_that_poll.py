@@ -305,7 +305,7 @@ def test_who_waits_for_a_job_that_says_too_early_that_it_is_done():
 
 
 def test_a_stale_turn_is_not_repeated_for_ever():
-    result = check(WeakJob, reads=2)
+    result = check(WeakJob, reads=2, budget=Budget(max_schedules=200))
     assert result.verdict is Verdict.VERIFIED, result
     assert result.scenarios[3].longest <= 3 + 2 * 3 + 2
 

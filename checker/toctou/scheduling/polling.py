@@ -58,13 +58,13 @@ class Polls:
     def __init__(self) -> None:
         self.held = False
         self._operations: list[Operation] = []
-        self._let_on: dict[int, int] = {}  # by request, how many operations of all had been performed when time passed
+        self._let_on: set[int] = set()  # requests that have yet to take the step for which time has passed
 
     def performed(self, operation: Operation | None) -> None:
         """A request has taken a step; ``None`` if it makes no call."""
         if operation is not None:
             self._operations.append(operation)
-            self._let_on.pop(operation.request, None)
+            self._let_on.discard(operation.request)
 
     def allowed(self, unfinished: Sequence[int], waiting: Sequence[Waiting | None]) -> Sequence[int]:
         """Those of the unfinished requests, ascending, that are not held back; never empty.
@@ -72,27 +72,27 @@ class Polls:
         ``waiting`` are the next calls of all requests by index, if they are known; a request has not slept before its first.
         """
         self.held = False
-        # Few requests sleep, and this is asked before each step.
-        asleep = [request for request in unfinished if (one := waiting[request]) is not None and one.slept]
-        polling = [request for request in asleep if self._holds(request, waiting[request])]
+        polling = [
+            request
+            for request in unfinished
+            if (one := waiting[request]) is not None  # few sleep, and this is asked before each step
+            and one.slept
+            and request not in self._let_on
+            and self._polls(request, one)
+        ]
         if not polling:
             return unfinished
         if len(polling) == len(unfinished):
-            self._let_on.update(dict.fromkeys(polling, len(self._operations)))
+            self._let_on.update(polling)
             return unfinished
         self.held = True
         return [request for request in unfinished if request not in polling]
 
     def settled(self, request: int, waiting: Waiting | None) -> bool:
         """Whether a request polls only because time has passed, so that it reads what is stored."""
-        return request in self._let_on and self._polls(request, waiting)
+        return waiting is not None and request in self._let_on and self._polls(request, waiting)
 
-    def _holds(self, request: int, waiting: Waiting | None) -> bool:
-        return request not in self._let_on and self._polls(request, waiting)
-
-    def _polls(self, request: int, waiting: Waiting | None) -> bool:
-        if waiting is None:
-            return False
+    def _polls(self, request: int, waiting: Waiting) -> bool:
         own = self._since_its_last_write(request)
         if not own or self._operations[own[-1]].slept >= waiting.slept:
             return False
@@ -117,31 +117,19 @@ class Polls:
     def _written_since(self, at: int) -> bool:
         """Whether another request has written since what this operation has read."""
         read = self._operations[at]
-        return any(
-            one.request != read.request and dependent(one.footprint, read.footprint)
-            for one in self._operations[at + 1 :]
-        )
+        return any(dependent(one.footprint, read.footprint) for one in self._operations[at + 1 :])  # its own are reads
 
 
 def _comes_round(calls: Sequence[Operation], turns: Sequence[int], turn: int, waiting: Waiting) -> bool:
     """Whether an earlier part was like that from ``turn`` on, and was followed by what is waiting, as that is."""
-    differing = _differing(calls[turn], waiting)
-    if differing is None:
-        return False
     length = len(calls) - turn
     for before in reversed(turns):
         after = before + length
-        if (
-            after in turns
-            and after <= turn
-            and _differing(calls[after], waiting) is not None
-            and all(map(_alike, calls[before:after], calls[turn:]))
-            and (
-                not differing
-                or (waiting.reads_clock and differing <= (_differing(calls[before], calls[turn]) or set()))
-            )
-        ):
-            return True
+        if after in turns and all(map(_alike, calls[before:after], calls[turn:])):
+            varying = _differing(calls[before], calls[turn])
+            differing = _differing(calls[turn], waiting), _differing(calls[after], waiting)
+            if all(varying is not None and one is not None and one <= varying for one in differing):
+                return True
     return False
 
 

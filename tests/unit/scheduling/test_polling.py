@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from toctou.history.footprint import Footprint
+from toctou.history.footprint import EMPTY, Footprint, KeyRange
 from toctou.history.item import ItemId
 from toctou.history.operation import ErrorResponse, Operation
 from toctou.scheduling.polling import Polls
@@ -89,6 +89,7 @@ def _parameters(letter: str, value: str) -> dict[str, Any]:
         ("x0 x0 x0", "'x", False),
         ("x0 'x0", "'y", False),
         ("x0 'x0 'y0", "'x", False),  # y is new
+        ("x0 'y0 'x0", "'x", False),  # so may be what it does if x is 0 again
         ("x0 y0 'x0 y0", "'x", True),
         ("x0 y0 'x1 y0", "'x", False),
         ("x0 y0 'x0 y1", "'x", False),
@@ -178,6 +179,60 @@ def test_what_a_clock_varies_in_its_calls_makes_no_difference(
         "A", " ".join("x0" if not at else "'x0" for at in range(len(values))), values
     )
     assert told.allowed(A=waits, B="z") == ("B" if held else "AB")
+
+
+def get(parameters: dict[str, Any], slept: float, footprint: Footprint = EMPTY) -> Operation:
+    return Operation(0, 0, "GetItem", parameters, {}, footprint=footprint, slept=slept, reads_clock=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "waits", "held"),
+    [
+        ({"Values": [{"S": "1"}, "0"]}, {"Values": [{"S": "2"}, "0"]}, {"Values": [{"S": "3"}, "0"]}, True),
+        ({"Values": [{"S": "1"}, "0"]}, {"Values": [{"S": "2"}, "0"]}, {"Values": [{"S": "3"}, "1"]}, False),
+        ({"Values": ["1"]}, {"Values": ["2"]}, {"Values": ["3", "4"]}, False),
+        ({"Values": ["1"]}, {"Values": ["2", "4"]}, {"Values": ["3"]}, False),
+        ({"Values": {"a": "1"}}, {"Values": {"a": "2"}}, {"Values": {"b": "3"}}, False),
+        ({"Values": {"a": "1"}}, {"Values": {"b": "1"}}, {"Values": {"b": "1"}}, False),
+        ({"Values": "1"}, {"Values": "2"}, {"Values": ["3"]}, False),
+        ({"Values": "1"}, {"Values": "2"}, {"Values": {"a": "3"}}, False),
+        ({"Values": ["1"]}, {"Values": ["2"]}, {"Values": "3"}, False),
+        ({"Values": {"a": "1"}}, {"Values": {"a": "2"}}, {"Values": "3"}, False),
+        ({"Limit": 1}, {"Limit": 2}, {"Limit": 3}, False),  # a clock varies texts: numbers are sent as such
+        ({"Limit": "1"}, {"Limit": 2}, {"Limit": 2}, False),
+        ({"Limit": 1}, {"Limit": "2"}, {"Limit": "2"}, False),
+    ],
+)
+def test_values_may_vary_and_nothing_else(
+    first: dict[str, Any], second: dict[str, Any], waits: dict[str, Any], *, held: bool
+):
+    polls = Polls()
+    polls.performed(get(first, 0))
+    polls.performed(get(second, 1))
+    waiting = [Waits("GetItem", waits, 2, reads_clock=True), None]
+    assert polls.allowed([0, 1], waiting) == ([1] if held else [0, 1])
+
+
+def test_each_call_of_a_turn_counts():
+    for middle, allowed in (("a", [1]), ("b", [0, 1])):
+        polls = Polls()
+        for slept, name in enumerate(("a", middle)):
+            polls.performed(get({"Key": "x"}, slept))
+            polls.performed(get({name: "1"}, slept))
+        assert polls.allowed([0, 1], [Waits("GetItem", {"Key": "x"}, 2, reads_clock=True), None]) == allowed
+
+
+X = ItemId("Items", (("S", "x"),))
+
+
+@pytest.mark.parametrize("other", [Footprint(reads={X: frozenset({"n"})}), Footprint(ranges=(KeyRange("Items"),))])
+def test_calls_that_vary_must_have_read_the_same(other: Footprint):
+    for second, allowed in ((EMPTY, [1]), (other, [0, 1])):
+        polls = Polls()
+        polls.performed(get({"Values": "0"}, 0))
+        polls.performed(get({"Values": "1"}, 1, second))
+        waiting = [Waits("GetItem", {"Values": "2"}, 2, reads_clock=True), None]
+        assert polls.allowed([0, 1], waiting) == allowed
 
 
 def test_calls_for_other_items_are_not_the_same_call():
