@@ -174,7 +174,7 @@ def _on_the_backend() -> Perform:
 class OpenDoor:
     """A scheduling point at which nobody waits."""
 
-    def reach(self, action: str) -> Turn:
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
         return Turn(0, 0)
 
     def suspend_monitoring(self) -> None:

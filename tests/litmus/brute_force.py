@@ -63,8 +63,8 @@ Found = tuple[set[object], int]
 """Findings, outcomes and who changed what, of all schedules; and how many schedules there are."""
 
 
-def by_force(laboratory: Laboratory, scenario: Scenario) -> Found:
-    """Of every schedule, run on its own."""
+def by_force(laboratory: Laboratory, scenario: Scenario, most: int | None = None) -> Found:
+    """Of every schedule, run on its own; raises ``OverflowError`` if there are more than ``most``."""
     oracles = oracles_for(laboratory, scenario)
     found: set[object] = set()
     count = 0
@@ -73,6 +73,8 @@ def by_force(laboratory: Laboratory, scenario: Scenario) -> Found:
         execution = laboratory.execute(scenario, strategy)
         assert execution is not None
         count += 1
+        if most is not None and count > most:
+            raise OverflowError
         found |= {signature(one) for one in judged(execution, oracles)}
         found |= outcome(execution)
     return found, count

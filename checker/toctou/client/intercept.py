@@ -72,11 +72,23 @@ def _interceptor(
             point.fail(_other_service(method.other_service, operation_name, line(sys._getframe(1))))
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
         source = line(sys._getframe(1))
-        turn = point.reach(operation_name)
+        turn = point.reach(operation_name, asked)
         performed = perform(point, backend, choices, operation_name, asked)
         result, error, footprint, changes, missed = performed
+        request, number, slept, reads_clock = turn
         operation = Operation(
-            turn.request, turn.number, operation_name, asked, result, error, footprint, changes, source, missed
+            request,
+            number,
+            operation_name,
+            asked,
+            result,
+            error,
+            footprint,
+            changes,
+            source,
+            missed,
+            slept=slept,
+            reads_clock=reads_clock,
         )
         record(operation)
         answer = method.answered(performed)

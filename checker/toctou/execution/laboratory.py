@@ -43,6 +43,7 @@ from toctou.history.schedule import Choice, Schedule
 from toctou.scheduling import boundary, data_files, event_loop
 from toctou.scheduling.choices import Choices, plain_choice
 from toctou.scheduling.control import Readings
+from toctou.scheduling.polling import Polls, Waiting
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.runner import Limits, Runner
 from toctou.scheduling.scheduling_point import Turn
@@ -94,6 +95,7 @@ class Laboratory:
         self._known: MemoisedSteps | None = None
         self._walk_read_clock = False
         self._choices = Choices()
+        self._held_back = False
         if self._remote is not None:
             self._relay = Relay(
                 self._runner,
@@ -209,15 +211,16 @@ class Laboratory:
         known = None if afresh else self._known_of(scenario)
         if known is None or not known.taken:
             return self._run(scenario, strategy, known)
-        walk = self._walk(known, scenario)
+        walk, polls = self._walk(known, scenario), Polls()
         while walk.enabled:
-            chosen = strategy.choose(walk.enabled)
+            chosen = self._chosen(strategy, polls, walk.enabled, walk.waiting)
             if chosen is None:
                 return None
             step = walk.step(chosen)
             if step is None:
-                return self._run(scenario, strategy, known, walk.taken, chosen)
+                return self._run(scenario, strategy, known, walk.taken, chosen, polls=polls)
             strategy.performed(chosen, step)
+            polls.performed(walk.taken[-1][1].operation)
         return self._walked(scenario, walk)
 
     def serial(
@@ -280,9 +283,12 @@ class Laboratory:
         known: MemoisedSteps | None = None,
         taken: Sequence[tuple[int, Transition]] = (),
         chosen: int | None = None,
+        *,
+        polls: Polls | None = None,
     ) -> Execution | None:
-        # The strategy has already chosen and seen the memoised steps `taken`, and then chosen a request whose step is unknown.
-        runner = self.begin(scenario)
+        # The strategy has already chosen and seen the memoised steps `taken`, as `polls` has, and then chosen a request whose
+        # step is unknown.
+        runner, polls = self.begin(scenario), polls or Polls()
         self._choices.bind(strategy)
         if known is not None:
             known.memory.begin(self._instance)
@@ -296,13 +302,15 @@ class Laboratory:
             choices.append(plain_choice(request))
         while enabled := runner.enabled():
             if chosen is None:
-                chosen = strategy.choose(enabled)
+                chosen = self._chosen(strategy, polls, enabled, runner.tasks)
             if chosen is None:
                 if known is not None:  # what is left may be redundant only because a request behaved differently
                     known.compare(scenario, steps, self._responses, runner.clock_readers())
                 runner.end()
                 return None
+            self._choices.settled = polls.settled(chosen, runner.tasks[chosen])
             strategy.performed(chosen, self._take(chosen, steps, endings))
+            polls.performed(steps[-1][1])
             choices.append(self._choices.taken(chosen))
             chosen = None
         if self._random_was_shared():
@@ -312,6 +320,18 @@ class Laboratory:
             known.learn(scenario, steps, self._responses, runner.clock_readers())
             known.end(execution)
         return execution
+
+    def _chosen(
+        self, strategy: Strategy, polls: Polls, unfinished: Sequence[int], waiting: Sequence[Waiting | None]
+    ) -> int | None:
+        """What the strategy chooses among the requests that are not held back from it."""
+        if not strategy.fair:
+            return strategy.choose(unfinished)
+        allowed = polls.allowed(unfinished, waiting)
+        if polls.held:
+            self._held_back = True
+            strategy.held_back()
+        return strategy.choose(allowed)
 
     def _take(self, request: int, steps: list[Taken], endings: dict[int, int]) -> Step:
         """Run and record a request's next step, and whether the request has ended with it."""
@@ -340,7 +360,8 @@ class Laboratory:
             performed = self._backend.perform(call.action, call.parameters)
         except Exception:  # it occurs again, and is reported, when the call is run
             return None
-        operation = _operation(Turn(request, call.number), call, performed)
+        turn = Turn(request, call.number, call.slept, call.reads_clock)
+        operation = _operation(turn, call, performed)
         self._complete(operation)
         return operation
 
@@ -362,6 +383,11 @@ class Laboratory:
         """Whether a handler has read its clock or a random number since the last call."""
         walked, self._walk_read_clock = self._walk_read_clock, False
         return self._runner.take_clock_reads() or walked
+
+    def take_held_back(self) -> bool:
+        """Whether a request that polls was held back from a strategy since the last call."""
+        held_back, self._held_back = self._held_back, False
+        return held_back
 
     def note_clock_reads(self, *, read: bool) -> None:
         """Put back what :meth:`take_clock_reads` has taken."""
@@ -495,4 +521,6 @@ def _operation(turn: Turn, call: HeldCall | Call, performed: Performed) -> Opera
         performed.changes,
         call.source,
         performed.missed,
+        slept=turn.slept,
+        reads_clock=turn.reads_clock,
     )

@@ -31,6 +31,7 @@ from toctou.engine import Kind, actions_of
 from toctou.errors import NondeterministicHandler
 from toctou.history.operation import Operation, StoredImages
 from toctou.history.request import Request, Response, SourceLine
+from toctou.scheduling.polling import Waiting
 from toctou.scheduling.strategies.strategy import Step, nondeterministic
 
 ENOUGH = 2
@@ -75,6 +76,8 @@ class Call:
     action: str
     parameters: Mapping[str, Any]
     source: SourceLine | None
+    slept: float = 0.0
+    reads_clock: bool = False
     following: LocalStates = field(default_factory=dict)  # the next local state, by the result of the call
     after: set[LocalState] = field(default_factory=set)  # reached by other requests since the last step of this one
     transitions: dict[State, dict[int, Transition]] = field(default_factory=dict)  # by state and index of the request
@@ -240,12 +243,14 @@ class TransitionSystem:
     def _call(self, local_states: LocalStates, key: object, operation: Operation) -> Call:
         known = local_states.get(key)
         if known is None:
-            known = local_states[key] = Call(operation.number, operation.action, operation.parameters, operation.source)
+            known = Call(operation.number, operation.action, operation.parameters, operation.source, operation.slept)
+            local_states[key] = known
             self._size += 1
         elif (
             not isinstance(known, Call) or known.action != operation.action or known.parameters != operation.parameters
         ):
             raise _differs(known, f"{operation.action} {dict(operation.parameters)}")
+        known.reads_clock = operation.reads_clock  # the last run counts here too
         return known
 
     def _end(self, local_states: LocalStates, key: object, response: Response) -> Answered:
@@ -350,6 +355,11 @@ class Walk:
         self._state = transition.state
         self.taken.append((request, transition))
         return transition.step
+
+    @property
+    def waiting(self) -> Sequence[Waiting | None]:
+        """The next calls of all requests by index; ``None`` where none is known, or none will be made."""
+        return [one if type(one) is Call else None for one in self._local_states]
 
     def operations(self) -> list[Operation]:
         """Those that were performed so far."""

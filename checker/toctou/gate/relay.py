@@ -91,7 +91,8 @@ class _Serving:
             self._take_a_turn()
 
     def _take_a_turn(self) -> None:
-        turn = self._relay.point.reach(" and ".join(call.action for call in self._waiting))
+        only = self._waiting[0].parameters if len(self._waiting) == 1 else None
+        turn = self._relay.point.reach(" and ".join(call.action for call in self._waiting), only)
         self._reject_late_calls()
         call = self._waiting.pop(self._chosen())
         operation = self._relay.perform(turn, call)

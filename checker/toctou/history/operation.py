@@ -46,6 +46,8 @@ class Operation:
         source: the line of the handler that made the call, if known.
         missed: for an eventually consistent read with a stale result: by item, how many of its last changes it misses.
         accessed: what the handler accessed in the result; ``None`` if that was not tracked.
+        slept: seconds that its request had slept before.
+        reads_clock: whether its request had read its clock or a random number before.
     """
 
     request: int
@@ -59,6 +61,8 @@ class Operation:
     source: SourceLine | None = None
     missed: Mapping[ItemId, int] | None = None
     accessed: Accessed | None = None
+    slept: float = field(default=0.0, compare=False)
+    reads_clock: bool = field(default=False, compare=False)
 
 
 StoredImages = Mapping[str, Sequence[Image]]

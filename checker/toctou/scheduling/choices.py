@@ -23,7 +23,11 @@ class Picking(Protocol):
 
 
 class Choices:
-    """The picks of the current execution."""
+    """The picks of the current execution.
+
+    Attributes:
+        settled: whether the current step reads what is stored, because time has passed; see :attr:`PickKind.settles`.
+    """
 
     def __init__(self) -> None:
         self.bind(None)
@@ -32,10 +36,11 @@ class Choices:
         """From now on let this strategy pick; ``None`` for the default."""
         self._picking = picking
         self._picks: dict[str, int] = {}
+        self.settled = False
 
     def pick(self, kind: PickKind, count: int) -> int:
         """Which of ``count`` alternatives the current step takes, from 0."""
-        if count == 1 or self._picking is None:
+        if count == 1 or self._picking is None or (self.settled and kind.settles):
             return 0
         picked = self._picks[kind.name] = self._picking.pick(kind, count)
         return picked

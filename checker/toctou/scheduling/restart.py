@@ -13,7 +13,7 @@ class Reason(Enum):
     """The assumption that turned out wrong."""
 
     STEP_TOUCHES_MORE = auto()
-    """A step depends on more than was known, or asks for a pick that the strategy cannot branch over."""
+    """A step depends on more than was known, or the strategy cannot branch over its pick, or hold back what polls."""
     NUMBERS_SHARED = auto()
     """A request has drawn from the shared generator of random numbers, so that each gets its own."""
     NOT_INTERCHANGEABLE = auto()

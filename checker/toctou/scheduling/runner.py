@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -151,7 +151,7 @@ class Runner:
         before, self._control.per_request = self._control.per_request, True
         return not before
 
-    def reach(self, action: str) -> Turn:
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
         task = self._running
         if threading.get_ident() != self._thread:
@@ -168,7 +168,7 @@ class Runner:
         task.operations += 1
         if task.operations > self._limits.operations:
             self.fail(_too_many(task, action, self._limits.operations))
-        task.action = action
+        task.action, task.parameters = action, parameters or {}
         task.state = TaskState.WAITING
         if task.unhindered:
             task.unhindered = False
@@ -176,7 +176,7 @@ class Runner:
             self._control.advance()
         else:
             self._main.switch()
-        return Turn(task.index, task.operations - 1)
+        return Turn(task.index, task.operations - 1, task.slept, task.reads_clock)
 
     def still_served(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""

@@ -6,23 +6,30 @@ this request take its step; the operation is then performed atomically.
 
 from __future__ import annotations
 
-from typing import NamedTuple, NoReturn, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from toctou.errors import ToctouError
 
 
 class Turn(NamedTuple):
-    """The turn of a request, and how many operations it has performed before."""
+    """The turn of a request, how many operations it has performed before, and what else it has done until then.
+
+    Attributes:
+        request, number, slept, reads_clock: as in :class:`~toctou.history.operation.Operation`.
+    """
 
     request: int
     number: int
+    slept: float = 0.0
+    reads_clock: bool = False
 
 
 class SchedulingPoint(Protocol):
     """Where a request waits for its turn."""
 
-    def reach(self, action: str) -> Turn:
-        """Wait until it is this request's turn to perform the action.
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
+        """Wait until it is this request's turn to perform the action; without parameters if it waits for one of several.
 
         Raises:
             OutsideControl: called from outside a request, or from a thread that the handler started.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -24,7 +24,8 @@ class Task:
     index: int
     body: Callable[[], Any]
     state: TaskState = TaskState.NEW
-    action: str = ""  # the operation that it waits to perform, for messages
+    action: str = ""  # the operation that it waits to perform
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # of that operation; empty if there are several
     unhindered: bool = False  # whether it performs its next operation without waiting for its turn
     operations: int = 0  # that it has performed or is performing
     slept: float = 0.0  # seconds; they pass on its own clock only

@@ -33,6 +33,12 @@ from toctou.search.tally import Tally
 from toctou.search.work_item import Advance, WorkItem
 from toctou.verdict import StopReason
 
+HELD_BACK = (
+    "requests that poll (read, sleep, read the same) went on only when what they read had been written, or when nothing else "
+    "could run: what they do if others take longer than that, such as a time-out, was not explored beside those others"
+)
+"""The remark on a scenario in which a request was held back; see :mod:`toctou.scheduling.polling`."""
+
 Pause = Callable[[], bool]
 """Asked before each schedule but the first whether to end there and return what is left."""
 
@@ -173,6 +179,8 @@ class Explorer:
                 return
             execution = self._laboratory.execute(work_item.scenario, strategy)
             self._check_clock_reads(exploration)
+            if self._laboratory.take_held_back():
+                tally.remarks[HELD_BACK] = None
             if execution is None:
                 tally.redundant += 1
             else:

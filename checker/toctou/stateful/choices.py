@@ -35,7 +35,7 @@ class MachineState(Protocol):
 
     @property
     def pending(self) -> Sequence[Number]:
-        """The requests that have not responded."""
+        """The requests that have not responded and can go on."""
 
     @property
     def free(self) -> Sequence[Number]:

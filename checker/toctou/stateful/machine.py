@@ -54,11 +54,11 @@ class ModelMachine(RuleBasedStateMachine):
 
     @property
     def pending(self) -> list[Number]:
-        """The requests that have not responded, by number."""
+        """The requests that have not responded and are not held back because they poll, by number."""
         if self._session is None:
             return []
-        pending = self._session.pending
-        return sorted(number for number, index in self._numbers.items() if index in pending)
+        able = self._session.able
+        return sorted(number for number, index in self._numbers.items() if index in able)
 
     @property
     def free(self) -> list[Number]:
@@ -88,12 +88,12 @@ class ModelMachine(RuleBasedStateMachine):
                 self._judge_now()
 
     def run(self, request: Request) -> None:
-        """Start a request and run it to its end, if there is room for one."""
+        """Start a request and run it to its end, or until it is held back, if there is room for one."""
         if self.has_room:
             with self._abandoned_on_fault():
                 session = self._in_session()
                 index = self._start(session, request)
-                while index in session.pending:
+                while index in session.able:
                     session.advance(index)
                     self._judge_now()
 

@@ -12,6 +12,7 @@ from toctou.execution.laboratory import Laboratory
 from toctou.history.operation import Execution
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
+from toctou.scheduling.polling import Polls
 
 PENDING = Response(102)
 """The response of a request that has not responded yet (102 is "Processing")."""
@@ -41,6 +42,12 @@ class Session:
         """Indexes of the requests that have not responded."""
         return self._runner.enabled()
 
+    @property
+    def able(self) -> list[int]:
+        """Those of them that are not held back because they poll (:mod:`toctou.scheduling.polling`)."""
+        pending = self.pending
+        return list(self._polls.allowed(pending, self._runner.tasks)) if pending else []
+
     def start(self, request: Request) -> int:
         """Run a new request to its first scheduling point; returns its index.
 
@@ -63,9 +70,9 @@ class Session:
         self._separate_numbers()
 
     def finish(self) -> None:
-        """Run every pending request to its end, one after the other."""
-        while pending := self.pending:
-            self.advance(pending[0])
+        """Run every pending request to its end, one after the other as far as they can go on."""
+        while able := self.able:
+            self.advance(able[0])
 
     def resume(self) -> None:
         """Repeat the execution, after the laboratory was used for another one."""
@@ -94,6 +101,7 @@ class Session:
     def _restore(self) -> None:
         self._runner = self.laboratory.begin(Scenario(()))
         self.requests = []
+        self._polls = Polls()
         self._choices: list[Choice] = []
         self._endings: dict[int, int] = {}
 
@@ -106,7 +114,10 @@ class Session:
         return index
 
     def _advance(self, index: int) -> None:
+        before = len(self.laboratory.performed())
         self._runner.step(index)
+        for operation in self.laboratory.performed()[before:]:
+            self._polls.performed(operation)
         self._stepped(index)
 
     def _stepped(self, index: int) -> None:

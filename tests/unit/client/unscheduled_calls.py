@@ -39,7 +39,7 @@ class OpenDoor:
     def __init__(self) -> None:
         self.reached: list[str] = []
 
-    def reach(self, action: str) -> Turn:
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
         self.reached.append(action)
         return Turn(0, len(self.reached) - 1)
 

@@ -268,7 +268,9 @@ def test_what_looks_the_same_and_is_not_is_told_apart(strategy: str, symmetry: b
     options = {"strategy": strategy, "symmetry": symmetry, "confirm": False, "budget": budget}
     runs: list[Scenario] = []
     really_run = Laboratory._run
-    monkeypatch.setattr(Laboratory, "_run", lambda self, *how: runs.append(how[0]) or really_run(self, *how))
+    monkeypatch.setattr(
+        Laboratory, "_run", lambda self, *how, **more: runs.append(how[0]) or really_run(self, *how, **more)
+    )
     known = toctou.check(OfReviews, **options)
     fewer = len(runs)
     run = toctou.check(OfReviews, every_step=True, **options)

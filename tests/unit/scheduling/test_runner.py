@@ -24,7 +24,7 @@ def test_a_step_is_one_operation_and_the_code_after_it(tasks):
         happened.append(f"{name} begins")
         for number in (1, 2):
             turn = tasks.runner.reach("GetItem")
-            assert turn == ("AB".index(name), number - 1)
+            assert turn[:2] == ("AB".index(name), number - 1)
             happened.append(f"{name}{number}")
 
     with tasks.runner.installed():

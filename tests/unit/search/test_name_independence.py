@@ -138,6 +138,8 @@ def laboratory() -> Iterator[Laboratory]:
 class InTurn:
     """Runs requests in the order of letters, and the rest of them by index."""
 
+    fair = False
+
     def __init__(self, order: str) -> None:
         self.left = ["ABC".index(letter) for letter in order]
 

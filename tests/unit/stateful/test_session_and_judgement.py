@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from models.counter import AtomicCounter, ReadModifyWriteCounter
 from toctou import Model, Request, Table, handler
@@ -45,6 +47,25 @@ class Drawing(Model):
         return 200, drawn
 
 
+class Locking(Model):
+    """Tries for a lock until it is free."""
+
+    tables = (Table("Counters", "counter_id"),)
+    principals = ("alice",)
+
+    @handler()
+    def hold(self, principal: str) -> int:
+        while True:
+            try:
+                counters.put_item(Item={"counter_id": "lock"}, ConditionExpression="attribute_not_exists(counter_id)")
+                break
+            except ClientError:
+                time.sleep(1)
+        counters.delete_item(Key={"counter_id": "lock"})
+        return 200
+
+
+HOLD = Request.of("alice", "hold", {})
 READ = Request.of("alice", "read", {"counter_id": "c1"})
 INCREMENT = Request.of("alice", "increment", {"counter_id": "c1"})
 
@@ -71,6 +92,20 @@ def test_requests_join_while_others_are_pending():
         assert not so_far.precedes(second, first)
         session.finish()
         assert session.pending == []
+
+
+def test_who_waits_for_a_lock_is_not_able_to_go_on_until_it_is_free():
+    with opened(Locking) as (session, _):
+        waiter, holder = session.start(HOLD), session.start(HOLD)
+        for index in (holder, waiter, waiter):
+            assert session.able == [waiter, holder]
+            session.advance(index)
+        assert (session.pending, session.able) == ([waiter, holder], [holder])
+        session.resume()
+        assert session.able == [holder]
+        session.finish()
+        assert session.able == session.pending == []
+        assert len(session.execution().of_request(waiter)) == 4
 
 
 def test_the_schedule_of_a_finished_session_gives_the_same_execution():

@@ -25,6 +25,7 @@ class PickKind:
             differ in it alone conflict without racing, so that optimal reduction can branch over it.
         weight: how much harder to follow a counterexample gets with each increment of the answer; 0 if answers are equally
             simple, so that minimisation leaves them alone.
+        settles: whether time settles it: where it passes because no request can go on otherwise, the answer is 0.
         unconfirmable: why a second backend is not asked to confirm a schedule with such an answer; ``""`` if it is.
     """
 
@@ -34,3 +35,4 @@ class PickKind:
     outcome: bool
     weight: int
     unconfirmable: str = ""
+    settles: bool = False

@@ -8,5 +8,6 @@ STALENESS = PickKind(
     alternatives="results of an eventually consistent read",
     outcome=True,
     weight=1,
+    settles=True,
     unconfirmable="it never returns a stale result, so it was not asked",
 )

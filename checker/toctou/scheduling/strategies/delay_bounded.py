@@ -52,8 +52,10 @@ class DelayBounded(Strategy):
 
     def choose(self, enabled: Sequence[int]) -> int | None:
         """The first in the queue, after the delays of this step."""
-        waiting = set(enabled)
-        self._queue = [one for one in self._queue if one in waiting] or list(enabled)
+        self._queue = [one for one in self._queue if one in enabled]
+        self._queue += [
+            one for one in enabled if one not in self._queue
+        ]  # at first all, then those that were held back
         delayed = self._answer(min(self._delays, len(self._queue) - 1) + 1, "requests that could continue")
         self._delays -= delayed
         self._queue = self._queue[delayed:] + self._queue[:delayed]

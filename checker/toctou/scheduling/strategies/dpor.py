@@ -7,7 +7,8 @@ state before the race.  No execution is redundant.
 
 Departures from the text:
 
-- No step ever blocks and all requests are there from the start, so every race can be reversed.
+- No step ever blocks and all requests are there from the start, so every race can be reversed.  Where a request is held back
+  because it polls (:mod:`toctou.scheduling.polling`), sleep sets take over.
 - The text's dependence must not change with the state, but a conditional write that fails only reads.  So a request's step of
   some number counts with all that steps of that number touched in any execution so far, and once one touches more, the search
   begins again.  At the end nothing is left to learn: what a step does is decided by what it reads, so in a schedule not run, the
@@ -329,6 +330,12 @@ class Dpor(Shareable):
         if node.chosen not in node.enabled:
             raise _misled(self._depth, f"a further step of request {label(node.chosen)}", "it has ended")
         return node.chosen
+
+    def held_back(self) -> None:
+        """Hand over: a race with a step that is held back cannot be reversed, and sleep sets need not reverse any."""
+        raise Restart(
+            Reason.STEP_TOUCHES_MORE, Exhaustive(depends=self._depends, interchangeable=self._interchangeable)
+        )
 
     def pick(self, kind: PickKind, count: int) -> int:
         """The outcome that the branch names, or the first that does not sleep."""

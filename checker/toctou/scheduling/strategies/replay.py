@@ -16,6 +16,7 @@ class Replay(Strategy):
     """Runs one schedule once; reports where it diverged if the code no longer fits it."""
 
     name: ClassVar[str] = "replay"
+    fair: ClassVar[bool] = False
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__()

@@ -59,6 +59,9 @@ class Strategy(ABC):
     symmetric: ClassVar[bool] = False
     """Whether it leaves out what differs from a class only in which of several interchangeable requests did what."""
 
+    fair: ClassVar[bool] = True
+    """Whether requests that poll are held back from it (:mod:`toctou.scheduling.polling`)."""
+
     default_bound: ClassVar[int | None] = None
     """What ``NAME:K`` sets on the command line, if nothing is given; ``None`` if the strategy takes no bound."""
 
@@ -111,7 +114,14 @@ class Strategy(ABC):
     def choose(self, enabled: Sequence[int]) -> int | None:
         """The request that takes the next step; ``None`` to give this execution up as redundant.
 
-        ``enabled`` are the requests that have not ended, ascending, never empty.
+        ``enabled`` are the requests that have not ended, ascending, never empty; if it is fair, without those held back.
+        """
+
+    def held_back(self) -> None:  # noqa: B027 - most strategies need not know
+        """The next choice is without a request that has not ended.
+
+        Raises:
+            Restart: another strategy takes over.
         """
 
     def pick(self, kind: PickKind, count: int) -> int:  # noqa: ARG002
