@@ -17,6 +17,7 @@ Three families, by who has to act:
     │   ├── OperationLimit
     │   ├── SilentHandler
     │   ├── OutsideControl
+    │   │   └── ThreadStarted  threads of a request that runs in the memory of the checker
     │   ├── ServiceCrashed     a process of the service under test has ended
     │   ├── ToolMissing        a program that builds or runs a service is not installed
     │   └── UnsupportedAction
@@ -126,6 +127,10 @@ class SilentHandler(UncontrolledHandler):
 
 class OutsideControl(UncontrolledHandler):
     """A handler used a socket, a file, a thread or another service outside the checker's control."""
+
+
+class ThreadStarted(OutsideControl):
+    """A handler starts threads, which are controlled only where its request has a process of its own."""
 
 
 class ServiceCrashed(UncontrolledHandler):

@@ -12,6 +12,7 @@ Where that is not how they are kept (another implementation of Python, one witho
 from __future__ import annotations
 
 import ctypes
+import gc
 import platform
 import sysconfig
 from collections.abc import Callable
@@ -75,6 +76,33 @@ class OfAttribute:
     def restore(self) -> None:
         """See :class:`Replacement`."""
         setattr(self._owner, self._name, self._before)
+
+
+class OfMethod:
+    """The replacement of a method of a type that is written in C, for every object of it.
+
+    Such a type refuses to have attributes set.  Its dictionary does not, once what Python remembers of it is forgotten.
+    """
+
+    def __init__(self, kind: type, name: str, by: Callable[..., Any]) -> None:
+        self._kind = kind
+        self._name = name
+        self._by = by
+        self._before: Any = None
+
+    def replace(self) -> None:
+        """See :class:`Replacement`."""
+        self._before = vars(self._kind)[self._name]
+        self._put(self._by)
+
+    def restore(self) -> None:
+        """See :class:`Replacement`."""
+        self._put(self._before)
+
+    def _put(self, method: Any) -> None:
+        [attributes] = gc.get_referents(vars(self._kind))  # behind the read-only view
+        attributes[self._name] = method
+        ctypes.pythonapi.PyType_Modified(ctypes.py_object(self._kind))
 
 
 class _Method(ctypes.Structure):

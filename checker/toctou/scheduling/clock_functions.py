@@ -7,7 +7,8 @@ or ``concurrent.futures``.  Functions that return the date, and what the clock o
 
 A request that waits in vain for a condition (and so for an event, a queue, a semaphore or a future), or for the files of an
 event loop that was there before, has let the time limit pass on its clock too.  Otherwise the clock would stand still, and a loop
-that waits until a moment would never end.
+that waits until a moment would never end.  Where the threads of a request are strands (:mod:`toctou.scheduling.strands`), their
+scheduler lets the time limits pass, and what is slept.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any, Protocol
 
 from toctou.real_time import MACHINE
 from toctou.scheduling.built_in_functions import OfAttribute, Replacement, replacement
+from toctou.scheduling.strand import current
 
 
 class Clock(Protocol):
@@ -58,28 +60,43 @@ _replacing = threading.Lock()
 @contextmanager
 def followed(clock: Clock) -> Iterator[None]:
     """While inside, this thread follows a clock; may be nested."""
-    before = _clocks.get(get_ident())
-    _replace()
-    _follow(clock)
-    try:
-        yield
-    finally:
-        _follow(before)
-        _restore()
+    before = of_this_thread()
+    with replaced():
+        follow(clock)
+        try:
+            yield
+        finally:
+            follow(before)
 
 
 @contextmanager
 def unfollowed() -> Iterator[None]:
     """While inside, this thread follows the machine's clock: what it does is the checker's own."""
-    before = _clocks.get(get_ident())
-    _follow(None)
+    before = of_this_thread()
+    follow(None)
     try:
         yield
     finally:
-        _follow(before)
+        follow(before)
 
 
-def _follow(clock: Clock | None) -> None:
+@contextmanager
+def replaced() -> Iterator[None]:
+    """While inside, threads may follow a clock; none does so yet."""
+    _replace()
+    try:
+        yield
+    finally:
+        _restore()
+
+
+def of_this_thread() -> Clock | None:
+    """The clock that the calling thread follows; ``None`` is the machine's."""
+    return _clocks.get(get_ident())
+
+
+def follow(clock: Clock | None) -> None:
+    """From now on the calling thread follows this clock, while the functions are replaced; ``None`` is the machine's."""
     if clock is None:
         _clocks.pop(get_ident(), None)
     else:
@@ -175,8 +192,11 @@ def _read_by_number(unit: Callable[[float], Any], otherwise: Any, number: Any) -
 
 def _sleep(seconds: Any) -> None:
     clock = _clocks.get(get_ident())
-    # A negative length, or none at all, is refused in the machine's words.
-    if clock is None or not isinstance(seconds, Real) or seconds < 0 or not clock.sleep(float(seconds)):
+    if not isinstance(seconds, Real) or seconds < 0:
+        MACHINE.sleep(seconds)  # a negative length, or none at all, is refused in the machine's words
+    elif (strand := current()) is not None:
+        strand.scheduler.sleep(strand, float(seconds))
+    elif clock is None or not clock.sleep(float(seconds)):
         MACHINE.sleep(seconds)
 
 
@@ -193,7 +213,7 @@ def _in_vain(wait: Wait) -> Wait:
     def waited(self: Any, timeout: float | None = None) -> Any:
         found = wait(self, timeout)
         clock = _clocks.get(get_ident())
-        if clock is not None and not found and timeout is not None and timeout > 0:
+        if clock is not None and not found and timeout is not None and timeout > 0 and current() is None:
             clock.sleep(timeout)
         return found
 

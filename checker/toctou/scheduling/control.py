@@ -14,6 +14,7 @@ date by ``time_machine``, those that measure durations by :mod:`toctou.schedulin
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import random
@@ -84,6 +85,7 @@ class Control:
         self._pristine: Any = None
         self._untouched = random.Random(_SEED)  # noqa: S311
         self.per_request = False
+        self._collecting = False  # what is run by the garbage collector is no request's
 
     @contextmanager
     def installed(self) -> Iterator[Control]:
@@ -99,11 +101,13 @@ class Control:
         os.urandom = self._numbers
         random._urandom = self._numbers  # type: ignore[attr-defined]
         self._urandom = urandom
+        gc.callbacks.append(self._collects)
         try:
             random.setstate(self._pristine)
             with clock_functions.followed(self):
                 yield self
         finally:
+            gc.callbacks.remove(self._collects)
             self._travel.stop()
             _UUID["_node"] = node
             os.urandom = urandom
@@ -174,7 +178,7 @@ class Control:
         return int(self._time_ns())
 
     def _numbers(self, size: int, /) -> bytes:
-        if self._task is None or is_own():
+        if self._task is None or self._collecting or is_own():
             return self._urandom(size)
         self._mark(self._task)
         if self._task.numbers is None:
@@ -182,7 +186,11 @@ class Control:
         return self._task.numbers.randbytes(size)
 
     def _mark(self, task: Task) -> None:
-        self.reads_clock = task.reads_clock = True
+        if not self._collecting:
+            self.reads_clock = task.reads_clock = True
+
+    def _collects(self, phase: str, _about: Any) -> None:
+        self._collecting = phase == "start"
 
     def elapsed(self, *, noticed: bool = True) -> float | None:
         """See :class:`toctou.scheduling.clock_functions.Clock`."""

@@ -10,6 +10,9 @@ greenlet has its own context.
   interleave, so these are rejected.
 - A loop that waits for an event that nothing in its request can cause is a fault, not a hanging check.
 
+Where the threads of a request are strands (:mod:`toctou.scheduling.strands`), worker threads are real, and an idle loop waits as
+any strand does: until another has written to the loop's socket, or its next timer is due.
+
 ``asyncio`` keeps the running loop and the current task for each thread; the functions that set them are documented for makers
 of event loops: https://docs.python.org/3/library/asyncio-extending.html.
 """
@@ -27,8 +30,9 @@ from types import FrameType
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-from toctou.errors import OutsideControl, SilentHandler, ToctouError
+from toctou.errors import SilentHandler, ThreadStarted, ToctouError
 from toctou.scheduling.origin import Site, is_of_the_handler, sites
+from toctou.scheduling.strand import current
 from toctou.scheduling.watchdog import Interrupted
 
 Fail = Callable[[ToctouError], NoReturn]
@@ -51,6 +55,7 @@ def run(coroutine: Coroutine[Any, Any, Any], fail: Fail) -> Any:
             loop.run_until_complete(asyncio.wait([task]))
             while rest := asyncio.all_tasks(loop):  # a server would run them after the response
                 loop.run_until_complete(asyncio.wait(rest))
+            loop.check_workers()
             loop.run_until_complete(loop.shutdown_asyncgens())
         except BaseException:
             loop.give_up()
@@ -117,6 +122,7 @@ class RequestLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, fail: Fail) -> None:
         self.started: WeakKeyDictionary[asyncio.Task[Any], tuple[Site, ...]] = WeakKeyDictionary()
+        self._numbers: dict[asyncio.Task[Any], int] = {}
         self._workers: list[Callable[[], None]] = []
         self._fail = fail
         super().__init__(_Waiting(self))
@@ -126,14 +132,32 @@ class RequestLoop(asyncio.SelectorEventLoop):
         """A task, of which is known who started it."""
         task: asyncio.Task[Any] = super().create_task(coro, **options)
         self.started[task] = callers(sys._getframe(1))
+        self._numbers[task] = len(self._numbers)
         return task
 
+    def number_of(self, task: asyncio.Task[Any] | None) -> int:
+        """How many tasks had been made before this one; 0 where none is running."""
+        return 0 if task is None else self._numbers.get(task, 0)
+
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:  # type: ignore[override] # the stubs name a type variable tuple
-        """Run the function once nothing else can run."""
-        del executor
+        """Run the function once nothing else can run; in a worker thread, where that is a strand."""
+        if current() is not None:
+            return super().run_in_executor(executor, func, *arguments)
         future = self.create_future()
         self._workers.append(partial(self.work, partial(func, *arguments), future, callers(sys._getframe(1))))
         return future
+
+    def check_workers(self) -> None:
+        """Fail if functions were sent to worker threads whose ends nobody awaits: nothing would run them here."""
+        if self._workers:
+            self._fail(
+                ThreadStarted(
+                    f"an asynchronous handler leaves {len(self._workers)} functions to worker threads when it answers",
+                    expected="handlers that await what they send to threads",
+                    cause="`run_in_executor` without an `await`",
+                    remedy="await it in the model, or check with --isolation processes",
+                )
+            )
 
     @staticmethod
     def work(function: Callable[[], Any], future: asyncio.Future[Any], started: tuple[Site, ...]) -> None:  # noqa: ARG004 - for `callers`
@@ -187,33 +211,34 @@ def concurrent_workers() -> ToctouError | None:
     """The fault of a call while several worker functions are running; ``None`` if there is one at most."""
     if _running_workers == 1:
         return None
-    return OutsideControl(
+    return ThreadStarted(
         f"an asynchronous handler calls DynamoDB while {_running_workers} of its worker threads are running",
         expected="one call after the other within a request",
         cause="asyncio.gather, or a task group, over functions that run in threads",
-        remedy="await them one after the other in the model, or check the service over HTTP",
+        remedy="await them one after the other in the model, or check with --isolation processes",
     )
 
 
 class _Waiting(selectors.BaseSelector):
-    """A selector that never waits: it calls ``idle`` of its loop instead."""
+    """A selector that never waits: it calls ``idle`` of its loop instead, unless a strand runs, which waits as strands do."""
 
     def __init__(self, loop: RequestLoop) -> None:
         self._loop = loop
-        self._files: dict[int, selectors.SelectorKey] = {}
+        # Many are made, and this one has no file of its own.
+        self._files: selectors.BaseSelector = getattr(selectors, "PollSelector", selectors.SelectSelector)()
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        number = fileobj if isinstance(fileobj, int) else fileobj.fileno()
-        key = self._files[number] = selectors.SelectorKey(fileobj, number, events, data)
-        return key
+        return self._files.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._files.pop(fileobj if isinstance(fileobj, int) else fileobj.fileno())
+        return self._files.unregister(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if current() is not None:
+            return self._files.select(timeout)
         if timeout is None or timeout > 0:
             self._loop.idle(timeout)
         return []
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._files
+        return self._files.get_map()

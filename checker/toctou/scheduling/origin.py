@@ -82,6 +82,12 @@ def is_of_the_handler(site: Site) -> bool:
     return not _is_standard(site.file) and not _is_installed(site.file)
 
 
+@lru_cache(maxsize=4096)
+def is_handlers_file(file: str) -> bool:
+    """Whether code of this file is the handler's: of neither Python, nor an installed library, nor the checker."""
+    return not file.startswith(_OWN_FOLDER) and not _is_standard(file) and not _is_installed(file)
+
+
 def library(called: Sequence[Site]) -> str:
     """What made the call for the handler, whose places are given innermost first; empty if it did so itself.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import secrets
@@ -199,3 +200,31 @@ def test_whoever_asks_for_nothing_is_not_noticed(tasks):
         draw()
         tasks.begin([tasks.reach, lambda: time.sleep(5), ask_while_it_looks_away])
         assert not tasks.runner.take_clock_reads()
+
+
+class Circle:
+    """Garbage that only a collection finds, and that asks for the time and for a number when it is found."""
+
+    def __init__(self, found):
+        self.itself = self
+        self.found = found
+
+    def __del__(self):
+        self.found.append((time.time(), os.urandom(4)))
+
+
+def test_what_the_garbage_collector_runs_is_no_requests(tasks):
+    """Garbage of anybody's may be found while a request runs."""
+    found: list[object] = []
+
+    def collects():
+        Circle(found)
+        gc.collect()
+
+    collects()
+    assert len(found) == 1
+    tasks.runner.take_clock_reads()
+    tasks.execute([collects])
+    assert len(found) == 2
+    assert not tasks.runner.take_clock_reads()
+    assert drawn(tasks, performing=collects) == drawn(tasks)
