@@ -24,6 +24,7 @@ from toctou.engine import Engine
 from toctou.errors import ToctouError
 from toctou.execution.laboratory import Laboratory
 from toctou.history.item import image
+from toctou.history.request import SourceLine
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.strategies.random_walk import RandomWalk
@@ -174,7 +175,7 @@ def _on_the_backend() -> Perform:
 class OpenDoor:
     """A scheduling point at which nobody waits."""
 
-    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None, source: SourceLine | None = None) -> Turn:
         return Turn(0, 0)
 
     def suspend_monitoring(self) -> None:

@@ -154,9 +154,26 @@ class Waits(Counter):
     ],
 )
 def test_what_cannot_be_scheduled_is_named(model, reason, said):
-    result = check(model)
+    result = check(model, isolation="memory")
     assert (result.verdict, result.stop_reason) == ("INCONCLUSIVE", reason)
     assert said in result.detail
+
+
+class Leaves(Counter):
+    """Sends its write to a thread, and answers."""
+
+    @handler
+    async def increment(self, principal):
+        number = await asyncio.to_thread(read)
+        asyncio.get_running_loop().run_in_executor(None, write, number + 1)
+        return 200
+
+
+def test_what_is_left_to_a_worker_thread_is_not_lost():
+    result = check(Leaves, isolation="memory")
+    assert (result.verdict, result.stop_reason) == ("INCONCLUSIVE", "outside_control")
+    assert "leaves 1 functions to worker threads" in result.detail
+    assert check(Leaves).verdict == "VERIFIED", "what is written comes after the answer, so at any time"
 
 
 class Raises(Counter):

@@ -134,7 +134,7 @@ def unknown_action(principal: str) -> int:
 def test_the_reason_is_named(tmp_path, monkeypatch, function, reason, named):
     monkeypatch.chdir(tmp_path)
     begun = time.perf_counter()
-    result = toctou.check(model_of(function), limits=QUICK)
+    result = toctou.check(model_of(function), limits=QUICK, isolation="memory")
     assert time.perf_counter() - begun < 30
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, reason)
     assert named in result.detail
@@ -167,7 +167,7 @@ def counting_answers(principal: str) -> tuple[int, int]:
     ("function", "requests"), [(counting, 1), (counting, 2), (counting_steps, 2), (counting_answers, 1)]
 )
 def test_a_handler_that_depends_on_the_past_is_shown_with_both_observations(function, requests):
-    result = toctou.check(model_of(function), requests=requests)
+    result = toctou.check(model_of(function), requests=requests, isolation="memory")
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
     assert "the same schedule gave two histories" in result.detail
     first, second = result.detail.split("second", 1)

@@ -1,4 +1,4 @@
-"""Handlers that remember something between requests are never verified, whatever it guards in one process.
+"""Handlers that remember something between requests are never verified in one process, whatever it guards there.
 
 What memory leads to in one process must not be lost by leaving out steps that are known, so some models are explored twice, once
 with every step run, and the same has to come out.
@@ -194,7 +194,7 @@ def explored(model: type[Model], **options: Any) -> object:
         # Two requests of two steps have six interleavings, each drawn with a probability of 1/8 or more: that 100 walks, the
         # same ones in both explorations, miss one of them is less likely than 6 * (7/8) ** 100 < 1e-5.
         options["budget"] = Budget(max_schedules=100)
-    result = toctou.check(model, confirm=False, **options)
+    result = toctou.check(model, confirm=False, isolation="memory", **options)
     return result.verdict, [
         (one.requests, one.verdict, one.stop_reason, sorted(str(each.finding.statement) for each in one.violations))
         for one in result.scenarios
@@ -204,7 +204,7 @@ def explored(model: type[Model], **options: Any) -> object:
 def test_what_is_never_reset_is_named():
     """The cache outlives the schedule, so that the same schedule gives two histories."""
     memory.clear()
-    result = toctou.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), requests=2)
+    result = toctou.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), requests=2, isolation="memory")
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
     assert "the same schedule gave two histories" in result.detail
     assert f"`{__name__}.memory`" in result.detail
@@ -295,7 +295,7 @@ HOW = [
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
 def test_what_guards_one_process_only_is_no_guard(guard: Callable[..., Any], how: dict[str, Any]):
     """Whatever the model resets, and however it is explored."""
-    result = toctou.check(model_of(guard), confirm=False, **how)
+    result = toctou.check(model_of(guard), confirm=False, isolation="memory", **how)
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
     assert GUARDS[guard] in result.detail
     assert {one.verdict for one in result.scenarios if len(one.requests) == 1} == {Verdict.VERIFIED}
@@ -317,7 +317,8 @@ def and_further(principal: str) -> int:
 def test_what_is_left_by_the_only_schedule_that_there_is_to_run():
     """Nobody gets to the fourth request that would show it."""
     one_of_each = classmethod(lambda cls, size: [Scenario(tuple(cls.requests()[::3]))])
-    result = toctou.check(model_of(first_three_of_their_own, and_further, scenarios=one_of_each), confirm=False)
+    model = model_of(first_three_of_their_own, and_further, scenarios=one_of_each)
+    result = toctou.check(model, confirm=False, isolation="memory")
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
     assert f"`{__name__}.memory`" in result.detail
     assert [one.schedules for one in result.scenarios] == [1]
@@ -349,7 +350,7 @@ def test_a_schedule_that_cannot_be_run_again_is_a_doubt():
     memory.clear()
     one_of_each = classmethod(lambda cls, size: [Scenario(tuple(cls.requests()[::3]))])
     of_one = {"scenarios": one_of_each, "setup": lambda _: None, "reference": AlwaysDone()}
-    result = toctou.check(model_of(looks_up_once, and_again, **of_one), confirm=False)
+    result = toctou.check(model_of(looks_up_once, and_again, **of_one), confirm=False, isolation="memory")
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
     assert f"`{__name__}.memory`" in result.detail
 
@@ -374,7 +375,7 @@ def test_memory_that_nobody_reads_is_a_doubt_all_the_same():
         dynamodb.update_item(**NOTE, UpdateExpression="ADD #c :one", **COUNTED)
         return 204
 
-    result = toctou.check(model_of(serve), confirm=False)
+    result = toctou.check(model_of(serve), confirm=False, isolation="memory")
     assert result.stop_reason is StopReason.SHARED_MEMORY
     assert "`serve`" in result.detail
 
@@ -406,6 +407,6 @@ def marked(principal: str) -> int:
 @pytest.mark.parametrize("strategy", ["dpor", "exhaustive"])
 def test_a_mark_that_shortens_other_requests_is_a_doubt_and_no_fault_of_ours(strategy):
     """Under ``dpor`` a wakeup tree asks for a step of a request that has ended."""
-    result = toctou.check(model_of(marked, principals=("alice",)), strategy=strategy)
+    result = toctou.check(model_of(marked, principals=("alice",)), strategy=strategy, isolation="memory")
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY)
     assert "requests share memory of their process" in result.detail

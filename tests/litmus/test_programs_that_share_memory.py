@@ -10,7 +10,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from crowded_requests import SINGLE, Choose, Maker
 from crowded_requests import Request as Call
@@ -22,6 +22,7 @@ import toctou
 from toctou import Model, Request, Table, Verdict, handler
 from toctou.declaration.scenario import Scenario
 from toctou.history.item import plain
+from toctou.search.result import ModelResult
 
 Memory = dict[str, Any]
 common: Memory = {}
@@ -107,8 +108,30 @@ def served(steps: list[tuple[Guard, Step]], memory_of: Callable[[], Memory]) -> 
     return serve
 
 
-def compared(choose: Choose) -> tuple[str, Verdict, Verdict]:
-    """The guard that two requests have, or none, and the verdicts with one memory for all requests, and with one for each."""
+Found = tuple[Verdict, list[object]]
+
+
+class Program(NamedTuple):
+    """Requests that remember something.
+
+    Attributes:
+        guard: that two requests have, or ``none``.
+        check: what comes of it, given the memory of a request and where requests run.
+    """
+
+    guard: str
+    check: Callable[[Callable[[], Memory], str], ModelResult]
+
+
+def found(result: ModelResult) -> Found:
+    return result.verdict, [
+        (one.requests, one.verdict, sorted({each.finding.statement for each in one.violations}))
+        for one in result.scenarios
+    ]
+
+
+def program_of(choose: Choose) -> Program:
+    """The program that these choices make."""
     maker = Maker(choose, SINGLE, sorts="12")
     items = {repr(sorted(maker.key().items())): maker.item() for _ in range(maker.pick(1, 2))}
     guard = GUARDS[choose(len(GUARDS))]
@@ -122,7 +145,7 @@ def compared(choose: Choose) -> tuple[str, Verdict, Verdict]:
     requests = tuple(Request("uvw"[at], f"handler_{at}") for at in range(len(programs)))
     guarded = sum(any(one is not without_guard for one, _ in steps) for steps in programs) > 1
 
-    def verdict(memory_of: Callable[[], Memory]) -> Verdict:
+    def checked(memory_of: Callable[[], Memory], isolation: str) -> ModelResult:
         model = type(
             "Remembering",
             (Model,),
@@ -139,23 +162,36 @@ def compared(choose: Choose) -> tuple[str, Verdict, Verdict]:
                 },
             },
         )
-        return toctou.check(model, confirm=False).verdict
+        return toctou.check(model, confirm=False, isolation=isolation)
 
-    return guard.__name__ if guarded else "none", verdict(lambda: common), verdict(dict)
+    return Program(guard.__name__ if guarded else "none", checked)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_verdicts_with_one_memory_and_with_one_for_each_request(data: st.DataObject) -> None:
     """Where nothing else is shared, nobody is busy unless somebody else is seen to be."""
-    guard, with_one, with_own = compared(lambda count: data.draw(st.integers(0, count - 1)))
-    if with_one is Verdict.VERIFIED:
-        assert with_own is Verdict.VERIFIED
-        assert guard in ("none", "unless_busy"), "what is left in memory is a doubt"
+    program = program_of(lambda count: data.draw(st.integers(0, count - 1)))
+    if program.check(lambda: common, "memory").verdict is Verdict.VERIFIED:
+        assert program.check(dict, "memory").verdict is Verdict.VERIFIED
+        assert program.guard in ("none", "unless_busy"), "what is left in memory is a doubt"
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_a_process_for_each_request_is_a_memory_for_each(data: st.DataObject) -> None:
+    program = program_of(lambda count: data.draw(st.integers(0, count - 1)))
+    assert found(program.check(lambda: common, "processes")) == found(program.check(dict, "memory"))
 
 
 if __name__ == "__main__":
     _count, _seed = map(int, sys.argv[1:])
-    _found = Counter(compared(random.Random(_number).randrange) for _number in range(_seed, _seed + _count))
-    for (_guard, _common, _own), _times in _found.most_common():
-        print(f"{_times}: {_guard} {_common} with one memory, {_own} with one for each request")
+    _found = Counter[tuple[str, ...]]()
+    for _number in range(_seed, _seed + _count):
+        _program = program_of(random.Random(_number).randrange)
+        _own = _program.check(dict, "memory")
+        _same = found(_program.check(lambda: common, "processes")) == found(_own)
+        _one = _program.check(lambda: common, "memory").verdict
+        _found[_program.guard, _one, _own.verdict, "as in processes" if _same else "other than in processes"] += 1
+    for (_guard, _common, _each, _same_or_not), _times in _found.most_common():
+        print(f"{_times}: {_guard} {_common} with one memory, {_each} with one for each request, {_same_or_not}")

@@ -18,6 +18,7 @@ from toctou.analysis.happens_before import operation_graph, request_graph
 from toctou.analysis.headlines import condition_of, decided_on, headline
 from toctou.analysis.patterns import came_back
 from toctou.analysis.remedy import remedy
+from toctou.analysis.threads import by_thread
 from toctou.analysis.versions import Versions
 from toctou.analysis.wording import Words, acts
 from toctou.history.finding import Finding
@@ -43,6 +44,8 @@ def identities(execution: Execution, findings: Sequence[Finding]) -> list[Identi
     found = []
     for one in findings:
         named = _named(versions, one, _dependencies(accesses, one))
+        if not named.cycle and (of_threads := _between_threads(execution, one)) is not None:
+            named = of_threads[2]
         found.append((named.anomaly.key, *places(execution, one, named.cycle, _witness(execution, one, named.cycle))))
     return found
 
@@ -52,6 +55,10 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
     words = Words(execution)
     found = _dependencies(Accesses(words.versions), finding)
     named = _named(words.versions, finding, found)
+    if not named.cycle and (of_threads := _between_threads(execution, finding)) is not None:
+        execution, finding, named = of_threads
+        words = Words(execution)
+        found = _dependencies(Accesses(words.versions), finding)
     return Explanation(
         anomaly=named.anomaly.key,
         anomaly_title=named.anomaly.title,
@@ -65,6 +72,16 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         decided=_decided(words, finding, named),
         remedy=_capital(remedy(words, finding, named)),
     )
+
+
+def _between_threads(execution: Execution, finding: Finding) -> tuple[Execution, Finding, Named] | None:
+    """Execution and finding with threads in the place of requests, if a cycle between threads shows what is wrong."""
+    split = by_thread(execution, finding) if finding.oracle == "linearizability" else None
+    if split is None:
+        return None
+    versions = Versions(split[0])
+    named = _named(versions, split[1], _dependencies(Accesses(versions), split[1]))
+    return (*split, named) if named.cycle else None
 
 
 def unexplained(execution: Execution, finding: Finding) -> Explanation:

@@ -21,6 +21,7 @@ from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind
 from toctou.history.item import ItemId
 from toctou.history.operation import Operation
+from toctou.history.request import ThreadOf
 from toctou.history.wording import listed, value_text
 
 MOST_TERMS = 3
@@ -45,7 +46,8 @@ def _failed(
     fits = closest is not None and other and closest.requests[closest.explained] == request
     alone = ", as it does when the requests run one after the other"
     instead = f"answer {closest.answer}{alone}" if closest is not None and fits else "answer 409"
-    return f"if that {how}, another request won the race: re-read and retry, or {instead}"
+    winner = "thread" if isinstance(words.execution.requests[request], ThreadOf) else "request"
+    return f"if that {how}, another {winner} won the race: re-read and retry, or {instead}"
 
 
 def _guard(words: Words, finding: Finding, named: Named) -> str:

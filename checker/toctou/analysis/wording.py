@@ -15,7 +15,7 @@ from toctou.analysis.versions import Versions
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind, KeyRange
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import Execution, Operation
-from toctou.history.request import label
+from toctou.history.request import ThreadOf, label
 from toctou.history.wording import attribute_words, change_text, listed, value_text, who
 
 
@@ -172,7 +172,8 @@ class Words:
             names = [self._introduce(request, met) for request in (earlier, later)]
             parts.append(f"{names[0]} before {names[1]}, because {self._clause(one)}")
         every = "both" if len(parts) == 2 else "all of them"
-        return f"if every request were a single step, {listed_clauses(parts)}; no order satisfies {every}"
+        met_as = "thread" if any(isinstance(one, ThreadOf) for one in self.execution.requests) else "request"
+        return f"if every {met_as} were a single step, {listed_clauses(parts)}; no order satisfies {every}"
 
     def _introduce(self, request: int, met: set[int]) -> str:
         name = self.short(request) if request in met else self.who(request)

@@ -21,6 +21,7 @@ from toctou.distribution.journal import Journal
 from toctou.distribution.progress import Progress, Silent
 from toctou.distribution.work_queue import Slot, WorkQueue
 from toctou.errors import contained
+from toctou.execution.isolation import may_separate, memory_kept
 from toctou.search.bench import Bench
 from toctou.search.budget import Meter
 from toctou.search.options import Options
@@ -63,9 +64,15 @@ def check(
     Raises:
         BadInput: an option that cannot be used; an invalid model, if nothing was explored of any other.
     """
+    with memory_kept(one.model for one in models if may_separate(one.model, options.isolation)):
+        return _checked(models, options, progress or Silent(), exploring or InProcess(), journal)
+
+
+def _checked(
+    models: Sequence[LoadedModel], options: Options, progress: Progress, exploring: Exploring, journal: Journal | None
+) -> RunResult:
     meter = options.started()
     work_queue = WorkQueue(models, options, meter, journal)
-    progress, exploring = progress or Silent(), exploring or InProcess()
     conclusion = _Conclusion(work_queue, progress)
     try:
         conclusion.proceed()
@@ -143,6 +150,9 @@ class _Conclusion:
         for slot, tally in self._work_queue.final():
             self._begin(slot)
             of_model = self.explored[-1]
+            if of_model.first is slot:  # the model has begun again
+                of_model = self.explored[-1] = Explored(slot.loaded, Reachability(slot.loaded.model), of_model.total)
+            of_model.first = of_model.first or slot
             of_model.reached.add(tally.reached)
             of_model.seconds += tally.seconds
             of_model.results.append(replace(tally.result(slot.scenario), stands_for=slot.represents))

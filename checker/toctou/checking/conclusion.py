@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR, Context
 from toctou.client.backends import is_repeatable
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
+from toctou.distribution.work_queue import Slot
 from toctou.scheduling.strategies import selected
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability, Vacuous, names_of
@@ -18,13 +19,14 @@ from toctou.verdict import Coverage, Evidence, StopReason, Verdict, certify
 
 @dataclass(slots=True)
 class Explored:
-    """A model's scenarios, as they become final; ``total`` is how many there should be."""
+    """A model's scenarios, as they become final; ``total`` is how many there should be, ``first`` the one that is the first."""
 
     loaded: LoadedModel
     reached: Reachability
     total: int
     results: list[ScenarioResult] = field(default_factory=list)
     seconds: float = 0.0
+    first: Slot | None = None
 
 
 _NEARLY_CERTAIN = 0.9999
@@ -122,8 +124,12 @@ def _covered(model: type[Model], results: list[ScenarioResult], options: Options
         f"{len(results)} scenarios of up to {options.requests} concurrent requests{for_others}; "
         f"{schedules} schedules run, standing for "
         f"{stood_for} interleavings; backend {options.backend}; {_reads(options)}, no faults, "
-        f"each request with its own clock{_memoised(model, results, options)}{_extent(results, options)}"
+        f"each request with its own clock{_isolated(results)}{_memoised(model, results, options)}{_extent(results, options)}"
     )
+
+
+def _isolated(results: list[ScenarioResult]) -> str:
+    return " and in a process of its own" if any(result.isolated for result in results) else ""
 
 
 def _memoised(model: type[Model], results: list[ScenarioResult], options: Options) -> str:

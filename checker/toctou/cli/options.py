@@ -24,6 +24,13 @@ def add_shared(parser: argparse.ArgumentParser, kind: str) -> None:
         metavar="HOW",
         help="strong (default), or eventual[:K]: a read without ConsistentRead returns one of the last K versions (default 2)",
     )
+    add(
+        "--isolation",
+        default="auto",
+        metavar="WHERE",
+        help="memory, processes (each concurrent request in one of its own), or auto (default): in memory until requests are "
+        "seen to share it",
+    )
     add("--max-schedules", type=at_least_one, metavar="N", help="give up a scenario after N schedules")
     add("--max-seconds", type=positive, metavar="S", help="give up exploring after S seconds")
     add(
@@ -45,6 +52,7 @@ def shared_options(arguments: argparse.Namespace) -> Options:
         strategy=arguments.strategy,
         backend=arguments.backend,
         reads=arguments.reads,
+        isolation=arguments.isolation,
         budget=Budget(arguments.max_schedules, arguments.max_seconds),
         seed=arguments.seed,
         limits=Limits(seconds=arguments.max_step_seconds),

@@ -13,6 +13,7 @@ from toctou.client.backends import backend_named, backend_replaying
 from toctou.counterexample.confirmation import confirmed
 from toctou.counterexample.presentation import presented
 from toctou.counterexample.violation import Violation
+from toctou.declaration.isolation import isolation_of
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
 from toctou.errors import InternalError, ScheduleDiverged
@@ -75,8 +76,9 @@ def _home(report: Path, stored: Counterexample) -> Path:
 def _again(
     loaded: LoadedModel, scenario: Scenario, stored: Counterexample, backend: str
 ) -> tuple[Violation | None, Execution]:
+    isolation = isolation_of(loaded.model.isolation, stored.isolation)
     with closing(backend_replaying(backend, stored.schedule)) as store:
-        laboratory = Laboratory(loaded.model, store, Limits())
+        laboratory = Laboratory(loaded.model, store, Limits(), isolation)
         with laboratory.opened():
             _check_fits(loaded, scenario, stored, laboratory)
             execution = replayed(laboratory, scenario, stored.schedule)
@@ -87,7 +89,7 @@ def _again(
             violation = presented(laboratory, Sighting(finding, execution), backend)
     second = Options(backend=backend).second_backend
     with closing(backend_named(second)) as store:
-        laboratory = Laboratory(loaded.model, store, Limits())
+        laboratory = Laboratory(loaded.model, store, Limits(), isolation)
         with laboratory.opened():
             return confirmed(laboratory, [violation], second)[0], execution
 

@@ -72,7 +72,7 @@ def _interceptor(
             point.fail(_other_service(method.other_service, operation_name, line(sys._getframe(1))))
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
         source = line(sys._getframe(1))
-        turn = point.reach(operation_name, asked)
+        turn = point.reach(operation_name, asked, source)
         performed = perform(point, backend, choices, operation_name, asked)
         result, error, footprint, changes, missed = performed
         request, number, slept, reads_clock = turn

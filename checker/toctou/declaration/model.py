@@ -9,6 +9,7 @@ from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
+from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_attributes, check_pools, check_principals, joined, kept, shown
@@ -97,6 +98,8 @@ class Model:
         overwrites: ``violation`` if an unconditional write may not replace, unread, what another request was answered 2xx for;
             ``note`` if the verdict only says so.
         unowned: values of ``owner`` that stand for nobody, so that anybody may change the item.
+        isolation: where concurrent requests run: in ``processes`` of their own, or in the ``memory`` of this one; ``auto`` to
+            begin in memory, and to separate them once they are seen to share it.
         service: receives the handlers' requests, in any language; ``None`` where the handlers are the code under test.
     """
 
@@ -110,6 +113,7 @@ class Model:
     ignore: ClassVar[Mapping[str, Sequence[str]]] = {}
     overwrites: ClassVar[Literal["note", "violation"]] = "note"
     unowned: ClassVar[Collection[str | None]] = frozenset({"nobody", None})
+    isolation: ClassVar[Isolation] = "auto"
     service: ClassVar[Service | None] = None
 
     def owns(self, principal: str, item: Mapping[str, Any]) -> bool:
@@ -222,6 +226,7 @@ def _check_comparisons(cls: type[Model]) -> None:
     for name, value, choices in (
         ("refusals", cls.refusals, ("any", "exact")),
         ("overwrites", cls.overwrites, ("note", "violation")),
+        ("isolation", cls.isolation, ISOLATIONS),
     ):
         if value not in choices:
             raise ModelError(

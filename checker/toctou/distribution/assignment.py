@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from toctou import real_time
@@ -12,6 +13,7 @@ from toctou.declaration.fingerprint import fingerprint
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.work_queue import Key
 from toctou.errors import BadInput
+from toctou.execution.isolation import may_separate, memory_kept
 from toctou.search.bench import Bench, with_confirmations
 from toctou.search.budget import Meter
 from toctou.search.explorer import no_pause, pausing_at
@@ -58,6 +60,7 @@ class Workplace:
     """The state of a process that explores for another one."""
 
     _loaded: dict[Source, LoadedModel] = field(default_factory=dict)
+    _memories: ExitStack = field(default_factory=ExitStack)  # left when the process ends
     _bench: Bench | None = None
     _options: Options | None = None
 
@@ -88,7 +91,7 @@ class Workplace:
         """
         until = real_time.seconds() + assignment.seconds
         meter = Meter(assignment.options.schedule_budget, real_time.seconds() - assignment.seconds_used)
-        loaded = self._load(source)
+        loaded = self._load(source, assignment.options)
         bench = self._bench_for(assignment.options)
         explored: list[tuple[Key, Advance]] = []
         for key, work_item in assignment.work_items:
@@ -106,7 +109,7 @@ class Workplace:
     ) -> tuple[ScenarioResult, ...]:
         """See :func:`toctou.search.bench.with_confirmations`."""
         self.close()
-        return with_confirmations(self._load(source).model, results, options)
+        return with_confirmations(self._load(source, options).model, results, options)
 
     def close(self) -> None:
         """Close the laboratory that is open."""
@@ -120,7 +123,7 @@ class Workplace:
             self._bench, self._options = Bench(options), options
         return self._bench
 
-    def _load(self, source: Source) -> LoadedModel:
+    def _load(self, source: Source, options: Options) -> LoadedModel:
         if source not in self._loaded:
             self.close()
             (loaded,) = load([source.model])
@@ -131,5 +134,7 @@ class Workplace:
                     cause="a file was edited meanwhile, or a worker on another machine has an older copy",
                     remedy="bring the copies up to date and run again",
                 )
+            if may_separate(loaded.model, options.isolation):
+                self._memories.enter_context(memory_kept([loaded.model]))
             self._loaded[source] = loaded
         return self._loaded[source]

@@ -25,6 +25,7 @@ from toctou import real_time
 from toctou.declaration.fingerprint import Inputs, fingerprint, modules_of
 from toctou.declaration.loading import LoadedModel
 from toctou.errors import BadInput
+from toctou.gate.zygote import keep_from_children
 from toctou.scheduling.data_files import digest, shown
 from toctou.search.options import Options
 from toctou.search.work_item import Advance
@@ -81,6 +82,7 @@ class Journal:
             raise BadInput(f"--resume {file}: {fault.strerror}", expected="a file that can be written") from None
         try:
             _lock(self._stream, file)
+            keep_from_children(self._stream)
             self._stream.seek(0)
             end = self._read(self._stream.read(), head)
             if end:

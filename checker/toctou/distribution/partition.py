@@ -11,6 +11,7 @@ A number is used up by the first response that it gets: a work item that two wor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from toctou.distribution.shared_search import SharedSearch
 from toctou.scheduling.restart import Restart
@@ -77,6 +78,7 @@ class Partition:
                 again = (*advance.rest, work_item)[0].restarted(restart)
         if again is not None:
             self._shared, others = None, set()
+            self._beginning = tuple(replace(one, because=again.because) for one in self._beginning)
             self._entries = [*self._opened([one.again(again) for one in self._beginning])]
         return [one for one in self.open() if one not in others]
 
@@ -93,6 +95,13 @@ class Partition:
             return entries
         self._shared.share_out(advance.pieces)
         return self._shared.entries()
+
+    def separate(self, because: str) -> list[int]:
+        """Begin again with requests in processes of their own; returns the numbers of the new work items."""
+        self._shared = None
+        self._beginning = tuple(replace(one, because=because) for one in self._beginning)
+        self._entries = [*self._opened(self._beginning)]
+        return list(self.open())
 
     def stop(self, reason: StopReason, detail: str, nothing: Tally) -> None:
         """Give up what is left, and add up the tallies, or else ``nothing``, an empty one."""

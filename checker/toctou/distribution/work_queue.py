@@ -112,6 +112,7 @@ class WorkQueue:
         self._final = 0
         self._faults: list[int] = []
         self._refused: set[int] = set()
+        self._separated: dict[str, str] = {}  # models whose requests have processes of their own, and why
         self.refusals: list[ModelError] = []
         self._schedules = 0
         self._busy = 0.0
@@ -184,7 +185,10 @@ class WorkQueue:
         if advance.again is None:
             self._schedules += advance.tally.schedules
             self._busy += advance.tally.seconds
-        self.put_back([Key(key.slot, number) for number in slot.partition.advance(key.number, advance)])
+        keys = [Key(key.slot, number) for number in slot.partition.advance(key.number, advance)]
+        if advance.again is not None and advance.again.because:
+            keys += self._separate(key.slot, advance.again.because)
+        self.put_back(sorted(keys, key=lambda one: one.slot))
         if advance.refusal is not None:
             self.refusals.append(advance.refusal)
         if slot.partition.complete:
@@ -194,6 +198,21 @@ class WorkQueue:
             if reason is StopReason.REFUSED or reason in FAULTS.values():
                 self._faults.append(key.slot)
             self._release(slot)
+
+    def _separate(self, shown: int, because: str) -> list[Key]:
+        """Give requests processes of their own in the other scenarios of a model too, once one scenario has shown the need.
+
+        Returns their work items.  What they have shown in one process is forgotten.
+        """
+        loaded = self.slots[shown].loaded
+        if loaded.name in self._separated:
+            return []
+        self._separated[loaded.name] = because
+        of_model = [at for at, slot in enumerate(self.slots) if slot.loaded is loaded]
+        self._faults = [at for at in self._faults if at not in of_model]
+        self._final = min(self._final, of_model[0])
+        others = [at for at in of_model if at != shown and not self.slots[at].represented]
+        return [Key(at, number) for at in others for number in self.slots[at].partition.separate(because)]
 
     def _inconsistent(self, files: Mapping[str, str]) -> OutsideControl | None:
         """The fault, if a file holds something else than it did for earlier work items, here or in another process."""
@@ -210,6 +229,8 @@ class WorkQueue:
             other = self.slots[at]
             other.represented = False
             other.partition = Partition(beginning(other.scenario, self._options))
+            if because := self._separated.get(other.loaded.name):
+                other.partition.separate(because)
         self.put_back([Key(at, number) for at in apart for number in self.slots[at].partition.open()])
 
     def final(self) -> Iterator[tuple[Slot, Tally]]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from toctou.declaration.scenario import Scenario
+from toctou.errors import OperationLimit, OutsideControl
 from toctou.execution.judging import oracles_of
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.transition_system import same_request
 from toctou.execution.variations import Variations
 from toctou.history.operation import StoredImages
-from toctou.history.request import Response
+from toctou.history.request import Response, label
 from toctou.oracles.oracle import Oracle
+from toctou.oracles.serial_runs import Alternative
 
 MOST_RUNS = 5_000
 """Sequential runs that are memoised, each with what was stored at its end; ten requests have ten million."""
+
+MOST_ALTERNATIVES = 2_000
+"""Orders in which the threads of requests, which run in one order, are run one after the other."""
 
 
 def oracles_for(laboratory: Laboratory, scenario: Scenario, *, afresh: bool = False) -> list[Oracle]:
@@ -46,13 +52,14 @@ class Judges:
 
 
 class MemoisedSerialRuns:
-    """Sequential runs of a scenario's requests, each order run once."""
+    """Sequential runs of a scenario's requests, each order run once; several times if the order of threads matters."""
 
     def __init__(self, laboratory: Laboratory, scenario: Scenario, *, afresh: bool = False) -> None:
         self._laboratory = laboratory
         self._scenario = scenario
         self._afresh = afresh
         self._known: dict[tuple[int, ...], tuple[Sequence[Response], StoredImages]] = {}
+        self._alternatives: dict[tuple[int, ...], _Alternatives] = {}
 
     def __call__(self, order: tuple[int, ...]) -> tuple[Sequence[Response], StoredImages]:
         """See :data:`Serial`."""
@@ -61,3 +68,60 @@ class MemoisedSerialRuns:
                 self._known.clear()
             self._known[order] = self._laboratory.serial(self._scenario, order, afresh=self._afresh)
         return self._known[order]
+
+    def alternatives(self, order: tuple[int, ...]) -> Iterator[Alternative]:
+        """See :class:`~toctou.oracles.serial_runs.WithThreads`."""
+        yield Alternative(*self(order))
+        if not self._laboratory.concurrent:
+            return
+        if order not in self._alternatives:
+            if len(self._alternatives) >= MOST_RUNS:
+                self._alternatives.clear()
+            self._alternatives[order] = _Alternatives(self._laboratory, self._scenario, order)
+        yield from self._alternatives[order]
+
+
+class _Alternatives:
+    """What requests with threads do in one order, by the order of their threads, the first of which is left out."""
+
+    def __init__(self, laboratory: Laboratory, scenario: Scenario, order: tuple[int, ...]) -> None:
+        self._run = partial(laboratory.serial_run, scenario, order)
+        self._order = order
+        self._found: list[Alternative] = []
+        self._script: tuple[int, ...] | None = ()
+
+    def __iter__(self) -> Iterator[Alternative]:
+        yield from self._found
+        while self._script is not None:
+            script = self._script
+            try:
+                responses, stored, counts = self._run(script)
+            except OperationLimit:  # threads that poll for what another one does, which does not come meanwhile
+                self._script = None
+                return
+            self._script = _following(script, counts)
+            if not any(script):  # has been run as the only one
+                continue
+            if len(self._found) >= MOST_ALTERNATIVES:
+                raise _too_many(self._order)
+            self._found.append(Alternative(responses, stored, script))
+            yield self._found[-1]
+
+
+def _following(script: Sequence[int], counts: Sequence[int]) -> tuple[int, ...] | None:
+    """The next answers in lexicographical order; ``None`` after the last."""
+    answers = [*script, *[0] * (len(counts) - len(script))]
+    for at in reversed(range(len(counts))):
+        if answers[at] + 1 < counts[at]:
+            return (*answers[:at], answers[at] + 1)
+    return None
+
+
+def _too_many(order: Sequence[int]) -> OutsideControl:
+    return OutsideControl(
+        f"the threads of {' and '.join(f'request {label(one)}' for one in order)} can run one after the other in more than "
+        f"{MOST_ALTERNATIVES} orders, and none of those tried explains what was seen",
+        expected="fewer threads",
+        cause="a handler that starts many of them",
+        remedy="let the model start fewer: two or three show the same races",
+    )

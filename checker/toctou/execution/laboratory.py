@@ -9,39 +9,38 @@ caller asks for that.  Once they are tainted, the caller has to give them up and
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from toctou.client.access_tracker import AccessTracker
-from toctou.client.backend import Backend, Performed
+from toctou.client.backend import Backend
 from toctou.client.environment import client_environment
-from toctou.client.escapes import escaped
 from toctou.client.intercept import intercepted, perform
 from toctou.declaration.model import Model, attempted, made
 from toctou.declaration.remote import under_test
-from toctou.declaration.response import response_of, response_to
 from toctou.declaration.scenario import Scenario
 from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
-from toctou.errors import InternalError, ScheduleDiverged, ToctouError
+from toctou.errors import InternalError, ScheduleDiverged
+from toctou.execution.isolation import CAN_FORK, Isolation, remember_separated, separated_before
 from toctou.execution.judging import observed
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
+from toctou.execution.observation import operation_of, step_of
+from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.serving import answer
 from toctou.execution.shared_memory import sharing as memory_shared
 from toctou.execution.transition_system import Call, Taken, Transition, Walk
 from toctou.gate.mailbox import HeldCall
 from toctou.gate.relay import Patience, Relay
-from toctou.history.footprint import EMPTY
 from toctou.history.item import Image, ItemId
-from toctou.history.operation import Execution, Operation, StoredImages
+from toctou.history.operation import Accessed, Execution, Operation, StoredImages, idle_steps
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
-from toctou.scheduling import boundary, data_files, event_loop
-from toctou.scheduling.choices import Choices, plain_choice
+from toctou.scheduling import boundary, data_files
+from toctou.scheduling.choices import Choices, Script, plain_choice
 from toctou.scheduling.control import Readings
 from toctou.scheduling.polling import Polls, Waiting
 from toctou.scheduling.restart import Reason, Restart
@@ -49,34 +48,26 @@ from toctou.scheduling.runner import Limits, Runner
 from toctou.scheduling.scheduling_point import Turn
 from toctou.scheduling.strategies.replay import Replay
 from toctou.scheduling.strategies.strategy import Step, Strategy
-from toctou.scheduling.watchdog import Interrupted
 
-
-@dataclass(slots=True)  # as quick to make as an operation
-class Observation:
-    """What is compared when a step is performed again."""
-
-    operation: Operation | None
-    response: Response | None
-
-    def __str__(self) -> str:
-        one = self.operation
-        lines = [] if one is None else [f"{one.action} {dict(one.parameters)} → {one.error or one.result}"]
-        if self.response is not None:
-            lines.append(f"answers {self.response}")
-        return "; ".join(lines)
+SHORT_SECONDS = 2.0
+"""How long a request may be silent in the memory of this process, before it gets a process of its own."""
 
 
 class Laboratory:
     """Executes scenarios of one model on one backend, inside :meth:`opened`.
 
+    Args:
+        isolation: one of :data:`~toctou.declaration.isolation.ISOLATIONS`; a service has processes of its own anyway.
+
     Attributes:
         initial: the items stored at the start.
         sharing: what requests share besides DynamoDB, as text for the user; ``""`` unless something has shown that they do.
         left: names of what requests were seen to leave in memory by then.
+        isolated: whether each request has a process of its own.
+        because: why, if they had not at first.
     """
 
-    def __init__(self, model: type[Model], backend: Backend, limits: Limits) -> None:
+    def __init__(self, model: type[Model], backend: Backend, limits: Limits, isolation: str = "memory") -> None:
         self.model = model
         self.initial: StoredImages = {}
         self.sharing = ""
@@ -84,10 +75,14 @@ class Laboratory:
         self._left_out: StoredImages = {}
         self._schemas: Mapping[str, Schema] = {}
         self._backend = backend
-        self._runner = Runner(limits)
+        # Where requests can be separated, a doubt costs little; a process of its own gets all the time.
+        auto = isolation == "auto" and CAN_FORK
+        own = replace(limits, seconds=min(limits.seconds, SHORT_SECONDS)) if auto else limits
+        self._runner = Runner(own)
         self._handlers = model.handlers()
         self._operations: list[Operation] = []
         self._responses: dict[int, Response] = {}
+        self._answered_after: dict[int, int] = {}  # operations when a request answered, if its threads may go on
         self._instance: Model  # a new one for each schedule
         self._observes = observed(model)
         self._tracker = AccessTracker()
@@ -105,6 +100,13 @@ class Laboratory:
                 diagnostics=self._remote.diagnostics,
             )
 
+        self.isolated, self.because = False, ""
+        self._isolation: Isolation | None = None
+        if self._remote is None and isolation != "memory" and CAN_FORK:
+            self._isolation = Isolation(model, limits, self._runner, self._perform, self._choices)
+            self.because = separated_before(model) if isolation == "auto" else ""
+            self.isolated = self._runner.separated = isolation == "processes" or bool(self.because)
+
     @contextmanager
     def opened(self) -> Iterator[Laboratory]:
         """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
@@ -112,6 +114,7 @@ class Laboratory:
         data_files.begin()
         served = nullcontext() if self._remote is None else self._remote.opened(self._read)
         with (
+            nullcontext() if self._isolation is None else self._isolation.opened(),
             served,
             client_environment(),
             intercepted(self._runner, self._backend, self._record, self._tracker, self._choices),
@@ -147,7 +150,13 @@ class Laboratory:
         """
         if self._remote is None:
             taken = taken and self._backend.repeatable
-            self._known = MemoisedSteps(self.model, self._step, self._perform_after, self._stored_after, taken=taken)
+            memory = None if self.isolated else ProcessMemory(self.model)
+            self._known = MemoisedSteps(memory, step_of, self._perform_after, self._stored_after, taken=taken)
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether threads of one request were seen to wait for their turns at once, or after its answer."""
+        return self._isolation is not None and self._isolation.concurrent
 
     @property
     def tainted(self) -> bool:
@@ -183,6 +192,25 @@ class Laboratory:
             self.sharing or sharing or ("" if known is None else memory_shared(self.model, known, self._watch))
         )
         return known
+
+    def separate(self, because: str = "") -> bool:
+        """From now on serve each request in a process of its own; ``False`` if that is so already, or cannot be.
+
+        Args:
+            because: what has shown that it matters; else what requests share is found out.
+        """
+        if self.isolated or self._isolation is None:
+            return False
+        known, self._known = self._known, None
+        self._runner.end()
+        if not because and known is not None:
+            because = memory_shared(self.model, known, self._watch)
+        because = because or "in one process a schedule did not repeat"
+        self.isolated, self.because, self._runner.separated = True, because, True
+        remember_separated(self.model, because)
+        if known is not None:
+            self.memoise(taken=known.taken)
+        return True
 
     def _watch(
         self, scenario: Scenario, order: Sequence[int], begin: Callable[[Model], None], look: Callable[[], None]
@@ -243,19 +271,48 @@ class Laboratory:
                 self._operations, self._responses = walk.operations(), walk.responses()
                 self._walk_read_clock = self._walk_read_clock or walk.reads_clock
                 return tuple(self._responses[request] for request in order), walk.stored()
+        responses, stored, _ = self.serial_run(scenario, order, (), known)
+        return responses, stored
+
+    def serial_run(
+        self, scenario: Scenario, order: Sequence[int], script: Sequence[int], known: MemoisedSteps | None = None
+    ) -> tuple[tuple[Response, ...], StoredImages, Sequence[int]]:
+        """One of the serial runs of requests with threads, which run one after the other too, in some order.
+
+        What threads do after the answer comes at any time after it, as a whole.
+
+        Args:
+            scenario: whose requests.
+            order: those that run, by index.
+            script: answers to the questions which thread, or which request, goes on; 0 for those that follow.
+            known: memoises what is run.
+
+        Returns:
+            Responses, in that order, stored items, and how many alternatives there were at each question.
+        """
         while True:
-            runner = self.begin(scenario)
+            runner, asked = self.begin(scenario), Script(script)
+            self._choices.script = asked
             steps: list[Taken] = []
-            for request in order:
-                while request in runner.enabled():
-                    self._take(request, steps, {})
+            left, answered = list(order), list[int]()
+            while able := [one for one in answered if one in runner.enabled()] + left[:1]:
+                following = able[asked.answer(len(able))] if len(able) > 1 else able[0]
+                if following in left:
+                    left.remove(following)
+                    answered.append(following)
+                    while following in runner.enabled() and following not in self._responses:
+                        self._take(following, steps, {})
+                else:
+                    while following in runner.enabled():
+                        self._take(following, steps, {})
             reads_clock = runner.clock_readers()
             runner.end()
             if not self._random_was_shared():
                 break
+        self._check_concurrent()
         if known is not None:
             known.learn(scenario, steps, self._responses, reads_clock)
-        return tuple(self._responses[request] for request in order), self._backend.stored()
+        return tuple(self._responses[request] for request in order), self._backend.stored(), asked.counts
 
     def _known_of(self, scenario: Scenario) -> MemoisedSteps | None:
         return None if scenario.left_out or self._tracker.on else self._known
@@ -290,7 +347,7 @@ class Laboratory:
         # step is unknown.
         runner, polls = self.begin(scenario), polls or Polls()
         self._choices.bind(strategy)
-        if known is not None:
+        if known is not None and known.memory is not None:
             known.memory.begin(self._instance)
         steps: list[Taken] = []
         choices: list[Choice] = []
@@ -304,6 +361,7 @@ class Laboratory:
             if chosen is None:
                 chosen = self._chosen(strategy, polls, enabled, runner.tasks)
             if chosen is None:
+                self._check_concurrent()
                 if known is not None:  # what is left may be redundant only because a request behaved differently
                     known.compare(scenario, steps, self._responses, runner.clock_readers())
                 runner.end()
@@ -315,7 +373,11 @@ class Laboratory:
             chosen = None
         if self._random_was_shared():
             raise Restart(Reason.NUMBERS_SHARED)
-        execution = self._execution(scenario, Schedule(tuple(choices)), endings, self._backend.stored())
+        self._check_concurrent()
+        without = [at for at, (_, one) in enumerate(steps) if one is None]
+        idle = idle_steps(choices, without, self._operations)
+        schedule = Schedule(tuple(choices))
+        execution = replace(self._execution(scenario, schedule, endings, self._backend.stored()), idle=idle)
         if known is not None:
             known.learn(scenario, steps, self._responses, runner.clock_readers())
             known.end(execution)
@@ -339,10 +401,21 @@ class Laboratory:
         self._runner.step(request)
         response = self._responses.get(request)
         if response is not None:
-            endings[request] = len(self._operations)
+            # Its threads may go on after that.
+            endings.setdefault(request, self.answered_after(request))
         (operation,) = self._operations[before:] or (None,)  # a step performs one operation at most
         steps.append((request, operation))
-        return self._step(operation, response)
+        return step_of(operation, response)
+
+    def _check_concurrent(self) -> None:
+        """Memoised steps know of requests that make one call after the other.
+
+        Raises:
+            Restart: they were relied on, but the requests are of another kind.
+        """
+        if self._known is not None and self._isolation is not None and self._isolation.concurrent:
+            self._known = None
+            raise Restart(Reason.CONCURRENT_CALLS)
 
     def _random_was_shared(self) -> bool:
         shared = self._runner.random_was_shared()
@@ -361,7 +434,7 @@ class Laboratory:
         except Exception:  # it occurs again, and is reported, when the call is run
             return None
         turn = Turn(request, call.number, call.slept, call.reads_clock)
-        operation = _operation(turn, call, performed)
+        operation = operation_of(turn, call, performed)
         self._complete(operation)
         return operation
 
@@ -377,7 +450,7 @@ class Laboratory:
 
     def admit(self, request: Request) -> int:
         """Add a request, not started, to the current execution; returns its index."""
-        return self._runner.add(partial(self._serve, self._instance, len(self._runner.tasks), request))
+        return self._runner.add(partial(self._serve, len(self._runner.tasks), request))
 
     def take_clock_reads(self) -> bool:
         """Whether a handler has read its clock or a random number since the last call."""
@@ -387,6 +460,8 @@ class Laboratory:
     def take_held_back(self) -> bool:
         """Whether a request that polls was held back from a strategy since the last call."""
         held_back, self._held_back = self._held_back, False
+        if self._isolation is not None:
+            held_back, self._isolation.held_back = held_back or self._isolation.held_back, False
         return held_back
 
     def note_clock_reads(self, *, read: bool) -> None:
@@ -410,6 +485,10 @@ class Laboratory:
         """Operations so far."""
         return self._operations
 
+    def answered_after(self, request: int) -> int:
+        """How many operations there were when a request answered, now at the latest."""
+        return self._answered_after.get(request, len(self._operations))
+
     def answered(self, request: int) -> Response | None:
         """The response of a request; ``None`` if it has not answered."""
         return self._responses.get(request)
@@ -426,8 +505,14 @@ class Laboratory:
             self._backend.perform("PutItem", {"TableName": table, "Item": image})
 
     def isolate(self) -> bool:
-        """From now on start the service anew for each schedule; ``False`` if that is so already, or there is none."""
-        return self._remote is not None and self._remote.isolate()
+        """From now on start what serves requests anew for each schedule; ``False`` if that is so already, or it is we."""
+        if self._remote is not None:
+            return self._remote.isolate()
+        if not self.isolated or self._isolation is None or not self._isolation.use_once():
+            return False
+        if self._known is not None:
+            self.memoise(taken=self._known.taken)
+        return True
 
     def begin(self, scenario: Scenario) -> Runner:
         """Restore the initial items; returns the runner with the scenario's tasks, none of them started."""
@@ -440,39 +525,42 @@ class Laboratory:
         self._backend.restore()
         self._operations = []
         self._responses = {}
+        self._answered_after = {}
         self._tracker.begin()
+        self._runner.begin([partial(self._serve, index, request) for index, request in enumerate(scenario.requests)])
+        if self.isolated and self._isolation is not None:
+            self._isolation.begin()
+            return self._runner
         with boundary.reading("setup"):
             self._instance = made(self.model)
             attempted(self.model, self._instance.setup)
-        self._runner.begin(
-            [partial(self._serve, self._instance, index, request) for index, request in enumerate(scenario.requests)]
-        )
         return self._runner
 
-    def _serve(self, model: Model, index: int, request: Request) -> None:
-        run = partial(event_loop.run, fail=self._runner.fail)
-        try:
-            returned: Any = self._handlers[request.handler].call(model, request)
-            if inspect.iscoroutine(returned):
-                returned = run(returned)
-            if self._remote is not None:
-                returned = self._remote.serve(index, request, returned, self._relay, self._runner)
-            self._responses[index] = response_of(returned, request.handler, run)
-        except (Interrupted, KeyboardInterrupt, ToctouError):
-            raise
-        except BaseException as raised:  # asyncio.CancelledError and SystemExit are responses of the handler too
-            if (fault := escaped(raised)) is not None:
-                self._runner.fail(fault)
-            self._responses[index] = response_to(raised, run)
+    def _serve(self, index: int, request: Request) -> None:
+        if self.isolated and self._isolation is not None:
+            readings, tracked = self._runner.readings, self._tracker.on
+            answered = partial(self._answered, index)
+            self._isolation.serve(index, request, readings, tracked=tracked, answered=answered)
+            return
+        sent = None
+        if self._remote is not None:
+            sent = partial(self._remote.serve, index, request, relay=self._relay, point=self._runner)
+        handler = self._handlers[request.handler]
+        self._responses[index] = answer(handler, self._instance, request, self._runner, sent)
+
+    def _answered(self, index: int, response: Response) -> None:
+        if index not in self._responses:
+            self._responses[index] = response
+            self._answered_after[index] = len(self._operations)
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
         performed = perform(self._runner, self._backend, self._choices, call.action, call.parameters)
-        operation = _operation(turn, call, performed)
+        operation = operation_of(turn, call, performed)
         self._record(operation)
         return operation
 
     def _read(self, call: HeldCall) -> Operation:
-        return _operation(Turn(0, 0), call, self._backend.perform(call.action, call.parameters))
+        return operation_of(Turn(0, 0), call, self._backend.perform(call.action, call.parameters))
 
     def _record(self, operation: Operation) -> None:
         self._complete(operation)
@@ -480,13 +568,6 @@ class Laboratory:
 
     def _complete(self, operation: Operation) -> None:
         operation.footprint = self._observes.extended(operation.footprint, operation.changes)
-
-    def _step(self, operation: Operation | None, response: Response | None) -> Step:
-        observed = Observation(operation, response)
-        if operation is None:
-            return Step(EMPTY, observed, seen=response)
-        seen = (operation.action, operation.parameters, operation.result, operation.error, response)
-        return Step(operation.footprint, observed, seen)
 
     def _execution(
         self, scenario: Scenario, schedule: Schedule, endings: dict[int, int], final: StoredImages
@@ -496,7 +577,7 @@ class Laboratory:
             raise InternalError(f"{count - len(self._responses)} requests of {scenario} ended without a response")
         operations = self._operations
         if self._tracker.on:
-            operations = [replace(one, accessed=self._tracker.accessed(one)) for one in operations]
+            operations = [replace(one, accessed=self._accessed(one)) for one in operations]
         return Execution(
             requests=scenario.requests,
             initial=self.initial,
@@ -506,21 +587,10 @@ class Laboratory:
             schedule=schedule,
             endings=tuple(endings[request] for request in range(count)),
             left_out=scenario.left_out,
+            isolated=self.isolated,
         )
 
-
-def _operation(turn: Turn, call: HeldCall | Call, performed: Performed) -> Operation:
-    return Operation(
-        turn.request,
-        turn.number,
-        call.action,
-        call.parameters,
-        performed.result,
-        performed.error,
-        performed.footprint,
-        performed.changes,
-        call.source,
-        performed.missed,
-        slept=turn.slept,
-        reads_clock=turn.reads_clock,
-    )
+    def _accessed(self, operation: Operation) -> Accessed:
+        if self.isolated and self._isolation is not None:
+            return self._isolation.accessed.get((operation.request, operation.number), {})
+        return self._tracker.accessed(operation)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import NondeterministicHandler
 from toctou.execution.process_memory import ProcessMemory
@@ -33,11 +32,17 @@ class MemoisedSteps:
         suspect: the scenario and the requests of the steps that led to a difference, if one has shown.
         left: names of what requests have left in memory.
         to_repeat: executions in which a request left something when it was run for the first time.
-        memory: what is inspected.
+        memory: what is inspected; ``None`` where requests are processes of their own.
     """
 
     def __init__(
-        self, model: type[Model], make_step: MakeStep, perform: Perform, stored: Stored, *, taken: bool = True
+        self,
+        memory: ProcessMemory | None,
+        make_step: MakeStep,
+        perform: Perform,
+        stored: Stored,
+        *,
+        taken: bool = True,
     ) -> None:
         self.taken = taken
         self.tainted = False
@@ -45,7 +50,7 @@ class MemoisedSteps:
         self.suspect: tuple[Scenario, tuple[int, ...]] | None = None
         self.left: dict[str, None] = {}
         self.to_repeat: list[Execution] = []
-        self.memory = ProcessMemory(model)
+        self.memory = memory
         self._system = TransitionSystem(make_step, perform, stored)
         self._run: set[str] = set()
 
@@ -108,7 +113,7 @@ class MemoisedSteps:
         """Check what an execution that was run and learned has left in memory."""
         # The first run of a request may leave something: clients and caches are made when they are first needed.
         names = {str(one) for one in execution.requests}
-        left = self.memory.changed()
+        left = [] if self.memory is None else self.memory.changed()
         self.left.update(dict.fromkeys(left))
         if left and names <= self._run:
             self.tainted = True

@@ -50,11 +50,14 @@ def replayed_alike(laboratory: Laboratory, scenario: Scenario, execution: Execut
 
 
 def steps_of(execution: Execution) -> list[tuple[int, Operation | None]]:
-    """The request of each choice of the schedule, and the operation it performed; ``None`` for a request that performs none."""
+    """The request of each choice of the schedule, and the operation it performed; ``None`` for a step without any."""
     waiting = iter(execution.operations)
     active = {one.request for one in execution.operations}
     requests = [choice.request for choice in execution.schedule.choices]
-    return [(request, next(waiting) if request in active else None) for request in requests]
+    return [
+        (request, next(waiting) if request in active and at not in execution.idle else None)
+        for at, request in enumerate(requests)
+    ]
 
 
 def reordered(execution: Execution, order: Order) -> Execution:
@@ -62,16 +65,26 @@ def reordered(execution: Execution, order: Order) -> Execution:
     steps, choices = steps_of(execution), execution.schedule.choices
     operations: list[Operation] = []
     endings: dict[int, int] = {}
+    # A request has answered once it has performed so many operations, whatever its threads do after that.
+    left = [
+        sum(one.request == request for one in execution.operations[:end])
+        for request, end in enumerate(execution.endings)
+    ]
     for at in order:
         request, operation = steps[at]
         if operation is not None:
+            if not left[request]:
+                endings.setdefault(request, len(operations))
             operations.append(operation)
-        endings[request] = len(operations)
+            left[request] -= 1
+        if not left[request]:
+            endings.setdefault(request, len(operations))
     return replace(
         execution,
         operations=tuple(operations),
         schedule=Schedule(tuple([choices[at] for at in order])),
         endings=tuple([endings[request] for request in range(len(execution.requests))]),
+        idle=frozenset(place for place, at in enumerate(order) if at in execution.idle),
     )
 
 

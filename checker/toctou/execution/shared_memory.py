@@ -14,6 +14,7 @@ from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import SharedMemory, ToctouError, UncontrolledHandler
 from toctou.execution.memoised_steps import MemoisedSteps
+from toctou.gate.zygote import CAN_FORK
 from toctou.scheduling.restart import Restart
 
 RunInOrder = Callable[[Scenario, Sequence[int], Callable[[Model], None], Callable[[], None]], None]
@@ -44,17 +45,23 @@ def _error(names: Sequence[str], model: type[Model], known: MemoisedSteps) -> Sh
         f"requests share memory of their process: {what}",
         expected=_EXPECTED,
         cause="it changes what a request does, or may; between processes it does not exist, so a race may be hidden here",
-        remedy="let a condition on the write guard the data, and take what is kept in memory out of the handler under test",
+        remedy="let a condition on the write guard the data, and take what is kept in memory out of the handler under test"
+        + (
+            "; or check with --isolation processes"
+            if CAN_FORK
+            else "; processes of their own cannot be forked on this system"
+        ),
     )
 
 
 def _watched(known: MemoisedSteps, run: RunInOrder) -> list[str]:
     """Names of what differs from the beginning at any point of the steps that have shown a difference."""
-    if known.suspect is None:
+    memory = known.memory
+    if known.suspect is None or memory is None:
         return []
     names: dict[str, None] = {}
     with suppress(ToctouError, Restart):  # it is run for the names only
-        run(*known.suspect, known.memory.begin, lambda: names.update(dict.fromkeys(known.memory.changed())))
+        run(*known.suspect, memory.begin, lambda: names.update(dict.fromkeys(memory.changed())))
     return list(names)
 
 

@@ -54,13 +54,13 @@ class Variations:
         self._scenario = scenario
         self._displaced = displaced
 
-    def order(self, order: tuple[int, ...]) -> Variants:
+    def order(self, order: tuple[int, ...], script: tuple[int, ...] = ()) -> Variants:
         """See :class:`toctou.oracles.serial_runs.Vary`."""
 
         def run() -> tuple[Outcome, Steps]:
             while True:
                 try:
-                    responses, stored = self._laboratory.serial(self._scenario, order, afresh=True)
+                    responses, stored, _ = self._laboratory.serial_run(self._scenario, order, script)
                 except Restart:
                     continue
                 return Outcome(responses, stored), _steps(self._laboratory.performed(), responses)

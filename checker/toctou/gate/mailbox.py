@@ -30,12 +30,14 @@ class HeldCall:
         action, parameters: as in :class:`~toctou.history.operation.Operation`.
         reply: receives the operation.
         source: the line of the handler that makes the call, where known.
+        unit: what the thread that makes it is working on (:mod:`toctou.scheduling.units`).
     """
 
     action: str
     parameters: Mapping[str, Any]
     reply: Reply
     source: SourceLine | None = None
+    unit: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

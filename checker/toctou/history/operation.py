@@ -6,7 +6,7 @@ An operation is one DynamoDB API call.  It is atomic, so an execution is a seque
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from toctou.history.footprint import EMPTY, Attributes, Footprint
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.request import Request, Response, SourceLine
-from toctou.history.schedule import Schedule
+from toctou.history.schedule import Choice, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Operation:
         source: the line of the handler that made the call, if known.
         missed: for an eventually consistent read with a stale result: by item, how many of its last changes it misses.
         accessed: what the handler accessed in the result; ``None`` if that was not tracked.
+        unit: what the thread that made the call was working on, if its request has several: () is the handler itself.
         slept: seconds that its request had slept before.
         reads_clock: whether its request had read its clock or a random number before.
     """
@@ -61,6 +62,7 @@ class Operation:
     source: SourceLine | None = None
     missed: Mapping[ItemId, int] | None = None
     accessed: Accessed | None = None
+    unit: tuple[int, ...] = ()
     slept: float = field(default=0.0, compare=False)
     reads_clock: bool = field(default=False, compare=False)
 
@@ -83,6 +85,8 @@ class Execution:
         endings: by request, how many operations of any request had taken effect when it responded.  A request without
             operations is invoked at the same instant.
         left_out: the model's initial items that were not stored here because they make no difference.
+        idle: positions in the schedule of steps without an operation, of requests that perform some.
+        isolated: whether each request had a process of its own; not compared, because it is how and not what.
     """
 
     requests: tuple[Request, ...]
@@ -93,6 +97,8 @@ class Execution:
     schedule: Schedule
     endings: tuple[int, ...]
     left_out: StoredImages = field(default_factory=dict)
+    idle: frozenset[int] = frozenset()
+    isolated: bool = field(default=False, compare=False)
 
     def of_request(self, request: int) -> tuple[int, ...]:
         """Positions in ``operations`` of one request's operations."""
@@ -113,7 +119,13 @@ class Execution:
         begun: dict[int, int] = {}
         for at, one in enumerate(self.operations):
             begun.setdefault(one.request, at)
-        return _preceding(tuple([(begun.get(request, end), end) for request, end in enumerate(self.endings)]))
+        return _preceding(tuple([(min(begun.get(request, end), end), end) for request, end in enumerate(self.endings)]))
+
+
+def idle_steps(choices: Sequence[Choice], without: Iterable[int], operations: Sequence[Operation]) -> frozenset[int]:
+    """Of the steps ``without`` an operation, by position, those of requests that perform some; see :class:`Execution`."""
+    acting = {one.request for one in operations}
+    return frozenset(at for at in without if choices[at].request in acting)
 
 
 @lru_cache(maxsize=512)

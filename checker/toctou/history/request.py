@@ -39,6 +39,13 @@ class Request:
         return f"{self.principal}: {self.handler}({arguments})"
 
 
+@dataclass(frozen=True, slots=True)
+class ThreadOf(Request):
+    """A thread of a request, where explanations take it for a request; ``name`` says which of whom."""
+
+    name: str = ""
+
+
 RETRYABLE = frozenset({409, 412, 423, 429, 503})
 """Statuses of a rejected request that another state would have allowed: RFC 9110, RFC 4918 (423), RFC 6585 (429)."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from toctou.history.footprint import ALL, EXISTENCE
 from toctou.history.item import AttributeValue, Change, plain_value
-from toctou.history.request import Request, label
+from toctou.history.request import Request, ThreadOf, label
 
 LONGEST_VALUE = 60
 MOST_ATTRIBUTES = 3
@@ -14,7 +14,10 @@ MOST_ATTRIBUTES = 3
 
 def who(requests: Sequence[Request], index: int) -> str:
     """The name of a request: its principal, or ``A (alice)`` if several requests have the same principal."""
-    principal = requests[index].principal
+    request = requests[index]
+    if isinstance(request, ThreadOf):
+        return request.name
+    principal = request.principal
     alone = sum(one.principal == principal for one in requests) == 1
     return principal if alone else f"{label(index)} ({principal})"
 

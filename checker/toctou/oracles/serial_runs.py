@@ -9,8 +9,8 @@ property, and so the name of the finding, is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from toctou.history.finding import SerialOrder
 from toctou.history.footprint import reads
@@ -29,11 +29,26 @@ Serial = Callable[[tuple[int, ...]], tuple[Sequence[Response], StoredImages]]
 that order* and the items stored in the end; also for prefixes of orders, the empty one included, and repeatedly."""
 
 
+class Alternative(NamedTuple):
+    """What requests do in one order; ``script`` says in which order the threads of each ran, one after the other."""
+
+    responses: Sequence[Response]
+    stored: StoredImages
+    script: tuple[int, ...] = ()
+
+
+class WithThreads(Protocol):
+    """A :data:`Serial` of requests that have threads."""
+
+    def alternatives(self, order: tuple[int, ...]) -> Iterable[Alternative]:
+        """What they may do in this order, as far as it is asked for; the first is what :data:`Serial` returns."""
+
+
 class Vary(Protocol):
     """Runs what was run again with other clocks, and with other random numbers, as far as that takes the same steps."""
 
-    def order(self, order: tuple[int, ...]) -> Variants:
-        """Of the requests one after the other, as :data:`Serial` runs them."""
+    def order(self, order: tuple[int, ...], script: tuple[int, ...] = ()) -> Variants:
+        """Of the requests one after the other, as :data:`Serial` runs them, or in an alternative with this script."""
 
     def execution(self, execution: Execution) -> Variants:
         """Of an execution, with responses by index."""
@@ -53,15 +68,15 @@ class SerialRuns(Serializability):
         vary: Vary | None = None,
     ) -> None:
         super().__init__(refusals)
-        self._serial = serial
-        self._ignored = ignored or Ignored({})
+        self.serial = serial
+        self.ignored = ignored or Ignored({})
         self._vary = vary
-        self._orders: dict[tuple[int, ...], Comparable] = {}
+        self._orders: dict[tuple[tuple[int, ...], tuple[int, ...]], Comparable] = {}
         self._left_out: dict[str, None] = {}
 
     def semantics(self, execution: Execution) -> SequentialSemantics:
         """The handlers' own sequential runs."""
-        return _Runs(self._serial, execution, self._ignored)
+        return _Runs(self, execution)
 
     def unfinished(self, execution: Execution) -> Iterator[SequentialSemantics]:
         """What varies by itself is told only once all have answered."""
@@ -96,13 +111,21 @@ class SerialRuns(Serializability):
             self._left_out.update(dict.fromkeys(observed.places()))
         return found
 
-    def of_order(self, order: tuple[int, ...]) -> Comparable:
-        """What the requests of an order do, with what varies in it."""
-        known = self._orders.get(order)
-        if known is None:
-            assert self._vary is not None  # noqa: S101 - asked for only then
-            known = self._orders[order] = self._comparable(*self._serial(order), self._vary.order(order))
-        return known
+    def alternatives(self, order: tuple[int, ...]) -> Iterable[Alternative]:
+        """What the requests of an order may do, by the order of their threads."""
+        found = getattr(self.serial, "alternatives", None)
+        return [Alternative(*self.serial(order))] if found is None else found(order)
+
+    def of_order(self, order: tuple[int, ...]) -> Iterator[Comparable]:
+        """What the requests of an order may do, with what varies in it."""
+        for one in self.alternatives(order):
+            key = order, one.script
+            known = self._orders.get(key)
+            if known is None:
+                assert self._vary is not None  # noqa: S101 - asked for only then
+                variants = self._vary.order(order, one.script) if one.script else self._vary.order(order)
+                known = self._orders[key] = self._comparable(one.responses, one.stored, variants)
+            yield known
 
     def _comparable(
         self,
@@ -112,7 +135,7 @@ class SerialRuns(Serializability):
     ) -> Comparable:
         def kept(outcome: Outcome) -> Outcome:
             return Outcome(
-                [self._ignored.response(one) for one in outcome.responses], self._ignored.stored(outcome.stored)
+                [self.ignored.response(one) for one in outcome.responses], self.ignored.stored(outcome.stored)
             )
 
         if variants is not None:
@@ -123,45 +146,60 @@ class SerialRuns(Serializability):
 class _Runs:
     """Sequential runs as sequential semantics of one execution."""
 
-    def __init__(self, serial: Serial, execution: Execution, ignored: Ignored) -> None:
-        self._serial = serial
+    def __init__(self, runs: SerialRuns, execution: Execution) -> None:
+        self._serial = runs.serial
+        self._alternatives = runs.alternatives
         self._execution = execution
-        self._ignored = ignored
+        self._ignored = runs.ignored
 
     def answer(self, order: tuple[int, ...]) -> Response:
         return self._serial(order)[0][-1]
 
     def fits(self, order: tuple[int, ...], observed: Response) -> bool:
-        return matches(self._ignored.response(self.answer(order)), self._ignored.response(observed))
+        return any(self._matches(one.responses[-1], observed) for one in self._alternatives(order))
 
     def refuses(self, order: tuple[int, ...]) -> bool:
         return refuses(self.answer(order)) and same_items(self._serial(order[:-1])[1], self._serial(order)[1])
 
     def agrees(self, order: tuple[int, ...]) -> bool:
-        stored = self._serial(order)[1]
-        return same_items(self._ignored.stored(stored), self._ignored.stored(self._execution.final))
+        final = self._ignored.stored(self._execution.final)
+        return any(
+            same_items(self._ignored.stored(one.stored), final) and self._explains(order, one.responses)
+            for one in self._alternatives(order)
+        )
 
     def difference(self, order: tuple[int, ...]) -> str:
         expected, stored = self._serial(order)[1], self._execution.final
         return _images_difference(self._ignored.stored(expected), self._ignored.stored(stored))
+
+    def _explains(self, order: tuple[int, ...], responses: Sequence[Response]) -> bool:
+        """Whether one alternative gives all responses; each may have been given by another one so far."""
+        observed = [self._execution.responses[request] for request in order]
+        return all(
+            self._matches(one, seen) or (refuses(one) and refuses(seen))
+            for one, seen in zip(responses, observed, strict=True)
+        )
+
+    def _matches(self, expected: Response, observed: Response) -> bool:
+        return matches(self._ignored.response(expected), self._ignored.response(observed))
 
 
 class _Varied(_Runs):
     """Sequential runs as semantics of an execution in which some values vary by themselves."""
 
     def __init__(self, runs: SerialRuns, execution: Execution, observed: Comparable) -> None:
-        super().__init__(runs._serial, execution, runs._ignored)
+        super().__init__(runs, execution)
         self._of_order = runs.of_order
         self._observed = observed
 
     def fits(self, order: tuple[int, ...], observed: Response) -> bool:  # noqa: ARG002 - `observed` is in the execution
-        return self._of_order(order).response_equals(self._observed, order[-1])
+        return any(one.response_equals(self._observed, order[-1]) for one in self._of_order(order))
 
     def agrees(self, order: tuple[int, ...]) -> bool:
-        return self._of_order(order).equals(self._observed, order)
+        return any(one.equals(self._observed, order) for one in self._of_order(order))
 
     def difference(self, order: tuple[int, ...]) -> str:
-        of_order = self._of_order(order)
+        of_order = next(iter(self._of_order(order)))
         expected, stored = of_order.outcome.stored, self._observed.outcome.stored
         return _images_difference(of_order.without(expected), of_order.without(stored)) or super().difference(order)
 

@@ -72,10 +72,13 @@ class Serializability(Oracle):
             f"{who(execution.requests, index)}'s {execution.requests[index].handler} ({execution.responses[index]})"
             for index in requests
         ]
+        alone = f"{listed(named)} behaved differently than it does alone"
+        if len(named) == 1 and len({one.unit for one in execution.operations if one.request == requests[0]}) > 1:
+            alone = f"no order of the threads of {listed(named)}, one after the other, gives this"
         statement = (
             f"no serial order of {listed(named)} gives these responses and these stored items: {closest.contradiction}"
             if len(named) > 1
-            else f"{listed(named)} behaved differently than it does alone: {closest.contradiction}"
+            else f"{alone}: {closest.contradiction}"
             if named
             else f"every request was rejected, yet {closest.contradiction}"
         )

@@ -13,7 +13,7 @@ from toctou.reporting.lanes import wrapped
 from toctou.reporting.page_content import details
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.stored import item_text
-from toctou.reporting.summary import accessed_words, visible
+from toctou.reporting.summary import accessed_words, call, visible
 from toctou.reporting.text import WIDTH, render_violation
 
 _MARGIN = 13
@@ -26,7 +26,7 @@ def render(document: Document, *, width: int = WIDTH) -> str:
     lines = [render_violation(document, width=width).rstrip("\n"), "", "STEP BY STEP"]
     for detail in details(document):
         step, request = detail["step"], detail["request"]
-        lines += ["", *_row(f"  {step['name']}", f"{step['action']} {step['target']}", width)]
+        lines += ["", *_row(f"  {step['name']}", call(step), width)]
         lines += _row("", f"{request['principal']}: {request['handler']}", width)
         for label, text in _facts(detail):
             lines += _row(f"    {label}", text, width)

@@ -27,8 +27,10 @@ from toctou.analysis.accesses import accessed
 from toctou.analysis.cause import Cause, Site
 from toctou.analysis.explain import unexplained
 from toctou.analysis.explanation import Edge, Explanation
+from toctou.analysis.threads import threads
 from toctou.analysis.versions import Versions
 from toctou.counterexample.violation import Violation
+from toctou.declaration.isolation import isolation_name
 from toctou.errors import contained
 from toctou.history.finding import Finding, SerialOrder
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
@@ -80,6 +82,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "final": _stored(execution.final),
         "finding": _finding(violation.finding, names),
         "explanation": _explanation(violation.explanation, violation.finding.closest, names),
+        "isolation": isolation_name(isolated=execution.isolated),
         "found_on": violation.found_on,
         "confirmed_on": violation.confirmed_on,
         "difference": violation.difference,
@@ -256,9 +259,11 @@ def _steps(violation: Violation, names: Sequence[str]) -> list[Document]:
     witness = set(violation.explanation.witness)
     wrong = set(violation.finding.operations) or _offender(violation)
     versions = Versions(violation.execution)
+    of_threads = threads(violation.execution)
     return [
         {
             **_step(operation, names[position], focus, _held(versions, operation, position)),
+            **({"thread": of_threads[position]} if position in of_threads else {}),
             "witness": position in witness,
             "wrong": position in wrong,
         }

@@ -17,7 +17,7 @@ from rich.text import Text
 from toctou.reporting.document import Document
 from toctou.reporting.expressions import conditions
 from toctou.reporting.stored import in_time
-from toctou.reporting.summary import visible
+from toctou.reporting.summary import call, visible
 
 MIN_COLUMN = 18
 LANE_STYLES = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
@@ -68,7 +68,7 @@ def cells(document: Document) -> Iterator[Cell]:
         elif step is not None:
             flag = f"violates {document['finding']['oracle']}" if step["wrong"] else ""
             details = (conditions(step), step["outcome"], flag)
-            lines = ((f"{step['action']} {step['target']}", True), *((line, False) for line in details))
+            lines = ((call(step), True), *((line, False) for line in details))
             mark = "" if not marks else WITNESS if step["witness"] else STEP
             yield Cell(index[step["request"]], step["name"], mark, lines, witness=step["witness"])
 

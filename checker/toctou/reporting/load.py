@@ -36,6 +36,7 @@ class Counterexample:
         left_out: those that the model stores besides, and that make no difference.
         oracle: name of the oracle whose finding should come out again.
         found_on: name of the backend it was found on.
+        isolation: where its requests ran, one of :data:`~toctou.declaration.isolation.ISOLATIONS`.
         home: the way from the report's folder to where the model is named from; ``""`` if that is not known.
     """
 
@@ -46,6 +47,7 @@ class Counterexample:
     schedule: Schedule
     oracle: str
     found_on: str
+    isolation: str = "memory"
     home: str = ""
 
 
@@ -102,6 +104,7 @@ def counterexample(document: Document) -> Counterexample:
         schedule=parse_schedule(document["schedule"]),
         oracle=document["finding"]["oracle"],
         found_on=document["found_on"],
+        isolation=document.get("isolation", "memory"),  # older reports do not say
         home=document["home"],
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from toctou.reporting.document import Document
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.stored import in_time
-from toctou.reporting.summary import visible
+from toctou.reporting.summary import call, visible
 from toctou.reporting.titles import violation_title
 
 TABLES = "DynamoDB"
@@ -53,7 +53,7 @@ def _lines(document: Document) -> Iterator[str]:
 
 def _step(step: Document, oracle: str) -> Iterator[str]:
     mark = "● " if step["witness"] else ""
-    yield f"    {step['request']}->>{TABLES}: {mark}{step['name']} {escaped(step['action'] + ' ' + step['target'])}"
+    yield f"    {step['request']}->>{TABLES}: {mark}{step['name']} {escaped(call(step))}"
     arrow = "--x" if step["error"] else "-->>"
     if step["outcome"]:
         yield f"    {TABLES}{arrow}{step['request']}: {escaped(step['outcome'].removeprefix('→ '))}"

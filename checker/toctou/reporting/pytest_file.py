@@ -53,6 +53,7 @@ def render(document: Document) -> str:
         "        ],",
         f"        schedule={_text(document['schedule'])},",
         f"        oracle={_text(document['finding']['oracle'])},",
+        *(['        isolation="processes",'] if document.get("isolation") == "processes" else []),
         "        near=__file__,",
         "    )",
     ]

@@ -19,6 +19,7 @@ from toctou.counterexample.violation import Violation
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ScheduleDiverged, TargetError
+from toctou.execution.isolation import may_separate, memory_kept
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import judged
 from toctou.execution.laboratory import Laboratory
@@ -46,7 +47,14 @@ class RaceIsUndecided(AssertionError):
 
 
 def assert_race_is_gone(
-    model: str, requests: Sequence[Request], *, schedule: str, oracle: str, near: str = "", backend: str = "embedded"
+    model: str,
+    requests: Sequence[Request],
+    *,
+    schedule: str,
+    oracle: str,
+    near: str = "",
+    backend: str = "embedded",
+    isolation: str = "memory",
 ) -> str:
     """Pass if no interleaving of these requests violates anything; else say which one does.
 
@@ -58,6 +66,7 @@ def assert_race_is_gone(
         near: the test's own file; a model's file that is not found from the working directory is searched for in the folders
             above this one.
         backend: where to run: ``embedded``, ``moto`` or ``endpoint=URL``.
+        isolation: where the requests of that schedule run: in ``processes`` of their own, or in the ``memory`` of this one.
 
     Returns:
         What was done, in one sentence, which is also printed: pytest shows it with ``-rP``.
@@ -72,10 +81,12 @@ def assert_race_is_gone(
     (loaded,) = load([_found(model, near)])
     scenario = Scenario(tuple(requests))
     _check_fits(loaded, scenario)
-    done = _followed(loaded, scenario, schedule, oracle, backend)
     reads = parse_schedule(schedule).largest(STALENESS) + 1
-    options = Options(backend=backend, reads=reads, budget=Budget(MAX_SCHEDULES, None))
-    result = check_scenario(loaded, scenario, options)
+    where = isolation if isolation == "processes" else "auto"  # other schedules may show what is shared
+    options = Options(backend=backend, reads=reads, isolation=where, budget=Budget(MAX_SCHEDULES, None))
+    with memory_kept([loaded.model] if may_separate(loaded.model, where) else ()):
+        done = _followed(loaded, scenario, schedule, oracle, backend=backend, isolation=isolation)
+        result = check_scenario(loaded, scenario, options)
     if result.violations:
         raise RaceIsBack(_failure(loaded, result.violations[0], f"{done}, but another one shows a violation"))
     if result.verdict is not Verdict.VERIFIED:
@@ -85,11 +96,13 @@ def assert_race_is_gone(
     return summary
 
 
-def _followed(loaded: LoadedModel, scenario: Scenario, schedule: str, oracle: str, backend: str) -> str:
+def _followed(
+    loaded: LoadedModel, scenario: Scenario, schedule: str, oracle: str, *, backend: str, isolation: str
+) -> str:
     """Run the schedule; the outcome, if no oracle objects."""
     __tracebackhide__ = True
     with closing(backend_replaying(backend, parse_schedule(schedule))) as store:
-        laboratory = Laboratory(loaded.model, store, Limits())
+        laboratory = Laboratory(loaded.model, store, Limits(), isolation)
         with laboratory.opened():
             try:
                 execution = replayed(laboratory, scenario, parse_schedule(schedule))

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from toctou.counterexample.violation import Violation
+from toctou.declaration.isolation import isolation_name
 from toctou.reporting.document import RUN, Document, documented, envelope, portable_target, stored_as
 from toctou.reporting.file_names import report_names
 from toctou.reporting.findings import findings, ranked
@@ -101,6 +102,7 @@ def _model(model: ModelResult, found: Sequence[Document | None]) -> Document:
         "stop_reason": model.stop_reason and str(model.stop_reason),
         "detail": model.detail,
         "covered": model.covered,
+        "isolation": isolation_name(isolated=any(one.isolated for one in model.scenarios)),
         "schedules": model.schedules,
         "seconds": round(model.seconds, 3),
         "unreached": [{"handler": handler, "reason": reason} for handler, reason in model.unreached],

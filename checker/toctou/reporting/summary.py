@@ -198,3 +198,10 @@ def _read(operation: Operation, focus: Focus) -> str:
 
 def _one_read(image: Image | None, item: ItemId | None, wanted: frozenset[str]) -> str:
     return "no item" if image is None else attributes(image, item, wanted) or "an item with no other attributes"
+
+
+def call(step: Mapping[str, Any]) -> str:
+    """What a step of a document calls, and on what; by which thread, where its request has several: ``GetItem Items[x]``."""
+    thread = step.get("thread")
+    by = "" if thread is None else f"thread {thread}: " if thread else "main thread: "
+    return f"{by}{step['action']} {step['target']}"

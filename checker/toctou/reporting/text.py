@@ -223,6 +223,8 @@ def _replay(document: Document, width: int) -> Iterator[Text]:
 def confirmation(document: Document) -> str:
     """Where the violation was found, and whether a second backend agreed."""
     parts = [backend_words(document["found_on"])]
+    if document.get("isolation") == "processes":
+        parts.append("each request in a process of its own")
     confirmed, difference = document.get("confirmed_on"), document.get("difference", "")
     parts.append(f"confirmed on {backend_words(confirmed)}" if confirmed else "not confirmed on a second backend")
     if difference:

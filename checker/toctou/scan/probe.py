@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from toctou.client.backends import backend_named
+from toctou.declaration.isolation import isolation_name
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Kind, actions_of
 from toctou.errors import UncontrolledHandler
+from toctou.execution.isolation import CAN_FORK, may_separate
 from toctou.execution.laboratory import Laboratory
 from toctou.history.footprint import dependent
 from toctou.history.item import Change, Image
@@ -163,7 +165,9 @@ class Probe:
 def probing(model: type[Model], options: Options) -> Iterator[Probe]:
     """Open a laboratory for a model."""
     with closing(backend_named(options.backend)) as backend:
-        laboratory = Laboratory(model, backend, options.limits)
+        # In memory they would leave caches to whatever is explored later.
+        isolated = may_separate(model, options.isolation) and CAN_FORK
+        laboratory = Laboratory(model, backend, options.limits, isolation_name(isolated=isolated))
         with laboratory.opened():
             yield Probe(laboratory)
 

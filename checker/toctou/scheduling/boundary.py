@@ -35,6 +35,10 @@ Reached = Callable[[str], None]
 
 _watcher: Reached | None = None
 _noting: str = ""
+_threads_allowed = False
+
+THREAD = "a thread of its own"
+"""How what was reached begins, if it is a thread."""
 _installed = False
 _PROGRAM_SUFFIXES = (".pyc", ".so")
 _LOCKING = tuple(getattr(fcntl, name, None) for name in ("F_SETLK", "F_SETLKW", "F_OFD_SETLK", "F_OFD_SETLKW"))
@@ -59,6 +63,17 @@ def watch(watcher: Reached | None) -> None:
     if watcher is not None:
         _install()
     _watcher = watcher
+
+
+def is_watched() -> bool:
+    """Whether what is reached is reported: a handler runs, and not the checker in its place."""
+    return _watcher is not None
+
+
+def allow_threads() -> None:
+    """From now on a handler may start threads, which are controlled."""
+    global _threads_allowed  # noqa: PLW0603
+    _threads_allowed = True
 
 
 @contextmanager
@@ -172,6 +187,10 @@ def _is_of_a_program(path: str) -> bool:
     return path.startswith(_PROGRAM_FOLDERS) or any(folder in path for folder in _LIBRARIES)
 
 
+def _thread(arguments: tuple[Any, ...]) -> str:
+    return "" if _threads_allowed else f"{THREAD}, for {arguments[0]!r}"
+
+
 _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "open": _file,
     "sqlite3.connect": lambda arguments: f"the database {arguments[0]!r}",
@@ -213,6 +232,7 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "os.startfile": _program,
     "os.fork": lambda _: "a process of its own",
     "os.forkpty": lambda _: "a process of its own",
-    "_thread.start_new_thread": lambda arguments: f"a thread of its own, for {arguments[0]!r}",
+    "_thread.start_new_thread": _thread,
+    "_thread.start_joinable_thread": _thread,
 }
 """By audit event (https://docs.python.org/3/library/audit_events.html), what was reached; an empty text allows it."""

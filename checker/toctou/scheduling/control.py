@@ -101,13 +101,16 @@ class Control:
         os.urandom = self._numbers
         random._urandom = self._numbers  # type: ignore[attr-defined]
         self._urandom = urandom
-        gc.callbacks.append(self._collects)
+        # Around the callbacks of others: Hypothesis asks in one how long collections take.
+        gc.callbacks.insert(0, self._collection_begins)
+        gc.callbacks.append(self._collection_ends)
         try:
             random.setstate(self._pristine)
             with clock_functions.followed(self):
                 yield self
         finally:
-            gc.callbacks.remove(self._collects)
+            gc.callbacks.remove(self._collection_begins)
+            gc.callbacks.remove(self._collection_ends)
             self._travel.stop()
             _UUID["_node"] = node
             os.urandom = urandom
@@ -189,8 +192,11 @@ class Control:
         if not self._collecting:
             self.reads_clock = task.reads_clock = True
 
-    def _collects(self, phase: str, _about: Any) -> None:
-        self._collecting = phase == "start"
+    def _collection_begins(self, phase: str, _about: Any) -> None:
+        self._collecting = self._collecting or phase == "start"
+
+    def _collection_ends(self, phase: str, _about: Any) -> None:
+        self._collecting = self._collecting and phase == "start"
 
     def elapsed(self, *, noticed: bool = True) -> float | None:
         """See :class:`toctou.scheduling.clock_functions.Clock`."""

@@ -47,6 +47,12 @@ def note(path: str, *, once: bool = False) -> str:
     return "" if once or found == known else "which has changed since it was first read"
 
 
+def adopt(files: Mapping[str, str]) -> None:
+    """Note what another process has read, by path the digests."""
+    for path, found in files.items():
+        _again_and_again.setdefault(path, found)
+
+
 def noted() -> Mapping[str, str]:
     """The digest of each file that was read, by its absolute path."""
     return {**_at_import, **_again_and_again}

@@ -24,10 +24,12 @@ be taken, it could have been taken before the independent steps since it fell as
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from toctou.history.footprint import dependent
 from toctou.history.operation import Operation
+from toctou.scheduling.units import Unit
 
 Place = tuple[object, ...]
 """Where a value is within parameters: keys and positions."""
@@ -42,6 +44,21 @@ class Waiting(Protocol):
         reads_clock: whether it has read its clock or a random number until then.
     """
 
+    action: str
+    parameters: Mapping[str, Any]
+    slept: float
+    reads_clock: bool
+
+
+@dataclass(slots=True)
+class ThreadsCall:
+    """A call that a thread of a request waits to make; no action if it wants a lock, and so does not poll.
+
+    Attributes:
+        slept, reads_clock: of its request, until then.
+    """
+
+    unit: Unit
     action: str
     parameters: Mapping[str, Any]
     slept: float
@@ -93,7 +110,15 @@ class Polls:
         return waiting is not None and request in self._let_on and self._polls(request, waiting)
 
     def _polls(self, request: int, waiting: Waiting) -> bool:
-        own = self._since_its_last_write(request)
+        """Whether the request waits to poll; with several threads, whether none of them waits for anything else."""
+        threads: Sequence[ThreadsCall] = getattr(waiting, "threads", ())
+        if not threads:
+            return self._comes_round(self._since_its_last_write(request), waiting)
+        return all(
+            one.action and self._comes_round(self._since_its_last_write(request, one.unit), one) for one in threads
+        )
+
+    def _comes_round(self, own: Sequence[int], waiting: Waiting) -> bool:
         if not own or self._operations[own[-1]].slept >= waiting.slept:
             return False
         calls = [self._operations[at] for at in own]
@@ -103,12 +128,12 @@ class Polls:
             for turn in reversed(turns)  # mostly, what a handler does again is short
         )
 
-    def _since_its_last_write(self, request: int) -> list[int]:
-        """Positions of the request's operations, without those up to its last one that stored something."""
+    def _since_its_last_write(self, request: int, unit: Unit | None = None) -> list[int]:
+        """Positions of a request's operations, or of one thread's, without those up to its last one that stored something."""
         own: list[int] = []
         for at in reversed(range(len(self._operations))):
             one = self._operations[at]
-            if one.request == request:
+            if one.request == request and unit in (None, one.unit):
                 if one.footprint.writes_something:
                     break
                 own.append(at)

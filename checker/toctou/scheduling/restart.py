@@ -22,6 +22,12 @@ class Reason(Enum):
     """A concurrent call arrived after the settling time, which is longer from now on."""
     MEMORY_SHARED = auto()
     """Handlers keep memory between requests, so that every step is run from now on."""
+    SEPARATED = auto()
+    """Requests share memory, so that each has a process of its own from now on."""
+    PROCESSES_REMEMBER = auto()
+    """A schedule did not repeat, so that no process serves a second request."""
+    CONCURRENT_CALLS = auto()
+    """A request makes several calls at once, or some after its answer, so that every step is run from now on."""
     SERVICE_REMEMBERS = auto()
     """A schedule did not repeat, so that replicas are started anew for each."""
 

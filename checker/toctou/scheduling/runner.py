@@ -14,19 +14,23 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import greenlet
 
 from toctou import real_time
-from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ToctouError
-from toctou.history.request import label
-from toctou.scheduling import boundary, event_loop
+from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ThreadStarted, ToctouError
+from toctou.history.request import SourceLine, label
+from toctou.scheduling import boundary, event_loop, thread_starts
 from toctou.scheduling.control import Control, Readings
 from toctou.scheduling.origin import Site, described, library
 from toctou.scheduling.scheduling_point import Turn
+from toctou.scheduling.strand import StrandState, current, name_of
+from toctou.scheduling.strands import Strands
 from toctou.scheduling.task import Task, TaskState
+from toctou.scheduling.units import Unit, unit
 from toctou.scheduling.watchdog import Interrupted, watchdog
 
 # Coroutines that would not end.  Without a reference Python would end them by an exception, which they would swallow once
@@ -42,11 +46,27 @@ class Limits:
     seconds: float = 10.0
 
 
+class Held(NamedTuple):
+    """A call that a thread of a task waits to make; the fields are those of :meth:`Runner.reach`, and who makes it."""
+
+    action: str
+    parameters: Mapping[str, Any]
+    source: SourceLine | None
+    unit: Unit = ()
+
+
 class Runner:
-    """Runs tasks; use :meth:`installed` around any number of executions, :meth:`begin` and :meth:`end` around each."""
+    """Runs tasks; use :meth:`installed` around any number of executions, :meth:`begin` and :meth:`end` around each.
+
+    Attributes:
+        strands: the threads of the only task, if it may have several.
+        separated: whether tasks only wait for other processes, so that no thread is theirs.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.tasks: list[Task] = []
+        self.strands: Strands | None = None
+        self.separated = False
         self._limits = limits
         self._control = Control()
         self._clock_was_read = False, False
@@ -63,7 +83,12 @@ class Runner:
         """Control clock, numbers, sockets, files and time limits while inside."""
         self._main = greenlet.getcurrent()
         self._thread = threading.get_ident()
-        with self._control.installed(), event_loop.made_by(self._loop), watchdog(self._overdue):
+        with (
+            self._control.installed(),
+            event_loop.made_by(self._loop),
+            thread_starts.announced(self._starts),
+            watchdog(self._overdue),
+        ):
             try:
                 yield self
             finally:
@@ -117,13 +142,18 @@ class Runner:
                 task.state = TaskState.ENDED
                 self._running, self._fault = task, None
                 self._abandon(task)
-        self._running = self._fault = None
+        self._running = self._fault = self.strands = None
         self.tasks = []
 
     def take_clock_reads(self) -> bool:
         """Whether a task has read its clock or a random number since the last call."""
         reads_clock, self._control.reads_clock = self._control.reads_clock, False
         return reads_clock
+
+    @property
+    def readings(self) -> Readings:
+        """What clocks and random numbers of tasks are like."""
+        return self._control.readings
 
     @contextmanager
     def reading(self, readings: Readings) -> Iterator[None]:
@@ -151,12 +181,15 @@ class Runner:
         before, self._control.per_request = self._control.per_request, True
         return not before
 
-    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None, source: SourceLine | None = None) -> Turn:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
         task = self._running
+        if self.strands is not None and task is not None and self._is_strand():
+            return self._reach_in_strand(self.strands, task, Held(action, parameters or {}, source, unit()))
         if threading.get_ident() != self._thread:
-            self._fault = self._stray(action)
-            raise self._fault
+            if not self.separated:  # or it is left over from when requests ran here
+                self._fault = self._stray(action)
+            raise SystemExit  # which ends a thread without a word; the step raises the fault
         if task is None:
             raise self._stray(action)
         if greenlet.getcurrent() is not task.coroutine:
@@ -168,7 +201,7 @@ class Runner:
         task.operations += 1
         if task.operations > self._limits.operations:
             self.fail(_too_many(task, action, self._limits.operations))
-        task.action, task.parameters = action, parameters or {}
+        task.action, task.parameters, task.source = action, parameters or {}, source
         task.state = TaskState.WAITING
         if task.unhindered:
             task.unhindered = False
@@ -177,6 +210,38 @@ class Runner:
         else:
             self._main.switch()
         return Turn(task.index, task.operations - 1, task.slept, task.reads_clock)
+
+    def _reach_in_strand(self, strands: Strands, task: Task, held: Held) -> Turn:
+        """Hold the calling thread of the task until the schedule chooses it."""
+        if self._fault is not None:
+            strands.hold(None)  # nobody is chosen any more
+        if task.operations >= self._limits.operations:
+            strand = current()
+            thread = f" in its thread of {strand.target}" if strand is not None and strand.path else ""
+            self.fail(_too_many(task, held.action, self._limits.operations, thread))
+        if threading.get_ident() == self._thread:
+            task.state = TaskState.WAITING
+        strands.hold(held)
+        turn = Turn(task.index, task.operations, task.slept, task.reads_clock)
+        task.operations += 1
+        self._control.advance()
+        return turn
+
+    def start_with_threads(self, index: int) -> Strands:
+        """Run a new task, which may start threads, until each of them waits for its turn or for another one, or has ended.
+
+        Inside :func:`toctou.scheduling.blocking.replaced`, for one task at a time; :meth:`end` ends it.
+        """
+        task = self.tasks[index]
+        strands = self.strands = Strands(now=self._elapsed, advance=self._let_pass)
+        task.coroutine = self._coroutine()
+        strands.begin(partial(task.coroutine.switch, task), task.coroutine.switch, self._main.switch)
+        self.go_on(index)
+        return strands
+
+    def go_on(self, index: int) -> None:
+        """Let the threads of a task run that can."""
+        self._resume(self.tasks[index])
 
     def still_served(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
@@ -208,8 +273,21 @@ class Runner:
         self._fault = self._fault or fault
         raise Interrupted
 
+    def _is_strand(self) -> bool:
+        return self.strands is not None and current() is not None
+
+    def _starts(self, function: Callable[..., Any]) -> None:
+        if self.strands is None and boundary.is_watched():
+            self._reached(f"{boundary.THREAD}, for {name_of(function)}")
+
+    def _elapsed(self) -> float:
+        return self._control.elapsed(noticed=False) or 0.0
+
+    def _let_pass(self, seconds: float) -> None:
+        self._control.sleep(seconds)
+
     def _loop(self) -> event_loop.RequestLoop | None:
-        if self._running is None or threading.get_ident() != self._thread:
+        if self._running is None or (threading.get_ident() != self._thread and not self._is_strand()):
             return None
         return event_loop.RequestLoop(self.fail)
 
@@ -243,7 +321,11 @@ class Runner:
         if task.loop is not None:
             event_loop.resumed(task.loop)
         try:
-            task.coroutine.switch(*arguments)
+            if self.strands is None:
+                task.coroutine.switch(*arguments)
+            else:
+                with suppress(Interrupted):
+                    self.strands.run()
         finally:
             boundary.watch(None)
             task.loop = event_loop.suspended()
@@ -251,8 +333,8 @@ class Runner:
                 event_loop.resumed(outer)
             self._control.leave(task)
             self._running = None
-        if threading.active_count() > threads:
-            self._fault = self._fault or _outside(task, "a thread of its own, which is still running")
+        if self.strands is None and threading.active_count() > threads:
+            self._fault = self._fault or _threaded(task, "a thread of its own, which is still running")
         if self._fault is not None:
             raise self._fault
 
@@ -272,19 +354,21 @@ class Runner:
             self._main.switch()
 
     def _reached(self, what: str) -> None:
-        if threading.get_ident() != self._thread or self._running is None:
+        if self._running is None or (threading.get_ident() != self._thread and not self._is_strand()):
             return
-        self.fail(_outside(self._running, what, event_loop.callers(sys._getframe(2))))
+        called = event_loop.callers(sys._getframe(2))
+        made = _threaded if what.startswith(boundary.THREAD) else _outside
+        self.fail(made(self._running, what, called))
 
     def _overdue(self, frame: FrameType | None) -> bool:
         task = self._running
         if task is None or real_time.seconds() - self._resumed < self._limits.seconds:
             return False
-        if frame is not None and greenlet.getcurrent() is self._main:
+        if frame is not None and self.strands is None and greenlet.getcurrent() is self._main:
             return False  # the step has just ended
         if self._fault is not None and frame is not None:
             self._park()  # it has swallowed the first interruption
-        where = described(event_loop.callers(frame)) if frame is not None else ""
+        where = described(self._now_at(frame)) if frame is not None else ""
         self._fault = SilentHandler(
             f"request {label(task.index)} reached no scheduling point for {self._limits.seconds:g} s"
             + (f" after its {task.action}" if task.action else "")
@@ -296,24 +380,42 @@ class Runner:
         )
         return True
 
+    def _now_at(self, frame: FrameType | None) -> Sequence[Site]:
+        """Where the running request is, innermost first."""
+        running = (
+            [] if self.strands is None else [one for one in self.strands.alive if one.state is StrandState.RUNNING]
+        )
+        return running[0].stack() if running and running[0].path else event_loop.callers(frame)
+
     def _stray(self, action: str) -> OutsideControl:
         where, cause = "outside any request", "code that calls DynamoDB when it is imported or set up"
         if self._running is not None or threading.get_ident() != self._thread:
             where, cause = "from a thread that a handler started", "a handler that uses threads"
-        return OutsideControl(
+        kind = ThreadStarted if "thread" in where else OutsideControl
+        return kind(
             f"{action} was called {where}",
             expected="DynamoDB calls made by handlers, on the thread they are called on",
             cause=cause,
-            remedy="call DynamoDB from the handler itself; declare initial items in the model",
+            remedy="call DynamoDB from the handler itself, or check with --isolation processes; "
+            "declare initial items in the model",
         )
 
 
-def _too_many(task: Task, action: str, limit: int) -> OperationLimit:
+def _too_many(task: Task, action: str, limit: int, thread: str = "") -> OperationLimit:
     return OperationLimit(
-        f"request {label(task.index)} performed {limit} operations and asks for another {action}",
+        f"request {label(task.index)} performed {limit} operations and asks for another {action}{thread}",
         expected=f"at most {limit} operations per request",
         cause="a retry loop without a bound",
         remedy="bound the loop, or raise --max-operations",
+    )
+
+
+def _threaded(task: Task, what: str, called: Sequence[Site] = ()) -> ThreadStarted:
+    return ThreadStarted(
+        f"request {label(task.index)} starts {what}" + (f"\n{described(called)}" if called else ""),
+        expected="handlers without threads, where all requests run in one process",
+        cause="a pool, threading.Thread, asyncio.to_thread",
+        remedy="check with --isolation processes, where threads of a request are scheduled as its calls are",
     )
 
 

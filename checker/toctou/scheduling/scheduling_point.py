@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from toctou.errors import ToctouError
+from toctou.history.request import SourceLine
 
 
 class Turn(NamedTuple):
@@ -28,8 +29,11 @@ class Turn(NamedTuple):
 class SchedulingPoint(Protocol):
     """Where a request waits for its turn."""
 
-    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None, source: SourceLine | None = None) -> Turn:
         """Wait until it is this request's turn to perform the action; without parameters if it waits for one of several.
+
+        Args:
+            action, parameters, source: as in :class:`~toctou.history.operation.Operation`.
 
         Raises:
             OutsideControl: called from outside a request, or from a thread that the handler started.

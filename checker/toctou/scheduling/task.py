@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
+
+from toctou.history.request import SourceLine
 
 
 class TaskState(Enum):
@@ -26,6 +28,8 @@ class Task:
     state: TaskState = TaskState.NEW
     action: str = ""  # the operation that it waits to perform
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of that operation; empty if there are several
+    source: SourceLine | None = None  # the line that makes the call, if known
+    threads: Sequence[Any] = ()  # what its threads wait to do, if it is several
     unhindered: bool = False  # whether it performs its next operation without waiting for its turn
     operations: int = 0  # that it has performed or is performing
     slept: float = 0.0  # seconds; they pass on its own clock only

@@ -13,6 +13,7 @@ from dataclasses import replace
 from toctou.client.backends import backend_named
 from toctou.counterexample.confirmation import confirmed
 from toctou.declaration.fingerprint import Inputs
+from toctou.declaration.isolation import isolation_name, isolation_of
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ModelError, contained
@@ -48,7 +49,9 @@ class Bench:
         if self._explorer is None or self._explorer.model is not model:
             self.close()
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
-            laboratory = self._stack.enter_context(Laboratory(model, backend, self._options.limits).opened())
+            isolation = isolation_of(model.isolation, self._options.isolation)
+            opened = Laboratory(model, backend, self._options.limits, isolation).opened()
+            laboratory = self._stack.enter_context(opened)
             laboratory.memoise(taken=not self._options.every_step)
             self._explorer = Explorer(laboratory, self._options)
         return self._explorer
@@ -129,7 +132,11 @@ def with_confirmations(
 
 def _confirmed(model: type[Model], results: Sequence[ScenarioResult], options: Options) -> tuple[ScenarioResult, ...]:
     name = options.second_backend
-    with closing(backend_named(name)) as backend, Laboratory(model, backend, options.limits).opened() as laboratory:
+    isolation = isolation_name(isolated=any(one.isolated for one in results))
+    with (
+        closing(backend_named(name)) as backend,
+        Laboratory(model, backend, options.limits, isolation).opened() as laboratory,
+    ):
         return tuple(replace(one, violations=confirmed(laboratory, one.violations, name)) for one in results)
 
 

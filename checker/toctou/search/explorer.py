@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from toctou import real_time
 from toctou.counterexample.violation import clarity
@@ -38,6 +39,12 @@ HELD_BACK = (
     "could run: what they do if others take longer than that, such as a time-out, was not explored beside those others"
 )
 """The remark on a scenario in which a request was held back; see :mod:`toctou.scheduling.polling`."""
+
+
+def separated(because: str) -> str:
+    """The remark on a scenario whose requests turned out to need processes of their own; ``because`` is what has shown it."""
+    return f"each request was run in a process of its own: {because.partition(chr(10))[0]}"
+
 
 Pause = Callable[[], bool]
 """Asked before each schedule but the first whether to end there and return what is left."""
@@ -92,13 +99,15 @@ class Explorer:
         except Restart as restart:
             if restart.reason not in (Reason.STEP_TOUCHES_MORE, Reason.NUMBERS_SHARED, Reason.NOT_INTERCHANGEABLE):
                 self._judges.forget()  # from now on, serial runs may behave differently
-            shown = replace(work_item, interchangeable=exploration.interchangeable, sharing=self._laboratory.sharing)
+            shown = replace(work_item, interchangeable=exploration.interchangeable, **self._shown())
             again = shown.restarted(restart)
             return Advance(tally, again=again)
         finally:
             tally.seconds = real_time.seconds() - begun
             tally.apart = frozenset(exploration.renamed.apart)
-            tally.sharing = self._laboratory.sharing
+            tally.sharing, tally.isolated = self._laboratory.sharing, self._laboratory.isolated
+            if self._laboratory.because:
+                tally.remarks[separated(self._laboratory.because)] = None
         if exploration.left is None or tally.stop_reason is not None:
             return Advance(tally, pieces=pieces, last=exploration.last)
         tally.coverage = exploration.left.covers
@@ -108,16 +117,22 @@ class Explorer:
             before=work_item.before + tally.schedules,
             known=work_item.known if alone else tally.best(),
             sighted=exploration.sighted if alone else {},
-            sharing=self._laboratory.sharing,
+            **self._shown(),
         )
         rest = tuple(replace(following, strategy=one) for one in _divided(exploration.left, pieces))
         return Advance(tally, rest, pieces=pieces)
+
+    def _shown(self) -> dict[str, Any]:
+        """What has shown of the requests' memory, as fields of a work item."""
+        return {"sharing": self._laboratory.sharing, "because": self._laboratory.because}
 
     def _begun(self, work_item: WorkItem, *, alone: bool) -> Exploration:
         sighted = work_item.sighted if alone else {}
         known = {**work_item.known, **{key: clarity(one.execution) for key, one in sighted.items()}}
         if work_item.own_numbers:
             self._laboratory.own_numbers()
+        if work_item.because:
+            self._laboratory.separate(work_item.because)
         if work_item.sharing:
             self._laboratory.run_every_step(work_item.sharing)
         return Exploration(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from toctou import real_time
+from toctou.declaration.isolation import check_isolation
 from toctou.errors import BadInput
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies import selected
@@ -27,6 +28,8 @@ class Options:
         every_step: run every step of a schedule, memoised or not.
         confirm: replay each violation on a second backend.
         budget: schedules per scenario, seconds for the whole run.
+        isolation: where concurrent requests run: in ``processes`` of their own, or in the ``memory`` of this one; ``auto`` to
+            begin in memory, and to separate them once they are seen to share it.  A model may say so, too.
         seed: for the random strategy.
         limits: what one request may use.
     """
@@ -39,6 +42,7 @@ class Options:
     every_step: bool = False
     confirm: bool = True
     budget: Budget = field(default_factory=Budget)
+    isolation: str = "auto"
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
 
@@ -46,6 +50,7 @@ class Options:
         if self.requests < 1:
             raise BadInput(f"{self.requests} concurrent requests", expected="at least 1")
         selected(self.strategy)
+        check_isolation(self.isolation)
         if self.reads < 1:
             raise BadInput(
                 f"eventually consistent reads that may return {self.reads} versions", expected="at least 1, the newest"

@@ -11,6 +11,7 @@ from toctou.errors import (
     ServiceCrashed,
     SharedMemory,
     SilentHandler,
+    ThreadStarted,
     ToolMissing,
     UncontrolledHandler,
     UnsupportedAction,
@@ -31,6 +32,7 @@ FAULTS: dict[type[UncontrolledHandler], StopReason] = {
     OperationLimit: StopReason.OPERATION_LIMIT,
     SilentHandler: StopReason.SILENT_HANDLER,
     OutsideControl: StopReason.OUTSIDE_CONTROL,
+    ThreadStarted: StopReason.OUTSIDE_CONTROL,
     UnsupportedAction: StopReason.UNSUPPORTED_ACTION,
     LateCall: StopReason.NONDETERMINISTIC,
     ServiceCrashed: StopReason.SERVICE_CRASHED,
@@ -46,6 +48,15 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
     """
     if isinstance(fault, LateCall):
         raise Restart(Reason.LATE_CALL) from fault
+    # A request that never goes on may wait for what another one holds in memory.  Threads need a process of their own.
+    if isinstance(fault, NondeterministicHandler | SilentHandler | ThreadStarted) and laboratory.separate(
+        _because(fault)
+    ):
+        raise Restart(Reason.SEPARATED) from fault
+    if isinstance(fault, NondeterministicHandler) and laboratory.isolated:
+        if laboratory.isolate():
+            raise Restart(Reason.PROCESSES_REMEMBER) from fault
+        return fault
     if isinstance(fault, NondeterministicHandler):
         try:
             if _run_every_step(laboratory):
@@ -65,6 +76,13 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
     return fault
 
 
+def _because(fault: UncontrolledHandler) -> str:
+    """What the fault shows of memory; ``""`` where that is found out otherwise."""
+    if isinstance(fault, SilentHandler):
+        return f"in one process a request could not go on: {fault.observed}"
+    return fault.observed if isinstance(fault, ThreadStarted) else ""
+
+
 def check_memory(laboratory: Laboratory) -> None:
     """Check that handlers did not share memory.
 
@@ -73,6 +91,8 @@ def check_memory(laboratory: Laboratory) -> None:
         UncontrolledHandler: they did, and a first run does not repeat.
     """
     laboratory.repeat_first_runs()
+    if laboratory.tainted and laboratory.separate():
+        raise Restart(Reason.SEPARATED)
     if laboratory.tainted:
         _run_every_step(laboratory)
         raise Restart(Reason.MEMORY_SHARED)

@@ -23,6 +23,7 @@ class ScenarioResult:
         violations: one per distinct finding, the clearest counterexample of each.
         longest: steps of the longest execution.
         sharing: what requests were seen to share besides DynamoDB, as text for the user; else ``""``.
+        isolated: whether each request had a process of its own.
         remarks: what a reader of the verdict should know besides, as sentences.
         stands_for: how many scenarios it represents, itself included; the others differ by names only.
     """
@@ -38,6 +39,7 @@ class ScenarioResult:
     violations: tuple[Violation, ...]
     longest: int = 0
     sharing: str = ""
+    isolated: bool = False
     remarks: tuple[str, ...] = ()
     stands_for: int = 1
 

@@ -40,6 +40,7 @@ class Tally:
         seconds: time spent, added up over processes.
         longest: steps of the longest execution.
         sharing: what requests share besides DynamoDB, as text for the user; ``""`` if nothing has shown.
+        isolated: whether each request had a process of its own.
         remarks: what a reader of the verdict should know, as sentences.
         apart: places among the work item's renamings of those whose scenario differs by more than names.
     """
@@ -60,6 +61,7 @@ class Tally:
     seconds: float = 0.0
     longest: int = 0
     sharing: str = ""
+    isolated: bool = False
     remarks: dict[str, None] = field(default_factory=dict)
     apart: frozenset[int] = frozenset()
 
@@ -106,6 +108,7 @@ class Tally:
         self.seconds += later.seconds
         self.longest = max(self.longest, later.longest)
         self.sharing = self.sharing or later.sharing
+        self.isolated = self.isolated or later.isolated
         self.remarks.update(later.remarks)
         self.apart |= later.apart
 
@@ -137,5 +140,6 @@ class Tally:
             longest=self.longest,
             violations=tuple(self.kept.values()),
             sharing=self.sharing,
+            isolated=self.isolated,
             remarks=tuple(self.remarks),
         )

@@ -38,6 +38,7 @@ class WorkItem:
         block: which block of a random strategy's schedules this is.
         renamings: each leads to another scenario that this one may represent.
         sharing: what requests share besides DynamoDB, if that has shown; then every step is run.
+        because: what has shown that requests have to be processes of their own, as text for the user; ``""`` for nothing.
     """
 
     scenario: Scenario
@@ -52,6 +53,7 @@ class WorkItem:
     block: int = 0
     renamings: tuple[Renaming, ...] = ()
     sharing: str = ""
+    because: str = ""
 
     def restarted(self, restart: Restart) -> WorkItem:
         """The whole scenario, to be explored with what the restart has shown."""
@@ -74,6 +76,7 @@ class WorkItem:
             strategy=how.strategy,
             interchangeable=how.interchangeable,
             sharing=how.sharing,
+            because=how.because,
         )
 
 

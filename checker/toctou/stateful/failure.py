@@ -12,6 +12,7 @@ from toctou.client.backends import backend_named
 from toctou.counterexample.confirmation import confirmed
 from toctou.counterexample.presentation import presented
 from toctou.counterexample.violation import Violation
+from toctou.declaration.isolation import isolation_name
 from toctou.declaration.loading import LoadedModel
 from toctou.errors import ToctouError
 from toctou.execution.judging import Sighting
@@ -58,7 +59,8 @@ class RaceFound(AssertionError):
     @contextmanager
     def _opened(self, name: str) -> Iterator[Laboratory]:
         with closing(backend_named(name)) as backend:
-            laboratory = Laboratory(self.loaded.model, backend, self._limits)
+            isolation = isolation_name(isolated=self.violation.execution.isolated)
+            laboratory = Laboratory(self.loaded.model, backend, self._limits, isolation)
             with laboratory.opened():
                 yield laboratory
 

@@ -96,8 +96,8 @@ class _Again:
         self._session = session
         self._displace = displace
 
-    def order(self, order: Order) -> Variants:
-        return self._variations().order(order)
+    def order(self, order: Order, script: tuple[int, ...] = ()) -> Variants:
+        return self._variations().order(order, script)
 
     def execution(self, execution: Execution) -> Variants:
         return self._variations().execution(execution)

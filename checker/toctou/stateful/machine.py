@@ -7,8 +7,9 @@ Hypothesis chooses, shrinks and stores the steps; :mod:`toctou.stateful.choices`
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import wraps
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings, strategies
@@ -17,9 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from toctou.analysis.explain import explain, unexplained
 from toctou.client.backends import backend_named
 from toctou.counterexample.violation import Violation
+from toctou.declaration.isolation import check_isolation, isolation_of
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
 from toctou.errors import BadInput, ToctouError, contained
+from toctou.execution.isolation import may_separate, memory_kept
 from toctou.execution.laboratory import Laboratory
 from toctou.history.request import Request
 from toctou.scheduling.runner import Limits
@@ -42,6 +45,7 @@ class ModelMachine(RuleBasedStateMachine):
     limit: ClassVar[int]
     backend: ClassVar[str]
     limits: ClassVar[Limits]
+    isolation: ClassVar[str]
     known_runs: ClassVar[KnownRuns]
 
     def __init__(self) -> None:
@@ -107,7 +111,7 @@ class ModelMachine(RuleBasedStateMachine):
             backend = self._opened.enter_context(closing(backend_named(self.backend)))
             # Open until teardown.  Hypothesis does not notice: between two steps `perf_counter` and `monotonic` are the
             # machine's, and it draws from its own generators.
-            laboratory = Laboratory(self.loaded.model, backend, self.limits)
+            laboratory = Laboratory(self.loaded.model, backend, self.limits, self.isolation)
             self._opened.enter_context(laboratory.opened())
             self._session = Session(laboratory)
             self._judge = Judge(self._session, self.known_runs)
@@ -139,10 +143,17 @@ class ModelMachine(RuleBasedStateMachine):
             yield
         except ToctouError as fault:
             raise Abandoned(self.loaded, fault) from None
+        if self._session is not None and self._session.laboratory.isolated:
+            type(self).isolation = "processes"  # of the examples that follow, too
 
 
 def machine(
-    model: type[Model], *, requests: int = 4, backend: str = "embedded", limits: Limits | None = None
+    model: type[Model],
+    *,
+    requests: int = 4,
+    backend: str = "embedded",
+    limits: Limits | None = None,
+    isolation: str = "auto",
 ) -> type[RuleBasedStateMachine]:
     """A Hypothesis state machine for a model; ``machine(Model).TestCase`` is a test for pytest and unittest.
 
@@ -154,12 +165,15 @@ def machine(
         requests: how many requests an execution has at most; at least 1.
         backend: ``embedded``, ``moto`` or ``endpoint=URL``.
         limits: of one request.
+        isolation: ``processes`` for requests in processes of their own, ``memory`` for all in one, or ``auto``: what the model
+            declares, and else memory until a request starts a thread, or waits in vain.
 
     Raises:
         BadInput: the model, or an option, cannot be used.
     """
     if requests < 1:
         raise BadInput(f"a machine of {requests} concurrent requests", expected="at least 1")
+    check_isolation(isolation)
     members: dict[str, Any] = {
         "__doc__": f"Explores the interleavings of the requests of {model.__name__}.",
         "__module__": model.__module__,
@@ -167,12 +181,15 @@ def machine(
         "limit": requests,
         "backend": backend,
         "limits": limits or Limits(),
+        "isolation": isolation_of(model.isolation, isolation),
         "known_runs": {},
         **_rules(model, requests),
     }
     made: type[RuleBasedStateMachine] = types.new_class(
         f"{model.__name__}Machine", (ModelMachine,), exec_body=lambda body: body.update(members)
     )
+    test_case: Any = made.TestCase
+    test_case.runTest = _with_memory_kept(test_case.runTest, model, members["isolation"])
     made.TestCase.settings = settings(
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -181,6 +198,17 @@ def machine(
         stateful_step_count=100,  # twice the default, because some steps do nothing
     )
     return made
+
+
+def _with_memory_kept(run: Callable[[Any], None], model: type[Model], isolation: str) -> Callable[[Any], None]:
+    """Run all examples with the memory there was before the first, should requests get processes of their own."""
+
+    @wraps(run)
+    def run_test(self: Any) -> None:
+        with memory_kept([model] if may_separate(model, isolation) else []):
+            run(self)
+
+    return run_test
 
 
 def _rules(model: type[Model], limit: int) -> dict[str, Any]:

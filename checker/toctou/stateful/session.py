@@ -5,11 +5,13 @@ It keeps a log of these decisions, which determines the execution and allows it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from toctou.declaration.scenario import Scenario
+from toctou.errors import SilentHandler, ThreadStarted
 from toctou.execution.laboratory import Laboratory
-from toctou.history.operation import Execution
+from toctou.history.operation import Execution, idle_steps
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
 from toctou.scheduling.polling import Polls
@@ -55,9 +57,9 @@ class Session:
             UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
         """
         self._log.append(_Started(request))
-        index = self._start(request)
+        self._separating(lambda: self._start(request))
         self._separate_numbers()
-        return index
+        return len(self.requests) - 1
 
     def advance(self, index: int) -> None:
         """Let a pending request perform one operation and continue to its next scheduling point, or to its response.
@@ -66,7 +68,7 @@ class Session:
             UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
         """
         self._log.append(index)
-        self._advance(index)
+        self._separating(lambda: self._advance(index))
         self._separate_numbers()
 
     def finish(self) -> None:
@@ -96,6 +98,8 @@ class Session:
             final=stored,
             schedule=Schedule(tuple(self._choices)),
             endings=tuple(self._endings.get(index, open_end) for index in range(count)),
+            idle=idle_steps(self._choices, self._idle, operations),
+            isolated=self.laboratory.isolated,
         )
 
     def _restore(self) -> None:
@@ -103,27 +107,41 @@ class Session:
         self.requests = []
         self._polls = Polls()
         self._choices: list[Choice] = []
+        self._idle: list[int] = []
         self._endings: dict[int, int] = {}
 
     def _start(self, request: Request) -> int:
         index = self.laboratory.admit(request)
         self.requests.append(request)
         self._runner.start(index)
-        if index not in self.pending:  # without operations, its start was its only step
-            self._stepped(index)
+        # Without operations its start is its only step; one whose threads go on after its answer has answered by that step.
+        if self.laboratory.answered(index) is not None:
+            self._stepped(index, performed=False)
         return index
 
     def _advance(self, index: int) -> None:
         before = len(self.laboratory.performed())
         self._runner.step(index)
-        for operation in self.laboratory.performed()[before:]:
+        performed = self.laboratory.performed()[before:]
+        for operation in performed:
             self._polls.performed(operation)
-        self._stepped(index)
+        self._stepped(index, performed=bool(performed))
 
-    def _stepped(self, index: int) -> None:
+    def _stepped(self, index: int, *, performed: bool) -> None:
+        if not performed:
+            self._idle.append(len(self._choices))
         self._choices.append(Choice(index))
-        if index not in self.pending:
-            self._endings[index] = len(self.laboratory.progress()[0])
+        if self.laboratory.answered(index) is not None:
+            self._endings.setdefault(index, self.laboratory.answered_after(index))
+
+    def _separating(self, act: Callable[[], object]) -> None:
+        """Do what has been logged last; again in processes, with all that is logged, where one process does not do."""
+        try:
+            act()
+        except (SilentHandler, ThreadStarted) as fault:
+            if not self.laboratory.separate(fault.observed):
+                raise
+            self.resume()
 
     def _separate_numbers(self) -> None:
         # Requests that share a generator are not repeatable; the control gives each its own now, from the start.

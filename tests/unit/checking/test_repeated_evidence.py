@@ -109,7 +109,7 @@ def sequential(monkeypatch):
 )
 def test_a_sequential_run_that_does_not_repeat_blames_no_handler(sequential, status):
     sequential(status)
-    found = check(Racy, confirm=False)
+    found = check(Racy, confirm=False, isolation="memory")
     # What does not repeat in one process may depend on what it remembers.
     assert (found.verdict, found.stop_reason) == ("INCONCLUSIVE", "shared_memory")
     assert "the same schedule gave two histories" in found.detail

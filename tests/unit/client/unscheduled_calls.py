@@ -10,6 +10,7 @@ from toctou.client.embedded import EmbeddedBackend
 from toctou.errors import ToctouError
 from toctou.history.footprint import EMPTY
 from toctou.history.operation import ErrorResponse, Operation
+from toctou.history.request import SourceLine
 from toctou.scheduling.scheduling_point import Turn
 
 ITEMS = {
@@ -39,7 +40,7 @@ class OpenDoor:
     def __init__(self) -> None:
         self.reached: list[str] = []
 
-    def reach(self, action: str, parameters: Mapping[str, Any] | None = None) -> Turn:
+    def reach(self, action: str, parameters: Mapping[str, Any] | None = None, source: SourceLine | None = None) -> Turn:
         self.reached.append(action)
         return Turn(0, len(self.reached) - 1)
 

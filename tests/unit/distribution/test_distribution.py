@@ -180,9 +180,8 @@ def test_handlers_out_of_control_are_told_as_by_one_process(executor: Executor):
     result = same([named(models_to_distribute.Connecting)], Options(confirm=False), executor)
     assert result.models[0].stop_reason is StopReason.OUTSIDE_CONTROL
     assert "127.0.0.1" in result.models[0].detail
-    (counting,) = check(
-        [named(models_to_distribute.Counting)], Options(confirm=False), exploring=Distributed(executor, 2)
-    ).models
+    options = Options(confirm=False, isolation="memory")
+    (counting,) = check([named(models_to_distribute.Counting)], options, exploring=Distributed(executor, 2)).models
     assert counting.stop_reason is StopReason.SHARED_MEMORY
     assert "models_to_distribute.calls`" in counting.detail
 

@@ -12,6 +12,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.errors import NondeterministicHandler
 from toctou.execution import memoised_steps, transition_system
 from toctou.execution.memoised_steps import MemoisedSteps
+from toctou.execution.process_memory import ProcessMemory
 from toctou.history.footprint import EMPTY
 from toctou.history.operation import Execution, Operation
 from toctou.history.request import Request, Response
@@ -42,7 +43,7 @@ def steps_of(*, taken: bool = True) -> MemoisedSteps:
     memory.clear()
     more.clear()
     return MemoisedSteps(
-        OfMemory, lambda *what: Step(EMPTY, what), lambda *_: None, lambda _: {"Items": []}, taken=taken
+        ProcessMemory(OfMemory), lambda *what: Step(EMPTY, what), lambda *_: None, lambda _: {"Items": []}, taken=taken
     )
 
 
@@ -62,6 +63,7 @@ def execution(scenario: Scenario = ALONE) -> Execution:
 
 def run(known: MemoisedSteps, scenario: Scenario = ALONE, **left: Any) -> Execution:
     """An execution in which requests leave something in memory."""
+    assert known.memory is not None
     known.memory.begin(OfMemory())
     memory.update(left)
     ended = execution(scenario)
@@ -142,6 +144,7 @@ def test_a_request_that_was_run_before_may_not():
     for scenario in (ALONE, Scenario((BOB,))):
         run(known, scenario, **{str(scenario): 1})
     assert not known.tainted, "each of them was run for the first time"
+    assert known.memory is not None
     known.memory.begin(OfMemory())
     memory["bob"] = more["bob"] = 1
     known.end(execution(BOTH))

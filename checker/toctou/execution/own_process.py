@@ -1,0 +1,231 @@
+"""Serves requests in a process of its own: runs their handlers here, and asks the checker to perform their calls.
+
+What surrounds a handler (clock, random numbers, sockets, files, limits, interception of its clients) is what surrounds it in the
+checker's process: the same runner, with this one request.  The process serves another request if its memory is as it was before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toctou.client.access_tracker import AccessTracker
+from toctou.client.backend import UNASKED, CreateTable, Performed
+from toctou.client.environment import client_environment
+from toctou.client.intercept import intercepted
+from toctou.declaration.model import Model, attempted, made
+from toctou.errors import OutsideControl, SilentHandler, ToctouError
+from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.serving import answer
+from toctou.gate.request_process import Begin, Channel, Ended, Failed, HeldThread, Proceed, Serve, Waiting
+from toctou.gate.zygote import LOOK, end_here
+from toctou.history.item import Image
+from toctou.history.operation import Operation
+from toctou.history.request import Response, label
+from toctou.scheduling import boundary, data_files, thread_names, thread_starts, units
+from toctou.scheduling.choices import Choices
+from toctou.scheduling.deadlock import Deadlock
+from toctou.scheduling.runner import Held, Limits, Runner
+from toctou.scheduling.strand import Strand
+from toctou.scheduling.strands import Strands, installed
+
+UNSENDABLE = (TypeError, AttributeError, ValueError, ImportError)
+"""What pickling raises, besides its own error, for values that cannot leave their process."""
+
+
+def serve(models: Sequence[type[Model]], channel: Channel) -> None:
+    """Serve requests of the model that is named first.
+
+    Returns when the checker has closed the channel, or when a request has left something in memory.
+    """
+    parent = os.getppid()
+    if isinstance(begin := _next(channel, parent), Begin):
+        OwnProcess(models[begin.model], begin.limits, channel, parent).serve()
+
+
+class OwnProcess:
+    """A process that serves one request at a time."""
+
+    def __init__(self, model: type[Model], limits: Limits, channel: Channel, parent: int) -> None:
+        self._model = model
+        self._handlers = model.handlers()
+        self._channel = channel
+        self._parent = parent
+        self._runner = Runner(limits)
+        self._runner.own_numbers()
+        self._asked = _Asked()
+        self._tracker = AccessTracker()
+        self._operations: list[Operation] = []
+        data_files.begin()
+        self._files: dict[str, str] = dict(data_files.noted())
+        self._reused = True
+
+    def serve(self) -> None:
+        """See :func:`serve`."""
+        with (
+            client_environment(),
+            intercepted(self._runner, self._asked, self._operations.append, self._tracker),
+            self._runner.installed(),
+            installed(),
+            units.told_apart(),
+            thread_names.restored(),
+            thread_starts.silent(),
+        ):
+            boundary.allow_threads()
+            memory = ProcessMemory(self._model)
+            while isinstance(message := _next(self._channel, self._parent), Serve):
+                self._serve(message, memory)
+                if not self._reused:
+                    # Threads of the request may be left, for which its clean-up would wait.
+                    end_here()
+
+    def _serve(self, message: Serve, memory: ProcessMemory) -> None:
+        try:
+            ended = self._ended(message, memory)
+        except ToctouError as fault:
+            self._reused = False
+            self._channel.send(Failed(fault))
+            return
+        self._reused = not ended.left
+        try:
+            self._channel.send(ended)
+        except OSError:
+            self._reused = False
+        except Exception as fault:
+            self._reused = False
+            self._channel.send(Failed(unsendable("the response", message.number, fault)))
+
+    def _ended(self, message: Serve, memory: ProcessMemory) -> Ended:
+        index, request = message.number, message.request
+        runner, responses = self._runner, list[Response]()
+        self._operations.clear()
+        self._tracker.begin()
+        self._tracker.on = message.tracked
+        with boundary.reading("setup"):
+            instance = made(self._model)
+            attempted(self._model, instance.setup)
+        memory.begin(instance)
+        handler = self._handlers[request.handler]
+        # A request's clock, its numbers and its name go by its index.
+        others = [_nothing] * index
+        runner.begin([*others, lambda: responses.append(answer(handler, instance, request, runner))])
+        units.begin()
+        thread_names.begin()
+        with runner.reading(message.readings):
+            strands = runner.start_with_threads(index)
+            task = runner.tasks[index]
+            while held := _choosable(runner, index, strands):
+                threads = tuple(map(_held, held))
+                response = responses[0] if responses else None
+                self._send(Waiting(threads, response, task.slept, task.reads_clock), index)
+                following = _next(self._channel, self._parent)
+                if not isinstance(following, Proceed):
+                    break
+                self._asked.performed = following.performed
+                strands.let(held[following.at])
+                runner.go_on(index)
+            if (deadlock := strands.deadlock()) is not None:
+                raise _deadlocked(index, deadlock)
+            if not any(one.path for one in strands.alive):
+                runner.end()
+        return Ended(
+            responses[0] if responses and not held else None,
+            task.slept,
+            task.reads_clock,
+            {one.number: self._tracker.accessed(one) for one in self._operations} if message.tracked else {},
+            self._newly_read(),
+            (*memory.changed(), *(f"a thread of {one.target}" for one in strands.alive if one.path)),
+        )
+
+    def _send(self, waiting: Waiting, index: int) -> None:
+        try:
+            self._channel.send(waiting)
+        except OSError:  # nobody is left to ask; what is received next says so
+            return
+        except Exception as fault:
+            what = " or ".join(f"a parameter of {one.action}" for one in waiting.held if one.action)
+            raise unsendable(what or "the response", index, fault) from None
+
+    def _newly_read(self) -> Mapping[str, str]:
+        found = data_files.noted()
+        new = {path: digest for path, digest in found.items() if self._files.get(path) != digest}
+        self._files.update(new)
+        return new
+
+
+def _choosable(runner: Runner, index: int, strands: Strands) -> Sequence[Strand]:
+    """The threads among which the schedule chooses; one alone that wants a lock gets it."""
+    while len(held := strands.held) == 1 and held[0].what is None:
+        strands.let(held[0])
+        runner.go_on(index)
+    return held
+
+
+def _held(strand: Strand) -> HeldThread:
+    if isinstance(strand.what, Held):
+        return HeldThread(*strand.what)
+    return HeldThread("", {}, None, strand.path)
+
+
+def _deadlocked(index: int, deadlock: Deadlock) -> SilentHandler:
+    return SilentHandler(
+        f"request {label(index)} waits for something that will not come:\n{deadlock}",
+        expected="handlers that wait for their own threads only, which end",
+        cause="threads that wait for each other's locks, or for an event or a queue that nobody serves",
+        remedy="look at the stacks; what another request, or a thread of the application, would have to serve is not there: "
+        "requests are separate processes",
+    )
+
+
+def _next(channel: Channel, parent: int) -> Any:
+    """The checker's next message; ``None`` if there is nobody to serve any more."""
+    while os.getppid() == parent:
+        try:
+            message = channel.receive(LOOK)
+        except EOFError:
+            break
+        if message is not None:
+            return message
+    return None
+
+
+def _nothing() -> None:
+    """The body of a task that is not run here."""
+
+
+def unsendable(what: str, index: int, fault: Exception) -> OutsideControl:
+    """The fault of a value that cannot leave its process."""
+    return OutsideControl(
+        f"{what} of request {label(index)} cannot be sent to another process: {type(fault).__name__}: {fault}",
+        expected="plain values: strings, numbers, lists, mappings, or objects of classes at the top of a module",
+        cause="a value that holds a lock, a function, or an object of a class defined inside a function",
+        remedy="pass plain values, and make such objects inside the handler; or check with --isolation memory",
+    )
+
+
+class _Asked:
+    """Instead of a backend: what the checker has performed."""
+
+    name = "checker"
+    repeatable = False
+
+    def __init__(self) -> None:
+        self.performed: Performed
+
+    def perform(self, action: str, parameters: Mapping[str, Any], choices: Choices = UNASKED) -> Performed:  # noqa: ARG002
+        """The outcome that was received."""
+        return self.performed
+
+    def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
+        """See :class:`Backend`; nothing is stored here, nor by the methods that follow."""
+
+    def restore(self) -> None:
+        """See :class:`Backend`."""
+
+    def stored(self) -> dict[str, list[Image]]:
+        """See :class:`Backend`."""
+        return {}
+
+    def close(self) -> None:
+        """See :class:`Backend`."""
