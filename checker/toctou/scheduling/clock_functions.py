@@ -5,10 +5,9 @@ These are the functions that measure durations (``monotonic``, ``perf_counter``,
 or ``concurrent.futures``.  Functions that return the date, and what the clock of a request shows, are left to
 :mod:`toctou.scheduling.control`.
 
-A request that waits in vain for a condition (and so for an event, a queue, a semaphore or a future), or for the files of an
-event loop that was there before, has let the time limit pass on its clock too.  Otherwise the clock would stand still, and a loop
-that waits until a moment would never end.  Where the threads of a request are strands (:mod:`toctou.scheduling.strands`), their
-scheduler lets the time limits pass, and what is slept.
+A request that waits in vain for the files of an event loop that was there before has let the time limit pass on its clock too,
+as with all waits (:mod:`toctou.scheduling.time_limits`).  Where the threads of a request are strands
+(:mod:`toctou.scheduling.strands`), their scheduler lets the time limits pass, and what is slept.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from toctou.real_time import MACHINE
+from toctou.scheduling import time_limits
 from toctou.scheduling.built_in_functions import OfAttribute, Replacement, replacement
 from toctou.scheduling.strand import current
 
@@ -126,7 +126,8 @@ def _replacements() -> Sequence[Replacement]:
     functions = [(name, by) for name, by in _functions() if hasattr(time, name)]  # Windows lacks some
     return [
         *(replacement(time, name, by) for name, by in functions),
-        *(OfAttribute(owner, name, _in_vain(getattr(owner, name))) for owner, name in _waits()),
+        *(OfAttribute(owner, "select", _in_vain(owner.select)) for owner in _selectors()),
+        *time_limits.replacements(_let_pass),
     ]
 
 
@@ -200,21 +201,23 @@ def _sleep(seconds: Any) -> None:
         MACHINE.sleep(seconds)
 
 
-def _waits() -> Iterator[tuple[type, str]]:
-    """Classes and their methods that take a time limit, and return something false once it has passed."""
-    yield threading.Condition, "wait"
+def _let_pass(seconds: float) -> bool:
+    clock = _clocks.get(get_ident())
+    return clock is not None and clock.sleep(seconds)
+
+
+def _selectors() -> Iterator[Any]:
     for kind in vars(selectors).values():
         if isinstance(kind, type) and issubclass(kind, selectors.BaseSelector) and "select" in vars(kind):
-            yield kind, "select"
+            yield kind
 
 
 def _in_vain(wait: Wait) -> Wait:
     @wraps(wait)
     def waited(self: Any, timeout: float | None = None) -> Any:
         found = wait(self, timeout)
-        clock = _clocks.get(get_ident())
-        if clock is not None and not found and timeout is not None and timeout > 0 and current() is None:
-            clock.sleep(timeout)
+        if not found and timeout is not None and timeout > 0 and current() is None:
+            _let_pass(timeout)
         return found
 
     return waited

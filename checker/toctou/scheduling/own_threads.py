@@ -17,6 +17,6 @@ def release() -> None:
     _own.discard(threading.get_ident())
 
 
-def is_own() -> bool:
-    """Whether the calling thread is one of them."""
-    return bool(_own) and threading.get_ident() in _own
+def is_own(thread: int | None = None) -> bool:
+    """Whether a thread, by its identity, is one of them; the calling one if none is given."""
+    return bool(_own) and (thread or threading.get_ident()) in _own

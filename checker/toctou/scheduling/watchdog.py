@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from toctou import real_time
+from toctou.scheduling import own_threads
 
 _PERIOD = 0.25
 
@@ -57,9 +58,13 @@ def _by_thread(overdue: Callable[[FrameType | None], bool]) -> Iterator[None]:
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(_PERIOD):
-            if overdue(None):
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(Interrupted))
+        own_threads.claim()
+        try:
+            while not ended.wait(_PERIOD):
+                if overdue(None):
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(Interrupted))
+        finally:
+            own_threads.release()
 
     thread = threading.Thread(target=watch, name="toctou-watchdog", daemon=True)
     thread.start()

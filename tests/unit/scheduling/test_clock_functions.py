@@ -229,13 +229,17 @@ def test_what_is_the_checkers_own_does_not_follow():
         assert monotonic() == 1.0
 
 
+LONG = 3600.0  # seconds: more than a request may be silent for
+
 IN_VAIN = {
-    "event": lambda: threading.Event().wait(0.01),
-    "queue": lambda: queue.Queue().get(timeout=0.01),
-    "full queue": lambda: [bounded := queue.Queue(1), bounded.put(1), bounded.put(2, timeout=0.01)],
-    "semaphore": lambda: threading.Semaphore(0).acquire(timeout=0.01),
+    "event": lambda: threading.Event().wait(LONG),
+    "queue": lambda: queue.Queue().get(timeout=LONG),
+    "simple queue": lambda: queue.SimpleQueue().get(timeout=LONG),
+    "full queue": lambda: [bounded := queue.Queue(1), bounded.put(1), bounded.put(2, timeout=LONG)],
+    "lock": lambda: [lock := threading.Lock(), lock.acquire(), lock.acquire(timeout=LONG)],
+    "semaphore": lambda: threading.Semaphore(0).acquire(timeout=LONG),
     "condition": lambda: in_condition(lambda: False),
-    "future": lambda: Future().result(timeout=0.01),
+    "future": lambda: Future().result(timeout=LONG),
     "loop of the system's": lambda: on_the_systems_loop(asyncio.sleep(0.01)),
     "loop of its own": lambda: asyncio.run(asyncio.sleep(0.01)),
     "timeout of a loop of its own": lambda: asyncio.run(asyncio.wait_for(asyncio.Event().wait(), 0.01)),
@@ -250,7 +254,7 @@ def on_the_systems_loop(waiting):
 def in_condition(predicate):
     condition = threading.Condition()
     with condition:
-        return condition.wait_for(predicate, timeout=0.01)
+        return condition.wait_for(predicate, timeout=LONG)
 
 
 @pytest.mark.parametrize("name", IN_VAIN)
@@ -264,7 +268,36 @@ def test_who_waits_in_vain_has_let_the_time_pass(tasks, name):
         passed.append(monotonic() - started)
 
     tasks.execute([body])
-    assert passed == [pytest.approx(0.01, abs=1e-6)]
+    assert passed == [pytest.approx(0.01 if "loop" in name else LONG, abs=1e-6)]
+
+
+def test_who_has_other_threads_waits_for_them(tasks):
+    """On the machine's clock, on which they work."""
+    asked, answers, passed = queue.SimpleQueue(), queue.SimpleQueue(), []
+    other = threading.Thread(target=lambda: answers.put(asked.get()))
+    other.start()
+
+    def body():
+        started = monotonic()
+        asked.put(1)
+        passed.append(answers.get(timeout=5))
+        with contextlib.suppress(queue.Empty):
+            answers.get(timeout=0.01)
+        passed.append(monotonic() - started)
+
+    tasks.execute([body])
+    other.join()
+    assert passed == [1, pytest.approx(0.01, abs=1e-6)]
+
+
+def test_a_wait_outside_of_requests_is_the_machines(tasks):
+    lock = threading.Lock()
+    with tasks.runner.installed(), lock:
+        started = real_time.seconds()
+        assert not lock.acquire(timeout=0.02)
+        with contextlib.suppress(queue.Empty):
+            queue.SimpleQueue().get(timeout=0.02)
+        assert real_time.seconds() - started >= 0.04
 
 
 def test_who_waits_for_what_is_there_has_not(tasks):

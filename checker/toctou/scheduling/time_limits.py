@@ -1,0 +1,73 @@
+"""Decides what becomes of the time limit of a wait: it passes at once, on the clock of the request that waits in vain.
+
+A request that has no threads of its own waits for a lock, a queue, a condition or an event that nobody will release, fill or
+notify meanwhile: other requests are suspended.  It would wait as long on the machine's clock, once per schedule.  Where the
+program has other threads, somebody might: there it waits on the machine's clock, and the time that has passed there has passed
+on its own as well; otherwise a loop that waits until a moment would never end.
+
+A lock that another request holds is memory that they share, and is found as such; see :mod:`toctou.execution.shared_memory`.
+The time limits of a request that has threads are those of its scheduler; see :mod:`toctou.scheduling.blocking`.
+"""
+
+from __future__ import annotations
+
+import _queue
+import _thread
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from toctou.scheduling.built_in_functions import OfMethod, Replacement
+from toctou.scheduling.own_threads import is_own
+
+LetPass = Callable[[float], bool]
+"""Lets seconds pass on the clock of the request that runs on the calling thread; ``False`` if none does."""
+
+_LOCK: type = type(_thread.allocate_lock())
+_RLOCK: type = _thread.RLock
+_QUEUE: Any = _queue.SimpleQueue
+
+
+def replacements(let_pass: LetPass) -> Iterator[Replacement]:
+    """Of the methods that everything in the standard library is made of that waits for threads."""
+    for kind, name in ((_LOCK, "acquire"), (_LOCK, "acquire_lock"), (_RLOCK, "acquire")):
+        yield OfMethod(kind, name, _acquiring(vars(kind)[name], let_pass))
+    yield OfMethod(_QUEUE, "get", _getting(vars(_QUEUE)["get"], let_pass))
+
+
+def _acquiring(original: Callable[..., bool], let_pass: LetPass) -> Callable[..., bool]:
+    def acquire(lock: Any, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 - as it is called
+        if not blocking or not 0 < timeout <= threading.TIMEOUT_MAX:
+            return original(lock, blocking, timeout)
+        if original(lock, False):  # noqa: FBT003 - a C function
+            return True
+        if _is_alone() and let_pass(timeout):
+            return False
+        taken = original(lock, blocking, timeout)
+        if not taken:
+            let_pass(timeout)
+        return taken
+
+    return acquire
+
+
+def _getting(original: Callable[..., Any], let_pass: LetPass) -> Callable[..., Any]:
+    def get(queue: Any, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 - as it is called
+        if not block or timeout is None or timeout <= 0:
+            return original(queue, block, timeout)
+        try:
+            return original(queue, False)  # noqa: FBT003 - a C function
+        except _queue.Empty:
+            if _is_alone() and let_pass(timeout):
+                raise
+        try:
+            return original(queue, block, timeout)
+        except _queue.Empty:
+            let_pass(timeout)
+            raise
+
+    return get
+
+
+def _is_alone() -> bool:
+    return all(thread is threading.current_thread() or is_own(thread.ident) for thread in threading.enumerate())
