@@ -21,8 +21,8 @@ def check_isolation(isolation: str) -> None:
     """
     if isolation not in ISOLATIONS:
         raise BadInput(
-            f"isolation {isolation!r}",
-            expected=f"one of {', '.join(ISOLATIONS)}",
+            f"{isolation!r} is no isolation",
+            expected=f"one of {', '.join(ISOLATIONS)}, for --isolation and in the model",
             remedy="leave it out: requests get processes of their own once they are seen to share memory",
         )
 

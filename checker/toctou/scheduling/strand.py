@@ -139,6 +139,8 @@ def name_of(function: Any) -> str:
         # `asyncio.to_thread` runs the function within a context.
         in_context = isinstance(getattr(function.func, "__self__", None), Context) and function.args
         function = function.args[0] if in_context else function.func
+    if function is getattr(sys.modules.get("concurrent.futures.thread"), "_worker", None):
+        return "a worker of concurrent.futures.ThreadPoolExecutor"  # which takes functions as they come
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return f"{module}.{name}" if module else str(name)

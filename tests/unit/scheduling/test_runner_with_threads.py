@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -176,6 +177,14 @@ def test_a_thread_is_refused_before_it_runs() -> None:
         with pytest.raises(ThreadStarted, match=r"starts a thread of its own, for .*<lambda>"):
             runner.step(0)
     assert ran == []
+
+
+def test_a_pool_is_refused_by_its_name() -> None:
+    runner = Runner(Limits(operations=5, seconds=5))
+    with runner.installed():
+        runner.begin([lambda: ThreadPoolExecutor(1).submit(print)])
+        with pytest.raises(ThreadStarted, match=r"for a worker of concurrent\.futures\.ThreadPoolExecutor"):
+            runner.step(0)
 
 
 def test_threads_of_others_are_not_refused() -> None:
