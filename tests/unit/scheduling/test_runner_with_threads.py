@@ -48,7 +48,7 @@ def let(runner: Runner, strands: Strands, at: int = 0) -> list[Any]:
 
 
 def started(*works: Callable[[], Any]) -> list[threading.Thread]:
-    found = [threading.Thread(target=one) for one in works]
+    found = [threading.Thread(target=one, daemon=True) for one in works]  # some are given up
     for one in found:
         one.start()
     return found
@@ -151,8 +151,10 @@ def test_the_limit_of_operations_is_that_of_all_threads_and_names_one() -> None:
 
 @of_strands
 def test_a_thread_that_stays_silent_is_a_fault() -> None:
+    over = []
+
     def spin() -> None:
-        while True:
+        while not over:
             pass
 
     def body(_runner: Runner) -> None:
@@ -163,6 +165,7 @@ def test_a_thread_that_stays_silent_is_a_fault() -> None:
         running(body, Limits(operations=3, seconds=0.2)),
     ):
         pass
+    over.append(True)
 
 
 def test_a_thread_is_refused_before_it_runs() -> None:

@@ -135,21 +135,17 @@ def test_no_function_of_a_pool_has_the_name_of_a_thread() -> None:
 
 
 def test_names_begin_anew_with_each_request() -> None:
-    pool = ThreadPoolExecutor(1)
+    def found() -> dict[Any, Unit]:
+        pool = ThreadPoolExecutor(1)  # of nobody's request
 
-    def body(call: Call) -> None:
-        pool.submit(call, "sent").result()
+        def body(call: Call) -> None:
+            pool.submit(call, "sent").result()
+            pool.shutdown(wait=False)
 
-    try:
-        first = units_of(body)
-    finally:
-        pool.shutdown(wait=False)
-    assert first == {"sent": (FUNCTION,)}
-    pool = ThreadPoolExecutor(1)
-    try:
-        assert units_of(body) == first
-    finally:
-        pool.shutdown(wait=False)
+        return units_of(body)
+
+    assert found() == {"sent": (FUNCTION,)}
+    assert found() == {"sent": (FUNCTION,)}
 
 
 def test_a_task_is_a_unit_with_all_that_it_sends_to_threads() -> None:

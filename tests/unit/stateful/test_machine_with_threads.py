@@ -100,7 +100,7 @@ def test_what_guards_one_process_is_no_guard_in_processes():
 
 
 def test_a_machine_is_told_where_requests_run():
-    with pytest.raises(BadInput, match="isolation 'threads'"):
+    with pytest.raises(BadInput, match="'threads' is no isolation"):
         machine(Guarded, isolation="threads")
     declared = type("Declared", (Guarded,), {"isolation": "processes"})
     assert machine(declared).isolation == "processes"
