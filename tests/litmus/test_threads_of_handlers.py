@@ -379,6 +379,28 @@ def a_thread_that_polls_for_another_ones_write() -> None:
     at_once(poll, lambda: write(1, "b"))
 
 
+def asked_under_a_lock(pause: Callable[[], object]) -> None:
+    lock, done = threading.Lock(), list[bool]()
+
+    def work() -> None:
+        add()
+        with lock:
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while True:
+        with lock:
+            if done:
+                break
+        pause()
+    thread.join()
+
+
+def a_flag_that_is_polled_under_a_lock() -> None:
+    asked_under_a_lock(lambda: time.sleep(1))
+
+
 def sleep_as_an_order() -> None:
     at_once(bump, lambda: (time.sleep(10), bump()))
 
@@ -480,6 +502,7 @@ VERDICTS: dict[tuple[str, str], list[Callable[[], Any]]] = {
         names_of_threads,
         a_thread_that_raises,
         a_thread_that_polls_for_another_ones_write,
+        a_flag_that_is_polled_under_a_lock,
         a_result_that_is_waited_for_too_short,
         a_heartbeat,
         an_add_afterwards,
@@ -555,6 +578,10 @@ def an_item_that_nobody_writes() -> None:
     later(poll)
 
 
+def a_flag_that_is_asked_for_without_a_pause() -> None:
+    asked_under_a_lock(lambda: None)
+
+
 def two_locks_in_two_orders() -> None:
     one, other = threading.Lock(), threading.Lock()
 
@@ -583,6 +610,7 @@ def a_pool_that_waits_for_itself() -> None:
     [
         (a_heartbeat_without_end, StopReason.OPERATION_LIMIT, "a_heartbeat_without_end.<locals>.beat"),
         (an_item_that_nobody_writes, StopReason.OPERATION_LIMIT, "an_item_that_nobody_writes.<locals>.poll"),
+        (a_flag_that_is_asked_for_without_a_pause, StopReason.OPERATION_LIMIT, "request A took 100 locks"),
         (two_locks_in_two_orders, StopReason.SILENT_HANDLER, "waits for a lock that thread 2 holds"),
         (a_queue_that_nobody_serves, StopReason.SILENT_HANDLER, "queue.Queue.join"),
         (a_pool_that_waits_for_itself, StopReason.SILENT_HANDLER, "a_pool_that_waits_for_itself.<locals>.<lambda>"),

@@ -21,7 +21,7 @@ from toctou import real_time
 from toctou.client.backend import Performed
 from toctou.declaration.isolation import isolation_of
 from toctou.declaration.model import Model
-from toctou.errors import ServiceCrashed, SilentHandler, ToctouError
+from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouError
 from toctou.execution import own_process
 from toctou.execution.process_memory import ProcessMemory
 from toctou.gate.mailbox import HeldCall
@@ -236,6 +236,8 @@ class Isolation:
         action, parameters, source, unit = held[at]
         if not action:
             self._runner.tasks[index].operations -= 1  # it has taken a lock, and called nothing
+            if self._polls.took_lock(index, calls[at]) > self._limits.operations:
+                self._runner.fail(_too_many_locks(index, self._limits.operations))
             return Proceed(at, None)
         operation = self._perform(turn, HeldCall(action, parameters, _unused, source, unit))
         self._polls.performed(operation)
@@ -337,6 +339,16 @@ class Isolation:
             yield
         finally:
             self._runner.resume_monitoring()
+
+
+def _too_many_locks(index: int, limit: int) -> OperationLimit:
+    return OperationLimit(
+        f"request {label(index)} took {limit} locks since its last operation and asks for another one, while others of its "
+        "threads wait for their turns",
+        expected="threads that wait for each other by joins, events, conditions or queues",
+        cause="a loop without a sleep that asks, under a lock, whether another thread has done something",
+        remedy="let that loop sleep, or wait for an event; raise --max-operations if the locks are no such loop",
+    )
 
 
 def _unused(_operation: Operation) -> None:
