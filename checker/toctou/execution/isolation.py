@@ -10,8 +10,9 @@ The request remains a task of the checker's runner, which decides when its calls
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -47,9 +48,16 @@ _KEPT: dict[type[Model], tuple[Zygote, int]] = {}
 _SEPARATED: dict[type[Model], str] = {}
 """By model, why its requests were separated."""
 
+_inside: list[Sequence[type[Model]]] = []
+"""Models whose memory is kept for whoever is inside :func:`memory_kept`."""
+
 _LASTING: list[_Lasting] = []
 MOST_LASTING = 3
 """Memories that are kept after a check, the latest ones; each is a process that waits."""
+
+if CAN_FORK:  # what is forked from here cannot reach the processes that have kept it
+    for kept in (_KEPT, _SEPARATED, _inside, _LASTING):
+        os.register_at_fork(after_in_child=kept.clear)
 
 _NOBODY: Any = SimpleNamespace()  # in the place of an instance of a model
 
@@ -74,33 +82,40 @@ def may_separate(model: type[Model], asked: str) -> bool:
 
 @contextmanager
 def memory_kept(models: Iterable[type[Model]]) -> Iterator[None]:
-    """Keep the memory as it is now for requests of these models, whatever runs here while inside.
+    """Keep the memory as it is now for requests of these models, whatever runs here while inside; may be nested.
 
     Requests that run in memory first may fill caches there, of which a process that is forked later must know nothing.
     """
     models = list(dict.fromkeys(models))
-    # Whoever has changed something since, such as a test that replaces a part, wants to check that.
-    for one in [one for one in _LASTING if any(memory.changed() for memory in one.memories)]:
-        one.end()
+    if not _inside:  # or its processes may be serving, and what runs here inside changes nothing for them
+        # Whoever has changed something since, such as a test that replaces a part, wants to check that.
+        for one in [one for one in _LASTING if any(memory.changed() for memory in one.memories)]:
+            one.end()
     unkept = [model for model in models if model not in _KEPT]
-    if not unkept or not CAN_FORK:
-        yield
-        return
-    zygote = Zygote(partial(own_process.serve, unkept))
-    _KEPT.update({model: (zygote, place) for place, model in enumerate(unkept)})
+    _inside.append(models)
+    try:
+        with _kept_from_now(unkept) if unkept and CAN_FORK else nullcontext():
+            yield
+    finally:
+        _inside.pop()
+        if not _inside:
+            for one in _LASTING[:-MOST_LASTING]:
+                one.end()
+
+
+@contextmanager
+def _kept_from_now(models: Sequence[type[Model]]) -> Iterator[None]:
+    kept = _Lasting(Zygote(partial(own_process.serve, models)), models)
+    _KEPT.update({model: (kept.zygote, place) for place, model in enumerate(models)})
     try:
         yield
     finally:
-        _kept_until_now(zygote, unkept)
-
-
-def _kept_until_now(zygote: Zygote, models: Sequence[type[Model]]) -> None:
-    """Keep the memory of models that were separated a while longer: here, their requests have left something in it."""
-    lasting = any(model in _SEPARATED for model in models)
-    if lasting:
-        _LASTING.append(_Lasting(zygote, models, [_looked_at(model) for model in models]))
-    for one in [_LASTING[0]] if len(_LASTING) > MOST_LASTING else [] if lasting else [_Lasting(zygote, models, [])]:
-        one.end()
+        if any(model in _SEPARATED for model in models):
+            # Kept a while longer: here, their requests have left something in memory.
+            kept.memories = [_looked_at(model) for model in models]
+            _LASTING.append(kept)
+        else:
+            kept.end()
 
 
 def _looked_at(model: type[Model]) -> ProcessMemory:
@@ -111,11 +126,11 @@ def _looked_at(model: type[Model]) -> ProcessMemory:
 
 @dataclass(eq=False)
 class _Lasting:
-    """Memory of models that is kept after a check, and what theirs was like here at the end of that."""
+    """Memory of models that is kept, and after a check what theirs was like here at the end of that."""
 
     zygote: Zygote
     models: Sequence[type[Model]]
-    memories: Sequence[ProcessMemory]
+    memories: Sequence[ProcessMemory] = ()
 
     def end(self) -> None:
         if self in _LASTING:

@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections import UserDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.errors import BadInput, InternalError, ModelError, ServiceCrashed
 from toctou.execution import isolation as module
 from toctou.execution import own_process
-from toctou.execution.isolation import may_separate, memory_kept
+from toctou.execution.isolation import may_separate, memory_kept, remember_separated, separated_before
 from toctou.execution.laboratory import Laboratory
 from toctou.gate.zygote import Zygote
 from toctou.history.schedule import Choice, Schedule
@@ -363,6 +364,43 @@ def test_each_model_finds_the_memory_that_was_kept_for_it():
         with laboratory_of(Remembered) as laboratory:
             assert served_by(laboratory, "tell") == [0]
     memory.clear()
+
+
+def memory_that_lasts() -> None:
+    """Let the memory of a model be kept after a check."""
+    memory.clear()
+    with memory_kept([Remembered]):
+        remember_separated(Remembered, "tested")
+
+
+def test_memory_that_lasts_is_not_given_up_while_it_is_used():
+    memory_that_lasts()
+    with laboratory_of(Remembered) as laboratory:
+        memory["left"] = 7
+        with laboratory_of(Remembered) as other:
+            assert served_by(other, "tell") == [0]
+        assert served_by(laboratory, "tell") == [0]
+    assert separated_before(Remembered)
+    with laboratory_of(Remembered) as laboratory:
+        assert not separated_before(Remembered), "what has changed in between is to be checked"
+        assert served_by(laboratory, "tell") == [7]
+    memory.clear()
+
+
+def test_memory_that_lasts_is_not_that_of_a_process_which_is_forked():
+    memory_that_lasts()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads may run
+        child = os.fork()
+    if child == 0:
+        status = 1
+        with suppress(Exception), laboratory_of(Remembered) as laboratory:
+            status = 0 if served_by(laboratory, "tell") == [0] else 2
+        os._exit(status)
+    assert os.waitpid(child, 0) == (child, 0)
+    with laboratory_of(Remembered) as laboratory:
+        assert separated_before(Remembered)
+        assert served_by(laboratory, "tell") == [0]
 
 
 def test_what_was_explored_in_memory_is_confirmed_without_its_leftovers():
