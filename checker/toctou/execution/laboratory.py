@@ -30,6 +30,7 @@ from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
 from toctou.execution.observation import operation_of, step_of
 from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.serial_steps import one_after_the_other
 from toctou.execution.serving import answer
 from toctou.execution.shared_memory import sharing as memory_shared
 from toctou.execution.transition_system import Call, Taken, Transition, Walk
@@ -277,9 +278,7 @@ class Laboratory:
     def serial_run(
         self, scenario: Scenario, order: Sequence[int], script: Sequence[int], known: MemoisedSteps | None = None
     ) -> tuple[tuple[Response, ...], StoredImages, Sequence[int]]:
-        """One of the serial runs of requests with threads, which run one after the other too, in some order.
-
-        What threads do after the answer comes at any time after it, as a whole.
+        """One of the serial runs of requests with threads; see :mod:`toctou.execution.serial_steps`.
 
         Args:
             scenario: whose requests.
@@ -294,17 +293,8 @@ class Laboratory:
             runner, asked = self.begin(scenario), Script(script)
             self._choices.script = asked
             steps: list[Taken] = []
-            left, answered = list(order), list[int]()
-            while able := [one for one in answered if one in runner.enabled()] + left[:1]:
-                following = able[asked.answer(len(able))] if len(able) > 1 else able[0]
-                if following in left:
-                    left.remove(following)
-                    answered.append(following)
-                    while following in runner.enabled() and following not in self._responses:
-                        self._take(following, steps, {})
-                else:
-                    while following in runner.enabled():
-                        self._take(following, steps, {})
+            for following in one_after_the_other(order, runner.enabled, self._responses, asked):
+                self._take(following, steps, {})
             reads_clock = runner.clock_readers()
             runner.end()
             if not self._random_was_shared():
