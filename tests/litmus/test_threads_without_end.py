@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from test_threads_of_handlers import add, at_once, checked, later, read
+from test_threads_of_handlers import add, at_once, bump, checked, later, read
 
 from toctou import StopReason
 
@@ -43,6 +43,48 @@ def a_flag_that_is_polled_under_a_lock() -> None:
 def test_a_flag_under_a_lock_is_waited_for(requests: int) -> None:
     result = checked(a_flag_that_is_polled_under_a_lock, requests)
     assert result.verdict == "VERIFIED", result.detail
+
+
+# What is left at some time.
+
+
+def sleeper(times: int | None) -> Callable[[], None]:
+    def sleep() -> None:
+        left = times
+        while left != 0:
+            time.sleep(1)
+            left = left and left - 1
+        bump()
+
+    def serve() -> None:
+        add()
+        later(sleep)
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("times", "left", "verdict"), [(5, False, "VIOLATED"), (1_000, True, "VERIFIED"), (None, True, "VERIFIED")]
+)
+def test_a_thread_that_only_sleeps_after_the_answer_is_noted(times: int | None, left: bool, verdict: str) -> None:
+    result = checked(sleeper(times), 2, most=20)
+    assert result.verdict == verdict, result.detail
+    noted = [
+        one for scenario in result.scenarios for one in scenario.remarks if "sleeper.<locals>.sleep only slept" in one
+    ]
+    assert bool(noted) is left
+
+
+def test_a_thread_that_waits_for_work_is_not_noted() -> None:
+    """It would not go on by itself."""
+
+    def serve() -> None:
+        add()
+        later(queue.Queue[str]().get)
+
+    result = checked(serve, 2)
+    assert result.verdict == "VERIFIED", result.detail
+    assert not any("only slept" in one for scenario in result.scenarios for one in scenario.remarks)
 
 
 # What cannot be concluded.

@@ -136,6 +136,7 @@ class OwnProcess:
             {one.number: self._tracker.accessed(one) for one in self._operations} if message.tracked else {},
             self._newly_read(),
             (*memory.changed(), *(f"a thread of {one.target}" for one in strands.alive if one.path)),
+            () if held else tuple(one.target for one in strands.unfinished()),
         )
 
     def _send(self, waiting: Waiting, index: int) -> None:

@@ -137,6 +137,10 @@ class Strands:
             return None
         return Deadlock.of(self.alive)
 
+    def unfinished(self) -> Sequence[Strand]:
+        """Strands that would go on, but that time limits have passed for too often.  Only once the request has ended."""
+        return [one for one in self.alive if one.deadline is not None]
+
     @property
     def several(self) -> bool:
         """See :class:`toctou.scheduling.strand.Scheduler`."""
