@@ -9,6 +9,7 @@ import time
 import warnings
 from collections import UserDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -151,6 +152,23 @@ def test_a_process_that_kept_nothing_serves_again():
     with laboratory_of(Telling) as laboratory:
         first = served_by(laboratory, "keep_nothing")
         assert served_by(laboratory, "keep_nothing") == first
+
+
+class OfASet(OfNotes):
+    @handler
+    def tell_order(self, principal: str) -> tuple[int, int]:
+        add()
+        with ThreadPoolExecutor() as workers:
+            futures = [workers.submit(int) for _ in range(3)]
+            wait(futures)
+            order = [futures.index(one) for one in as_completed(futures)]  # which are done, and so come from a set
+        return 200, int("".join(map(str, order)))
+
+
+def test_sets_of_threads_and_futures_are_in_the_same_order_when_a_process_serves_again():
+    with laboratory_of(OfASet) as laboratory:
+        first = served_by(laboratory, "tell_order")
+        assert [served_by(laboratory, "tell_order") for _ in range(3)] == [first] * 3
 
 
 def test_a_process_that_kept_something_is_replaced():
