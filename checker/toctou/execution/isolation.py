@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 from toctou import real_time
 from toctou.client.backend import Performed
@@ -284,7 +284,7 @@ class Isolation:
         while self._abandoning:
             process = self._abandoning.pop()
             try:
-                ended = process.channel.receive(self._limits.seconds)
+                ended = self._message(process, self._limits.seconds)
             except EOFError:
                 ended = None
             if isinstance(ended, Ended):
@@ -316,15 +316,12 @@ class Isolation:
             self._runner.fail(own_process.unsendable(what, index, fault))
 
     def _receive(self, process: RequestProcess, index: int) -> Any:
-        until = real_time.seconds() + self._limits.seconds + _GRACE
-        while real_time.seconds() < until:
-            try:
-                message = process.channel.receive(_SLICE)
-            except EOFError:
-                self._crashed(index)
-            self._runner.still_served()
-            if message is not None:
-                return message
+        try:
+            message = self._message(process, self._limits.seconds + _GRACE)
+        except EOFError:
+            self._crashed(index)
+        if message is not None:
+            return message
         self._end(index)
         return self._runner.fail(
             SilentHandler(
@@ -335,7 +332,19 @@ class Isolation:
             )
         )
 
-    def _crashed(self, index: int) -> None:
+    def _message(self, process: RequestProcess, seconds: float) -> Any:
+        """The next message of a process; ``None`` if none arrives in time.  The runner does not take that for silence.
+
+        Raises:
+            EOFError: the process has ended.
+        """
+        message, until = None, real_time.seconds() + seconds
+        while message is None and real_time.seconds() < until:
+            message = process.channel.receive(_SLICE)
+            self._runner.still_served()
+        return message
+
+    def _crashed(self, index: int) -> NoReturn:
         self._end(index)
         fault: ToctouError = ServiceCrashed(
             f"the process of request {label(index)} has ended before it answered",

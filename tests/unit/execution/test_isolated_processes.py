@@ -20,7 +20,7 @@ import pytest
 from process_groups import living, nobody_left
 
 import toctou
-from toctou import Model, Request, StopReason, Table, Verdict, handler
+from toctou import Model, Request, StopReason, Table, Verdict, handler, real_time
 from toctou.checking.check import check
 from toctou.client.backends import backend_named
 from toctou.declaration.isolation import check_isolation, isolation_of
@@ -28,6 +28,7 @@ from toctou.declaration.loading import named
 from toctou.declaration.scenario import Scenario
 from toctou.errors import BadInput, InternalError, ModelError, ServiceCrashed
 from toctou.execution import isolation as module
+from toctou.execution import laboratory as laboratory_module
 from toctou.execution import own_process
 from toctou.execution.isolation import may_separate, memory_kept, remember_separated, separated_before
 from toctou.execution.laboratory import Laboratory
@@ -215,6 +216,27 @@ def test_executions_that_are_given_up_leave_processes_that_serve():
             assert laboratory.execute(scenario, Until(steps), afresh=True) is None
         assert served_by(laboratory, "call_twice", calls=2) == before, "nothing was left in memory"
         assert len(served_by(laboratory, "call_twice", "call_twice", calls=2)) == 2
+
+
+class SlowToGiveUp(OfNotes):
+    @handler
+    def clean_up(self, principal: str) -> tuple[int, int]:
+        try:
+            add()
+            add()
+        except BaseException:
+            real_time.sleep(1.2)
+            raise
+        return 200, os.getpid()
+
+
+def test_a_slow_clean_up_is_no_silence_of_the_next_request(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(laboratory_module, "SHORT_SECONDS", 0.6)
+    scenario = Scenario((Request("alice", "clean_up"),))
+    with laboratory_of(SlowToGiveUp, "auto") as laboratory:
+        assert laboratory.separate("tested")
+        assert laboratory.execute(scenario, Until(1), afresh=True) is None  # type: ignore[arg-type]
+        assert served_by(laboratory, "clean_up", calls=2)
 
 
 def test_nobody_is_left_when_the_laboratory_is_closed():
