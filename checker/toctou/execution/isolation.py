@@ -10,24 +10,18 @@ The request remains a task of the checker's runner, which decides when its calls
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from functools import partial
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from toctou import real_time
 from toctou.client.backend import Performed
-from toctou.declaration.isolation import isolation_of
 from toctou.declaration.model import Model
 from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouError
 from toctou.execution import own_process
-from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.kept_memory import forked, memory_kept
 from toctou.gate.mailbox import HeldCall
-from toctou.gate.request_process import Begin, Ended, Failed, GiveUp, Proceed, RequestProcess, Serve, Waiting
-from toctou.gate.zygote import CAN_FORK, Zygote
+from toctou.gate.request_process import Ended, Failed, GiveUp, Proceed, RequestProcess, Serve, Waiting
 from toctou.history.footprint import EMPTY
 from toctou.history.operation import Accessed, Operation
 from toctou.history.request import Request, Response, label
@@ -42,113 +36,8 @@ from toctou.scheduling.scheduling_point import Turn
 Perform = Callable[[Turn, HeldCall], Operation]
 """Performs a call on the backend, and records it."""
 
-_KEPT: dict[type[Model], tuple[Zygote, int]] = {}
-"""By model, who has kept its memory, and its place there."""
-
-_SEPARATED: dict[type[Model], str] = {}
-"""By model, why its requests were separated."""
-
-_inside: list[Sequence[type[Model]]] = []
-"""Models whose memory is kept for whoever is inside :func:`memory_kept`."""
-
-_LASTING: list[_Lasting] = []
-MOST_LASTING = 3
-"""Memories that are kept after a check, the latest ones; each is a process that waits."""
-
-if CAN_FORK:  # what is forked from here cannot reach the processes that have kept it
-    for kept in (_KEPT, _SEPARATED, _inside, _LASTING):
-        os.register_at_fork(after_in_child=kept.clear)
-
-_NOBODY: Any = SimpleNamespace()  # in the place of an instance of a model
-
 _SLICE = 0.2  # seconds
 _GRACE = 5.0  # seconds after the limit, at which the process itself notices a silent handler
-
-__all__ = ["CAN_FORK", "Isolation", "may_separate", "memory_kept", "remember_separated", "separated_before"]
-
-
-def may_separate(model: type[Model], asked: str) -> bool:
-    """Whether requests of a model may get processes of their own; a service has its own anyway.
-
-    Args:
-        model: the model.
-        asked: what the user has asked for, one of :data:`~toctou.declaration.isolation.ISOLATIONS`.
-
-    Raises:
-        BadInput: they should, and processes cannot be forked here.
-    """
-    return model.service is None and isolation_of(model.isolation, asked) != "memory"
-
-
-@contextmanager
-def memory_kept(models: Iterable[type[Model]]) -> Iterator[None]:
-    """Keep the memory as it is now for requests of these models, whatever runs here while inside; may be nested.
-
-    Requests that run in memory first may fill caches there, of which a process that is forked later must know nothing.
-    """
-    models = list(dict.fromkeys(models))
-    if not _inside:  # or its processes may be serving, and what runs here inside changes nothing for them
-        # Whoever has changed something since, such as a test that replaces a part, wants to check that.
-        for one in [one for one in _LASTING if any(memory.changed() for memory in one.memories)]:
-            one.end()
-    unkept = [model for model in models if model not in _KEPT]
-    _inside.append(models)
-    try:
-        with _kept_from_now(unkept) if unkept and CAN_FORK else nullcontext():
-            yield
-    finally:
-        _inside.pop()
-        if not _inside:
-            for one in _LASTING[:-MOST_LASTING]:
-                one.end()
-
-
-@contextmanager
-def _kept_from_now(models: Sequence[type[Model]]) -> Iterator[None]:
-    kept = _Lasting(Zygote(partial(own_process.serve, models)), models)
-    _KEPT.update({model: (kept.zygote, place) for place, model in enumerate(models)})
-    try:
-        yield
-    finally:
-        if any(model in _SEPARATED for model in models):
-            # Kept a while longer: here, their requests have left something in memory.
-            kept.memories = [_looked_at(model) for model in models]
-            _LASTING.append(kept)
-        else:
-            kept.end()
-
-
-def _looked_at(model: type[Model]) -> ProcessMemory:
-    memory = ProcessMemory(model)
-    memory.begin(_NOBODY)
-    return memory
-
-
-@dataclass(eq=False)
-class _Lasting:
-    """Memory of models that is kept, and after a check what theirs was like here at the end of that."""
-
-    zygote: Zygote
-    models: Sequence[type[Model]]
-    memories: Sequence[ProcessMemory] = ()
-
-    def end(self) -> None:
-        if self in _LASTING:
-            _LASTING.remove(self)
-        for model in self.models:
-            del _KEPT[model]
-            _SEPARATED.pop(model, None)
-        self.zygote.close()
-
-
-def separated_before(model: type[Model]) -> str:
-    """Why requests of a model were separated before in this process, so that they are from the start; ``""`` if they were not."""
-    return _SEPARATED.get(model, "") if model in _KEPT else ""
-
-
-def remember_separated(model: type[Model], because: str) -> None:
-    """Remember why requests of a model were separated; what they left in memory until then may hide it the next time."""
-    _SEPARATED[model] = because
 
 
 class Isolation:
@@ -294,11 +183,7 @@ class Isolation:
                 process.end()
         if self._idle:
             return self._idle.pop()
-        zygote, place = _KEPT[self._model]
-        process = zygote.fork()
-        with suppress(OSError):  # it has ended already, which shows when it is to serve
-            process.channel.send(Begin(place, self._limits))
-        return process
+        return forked(self._model, self._limits)
 
     def _keep(self, process: RequestProcess, ended: Ended) -> None:
         if self._reused and not ended.left:

@@ -24,8 +24,9 @@ from toctou.declaration.scenario import Scenario
 from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
 from toctou.errors import InternalError, ScheduleDiverged
-from toctou.execution.isolation import CAN_FORK, Isolation, remember_separated, separated_before
+from toctou.execution.isolation import Isolation
 from toctou.execution.judging import observed
+from toctou.execution.kept_memory import CAN_FORK, remember_separated, separated_before
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
 from toctou.execution.observation import operation_of, step_of

@@ -27,10 +27,10 @@ from toctou.declaration.isolation import check_isolation, isolation_of
 from toctou.declaration.loading import named
 from toctou.declaration.scenario import Scenario
 from toctou.errors import BadInput, InternalError, ModelError, ServiceCrashed
-from toctou.execution import isolation as module
+from toctou.execution import isolation, own_process
+from toctou.execution import kept_memory as module
 from toctou.execution import laboratory as laboratory_module
-from toctou.execution import own_process
-from toctou.execution.isolation import may_separate, memory_kept, remember_separated, separated_before
+from toctou.execution.kept_memory import may_separate, memory_kept, remember_separated, separated_before
 from toctou.execution.laboratory import Laboratory
 from toctou.gate.zygote import Zygote
 from toctou.history.schedule import Choice, Schedule
@@ -341,7 +341,7 @@ def test_a_process_that_does_not_say_that_it_is_silent_is_given_up(monkeypatch: 
     us, overdue = os.getpid(), Runner._overdue
     monkeypatch.setattr(Runner, "_overdue", lambda self, frame: os.getpid() == us and overdue(self, frame))
 
-    monkeypatch.setattr(module, "_GRACE", 0.5)
+    monkeypatch.setattr(isolation, "_GRACE", 0.5)
     result = toctou.check(model_of(loops), isolation="processes", confirm=False, limits=QUICK)
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SILENT_HANDLER)
     assert "the process of request A neither called DynamoDB nor answered" in result.detail
