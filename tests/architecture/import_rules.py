@@ -59,7 +59,6 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ("toctou.scheduling.clock_functions", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.event_loop", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.runner", "sys._getframe"): "documented by Python, underscore and all",
-    ("toctou.scheduling.blocking", "_queue"): "the type of queue that waits within C",
     ("toctou.scheduling.blocking", "_thread"): "the types of locks that wait within C",
     ("toctou.scheduling.blocking", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.strand", "sys._current_frames"): "documented by Python, underscore and all",

@@ -10,7 +10,7 @@ import pytest
 
 import toctou
 from toctou import Model, Table, Verdict, handler
-from toctou.execution import isolation
+from toctou.execution import kept_memory
 
 client = boto3.client("dynamodb", region_name="us-east-1")
 NOTE: dict[str, Any] = {"TableName": "Notes", "Key": {"note_id": {"S": "n1"}}}
@@ -83,4 +83,4 @@ def test_what_was_replaced_since_counts(monkeypatch: pytest.MonkeyPatch):
 def test_few_memories_are_kept():
     isolation_of_each = [toctou.check(model(), confirm=False, requests=2).scenarios[0].isolated for _ in range(5)]
     assert all(isolation_of_each)
-    assert len(isolation._LASTING) <= isolation.MOST_LASTING
+    assert len(kept_memory._LASTING) <= kept_memory.MOST_LASTING

@@ -19,7 +19,7 @@ import boto3
 import pytest
 
 import toctou
-from toctou import Model, StopReason, Table, handler
+from toctou import Model, Table, handler
 from toctou.search.budget import Budget
 from toctou.search.result import ModelResult
 
@@ -533,64 +533,3 @@ def test_a_lock_item_keeps_threads_apart() -> None:
     """With two requests that is right as well, but takes minutes to explore."""
     result = checked(a_lock_item_that_is_waited_for)
     assert result.verdict == "VERIFIED", result.detail
-
-
-# What cannot be concluded.
-
-
-def a_heartbeat_without_end() -> None:
-    def beat() -> None:
-        while True:
-            time.sleep(1)
-            add("b")
-
-    later(beat)
-
-
-def an_item_that_nobody_writes() -> None:
-    def poll() -> None:
-        while not read("b"):
-            time.sleep(1)
-
-    later(poll)
-
-
-def two_locks_in_two_orders() -> None:
-    one, other = threading.Lock(), threading.Lock()
-
-    def work(first: Any, second: Any) -> None:
-        with first:
-            add()
-            with second:
-                add("b")
-
-    at_once(lambda: work(one, other), lambda: work(other, one))
-
-
-def a_queue_that_nobody_serves() -> None:
-    waiting: queue.Queue[str] = queue.Queue()
-    waiting.put("a")
-    waiting.join()
-
-
-def a_pool_that_waits_for_itself() -> None:
-    with ThreadPoolExecutor(1) as workers:
-        workers.submit(lambda: workers.submit(add).result()).result()
-
-
-@pytest.mark.parametrize(
-    ("serve", "reason", "named"),
-    [
-        (a_heartbeat_without_end, StopReason.OPERATION_LIMIT, "a_heartbeat_without_end.<locals>.beat"),
-        (an_item_that_nobody_writes, StopReason.OPERATION_LIMIT, "an_item_that_nobody_writes.<locals>.poll"),
-        (two_locks_in_two_orders, StopReason.SILENT_HANDLER, "waits for a lock that thread 2 holds"),
-        (a_queue_that_nobody_serves, StopReason.SILENT_HANDLER, "queue.Queue.join"),
-        (a_pool_that_waits_for_itself, StopReason.SILENT_HANDLER, "a_pool_that_waits_for_itself.<locals>.<lambda>"),
-    ],
-    ids=lambda one: getattr(one, "__name__", None),
-)
-def test_what_has_no_end_is_named(serve: Any, reason: StopReason, named: str, capfd: Any) -> None:
-    result = checked(serve)
-    assert (result.verdict, result.stop_reason) == ("INCONCLUSIVE", reason), result.detail
-    assert named in result.detail
-    assert capfd.readouterr() == ("", "")

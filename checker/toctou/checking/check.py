@@ -21,7 +21,7 @@ from toctou.distribution.journal import Journal
 from toctou.distribution.progress import Progress, Silent
 from toctou.distribution.work_queue import Slot, WorkQueue
 from toctou.errors import contained
-from toctou.execution.isolation import may_separate, memory_kept
+from toctou.execution.kept_memory import may_separate, memory_kept
 from toctou.search.bench import Bench
 from toctou.search.budget import Meter
 from toctou.search.options import Options

@@ -13,7 +13,7 @@ from toctou.declaration.fingerprint import fingerprint
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.work_queue import Key
 from toctou.errors import BadInput
-from toctou.execution.isolation import may_separate, memory_kept
+from toctou.execution.kept_memory import may_separate, memory_kept
 from toctou.search.bench import Bench, with_confirmations
 from toctou.search.budget import Meter
 from toctou.search.explorer import no_pause, pausing_at

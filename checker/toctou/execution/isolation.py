@@ -10,23 +10,18 @@ The request remains a task of the checker's runner, which decides when its calls
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 from toctou import real_time
 from toctou.client.backend import Performed
-from toctou.declaration.isolation import isolation_of
 from toctou.declaration.model import Model
-from toctou.errors import ServiceCrashed, SilentHandler, ToctouError
+from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouError
 from toctou.execution import own_process
-from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.kept_memory import forked, memory_kept
 from toctou.gate.mailbox import HeldCall
-from toctou.gate.request_process import Begin, Ended, Failed, GiveUp, Proceed, RequestProcess, Serve, Waiting
-from toctou.gate.zygote import CAN_FORK, Zygote
+from toctou.gate.request_process import Ended, Failed, GiveUp, Proceed, RequestProcess, Serve, Waiting
 from toctou.history.footprint import EMPTY
 from toctou.history.operation import Accessed, Operation
 from toctou.history.request import Request, Response, label
@@ -41,99 +36,8 @@ from toctou.scheduling.scheduling_point import Turn
 Perform = Callable[[Turn, HeldCall], Operation]
 """Performs a call on the backend, and records it."""
 
-_KEPT: dict[type[Model], tuple[Zygote, int]] = {}
-"""By model, who has kept its memory, and its place there."""
-
-_SEPARATED: dict[type[Model], str] = {}
-"""By model, why its requests were separated."""
-
-_LASTING: list[_Lasting] = []
-MOST_LASTING = 3
-"""Memories that are kept after a check, the latest ones; each is a process that waits."""
-
-_NOBODY: Any = SimpleNamespace()  # in the place of an instance of a model
-
 _SLICE = 0.2  # seconds
 _GRACE = 5.0  # seconds after the limit, at which the process itself notices a silent handler
-
-__all__ = ["CAN_FORK", "Isolation", "may_separate", "memory_kept", "remember_separated", "separated_before"]
-
-
-def may_separate(model: type[Model], asked: str) -> bool:
-    """Whether requests of a model may get processes of their own; a service has its own anyway.
-
-    Args:
-        model: the model.
-        asked: what the user has asked for, one of :data:`~toctou.declaration.isolation.ISOLATIONS`.
-
-    Raises:
-        BadInput: they should, and processes cannot be forked here.
-    """
-    return model.service is None and isolation_of(model.isolation, asked) != "memory"
-
-
-@contextmanager
-def memory_kept(models: Iterable[type[Model]]) -> Iterator[None]:
-    """Keep the memory as it is now for requests of these models, whatever runs here while inside.
-
-    Requests that run in memory first may fill caches there, of which a process that is forked later must know nothing.
-    """
-    models = list(dict.fromkeys(models))
-    # Whoever has changed something since, such as a test that replaces a part, wants to check that.
-    for one in [one for one in _LASTING if any(memory.changed() for memory in one.memories)]:
-        one.end()
-    unkept = [model for model in models if model not in _KEPT]
-    if not unkept or not CAN_FORK:
-        yield
-        return
-    zygote = Zygote(partial(own_process.serve, unkept))
-    _KEPT.update({model: (zygote, place) for place, model in enumerate(unkept)})
-    try:
-        yield
-    finally:
-        _kept_until_now(zygote, unkept)
-
-
-def _kept_until_now(zygote: Zygote, models: Sequence[type[Model]]) -> None:
-    """Keep the memory of models that were separated a while longer: here, their requests have left something in it."""
-    lasting = any(model in _SEPARATED for model in models)
-    if lasting:
-        _LASTING.append(_Lasting(zygote, models, [_looked_at(model) for model in models]))
-    for one in [_LASTING[0]] if len(_LASTING) > MOST_LASTING else [] if lasting else [_Lasting(zygote, models, [])]:
-        one.end()
-
-
-def _looked_at(model: type[Model]) -> ProcessMemory:
-    memory = ProcessMemory(model)
-    memory.begin(_NOBODY)
-    return memory
-
-
-@dataclass(eq=False)
-class _Lasting:
-    """Memory of models that is kept after a check, and what theirs was like here at the end of that."""
-
-    zygote: Zygote
-    models: Sequence[type[Model]]
-    memories: Sequence[ProcessMemory]
-
-    def end(self) -> None:
-        if self in _LASTING:
-            _LASTING.remove(self)
-        for model in self.models:
-            del _KEPT[model]
-            _SEPARATED.pop(model, None)
-        self.zygote.close()
-
-
-def separated_before(model: type[Model]) -> str:
-    """Why requests of a model were separated before in this process, so that they are from the start; ``""`` if they were not."""
-    return _SEPARATED.get(model, "") if model in _KEPT else ""
-
-
-def remember_separated(model: type[Model], because: str) -> None:
-    """Remember why requests of a model were separated; what they left in memory until then may hide it the next time."""
-    _SEPARATED[model] = because
 
 
 class Isolation:
@@ -142,11 +46,13 @@ class Isolation:
     Attributes:
         concurrent: whether threads of one request were seen to wait for their turns at once, or after its answer.
         held_back: whether a thread that polls was held back from a choice.
+        unfinished: the functions of threads that were left after an answer although they would have gone on.
         accessed: what handlers have accessed in the results of the current execution, by request and number of the operation.
     """
 
     def __init__(self, model: type[Model], limits: Limits, runner: Runner, perform: Perform, choices: Choices) -> None:
         self.concurrent = self.held_back = False
+        self.unfinished: dict[str, None] = {}
         self.accessed: dict[tuple[int, int], Accessed] = {}
         self._model = model
         self._limits = limits
@@ -236,6 +142,8 @@ class Isolation:
         action, parameters, source, unit = held[at]
         if not action:
             self._runner.tasks[index].operations -= 1  # it has taken a lock, and called nothing
+            if self._polls.took_lock(index, calls[at]) > self._limits.operations:
+                self._runner.fail(_too_many_locks(index, self._limits.operations))
             return Proceed(at, None)
         operation = self._perform(turn, HeldCall(action, parameters, _unused, source, unit))
         self._polls.performed(operation)
@@ -249,6 +157,7 @@ class Isolation:
 
     def _ended(self, ended: Ended, index: int) -> None:
         self.accessed.update({(index, number): one for number, one in ended.accessed.items()})
+        self.unfinished.update(dict.fromkeys(ended.unfinished))
         data_files.adopt(ended.files)
         with self._unmonitored():
             self._keep(self._busy.pop(index), ended)
@@ -264,7 +173,7 @@ class Isolation:
         while self._abandoning:
             process = self._abandoning.pop()
             try:
-                ended = process.channel.receive(self._limits.seconds)
+                ended = self._message(process, self._limits.seconds)
             except EOFError:
                 ended = None
             if isinstance(ended, Ended):
@@ -274,11 +183,7 @@ class Isolation:
                 process.end()
         if self._idle:
             return self._idle.pop()
-        zygote, place = _KEPT[self._model]
-        process = zygote.fork()
-        with suppress(OSError):  # it has ended already, which shows when it is to serve
-            process.channel.send(Begin(place, self._limits))
-        return process
+        return forked(self._model, self._limits)
 
     def _keep(self, process: RequestProcess, ended: Ended) -> None:
         if self._reused and not ended.left:
@@ -296,15 +201,12 @@ class Isolation:
             self._runner.fail(own_process.unsendable(what, index, fault))
 
     def _receive(self, process: RequestProcess, index: int) -> Any:
-        until = real_time.seconds() + self._limits.seconds + _GRACE
-        while real_time.seconds() < until:
-            try:
-                message = process.channel.receive(_SLICE)
-            except EOFError:
-                self._crashed(index)
-            self._runner.still_served()
-            if message is not None:
-                return message
+        try:
+            message = self._message(process, self._limits.seconds + _GRACE)
+        except EOFError:
+            self._crashed(index)
+        if message is not None:
+            return message
         self._end(index)
         return self._runner.fail(
             SilentHandler(
@@ -315,7 +217,19 @@ class Isolation:
             )
         )
 
-    def _crashed(self, index: int) -> None:
+    def _message(self, process: RequestProcess, seconds: float) -> Any:
+        """The next message of a process; ``None`` if none arrives in time.  The runner does not take that for silence.
+
+        Raises:
+            EOFError: the process has ended.
+        """
+        message, until = None, real_time.seconds() + seconds
+        while message is None and real_time.seconds() < until:
+            message = process.channel.receive(_SLICE)
+            self._runner.still_served()
+        return message
+
+    def _crashed(self, index: int) -> NoReturn:
         self._end(index)
         fault: ToctouError = ServiceCrashed(
             f"the process of request {label(index)} has ended before it answered",
@@ -337,6 +251,16 @@ class Isolation:
             yield
         finally:
             self._runner.resume_monitoring()
+
+
+def _too_many_locks(index: int, limit: int) -> OperationLimit:
+    return OperationLimit(
+        f"request {label(index)} took {limit} locks since its last operation and asks for another one, while others of its "
+        "threads wait for their turns",
+        expected="threads that wait for each other by joins, events, conditions or queues",
+        cause="a loop without a sleep that asks, under a lock, whether another thread has done something",
+        remedy="let that loop sleep, or wait for an event; raise --max-operations if the locks are no such loop",
+    )
 
 
 def _unused(_operation: Operation) -> None:

@@ -9,7 +9,7 @@ caller asks for that.  Once they are tainted, the caller has to give them up and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -24,12 +24,14 @@ from toctou.declaration.scenario import Scenario
 from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
 from toctou.errors import InternalError, ScheduleDiverged
-from toctou.execution.isolation import CAN_FORK, Isolation, remember_separated, separated_before
+from toctou.execution.isolation import Isolation
 from toctou.execution.judging import observed
+from toctou.execution.kept_memory import CAN_FORK, remember_separated, separated_before
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
 from toctou.execution.observation import operation_of, step_of
 from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.serial_steps import one_after_the_other
 from toctou.execution.serving import answer
 from toctou.execution.shared_memory import sharing as memory_shared
 from toctou.execution.transition_system import Call, Taken, Transition, Walk
@@ -277,9 +279,7 @@ class Laboratory:
     def serial_run(
         self, scenario: Scenario, order: Sequence[int], script: Sequence[int], known: MemoisedSteps | None = None
     ) -> tuple[tuple[Response, ...], StoredImages, Sequence[int]]:
-        """One of the serial runs of requests with threads, which run one after the other too, in some order.
-
-        What threads do after the answer comes at any time after it, as a whole.
+        """One of the serial runs of requests with threads; see :mod:`toctou.execution.serial_steps`.
 
         Args:
             scenario: whose requests.
@@ -294,17 +294,8 @@ class Laboratory:
             runner, asked = self.begin(scenario), Script(script)
             self._choices.script = asked
             steps: list[Taken] = []
-            left, answered = list(order), list[int]()
-            while able := [one for one in answered if one in runner.enabled()] + left[:1]:
-                following = able[asked.answer(len(able))] if len(able) > 1 else able[0]
-                if following in left:
-                    left.remove(following)
-                    answered.append(following)
-                    while following in runner.enabled() and following not in self._responses:
-                        self._take(following, steps, {})
-                else:
-                    while following in runner.enabled():
-                        self._take(following, steps, {})
+            for following in one_after_the_other(order, runner.enabled, self._responses, asked):
+                self._take(following, steps, {})
             reads_clock = runner.clock_readers()
             runner.end()
             if not self._random_was_shared():
@@ -463,6 +454,13 @@ class Laboratory:
         if self._isolation is not None:
             held_back, self._isolation.held_back = held_back or self._isolation.held_back, False
         return held_back
+
+    def take_unfinished(self) -> Collection[str]:
+        """Functions of threads that would have gone on after an answer, but were left, since the last call."""
+        unfinished: dict[str, None] = {}
+        if self._isolation is not None:
+            unfinished, self._isolation.unfinished = self._isolation.unfinished, unfinished
+        return unfinished
 
     def note_clock_reads(self, *, read: bool) -> None:
         """Put back what :meth:`take_clock_reads` has taken."""

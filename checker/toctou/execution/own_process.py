@@ -23,15 +23,12 @@ from toctou.gate.zygote import LOOK, end_here
 from toctou.history.item import Image
 from toctou.history.operation import Operation
 from toctou.history.request import Response, label
-from toctou.scheduling import boundary, data_files, thread_names, thread_starts, units
+from toctou.scheduling import boundary, data_files, set_order, thread_names, thread_starts, units
 from toctou.scheduling.choices import Choices
 from toctou.scheduling.deadlock import Deadlock
 from toctou.scheduling.runner import Held, Limits, Runner
 from toctou.scheduling.strand import Strand
 from toctou.scheduling.strands import Strands, installed
-
-UNSENDABLE = (TypeError, AttributeError, ValueError, ImportError)
-"""What pickling raises, besides its own error, for values that cannot leave their process."""
 
 
 def serve(models: Sequence[type[Model]], channel: Channel) -> None:
@@ -112,6 +109,7 @@ class OwnProcess:
         runner.begin([*others, lambda: responses.append(answer(handler, instance, request, runner))])
         units.begin()
         thread_names.begin()
+        set_order.begin()
         with runner.reading(message.readings):
             strands = runner.start_with_threads(index)
             task = runner.tasks[index]
@@ -136,6 +134,7 @@ class OwnProcess:
             {one.number: self._tracker.accessed(one) for one in self._operations} if message.tracked else {},
             self._newly_read(),
             (*memory.changed(), *(f"a thread of {one.target}" for one in strands.alive if one.path)),
+            () if held else tuple(one.target for one in strands.unfinished()),
         )
 
     def _send(self, waiting: Waiting, index: int) -> None:

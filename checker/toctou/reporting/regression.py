@@ -19,9 +19,9 @@ from toctou.counterexample.violation import Violation
 from toctou.declaration.loading import LoadedModel, load
 from toctou.declaration.scenario import Scenario
 from toctou.errors import ScheduleDiverged, TargetError
-from toctou.execution.isolation import may_separate, memory_kept
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import judged
+from toctou.execution.kept_memory import may_separate, memory_kept
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.picks.staleness import STALENESS

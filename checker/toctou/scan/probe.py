@@ -13,7 +13,7 @@ from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Kind, actions_of
 from toctou.errors import UncontrolledHandler
-from toctou.execution.isolation import CAN_FORK, may_separate
+from toctou.execution.kept_memory import CAN_FORK, may_separate
 from toctou.execution.laboratory import Laboratory
 from toctou.history.footprint import dependent
 from toctou.history.item import Change, Image

@@ -11,7 +11,6 @@ taken first come, first served.
 
 from __future__ import annotations
 
-import _queue
 import _thread
 import selectors
 import sys
@@ -19,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -29,7 +29,7 @@ from toctou.scheduling.strand import Ready, Strand, always, current
 
 _LOCK: type = type(_thread.allocate_lock())
 _RLOCK: type = _thread.RLock
-_QUEUE: Any = _queue.SimpleQueue
+_QUEUE: Any = SimpleQueue
 _ORIGINAL = {kind: dict(vars(kind)) for kind in (_LOCK, _RLOCK, _QUEUE)}
 
 acquire: Callable[..., bool] = _ORIGINAL[_LOCK]["acquire"]

@@ -18,14 +18,23 @@ from toctou.scheduling.strand import current
 
 _NUMBER = "_toctou_number"
 
+_numbers: Iterator[int] = itertools.count(1)
+
+
+def begin() -> None:
+    """Number what another request makes, from the same number on: sets are in the order of the numbers modulo their size."""
+    global _numbers  # noqa: PLW0603
+    _numbers = itertools.count(1)
+
 
 @contextmanager
 def numbered() -> Iterator[None]:
     """While inside, number the threads and futures that strands make."""
+    begin()
     kinds: tuple[Any, ...] = (threading.Thread, Future)
     before = [kind.__init__ for kind in kinds]
     for kind in kinds:
-        kind.__init__ = _numbering(kind.__init__, itertools.count(1))
+        kind.__init__ = _numbering(kind.__init__)
         kind.__hash__ = _hash
     try:
         yield
@@ -35,10 +44,10 @@ def numbered() -> Iterator[None]:
             del kind.__hash__
 
 
-def _numbering(made: Callable[..., None], numbers: Iterator[int]) -> Callable[..., None]:
+def _numbering(made: Callable[..., None]) -> Callable[..., None]:
     def make(self: Any, *arguments: Any, **options: Any) -> None:
         if current() is not None:
-            vars(self)[_NUMBER] = next(numbers)  # first: a thread is put into a set while it is made
+            vars(self)[_NUMBER] = next(_numbers)  # first: a thread is put into a set while it is made
         made(self, *arguments, **options)
 
     return make

@@ -39,7 +39,7 @@ _MOST_LIMITS_AFTER = 100
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """While inside, threads that a strand starts are strands, and block as strands do; may be nested."""
+    """While inside, threads that a strand starts are strands, and block as strands do; not to be nested."""
     with clock_functions.replaced(), blocking.replaced(), set_order.numbered():
         yield
 
@@ -69,12 +69,6 @@ class Strands:
         self._waits = 0
         self._limits = 0  # that have passed since a strand was chosen or ended
         self._baton = _locked()  # the controller's gate
-
-    @contextmanager
-    def installed(self) -> Iterator[Strands]:
-        """Replace what threads start and wait with; strands that are alive at the end stay where they are."""
-        with installed():
-            yield self
 
     def begin(
         self, start_main: Callable[[], None], resume_main: Callable[[], None], suspend_main: Callable[[], None]
@@ -136,6 +130,10 @@ class Strands:
         if self.answered or self._main is None or self.held:
             return None
         return Deadlock.of(self.alive)
+
+    def unfinished(self) -> Sequence[Strand]:
+        """Strands that would go on, but that time limits have passed for too often.  Only once the request has ended."""
+        return [one for one in self.alive if one.deadline is not None]
 
     @property
     def several(self) -> bool:

@@ -11,10 +11,9 @@ The time limits of a request that has threads are those of its scheduler; see :m
 
 from __future__ import annotations
 
-import _queue
-import _thread
 import threading
 from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from toctou.scheduling.built_in_functions import OfMethod, Replacement
@@ -23,9 +22,9 @@ from toctou.scheduling.own_threads import is_own
 LetPass = Callable[[float], bool]
 """Lets seconds pass on the clock of the request that runs on the calling thread; ``False`` if none does."""
 
-_LOCK: type = type(_thread.allocate_lock())
-_RLOCK: type = _thread.RLock
-_QUEUE: Any = _queue.SimpleQueue
+_LOCK: type = type(threading.Lock())
+_RLOCK: type = type(threading.RLock())
+_QUEUE: Any = SimpleQueue
 
 
 def replacements(let_pass: LetPass) -> Iterator[Replacement]:
@@ -57,12 +56,12 @@ def _getting(original: Callable[..., Any], let_pass: LetPass) -> Callable[..., A
             return original(queue, block, timeout)
         try:
             return original(queue, False)  # noqa: FBT003 - a C function
-        except _queue.Empty:
+        except Empty:
             if _is_alone() and let_pass(timeout):
                 raise
         try:
             return original(queue, block, timeout)
-        except _queue.Empty:
+        except Empty:
             let_pass(timeout)
             raise
 

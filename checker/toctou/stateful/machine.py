@@ -22,7 +22,7 @@ from toctou.declaration.isolation import check_isolation, isolation_of
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
 from toctou.errors import BadInput, ToctouError, contained
-from toctou.execution.isolation import may_separate, memory_kept
+from toctou.execution.kept_memory import may_separate, memory_kept
 from toctou.execution.laboratory import Laboratory
 from toctou.history.request import Request
 from toctou.scheduling.runner import Limits

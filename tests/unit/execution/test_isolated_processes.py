@@ -6,9 +6,11 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections import UserDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,16 +20,17 @@ import pytest
 from process_groups import living, nobody_left
 
 import toctou
-from toctou import Model, Request, StopReason, Table, Verdict, handler
+from toctou import Model, Request, StopReason, Table, Verdict, handler, real_time
 from toctou.checking.check import check
 from toctou.client.backends import backend_named
 from toctou.declaration.isolation import check_isolation, isolation_of
 from toctou.declaration.loading import named
 from toctou.declaration.scenario import Scenario
 from toctou.errors import BadInput, InternalError, ModelError, ServiceCrashed
-from toctou.execution import isolation as module
-from toctou.execution import own_process
-from toctou.execution.isolation import may_separate, memory_kept
+from toctou.execution import isolation, own_process
+from toctou.execution import kept_memory as module
+from toctou.execution import laboratory as laboratory_module
+from toctou.execution.kept_memory import may_separate, memory_kept, remember_separated, separated_before
 from toctou.execution.laboratory import Laboratory
 from toctou.gate.zygote import Zygote
 from toctou.history.schedule import Choice, Schedule
@@ -152,6 +155,23 @@ def test_a_process_that_kept_nothing_serves_again():
         assert served_by(laboratory, "keep_nothing") == first
 
 
+class OfASet(OfNotes):
+    @handler
+    def tell_order(self, principal: str) -> tuple[int, int]:
+        add()
+        with ThreadPoolExecutor() as workers:
+            futures = [workers.submit(int) for _ in range(3)]
+            wait(futures)
+            order = [futures.index(one) for one in as_completed(futures)]  # which are done, and so come from a set
+        return 200, int("".join(map(str, order)))
+
+
+def test_sets_of_threads_and_futures_are_in_the_same_order_when_a_process_serves_again():
+    with laboratory_of(OfASet) as laboratory:
+        first = served_by(laboratory, "tell_order")
+        assert [served_by(laboratory, "tell_order") for _ in range(3)] == [first] * 3
+
+
 def test_a_process_that_kept_something_is_replaced():
     with laboratory_of(Telling) as laboratory:
         pids = [served_by(laboratory, "keep_something")[0] for _ in range(3)]
@@ -196,6 +216,27 @@ def test_executions_that_are_given_up_leave_processes_that_serve():
             assert laboratory.execute(scenario, Until(steps), afresh=True) is None
         assert served_by(laboratory, "call_twice", calls=2) == before, "nothing was left in memory"
         assert len(served_by(laboratory, "call_twice", "call_twice", calls=2)) == 2
+
+
+class SlowToGiveUp(OfNotes):
+    @handler
+    def clean_up(self, principal: str) -> tuple[int, int]:
+        try:
+            add()
+            add()
+        except BaseException:
+            real_time.sleep(1.2)
+            raise
+        return 200, os.getpid()
+
+
+def test_a_slow_clean_up_is_no_silence_of_the_next_request(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(laboratory_module, "SHORT_SECONDS", 0.6)
+    scenario = Scenario((Request("alice", "clean_up"),))
+    with laboratory_of(SlowToGiveUp, "auto") as laboratory:
+        assert laboratory.separate("tested")
+        assert laboratory.execute(scenario, Until(1), afresh=True) is None  # type: ignore[arg-type]
+        assert served_by(laboratory, "clean_up", calls=2)
 
 
 def test_nobody_is_left_when_the_laboratory_is_closed():
@@ -300,7 +341,7 @@ def test_a_process_that_does_not_say_that_it_is_silent_is_given_up(monkeypatch: 
     us, overdue = os.getpid(), Runner._overdue
     monkeypatch.setattr(Runner, "_overdue", lambda self, frame: os.getpid() == us and overdue(self, frame))
 
-    monkeypatch.setattr(module, "_GRACE", 0.5)
+    monkeypatch.setattr(isolation, "_GRACE", 0.5)
     result = toctou.check(model_of(loops), isolation="processes", confirm=False, limits=QUICK)
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.SILENT_HANDLER)
     assert "the process of request A neither called DynamoDB nor answered" in result.detail
@@ -363,6 +404,43 @@ def test_each_model_finds_the_memory_that_was_kept_for_it():
         with laboratory_of(Remembered) as laboratory:
             assert served_by(laboratory, "tell") == [0]
     memory.clear()
+
+
+def memory_that_lasts() -> None:
+    """Let the memory of a model be kept after a check."""
+    memory.clear()
+    with memory_kept([Remembered]):
+        remember_separated(Remembered, "tested")
+
+
+def test_memory_that_lasts_is_not_given_up_while_it_is_used():
+    memory_that_lasts()
+    with laboratory_of(Remembered) as laboratory:
+        memory["left"] = 7
+        with laboratory_of(Remembered) as other:
+            assert served_by(other, "tell") == [0]
+        assert served_by(laboratory, "tell") == [0]
+    assert separated_before(Remembered)
+    with laboratory_of(Remembered) as laboratory:
+        assert not separated_before(Remembered), "what has changed in between is to be checked"
+        assert served_by(laboratory, "tell") == [7]
+    memory.clear()
+
+
+def test_memory_that_lasts_is_not_that_of_a_process_which_is_forked():
+    memory_that_lasts()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads may run
+        child = os.fork()
+    if child == 0:
+        status = 1
+        with suppress(Exception), laboratory_of(Remembered) as laboratory:
+            status = 0 if served_by(laboratory, "tell") == [0] else 2
+        os._exit(status)
+    assert os.waitpid(child, 0) == (child, 0)
+    with laboratory_of(Remembered) as laboratory:
+        assert separated_before(Remembered)
+        assert served_by(laboratory, "tell") == [0]
 
 
 def test_what_was_explored_in_memory_is_confirmed_without_its_leftovers():

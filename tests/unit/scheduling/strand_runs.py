@@ -15,7 +15,7 @@ import greenlet
 from toctou.scheduling import clock_functions, event_loop
 from toctou.scheduling.deadlock import Deadlock
 from toctou.scheduling.strand import Strand
-from toctou.scheduling.strands import Strands
+from toctou.scheduling.strands import Strands, installed
 
 HANGS = 60
 """Seconds, in which a run that takes milliseconds has not ended."""
@@ -91,7 +91,7 @@ def execute(body: Body, choose: Choose = first) -> Execution:
     with (
         clock_functions.followed(clock),
         event_loop.made_by(lambda: event_loop.RequestLoop(_fail)),
-        strands.installed(),
+        installed(),
         _guarded(),
     ):
         strands.begin(main.switch, main.switch, controller.switch)

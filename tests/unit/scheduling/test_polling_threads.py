@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from toctou.history.footprint import EXISTENCE, Footprint
 from toctou.history.item import ItemId
 from toctou.history.operation import Operation
@@ -55,6 +57,32 @@ def test_a_thread_that_has_read_the_same_twice_is_held_back() -> None:
 def test_who_wants_a_lock_does_not_poll() -> None:
     polling = after(*TWICE, read(SECOND, 0.0), read(SECOND, 1.0))
     assert list(polling.allowed(0, [reads(FIRST, 2.0), other(SECOND, 2.0, "")])) == [1]
+
+
+def test_a_thread_that_takes_a_lock_and_sleeps_twice_is_held_back() -> None:
+    polling = after()
+    waiting = [other(FIRST, 2.0, ""), other(SECOND, 2.0)]
+    for taken, slept in enumerate((0.0, 1.0), 1):
+        assert list(polling.allowed(0, waiting)) == [0, 1]
+        assert polling.took_lock(0, other(FIRST, slept, "")) == taken
+    assert list(polling.allowed(0, waiting)) == [1]
+    assert polling.held
+    assert list(polling.allowed(0, [other(FIRST, 1.0, ""), other(SECOND, 1.0)])) == [0, 1], "it has not slept"
+    assert list(polling.allowed(0, waiting[:1])) == [0], "nobody else can go on"
+    assert not polling.held
+    assert list(polling.allowed(1, waiting)) == [0, 1], "that is another request's"
+
+
+@pytest.mark.parametrize("other_one", ["calls", "takes a lock"])
+def test_it_takes_the_lock_once_another_thread_has_gone_on(other_one: str) -> None:
+    polling = after()
+    for slept in (0.0, 1.0):
+        polling.took_lock(0, other(FIRST, slept, ""))
+    if other_one == "calls":
+        polling.performed(write(SECOND))
+    else:
+        assert polling.took_lock(0, other(SECOND, 2.0, "")) == 3
+    assert list(polling.allowed(0, [other(FIRST, 2.0, ""), other(SECOND, 2.0)])) == [0, 1]
 
 
 def test_it_goes_on_once_another_thread_has_written_what_it_reads() -> None:

@@ -20,7 +20,7 @@ from strand_runs import execute, executions, interleavings, last, orders
 
 from toctou import real_time
 from toctou.scheduling import clock_functions, event_loop, strand, thread_starts
-from toctou.scheduling.strands import Strands
+from toctou.scheduling.strands import Strands, installed
 
 A, B = ("a1", "a2"), ("b1", "b2")
 
@@ -545,8 +545,7 @@ def test_what_was_replaced_is_restored():
         return [dict(vars(kind)) for kind in kinds], starts, time.sleep
 
     before = replaceable()
-    strands = Strands(now=lambda: 0.0, advance=lambda _seconds: None)
-    with strands.installed():
+    with installed():
         assert replaceable() != before
     assert replaceable() == before
     kept = threading.Condition()
