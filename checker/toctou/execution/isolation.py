@@ -21,7 +21,7 @@ from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouE
 from toctou.execution import own_process
 from toctou.execution.kept_memory import forked, memory_kept
 from toctou.gate.mailbox import HeldCall
-from toctou.gate.request_process import Ended, Failed, GiveUp, Proceed, RequestProcess, Serve, Waiting
+from toctou.gate.request_process import Ended, Failed, GiveUp, HeldThread, Proceed, RequestProcess, Serve, Waiting
 from toctou.history.footprint import EMPTY
 from toctou.history.operation import Accessed, Operation
 from toctou.history.request import Request, Response, label
@@ -36,6 +36,7 @@ from toctou.scheduling.scheduling_point import Turn
 Perform = Callable[[Turn, HeldCall], Operation]
 """Performs a call on the backend, and records it."""
 
+_MOST_QUESTIONS = 32  # of a serial run, after which no thread takes turns while others do nothing
 _SLICE = 0.2  # seconds
 _GRACE = 5.0  # seconds after the limit, at which the process itself notices a silent handler
 
@@ -46,13 +47,16 @@ class Isolation:
     Attributes:
         concurrent: whether threads of one request were seen to wait for their turns at once, or after its answer.
         held_back: whether a thread that polls was held back from a choice.
+        outpaced: whether a thread between two turns of its loop waited for others to work first.
         unfinished: the functions of threads that were left after an answer although they would have gone on.
+        limited: what threads were seen to wait for whose time limits did not pass because other threads could go on.
         accessed: what handlers have accessed in the results of the current execution, by request and number of the operation.
     """
 
     def __init__(self, model: type[Model], limits: Limits, runner: Runner, perform: Perform, choices: Choices) -> None:
-        self.concurrent = self.held_back = False
+        self.concurrent = self.held_back = self.outpaced = False
         self.unfinished: dict[str, None] = {}
+        self.limited: dict[str, None] = {}
         self.accessed: dict[tuple[int, int], Accessed] = {}
         self._model = model
         self._limits = limits
@@ -126,7 +130,7 @@ class Isolation:
 
     def _taken(self, waiting: Waiting, index: int, *, tracked: bool) -> Proceed:
         """Wait for the request's turn, and let one of its threads take it."""
-        held = waiting.held
+        held = self._awake(waiting)
         if waiting.response is not None:
             self._runner.tasks[index].unhindered = False  # what comes after the answer is no part of a first step
         only = held[0] if len(held) == 1 else None
@@ -139,16 +143,25 @@ class Isolation:
         )
         at = 0 if only else self._picked(calls, index)
         self.concurrent = self.concurrent or len(held) > 1 or waiting.response is not None or not held[at].action
-        action, parameters, source, unit = held[at]
+        action, parameters, source, unit, _ = held[at]
         if not action:
             self._runner.tasks[index].operations -= 1  # it has taken a lock, and called nothing
             if self._polls.took_lock(index, calls[at]) > self._limits.operations:
                 self._runner.fail(_too_many_locks(index, self._limits.operations))
-            return Proceed(at, None)
+            return Proceed(waiting.held.index(held[at]), None)
         operation = self._perform(turn, HeldCall(action, parameters, _unused, source, unit))
         self._polls.performed(operation)
         footprint = operation.footprint if tracked else EMPTY
-        return Proceed(at, Performed(operation.result, operation.error, footprint, ()))
+        return Proceed(waiting.held.index(held[at]), Performed(operation.result, operation.error, footprint, ()))
+
+    def _awake(self, waiting: Waiting) -> Sequence[HeldThread]:
+        """The threads that may take their turn: in a serial run also one that beats often before others do anything."""
+        self.limited.update(dict.fromkeys(waiting.limited))
+        if (script := self._choices.script) is not None and len(script.counts) < _MOST_QUESTIONS:
+            return waiting.held
+        awake = [one for one in waiting.held if not one.is_early]
+        self.outpaced = self.outpaced or len(awake) < len(waiting.held)
+        return awake
 
     def _picked(self, calls: Sequence[ThreadsCall], index: int) -> int:
         allowed = self._polls.allowed(index, calls)

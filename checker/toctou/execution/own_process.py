@@ -25,7 +25,7 @@ from toctou.history.operation import Operation
 from toctou.history.request import Response, label
 from toctou.scheduling import boundary, data_files, set_order, thread_names, thread_starts, units
 from toctou.scheduling.choices import Choices
-from toctou.scheduling.deadlock import Deadlock
+from toctou.scheduling.deadlock import Deadlock, blocked
 from toctou.scheduling.runner import Held, Limits, Runner
 from toctou.scheduling.strand import Strand
 from toctou.scheduling.strands import Strands, installed
@@ -116,7 +116,8 @@ class OwnProcess:
             while held := _choosable(runner, index, strands):
                 threads = tuple(map(_held, held))
                 response = responses[0] if responses else None
-                self._send(Waiting(threads, response, task.slept, task.reads_clock), index)
+                limited = tuple(map(_limited, strands.newly_limited()))
+                self._send(Waiting(threads, response, task.slept, task.reads_clock, limited), index)
                 following = _next(self._channel, self._parent)
                 if not isinstance(following, Proceed):
                     break
@@ -164,7 +165,14 @@ def _choosable(runner: Runner, index: int, strands: Strands) -> Sequence[Strand]
 def _held(strand: Strand) -> HeldThread:
     if isinstance(strand.what, Held):
         return HeldThread(*strand.what)
-    return HeldThread("", {}, None, strand.path)
+    return HeldThread(
+        "", {}, None, (*strand.path, units.BETWEEN_TURNS) if strand.turn_is_over else strand.path, strand.has_beaten
+    )
+
+
+def _limited(strand: Strand) -> str:
+    waits = blocked(strand)
+    return f"{waits.waits_for}, {waits.at}"
 
 
 def _deadlocked(index: int, deadlock: Deadlock) -> SilentHandler:

@@ -58,14 +58,16 @@ class HeldThread(NamedTuple):
 
     Attributes:
         action, parameters, source: as in :class:`~toctou.history.operation.Operation`; no action if the thread is about to take
-            a lock.
+            a lock, or to go on without the event that it waits for.
         unit: what it is working on; see :mod:`toctou.scheduling.units`.
+        is_early: whether it has gone on like that since another thread of the request last worked.
     """
 
     action: str
     parameters: Mapping[str, Any]
     source: SourceLine | None
     unit: Unit
+    is_early: bool = False
 
 
 class Waiting(NamedTuple):
@@ -75,12 +77,14 @@ class Waiting(NamedTuple):
         held: those that wait for their turn, in an order that repeats.
         response: ``None`` while the request has not answered.
         slept, reads_clock: as in :class:`~toctou.history.operation.Operation`.
+        limited: what others wait for whose time limit does not pass because of these, and where; each wait is told once.
     """
 
     held: tuple[HeldThread, ...]
     response: Response | None
     slept: float
     reads_clock: bool
+    limited: tuple[str, ...]
 
 
 class Proceed(NamedTuple):

@@ -26,6 +26,7 @@ from toctou.scheduling import clock_functions, thread_starts
 from toctou.scheduling.built_in_functions import OfAttribute, OfMethod, Replacement
 from toctou.scheduling.origin import is_handlers_file
 from toctou.scheduling.strand import Ready, Strand, always, current
+from toctou.scheduling.turns import is_between_turns
 
 _LOCK: type = type(_thread.allocate_lock())
 _RLOCK: type = _thread.RLock
@@ -38,6 +39,8 @@ acquire: Callable[..., bool] = _ORIGINAL[_LOCK]["acquire"]
 _acquire_reentrant: Callable[..., bool] = _ORIGINAL[_RLOCK]["acquire"]
 _acquire_semaphore = threading.Semaphore.acquire
 _ENTERS = frozenset({threading.Condition.__enter__.__code__})  # takes the lock for whoever uses the condition
+
+_OF_EVENT, _OF_CONDITION = threading.Event.wait.__code__, threading.Condition.wait.__code__
 
 _MOMENT = 2.0**-30
 """Seconds: the least that the clock of a request shows."""
@@ -130,6 +133,8 @@ def _waited(strand: Strand, lock: Any, attempt: Ready, free: Ready, timeout: flo
     if timeout == 0:
         return _tried(strand, lock, attempt, free)
     deadline = scheduler.deadline(timeout)
+    if strand.path and deadline is not None and (waiting := _waiting_for_an_event(sys._getframe(3))) is not None:
+        strand.beats, strand.turn_is_over = True, is_between_turns(waiting)
     while True:
         strand.wants = lock
         if not wait(strand, free, deadline):
@@ -160,6 +165,12 @@ def _is_handlers(frame: FrameType) -> bool:
     if frame.f_code in _ENTERS and frame.f_back is not None:
         frame = frame.f_back
     return is_handlers_file(frame.f_code.co_filename)
+
+
+def _waiting_for_an_event(frame: FrameType) -> FrameType | None:
+    """Who waits for an event, if this is where a condition takes a lock of its own for that."""
+    event = frame.f_back
+    return event.f_back if event and event.f_code is _OF_EVENT and frame.f_code is _OF_CONDITION else None
 
 
 def _is_free(lock: Any) -> bool:

@@ -27,6 +27,11 @@ class Blocked:
     waits_for: str
     called: tuple[Site, ...]
 
+    @property
+    def at(self) -> Site | None:
+        """The handler's line."""
+        return next(filter(is_of_the_handler, self.called), None)
+
     def __str__(self) -> str:
         return f"{_name(self.path)} ({self.target}) waits for {self.waits_for}\n{described(self.called)}"
 
@@ -40,13 +45,14 @@ class Deadlock:
     @classmethod
     def of(cls, strands: Iterable[Strand]) -> Deadlock:
         """Look at what each of the strands does."""
-        return cls(tuple(map(_blocked, sorted(strands, key=lambda strand: strand.path))))
+        return cls(tuple(map(blocked, sorted(strands, key=lambda strand: strand.path))))
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.blocked))
 
 
-def _blocked(strand: Strand) -> Blocked:
+def blocked(strand: Strand) -> Blocked:
+    """What a strand that does not run waits for, and where."""
     called = strand.stack()
     return Blocked(strand.path, strand.target, _waits_for(strand, called), tuple(called))
 

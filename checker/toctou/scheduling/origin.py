@@ -82,10 +82,15 @@ def is_of_the_handler(site: Site) -> bool:
     return not _is_standard(site.file) and not _is_installed(site.file)
 
 
+def is_of_a_program(file: str) -> bool:
+    """Whether code of this file is neither Python's nor the checker's: the handler's, or that of a library that it uses."""
+    return not file.startswith(_OWN_FOLDER) and not _is_standard(file)
+
+
 @lru_cache(maxsize=4096)
 def is_handlers_file(file: str) -> bool:
     """Whether code of this file is the handler's: of neither Python, nor an installed library, nor the checker."""
-    return not file.startswith(_OWN_FOLDER) and not _is_standard(file) and not _is_installed(file)
+    return is_of_a_program(file) and not _is_installed(file)
 
 
 def library(called: Sequence[Site]) -> str:

@@ -90,6 +90,11 @@ class Strand:
     timed_out: bool = False
     sleeps: bool = False  # what it waits for is only that time passes
     has_slept: bool = False  # since the schedule last chose
+    beats: bool = False  # it waits for an event that may not happen, and may be chosen to go on without
+    turn_is_over: bool = False  # it does so, or sleeps, where the next turn of its loop begins
+    has_beaten: bool = False  # since another strand last worked
+    rested: bool = False  # since it was last chosen
+    told: bool = False  # its time limit has been noted
     wants: Any = field(default=None, repr=False)  # the lock, queue or handle of a thread that it waits for
     failed: list[Any] = field(default_factory=list, repr=False)  # locks that it could not take since its last call
     order: int = 0  # of its current wait among all
@@ -110,6 +115,11 @@ class Strand:
                 break
             frame = frame.f_back
         return "the handler" if function is None else name_of(function)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether what it waits for is expected before its time limit."""
+        return self.deadline is not None and not self.sleeps and not self.beats
 
     def stack(self) -> list[Site]:
         """Where it is, innermost first, without the checker's own places."""

@@ -11,6 +11,9 @@ in), is *held*, or ends.  So nothing runs in parallel, and nothing is timed:
 - Time limits pass on the request's clock, the earliest first, and only when nobody is ready and nobody can be chosen.  A strand
   that sleeps may go on earlier, once after each choice: then a call after a sleep meets the calls of others, and a loop that
   sleeps until another strand has done something does not keep that one from it.
+- A thread that waits for an event with a time limit, as timers and heartbeats do, may go on earlier if the schedule chooses that.
+  Where it is between two turns of a loop (:mod:`toctou.scheduling.turns`) it beats: that is a choice even if it only sleeps, and
+  others are to be faster than it, who have worked since it last did so; else it would beat a hundred times during one call.
 
 The controller is on the same thread as the main strand; how that one is suspended and resumed is given.
 """
@@ -26,6 +29,7 @@ from typing import Any
 from toctou.scheduling import blocking, clock_functions, set_order
 from toctou.scheduling.deadlock import Deadlock
 from toctou.scheduling.strand import Ready, Strand, StrandState, always, current, enter, leave, never
+from toctou.scheduling.turns import is_between_turns
 
 _SLICE = 0.25
 """Seconds; how often the controller wakes up while a strand runs, for an exception that another thread has sent it."""
@@ -102,17 +106,26 @@ class Strands:
 
     @property
     def held(self) -> Sequence[Strand]:
-        """Strands that can be chosen: at a call, or at a lock that is free; in the order of their paths."""
-        return sorted((one for one in self._held if one.ready()), key=lambda strand: strand.path)
+        """Strands that can be chosen: at a call, at a lock that is free, or between two beats; in the order of their paths."""
+        held = [one for one in self._held if one.ready()]
+        beating = (
+            [one for one in self._waiting if one.turn_is_over or (one.beats and not one.has_slept)] if held else []
+        )
+        return sorted((*held, *beating), key=lambda strand: strand.path)
 
     def let(self, strand: Strand) -> None:
-        """Choose a held strand; it goes on in the next :meth:`run`."""
+        """Choose one of these; it goes on in the next :meth:`run`."""
+        self._limits = 0
+        if strand in self._waiting:
+            self._pass([strand])
+            return
         self._held.remove(strand)
         self._waiting.append(strand)
         strand.ready = always
-        self._limits = 0
         for one in self.alive:
             one.has_slept = False
+            one.has_beaten = one.has_beaten and (strand.rested or one is strand)
+        strand.rested = False
 
     def hold(self, what: object | None) -> None:
         """Hold the running strand at a call; returns when the schedule has chosen it."""
@@ -130,6 +143,13 @@ class Strands:
         if self.answered or self._main is None or self.held:
             return None
         return Deadlock.of(self.alive)
+
+    def newly_limited(self) -> Sequence[Strand]:
+        """Strands whose time limits do not pass because others can be chosen; each wait once.  Only while some can."""
+        found = [one for one in (*self._waiting, *self._held) if one.is_limited and not one.told]
+        for one in found:
+            one.told = True
+        return found
 
     def unfinished(self) -> Sequence[Strand]:
         """Strands that would go on, but that time limits have passed for too often.  Only once the request has ended."""
@@ -159,7 +179,7 @@ class Strands:
         if not self.several and strand is self._main:
             self._advance(seconds)
             return
-        strand.sleeps = True
+        strand.sleeps, strand.turn_is_over = True, bool(strand.path) and is_between_turns(sys._getframe(1))
         self.wait(strand, never, self._now() + seconds)
         strand.sleeps = False
 
@@ -211,6 +231,7 @@ class Strands:
                 self._give(following)
                 blocking.acquire(strand.gate)
         strand.frame = strand.deadline = strand.what = strand.wants = None
+        strand.beats = strand.turn_is_over = strand.told = False
         strand.state = StrandState.RUNNING
         return not strand.timed_out or ready()
 
@@ -239,22 +260,26 @@ class Strands:
     def _first_late(self) -> Strand | None:
         """Let the earliest time limit pass, and those of others that are at the same moment."""
         if self.held:
-            timed = [one for one in self._waiting if one.sleeps and not one.has_slept]
+            timed = [one for one in self._waiting if one.sleeps and not (one.turn_is_over or one.has_slept)]
         else:
             timed = [one for one in (*self._waiting, *self._held) if one.deadline is not None]
         if not timed or self._limits >= (_MOST_LIMITS_AFTER if self.answered else _MOST_LIMITS):
             return None
         timed.sort(key=lambda strand: (strand.deadline, strand.order))
-        moment = timed[0].deadline or 0.0
-        if (left := moment - self._now()) > 0:
-            self._advance(left)
         self._limits += 1
-        for strand in timed:
-            if strand.deadline == moment:
-                (self._held if strand in self._held else self._waiting).remove(strand)
-                self._waiting.append(strand)
-                strand.ready, strand.timed_out, strand.has_slept = always, True, strand.sleeps
+        self._pass([one for one in timed if one.deadline == timed[0].deadline])
         return self._first_ready()
+
+    def _pass(self, timed: Sequence[Strand]) -> None:
+        """Let a moment come that is the time limit of these strands."""
+        if (left := (timed[0].deadline or 0.0) - self._now()) > 0:
+            self._advance(left)
+        for strand in timed:
+            (self._held if strand in self._held else self._waiting).remove(strand)
+            self._waiting.append(strand)
+            strand.ready, strand.timed_out = always, True
+            strand.has_slept = strand.rested = strand.sleeps or strand.beats
+            strand.has_beaten = strand.has_beaten or strand.turn_is_over
 
     def _run_main(self, main: Strand) -> None:
         main.state = StrandState.RUNNING

@@ -21,6 +21,9 @@ from toctou.scheduling.strand import Strand, current
 Unit = tuple[int, ...]
 """() is the handler itself, (0,) the first unit that it has begun, (0, 1) the second one that (0,) has begun."""
 
+BETWEEN_TURNS = -1
+"""Added to the unit of a thread that has nothing to do until the next turn of its loop: it interrupts nothing there."""
+
 _WORK: Any = pools._WorkItem
 _begun: Counter[Unit] = Counter()
 _FUNCTIONS = 1_000  # units of a pool are numbered from here, so that none has the name of a thread

@@ -96,7 +96,7 @@ def execute(body: Body, choose: Choose = first) -> Execution:
     ):
         strands.begin(main.switch, main.switch, controller.switch)
         strands.run()
-        while held := strands.held:
+        while held := [one for one in strands.held if not (one.turn_is_over and one.has_beaten)]:
             if strands.answered and run.answered is None:
                 run.answered = len(run.steps)
             strand = held[choose(held)]
