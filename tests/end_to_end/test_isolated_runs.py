@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from interrupted_runs import timeless, wait_for_lines, wait_until
 from process_groups import descendants, ended
 from written_models import HEAD, Ended
 
@@ -108,12 +108,6 @@ def run_of(done: Ended) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.out)
     jsonschema.validate(found, schema("run"))
     return found
-
-
-def timeless(found: Any) -> Any:
-    if isinstance(found, dict):
-        return {name: timeless(value) for name, value in found.items() if name != "seconds"}
-    return [timeless(value) for value in found] if isinstance(found, list) else found
 
 
 @pytest.mark.parametrize(
@@ -244,21 +238,12 @@ def begun(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_until(met: Callable[[], bool], run: subprocess.Popen[str]) -> None:
-    """Wait for what has to come while a run goes on."""
-    until = time.monotonic() + 60
-    while not met():
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 def test_a_run_that_was_killed_goes_on(slow: str, command: Command):
     how = ["check", slow, "--requests", "2", "--isolation", "processes", "--format", "json"]
     journal = Path("journal")
     killed = begun(*how, "--resume", str(journal))
     # A head, the four requests alone, and the first of their ten pairs.
-    wait_until(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 6, killed)
+    wait_for_lines(journal, 6, killed)
     started = descendants(killed.pid)
     killed.kill()
     killed.communicate()
