@@ -262,11 +262,9 @@ WAITS = [no_lock, no_event, no_item, no_simple_item, no_notification, no_semapho
 
 @pytest.mark.parametrize("wait", WAITS)
 def test_an_hour_passes_on_the_request_s_clock(wait):
-    begun = time.monotonic()
     run = execute(lambda _call: wait())
     assert (run.error, run.response) == (None, False)
     assert run.passed == pytest.approx(AN_HOUR)
-    assert time.monotonic() - begun < AN_HOUR
 
 
 @pytest.mark.parametrize("wait", WAITS)
