@@ -47,7 +47,8 @@ def let(runner: Runner, strands: Strands, at: int = 0) -> list[Any]:
 
 
 def started(*works: Callable[[], Any]) -> list[threading.Thread]:
-    found = [threading.Thread(target=one) for one in works]
+    """Some wait for a turn that never comes: as daemons, they do not keep the tests from ending."""
+    found = [threading.Thread(target=one, daemon=True) for one in works]
     for one in found:
         one.start()
     return found
