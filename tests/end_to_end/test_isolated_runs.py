@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from interrupted_runs import timeless, wait_for_lines, wait_until
 from process_groups import descendants, ended
 from written_models import HEAD, Ended
 
@@ -59,18 +59,6 @@ class Waits(OfNotes):
             notes.put_item(Item={"note_id": "n1", "count": count() + 1})
         return 204
 
-
-class Slow(OfNotes):
-    """Takes a while, so that there is something to interrupt."""
-
-    @handler(at=range(4))
-    def increment(self, principal, at):
-        for _ in range(2):
-            notes.put_item(Item={"note_id": "n1", "count": count() + at})
-        notes.update_item(
-            Key={"note_id": "n2"}, UpdateExpression="ADD n :one", ExpressionAttributeValues={":one": 1}
-        )
-        return 204
 '''
 )
 FIXED_GUARD = GUARDED.replace(
@@ -79,12 +67,37 @@ FIXED_GUARD = GUARDED.replace(
     ' ExpressionAttributeValues={":one": 1})',
 )
 
+SLOW = (
+    HEAD
+    + '''
+
+class Slow(OfNotes):
+    """Takes a while, so that there is something to interrupt."""
+
+    @handler(at=range(4))
+    def increment(self, principal, at):
+        count = notes.get_item(Key={"note_id": "n1"}, ConsistentRead=True)["Item"]["count"]
+        notes.put_item(Item={"note_id": "n1", "count": count + at})
+        notes.update_item(
+            Key={"note_id": "n2"}, UpdateExpression="ADD n :one", ExpressionAttributeValues={":one": 1}
+        )
+        return 204
+'''
+)
+"""In a file of its own, or every test of a whole file would take as long."""
+
 
 @pytest.fixture
 def written(folder: Path) -> Path:
     path = folder / "guarded.py"
     path.write_text(GUARDED)
     return path
+
+
+@pytest.fixture
+def slow(folder: Path) -> str:
+    (folder / "slow.py").write_text(SLOW)
+    return "slow.py:Slow"
 
 
 def schema(name: str) -> Any:
@@ -95,12 +108,6 @@ def run_of(done: Ended) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.out)
     jsonschema.validate(found, schema("run"))
     return found
-
-
-def timeless(found: Any) -> Any:
-    if isinstance(found, dict):
-        return {name: timeless(value) for name, value in found.items() if name != "seconds"}
-    return [timeless(value) for value in found] if isinstance(found, list) else found
 
 
 @pytest.mark.parametrize(
@@ -116,13 +123,12 @@ def timeless(found: Any) -> Any:
         ("Waits --max-step-seconds 2 --isolation memory", "INCONCLUSIVE", "memory"),
     ],
 )
-@pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.usefixtures("written")
 def test_where_requests_run_is_asked_for_declared_or_found_out(
-    command: Command, how: str, verdict: str, isolation: str, jobs: str
+    command: Command, how: str, verdict: str, isolation: str
 ):
     target, *options = how.split()
-    done = command("check", f"guarded.py:{target}", "--format", "json", "--jobs", jobs, *options)
+    done = command("check", f"guarded.py:{target}", "--format", "json", *options)
     (model,) = run_of(done)["models"]
     assert (model["isolation"], model["verdict"]) == (isolation, verdict)
 
@@ -155,8 +161,9 @@ def test_another_value_in_a_model_is_bad_input(written: Path, command: Command):
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("options", [(), ("--isolation", "processes")], ids=str)
+@pytest.mark.parametrize("options", [(), ("--isolation", "processes"), ("--isolation", "memory")], ids=str)
 def test_two_jobs_find_what_one_does(written: Path, command: Command, options: Sequence[str]):
+    """Which is what the test of each model above says."""
     alone, together = (
         run_of(command("check", "guarded.py", "--format", "json", "--jobs", jobs, "--max-step-seconds", "2", *options))
         for jobs in ("1", "2")
@@ -178,7 +185,8 @@ def test_a_counterexample_is_replayed_where_it_was_found(written: Path, command:
     written.write_text(FIXED_GUARD)
     del sys.modules["guarded"]
     gone = command("replay", report)
-    assert gone.status != 1, gone.out
+    assert (gone.status, gone.out) == (2, "")
+    assert "after 2 steps every request has answered" in gone.err, "an increment is one call now"
 
 
 def test_a_counterexample_of_an_older_version_ran_in_memory(written: Path, command: Command):
@@ -188,7 +196,9 @@ def test_a_counterexample_of_an_older_version_ran_in_memory(written: Path, comma
     del document["isolation"]
     report.write_text(json.dumps(document), encoding="utf-8")
     jsonschema.validate(document, schema("violation"))
-    assert command("replay", report).status != 1, "in one process the guard holds"
+    replayed = command("replay", report)
+    assert replayed.status == 2
+    assert "B answers 429" in replayed.err, "in one process the guard holds"
 
 
 def test_the_test_that_is_written_of_a_finding_runs_it_in_processes(written: Path, command: Command):
@@ -217,9 +227,9 @@ def pytest_run() -> subprocess.CompletedProcess[str]:
     )
 
 
-def begun(*options: str, target: str = "guarded.py:Slow") -> subprocess.Popen[str]:
+def begun(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "toctou.cli", "check", target, "--isolation", "processes", "--requests", "3", *options],
+        [sys.executable, "-m", "toctou.cli", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -228,24 +238,27 @@ def begun(*options: str, target: str = "guarded.py:Slow") -> subprocess.Popen[st
     )
 
 
-def test_a_run_that_was_killed_goes_on(written: Path, command: Command):
-    how = ["--isolation", "processes", "--format", "json"]
-    killed = begun("--resume", "journal")
-    until = time.monotonic() + 60
-    while not Path("journal").exists() or Path("journal").read_bytes().count(b"\n") < 4:
-        assert killed.poll() is None, "it ended too soon"
-        assert time.monotonic() < until
-        time.sleep(0.01)
+def test_a_run_that_was_killed_goes_on(slow: str, command: Command):
+    how = ["check", slow, "--requests", "2", "--isolation", "processes", "--format", "json"]
+    journal = Path("journal")
+    killed = begun(*how, "--resume", str(journal))
+    # A head, the four requests alone, and the first of their ten pairs.
+    wait_for_lines(journal, 6, killed)
     started = descendants(killed.pid)
     killed.kill()
     killed.communicate()
     assert ended(started)
-    resumed = run_of(command("check", "guarded.py:Slow", "--requests", "2", *how))
-    again = run_of(command("check", "guarded.py:Slow", "--requests", "2", "--resume", "another", *how))
-    assert timeless({**again, "stored": None}) == timeless({**resumed, "stored": None})
-    stored = run_of(command("check", "guarded.py:Slow", "--requests", "2", "--resume", "another", *how))
-    assert stored["stored"]["schedules"] == sum(one["schedules"] for one in resumed["models"])
-    assert timeless({**stored, "stored": None}) == timeless({**resumed, "stored": None})
+    kept = journal.read_bytes()
+    whole = run_of(command(*how))
+    resumed = run_of(command(*how, "--resume", journal))
+    assert journal.read_bytes().startswith(kept[: kept.rindex(b"\n") + 1]), "what was kept was explored again"
+    schedules = sum(one["schedules"] for one in whole["models"])
+    assert 0 < resumed["stored"]["schedules"] < schedules
+    stored = run_of(command(*how, "--resume", journal))
+    assert stored["stored"]["schedules"] == schedules
+    assert whole["stored"] is None
+    for one in (resumed, stored):
+        assert timeless({**one, "stored": None}) == timeless(whole)
 
 
 def test_what_had_begun_again_in_processes_goes_on_there(written: Path, command: Command):
@@ -261,13 +274,10 @@ def test_what_had_begun_again_in_processes_goes_on_there(written: Path, command:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_nobody_is_left_of_a_run_that_is_stopped(written: Path, number: signal.Signals, jobs: str):
-    run = begun("--jobs", jobs)
-    until = time.monotonic() + 60
-    while len(started := descendants(run.pid)) < 3:
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.01)
+def test_nobody_is_left_of_a_run_that_is_stopped(slow: str, number: signal.Signals, jobs: str):
+    run = begun("check", slow, "--requests", "3", "--isolation", "processes", "--jobs", jobs)
+    wait_until(lambda: len(descendants(run.pid)) >= 3, run)
+    started = descendants(run.pid)
     os.killpg(run.pid, number)
     run.communicate(timeout=60)
     assert ended(started)

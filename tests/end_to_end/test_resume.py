@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from interrupted_runs import timeless, wait_for_lines
 from written_models import Ended
 
 Command = Callable[..., Ended]
@@ -61,12 +61,6 @@ def undisturbed(run: Run) -> Run:
     return undisturbed
 
 
-def timeless(found: Any) -> Any:
-    if isinstance(found, dict):
-        return {name: timeless(value) for name, value in found.items() if name != "seconds"}
-    return [timeless(value) for value in found] if isinstance(found, list) else found
-
-
 def stop_half_way(model: Path, journal: Path, how: signal.Signals, *options: str) -> subprocess.Popen[str]:
     """Begin the run, wait until parts of its one large scenario are kept, and stop it."""
     begun = subprocess.Popen(
@@ -77,11 +71,7 @@ def stop_half_way(model: Path, journal: Path, how: signal.Signals, *options: str
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 200
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 4:  # a head, two small scenarios, a part
-        assert begun.poll() is None, "it ended too soon"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for_lines(journal, 4, begun)  # a head, two small scenarios, a part
     os.kill(begun.pid, how)
     return begun
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -51,6 +51,13 @@ ADD_ONE = {
     "ExpressionAttributeValues": {":one": {"N": "1"}},
 }
 QUICK = Limits(seconds=2.0)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    memory.clear()
+    yield
+    memory.clear()
 
 
 def put(**attributes: dict[str, str]) -> None:
@@ -133,9 +140,7 @@ def first_of(text: str) -> list[str]:
     return []
 
 
-def by_cache(principal: str) -> int:
-    """Who has not made the list that the cache keeps was not the first."""
-    callers = first_of("n1")
+def unless_others_call(principal: str, callers: list[str]) -> int:
     if callers:
         return 409
     callers.append(principal)
@@ -143,16 +148,15 @@ def by_cache(principal: str) -> int:
         return add_one()
     finally:
         callers.clear()
+
+
+def by_cache(principal: str) -> int:
+    """Who has not made the list that the cache keeps was not the first."""
+    return unless_others_call(principal, first_of("n1"))
 
 
 def by_default(principal: str, callers: list[str] = []) -> int:  # noqa: B006 - which is the point
-    if callers:
-        return 409
-    callers.append(principal)
-    try:
-        return add_one()
-    finally:
-        callers.clear()
+    return unless_others_call(principal, callers)
 
 
 def unguarded(principal: str) -> int:
@@ -205,14 +209,18 @@ def weaknesses(result: ModelResult) -> object:
     ]
 
 
+@pytest.fixture(scope="module")
+def without_a_guard() -> ModelResult:
+    return toctou.check(guarded_as(unguarded), isolation="memory", confirm=False)
+
+
 @pytest.mark.parametrize("guard", GUARDS, ids=named)
-def test_what_guards_one_process_guards_nothing(guard: Callable[..., Any]):
+def test_what_guards_one_process_guards_nothing(guard: Callable[..., Any], without_a_guard: ModelResult):
     model = guarded_as(guard)
-    without = toctou.check(guarded_as(unguarded), isolation="memory")
     auto = toctou.check(model, limits=QUICK)
-    processes = toctou.check(model, isolation="processes")
+    processes = toctou.check(model, isolation="processes", confirm=False)
     assert processes.verdict is Verdict.VIOLATED
-    assert weaknesses(auto) == weaknesses(processes) == weaknesses(without)
+    assert weaknesses(auto) == weaknesses(processes) == weaknesses(without_a_guard)
     assert isolated(auto)
     assert isolated(processes)
     assert all(each.confirmed_on == "moto" for one in auto.scenarios for each in one.violations)
@@ -284,7 +292,6 @@ def test_what_only_shared_memory_breaks_holds(function: Callable[..., Any]):
     in_memory = toctou.check(model_of(function), isolation="memory", confirm=False)
     assert in_memory.verdict is not Verdict.VERIFIED
     for how in ("auto", "processes"):
-        memory.clear()
         result = toctou.check(model_of(function), isolation=how, requests=3, confirm=False)
         assert result.verdict is Verdict.VERIFIED, (how, result.detail)
         assert isolated(result)
@@ -292,8 +299,7 @@ def test_what_only_shared_memory_breaks_holds(function: Callable[..., Any]):
 
 def test_a_cache_is_one_of_each_process():
     """What another request has looked up is not known here: each looks up for itself, and acts on that."""
-    memory.clear()
-    auto = toctou.check(model_of(hand_over, delete_by_cache, setup=lambda _: None))
+    auto = toctou.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), confirm=False)
     memory.clear()
     processes = toctou.check(model_of(hand_over, delete_by_cache, setup=lambda _: None), isolation="processes")
     assert processes.verdict is Verdict.VIOLATED
@@ -308,13 +314,11 @@ def test_a_cache_is_one_of_each_process():
 
 def test_what_was_cached_before_the_run_is_cached_in_every_process():
     """Such as what importing the application has looked up."""
-    memory.clear()
     memory["settings"] = {"made": "at import"}
     result = toctou.check(
         model_of(looks_up_once, setup=lambda _: None), isolation="processes", strategy="exhaustive", confirm=False
     )
     assert {one.longest for one in result.scenarios} == {1, 2}, "nobody looks anything up"
-    memory.clear()
 
 
 def test_what_setup_makes_is_there_in_every_process():
@@ -391,7 +395,8 @@ def by_time(principal: str) -> tuple[int, str]:
     return 200, f"{drawn} {begun} {time.time() - begun} {time.monotonic()} {time.perf_counter()} {uuid.uuid4()}"
 
 
-EQUAL = (reads_and_writes, conditional, weakly, awaits, raises, by_time)
+HOLD = (conditional, weakly, concurrently)
+FAIL = (reads_and_writes, awaits, raises, by_time)
 
 
 @pytest.mark.parametrize(
@@ -407,11 +412,13 @@ EQUAL = (reads_and_writes, conditional, weakly, awaits, raises, by_time)
     ],
     ids=str,
 )
-@pytest.mark.parametrize("function", EQUAL, ids=named)
+@pytest.mark.parametrize("function", [*HOLD, *FAIL], ids=named)
 def test_counts_and_findings_are_those_of_one_process(function: Callable[..., Any], how: dict[str, Any]):
     in_memory = toctou.check(model_of(function), isolation="memory", confirm=False, **how)
     in_processes = toctou.check(model_of(function), isolation="processes", confirm=False, **how)
     assert found(in_memory) == found(in_processes)
+    assert (in_memory.verdict is Verdict.VIOLATED) == (function in FAIL)
+    assert in_memory.stop_reason in (None, StopReason.MAX_SCHEDULES), in_memory.detail
     assert isolated(in_processes)
     assert not any(one.isolated for one in in_memory.scenarios)
 
@@ -478,7 +485,7 @@ def test_what_handlers_print_is_printed_once(capfd: pytest.CaptureFixture[str]):
 
 def test_a_file_is_read_in_every_process(tmp_path: Path):
     path = tmp_path / "limit.txt"
-    path.write_text("3")
+    path.write_text("1")
 
     def limited(principal: str) -> int:
         note = dynamodb.get_item(**NOTE, ConsistentRead=True)["Item"]
@@ -490,6 +497,7 @@ def test_a_file_is_read_in_every_process(tmp_path: Path):
     result = toctou.check(model_of(limited), isolation="processes", confirm=False)
     in_memory = toctou.check(model_of(limited), isolation="memory", confirm=False)
     assert found(result) == found(in_memory)
+    assert result.verdict is Verdict.VIOLATED, "two requests pass a limit of one"
 
 
 def test_a_file_that_changes_is_a_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -559,7 +567,6 @@ def test_what_is_refused_is_what_one_process_refuses(
 
 
 def test_nothing_that_requests_do_in_memory_is_left_here():
-    memory.clear()
     toctou.check(model_of(counts_its_process, setup=lambda _: None), isolation="processes", confirm=False)
     assert not memory
 

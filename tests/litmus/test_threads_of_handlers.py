@@ -78,6 +78,24 @@ def guarded(lock: Any) -> None:
         bump()
 
 
+def under_two_locks() -> tuple[Work, Work]:
+    """Two threads, each of which has one lock and wants that of the other one, if they meet."""
+    one, other = threading.Lock(), threading.Lock()
+
+    def work(first: Any, second: Any) -> None:
+        with first:
+            add()
+            with second:
+                add("b")
+
+    return lambda: work(one, other), lambda: work(other, one)
+
+
+def poll() -> None:
+    while not read("b"):
+        time.sleep(1)
+
+
 # How a handler starts them; each takes what they do, and for what.
 
 
@@ -372,10 +390,6 @@ def a_lock_item_that_is_waited_for() -> None:
 
 
 def a_thread_that_polls_for_another_ones_write() -> None:
-    def poll() -> None:
-        while not read("b"):
-            time.sleep(1)
-
     at_once(poll, lambda: write(1, "b"))
 
 
@@ -461,15 +475,7 @@ def a_queue_that_is_served_for_ever() -> None:
 
 
 def a_deadlock_afterwards() -> None:
-    one, other = threading.Lock(), threading.Lock()
-
-    def work(first: Any, second: Any) -> None:
-        with first:
-            add()
-            with second:
-                add("b")
-
-    later(lambda: work(one, other), lambda: work(other, one))
+    later(*under_two_locks())
 
 
 RIGHT, ALONE, WRONG = ("VERIFIED", "VERIFIED"), ("VERIFIED", "VIOLATED"), ("VIOLATED", "VIOLATED")

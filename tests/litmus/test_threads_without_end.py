@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from test_threads_of_handlers import add, at_once, bump, checked, later, read
+from test_threads_of_handlers import add, at_once, bump, checked, later, poll, under_two_locks
 
 from toctou import StopReason
 
@@ -100,10 +100,6 @@ def a_heartbeat_without_end() -> None:
 
 
 def an_item_that_nobody_writes() -> None:
-    def poll() -> None:
-        while not read("b"):
-            time.sleep(1)
-
     later(poll)
 
 
@@ -112,15 +108,7 @@ def a_flag_that_is_asked_for_without_a_pause() -> None:
 
 
 def two_locks_in_two_orders() -> None:
-    one, other = threading.Lock(), threading.Lock()
-
-    def work(first: Any, second: Any) -> None:
-        with first:
-            add()
-            with second:
-                add("b")
-
-    at_once(lambda: work(one, other), lambda: work(other, one))
+    at_once(*under_two_locks())
 
 
 def a_queue_that_nobody_serves() -> None:
@@ -138,7 +126,7 @@ def a_pool_that_waits_for_itself() -> None:
     ("serve", "reason", "named"),
     [
         (a_heartbeat_without_end, StopReason.OPERATION_LIMIT, "a_heartbeat_without_end.<locals>.beat"),
-        (an_item_that_nobody_writes, StopReason.OPERATION_LIMIT, "an_item_that_nobody_writes.<locals>.poll"),
+        (an_item_that_nobody_writes, StopReason.OPERATION_LIMIT, f"{poll.__module__}.poll"),
         (a_flag_that_is_asked_for_without_a_pause, StopReason.OPERATION_LIMIT, "request A took 100 locks"),
         (two_locks_in_two_orders, StopReason.SILENT_HANDLER, "waits for a lock that thread 2 holds"),
         (a_queue_that_nobody_serves, StopReason.SILENT_HANDLER, "queue.Queue.join"),

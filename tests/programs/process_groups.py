@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 
 SECONDS = 10.0
 """Until when a process has to have ended."""
@@ -25,18 +26,18 @@ def descendants(ancestor: int) -> set[int]:
 
 def ended(pids: set[int]) -> bool:
     """Wait until none of these processes runs; ``False`` if one does all the time."""
-    until = time.monotonic() + SECONDS
-    while pids & {pid for pid, _, _ in _processes()}:
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
+    return soon(lambda: not pids & {pid for pid, _, _ in _processes()})
 
 
 def nobody_left(group: int) -> bool:
     """Wait until no process of a group runs; ``False`` if one does all the time."""
+    return soon(lambda: not living(group))
+
+
+def soon(met: Callable[[], bool]) -> bool:
+    """Wait until something is so; ``False`` if it is not in all that time."""
     until = time.monotonic() + SECONDS
-    while living(group):
+    while not met():
         if time.monotonic() > until:
             return False
         time.sleep(0.02)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from process_groups import living, nobody_left
+from process_groups import SECONDS, living, nobody_left, soon
 
 from toctou.errors import InternalError
 from toctou.gate import zygote as module
@@ -25,9 +25,6 @@ from toctou.gate.request_process import Channel, RequestProcess
 from toctou.gate.zygote import CAN_FORK, Zygote, keep_from_children
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="no fork: run `pytest tests/unit/gate/test_zygote.py` in WSL")
-
-SECONDS = 10.0
-"""Until when a process has to have ended, or to have answered."""
 
 memory: dict[str, Any] = {}
 
@@ -120,10 +117,7 @@ def test_a_process_that_is_ended_is_gone():
         process.channel.send(busy_for_long)  # so that it does not see its channel closed
         process.end()
         of_zygote = ask(other, group)
-        until = time.monotonic() + SECONDS
-        while pid in living(of_zygote, ended_too=True):
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        assert soon(lambda: pid not in living(of_zygote, ended_too=True))
         process.end()  # it has ended already
         assert ask(other, remembered) is not None
 
@@ -153,10 +147,7 @@ def test_a_process_whose_checker_closes_its_channel_ends():
         process = zygote.fork()
         of_zygote = ask(process, group)
         process.channel.close()
-        until = time.monotonic() + SECONDS
-        while len(living(of_zygote)) > 1:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        assert soon(lambda: len(living(of_zygote)) == 1), "the zygote stays"
 
 
 def test_who_has_got_the_number_of_a_process_is_not_ended():

@@ -75,6 +75,14 @@ def last(held: Sequence[Strand]) -> int:
     return len(held) - 1
 
 
+def together(threads: Sequence[threading.Thread]) -> None:
+    """What a body does with its threads if it does nothing meanwhile."""
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+
 def execute(body: Body, choose: Choose = first) -> Execution:
     """Run a function of ``call`` to its end, and to that of its threads, as far as they have one."""
     run, clock = Execution(), Clock()

@@ -6,6 +6,7 @@ import gc
 import math
 import pickle
 import time
+from contextlib import contextmanager
 from importlib import util
 from math import sqrt
 from time import monotonic, sleep
@@ -20,10 +21,14 @@ def refuse(*_):
     raise LookupError("replaced")
 
 
+@contextmanager
 def replaced(module, name, by):
     one = replacement(module, name, by)
     one.replace()
-    return one
+    try:
+        yield one
+    finally:
+        one.restore()
 
 
 @pytest.mark.parametrize(
@@ -32,32 +37,22 @@ def replaced(module, name, by):
 def test_whoever_has_imported_it_by_name_calls_the_replacement(name, arguments):
     function = getattr(time, name)
     before = function(*arguments)
-    one = replaced(time, name, lambda *given: given)
-    try:
+    with replaced(time, name, lambda *given: given):
         assert function(*arguments) == getattr(time, name)(*arguments) == arguments
-    finally:
-        one.restore()
     assert type(function(*arguments)) is type(before)
     assert getattr(time, name) is function
 
 
 def test_what_it_raises_reaches_the_caller():
-    one = replaced(time, "sleep", refuse)
-    try:
-        with pytest.raises(LookupError, match="replaced"):
-            sleep(0)
-    finally:
-        one.restore()
+    with replaced(time, "sleep", refuse), pytest.raises(LookupError, match="replaced"):
+        sleep(0)
 
 
 def test_nobody_sees_it_from_outside():
     before = repr(monotonic), monotonic.__module__, monotonic.__name__, monotonic.__doc__
-    one = replaced(time, "monotonic", lambda: 42)
-    try:
+    with replaced(time, "monotonic", lambda: 42):
         assert (repr(monotonic), monotonic.__module__, monotonic.__name__, monotonic.__doc__) == before
         assert pickle.loads(pickle.dumps(monotonic)) is monotonic
-    finally:
-        one.restore()
     assert monotonic.__self__ is time
 
 
@@ -65,11 +60,8 @@ def test_a_second_instance_of_the_module_keeps_its_own():
     spec = util.find_spec("time")
     second = util.module_from_spec(spec)
     spec.loader.exec_module(second)
-    one = replaced(time, "monotonic", lambda: 42)
-    try:
+    with replaced(time, "monotonic", lambda: 42):
         assert second.monotonic() != monotonic() == 42
-    finally:
-        one.restore()
 
 
 def test_replacements_are_nested_and_outlive_their_objects():
@@ -97,12 +89,9 @@ def test_what_is_kept_in_another_way_is_not_touched(module, function):
 @pytest.mark.parametrize("platform", ["PyPy", "GraalVM"])
 def test_elsewhere_the_attribute_is_replaced(monkeypatch, platform):
     monkeypatch.setattr(built_in_functions.platform, "python_implementation", lambda: platform)
-    one = replaced(math, "sqrt", lambda _: "another")
-    try:
+    with replaced(math, "sqrt", lambda _: "another") as one:
         assert isinstance(one, OfAttribute)
         assert (math.sqrt(4), sqrt(4)) == ("another", 2.0)
-    finally:
-        one.restore()
     assert math.sqrt is sqrt
 
 

@@ -48,7 +48,8 @@ def let(runner: Runner, strands: Strands, at: int = 0) -> list[Any]:
 
 
 def started(*works: Callable[[], Any]) -> list[threading.Thread]:
-    found = [threading.Thread(target=one, daemon=True) for one in works]  # some are given up
+    """Some wait for a turn that never comes: as daemons, they do not keep the tests from ending."""
+    found = [threading.Thread(target=one, daemon=True) for one in works]
     for one in found:
         one.start()
     return found
@@ -151,10 +152,8 @@ def test_the_limit_of_operations_is_that_of_all_threads_and_names_one() -> None:
 
 @of_strands
 def test_a_thread_that_stays_silent_is_a_fault() -> None:
-    over = []
-
     def spin() -> None:
-        while not over:
+        while True:
             pass
 
     def body(_runner: Runner) -> None:
@@ -165,7 +164,6 @@ def test_a_thread_that_stays_silent_is_a_fault() -> None:
         running(body, Limits(operations=3, seconds=0.2)),
     ):
         pass
-    over.append(True)
 
 
 def test_a_thread_is_refused_before_it_runs() -> None:

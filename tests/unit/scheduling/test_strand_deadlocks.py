@@ -22,12 +22,27 @@ def locks_first(held):
     return next((index for index, strand in enumerate(held) if strand.what is None), 0)
 
 A, B = threading.Lock(), threading.Lock()
+
+def transfer(call, one, other):
+    with one:
+        call("a")
+        with other:
+            call("b")
+
+def beat():
+    while True:
+        time.sleep(1)
 """
+
+
+def whole(text):
+    """The handler, with what all of them have."""
+    return PRELUDE + textwrap.dedent(text)
 
 
 def stuck(text, tmp_path):
     script = tmp_path / "handler.py"
-    script.write_text(PRELUDE + textwrap.dedent(text))
+    script.write_text(whole(text))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(
         [sys.executable, script.name],
@@ -44,12 +59,6 @@ def stuck(text, tmp_path):
 
 def test_a_deadlock_of_two_locks_is_described(tmp_path):
     text = """
-    def transfer(call, one, other):
-        with one:
-            call("a")
-            with other:
-                call("b")
-
     def body(call):
         with ThreadPoolExecutor() as pool:
             pool.submit(transfer, call, A, B)
@@ -58,24 +67,20 @@ def test_a_deadlock_of_two_locks_is_described(tmp_path):
     done(execute(body, locks_first).deadlock)
     """
     shown = stuck(text, tmp_path)
+    lines = {line.strip(): number for number, line in enumerate(whole(text).splitlines(), 1)}
+    pool, other = "with ThreadPoolExecutor() as pool:", "with other:"
     assert [line for line in shown.splitlines() if "strand_runs" not in line] == [
         "the main thread (the handler) waits for concurrent.futures._base.Executor.__exit__",
-        "  handler.py:22 in body: with ThreadPoolExecutor() as pool:",
+        f"  handler.py:{lines[pool]} in body: {pool}",
         "thread 1 (__main__.transfer) waits for a lock that thread 2 holds",
-        "  handler.py:18 in transfer: with other:",
+        f"  handler.py:{lines[other]} in transfer: {other}",
         "thread 2 (__main__.transfer) waits for a lock that thread 1 holds",
-        "  handler.py:18 in transfer: with other:",
+        f"  handler.py:{lines[other]} in transfer: {other}",
     ]
 
 
 def test_some_choices_lead_to_a_deadlock_of_two_locks_and_some_do_not(tmp_path):
     text = """
-    def transfer(call, one, other):
-        with one:
-            call("a")
-            with other:
-                call("b")
-
     def body(call):
         threads = [threading.Thread(target=transfer, args=(call, *locks)) for locks in ((A, B), (B, A))]
         for one in threads:
@@ -111,10 +116,6 @@ def test_a_wait_for_nothing_is_described(wait, named, tmp_path):
 def test_time_limits_that_change_nothing_end(tmp_path):
     text = """
     def body(call):
-        def beat():
-            while True:
-                time.sleep(1)
-
         threading.Thread(target=beat, daemon=True).start()
         threading.Event().wait()
 
@@ -122,17 +123,13 @@ def test_time_limits_that_change_nothing_end(tmp_path):
     done(run.deadlock, run.answered)
     """
     shown = stuck(text, tmp_path)
-    assert "thread 1 (__main__.body.<locals>.beat) waits for a moment\n" in shown
+    assert "thread 1 (__main__.beat) waits for a moment\n" in shown
     assert shown.endswith("None\n")
 
 
 def test_a_heartbeat_that_is_left_does_not_keep_the_request_from_its_end(tmp_path):
     text = """
     def body(call):
-        def beat():
-            while True:
-                time.sleep(1)
-
         threading.Thread(target=beat, daemon=True).start()
         call("m")
         return "answer"

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from strand_runs import execute, executions, interleavings, last, orders
+from strand_runs import execute, executions, interleavings, last, orders, together
 
 LOCK = threading.Lock()
 REENTRANT = threading.RLock()
@@ -24,10 +24,7 @@ AN_HOUR = 3600
 
 def both(call, run):
     threads = [threading.Thread(target=run, args=(call, name)) for name in "ab"]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    together(threads)
 
 
 def with_lock(call, name, lock=LOCK):
@@ -262,11 +259,9 @@ WAITS = [no_lock, no_event, no_item, no_simple_item, no_notification, no_semapho
 
 @pytest.mark.parametrize("wait", WAITS)
 def test_an_hour_passes_on_the_request_s_clock(wait):
-    begun = time.monotonic()
     run = execute(lambda _call: wait())
     assert (run.error, run.response) == (None, False)
     assert run.passed == pytest.approx(AN_HOUR)
-    assert time.monotonic() - begun < AN_HOUR
 
 
 @pytest.mark.parametrize("wait", WAITS)
@@ -291,10 +286,7 @@ def test_time_limits_pass_in_their_order():
             passed.append((seconds, time.monotonic()))
 
         threads = [threading.Thread(target=wait, args=(seconds,)) for seconds in (30, 10, 20, 10)]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join()
+        together(threads)
         return passed
 
     assert execute(body).response == [(10, 1010), (10, 1010), (20, 1020), (30, 1030)]
@@ -368,10 +360,11 @@ def test_a_timer_goes_off_before_or_after_any_call():
     def body(call):
         timer = threading.Timer(AN_HOUR, call, ["t"])
         timer.start()
-        each(call, B)
+        for one in ("m1", "m2"):
+            call(one)
         timer.join()
 
-    assert orders(body) == interleavings(["t"], B)
+    assert orders(body) == interleavings(["t"], ["m1", "m2"])
 
 
 def test_a_timer_that_is_cancelled_may_have_gone_off_before():
@@ -453,10 +446,7 @@ def test_a_loop_that_tries_until_it_has_the_lock_ends_in_all_orders(make):
             lock.release()
 
         threads = [threading.Thread(target=work, args=calls) for calls in (("a1", "a2"), ("b1", "b2"))]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join()
+        together(threads)
 
     assert orders(body) == {("a1", "a2", "b1", "b2"), ("b1", "b2", "a1", "a2")}
 

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 
 import pytest
-from strand_runs import execute, executions, interleavings, last, orders
+from strand_runs import execute, executions, interleavings, last, orders, together
 
 from toctou import real_time
 from toctou.scheduling import clock_functions, event_loop, strand, thread_starts
@@ -104,10 +104,7 @@ def by_loops_in_threads(call, *sequences):
         await asyncio.to_thread(each, call, one)
 
     threads = [threading.Thread(target=lambda one=one: asyncio.run(answer(one))) for one in sequences]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    together(threads)
 
 
 def by_a_loop_in_a_thread(call, *sequences):
@@ -221,10 +218,7 @@ def by_sleeping_until_done(call, *sequences):
 
 def by_timers(call, *sequences):
     threads = [threading.Timer(5, each, (call, one)) for one in sequences]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    together(threads)
 
 
 SHAPES = [
@@ -436,10 +430,7 @@ def test_later_threads_do_not_follow_the_clock_of_a_request():
 def test_strands_are_called_by_the_threads_that_have_started_them():
     def inner(call):
         threads = [threading.Thread(target=call, args=(name,)) for name in ("x", "y")]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join()
+        together(threads)
 
     def body(call):
         outer = threading.Thread(target=inner, args=(call,))
@@ -466,13 +457,10 @@ def test_identities_and_local_values_are_those_of_threads():
         local.name = "main"
         value.set("main")
         threads = [threading.Thread(target=run, args=(call, name), name=name) for name in "ab"]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join()
+        together(threads)
         seen.append((threading.get_ident(), threading.current_thread().name))
         assert local.name == value.get() == "main"
-        assert [one.ident for one in threads] != [None, None]
+        assert None not in [one.ident for one in threads]
 
     assert execute(body, last).error is None
     idents, names = zip(*seen, strict=True)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from strand_runs import Call, execute, executions, last
+from strand_runs import Call, execute, executions, last, together
 
 from toctou.scheduling import units
 from toctou.scheduling.units import Unit, unit
@@ -45,10 +45,7 @@ def units_of(body: Body, **how: Any) -> dict[Any, Unit]:
 
 def started(*functions: Callable[[], Any]) -> None:
     threads = [threading.Thread(target=one) for one in functions]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    together(threads)
 
 
 def test_a_thread_outside_of_any_request_works_on_nothing_of_its_own() -> None:
@@ -135,17 +132,12 @@ def test_no_function_of_a_pool_has_the_name_of_a_thread() -> None:
 
 
 def test_names_begin_anew_with_each_request() -> None:
-    def found() -> dict[Any, Unit]:
-        pool = ThreadPoolExecutor(1)  # of nobody's request
-
-        def body(call: Call) -> None:
+    def body(call: Call) -> None:
+        with ThreadPoolExecutor(1) as pool:
             pool.submit(call, "sent").result()
-            pool.shutdown(wait=False)
 
-        return units_of(body)
-
-    assert found() == {"sent": (FUNCTION,)}
-    assert found() == {"sent": (FUNCTION,)}
+    for _ in range(2):
+        assert units_of(body) == {"sent": (FUNCTION,)}
 
 
 def test_a_task_is_a_unit_with_all_that_it_sends_to_threads() -> None:
