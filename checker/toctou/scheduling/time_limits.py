@@ -2,8 +2,8 @@
 
 A request that has no threads of its own waits for a lock, a queue, a condition or an event that nobody will release, fill or
 notify meanwhile: other requests are suspended.  It would wait as long on the machine's clock, once per schedule.  Where the
-program has other threads, somebody might: there it waits on the machine's clock, and the time that has passed there has passed
-on its own as well; otherwise a loop that waits until a moment would never end.
+program has other threads, somebody might: they get a moment on the machine's clock.  The whole limit passes on the request's
+clock; otherwise a loop that waits until a moment would never end.
 
 A lock that another request holds is memory that they share, and is found as such; see :mod:`toctou.execution.shared_memory`.
 The time limits of a request that has threads are those of its scheduler; see :mod:`toctou.scheduling.blocking`.
@@ -22,6 +22,9 @@ from toctou.scheduling.own_threads import is_own
 LetPass = Callable[[float], bool]
 """Lets seconds pass on the clock of the request that runs on the calling thread; ``False`` if none does."""
 
+MOMENT = 0.1
+"""Seconds of real time, in which a thread that has something to do for a request will have done it."""
+
 _LOCK: type = type(threading.Lock())
 _RLOCK: type = type(threading.RLock())
 _QUEUE: Any = SimpleQueue
@@ -38,14 +41,9 @@ def _acquiring(original: Callable[..., bool], let_pass: LetPass) -> Callable[...
     def acquire(lock: Any, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 - as it is called
         if not blocking or not 0 < timeout <= threading.TIMEOUT_MAX:
             return original(lock, blocking, timeout)
-        if original(lock, False):  # noqa: FBT003 - a C function
+        if original(lock, True, min(timeout, _patience())):  # noqa: FBT003 - a C function
             return True
-        if _is_alone() and let_pass(timeout):
-            return False
-        taken = original(lock, blocking, timeout)
-        if not taken:
-            let_pass(timeout)
-        return taken
+        return not let_pass(timeout) and original(lock, blocking, timeout)
 
     return acquire
 
@@ -55,17 +53,18 @@ def _getting(original: Callable[..., Any], let_pass: LetPass) -> Callable[..., A
         if not block or timeout is None or timeout <= 0:
             return original(queue, block, timeout)
         try:
-            return original(queue, False)  # noqa: FBT003 - a C function
+            return original(queue, True, min(timeout, _patience()))  # noqa: FBT003 - a C function
         except Empty:
-            if _is_alone() and let_pass(timeout):
+            if let_pass(timeout):
                 raise
-        try:
-            return original(queue, block, timeout)
-        except Empty:
-            let_pass(timeout)
-            raise
+        return original(queue, block, timeout)
 
     return get
+
+
+def _patience() -> float:
+    """Seconds that other threads get."""
+    return 0.0 if _is_alone() else MOMENT
 
 
 def _is_alone() -> bool:
