@@ -7,6 +7,7 @@ The end of a thread is seen later than its last line of Python: until 3.12 a loc
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from threading import get_ident
 from typing import Any
 
 from toctou.scheduling.built_in_functions import OfAttribute, OfMethod, Replacement
+from toctou.scheduling.event_loop import callers
 from toctou.scheduling.strand import Strand, current
 from toctou.scheduling.watchdog import Interrupted
 
@@ -99,6 +101,7 @@ def _started(function: Callable[..., Any], arguments: Sequence[Any], *keywords: 
         return _start(function, arguments, *keywords)
     body = partial(function, *arguments, **(keywords[0] if keywords else {}))
     child = strand.scheduler.child(strand, function)
+    child.begun = callers(sys._getframe(1))
     try:
         if _start_joinable is None:
             return _start(partial(_live, child, body), ())
@@ -116,6 +119,7 @@ def _started_joinable(function: Callable[..., Any], handle: Any = None, daemon: 
     if strand is None:
         return _start_joinable(function, handle, daemon)
     child = strand.scheduler.child(strand, function)
+    child.begun = callers(sys._getframe(1))
     try:
         handle = _start_joinable(partial(_live, child, function), handle, daemon)
     except BaseException:
