@@ -46,13 +46,13 @@ class Isolation:
     Attributes:
         concurrent: whether threads of one request were seen to wait for their turns at once, or after its answer.
         held_back: whether a thread that polls was held back from a choice.
-        unfinished: the functions of threads that were left after an answer although they would have gone on.
+        remarks: what a reader of the verdict should know of threads of requests, as sentences.
         accessed: what handlers have accessed in the results of the current execution, by request and number of the operation.
     """
 
     def __init__(self, model: type[Model], limits: Limits, runner: Runner, perform: Perform, choices: Choices) -> None:
         self.concurrent = self.held_back = False
-        self.unfinished: dict[str, None] = {}
+        self.remarks: dict[str, None] = {}
         self.accessed: dict[tuple[int, int], Accessed] = {}
         self._model = model
         self._limits = limits
@@ -157,7 +157,7 @@ class Isolation:
 
     def _ended(self, ended: Ended, index: int) -> None:
         self.accessed.update({(index, number): one for number, one in ended.accessed.items()})
-        self.unfinished.update(dict.fromkeys(ended.unfinished))
+        self.remarks.update(dict.fromkeys(ended.remarks))
         data_files.adopt(ended.files)
         with self._unmonitored():
             self._keep(self._busy.pop(index), ended)

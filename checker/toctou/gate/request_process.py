@@ -104,7 +104,7 @@ class Ended(NamedTuple):
         accessed: what the handler accessed, by the number of the operation, if that was tracked.
         files: data files that were read meanwhile, by path their digests.
         left: names of what the request has left in memory; if it is any, the process ends.
-        unfinished: the functions of threads that only waited for so long after the answer that they were left.
+        remarks: what a reader of the verdict should know of its threads, as sentences.
     """
 
     response: Response | None
@@ -113,7 +113,7 @@ class Ended(NamedTuple):
     accessed: Mapping[int, Accessed]
     files: Mapping[str, str]
     left: tuple[str, ...]
-    unfinished: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 class Failed(NamedTuple):

@@ -77,16 +77,23 @@ def announced(starts: Callable[[Callable[..., Any]], None]) -> Iterator[None]:
 
 
 @contextmanager
-def silent() -> Iterator[None]:
-    """While inside, a thread that ends by an exception prints nothing, unless the handlers have said what to do then.
+def silent(raised: Callable[[BaseException], None]) -> Iterator[None]:
+    """While inside, ``raised`` is called in a thread that ends by an exception, instead of what prints it.
 
-    It would print that for each schedule, and those that the checker itself has ended would as well.
+    It would print that for each schedule, and those that the checker itself has ended would as well.  What handlers, or a
+    framework of tests, have said to do then is done all the same.
     """
     before = threading.excepthook
 
     def end(what: Any) -> None:
-        if before is not threading.__excepthook__ and not issubclass(what.exc_type, Interrupted):
+        if issubclass(what.exc_type, Interrupted):
+            return
+        if before is not threading.__excepthook__:
             before(what)
+        if what.exc_value is not None and not issubclass(
+            what.exc_type, SystemExit
+        ):  # such a thread ends without a word
+            raised(what.exc_value)
 
     threading.excepthook = end
     try:

@@ -30,7 +30,7 @@ of_strands = pytest.mark.usefixtures("_allowed")
 def running(body: Body, limits: Limits = Limits(operations=5, seconds=5)) -> Iterator[tuple[Runner, Strands]]:  # noqa: B008
     """A runner whose only task has run as far as it can without a choice."""
     runner = Runner(limits)
-    with runner.installed(), installed(), thread_starts.silent():
+    with runner.installed(), installed(), thread_starts.silent(lambda _: None):
         runner.begin([lambda: body(runner)])
         yield runner, runner.start_with_threads(0)
         runner.end()
