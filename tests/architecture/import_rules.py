@@ -65,6 +65,7 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ("toctou.scheduling.strands", "_thread"): "locks that no replacement of `threading` reaches",
     ("toctou.scheduling.strands", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.thread_starts", "_thread"): "what `threading` starts threads with",
+    ("toctou.scheduling.thread_starts", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.units", "asyncio._get_running_loop"): "documented for makers of event loops",
     (
         "toctou.scheduling.units",

@@ -192,3 +192,47 @@ def test_a_picture_can_be_taken(reports, tab, tmp_path):
     tab.open(violation(reports, "ownership"))
     tab.screenshot(tmp_path / "page.png")
     assert (tmp_path / "page.png").read_bytes()[:8] == base64.b64decode("iVBORw0KGgo=")
+
+
+THREADS = """
+import threading
+import boto3
+from toctou import Model, Table, handler
+
+dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+
+class Threads(Model):
+    tables = [Table("Items", "item_id")]
+    items = {"Items": [{"item_id": "i1", "n": 0}]}
+
+    @handler
+    def count(self, principal):
+        def add():
+            item = dynamodb.get_item(TableName="Items", Key={"item_id": {"S": "i1"}})["Item"]
+            item["n"] = {"N": str(int(item["n"]["N"]) + 1)}
+            dynamodb.put_item(TableName="Items", Item=item)
+
+        threads = [threading.Thread(target=add) for _ in range(2)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        return 200
+"""
+CUT_OFF = """
+(() => {
+  const room = document.querySelector('.lanes').parentElement.getBoundingClientRect();
+  const drawn = [...document.querySelectorAll('.wires g > *')].map((one) => one.getBoundingClientRect());
+  return [drawn.length, drawn.filter((one) => one.left < room.left - 1 || one.right > room.right + 1).length];
+})()
+"""
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_edges_within_a_single_column_have_room_beside_it(tab, tmp_path, width):
+    (tmp_path / "threads.py").write_text(THREADS)
+    assert main(["check", str(tmp_path / "threads.py"), "--requests", "1", "--report", str(tmp_path / "report")]) == 1
+    tab.open(tmp_path / "report" / "threads.Threads-1.html", width=width)
+    drawn, cut_off = tab.run(CUT_OFF)
+    assert drawn > 10
+    assert cut_off == 0

@@ -356,3 +356,97 @@ def test_a_merge_of_different_members_loses_one(scanned, tmp_path):
     assert "no optional argument; subject; colour; subject, colour" in printed
     assert "(with subject)" in (report / "scan.html").read_text()
     assert main(["replay", str(report / operation["findings"][0]["report"])]) == 1
+
+
+IN_FLIGHT = """
+import boto3
+import flask
+
+app = flask.Flask(__name__)
+table = boto3.resource("dynamodb", region_name="eu-central-1").Table("Items")
+in_flight = set()
+
+
+@app.delete("/items/<item_id>")
+def delete_item(item_id):
+    if item_id in in_flight:
+        return "", 409
+    in_flight.add(item_id)
+    try:
+        item = table.get_item(Key={"item_id": item_id}).get("Item")
+        if item is None:
+            return "", 404
+        table.delete_item(Key={"item_id": item_id})
+        return "", 204
+    finally:
+        in_flight.discard(item_id)
+"""
+
+ITS_MODEL = """
+from guarded_items import app
+
+from toctou import App, Table
+
+
+class Items(App):
+    app = app
+    tables = [Table("Items", "item_id")]
+    items = {"Items": [{"item_id": "i1", "owner": "alice"}]}
+    document = {
+        "openapi": "3.0.0", "info": {"title": "Items", "version": "1"},
+        "paths": {"/items/{item_id}": {"delete": {
+            "operationId": "removeItem",
+            "parameters": [{"name": "item_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "responses": {"204": {"description": "removed"}, "404": {"description": "none"}, "409": {"description": "busy"}},
+        }}},
+    }
+"""
+
+
+@pytest.fixture
+def guarded(tmp_path, monkeypatch, scanned):
+    """An application with a guard in memory, and its model in a module of its own."""
+    pytest.importorskip("flask", reason="no Flask: `pip install flask`")
+    (tmp_path / "guarded_items.py").write_text(IN_FLIGHT)
+    (tmp_path / "guarded_model.py").write_text(ITS_MODEL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield lambda *arguments: scanned("--model", f"{tmp_path / 'guarded_model.py'}:Items", *arguments)
+    for name in ("guarded_items", "guarded_model"):
+        sys.modules.pop(name, None)
+
+
+def test_what_requests_of_an_application_share_is_noted_once_by_its_name(guarded):
+    _, document, printed, _, report = guarded()
+    (note,) = document["remarks"]
+    assert note.startswith("each request was run in a process of its own: ")
+    assert "`guarded_items.in_flight`" in note
+    assert printed.count(note) == 1
+    assert "guarded_items.in_flight" in (report / "scan.html").read_text()
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+
+
+def test_a_fault_that_ends_a_scan_has_rows_as_in_a_check(guarded):
+    _, document, printed, _, _ = guarded("--isolation", "memory")
+    (operation,) = document["operations"]
+    rows = printed.splitlines()
+    at = next(number for number, row in enumerate(rows) if row.lstrip().startswith("shared_memory"))
+    shown = [row.strip() for row in rows[at : at + 4]]
+    assert shown[0].endswith("requests share memory of their process: `guarded_items.in_flight`")
+    assert [row.partition(":")[0] for row in shown[1:]] == ["expected", "likely cause", "remedy"]
+    assert [" ".join(row.split()) for row in operation["detail"].splitlines()][1:] == shown[1:]
+
+
+def test_what_no_name_leads_to_is_placed_in_the_application(guarded, tmp_path):
+    hidden = IN_FLIGHT.replace("in_flight = set()", "from hidden_items import in_flight")
+    hidden = hidden.replace("in in_flight", "in in_flight()").replace("in_flight.", "in_flight().")
+    (tmp_path / "guarded_items.py").write_text(hidden)
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "hidden_items.py").write_text("kept = set()\n\n\ndef in_flight():\n    return kept\n")
+    sys.path.append(str(tmp_path / "site-packages"))
+    try:
+        _, document, _, _, _ = guarded("--isolation", "memory")
+    finally:
+        sys.path.remove(str(tmp_path / "site-packages"))
+        sys.modules.pop("hidden_items", None)
+    (operation,) = document["operations"]
+    assert "something that removeItem (guarded_items.py:16) leaves there" in operation["detail"]

@@ -229,6 +229,7 @@ def test_what_guards_one_process_guards_nothing(guard: Callable[..., Any], witho
     assert len(said) == len(auto.scenarios)
     if guard in (by_lock_across_calls, by_condition):
         assert all("in one process a request could not go on" in remark for remark in said)
+        assert all(", at tests/litmus/test_isolation_of_requests.py:" in remark for remark in said)
     assert not any(one.remarks for one in processes.scenarios)
 
 

@@ -87,6 +87,78 @@ def test_a_thread_that_waits_for_work_is_not_noted() -> None:
     assert not any("only slept" in one for scenario in result.scenarios for one in scenario.remarks)
 
 
+# What ends by an exception.
+
+
+class Unlucky(threading.Thread):
+    def run(self) -> None:
+        add()
+        raise LookupError("of its own\nand more")
+
+
+def a_thread_that_raises() -> None:
+    def work() -> None:
+        add()
+        raise RuntimeError("of its function")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def a_thread_of_a_class_that_raises() -> None:
+    thread = Unlucky()
+    thread.start()
+    thread.join()
+
+
+def a_pool_whose_result_is_asked_for() -> None:
+    def work() -> None:
+        add()
+        raise RuntimeError("which the handler sees")
+
+    with ThreadPoolExecutor(1) as workers:
+        assert isinstance(workers.submit(work).exception(), RuntimeError)
+
+
+def a_thread_that_exits() -> None:
+    def work() -> None:
+        add()
+        raise SystemExit
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("serve", "noted"),
+    [
+        (
+            a_thread_that_raises,
+            "a_thread_that_raises.<locals>.work was ended by an exception, RuntimeError: of its function",
+        ),
+        (a_thread_of_a_class_that_raises, "Unlucky.run was ended by an exception, LookupError: of its own"),
+        (a_pool_whose_result_is_asked_for, None),
+        (a_thread_that_exits, None),
+    ],
+)
+def test_an_exception_that_no_request_learns_of_is_noted_once(
+    serve: Callable[[], None], noted: str | None, capfd: Any
+) -> None:
+    result = checked(serve, 2)
+    assert result.verdict == "VERIFIED", result.detail
+    found = [
+        one.replace(" of which no request learns:", "") for one in result.remarks if "ended by an exception" in one
+    ]
+    assert len(found) == (noted is not None)
+    for one in found:
+        assert noted is not None
+        assert f"{noted}, at tests/litmus/test_threads_without_end.py:" in one
+        assert ": raise " in one
+    assert capfd.readouterr() == ("", "")
+
+
 # What cannot be concluded.
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 from toctou.history.request import SourceLine
+from toctou.scheduling.event_loop import callers, is_begun_elsewhere
+from toctou.scheduling.origin import is_of_the_handler, is_standard
 
 _NOT_THE_HANDLER = ("botocore.", "boto3.", "toctou.", "contextlib", "s3transfer")
 _MOST_PLACES = 4096
@@ -27,10 +29,15 @@ class Callers:
 
     def __init__(self) -> None:
         # By the identity of the code, whose own hash goes over all of its bytes, and the place in it.
-        self._known: dict[tuple[int, int], tuple[CodeType, SourceLine | None]] = {}  # no line: it is not the handler's
+        # No line: it is not the handler's.  Last, whether to look elsewhere for who has asked for it.
+        self._known: dict[tuple[int, int], tuple[CodeType, SourceLine | None, bool]] = {}
 
     def line(self, frame: FrameType | None) -> SourceLine | None:
-        """The current line of the innermost frame, from this one outwards, that belongs neither to boto3 nor to the checker."""
+        """The current line of the innermost frame, from this one outwards, that belongs to none of Python, boto3 and the checker.
+
+        Where a method of a client is itself what a thread or a task runs, it is the line that has started that.
+        """
+        innermost = frame
         while frame is not None:
             code = frame.f_code
             place = id(code), frame.f_lasti
@@ -38,15 +45,19 @@ class Callers:
             if known is None:
                 if len(self._known) >= _MOST_PLACES:
                     self._known.clear()
-                known = self._known[place] = code, _line_of(frame)
+                known = self._known[place] = code, _line_of(frame), is_begun_elsewhere(code)
             if known[1] is not None:
                 return known[1]
+            if known[2]:
+                break
             frame = frame.f_back
-        return None
+        called = [one for one in callers(innermost) if not one.module.startswith(_NOT_THE_HANDLER)]
+        site = next(filter(is_of_the_handler, called), next(iter(called), None))
+        return None if site is None else _line(site.file, site.line, site.line, site.function)
 
 
 def _line_of(frame: FrameType) -> SourceLine | None:
-    if frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER):
+    if frame.f_globals.get("__name__", "").startswith(_NOT_THE_HANDLER) or is_standard(frame.f_code.co_filename):
         return None
     return _line(frame.f_code.co_filename, *_lines(frame), frame.f_code.co_qualname)
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from toctou.declaration.application_code import modules_of_application
 from toctou.declaration.model import Model
 from toctou.scheduling.data_files import digest, noted
 
@@ -44,10 +45,11 @@ def _own_fingerprint() -> bytes:
 
 
 def modules_of(model: type[Model]) -> dict[str, Path]:
-    """The files of the modules that the model's code can reach by name."""
+    """The files of the modules that the model's code, or that of the application it serves, can reach by name."""
     found: dict[str, Path] = {}
     waiting = [base.__module__ for base in model.__mro__]
     waiting += [getattr(one.function, "__module__", "") for one in model.handlers().values()]
+    waiting += sorted(modules_of_application(getattr(model, "app", None)))
     while waiting:
         name = waiting.pop()
         module = sys.modules.get(name)

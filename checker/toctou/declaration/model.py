@@ -223,14 +223,21 @@ def _check_owner(cls: type[Model]) -> None:
 
 
 def _check_comparisons(cls: type[Model]) -> None:
-    for name, value, choices in (
-        ("refusals", cls.refusals, ("any", "exact")),
-        ("overwrites", cls.overwrites, ("note", "violation")),
-        ("isolation", cls.isolation, ISOLATIONS),
+    for name, value, choices, otherwise in (
+        ("refusals", cls.refusals, ("any", "exact"), "rejections without effect count alike"),
+        ("overwrites", cls.overwrites, ("note", "violation"), "writes that replace another unread are noted"),
+        (
+            "isolation",
+            cls.isolation,
+            ISOLATIONS,
+            "requests get processes of their own once they are seen to share memory",
+        ),
     ):
         if value not in choices:
             raise ModelError(
-                f"`{name}` of the model {cls.__name__} is {value!r}", expected=" or ".join(map(repr, choices))
+                f"`{name}` of the model {cls.__name__} is {value!r}",
+                expected=" or ".join(map(repr, choices)),
+                remedy=f"for example {name} = {choices[-1]!r}; or leave it out: {otherwise}",
             )
     known = [str(table.parameters["TableName"]) for table in cls.tables] + ["body"]
     for part, names in cls.ignore.items():

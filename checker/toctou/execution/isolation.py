@@ -36,6 +36,10 @@ from toctou.scheduling.scheduling_point import Turn
 Perform = Callable[[Turn, HeldCall], Operation]
 """Performs a call on the backend, and records it."""
 
+_OUTPACED = (
+    "threads that sleep, or wait for an event, between two turns of a loop took at most one turn before each call of another "
+    "thread, which is assumed to take less time"
+)
 _MOST_QUESTIONS = 32  # of a serial run, after which no thread takes turns while others do nothing
 _SLICE = 0.2  # seconds
 _GRACE = 5.0  # seconds after the limit, at which the process itself notices a silent handler
@@ -47,16 +51,13 @@ class Isolation:
     Attributes:
         concurrent: whether threads of one request were seen to wait for their turns at once, or after its answer.
         held_back: whether a thread that polls was held back from a choice.
-        outpaced: whether a thread between two turns of its loop waited for others to work first.
-        unfinished: the functions of threads that were left after an answer although they would have gone on.
-        limited: what threads were seen to wait for whose time limits did not pass because other threads could go on.
+        remarks: what a reader of the verdict should know of threads of requests, as sentences.
         accessed: what handlers have accessed in the results of the current execution, by request and number of the operation.
     """
 
     def __init__(self, model: type[Model], limits: Limits, runner: Runner, perform: Perform, choices: Choices) -> None:
-        self.concurrent = self.held_back = self.outpaced = False
-        self.unfinished: dict[str, None] = {}
-        self.limited: dict[str, None] = {}
+        self.concurrent = self.held_back = False
+        self.remarks: dict[str, None] = {}
         self.accessed: dict[tuple[int, int], Accessed] = {}
         self._model = model
         self._limits = limits
@@ -156,11 +157,12 @@ class Isolation:
 
     def _awake(self, waiting: Waiting) -> Sequence[HeldThread]:
         """The threads that may take their turn: in a serial run also one that beats often before others do anything."""
-        self.limited.update(dict.fromkeys(waiting.limited))
+        self.remarks.update(dict.fromkeys(waiting.remarks))
         if (script := self._choices.script) is not None and len(script.counts) < _MOST_QUESTIONS:
             return waiting.held
         awake = [one for one in waiting.held if not one.is_early]
-        self.outpaced = self.outpaced or len(awake) < len(waiting.held)
+        if len(awake) < len(waiting.held):
+            self.remarks[_OUTPACED] = None
         return awake
 
     def _picked(self, calls: Sequence[ThreadsCall], index: int) -> int:
@@ -170,7 +172,7 @@ class Isolation:
 
     def _ended(self, ended: Ended, index: int) -> None:
         self.accessed.update({(index, number): one for number, one in ended.accessed.items()})
-        self.unfinished.update(dict.fromkeys(ended.unfinished))
+        self.remarks.update(dict.fromkeys(ended.remarks))
         data_files.adopt(ended.files)
         with self._unmonitored():
             self._keep(self._busy.pop(index), ended)

@@ -9,7 +9,7 @@ caller asks for that.  Once they are tainted, the caller has to give them up and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -455,12 +455,12 @@ class Laboratory:
             held_back, self._isolation.held_back = held_back or self._isolation.held_back, False
         return held_back
 
-    def take_unfinished(self) -> Collection[str]:
-        """Functions of threads that would have gone on after an answer, but were left, since the last call."""
-        unfinished: dict[str, None] = {}
+    def take_remarks(self) -> Mapping[str, None]:
+        """What has been noted of threads of requests since the last call; see :attr:`Isolation.remarks`."""
+        remarks: dict[str, None] = {}
         if self._isolation is not None:
-            unfinished, self._isolation.unfinished = self._isolation.unfinished, unfinished
-        return unfinished
+            remarks, self._isolation.remarks = self._isolation.remarks, remarks
+        return remarks
 
     def note_clock_reads(self, *, read: bool) -> None:
         """Put back what :meth:`take_clock_reads` has taken."""

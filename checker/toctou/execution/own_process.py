@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from traceback import walk_tb
 from typing import Any
 
 from toctou.client.access_tracker import AccessTracker
@@ -26,8 +27,9 @@ from toctou.history.request import Response, label
 from toctou.scheduling import boundary, data_files, set_order, thread_names, thread_starts, units
 from toctou.scheduling.choices import Choices
 from toctou.scheduling.deadlock import Deadlock, blocked
+from toctou.scheduling.origin import is_handlers_file, is_of_the_handler, sites_of
 from toctou.scheduling.runner import Held, Limits, Runner
-from toctou.scheduling.strand import Strand
+from toctou.scheduling.strand import Strand, current
 from toctou.scheduling.strands import Strands, installed
 
 
@@ -56,6 +58,7 @@ class OwnProcess:
         self._operations: list[Operation] = []
         data_files.begin()
         self._files: dict[str, str] = dict(data_files.noted())
+        self._raised: dict[str, None] = {}
         self._reused = True
 
     def serve(self) -> None:
@@ -67,7 +70,7 @@ class OwnProcess:
             installed(),
             units.told_apart(),
             thread_names.restored(),
-            thread_starts.silent(),
+            thread_starts.silent(self._note_raised),
         ):
             boundary.allow_threads()
             memory = ProcessMemory(self._model)
@@ -97,6 +100,7 @@ class OwnProcess:
         index, request = message.number, message.request
         runner, responses = self._runner, list[Response]()
         self._operations.clear()
+        self._raised.clear()
         self._tracker.begin()
         self._tracker.on = message.tracked
         with boundary.reading("setup"):
@@ -116,8 +120,8 @@ class OwnProcess:
             while held := _choosable(runner, index, strands):
                 threads = tuple(map(_held, held))
                 response = responses[0] if responses else None
-                limited = tuple(map(_limited, strands.newly_limited()))
-                self._send(Waiting(threads, response, task.slept, task.reads_clock, limited), index)
+                remarks = tuple(map(_limited, strands.newly_limited()))
+                self._send(Waiting(threads, response, task.slept, task.reads_clock, remarks), index)
                 following = _next(self._channel, self._parent)
                 if not isinstance(following, Proceed):
                     break
@@ -135,8 +139,12 @@ class OwnProcess:
             {one.number: self._tracker.accessed(one) for one in self._operations} if message.tracked else {},
             self._newly_read(),
             (*memory.changed(), *(f"a thread of {one.target}" for one in strands.alive if one.path)),
-            () if held else tuple(one.target for one in strands.unfinished()),
+            () if held else (*map(_unfinished, strands.unfinished()), *self._raised),
         )
+
+    def _note_raised(self, raised: BaseException) -> None:
+        if (strand := current()) is not None:
+            self._raised[_raised(strand, raised)] = None
 
     def _send(self, waiting: Waiting, index: int) -> None:
         try:
@@ -171,8 +179,34 @@ def _held(strand: Strand) -> HeldThread:
 
 
 def _limited(strand: Strand) -> str:
+    """The remark on a thread that waits with a time limit, while others can go on."""
     waits = blocked(strand)
-    return f"{waits.waits_for}, {waits.at}"
+    return (
+        f"the time limit of {waits.waits_for} passed only where no other thread of the request could go on: what happens if "
+        "those take longer was not explored" + (f", at {waits.at}" if waits.at else "")
+    )
+
+
+def _unfinished(strand: Strand) -> str:
+    """The remark on a thread that only waited for so long after the answer that it was left."""
+    return (
+        f"a thread of {strand.target} only slept or waited for long after the answer, and was left then: what it may do after "
+        "that was not explored"
+    )
+
+
+def _raised(strand: Strand, raised: BaseException) -> str:
+    """The remark on a thread that an exception has ended."""
+    frames = [one for one, _ in walk_tb(raised.__traceback__) if is_handlers_file(one.f_code.co_filename)]
+    # The thread has forgotten by now what it was to run.
+    function = f"{frames[0].f_globals.get('__name__', '')}.{frames[0].f_code.co_qualname}" if frames else strand.target
+    lines = [one for one in sites_of(walk_tb(raised.__traceback__)) if is_of_the_handler(one)]
+    message = str(raised).partition("\n")[0]
+    return (
+        f"a thread of {function} was ended by an exception, of which no request learns: {type(raised).__name__}"
+        + (f": {message}" if message else "")
+        + (f", at {lines[-1]}" if lines else "")
+    )
 
 
 def _deadlocked(index: int, deadlock: Deadlock) -> SilentHandler:

@@ -15,6 +15,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.errors import SharedMemory, ToctouError, UncontrolledHandler
 from toctou.execution.memoised_steps import MemoisedSteps
 from toctou.gate.zygote import CAN_FORK
+from toctou.scheduling.origin import is_handlers_file
 from toctou.scheduling.restart import Restart
 
 RunInOrder = Callable[[Scenario, Sequence[int], Callable[[Model], None], Callable[[], None]], None]
@@ -70,12 +71,24 @@ def _places(model: type[Model], known: MemoisedSteps) -> str:
     handlers = model.handlers()
     requests = known.suspect[0].requests if known.suspect else ()
     names = dict.fromkeys(request.handler for request in requests) or dict.fromkeys(handlers)
-    return " or ".join(f"{name} ({_place(handlers[name].function)})" for name in names)
+    return " or ".join(f"{name} ({_place(model, name, handlers[name].function, known)})" for name in names)
 
 
-def _place(function: Callable[..., object]) -> str:
+def _place(model: type[Model], name: str, function: Callable[..., object], known: MemoisedSteps) -> str:
+    """Where a handler is; of an operation of an application, which the checker's own function serves, where it was seen."""
     code = getattr(function, "__code__", None)
-    return getattr(function, "__module__", "") if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+    if code is None:
+        return getattr(function, "__module__", "")
+    if is_handlers_file(code.co_filename):
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    lines = (
+        operation.source
+        for execution in known.first_runs
+        for operation in execution.operations
+        if operation.source is not None and execution.requests[operation.request].handler == name
+    )
+    first = next(lines, None)
+    return f"of {model.__module__}.{model.__qualname__}" if first is None else f"{first.file}:{first.line}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -77,14 +77,14 @@ class Waiting(NamedTuple):
         held: those that wait for their turn, in an order that repeats.
         response: ``None`` while the request has not answered.
         slept, reads_clock: as in :class:`~toctou.history.operation.Operation`.
-        limited: what others wait for whose time limit does not pass because of these, and where; each wait is told once.
+        remarks: what a reader of the verdict should know of the others.
     """
 
     held: tuple[HeldThread, ...]
     response: Response | None
     slept: float
     reads_clock: bool
-    limited: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 class Proceed(NamedTuple):
@@ -108,7 +108,7 @@ class Ended(NamedTuple):
         accessed: what the handler accessed, by the number of the operation, if that was tracked.
         files: data files that were read meanwhile, by path their digests.
         left: names of what the request has left in memory; if it is any, the process ends.
-        unfinished: the functions of threads that only waited for so long after the answer that they were left.
+        remarks: what a reader of the verdict should know of its threads, as sentences.
     """
 
     response: Response | None
@@ -117,7 +117,7 @@ class Ended(NamedTuple):
     accessed: Mapping[int, Accessed]
     files: Mapping[str, str]
     left: tuple[str, ...]
-    unfinished: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 class Failed(NamedTuple):

@@ -32,6 +32,7 @@ def scan_document(result: ScanResult, model: str, run: Document) -> Document:
         "strategy": result.run.strategy,
         "seconds": run["seconds"],
         "pairs": {"total": total, "conflicting": conflicting},
+        "remarks": [remark for one in result.run.models for remark in one.remarks],
         "operations": [_operation(one, run["findings"]) for one in result.operations],
         "unusable": [{"operation": one.id, "name": one.name, "reason": one.reason} for one in result.unusable],
         "idle_handlers": list(result.idle_handlers),

@@ -24,6 +24,8 @@ def scan_lines(document: Document, directory: str) -> Iterator[Text]:
         f" (OpenAPI {about['openapi']})  {document['model']}  {len(document['operations'])} operations driven, "
         f"{pairs['conflicting']} of {pairs['total']} pairs of requests conflict",
     )
+    for remark in document.get("remarks", ()):
+        yield from _point("note", remark)
     for operation in ranked_operations(document):
         yield Text()
         yield from _operation(operation, directory)
@@ -110,6 +112,14 @@ def window_text(window: Document, operation: Document) -> str:
     )
 
 
+def _point(head: str, sentence: str) -> Iterator[Text]:
+    """A sentence beside its head; a fault has rows of its own for what was expected, its cause and its remedy."""
+    for row in sentence.splitlines():
+        indented = row[: len(row) - len(row.lstrip())] + " ".join(row.split())
+        yield Text.assemble((f"  {head:<12}  ", "dim"), visible(indented))
+        head = " " * len(head)
+
+
 def _highest(operation: Document) -> float:
     return max((float(one["severity"]["score"]) for one in operation["findings"]), default=0.0)
 
@@ -124,7 +134,7 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
         (f"  {visible(operation['operation'])}  {answers}", "dim"),
     )
     for head, sentence in operation_points(operation):
-        yield Text.assemble((f"  {head:<12}  ", "dim"), visible(" ".join(sentence.split())))
+        yield from _point(head, sentence)
     for finding in operation["findings"]:
         severity = finding["severity"]
         head = f"{severity['level']} {severity['score']}"

@@ -230,8 +230,8 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "os.posix_spawn": _program,
     "os.spawn": lambda arguments: _program(arguments[1:]),
     "os.startfile": _program,
-    "os.fork": lambda _: "a process of its own",
-    "os.forkpty": lambda _: "a process of its own",
+    "os.fork": lambda _: "a forked process",
+    "os.forkpty": lambda _: "a forked process",
     "_thread.start_new_thread": _thread,
     "_thread.start_joinable_thread": _thread,
 }

@@ -26,12 +26,12 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from toctou.errors import SilentHandler, ThreadStarted, ToctouError
-from toctou.scheduling.origin import Site, is_of_the_handler, sites
+from toctou.scheduling.origin import Site, is_handlers_file, sites, sites_between
 from toctou.scheduling.strand import current
 from toctou.scheduling.watchdog import Interrupted
 
@@ -78,20 +78,40 @@ def made_by(make: Callable[[], RequestLoop | None]) -> Iterator[None]:
         asyncio.new_event_loop = asyncio.events.new_event_loop = before
 
 
+_RUNS = ("Handle._run", "_WorkItem.run")
+"""What runs a step of a task, and a function that was sent to a pool."""
+
+
 def callers(frame: FrameType | None) -> tuple[Site, ...]:
-    """Where a call comes from, innermost first, and where the task or the worker function that makes it was started."""
-    found = tuple(sites(frame))
-    if any(map(is_of_the_handler, found)):
-        return found
-    while frame is not None:
-        if frame.f_code is RequestLoop.work.__code__:
-            started: tuple[Site, ...] = frame.f_locals["started"]
-            return found + started
+    """Where a call comes from, innermost first, and where the task, the worker function or the thread that makes it began."""
+    whole = frame
+    while frame is not None and not is_handlers_file(frame.f_code.co_filename):
+        if (started := _started(frame)) is not None:
+            return (*sites_between(whole, frame), *started)
         frame = frame.f_back
+    found = tuple(sites(whole))
+    strand = current()
+    return found if frame is not None or strand is None else found + strand.begun
+
+
+def is_begun_elsewhere(code: CodeType) -> bool:
+    """Whether this function runs what was sent or started elsewhere, so that what called it is nobody who asked for that."""
+    return code is RequestLoop.work.__code__ or code.co_qualname in _RUNS
+
+
+def _started(frame: FrameType) -> tuple[Site, ...] | None:
+    """Where what this frame runs was sent or started; ``None`` if it runs no such thing."""
+    if not is_begun_elsewhere(frame.f_code):
+        return None
+    if frame.f_code is RequestLoop.work.__code__:
+        started: tuple[Site, ...] = frame.f_locals["started"]
+        return started
+    if frame.f_code.co_qualname == "_WorkItem.run":
+        return getattr(frame.f_locals["self"], "started", None)
     loop = asyncio._get_running_loop()
     if not isinstance(loop, RequestLoop) or (task := asyncio.current_task(loop)) is None:
-        return found
-    return found + loop.started.get(task, ())
+        return None
+    return loop.started.get(task)
 
 
 def suspended() -> Suspended | None:

@@ -48,6 +48,11 @@ def sites(frame: FrameType | None) -> list[Site]:
     return sites_of((one, one.f_lineno) for one in _outwards(frame))
 
 
+def sites_between(frame: FrameType | None, end: FrameType) -> list[Site]:
+    """The places that are being executed within a frame, innermost first, without the checker's own."""
+    return sites_of((one, one.f_lineno) for one in takewhile(lambda one: one is not end, _outwards(frame)))
+
+
 def sites_of(places: Iterable[tuple[FrameType, int]]) -> list[Site]:
     """Frames and their lines as places, without the checker's own."""
     return [
@@ -69,7 +74,8 @@ def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 @lru_cache(maxsize=4096)
-def _is_standard(file: str) -> bool:
+def is_standard(file: str) -> bool:
+    """Whether code of this file is Python's own."""
     return file.startswith((*_STANDARD, "<frozen ")) and not _is_installed(file)
 
 
@@ -79,12 +85,12 @@ def _is_installed(file: str) -> bool:
 
 def is_of_the_handler(site: Site) -> bool:
     """Whether it is code of neither Python nor an installed library."""
-    return not _is_standard(site.file) and not _is_installed(site.file)
+    return not is_standard(site.file) and not _is_installed(site.file)
 
 
 def is_of_a_program(file: str) -> bool:
     """Whether code of this file is neither Python's nor the checker's: the handler's, or that of a library that it uses."""
-    return not file.startswith(_OWN_FOLDER) and not _is_standard(file)
+    return not file.startswith(_OWN_FOLDER) and not is_standard(file)
 
 
 @lru_cache(maxsize=4096)
@@ -101,7 +107,7 @@ def library(called: Sequence[Site]) -> str:
     """
     between = list(takewhile(lambda site: not is_of_the_handler(site), called))
     own, caller = (*called[len(between) :], None, None)[:2]
-    installed = [site.package for site in reversed(between) if not _is_standard(site.file)]
+    installed = [site.package for site in reversed(between) if not is_standard(site.file)]
     names = [name for name in installed if name not in _BENEATH]
     if names or not installed:
         return (names or [site.module for site in reversed(between)] or [""])[0]

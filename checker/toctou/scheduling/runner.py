@@ -376,9 +376,15 @@ class Runner:
             expected="handlers that perform their next operation, or answer, in time",
             cause="an endless loop, or a lock that another request holds across an operation",
             remedy="look at the stack; requests represent separate processes and share no locks; "
-            "raise --max-step-seconds if the handler is only slow",
+            + ("check with --isolation processes if it waits for another request; " if self._in_one_process else "")
+            + "raise --max-step-seconds if the handler is only slow",
         )
         return True
+
+    @property
+    def _in_one_process(self) -> bool:
+        """Whether all requests run here, so that one may wait for what another holds in memory."""
+        return self.strands is None and not self.separated
 
     def _now_at(self, frame: FrameType | None) -> Sequence[Site]:
         """Where the running request is, innermost first."""

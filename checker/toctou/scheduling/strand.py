@@ -78,6 +78,7 @@ class Strand:
         path: () is the handler's own thread, (0,) the first that this one started, (0, 1) the second that (0,) started.
         what: what it is held at, as given to ``hold``; ``None`` if it wants a lock.
         started_with: the function that was given to start it; see :attr:`target`.
+        begun: where it was started, innermost first.
     """
 
     path: tuple[int, ...]
@@ -102,6 +103,7 @@ class Strand:
     frame: FrameType | None = field(default=None, repr=False)  # while it does not run
     thread: int = 0  # identity of its thread, once it has run
     gate: Any = field(default=None, repr=False)  # its thread waits for this lock while another strand runs
+    begun: tuple[Site, ...] = field(default=(), repr=False)
     over: Callable[[], None] | None = field(default=None, repr=False)  # waits until the ended thread is really over
 
     @property

@@ -7,6 +7,7 @@ The end of a thread is seen later than its last line of Python: until 3.12 a loc
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from threading import get_ident
 from typing import Any
 
 from toctou.scheduling.built_in_functions import OfAttribute, OfMethod, Replacement
+from toctou.scheduling.event_loop import callers
 from toctou.scheduling.strand import Strand, current
 from toctou.scheduling.watchdog import Interrupted
 
@@ -75,16 +77,23 @@ def announced(starts: Callable[[Callable[..., Any]], None]) -> Iterator[None]:
 
 
 @contextmanager
-def silent() -> Iterator[None]:
-    """While inside, a thread that ends by an exception prints nothing, unless the handlers have said what to do then.
+def silent(raised: Callable[[BaseException], None]) -> Iterator[None]:
+    """While inside, ``raised`` is called in a thread that ends by an exception, instead of what prints it.
 
-    It would print that for each schedule, and those that the checker itself has ended would as well.
+    It would print that for each schedule, and those that the checker itself has ended would as well.  What handlers, or a
+    framework of tests, have said to do then is done all the same.
     """
     before = threading.excepthook
 
     def end(what: Any) -> None:
-        if before is not threading.__excepthook__ and not issubclass(what.exc_type, Interrupted):
+        if issubclass(what.exc_type, Interrupted):
+            return
+        if before is not threading.__excepthook__:
             before(what)
+        if what.exc_value is not None and not issubclass(
+            what.exc_type, SystemExit
+        ):  # such a thread ends without a word
+            raised(what.exc_value)
 
     threading.excepthook = end
     try:
@@ -99,6 +108,7 @@ def _started(function: Callable[..., Any], arguments: Sequence[Any], *keywords: 
         return _start(function, arguments, *keywords)
     body = partial(function, *arguments, **(keywords[0] if keywords else {}))
     child = strand.scheduler.child(strand, function)
+    child.begun = callers(sys._getframe(1))
     try:
         if _start_joinable is None:
             return _start(partial(_live, child, body), ())
@@ -116,6 +126,7 @@ def _started_joinable(function: Callable[..., Any], handle: Any = None, daemon: 
     if strand is None:
         return _start_joinable(function, handle, daemon)
     child = strand.scheduler.child(strand, function)
+    child.begun = callers(sys._getframe(1))
     try:
         handle = _start_joinable(partial(_live, child, function), handle, daemon)
     except BaseException:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from toctou.scheduling.event_loop import callers
 from toctou.scheduling.strand import Strand, current
 
 Unit = tuple[int, ...]
@@ -38,13 +39,14 @@ def unit() -> Unit:
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """While inside, functions that a strand sends to a pool are units of their own."""
+    """While inside, functions that a strand sends to a pool are units of their own, and it is known where they were sent from."""
     made = _WORK.__init__
 
     def make(self: Any, *arguments: Any, **keywords: Any) -> None:
         made(self, *arguments, **keywords)
         if (strand := current()) is not None:
             self.unit = _sent(strand)
+            self.started = callers(sys._getframe(1))
 
     _WORK.__init__ = make
     try:

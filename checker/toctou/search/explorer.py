@@ -46,14 +46,6 @@ def separated(because: str) -> str:
     return f"each request was run in a process of its own: {because.partition(chr(10))[0]}"
 
 
-def unfinished(function: str) -> str:
-    """The remark on a scenario in which a thread was left after the answer; ``function`` is what it runs."""
-    return (
-        f"a thread of {function} only slept or waited for long after the answer, and was left then: what it may do after that "
-        "was not explored"
-    )
-
-
 Pause = Callable[[], bool]
 """Asked before each schedule but the first whether to end there and return what is left."""
 
@@ -208,7 +200,7 @@ class Explorer:
                 tally.redundant += 1
             else:
                 exploration.see(execution, strategy)
-            tally.remarks.update(dict.fromkeys(map(unfinished, self._laboratory.take_unfinished())))
+            tally.remarks.update(self._laboratory.take_remarks())
         exploration.left = strategy
 
     def _check_clock_reads(self, exploration: Exploration) -> None:

@@ -79,7 +79,9 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
 def _because(fault: UncontrolledHandler) -> str:
     """What the fault shows of memory; ``""`` where that is found out otherwise."""
     if isinstance(fault, SilentHandler):
-        return f"in one process a request could not go on: {fault.observed}"
+        what, *lines = fault.observed.splitlines()
+        # Innermost last: what it waits at.
+        return f"in one process a request could not go on: {what}" + (f", at {lines[-1].strip()}" if lines else "")
     return fault.observed if isinstance(fault, ThreadStarted) else ""
 
 

@@ -78,7 +78,7 @@ def write_audit_log():
         (lambda: fcntl.fcntl(OPENED, fcntl.F_SETLKW, bytes(32)), r"a lock on the open file \d+"),
         (lambda: mmap.mmap(OPENED, 1), r"the open file \d+ \(mapped for writing\)"),
         (lambda: os.kill(os.getpid(), 0), r"the process \d+, by a signal"),
-        (os.fork, "a process of its own"),
+        (os.fork, "a forked process"),
     ],
 )
 def test_it_is_named_and_prevented(tasks, tmp_path, monkeypatch, reach, named):

@@ -114,6 +114,7 @@ def test_an_endless_loop_is_shown_with_its_stack(tasks):
     ) as silent:
         tasks.execute([body])
     assert "in spin" in str(silent.value)
+    assert "--isolation processes" in silent.value.remedy
 
 
 def test_an_endless_loop_on_another_thread_than_the_main_one():

@@ -30,7 +30,7 @@ of_strands = pytest.mark.usefixtures("_allowed")
 def running(body: Body, limits: Limits = Limits(operations=5, seconds=5)) -> Iterator[tuple[Runner, Strands]]:  # noqa: B008
     """A runner whose only task has run as far as it can without a choice."""
     runner = Runner(limits)
-    with runner.installed(), installed(), thread_starts.silent():
+    with runner.installed(), installed(), thread_starts.silent(lambda _: None):
         runner.begin([lambda: body(runner)])
         yield runner, runner.start_with_threads(0)
         runner.end()
@@ -152,18 +152,22 @@ def test_the_limit_of_operations_is_that_of_all_threads_and_names_one() -> None:
 
 @of_strands
 def test_a_thread_that_stays_silent_is_a_fault() -> None:
+    over = []
+
     def spin() -> None:
-        while True:
+        while not over:
             pass
 
     def body(_runner: Runner) -> None:
         started(spin)[0].join()
 
     with (
-        pytest.raises(SilentHandler, match=r"reached no scheduling point for 0\.2 s"),
+        pytest.raises(SilentHandler, match=r"reached no scheduling point for 0\.2 s") as silent,
         running(body, Limits(operations=3, seconds=0.2)),
     ):
         pass
+    over.append(True)
+    assert "--isolation" not in silent.value.remedy, "it has a process of its own"
 
 
 def test_a_thread_is_refused_before_it_runs() -> None:

@@ -56,8 +56,17 @@
     return found.values();
   };
 
+  // Wires that go around the outside need room beside the lanes, which would be cut off there.
+  let [before, after] = [0, 0];
+  const makeRoom = (left, right) => {
+    [before, after] = [Math.ceil(Math.max(0, -left)), Math.ceil(Math.max(0, right - lanes.offsetWidth))];
+    lanes.style.marginLeft = `${before}px`;
+    lanes.style.marginRight = `${after}px`;
+  };
+
   const draw = () => {
     wires.replaceChildren();
+    let [left, right] = [0, lanes.offsetWidth];
     const turns = new Map();  // within a lane, each further wire swings out wider
     for (const { from, to, cycle, kinds } of bundles()) {
       const source = byName.get(from), target = byName.get(to);
@@ -66,6 +75,8 @@
       turns.set(lane, slot + 1);
       const { d, x, y, way, middle } = route(box(source), box(target), slot);
       const width = 4 + 20 * kinds.length;
+      left = Math.min(left, middle[0] - width / 2 - 2);
+      right = Math.max(right, middle[0] + width / 2 + 2);
       const group = svg("g", { class: `kind-${kinds[0]}${cycle ? " cycle" : ""}`, "data-from": from, "data-to": to });
       group.append(
         svg("path", { class: "wire", d }),
@@ -79,6 +90,7 @@
       });
       wires.append(group);
     }
+    makeRoom(left, right);  // how much is needed does not depend on how wide the lanes are, so drawing again comes to rest
   };
 
   const light = (test) => {
@@ -166,7 +178,7 @@
 
   new ResizeObserver(draw).observe(lanes);
   // Paper is narrower than the screen: lay the lanes out for it before their edges are drawn.
-  addEventListener("beforeprint", () => { lanes.style.width = "660px"; draw(); });
+  addEventListener("beforeprint", () => { lanes.style.width = `${660 - before - after}px`; draw(); });
   addEventListener("afterprint", () => { lanes.style.width = ""; draw(); });
   draw();
 })();

@@ -1,0 +1,122 @@
+"""Threads of a handler that go on when time has passed: timers and heartbeats, beside calls that may take longer than that.
+
+What each does counts as a whole, however often it does so.  So a beat that another thread has overwritten shows only where the
+items are then not as after any number of beats.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from test_threads_of_handlers import Work, add, bump, checked, read, write
+
+Heart = Callable[[threading.Event, Work], None]
+
+
+# Between two beats, a heart has nothing to do.
+
+
+def waits_for_the_end(stop: threading.Event, beat: Work) -> None:
+    while not stop.wait(5):
+        beat()
+
+
+def sleeps_first(stop: threading.Event, beat: Work) -> None:
+    while True:
+        time.sleep(5)
+        if stop.is_set():
+            break
+        beat()
+
+
+def sleeps_last(stop: threading.Event, beat: Work) -> None:
+    while not stop.is_set():
+        beat()
+        time.sleep(5)
+
+
+HEARTS = [waits_for_the_end, sleeps_first, sleeps_last]
+
+
+def beside(work: Work, heart: Heart, beat: Work) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=heart, args=(stop, beat))
+    thread.start()
+    work()
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("heart", HEARTS)
+@pytest.mark.parametrize(
+    ("work", "beat", "verdict"),
+    [
+        (lambda: (add(), add()), lambda: add("b"), "VERIFIED"),
+        (lambda: (add(), add()), lambda: bump("b"), "VERIFIED"),
+        (lambda: (bump(), bump()), bump, "VIOLATED"),
+    ],
+    ids=["counts", "counts by two calls", "writes what it has read before"],
+)
+def test_a_heart_may_beat_before_each_call(heart: Heart, work: Work, beat: Work, verdict: str) -> None:
+    result = checked(lambda: beside(work, heart, beat))
+    assert result.verdict == verdict, result.detail
+    assert any("at most one turn before each call" in one for scenario in result.scenarios for one in scenario.remarks)
+
+
+def rests_amidst(stop: threading.Event, _beat: Work) -> None:
+    turns = 0
+    while turns < 2 and not stop.is_set():
+        turns += 1
+        seen = read()
+        time.sleep(5)
+        write(seen + 1)
+
+
+def waits_amidst(stop: threading.Event, _beat: Work) -> None:
+    turns = 0
+    while turns < 2 and not stop.is_set():
+        turns += 1
+        seen = read()
+        stop.wait(5)
+        write(seen + 1)
+
+
+@pytest.mark.parametrize("heart", [rests_amidst, waits_amidst])
+def test_a_pause_between_a_read_and_a_write_is_no_end_of_a_turn(heart: Heart) -> None:
+    result = checked(lambda: beside(bump, heart, bump))
+    assert result.verdict == "VIOLATED", result.detail
+
+
+def a_timer(work: Work) -> None:
+    timer = threading.Timer(60, work)
+    timer.start()
+    work()
+    timer.join()
+
+
+@pytest.mark.parametrize(("work", "verdict"), [(add, "VERIFIED"), (bump, "VIOLATED")])
+def test_a_timer_may_go_off_at_any_call(work: Work, verdict: str) -> None:
+    result = checked(lambda: a_timer(work))
+    assert result.verdict == verdict, result.detail
+
+
+def test_a_time_limit_that_no_schedule_lets_pass_is_told() -> None:
+    """Whether the future takes longer is not explored, so nothing is known of what the handler does then."""
+
+    def serve() -> int:
+        with ThreadPoolExecutor(1) as workers:
+            try:
+                workers.submit(bump).result(timeout=5)
+            except TimeoutError:
+                return 504
+        return 200
+
+    result = checked(serve)
+    assert result.verdict == "VERIFIED", result.detail
+    [remark] = {one for scenario in result.scenarios for one in scenario.remarks if "time limit" in one}
+    assert "concurrent.futures._base.Future.result" in remark
+    assert "workers.submit(bump).result(timeout=5)" in remark
