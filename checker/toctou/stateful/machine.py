@@ -198,7 +198,7 @@ def machine(
         backend: ``embedded``, ``moto`` or ``endpoint=URL``.
         limits: of one request.
         isolation: ``processes`` for requests in processes of their own, ``memory`` for all in one, or ``auto``: what the model
-            declares, and else memory until a request starts a thread, or waits in vain.
+            declares, and else memory until a request starts a thread, waits in vain, or shares memory with others.
 
     Raises:
         BadInput: the model, or an option, cannot be used.
