@@ -19,7 +19,7 @@ from toctou.client.backend import Performed
 from toctou.declaration.model import Model
 from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouError
 from toctou.execution import own_process
-from toctou.execution.kept_memory import forked, memory_kept
+from toctou.execution.kept_memory import forked, give_back, memory_kept, take_back
 from toctou.gate.mailbox import HeldCall
 from toctou.gate.request_process import Ended, Failed, GiveUp, HeldThread, Proceed, RequestProcess, Serve, Waiting
 from toctou.history.footprint import EMPTY
@@ -74,8 +74,13 @@ class Isolation:
     def opened(self) -> Iterator[Isolation]:
         """Serve requests while inside, with the memory that was kept, or else as it is now."""
         with memory_kept([self._model]):
+            self._idle, self._abandoning = take_back(self._model, self._limits)
             try:
                 yield self
+                if self._reused:
+                    self.begin()
+                    give_back(self._model, self._limits, (self._idle, self._abandoning))
+                    self._idle, self._abandoning = [], []
             finally:
                 for process in [*self._busy.values(), *self._abandoning, *self._idle]:
                     process.end()

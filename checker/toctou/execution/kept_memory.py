@@ -23,7 +23,16 @@ from toctou.gate.request_process import Begin, RequestProcess
 from toctou.gate.zygote import CAN_FORK, Zygote
 from toctou.scheduling.runner import Limits
 
-__all__ = ["CAN_FORK", "forked", "may_separate", "memory_kept", "remember_separated", "separated_before"]
+__all__ = [
+    "CAN_FORK",
+    "forked",
+    "give_back",
+    "may_separate",
+    "memory_kept",
+    "remember_separated",
+    "separated_before",
+    "take_back",
+]
 
 _KEPT: dict[type[Model], tuple[Zygote, int]] = {}
 """By model, who has kept its memory, and its place there."""
@@ -34,13 +43,19 @@ _SEPARATED: dict[type[Model], str] = {}
 _inside: list[Sequence[type[Model]]] = []
 """Models whose memory is kept for whoever is inside :func:`memory_kept`."""
 
+_WAITING: dict[tuple[type[Model], Limits], Served] = {}
+"""Processes of requests that wait to serve more, while inside :func:`memory_kept`."""
+
 _LASTING: list[_Lasting] = []
 MOST_LASTING = 3
 """Memories that are kept after a check, the latest ones; each is a process that waits."""
 
 if CAN_FORK:  # what is forked from here cannot reach the processes that have kept it
-    for kept in (_KEPT, _SEPARATED, _inside, _LASTING):
+    for kept in (_KEPT, _SEPARATED, _WAITING, _inside, _LASTING):
         os.register_at_fork(after_in_child=kept.clear)
+
+Served = tuple[list[RequestProcess], list[RequestProcess]]
+"""Processes that are idle, and others that are told to give up what they serve."""
 
 _NOBODY: Any = SimpleNamespace()  # in the place of an instance of a model
 
@@ -74,6 +89,9 @@ def memory_kept(models: Iterable[type[Model]]) -> Iterator[None]:
     finally:
         _inside.pop()
         if not _inside:
+            for idle, abandoning in _WAITING.values():
+                _end_all([*idle, *abandoning])
+            _WAITING.clear()
             for one in _LASTING[:-MOST_LASTING]:
                 one.end()
 
@@ -110,6 +128,9 @@ class _Lasting:
     def end(self) -> None:
         if self in _LASTING:
             _LASTING.remove(self)
+        for model, limits in list(_WAITING):
+            if model in self.models:
+                _end_all([one for some in _WAITING.pop((model, limits)) for one in some])
         for model in self.models:
             del _KEPT[model]
             _SEPARATED.pop(model, None)
@@ -137,3 +158,31 @@ def forked(model: type[Model], limits: Limits) -> RequestProcess:
     with suppress(OSError):  # it has ended already, which shows when it is to serve
         process.channel.send(Begin(place, limits))
     return process
+
+
+def give_back(model: type[Model], limits: Limits, served: Served) -> None:
+    """Keep processes that have left nothing in memory, or would tell; they end at the latest with the memory that is kept."""
+    if len(_inside) == 1:  # which is about to end
+        _end_all([one for some in served for one in some])
+        return
+    idle, abandoning = _WAITING.setdefault((model, limits), ([], []))
+    idle.extend(served[0])
+    abandoning.extend(served[1])
+
+
+def take_back(model: type[Model], limits: Limits) -> Served:
+    """The processes that were kept; to each it is as if it were new."""
+    taken: Served = ([], [])
+    for into, kept in zip(taken, _WAITING.pop((model, limits), ([], [])), strict=True):
+        for process in kept:
+            try:
+                process.channel.send(Begin(_KEPT[model][1], limits))
+                into.append(process)
+            except OSError:  # it has ended meanwhile
+                process.end()
+    return taken
+
+
+def _end_all(processes: Iterable[RequestProcess]) -> None:
+    for process in processes:
+        process.end()

@@ -439,6 +439,10 @@ class Laboratory:
             if one.changes or one.footprint.writes_something or "ClientRequestToken" in one.parameters:
                 self._backend.perform(one.action, one.parameters)
 
+    def begin_memory(self, memory: ProcessMemory) -> None:
+        """From now on compare memory with what it is now, in the current execution; requests must run in this process."""
+        memory.begin(self._instance)
+
     def admit(self, request: Request) -> int:
         """Add a request, not started, to the current execution; returns its index."""
         return self._runner.add(partial(self._serve, len(self._runner.tasks), request))

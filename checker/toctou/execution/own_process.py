@@ -56,9 +56,9 @@ class OwnProcess:
         self._asked = _Asked()
         self._tracker = AccessTracker()
         self._operations: list[Operation] = []
-        data_files.begin()
-        self._files: dict[str, str] = dict(data_files.noted())
         self._raised: dict[str, None] = {}
+        self._files: dict[str, str] = {}
+        self._begin_files()
         self._reused = True
 
     def serve(self) -> None:
@@ -74,11 +74,18 @@ class OwnProcess:
         ):
             boundary.allow_threads()
             memory = ProcessMemory(self._model)
-            while isinstance(message := _next(self._channel, self._parent), Serve):
+            while isinstance(message := _next(self._channel, self._parent), Serve | Begin):
+                if isinstance(message, Begin):  # others ask, who know of no files yet
+                    self._begin_files()
+                    continue
                 self._serve(message, memory)
                 if not self._reused:
                     # Threads of the request may be left, for which its clean-up would wait.
                     end_here()
+
+    def _begin_files(self) -> None:
+        data_files.begin()
+        self._files = dict(data_files.noted())
 
     def _serve(self, message: Serve, memory: ProcessMemory) -> None:
         try:

@@ -27,6 +27,11 @@ def sharing(model: type[Model], known: MemoisedSteps, run: RunInOrder) -> str:
     return str(_error(_watched(known, run) or list(known.left), model, known))
 
 
+def left_in_memory(names: Sequence[str]) -> SharedMemory:
+    """The error for requests that leave something in memory each time they run, or behave differently by that."""
+    return _shared(_listed(names))
+
+
 def unrepeatable(known_left: Sequence[str], fault: UncontrolledHandler) -> SharedMemory:
     """The error for executions that do not repeat, where requests have left something in memory."""
     return SharedMemory(
@@ -41,7 +46,10 @@ _EXPECTED = "requests that share nothing but DynamoDB, as in processes of their 
 
 
 def _error(names: Sequence[str], model: type[Model], known: MemoisedSteps) -> SharedMemory:
-    what = _listed(names) if names else f"something that {_places(model, known)} leaves there"
+    return _shared(_listed(names) if names else f"something that {_places(model, known)} leaves there")
+
+
+def _shared(what: str) -> SharedMemory:
     return SharedMemory(
         f"requests share memory of their process: {what}",
         expected=_EXPECTED,

@@ -28,12 +28,14 @@ class RaceFound(AssertionError):
     Attributes:
         loaded: the model and the name to load it by.
         violation: the finding, with a complete execution, so that its schedule can be replayed.
+        because: why requests were separated into processes of their own; ``""`` if that was asked for, or they were not.
     """
 
-    def __init__(self, loaded: LoadedModel, violation: Violation, limits: Limits) -> None:
+    def __init__(self, loaded: LoadedModel, violation: Violation, limits: Limits, because: str = "") -> None:
         super().__init__(violation.finding.statement)
         self.loaded = loaded
         self.violation = violation
+        self.because = because
         self._limits = limits
 
     @property
@@ -65,7 +67,7 @@ class RaceFound(AssertionError):
                 yield laboratory
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self.loaded, self.violation))
+        return "\n".join(_lines(self))
 
 
 class Abandoned(BaseException):
@@ -85,9 +87,10 @@ class Abandoned(BaseException):
         self.fault = fault
 
 
-def _lines(loaded: LoadedModel, violation: Violation) -> Iterator[str]:
+def _lines(found: RaceFound) -> Iterator[str]:
+    violation = found.violation
     execution, explanation = violation.execution, violation.explanation
-    yield f"VIOLATED  {loaded.name}  {violation.finding.oracle} · {explanation.anomaly}"
+    yield f"VIOLATED  {found.loaded.name}  {violation.finding.oracle} · {explanation.anomaly}"
     yield f"  {explanation.headline}"
     if violation.finding.statement != explanation.headline:
         yield f"  {violation.finding.statement}"
@@ -102,3 +105,6 @@ def _lines(loaded: LoadedModel, violation: Violation) -> Iterator[str]:
         yield f"  ⇒ {explanation.contradiction}"
     yield ""
     yield f"  schedule  {execution.schedule}"
+    if execution.isolated and found.because:
+        because = found.because.partition("\n")[0]
+        yield f"  isolation  each request in a process of its own, because {because}"

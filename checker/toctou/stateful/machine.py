@@ -21,9 +21,10 @@ from toctou.counterexample.violation import Violation
 from toctou.declaration.isolation import check_isolation, isolation_of
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
-from toctou.errors import BadInput, ToctouError, contained
-from toctou.execution.kept_memory import may_separate, memory_kept
+from toctou.errors import BadInput, SharedMemory, ToctouError, contained
+from toctou.execution.kept_memory import CAN_FORK, may_separate, memory_kept, remember_separated
 from toctou.execution.laboratory import Laboratory
+from toctou.execution.process_memory import ProcessMemory
 from toctou.history.request import Request
 from toctou.scheduling.runner import Limits
 from toctou.stateful.choices import Named, Number, Shown, interpret_in, names, pending_numbers
@@ -39,6 +40,10 @@ class ModelMachine(RuleBasedStateMachine):
     """The base of all machines; :func:`machine` makes one for a model.
 
     An example runs executions of up to ``limit`` requests, one execution after the other.
+
+    Attributes:
+        because: why requests were separated; ``""`` if they were not.
+        doubt: that requests share memory of their process where they cannot be separated; ``None`` unless that was seen.
     """
 
     loaded: ClassVar[LoadedModel]
@@ -47,6 +52,8 @@ class ModelMachine(RuleBasedStateMachine):
     limits: ClassVar[Limits]
     isolation: ClassVar[str]
     known_runs: ClassVar[KnownRuns]
+    because: ClassVar[str]
+    doubt: ClassVar[SharedMemory | None]
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +95,9 @@ class ModelMachine(RuleBasedStateMachine):
         """Let a pending request perform one operation."""
         if number is not None:
             with self._abandoned_on_fault():
-                self._in_session().advance(self._numbers[number])
+                session = self._in_session()
+                with self._doubting():
+                    session.advance(self._numbers[number])
                 self._judge_now()
 
     def run(self, request: Request) -> None:
@@ -98,13 +107,21 @@ class ModelMachine(RuleBasedStateMachine):
                 session = self._in_session()
                 index = self._start(session, request)
                 while index in session.able:
-                    session.advance(index)
+                    with self._doubting():
+                        session.advance(index)
                     self._judge_now()
 
     def teardown(self) -> None:
         """Abort pending requests, and restore the clock, random numbers and clients."""
         self._session = self._judge = None
         self._opened.close()
+
+    @classmethod
+    def separate(cls, because: str) -> None:
+        """From the next example on serve each request in a process of its own."""
+        cls.isolation, cls.because = "processes", because
+        cls.known_runs.clear()  # they were run in memory
+        remember_separated(cls.loaded.model, because)
 
     def _in_session(self) -> Session:
         if self._session is None:
@@ -113,12 +130,15 @@ class ModelMachine(RuleBasedStateMachine):
             # machine's, and it draws from its own generators.
             laboratory = Laboratory(self.loaded.model, backend, self.limits, self.isolation)
             self._opened.enter_context(laboratory.opened())
-            self._session = Session(laboratory)
+            watched = self.loaded.model.service is None and not laboratory.isolated and self.doubt is None
+            self._session = Session(laboratory, ProcessMemory(self.loaded.model) if watched else None)
             self._judge = Judge(self._session, self.known_runs)
         return self._session
 
     def _start(self, session: Session, request: Request) -> int:
-        index = session.start(request)
+        index = len(session.requests)
+        with self._doubting():
+            session.start(request)
         # One that waits to perform its first operation contradicts nothing that was right without it.
         if index not in session.pending:
             self._judge_now()
@@ -135,7 +155,18 @@ class ModelMachine(RuleBasedStateMachine):
         plain = unexplained(execution, finding)
         explanation = contained("the explanation", lambda: explain(execution, finding), plain, faults)
         violation = Violation(finding, explanation, execution, self.backend, faults=tuple(faults))
-        raise RaceFound(self.loaded, violation, self.limits)
+        because = self._session.laboratory.because or self.because
+        raise RaceFound(self.loaded, violation, self.limits, because)
+
+    @contextmanager
+    def _doubting(self) -> Iterator[None]:
+        try:
+            yield
+        except SharedMemory as fault:
+            if may_separate(self.loaded.model, self.isolation) and CAN_FORK:
+                raise
+            # What is found in one process is a race anyway.
+            type(self).doubt = fault
 
     @contextmanager
     def _abandoned_on_fault(self) -> Iterator[None]:
@@ -145,6 +176,7 @@ class ModelMachine(RuleBasedStateMachine):
             raise Abandoned(self.loaded, fault) from None
         if self._session is not None and self._session.laboratory.isolated:
             type(self).isolation = "processes"  # of the examples that follow, too
+            type(self).because = self._session.laboratory.because or self.because
 
 
 def machine(
@@ -166,7 +198,7 @@ def machine(
         backend: ``embedded``, ``moto`` or ``endpoint=URL``.
         limits: of one request.
         isolation: ``processes`` for requests in processes of their own, ``memory`` for all in one, or ``auto``: what the model
-            declares, and else memory until a request starts a thread, or waits in vain.
+            declares, and else memory until a request starts a thread, waits in vain, or shares memory with others.
 
     Raises:
         BadInput: the model, or an option, cannot be used.
@@ -183,13 +215,15 @@ def machine(
         "limits": limits or Limits(),
         "isolation": isolation_of(model.isolation, isolation),
         "known_runs": {},
+        "because": "",
+        "doubt": None,
         **_rules(model, requests),
     }
     made: type[RuleBasedStateMachine] = types.new_class(
         f"{model.__name__}Machine", (ModelMachine,), exec_body=lambda body: body.update(members)
     )
     test_case: Any = made.TestCase
-    test_case.runTest = _with_memory_kept(test_case.runTest, model, members["isolation"])
+    test_case.runTest = _separating(test_case.runTest, made)
     made.TestCase.settings = settings(
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -200,13 +234,27 @@ def machine(
     return made
 
 
-def _with_memory_kept(run: Callable[[Any], None], model: type[Model], isolation: str) -> Callable[[Any], None]:
-    """Run all examples with the memory there was before the first, should requests get processes of their own."""
+def _separating(run: Callable[[Any], None], made: Any) -> Callable[[Any], None]:
+    """Run all examples with the memory there was before the first, should requests get processes of their own.
+
+    Where they share memory, all examples are run again in processes: what Hypothesis draws for an example must not depend on
+    those before.
+    """
+    model: type[Model] = made.loaded.model
 
     @wraps(run)
     def run_test(self: Any) -> None:
-        with memory_kept([model] if may_separate(model, isolation) else []):
-            run(self)
+        separable = may_separate(model, made.isolation)
+        with memory_kept([model] if separable else []):
+            try:
+                run(self)
+            except Abandoned as abandoned:
+                if not separable or not CAN_FORK or not isinstance(abandoned.fault, SharedMemory):
+                    raise
+                made.separate(abandoned.fault.observed)
+                run(self)
+        if made.doubt is not None:
+            raise Abandoned(made.loaded, made.doubt)
 
     return run_test
 

@@ -1,6 +1,9 @@
 """A growing execution: the caller decides which requests join it and which steps they take.
 
 It keeps a log of these decisions, which determines the execution and allows it to be repeated.
+
+Where requests run in one process, its memory is compared after each step.  A step that has left something there is run once more,
+from the start of the execution: a cache or a client is there by then, and changes nothing; anything else requests share.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from dataclasses import dataclass
 from toctou.declaration.scenario import Scenario
 from toctou.errors import SilentHandler, ThreadStarted
 from toctou.execution.laboratory import Laboratory
+from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.shared_memory import left_in_memory
 from toctou.history.operation import Execution, idle_steps
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
@@ -26,10 +31,16 @@ class _Started:
 
 
 class Session:
-    """A growing execution in an open laboratory."""
+    """A growing execution in an open laboratory.
 
-    def __init__(self, laboratory: Laboratory) -> None:
+    Args:
+        laboratory: where it runs.
+        memory: compared after each step, while requests run in one process; ``None`` to compare nothing.
+    """
+
+    def __init__(self, laboratory: Laboratory, memory: ProcessMemory | None = None) -> None:
         self.laboratory = laboratory
+        self._memory = memory
         self.requests: list[Request] = []
         self._log: list[_Started | int] = []
         self.begin()
@@ -55,10 +66,12 @@ class Session:
 
         Raises:
             UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
+            SharedMemory: requests share memory of their process, which is not compared any more.
         """
         self._log.append(_Started(request))
         self._separating(lambda: self._start(request))
         self._separate_numbers()
+        self._compare_memory()
         return len(self.requests) - 1
 
     def advance(self, index: int) -> None:
@@ -66,10 +79,12 @@ class Session:
 
         Raises:
             UncontrolledHandler: see :meth:`toctou.scheduling.runner.Runner.step`.
+            SharedMemory: requests share memory of their process, which is not compared any more.
         """
         self._log.append(index)
         self._separating(lambda: self._advance(index))
         self._separate_numbers()
+        self._compare_memory()
 
     def finish(self) -> None:
         """Run every pending request to its end, one after the other as far as they can go on."""
@@ -104,6 +119,8 @@ class Session:
 
     def _restore(self) -> None:
         self._runner = self.laboratory.begin(Scenario(()))
+        if self._memory is not None and not self.laboratory.isolated:
+            self.laboratory.begin_memory(self._memory)
         self.requests = []
         self._polls = Polls()
         self._choices: list[Choice] = []
@@ -147,3 +164,19 @@ class Session:
         # Requests that share a generator are not repeatable; the control gives each its own now, from the start.
         if self._runner.random_was_shared():
             self.resume()
+
+    def _compare_memory(self) -> None:
+        if self._memory is None or self.laboratory.isolated or not (left := self._memory.changed()):
+            return
+        before = self._behaviour()
+        self.resume()
+        again = self._memory.changed()
+        if again or self._behaviour() != before:
+            self._memory = None
+            raise left_in_memory(again or left)
+
+    def _behaviour(self) -> object:
+        """What requests have done so far, as far as a cache must not change it."""
+        calls = [(one.request, one.action, one.parameters) for one in self.laboratory.performed()]
+        answers = [self.laboratory.answered(index) for index in range(len(self.requests))]
+        return calls, answers, self.pending

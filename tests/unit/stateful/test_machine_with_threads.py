@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import Phase, settings
 
 from toctou import Model, Table, handler
 from toctou.errors import BadInput
+from toctou.gate.zygote import Zygote
 from toctou.stateful import Abandoned, RaceFound, machine
 
 table = boto3.resource("dynamodb", region_name="us-east-1").Table("Counters")
@@ -70,6 +73,60 @@ class Guarded(Counters):
         return 200
 
 
+class Counted(Counters):
+    """Counts its requests in memory, and loses updates in one process already."""
+
+    counted = 0
+
+    @handler()
+    def count(self, principal: str) -> int:
+        Counted.counted += 1
+        increment()
+        return 200
+
+
+class LeftGuarded(Counters):
+    """Like the other, but its guard stays if the request is aborted."""
+
+    busy = False
+
+    @handler()
+    def count(self, principal: str) -> int:
+        if LeftGuarded.busy:
+            return 409
+        LeftGuarded.busy = True
+        increment()
+        LeftGuarded.busy = False
+        return 200
+
+
+class Adding(Counters):
+    """Shares nothing."""
+
+    @handler()
+    def count(self, principal: str) -> int:
+        add("a")
+        return 200
+
+
+@lru_cache
+def cached(counter: str) -> str:
+    return counter.lower()
+
+
+class Cached(Counters):
+    """Shares nothing but a cache, and a client that is made when it is first needed."""
+
+    clients: ClassVar[dict[str, object]] = {}
+
+    @handler(counter=["A", "B"])
+    def count(self, principal: str, counter: str) -> int:
+        if "one" not in self.clients:
+            self.clients["one"] = boto3.client("dynamodb", region_name="us-east-1")
+        add(cached(counter))
+        return 200
+
+
 def run(model: type[Model], isolation: str = "auto") -> None:
     test_case = machine(model, requests=2, isolation=isolation).TestCase
     test_case.settings = QUICK
@@ -93,8 +150,50 @@ def test_in_memory_threads_end_the_machine():
         run(AfterAnswer, "memory")
 
 
+def test_a_guard_in_memory_is_noticed_and_named():
+    with pytest.raises(RaceFound, match="lost_update") as found:
+        run(Guarded)
+    assert found.value.violation.execution.isolated
+    assert "because requests share memory of their process: `" in str(found.value)
+    assert "Guarded.busy`" in str(found.value)
+
+
+def test_in_memory_a_guard_in_memory_is_a_doubt():
+    with pytest.raises(Abandoned, match=r"share memory of their process: `.*Guarded\.busy`"):
+        run(Guarded, "memory")
+
+
+def test_what_is_found_in_memory_is_a_race_whatever_is_shared():
+    with pytest.raises(RaceFound, match="lost_update") as found:
+        run(Counted, "memory")
+    assert not found.value.violation.execution.isolated
+
+
+def test_a_guard_that_an_aborted_request_leaves_is_noticed():
+    with pytest.raises(RaceFound) as found:
+        run(LeftGuarded)
+    assert "LeftGuarded.busy`" in str(found.value)
+
+
+def test_caches_and_clients_made_when_first_needed_are_no_sharing(monkeypatch):
+    forked: list[object] = []
+    fork = Zygote.fork
+    monkeypatch.setattr(Zygote, "fork", lambda zygote: forked.append(zygote) or fork(zygote))
+    run(Cached)
+    assert cached.cache_info().currsize == 2
+    assert not forked
+    run(Cached, "memory")
+
+
+def test_processes_serve_requests_of_many_examples(monkeypatch):
+    forked: list[object] = []
+    fork = Zygote.fork
+    monkeypatch.setattr(Zygote, "fork", lambda zygote: forked.append(zygote) or fork(zygote))
+    run(Adding, "processes")
+    assert len(forked) == 2  # as many as requests run at once
+
+
 def test_what_guards_one_process_is_no_guard_in_processes():
-    run(Guarded, "memory")
     with pytest.raises(RaceFound, match="lost_update"):
         run(Guarded, "processes")
 
