@@ -269,7 +269,8 @@ def _race(item: pytest.Item, failure: RaceFound) -> tuple[str, Sequence[Document
     title = (loaded.model.__doc__ or "").strip().partition("\n")[0]
     documents = _written(item.config, item.nodeid, loaded.name, title, [failure.confirmed()])
     steps = [f"  {line}" for note in failure.steps for line in note.splitlines()]
-    return "\n".join([render_violation(documents[0]), "STEPS OF HYPOTHESIS", *steps]), documents
+    why = [f"{failure.isolation}\n"] if failure.isolation else []
+    return "\n".join([render_violation(documents[0]), *why, "STEPS OF HYPOTHESIS", *steps]), documents
 
 
 def _without_stack(text: str) -> pytest.ExceptionInfo[BaseException]:

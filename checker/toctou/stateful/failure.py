@@ -49,6 +49,13 @@ class RaceFound(AssertionError):
                 notes.append(note)
         return notes
 
+    @property
+    def isolation(self) -> str:
+        """Why each request had a process of its own; ``""`` if that was asked for, or none had."""
+        if not self.because or not self.violation.execution.isolated:
+            return ""
+        return f"each request in a process of its own, because {self.because.splitlines()[0]}"
+
     def confirmed(self) -> Violation:
         """The violation as presented in reports, replayed on a second backend."""
         seen = Sighting(self.violation.finding, self.violation.execution)
@@ -105,6 +112,5 @@ def _lines(found: RaceFound) -> Iterator[str]:
         yield f"  ⇒ {explanation.contradiction}"
     yield ""
     yield f"  schedule  {execution.schedule}"
-    if execution.isolated and found.because:
-        because = found.because.partition("\n")[0]
-        yield f"  isolation  each request in a process of its own, because {because}"
+    if found.isolation:
+        yield f"  isolation  {found.isolation}"
