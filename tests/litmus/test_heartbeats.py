@@ -67,27 +67,17 @@ def test_a_heart_may_beat_before_each_call(heart: Heart, work: Work, beat: Work,
     assert any("at most one turn before each call" in one for scenario in result.scenarios for one in scenario.remarks)
 
 
-def rests_amidst(stop: threading.Event, _beat: Work) -> None:
-    turns = 0
-    while turns < 2 and not stop.is_set():
-        turns += 1
-        seen = read()
-        time.sleep(5)
-        write(seen + 1)
+@pytest.mark.parametrize("pause", [lambda _stop: time.sleep(5), lambda stop: stop.wait(5)], ids=["sleeps", "waits"])
+def test_a_pause_between_a_read_and_a_write_is_no_end_of_a_turn(pause: Callable[[threading.Event], object]) -> None:
+    def turns(stop: threading.Event, _beat: Work) -> None:
+        left = 2
+        while left and not stop.is_set():
+            left -= 1
+            seen = read()
+            pause(stop)
+            write(seen + 1)
 
-
-def waits_amidst(stop: threading.Event, _beat: Work) -> None:
-    turns = 0
-    while turns < 2 and not stop.is_set():
-        turns += 1
-        seen = read()
-        stop.wait(5)
-        write(seen + 1)
-
-
-@pytest.mark.parametrize("heart", [rests_amidst, waits_amidst])
-def test_a_pause_between_a_read_and_a_write_is_no_end_of_a_turn(heart: Heart) -> None:
-    result = checked(lambda: beside(bump, heart, bump))
+    result = checked(lambda: beside(bump, turns, bump))
     assert result.verdict == "VIOLATED", result.detail
 
 
