@@ -539,3 +539,25 @@ def test_a_lock_item_keeps_threads_apart() -> None:
     """With two requests that is right as well, but takes minutes to explore."""
     result = checked(a_lock_item_that_is_waited_for)
     assert result.verdict == "VERIFIED", result.detail
+
+
+def test_who_waits_to_make_the_same_call_is_told_apart() -> None:
+    """Two functions that one task has sent to threads read the same item; which of them goes first shows in what is stored."""
+
+    def work(result: Callable[[int], int]) -> None:
+        write(result(read()))
+
+    async def both() -> None:
+        run = asyncio.get_running_loop().run_in_executor
+        await asyncio.gather(run(None, work, lambda n: n * 2 + 1), run(None, work, lambda n: n + 10))
+
+    async def serve() -> None:
+        await asyncio.create_task(both())
+
+    class Both(model_of(lambda: asyncio.run(serve()))):  # type: ignore[misc] # a class that is made
+        @toctou.invariant
+        def the_first_goes_first(self, items: Any) -> bool:
+            return all(one.get("n") != 21 for one in items["Cells"])
+
+    result = toctou.check(Both, requests=1, confirm=False)
+    assert any("the_first_goes_first" in one.finding.oracle for one in result.violations), result.detail

@@ -21,7 +21,7 @@ from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouE
 from toctou.execution import own_process
 from toctou.execution.kept_memory import forked, give_back, memory_kept, take_back
 from toctou.gate.mailbox import HeldCall
-from toctou.gate.request_process import Ended, Failed, GiveUp, HeldThread, Proceed, RequestProcess, Serve, Waiting
+from toctou.gate.request_process import Ended, Failed, GiveUp, Proceed, RequestProcess, Serve, Waiting
 from toctou.history.footprint import EMPTY
 from toctou.history.operation import Accessed, Operation
 from toctou.history.request import Request, Response, label
@@ -136,7 +136,8 @@ class Isolation:
 
     def _taken(self, waiting: Waiting, index: int, *, tracked: bool) -> Proceed:
         """Wait for the request's turn, and let one of its threads take it."""
-        held = self._awake(waiting)
+        places = self._awake(waiting)
+        held = [waiting.held[place] for place in places]
         if waiting.response is not None:
             self._runner.tasks[index].unhindered = False  # what comes after the answer is no part of a first step
         only = held[0] if len(held) == 1 else None
@@ -154,21 +155,24 @@ class Isolation:
             self._runner.tasks[index].operations -= 1  # it has taken a lock, and called nothing
             if self._polls.took_lock(index, calls[at]) > self._limits.operations:
                 self._runner.fail(_too_many_locks(index, self._limits.operations))
-            return Proceed(waiting.held.index(held[at]), None)
+            return Proceed(places[at], None)
         operation = self._perform(turn, HeldCall(action, parameters, _unused, source, unit))
         self._polls.performed(operation)
         footprint = operation.footprint if tracked else EMPTY
-        return Proceed(waiting.held.index(held[at]), Performed(operation.result, operation.error, footprint, ()))
+        return Proceed(places[at], Performed(operation.result, operation.error, footprint, ()))
 
-    def _awake(self, waiting: Waiting) -> Sequence[HeldThread]:
-        """The threads that may take their turn: in a serial run also one that beats often before others do anything."""
+    def _awake(self, waiting: Waiting) -> Sequence[int]:
+        """Places of the threads that may take their turn: in a serial run also of one that beats often before others do anything.
+
+        Not the threads: two of them may wait to make the same call.
+        """
         self.remarks.update(dict.fromkeys(waiting.remarks))
-        if (script := self._choices.script) is not None and len(script.counts) < _MOST_QUESTIONS:
-            return waiting.held
-        awake = [one for one in waiting.held if not one.is_early]
-        if len(awake) < len(waiting.held):
+        script = self._choices.script
+        patient = script is None or len(script.counts) >= _MOST_QUESTIONS
+        places = [at for at, one in enumerate(waiting.held) if not (patient and one.is_early)]
+        if len(places) < len(waiting.held):
             self.remarks[_OUTPACED] = None
-        return awake
+        return places
 
     def _picked(self, calls: Sequence[ThreadsCall], index: int) -> int:
         allowed = self._polls.allowed(index, calls)
