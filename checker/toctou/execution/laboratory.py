@@ -34,7 +34,8 @@ from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.serial_steps import one_after_the_other
 from toctou.execution.serving import answer
 from toctou.execution.shared_memory import sharing as memory_shared
-from toctou.execution.transition_system import Call, Taken, Transition, Walk
+from toctou.execution.states_after import StatesAfter
+from toctou.execution.transition_system import Taken, Transition, Walk
 from toctou.gate.mailbox import HeldCall
 from toctou.gate.relay import Patience, Relay
 from toctou.history.item import Image, ItemId
@@ -87,6 +88,7 @@ class Laboratory:
         self._answered_after: dict[int, int] = {}  # operations when a request answered, if its threads may go on
         self._instance: Model  # a new one for each schedule
         self._observes = observed(model)
+        self._states = StatesAfter(backend, self._complete)
         self._tracker = AccessTracker()
         self._remote = under_test(model)
         self._known: MemoisedSteps | None = None
@@ -153,7 +155,7 @@ class Laboratory:
         if self._remote is None:
             taken = taken and self._backend.repeatable
             memory = None if self.isolated else ProcessMemory(self.model)
-            self._known = MemoisedSteps(memory, step_of, self._perform_after, self._stored_after, taken=taken)
+            self._known = MemoisedSteps(memory, step_of, self._states.perform, self._states.stored, taken=taken)
 
     @property
     def concurrent(self) -> bool:
@@ -417,27 +419,6 @@ class Laboratory:
     def _forget(self) -> None:
         if self._known is not None:  # requests have other random numbers from now on
             self._known.forget()
-
-    def _perform_after(self, before: Sequence[Operation], request: int, call: Call) -> Operation | None:
-        try:
-            self._restore_after(before)
-            performed = self._backend.perform(call.action, call.parameters)
-        except Exception:  # it occurs again, and is reported, when the call is run
-            return None
-        turn = Turn(request, call.number, call.slept, call.reads_clock)
-        operation = operation_of(turn, call, performed)
-        self._complete(operation)
-        return operation
-
-    def _stored_after(self, before: Sequence[Operation]) -> StoredImages:
-        self._restore_after(before)
-        return self._backend.stored()
-
-    def _restore_after(self, before: Sequence[Operation]) -> None:
-        self._backend.restore()
-        for one in before:  # reads change nothing
-            if one.changes or one.footprint.writes_something or "ClientRequestToken" in one.parameters:
-                self._backend.perform(one.action, one.parameters)
 
     def begin_memory(self, memory: ProcessMemory) -> None:
         """From now on compare memory with what it is now, in the current execution; requests must run in this process."""
