@@ -1,7 +1,7 @@
 """What a backend answers, or stores, after operations that other executions have performed: no request runs for that.
 
-Memoised steps (:mod:`toctou.execution.memoised_steps`) ask where requests are known to make a call at a state in which it was never
-performed.
+Memoised steps (:mod:`toctou.execution.memoised_steps`) ask where requests are known to make a call at a state in which it was
+never performed.
 """
 
 from __future__ import annotations
