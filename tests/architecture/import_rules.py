@@ -52,6 +52,7 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
         "toctou.scheduling.control",
         "random._urandom",
     ): "`random` binds os.urandom at import; SystemRandom reads this name",
+    ("toctou.client.while_importing", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.event_loop", "asyncio._get_running_loop"): "documented for makers of event loops",
     ("toctou.scheduling.event_loop", "asyncio._set_running_loop"): "documented for makers of event loops",
     ("toctou.scheduling.event_loop", "asyncio.tasks._enter_task"): "documented for makers of event loops",
