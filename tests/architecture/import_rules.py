@@ -38,7 +38,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "referencing": ("toctou.openapi",),
     "yaml": ("toctou.openapi.reading",),
     "werkzeug": ("toctou.web",),
-    "moto": ("toctou.client.moto_backend",),
+    "moto": ("toctou.client.moto_backend", "toctou.client.services_at_import"),
     "boto3": ("toctou.client",),
     "botocore": ("toctou.client",),
     "httptools": ("toctou.wire",),

@@ -25,17 +25,10 @@ from toctou.engine import Kind, actions_of
 from toctou.history.footprint import EMPTY
 from toctou.scheduling.origin import Site, is_of_the_handler, sites
 
+_READS = actions_of(Kind.READS)
 _OF_TABLES = actions_of(Kind.DESCRIBES, Kind.MANAGES)
 
 _SOME_KEY = {"id": {"S": ""}}
-
-_EMPTY: Mapping[str, Any] = {
-    "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
-    "Scan": {"Items": [], "Count": 0, "ScannedCount": 0},
-    "ExecuteStatement": {"Items": []},
-    "BatchWriteItem": {"UnprocessedItems": {}},
-}
-"""What an empty table answers where its key is not known, by action."""
 
 
 class Note(NamedTuple):
@@ -113,8 +106,8 @@ class _Performing:
 
     def _answered_as_empty(self, action: str, parameters: Mapping[str, Any], missing: Sequence[str]) -> Performed:
         item = self._anything()
-        if item is not None and (found := _found(action, item, missing)) is not None:
-            return Performed(found, None, EMPTY, ())
+        if item is not None and action in _READS:
+            return Performed(_all_of([item], parameters, missing), None, EMPTY, ())
         place = next((site for site in sites(sys._getframe(1)) if is_of_the_handler(site)), None)
         text = (
             f"{action} of {', '.join(missing)} while importing"
@@ -125,11 +118,7 @@ class _Performing:
         name = parameters.get("TableName")
         if isinstance(name, str) and "Key" in parameters:
             return self._performed_on_unknown(action, parameters, name, parameters["Key"])
-        if action == "BatchGetItem":
-            return Performed({"Responses": {one: [] for one in missing}, "UnprocessedKeys": {}}, None, EMPTY, ())
-        if action == "TransactGetItems":
-            return Performed({"Responses": [{} for _ in parameters["TransactItems"]]}, None, EMPTY, ())
-        return Performed(_EMPTY.get(action, {}), None, EMPTY, ())
+        return Performed(_all_of([], parameters, missing), None, EMPTY, ())
 
     def _performed_on_unknown(
         self, action: str, parameters: Mapping[str, Any], name: str, key: Mapping[str, Any]
@@ -139,15 +128,19 @@ class _Performing:
         return self._unknown.perform(action, parameters)
 
 
-def _found(action: str, item: Any, tables: Sequence[str]) -> Any:
-    match action:
-        case "GetItem":
-            return {"Item": item}
-        case "Query" | "Scan":
-            return {"Items": [item], "Count": 1, "ScannedCount": 1}
-        case "BatchGetItem":
-            return {"Responses": {one: [item] for one in tables}, "UnprocessedKeys": {}}
-    return None
+def _all_of(items: Sequence[Any], parameters: Mapping[str, Any], tables: Sequence[str]) -> dict[str, Any]:
+    """What says of every kind of call that these items are in the tables; a caller reads what is of its own."""
+    each = {"Item": items[0]} if items else {}
+    of_transaction = [each for _ in parameters.get("TransactItems") or ()]
+    return {
+        **each,
+        "Items": list(items),
+        "Count": len(items),
+        "ScannedCount": len(items),
+        "Responses": of_transaction or {one: list(items) for one in tables},
+        "UnprocessedItems": {},
+        "UnprocessedKeys": {},
+    }
 
 
 def _table_with(name: str, key: Mapping[str, Any]) -> dict[str, Any]:

@@ -206,7 +206,9 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
 
 def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
     steps = traceback.extract_tb(broken.__traceback__)
-    others = ("importlib", "<", *([_OWN_FOLDER] if isinstance(broken, ToctouError | ClientError) else []))
+    others = ["importlib", "<"]
+    if isinstance(broken, ToctouError | ClientError):
+        others += [_OWN_FOLDER, f"{os.sep}botocore{os.sep}", f"{os.sep}boto3{os.sep}"]
     ours = [step for step in steps if not any(one in step.filename for one in others)]
     place = f" at {_shown(Path(ours[-1].filename))}:{ours[-1].lineno}: {ours[-1].line}" if ours else ""
     if isinstance(broken, SyntaxError) and broken.filename:
