@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from botocore.exceptions import ClientError
-
 from toctou.client.environment import CLIENT_ENVIRONMENT
-from toctou.client.escapes import calls_at_import_refused
+from toctou.client.escapes import calls_at_import_refused, is_error_of_aws
 from toctou.declaration import fingerprint
 from toctou.declaration.foreseeing import calls_performed_at_once
 from toctou.declaration.model import Model, undeclared_handlers
@@ -207,7 +205,7 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
 def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
     steps = traceback.extract_tb(broken.__traceback__)
     others = ["importlib", "<"]
-    if isinstance(broken, ToctouError | ClientError):
+    if isinstance(broken, ToctouError) or is_error_of_aws(broken):
         others += [_OWN_FOLDER, f"{os.sep}botocore{os.sep}", f"{os.sep}boto3{os.sep}"]
     ours = [step for step in steps if not any(one in step.filename for one in others)]
     place = f" at {_shown(Path(ours[-1].filename))}:{ours[-1].lineno}: {ours[-1].line}" if ours else ""
@@ -218,7 +216,7 @@ def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetErro
         return TargetError(
             f"{where}: {broken.observed}{place}", expected=broken.expected, cause=broken.cause, remedy=broken.remedy
         )
-    if isinstance(broken, ClientError):
+    if is_error_of_aws(broken):
         return TargetError(
             f"{where}: {broken}{place}",
             expected="modules that find what they ask AWS for when they are imported; nothing is sent",
