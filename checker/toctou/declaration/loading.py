@@ -20,6 +20,7 @@ from types import ModuleType
 
 from toctou.client.environment import CLIENT_ENVIRONMENT
 from toctou.client.escapes import calls_at_import_refused, is_error_of_aws
+from toctou.client.service_descriptions import service_descriptions_shared
 from toctou.declaration import fingerprint
 from toctou.declaration.foreseeing import calls_performed_at_once
 from toctou.declaration.model import Model, undeclared_handlers
@@ -50,7 +51,7 @@ def load(targets: list[str]) -> list[LoadedModel]:
         os.environ.setdefault(name, value)  # modules may create clients when they are imported
     data_files.begin(imports=True)
     fingerprint.begin()
-    with boundary.reading("import"):
+    with boundary.reading("import"), service_descriptions_shared():
         return list(_loaded(targets).values())
 
 
