@@ -18,6 +18,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.endpoint import EndpointBackend, in_order
+from toctou.client.users_moto import begins, ends
 from toctou.engine import Kind, actions_of
 from toctou.history.item import Image, ItemId
 from toctou.scheduling.choices import Choices
@@ -43,6 +44,7 @@ class MotoBackend(EndpointBackend):
     repeatable = True
 
     def __init__(self) -> None:
+        begins()
         self._moto = mock_aws()
         self._moto.start(reset=True)
         # Signing is an eighth of what a call takes, and moto has all calls that are not signed in one account.
@@ -92,6 +94,7 @@ class MotoBackend(EndpointBackend):
         """Remove the tables, which moto keeps while other code uses it, and undo its patches."""
         super().close()
         self._moto.stop()
+        ends()
 
     def _hold(self, state: _State) -> None:
         if self._held is not state:

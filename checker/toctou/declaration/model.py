@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.scenario import Scenario, scenarios
+from toctou.declaration.services import check_services
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_attributes, check_pools, check_principals, joined, kept, shown
 from toctou.errors import ModelError, ToctouError, message_of
@@ -100,6 +101,8 @@ class Model:
         unowned: values of ``owner`` that stand for nobody, so that anybody may change the item.
         isolation: where concurrent requests run: in ``processes`` of their own, or in the ``memory`` of this one; ``auto`` to
             begin in memory, and to separate them once they are seen to share it.
+        services: other AWS services that handlers call, as boto3 names them (``["sqs", "s3"]``): performed on moto in this process.
+        answers: what such calls return instead: ``{"sqs.SendMessage": {...}}``, a value or a function of the parameters.
         service: receives the handlers' requests, in any language; ``None`` where the handlers are the code under test.
     """
 
@@ -114,6 +117,8 @@ class Model:
     overwrites: ClassVar[Literal["note", "violation"]] = "note"
     unowned: ClassVar[Collection[str | None]] = frozenset({"nobody", None})
     isolation: ClassVar[Isolation] = "auto"
+    services: ClassVar[Sequence[str]] = ()
+    answers: ClassVar[Mapping[str, Any]] = {}
     service: ClassVar[Service | None] = None
 
     def owns(self, principal: str, item: Mapping[str, Any]) -> bool:
@@ -151,6 +156,7 @@ class Model:
             ModelError: no handlers, arguments that a handler does not take, or anything declared that cannot be used.
         """
         check_attributes(cls)
+        check_services(cls)
         for name in undeclared_handlers(cls):
             raise ModelError(
                 f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",

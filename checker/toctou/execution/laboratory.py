@@ -18,8 +18,10 @@ from toctou.client.access_tracker import AccessTracker
 from toctou.client.backend import Backend
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted, perform
+from toctou.client.other_services import is_service_call
 from toctou.declaration.model import Model, attempted, made
 from toctou.declaration.remote import under_test
+from toctou.declaration.services import services_of
 from toctou.declaration.scenario import Scenario
 from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
@@ -77,7 +79,8 @@ class Laboratory:
         self.left: Sequence[str] = ()
         self._left_out: StoredImages = {}
         self._schemas: Mapping[str, Schema] = {}
-        self._backend = backend
+        self._services = services_of(model, backend)
+        self._backend = backend = backend if self._services is None else self._services
         # Where requests can be separated, a doubt costs little; a process of its own gets all the time.
         auto = isolation == "auto" and CAN_FORK
         own = replace(limits, seconds=min(limits.seconds, SHORT_SECONDS)) if auto else limits
@@ -121,7 +124,8 @@ class Laboratory:
             nullcontext() if self._isolation is None else self._isolation.opened(),
             served,
             client_environment(),
-            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices),
+            nullcontext() if self._services is None else self._services.opened(),
+            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices, self._services),
             self._runner.installed(),
             long_lived_set_aside(),
         ):
@@ -140,7 +144,12 @@ class Laboratory:
 
     def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
         """Stored items by their names."""
-        return {self._schemas[table].item_id(one): one for table, images in stored.items() for one in images}
+        return {
+            self._schemas[table].item_id(one): one
+            for table, images in stored.items()
+            if table in self._schemas  # and not what is in another service
+            for one in images
+        }
 
     def tracking(self) -> AbstractContextManager[None]:
         """While inside, executions record what handlers access (:mod:`toctou.client.access_tracker`); nothing for a service."""
@@ -513,10 +522,13 @@ class Laboratory:
         self._runner.begin([partial(self._serve, index, request) for index, request in enumerate(scenario.requests)])
         if self.isolated and self._isolation is not None:
             self._isolation.begin()
-            return self._runner
-        with boundary.reading("setup"):
+            if self._services is None:
+                return self._runner
+        with boundary.reading("setup"), nullcontext() if self._services is None else self._services.setup():
             self._instance = made(self.model)
             attempted(self.model, self._instance.setup)
+        if self._services is not None:
+            self.initial = {**self.initial, **self._services.stored_elsewhere()}
         return self._runner
 
     def _serve(self, index: int, request: Request) -> None:
@@ -537,7 +549,9 @@ class Laboratory:
             self._answered_after[index] = len(self._operations)
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
-        performed = perform(self._runner, self._backend, self._choices, call.action, call.parameters)
+        performed = perform(
+            self._runner, self._backend, self._choices, call.action, call.parameters, call.source
+        )
         operation = operation_of(turn, call, performed)
         self._record(operation)
         return operation
@@ -573,7 +587,9 @@ class Laboratory:
             isolated=self.isolated,
         )
 
-    def _accessed(self, operation: Operation) -> Accessed:
+    def _accessed(self, operation: Operation) -> Accessed | None:
+        if is_service_call(operation.action):
+            return None
         if self.isolated and self._isolation is not None:
             return self._isolation.accessed.get((operation.request, operation.number), {})
         return self._tracker.accessed(operation)

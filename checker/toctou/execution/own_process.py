@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from traceback import walk_tb
 from typing import Any
 
@@ -16,6 +17,7 @@ from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted
 from toctou.declaration.model import Model, attempted, made
+from toctou.declaration.services import services_of
 from toctou.errors import OutsideControl, SilentHandler, ToctouError
 from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.serving import answer
@@ -54,6 +56,8 @@ class OwnProcess:
         self._runner = Runner(limits)
         self._runner.own_numbers()
         self._asked = _Asked()
+        # What is set up the checker has, too; here it only has to be answered.
+        self._services = services_of(model, self._asked)
         self._tracker = AccessTracker()
         self._operations: list[Operation] = []
         self._raised: dict[str, None] = {}
@@ -65,7 +69,8 @@ class OwnProcess:
         """See :func:`serve`."""
         with (
             client_environment(),
-            intercepted(self._runner, self._asked, self._operations.append, self._tracker),
+            nullcontext() if self._services is None else self._services.opened(),
+            intercepted(self._runner, self._asked, self._operations.append, self._tracker, setup=self._services),
             self._runner.installed(),
             installed(),
             units.told_apart(),
@@ -110,7 +115,7 @@ class OwnProcess:
         self._raised.clear()
         self._tracker.begin()
         self._tracker.on = message.tracked
-        with boundary.reading("setup"):
+        with boundary.reading("setup"), nullcontext() if self._services is None else self._services.setup():
             instance = made(self._model)
             attempted(self._model, instance.setup)
         memory.begin(instance)
