@@ -33,6 +33,7 @@ from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
+from toctou.client.endpoint import call_service
 from toctou.client.missing_things import Call, creating
 from toctou.client.service_names import Kind, contents, entry, kind_of, split, things
 from toctou.client.users_moto import begins, ends, users_moto_is_active
@@ -40,7 +41,6 @@ from toctou.errors import ToolMissing, UnsupportedAction
 from toctou.history.item import Image, ItemId, typed_value
 from toctou.scheduling.control import standing_still
 
-_call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
 _OWN = "dynamodb"
 """What a backend of ours may keep in moto at the same time, with its streams."""
 
@@ -130,7 +130,7 @@ class MotoServices:
         mock_random.seed(int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:8]))
         try:
             with standing_still():
-                return _plain(_call_service(self._client(service, region), name, given))
+                return _plain(call_service(self._client(service, region), name, given))
         except ClientError as refused:
             if "Not yet implemented" in str(refused):
                 raise _unsupported(action, refused) from refused
@@ -311,11 +311,12 @@ def _objects(backend: Any) -> Iterator[tuple[ItemId, Image]]:
             held = bucket.keys[key]
             if not hasattr(held, "value"):  # the mark of a deleted one
                 continue
-            about = {one: value for one, value in dict(held._metadata).items() if one.lower() != "content-type"}
+            about = {one.lower(): str(value) for one, value in dict(held._metadata).items()}
             image: dict[str, Any] = {"Key": {"S": key}, "Body": _bytes(held.value)}
-            image["ContentType"] = {"S": str(dict(held._metadata).get("Content-Type", ""))}
-            if about:
-                image["Metadata"] = typed_value({one: str(value) for one, value in about.items()})
+            if (kind := about.pop("content-type", "")) not in ("", "binary/octet-stream"):
+                image["ContentType"] = {"S": kind}
+            if own := {one: value for one, value in about.items() if not one.startswith("x-amz-content")}:
+                image["Metadata"] = typed_value(own)
             yield ItemId(contents("s3", name), (("S", key),)), image
 
 

@@ -99,6 +99,7 @@ class OtherServices:
     """
 
     def __init__(self, services: Sequence[str] | None, answers: Mapping[str, Any]) -> None:
+        self.in_use = services is None or bool(services or answers)
         self._services = services
         self._answers = answers
         self._moto: MotoServices | None = None

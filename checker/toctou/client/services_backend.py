@@ -16,12 +16,14 @@ class ServicesBackend:
     """Performs operations of DynamoDB on a backend, and calls to other services beside it, while :meth:`opened`.
 
     Attributes:
+        in_use: whether a model says anything of other services.
         in_setup: whether a call belongs to no request, and is part of the initial state.
     """
 
     def __init__(self, backend: Backend, services: OtherServices) -> None:
         self.name = backend.name
         self.repeatable = backend.repeatable
+        self.in_use = services.in_use
         self.in_setup = False
         self._backend = backend
         self._services = services

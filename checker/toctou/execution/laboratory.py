@@ -129,6 +129,8 @@ class Laboratory:
             self._runner.installed(),
             long_lived_set_aside(),
         ):
+            if self._services is not None and self._services.in_use:
+                self.begin(Scenario(()))  # which shows what other services hold at the start
             yield self
 
     def _store_initial(self, left_out: StoredImages) -> None:
@@ -522,12 +524,12 @@ class Laboratory:
         self._runner.begin([partial(self._serve, index, request) for index, request in enumerate(scenario.requests)])
         if self.isolated and self._isolation is not None:
             self._isolation.begin()
-            if self._services is None:
+            if self._services is None or not self._services.in_use:
                 return self._runner
         with boundary.reading("setup"), nullcontext() if self._services is None else self._services.setup():
             self._instance = made(self.model)
             attempted(self.model, self._instance.setup)
-        if self._services is not None:
+        if self._services is not None and self._services.in_use:
             self.initial = {**self.initial, **self._services.stored_elsewhere()}
         return self._runner
 
