@@ -29,16 +29,25 @@ _MISSING = frozenset(
 )
 """Errors of services that miss what a call names."""
 
+_DELETING = ("Bucket", "Queue", "Topic", "EventBus", "Stream", "DeliveryStream", "LogGroup", "Function", "StateMachine")
+
+
+def deletes_thing(action: str) -> bool:
+    """Whether a call deletes a whole bucket, queue, …"""
+    name = split(action)[1]
+    return name.startswith("Delete") and name.removeprefix("Delete") in _DELETING
+
+
 _ROLE = "arn:aws:iam::123456789012:role/toctou"
 _ONE_STATE = '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
 
 
 def creating(action: str, parameters: Mapping[str, Any], missing: ClientError) -> Sequence[Call]:
     """Calls that create what a call has missed; none if it missed nothing, or nothing that can be made."""
-    service, name = split(action)
+    service, _ = split(action)
     error = missing.response.get("Error", {})
     code = str(error.get("Code", ""))
-    if code not in _MISSING or name.startswith(("Create", "Delete")):
+    if code not in _MISSING or deletes_thing(action):
         return ()
     make = _MAKE.get(service)
     return () if make is None else make(action, parameters)

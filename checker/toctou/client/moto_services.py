@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import boto3
 import botocore.session
@@ -34,7 +35,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
 from toctou.client.endpoint import call_service
-from toctou.client.missing_things import Call, creating
+from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.service_names import Kind, contents, entry, kind_of, split, things
 from toctou.client.users_moto import begins, ends, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
@@ -51,9 +52,14 @@ _LEFT_OUT = frozenset({"ResponseMetadata"})
 
 
 class MotoServices:
-    """What moto holds of all services but DynamoDB, inside :meth:`started`; what others have put there first stays."""
+    """What moto holds of all services but DynamoDB, from :meth:`start` to :meth:`stop`; what others have put there first stays.
+
+    Attributes:
+        has_created: whether the last call has created what it missed.
+    """
 
     def __init__(self) -> None:
+        self.has_created = False
         self._mock = mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False},
                                       "lambda": {"use_docker": False}})  # fmt: skip
         self._clients: dict[tuple[str, str], BaseClient] = {}
@@ -101,16 +107,18 @@ class MotoServices:
             UnsupportedAction: moto does not know the action.
             ToolMissing: moto needs a package that is not installed.
         """
-        self._used = True
+        self._used, self.has_created = True, False
         if action == "sqs.ReceiveMessage":
             _put_in_order(parameters)
         seed = repr((action, parameters, before))
         try:
             return self._asked(action, parameters, region, seed)
         except ClientError as missing:
-            create = () if _deletes(before) else creating(action, parameters, missing)
+            deleted = any(deletes_thing(other) for other, _ in before)
+            create = () if deleted else creating(action, parameters, missing)
             if not create:
                 raise
+        self.has_created = True
         for other, given in create:
             try:
                 self._asked(other, given, region, repr((other, given)))
@@ -127,10 +135,17 @@ class MotoServices:
             given["QueueUrl"] = f"https://sqs.{region}.amazonaws.com/{_ACCOUNT}/{things(action, given)[0]}"
         if action == "sqs.ReceiveMessage":
             given["WaitTimeSeconds"] = 0  # the clock stands still, and nothing comes meanwhile
-        mock_random.seed(int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:8]))
+        number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
+        mock_random.seed(number)
         try:
             with standing_still():
-                return _plain(call_service(self._client(service, region), name, given))
+                client = self._client(service, region)
+                for token in client.meta.service_model.operation_model(name).idempotent_members:
+                    given.setdefault(token, str(UUID(int=number, version=4)))
+                found = _plain(call_service(client, name, given))
+                if service == "sns":
+                    _sign_alike()
+                return found
         except ClientError as refused:
             if "Not yet implemented" in str(refused):
                 raise _unsupported(action, refused) from refused
@@ -269,10 +284,6 @@ def _unsupported(action: str, fault: Exception) -> UnsupportedAction:
     )
 
 
-def _deletes(before: Sequence[Call]) -> bool:
-    return any(split(action)[1].startswith("Delete") for action, _ in before)
-
-
 def _plain(response: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value.read() if isinstance(value, StreamingBody) else value for name, value in response.items()}
     status = found.pop("ResponseMetadata", {}).get("HTTPStatusCode", 200)
@@ -286,6 +297,17 @@ def _put_in_order(parameters: Mapping[str, Any]) -> None:
         queue = getattr(backend, "queues", {}).get(name) if type(backend).__module__ == "moto.sqs.models" else None
         if queue is not None and not queue.fifo_queue:
             queue._messages.sort(key=lambda one: (one.body, repr(one.message_attributes), one.id))
+
+
+def _sign_alike() -> None:
+    """Give what SNS has sent to queues a signature that repeats; moto's is made with random numbers of a library in C."""
+    for backend in _backends():
+        for queue in backend.queues.values() if type(backend).__module__ == "moto.sqs.models" else ():
+            for message in queue._messages:
+                message.body = _SIGNED.sub(r"\g<1>toctou", message.body)
+
+
+_SIGNED = re.compile(r'("Signature": "|SimpleNotificationService-)[A-Za-z0-9+/=]+')
 
 
 def _messages(backend: Any) -> Iterator[tuple[ItemId, Image]]:
@@ -330,10 +352,11 @@ def _bytes(value: bytes) -> Mapping[str, Any]:
 
 
 def _parameters(backend: Any) -> Iterator[tuple[ItemId, Image]]:
-    for name in dict.keys(backend._parameters):
-        versions = dict.get(backend._parameters, name)
-        if versions and not name.startswith("/aws/"):
-            yield ItemId(contents("ssm", name), (("S", name),)), {"Name": {"S": name}, "Value": {"S": str(versions[-1].value)}}
+    for one in dict.keys(backend._parameters):
+        versions = dict.get(backend._parameters, one)
+        if versions and not one.startswith("/aws/"):
+            name, value = str(versions[-1].name), str(versions[-1].value)
+            yield ItemId(contents("ssm", name), (("S", name),)), {"Name": {"S": name}, "Value": {"S": value}}
 
 
 def _secrets(backend: Any) -> Iterator[tuple[ItemId, Image]]:

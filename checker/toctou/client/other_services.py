@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from toctou.client.backend import Performed
 from toctou.client.copying import copied
-from toctou.client.missing_things import Call
+from toctou.client.missing_things import Call, deletes_thing
 from toctou.client.service_names import (
     TIMES,
     Kind,
@@ -202,7 +202,7 @@ class OtherServices:
         then = state
         if changes or writes or (asked_moto and kind is Kind.OBSERVES):
             then = _State(_with(state.asked, (text, kind is Kind.SENDS, call, copied(dict(parameters)))), rows)
-        if asked_moto:
+        if asked_moto and (then is not state or not self._started().has_created):
             self._held = then
         touched = EMPTY if kind is Kind.OBSERVES else footprint(call, parameters, failed=error is not None, changes=changes)
         return Performed(result, error, touched, changes), then
@@ -242,13 +242,14 @@ def _with(asked: tuple[Any, ...], one: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _of_things(state: _State, call: str, parameters: Mapping[str, Any]) -> list[Call]:
     """What decides the identifiers that moto makes up: calls that were made of the same things, unless they commute."""
-    if kind_of(call, parameters) is Kind.SENDS:
-        return []
     service, named = split(call)[0], {*things(call, parameters)}
+    commutes = kind_of(call, parameters) is Kind.SENDS
     return [
         (other, given)
         for _, _, other, given in state.asked
-        if split(other)[0] == service and (not named or named & {*things(other, given)})
+        if split(other)[0] == service
+        and (not named or named & {*things(other, given)})
+        and (not commutes or deletes_thing(other))
     ]
 
 

@@ -53,7 +53,7 @@ class ServiceMethod:
     def prepared(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters, validated and as plain values; files are read."""
         asked: Any = dict(parameters)
-        if self._model.idempotent_members or (self._listeners.any_but_botocore() and self._has_listeners_of_others()):
+        if self._listeners.any_but_botocore() and self._has_listeners_of_others():
             asked = self._announced(asked)
         shape = self._model.input_shape
         if shape is None:
