@@ -135,8 +135,12 @@ class UndeclaredService(OutsideControl):
 
     def called_at(self, source: object) -> UndeclaredService:
         """The same fault, with the line of the handler."""
-        return self if source is None else type(self)(
-            f"{self.observed}\n  {source}", expected=self.expected, cause=self.cause, remedy=self.remedy
+        return (
+            self
+            if source is None
+            else type(self)(
+                f"{self.observed}\n  {source}", expected=self.expected, cause=self.cause, remedy=self.remedy
+            )
         )
 
 

@@ -62,11 +62,17 @@ CALLS: list[Callable[[Draw], Call]] = [
     lambda draw: ("s3.ListObjectsV2", {"Bucket": ("docs", "images")[draw(2)]}),
     lambda draw: ("s3.DeleteObjects", {"Bucket": "docs", "Delete": {"Objects": [{"Key": "a"}, {"Key": "b"}]}}),
     lambda draw: ("sns.Publish", {"TopicArn": TOPIC, "Message": "xy"[draw(2)]}),
-    lambda draw: ("ssm.PutParameter", {"Name": f"/{'ab'[draw(2)]}", "Value": "12"[draw(2)], "Type": "String", "Overwrite": True}),
+    lambda draw: (
+        "ssm.PutParameter",
+        {"Name": f"/{'ab'[draw(2)]}", "Value": "12"[draw(2)], "Type": "String", "Overwrite": True},
+    ),
     lambda draw: ("ssm.GetParameter", {"Name": f"/{'ab'[draw(2)]}"}),
     lambda draw: ("secretsmanager.PutSecretValue", {"SecretId": "s", "SecretString": "12"[draw(2)]}),
     lambda draw: ("secretsmanager.GetSecretValue", {"SecretId": "st"[draw(2)]}),
-    lambda draw: ("events.PutEvents", {"Entries": [{"Source": "s", "DetailType": "d", "Detail": '{"n": %d}' % draw(2)}]}),
+    lambda draw: (
+        "events.PutEvents",
+        {"Entries": [{"Source": "s", "DetailType": "d", "Detail": ('{"n": 1}', '{"n": 2}')[draw(2)]}]},
+    ),
     lambda draw: (
         "scheduler.CreateSchedule",
         {

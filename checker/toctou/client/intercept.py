@@ -61,6 +61,7 @@ def intercepted(
     record: Record,
     tracker: AccessTracker | None = None,
     choices: Choices = UNASKED,
+    *,
     setup: Setup | None = None,
 ) -> Iterator[None]:
     """Send calls through ``point`` to ``backend`` while inside, and ``record`` each.
@@ -72,7 +73,9 @@ def intercepted(
         setup: performs calls to other services that belong to no request.
     """
     original = getattr(BaseClient, _SEAM)
-    setattr(BaseClient, _SEAM, _interceptor(point, backend, record, tracker or AccessTracker(), choices, setup, original))
+    tracker = tracker or AccessTracker()
+    call = _interceptor(point, backend, record, tracker, choices, setup=setup, original=original)
+    setattr(BaseClient, _SEAM, call)
     try:
         yield
     finally:
@@ -85,6 +88,7 @@ def _interceptor(
     record: Record,
     tracker: AccessTracker,
     choices: Choices,
+    *,
     setup: Setup | None,
     original: Callable[..., Any],
 ) -> Callable[..., Any]:
@@ -96,14 +100,14 @@ def _interceptor(
     def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         method = method_of(client, operation_name)
         other = isinstance(method, ServiceMethod)
-        if other and (patched or method.stubbed):
+        if isinstance(method, ServiceMethod) and (patched or method.stubbed):
             return cast("dict[str, Any]", original(client, operation_name, api_params))
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
         if other and setup is not None and setup.in_setup:
             return method.answered(setup.perform(method.action, asked))
         source = line(sys._getframe(1))
         turn = point.reach(method.action, asked, source)
-        performed = perform(point, backend, choices, method.action, asked, source)
+        performed = perform(point, backend, choices, method.action, asked, source=source)
         result, error, footprint, changes, missed = performed
         request, number, slept, reads_clock = turn
         operation = Operation(
@@ -138,6 +142,7 @@ def perform(
     choices: Choices,
     action: str,
     parameters: Mapping[str, Any],
+    *,
     source: SourceLine | None = None,
 ) -> Performed:
     """Perform an operation whose turn it is; an error of the checker ends the request instead of reaching its handler."""
@@ -244,4 +249,3 @@ def _broken_backend(backend: str, action: str, parameters: Mapping[str, Any], bu
     )
     fault.__cause__ = bug
     return fault
-

@@ -56,7 +56,9 @@ def creating(action: str, parameters: Mapping[str, Any], missing: ClientError) -
 def _queue(action: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
     made: list[Call] = []
     for name in things(action, parameters):
-        fifo = {"Attributes": {"FifoQueue": "true", "ContentBasedDeduplication": "true"}} if name.endswith(".fifo") else {}
+        fifo = (
+            {"Attributes": {"FifoQueue": "true", "ContentBasedDeduplication": "true"}} if name.endswith(".fifo") else {}
+        )
         made.append(("sqs.CreateQueue", {"QueueName": name, **fifo}))
     return made
 
@@ -66,7 +68,9 @@ def _topic(_action: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
     if ":endpoint/" in arn or not arn.startswith("arn:"):
         return ()
     name = arn.rpartition(":")[2]
-    return [("sns.CreateTopic", {"Name": name, **({"Attributes": {"FifoTopic": "true"}} if name.endswith(".fifo") else {})})]
+    return [
+        ("sns.CreateTopic", {"Name": name, **({"Attributes": {"FifoTopic": "true"}} if name.endswith(".fifo") else {})})
+    ]
 
 
 def _lambda_function(action: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
@@ -74,7 +78,13 @@ def _lambda_function(action: str, parameters: Mapping[str, Any]) -> Sequence[Cal
     return [("iam.CreateRole", role)] + [
         (
             "lambda.CreateFunction",
-            {"FunctionName": name, "Runtime": "python3.12", "Role": _ROLE, "Handler": "f.f", "Code": {"ZipFile": _EMPTY_ZIP}},
+            {
+                "FunctionName": name,
+                "Runtime": "python3.12",
+                "Role": _ROLE,
+                "Handler": "f.f",
+                "Code": {"ZipFile": _EMPTY_ZIP},
+            },
         )
         for name in things(action, parameters)
     ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import copyreg
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ from moto.moto_api._internal import mock_random
 
 from toctou.client.endpoint import call_service
 from toctou.client.missing_things import Call, creating, deletes_thing
-from toctou.client.service_names import Kind, contents, entry, kind_of, split, things
+from toctou.client.service_names import contents, entry, split, things
 from toctou.client.users_moto import begins, ends, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
 from toctou.history.item import Image, ItemId, typed_value
@@ -173,7 +174,8 @@ class MotoServices:
                 aws_secret_access_key="toctou",  # noqa: S106 - without a signature moto takes a reader of S3 for anybody
                 # At any other address than AWS's own moto would let the call pass.
                 config=Config(
-                    retries={"total_max_attempts": 1}, ignore_configured_endpoint_urls=True
+                    retries={"total_max_attempts": 1},
+                    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs do not know it
                 ),
             )
         return known
@@ -225,7 +227,7 @@ def _descriptions() -> Loader:
 
 
 def _backends() -> Iterator[Any]:
-    for kept in list(BackendDict._instances):
+    for kept in list(BackendDict._instances):  # type: ignore[misc] # of whatever services
         if not kept.service_name.startswith(_OWN):
             for account in list(kept.values()):
                 yield from list(account.values())
@@ -271,8 +273,6 @@ _LOCKS = {type(make()): make for make in (threading.Lock, threading.RLock)}
 
 
 def _class(module: str, name: str) -> Any:
-    import sys
-
     return getattr(sys.modules.get(module), name, None)
 
 
@@ -285,7 +285,9 @@ def _unsupported(action: str, fault: Exception) -> UnsupportedAction:
 
 
 def _plain(response: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: value.read() if isinstance(value, StreamingBody) else value for name, value in response.items()}
+    found: dict[str, Any] = {
+        name: value.read() if isinstance(value, StreamingBody) else value for name, value in response.items()
+    }
     status = found.pop("ResponseMetadata", {}).get("HTTPStatusCode", 200)
     return found if status == 200 else {**found, "ResponseMetadata": {"HTTPStatusCode": status}}
 
@@ -373,4 +375,3 @@ def _secrets(backend: Any) -> Iterator[tuple[ItemId, Image]]:
 
 _LOOKS = {"sqs": _messages, "s3": _objects, "ssm": _parameters, "secretsmanager": _secrets}
 """What is stored of the services whose contents are looked at in moto; of others, what they were asked to do is kept."""
-

@@ -1,8 +1,8 @@
 """Performs calls to AWS services other than DynamoDB: answered by the model, or on moto in this process.
 
 What a call does is decided by what was asked of these services before it, so that outcomes are remembered by that, and moto is
-asked only once.  Messages that are sent in another order come to the same state.  An answer of the model counts as the call that it
-stands for: what was sent is kept, as it is where moto performs it.
+asked only once.  Messages that are sent in another order come to the same state.  An answer of the model counts as the call that
+it represents: what was sent is kept, as it is where moto performs it.
 """
 
 from __future__ import annotations
@@ -204,7 +204,9 @@ class OtherServices:
             then = _State(_with(state.asked, (text, kind is Kind.SENDS, call, copied(dict(parameters)))), rows)
         if asked_moto and (then is not state or not self._started().has_created):
             self._held = then
-        touched = EMPTY if kind is Kind.OBSERVES else footprint(call, parameters, failed=error is not None, changes=changes)
+        touched = (
+            EMPTY if kind is Kind.OBSERVES else footprint(call, parameters, failed=error is not None, changes=changes)
+        )
         return Performed(result, error, touched, changes), then
 
     def _answer(self, call: str) -> tuple[Any] | None:
@@ -276,7 +278,7 @@ def _answered(call: str, answer: Any, parameters: Mapping[str, Any]) -> dict[str
 
 
 def _error(refused: ClientError) -> ErrorResponse:
-    response = dict(refused.response)
+    response: dict[str, Any] = dict(refused.response)
     error: Mapping[str, Any] = response.pop("Error", {})
     status = response.pop("ResponseMetadata", {}).get("HTTPStatusCode", 400)
     more = {name: value for name, value in error.items() if name not in ("Code", "Message")}
@@ -284,7 +286,9 @@ def _error(refused: ClientError) -> ErrorResponse:
     return ErrorResponse(str(error.get("Code", "")), str(error.get("Message", "")), fields)
 
 
-_VERBS = re.compile(r"^(Admin)?(Create|Put|Update|Delete|Add|Remove|Start|Stop|Cancel|Set|Attach|Detach|Associate|Disassociate)")
+_VERBS = re.compile(
+    r"^(Admin)?(Create|Put|Update|Delete|Add|Remove|Start|Stop|Cancel|Set|Attach|Detach|Associate|Disassociate)"
+)
 _ENDS = frozenset({"Delete", "Remove", "Stop", "Cancel", "Detach", "Disassociate"})
 _IDENTIFYING = re.compile(r"(Name|Id|Arn|ARN|Key|Path)s?$|^(Username|Rule)$", re.IGNORECASE)
 
@@ -303,7 +307,9 @@ def _note(rows: dict[ItemId, Image], call: str, parameters: Mapping[str, Any], k
             return
         rows[item] = image
         return
-    item, image = entry(table, {"action": action, "parameters": as_text(parameters)}, f"{action} {as_text(parameters)}", 1)
+    item, image = entry(
+        table, {"action": action, "parameters": as_text(parameters)}, f"{action} {as_text(parameters)}", 1
+    )
     times = int(rows[item][TIMES]["N"]) if item in rows else 0
     rows[item] = {**image, TIMES: {"N": str(times + 1)}}
 

@@ -1,8 +1,8 @@
 """One action of a client of another AWS service: what precedes and follows the operation, on the client's side.
 
-As for DynamoDB (:mod:`toctou.client.intercept`), parameters are validated and listeners of the user's own are notified, errors are
-the client's own exception classes, and what a service streams can be read.  What the user has replaced (a ``Stubber``, a patch of
-botocore's own method) stays replaced, and is no operation.
+As for DynamoDB (:mod:`toctou.client.intercept`), parameters are validated and listeners of the user's own are notified, errors
+are the client's own exception classes, and what a service streams can be read.  What the user has replaced (a ``Stubber``, a
+patch of botocore's own method) stays replaced, and is no operation.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class ServiceMethod:
         self._after = f"after-call.{event}"
         self._call = f"before-call.{event}"
         self._listeners = Listeners(client.meta.events, (*self._before, self._after))
-        self._payload = self._model.output_shape.serialization.get("payload") if self._model.has_streaming_output else None  # type: ignore[union-attr] # it streams something
+        output: Any = self._model.output_shape
+        self._payload: str = output.serialization.get("payload", "") if self._model.has_streaming_output else ""
 
     @property
     def stubbed(self) -> bool:
@@ -101,7 +102,7 @@ class ServiceMethod:
         }
         if self._payload and not isinstance(body := parsed.get(self._payload, b""), StreamingBody):
             content = body.encode() if isinstance(body, str) else body.read() if hasattr(body, "read") else bytes(body)
-            parsed[self._payload] = StreamingBody(io.BytesIO(content), len(content))  # type: ignore[arg-type] # as botocore's tests do
+            parsed[self._payload] = StreamingBody(io.BytesIO(content), len(content))
         if self._listeners.to(self._after):
             response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
             client.meta.events.emit(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
@@ -42,10 +43,11 @@ class Kind(Enum):
     WRITES = "writes"
 
 
-_READING = (
-    "Get", "Describe", "List", "Head", "BatchGet", "Lookup", "Search", "Scan", "Select", "Query", "Filter", "Test", "Validate",
-    "Estimate", "Simulate", "Check", "Decode", "Detect", "Preview",
-)  # fmt: skip
+_READING = re.compile(
+    "(Get|Describe|List|Head|BatchGet|Lookup|Search|Scan|Select|Query|Filter|Test|Validate|Estimate|Simulate|Check|Decode|Detect"
+    "|Preview)[A-Z]"
+)
+"""How the names of actions begin that change nothing."""
 
 _KINDS: Mapping[str, Kind] = {
     "cloudwatch.PutMetricData": Kind.OBSERVES,
@@ -117,7 +119,7 @@ def kind_of(action: str, parameters: Mapping[str, Any]) -> Kind:
         return Kind.WRITES  # the order is what such a queue is for
     if known is not None:
         return known
-    return Kind.READS if split(action)[1].startswith(_READING) or action in _CALCULATED else Kind.WRITES
+    return Kind.READS if _READING.match(split(action)[1]) or action in _CALCULATED else Kind.WRITES
 
 
 def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:

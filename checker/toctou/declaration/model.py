@@ -101,7 +101,7 @@ class Model:
         unowned: values of ``owner`` that stand for nobody, so that anybody may change the item.
         isolation: where concurrent requests run: in ``processes`` of their own, or in the ``memory`` of this one; ``auto`` to
             begin in memory, and to separate them once they are seen to share it.
-        services: other AWS services that handlers call, as boto3 names them (``["sqs", "s3"]``): performed on moto in this process.
+        services: other AWS services that handlers call, as boto3 names them (``["sqs", "s3"]``), to be performed on moto.
         answers: what such calls return instead: ``{"sqs.SendMessage": {...}}``, a value or a function of the parameters.
         service: receives the handlers' requests, in any language; ``None`` where the handlers are the code under test.
     """

@@ -21,8 +21,8 @@ from toctou.client.intercept import intercepted, perform
 from toctou.client.other_services import is_service_call
 from toctou.declaration.model import Model, attempted, made
 from toctou.declaration.remote import under_test
-from toctou.declaration.services import services_of
 from toctou.declaration.scenario import Scenario
+from toctou.declaration.services import services_of
 from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
 from toctou.errors import InternalError, ScheduleDiverged
@@ -125,7 +125,7 @@ class Laboratory:
             served,
             client_environment(),
             nullcontext() if self._services is None else self._services.opened(),
-            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices, self._services),
+            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices, setup=self._services),
             self._runner.installed(),
             long_lived_set_aside(),
         ):
@@ -552,7 +552,7 @@ class Laboratory:
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
         performed = perform(
-            self._runner, self._backend, self._choices, call.action, call.parameters, call.source
+            self._runner, self._backend, self._choices, call.action, call.parameters, source=call.source
         )
         operation = operation_of(turn, call, performed)
         self._record(operation)

@@ -273,7 +273,8 @@ class TransitionSystem:
         for change in operation.changes:
             contents[change.item] = _packed(change.after)
         if wrote and (not operation.changes or touches_whole_thing(operation.footprint)):
-            # What another service has done shows in what is stored only in part (who has received a message).  An equal item may have its attributes in another order now, and no change reports that: a state of its own.
+            # An equal item may have its attributes in another order now, and of another service not all shows in what is
+            # stored (who has received a message); no change reports that: a state of its own.
             path = state, _packed(operation.parameters)
             contents[_REWRITTEN] = self._rewritten.setdefault(path, str(len(self._rewritten)).encode())
         if token is not None:
