@@ -318,9 +318,19 @@ def undeclared(call: str) -> UndeclaredService:
     """The fault of a call to a service that the model says nothing of."""
     service, action = split(call)
     return UndeclaredService(
-        f"a handler called {action} of the AWS service {service!r}, of which the model says nothing",
+        f"a handler called {action} of the AWS service {service!r}{_OF_WHICH}",
         expected="handlers that call DynamoDB, and services that the model lists or answers for",
         cause="the handler also uses that service; nothing leaves this machine",
         remedy=f'add to the model:  services = ["{service}"]  to have it performed in this process, or\n'
         f'answers = {{"{call}": {{...}}}}  to say what it returns',
     )
+
+
+_OF_WHICH = ", of which the model says nothing"
+_UNDECLARED = re.compile(rf"a handler called \w+ of the AWS service '([^']+)'{_OF_WHICH}")
+
+
+def undeclared_service(text: str) -> str:
+    """The service that a text of :func:`undeclared` is about; ``""`` for any other text."""
+    found = _UNDECLARED.match(text)
+    return found[1] if found else ""
