@@ -17,6 +17,7 @@ Three families, by who has to act:
     │   ├── OperationLimit
     │   ├── SilentHandler
     │   ├── OutsideControl
+    │   │   ├── UndeclaredService  an AWS service of which the model says nothing
     │   │   └── ThreadStarted  threads of a request that runs in the memory of the checker
     │   ├── ServiceCrashed     a process of the service under test has ended
     │   ├── ToolMissing        a program that builds or runs a service is not installed
@@ -127,6 +128,20 @@ class SilentHandler(UncontrolledHandler):
 
 class OutsideControl(UncontrolledHandler):
     """A handler used a socket, a file, a thread or another service outside the checker's control."""
+
+
+class UndeclaredService(OutsideControl):
+    """A handler called an AWS service that its model neither lists nor answers for."""
+
+    def called_at(self, source: object) -> UndeclaredService:
+        """The same fault, with the line of the handler."""
+        return (
+            self
+            if source is None
+            else type(self)(
+                f"{self.observed}\n  {source}", expected=self.expected, cause=self.cause, remedy=self.remedy
+            )
+        )
 
 
 class ThreadStarted(OutsideControl):

@@ -38,7 +38,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "referencing": ("toctou.openapi",),
     "yaml": ("toctou.openapi.reading",),
     "werkzeug": ("toctou.web",),
-    "moto": ("toctou.client.moto_backend", "toctou.client.services_at_import"),
+    "moto": ("toctou.client.moto_backend", "toctou.client.moto_services", "toctou.client.services_at_import"),
     "boto3": ("toctou.client",),
     "botocore": ("toctou.client",),
     "httptools": ("toctou.wire",),
@@ -74,6 +74,14 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ): "a function that was sent to a pool has no other name",
     ("toctou.scheduling.units", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.gate.zygote", "os._exit"): "documented by Python, for what a fork has made",
+    (
+        "toctou.client.moto_services",
+        "moto.moto_api._internal.mock_random",
+    ): "moto's documentation has it seeded over HTTP, which is the same",
+    (
+        "toctou.client.moto_services",
+        "moto.core.base_backend.BackendDict._instances",
+    ): "which services are in use: asking for all of them would import all of moto",
     ("toctou.client.escapes", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.client.intercept", "sys._getframe"): "documented by Python, underscore and all",
 }

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from toctou.analysis.explanation import Explanation
 from toctou.history.finding import Finding
-from toctou.history.footprint import EdgeKind
+from toctou.history.footprint import EdgeKind, shown_items
 from toctou.history.operation import Execution
 from toctou.history.request import SourceLine
 from toctou.history.wording import listed
@@ -166,5 +166,6 @@ def _wrong_write(execution: Execution, finding: Finding, witness: Sequence[int])
 def _site(execution: Execution, at: int) -> Site:
     operation = execution.operations[at]
     footprint = operation.footprint
-    tables = {item.table for item in footprint.items()} | {one.table for one in footprint.ranges}
+    tables = {str(item) if item.is_thing else item.table for item in shown_items(footprint)}
+    tables |= {one.table for one in footprint.ranges}
     return Site(operation.action, tuple(sorted(tables)), operation.source)

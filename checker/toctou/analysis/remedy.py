@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from toctou.analysis.accesses import decided, decisive, parts
 from toctou.analysis.anomalies import Named
@@ -60,12 +60,16 @@ def _guard(words: Words, finding: Finding, named: Named) -> str:
     if at is None:
         return _read_together(words, finding, named)
     write, item = execution.operations[at], cycle[0].item
+    if item.service or _is_of_service(write):
+        return _in_other_service(write, item, _failed(words, finding, write.request, "fails"))
     condition = _condition(words, first, item, finding)
     cancelled = _failed(words, finding, write.request, "is cancelled")
     if item in _written(write) and write.action != "BatchWriteItem":
         request = execution.of_request(write.request)
         others = [
-            execution.operations[one].action for one in request if execution.operations[one].changes and one != at
+            execution.operations[one].action
+            for one in request
+            if execution.operations[one].changes and one != at and not _is_of_service(execution.operations[one])
         ]
         if others:
             writes = ", ".join(dict.fromkeys([*others, write.action]))
@@ -91,6 +95,33 @@ def _guard(words: Words, finding: Finding, named: Named) -> str:
         f"make the {write.action} in one TransactWriteItems with a ConditionCheck of {item}: "
         f"ConditionExpression={condition}; {cancelled}"
     )
+
+
+def _in_other_service(write: Operation, item: ItemId, failed: str) -> str:
+    """What to do where no transaction covers both the decision and the write."""
+    if item.service == "s3" and item in _written(write):
+        return (
+            f"make the {write.action} conditional: IfMatch=<the ETag that was read>, or IfNoneMatch='*' where there was no "
+            f"object; {failed}"
+        )
+    if item.service:
+        return (
+            f"no condition of the {write.action} covers {item}: keep what the request relies on in an item of DynamoDB, and make "
+            f"the write conditional on it; {failed}"
+        )
+    return f"{_after_writes([write.action])}, of which one has to be conditional on {item}; {failed}"
+
+
+def _after_writes(actions: Sequence[str]) -> str:
+    return (
+        f"make the {listed(actions)} only once the writes that may fail have succeeded, or store with these, in one "
+        "TransactWriteItems, what is to be sent (a transactional outbox)"
+    )
+
+
+def _is_of_service(operation: Operation) -> bool:
+    """Whether an operation is a call to another AWS service than DynamoDB."""
+    return "." in operation.action
 
 
 def _written(write: Operation) -> set[ItemId]:
@@ -197,7 +228,13 @@ def _aba(words: Words, _finding: Finding, named: Named) -> str:
 def _all_or_nothing(words: Words, finding: Finding, _named: Named) -> str:
     actions = [words.execution.operations[at].action for at in words.execution.of_request(finding.requests[0])]
     writes = list(dict.fromkeys(action for action in actions if action not in READS))
+    if sent := list(dict.fromkeys(one.action for one in _changing(words, finding) if _is_of_service(one))):
+        return _after_writes(sent)
     return f"make all writes of the request ({listed(writes)}) in one TransactWriteItems, so that all of them happen or none"
+
+
+def _changing(words: Words, finding: Finding) -> list[Operation]:
+    return [words.execution.operations[at] for at in finding.operations if words.execution.operations[at].changes]
 
 
 def _one_transaction(words: Words, _finding: Finding, named: Named) -> str:

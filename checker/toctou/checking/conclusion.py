@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
 from toctou.client.backends import is_repeatable
+from toctou.client.other_services import undeclared_service
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
 from toctou.distribution.work_queue import Slot
@@ -57,7 +58,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
             vacuous=vacuous[0].reason if vacuous else None,
         )
     )
-    detail = stopped.detail if stopped else ""
+    detail = _stopped_by(stopped, confirmed) if stopped else ""
     if reason is StopReason.SHARED_MEMORY:
         detail = detail or sharing
     if reason in _VACUOUS:
@@ -73,6 +74,17 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         seconds=explored.seconds,
         unreached=tuple((one.name, one.instead) for one in vacuous),
     )
+
+
+def _stopped_by(stopped: ScenarioResult, results: Sequence[ScenarioResult]) -> str:
+    """The reason why nothing is concluded; if it is a service of which the model says nothing, every such service, once."""
+    if not undeclared_service(stopped.detail):
+        return stopped.detail
+    by_service: dict[str, str] = {}
+    for one in results:
+        if service := undeclared_service(one.detail):
+            by_service.setdefault(service, one.detail)
+    return "\n".join(by_service.values())
 
 
 def without_conclusion(explored: Explored, results: Sequence[ScenarioResult], fault: str) -> ModelResult:

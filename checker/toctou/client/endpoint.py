@@ -28,7 +28,9 @@ from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import ErrorResponse
 from toctou.scheduling.choices import Choices
 
-_call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
+call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - a name of its own, since others may not use private ones
+"""Calls a service by a client, as that is before anything is intercepted (see intercept.py)."""
+
 _WRITES = actions_of(Kind.WRITES)
 _MANAGES = actions_of(Kind.MANAGES)
 
@@ -154,7 +156,7 @@ class EndpointBackend:
 
     def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            response = _call_service(self._client, action, dict(parameters))
+            response = call_service(self._client, action, dict(parameters))
         except ClientError:
             raise
         except BotoCoreError as unreachable:

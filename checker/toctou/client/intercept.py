@@ -3,7 +3,7 @@
 While :func:`intercepted` is open, ``botocore.client.BaseClient._make_api_call`` is replaced: clients, resources, paginators,
 waiters and ``batch_writer`` all end there, whenever they were created.  What callers rely on is kept: the events of the
 resource layer's conversions, parameter validation, the client's own exception classes, ``ResponseMetadata``.  Nothing is
-serialised, signed or sent.  Calls to other services would leave the machine and are rejected.
+serialised, signed or sent.  Calls to other services take the same way (:mod:`toctou.client.service_calls`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
@@ -26,14 +26,25 @@ from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.copying import copied
 from toctou.client.events import Listeners
 from toctou.client.parameters import NotPlainlyValid, as_sent, copy_if_valid
+from toctou.client.service_calls import ServiceMethod
 from toctou.client.source import Callers
-from toctou.errors import InternalError, OutsideControl, ToctouError, UnsupportedAction
+from toctou.errors import InternalError, ToctouError, UndeclaredService, UnsupportedAction
 from toctou.history.operation import ErrorResponse, Operation
 from toctou.history.request import SourceLine
 from toctou.scheduling.choices import Choices
 from toctou.scheduling.scheduling_point import SchedulingPoint
 
 Record = Callable[[Operation], None]
+
+
+class Setup(Protocol):
+    """Performs calls to other services while a model is set up."""
+
+    in_setup: bool
+
+    def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+        """Perform a call of no request."""
+
 
 _SEAM = "_make_api_call"
 """botocore offers no public seam that skips signing and sending; this one has been there since its first release."""
@@ -50,10 +61,21 @@ def intercepted(
     record: Record,
     tracker: AccessTracker | None = None,
     choices: Choices = UNASKED,
+    *,
+    setup: Setup | None = None,
 ) -> Iterator[None]:
-    """Send DynamoDB calls through ``point`` to ``backend`` while inside, and ``record`` each; ``tracker`` tracks results."""
+    """Send calls through ``point`` to ``backend`` while inside, and ``record`` each.
+
+    Args:
+        point, backend, record: see there.
+        tracker: tracks the results of DynamoDB.
+        choices: picks results.
+        setup: performs calls to other services that belong to no request.
+    """
     original = getattr(BaseClient, _SEAM)
-    setattr(BaseClient, _SEAM, _interceptor(point, backend, record, tracker or AccessTracker(), choices))
+    tracker = tracker or AccessTracker()
+    call = _interceptor(point, backend, record, tracker, choices, setup=setup, original=original)
+    setattr(BaseClient, _SEAM, call)
     try:
         yield
     finally:
@@ -61,25 +83,37 @@ def intercepted(
 
 
 def _interceptor(
-    point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker, choices: Choices
+    point: SchedulingPoint,
+    backend: Backend,
+    record: Record,
+    tracker: AccessTracker,
+    choices: Choices,
+    *,
+    setup: Setup | None,
+    original: Callable[..., Any],
 ) -> Callable[..., Any]:
     line = Callers().line
-    method_of = lru_cache(maxsize=_MOST_METHODS)(_Method)
+    method_of = lru_cache(maxsize=_MOST_METHODS)(_method)
+    # By the user, as moto's documentation says to for what moto does not perform.
+    patched = not str(getattr(original, "__module__", "")).startswith(("botocore.", "toctou."))
 
     def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         method = method_of(client, operation_name)
-        if method.other_service is not None:
-            point.fail(_other_service(method.other_service, operation_name, line(sys._getframe(1))))
+        other = isinstance(method, ServiceMethod)
+        if isinstance(method, ServiceMethod) and (patched or method.stubbed):
+            return cast("dict[str, Any]", original(client, operation_name, api_params))
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
+        if other and setup is not None and setup.in_setup:
+            return method.answered(setup.perform(method.action, asked))
         source = line(sys._getframe(1))
-        turn = point.reach(operation_name, asked, source)
-        performed = perform(point, backend, choices, operation_name, asked)
+        turn = point.reach(method.action, asked, source)
+        performed = perform(point, backend, choices, method.action, asked, source=source)
         result, error, footprint, changes, missed = performed
         request, number, slept, reads_clock = turn
         operation = Operation(
             request,
             number,
-            operation_name,
+            method.action,
             asked,
             result,
             error,
@@ -92,18 +126,31 @@ def _interceptor(
         )
         record(operation)
         answer = method.answered(performed)
-        return tracker.tracked(operation, answer) if tracker.on else answer
+        return tracker.tracked(operation, answer) if tracker.on and not other else answer
 
     return call
 
 
+def _method(client: BaseClient, action: str) -> _Method | ServiceMethod:
+    of_dynamodb = client.meta.service_model.service_name == "dynamodb"
+    return _Method(client, action) if of_dynamodb else ServiceMethod(client, action)
+
+
 def perform(
-    point: SchedulingPoint, backend: Backend, choices: Choices, action: str, parameters: Mapping[str, Any]
+    point: SchedulingPoint,
+    backend: Backend,
+    choices: Choices,
+    action: str,
+    parameters: Mapping[str, Any],
+    *,
+    source: SourceLine | None = None,
 ) -> Performed:
     """Perform an operation whose turn it is; an error of the checker ends the request instead of reaching its handler."""
     point.suspend_monitoring()
     try:
         return backend.perform(action, parameters, choices)
+    except UndeclaredService as fault:
+        point.fail(fault.called_at(source))
     except ToctouError as fault:
         point.fail(fault)
     except UnicodeEncodeError as half:
@@ -127,15 +174,13 @@ class _Method:
     """One action of one client: what precedes and follows the operation."""
 
     def __init__(self, client: BaseClient, action: str) -> None:
-        service = client.meta.service_model.service_name
-        self.other_service = None if service == "dynamodb" else service
+        self.action = action
         self._client = client
         self._model: OperationModel = client.meta.service_model.operation_model(action)
         self._before = f"provide-client-params.dynamodb.{action}", f"before-parameter-build.dynamodb.{action}"
         self._after = f"after-call.dynamodb.{action}"
         self._listeners = Listeners(client.meta.events, (*self._before, self._after))
-        if self.other_service is None:
-            self._copy_if_valid = copy_if_valid(self._model)
+        self._copy_if_valid = copy_if_valid(self._model)
 
     def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
@@ -204,15 +249,6 @@ def _broken_backend(backend: str, action: str, parameters: Mapping[str, Any], bu
     )
     fault.__cause__ = bug
     return fault
-
-
-def _other_service(service: str, action: str, source: SourceLine | None) -> OutsideControl:
-    return OutsideControl(
-        f"a handler called {action} of the AWS service {service!r}" + (f"\n  {source}" if source else ""),
-        expected="handlers that call DynamoDB only; other services are not performed, so that nothing leaves this machine",
-        cause="the handler also uses that service",
-        remedy="replace that client in the model (unittest.mock, a stub) and check again",
-    )
 
 
 Answer = Callable[[BaseClient, str, Mapping[str, Any]], Any]

@@ -19,6 +19,7 @@ from moto.dynamodb.models import dynamodb_backends
 from toctou.client import services_at_import
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.endpoint import EndpointBackend, in_order
+from toctou.client.users_moto import begins, ends
 from toctou.engine import Kind, actions_of
 from toctou.history.item import Image, ItemId
 from toctou.scheduling.choices import Choices
@@ -44,6 +45,7 @@ class MotoBackend(EndpointBackend):
     repeatable = True
 
     def __init__(self) -> None:
+        begins()
         self._moto = mock_aws()
         self._moto.start(reset=not services_at_import.is_used())
         # Signing is an eighth of what a call takes, and moto has all calls that are not signed in one account.
@@ -93,6 +95,7 @@ class MotoBackend(EndpointBackend):
         """Remove the tables, which moto keeps while other code uses it, and undo its patches."""
         super().close()
         self._moto.stop(remove_data=not services_at_import.is_used())
+        ends()
 
     def _hold(self, state: _State) -> None:
         if self._held is not state:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.served import check_served
+from toctou.declaration.services import check_services
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_attributes, check_pools, check_principals, joined, kept, shown
 from toctou.errors import ModelError, ToctouError, message_of
@@ -104,6 +105,8 @@ class Model:
         unowned: values of ``owner`` that stand for nobody, so that anybody may change the item.
         isolation: where concurrent requests run: in ``processes`` of their own, or in the ``memory`` of this one; ``auto`` to
             begin in memory, and to separate them once they are seen to share it.
+        services: other AWS services that handlers call, as boto3 names them (``["sqs", "s3"]``), to be performed on moto.
+        answers: what such calls return instead: ``{"sqs.SendMessage": {...}}``, a value or a function of the parameters.
         service: receives the handlers' requests, in any language; ``None`` where the handlers are the code under test.
         app: a WSGI or ASGI application, which serves the handlers' requests (:func:`toctou.route`) in this process.
         function: a Lambda function, called as ``function(event, context)``, which serves them instead.
@@ -126,6 +129,8 @@ class Model:
     overwrites: ClassVar[Literal["note", "violation"]] = "note"
     unowned: ClassVar[Collection[str | None]] = frozenset({"nobody", None})
     isolation: ClassVar[Isolation] = "auto"
+    services: ClassVar[Sequence[str]] = ()
+    answers: ClassVar[Mapping[str, Any]] = {}
     service: ClassVar[Service | None] = None
     app: ClassVar[Any] = None
     function: ClassVar[Callable[..., Any] | None] = None
@@ -168,6 +173,7 @@ class Model:
             ModelError: no handlers, arguments that a handler does not take, or anything declared that cannot be used.
         """
         check_attributes(cls)
+        check_services(cls)
         for name in undeclared_handlers(cls):
             raise ModelError(
                 f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",

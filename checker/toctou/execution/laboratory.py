@@ -18,9 +18,11 @@ from toctou.client.access_tracker import AccessTracker
 from toctou.client.backend import Backend
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted, perform
+from toctou.client.other_services import is_service_call
 from toctou.declaration.model import Model
 from toctou.declaration.remote import under_test
 from toctou.declaration.scenario import Scenario
+from toctou.declaration.services import services_of
 from toctou.engine import Schema
 from toctou.errors import InternalError, ScheduleDiverged
 from toctou.execution.isolation import Isolation
@@ -78,7 +80,8 @@ class Laboratory:
         self.left: Sequence[str] = ()
         self._left_out: StoredImages = {}
         self.schemas: Mapping[str, Schema] = {}
-        self._backend = backend
+        self._services = services_of(model, backend)
+        self._backend = backend = backend if self._services is None else self._services
         # Where requests can be separated, a doubt costs little; a process of its own gets all the time.
         auto = isolation == "auto" and CAN_FORK
         own = replace(limits, seconds=min(limits.seconds, SHORT_SECONDS)) if auto else limits
@@ -123,13 +126,19 @@ class Laboratory:
             nullcontext() if self._isolation is None else self._isolation.opened(),
             served,
             client_environment(),
-            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices),
+            nullcontext() if self._services is None else self._services.opened(),
+            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices, setup=self._services),
             self._runner.installed(),
             long_lived_set_aside(),
         ):
-            if self._set_up.run_first():
+            with self._setting_up():
+                stored = self._set_up.run_first()
+            if stored or (self._services is not None and self._services.in_use):
                 self._store_initial({})
             yield self
+
+    def _setting_up(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._services is None else self._services.setup()
 
     def _store_initial(self, left_out: StoredImages) -> None:
         tables, images = self._set_up.initial
@@ -144,7 +153,12 @@ class Laboratory:
 
     def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
         """Stored items by their names."""
-        return {self.schemas[table].item_id(one): one for table, images in stored.items() for one in images}
+        return {
+            self.schemas[table].item_id(one): one
+            for table, images in stored.items()
+            if table in self.schemas  # and not what is in another service
+            for one in images
+        }
 
     def tracking(self) -> AbstractContextManager[None]:
         """While inside, executions record what handlers access (:mod:`toctou.client.access_tracker`); nothing for a service."""
@@ -523,7 +537,8 @@ class Laboratory:
         if self.isolated and self._isolation is not None:
             self._isolation.begin()
             return self._runner
-        self._instance = self._set_up.run()
+        with self._setting_up():
+            self._instance = self._set_up.run()
         return self._runner
 
     def _serve(self, index: int, request: Request) -> None:
@@ -544,7 +559,9 @@ class Laboratory:
             self._answered_after[index] = len(self._operations)
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
-        performed = perform(self._runner, self._backend, self._choices, call.action, call.parameters)
+        performed = perform(
+            self._runner, self._backend, self._choices, call.action, call.parameters, source=call.source
+        )
         operation = operation_of(turn, call, performed)
         self._record(operation)
         return operation
@@ -580,7 +597,9 @@ class Laboratory:
             isolated=self.isolated,
         )
 
-    def _accessed(self, operation: Operation) -> Accessed:
+    def _accessed(self, operation: Operation) -> Accessed | None:
+        if is_service_call(operation.action):
+            return None
         if self.isolated and self._isolation is not None:
             return self._isolation.accessed.get((operation.request, operation.number), {})
         return self._tracker.accessed(operation)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from traceback import walk_tb
 from typing import Any
 
@@ -16,6 +17,7 @@ from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted
 from toctou.declaration.model import Model
+from toctou.declaration.services import services_of
 from toctou.errors import OutsideControl, SilentHandler, ToctouError
 from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.serving import answer
@@ -56,6 +58,8 @@ class OwnProcess:
         self._set_up = SetUp(model, self._runner.set_up)
         self._runner.own_numbers()
         self._asked = _Asked()
+        # What is set up the checker has, too; here it only has to be answered.
+        self._services = services_of(model, self._asked)
         self._tracker = AccessTracker()
         self._operations: list[Operation] = []
         self._raised: dict[str, None] = {}
@@ -67,7 +71,8 @@ class OwnProcess:
         """See :func:`serve`."""
         with (
             client_environment(),
-            intercepted(self._runner, self._asked, self._operations.append, self._tracker),
+            nullcontext() if self._services is None else self._services.opened(),
+            intercepted(self._runner, self._asked, self._operations.append, self._tracker, setup=self._services),
             self._runner.installed(),
             installed(),
             units.told_apart(),
@@ -112,7 +117,7 @@ class OwnProcess:
         self._raised.clear()
         self._tracker.begin()
         self._tracker.on = message.tracked
-        with runner.reading(message.readings):
+        with runner.reading(message.readings), nullcontext() if self._services is None else self._services.setup():
             instance = self._set_up.run()
         memory.begin(instance)
         handler = self._handlers[request.handler]

@@ -26,6 +26,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from toctou.client.other_services import is_service_call
+from toctou.client.service_names import touches_whole_thing
 from toctou.declaration.scenario import Scenario
 from toctou.engine import Kind, actions_of
 from toctou.errors import NondeterministicHandler
@@ -157,7 +159,7 @@ class TransitionSystem:
         Raises:
             NondeterministicHandler: a request behaved differently than before with the same inputs and responses.
         """
-        if any(one is not None and one.action not in KNOWN_ACTIONS for _, one in steps):
+        if any(one is not None and not _is_known(one.action) for _, one in steps):
             return
         calls, ends = self.compare(scenario, steps, responses, reads_clock)
         moved, before = _Moved(), self.initial
@@ -270,8 +272,9 @@ class TransitionSystem:
         contents = dict(state.contents)
         for change in operation.changes:
             contents[change.item] = _packed(change.after)
-        if wrote and not operation.changes:
-            # An equal item may have its attributes in another order now, and no change reports that: a state of its own.
+        if wrote and (not operation.changes or touches_whole_thing(operation.footprint)):
+            # An equal item may have its attributes in another order now, and of another service not all shows in what is
+            # stored (who has received a message); no change reports that: a state of its own.
             path = state, _packed(operation.parameters)
             contents[_REWRITTEN] = self._rewritten.setdefault(path, str(len(self._rewritten)).encode())
         if token is not None:
@@ -282,6 +285,10 @@ class TransitionSystem:
             known = self._states[key] = State(contents)
             self._size += 1
         return known
+
+
+def _is_known(action: str) -> bool:
+    return action in KNOWN_ACTIONS or is_service_call(action)
 
 
 class _Moved:

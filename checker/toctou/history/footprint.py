@@ -178,6 +178,13 @@ class Footprint(NamedTuple):
 EMPTY = Footprint()
 
 
+def shown_items(footprint: Footprint) -> list[ItemId]:
+    """The items that a reader has to know of: of another service its contents, or else the things that are meant, by name."""
+    items = footprint.items()
+    contents = [item for item in items if not item.is_thing]
+    return contents or [item for item in items if item.key[0][1]]
+
+
 class EdgeKind(StrEnum):
     """Why one operation comes before another; the last two are not data dependencies."""
 

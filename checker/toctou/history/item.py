@@ -29,7 +29,23 @@ class ItemId(NamedTuple):
     table: str
     key: tuple[tuple[str, Any], ...]
 
+    @property
+    def service(self) -> str:
+        """The AWS service that holds it, if that is another one than DynamoDB; ``""`` otherwise.
+
+        What other services hold is named like items, in tables whose names no table can have: ``s3:docs``.
+        """
+        service, colon, _ = self.table.partition(":")
+        return service if colon else ""
+
+    @property
+    def is_thing(self) -> bool:
+        """Whether it is something as a whole that another service has, such as a queue; its name is the key then."""
+        return self.table.endswith(":")
+
     def __str__(self) -> str:
+        if self.is_thing:
+            return f"{self.table}{_key_text(self.key[0][1])}"
         return f"{self.table}[{', '.join(_key_text(value) for _, value in self.key)}]"
 
 

@@ -55,6 +55,8 @@ def change_text(change: Change, about: Iterable[str] | None = None) -> str:
     Args:
         about: the attributes to mention; ``None`` for all that changed.
     """
+    if change.before is None and change.item.service:
+        return f"put {value_text({'S': change.item.key[0][1]})} into {change.item.table}"
     if change.before is None:
         return f"created {change.item}"
     if change.after is None:

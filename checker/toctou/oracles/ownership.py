@@ -63,6 +63,8 @@ class Ownership(Oracle):
             principal = execution.requests[operation.request].principal
             items = None if stored is None or not operation.changes else plain_tables(stored)
             for change in operation.changes:
+                if change.item.service:  # what is not in DynamoDB has no owner
+                    continue
                 if self._allowed(principal, change, items) or self._handed_over(execution, position, change):
                     continue
                 actor = who(execution.requests, operation.request)
@@ -81,7 +83,7 @@ class Ownership(Oracle):
         """Writes to items that have no owner, so that every principal may change them."""
         for operation in execution.operations if self._by_owner else ():
             for change in operation.changes:
-                if change.before is not None and not self._is_judged(change):
+                if change.before is not None and not change.item.service and not self._is_judged(change):
                     verb = "removed" if change.after is None else "changed"
                     yield (
                         f"no rule judged that {execution.requests[operation.request].handler} {verb} {change.item}: it has no "

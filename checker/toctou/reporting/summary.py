@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from toctou.history.footprint import ALL
+from toctou.history.footprint import ALL, shown_items
 from toctou.history.item import Change, Image, ItemId, plain, plain_value
 from toctou.history.operation import ErrorResponse, Operation
 
@@ -67,7 +67,7 @@ def target(operation: Operation) -> str:
         return ", ".join(_part_target(part) for part in parts)
     if operation.footprint.ranges:
         return visible(", ".join(dict.fromkeys(str(one) for one in operation.footprint.ranges)))
-    names = sorted(str(item) for item in operation.footprint.items())
+    names = sorted(str(item) for item in shown_items(operation.footprint))
     if names:
         return visible(", ".join(names))
     return visible(_keyed(parameters))
@@ -143,6 +143,8 @@ def _change(change: Change, focus: Focus) -> str:
     if change.after is None:
         listing = attributes(change.before or {}, change.item, wanted)
         return f"deleted ({listing})" if listing else "deleted"
+    if change.before is None and change.item.service and "times" in change.after:
+        return "added"
     if change.before is None:
         return f"created {attributes(change.after, change.item, wanted)}".rstrip()
     before, after = plain(change.before), plain(change.after)
@@ -181,6 +183,8 @@ def _listed(pieces: list[str], total: int) -> str:
 
 def _read(operation: Operation, focus: Focus) -> str:
     result = operation.result or {}
+    if "." in operation.action:
+        return _of_service(result)
     items = sorted(operation.footprint.items(), key=str)
     if isinstance(result.get("Items"), list):
         count = len(result["Items"])
@@ -194,6 +198,20 @@ def _read(operation: Operation, focus: Focus) -> str:
         item = items[0] if items else None
         return "→ " + _one_read(result.get("Item"), item, focus.get(str(item), frozenset()))
     return "changed nothing" if not operation.action.startswith(("Batch", "Describe", "List")) else ""
+
+
+_TOLD = ("Body", "SecretString", "Messages", "Contents", "Parameter", "Parameters", "Payload")
+"""Members of results of other services that say what was asked for."""
+
+
+def _of_service(result: Mapping[str, Any]) -> str:
+    found = next((result[name] for name in _TOLD if name in result), None)
+    if found is None:
+        return ""
+    if isinstance(found, list):
+        return f"→ {len(found)} {'message' if 'Messages' in result else 'entries'}"
+    text = found.decode(errors="replace") if isinstance(found, bytes) else found
+    return f"→ {shortened(visible(repr(text)))}"
 
 
 def _one_read(image: Image | None, item: ItemId | None, wanted: frozenset[str]) -> str:

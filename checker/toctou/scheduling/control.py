@@ -240,5 +240,12 @@ class Control:
         return True
 
 
+@contextmanager
+def standing_still() -> Iterator[None]:
+    """While inside, it is always :data:`EPOCH`: for services that requests share, which have no clock of any request."""
+    with time_machine.travel(EPOCH, tick=False):
+        yield
+
+
 def _whole(seconds: float, rounded: Callable[[float], int]) -> float:
     return rounded(seconds * _PARTS) / _PARTS

@@ -14,6 +14,7 @@ from toctou.errors import (
     ThreadStarted,
     ToolMissing,
     UncontrolledHandler,
+    UndeclaredService,
     UnsupportedAction,
 )
 from toctou.execution.laboratory import Laboratory
@@ -33,6 +34,7 @@ FAULTS: dict[type[UncontrolledHandler], StopReason] = {
     SilentHandler: StopReason.SILENT_HANDLER,
     OutsideControl: StopReason.OUTSIDE_CONTROL,
     ThreadStarted: StopReason.OUTSIDE_CONTROL,
+    UndeclaredService: StopReason.OUTSIDE_CONTROL,
     UnsupportedAction: StopReason.UNSUPPORTED_ACTION,
     LateCall: StopReason.NONDETERMINISTIC,
     ServiceCrashed: StopReason.SERVICE_CRASHED,

@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 
 from toctou.client.embedded import EmbeddedBackend
 from toctou.client.intercept import intercepted
-from toctou.errors import InternalError, OutsideControl, UnsupportedAction
+from toctou.client.other_services import OtherServices
+from toctou.client.services_backend import ServicesBackend
+from toctou.errors import InternalError, UndeclaredService, UnsupportedAction
 from toctou.history.operation import ErrorResponse
 
 early_client = boto3.client("dynamodb", region_name="us-east-1")
@@ -307,9 +309,13 @@ def test_the_line_of_the_caller_is_recorded(interception):
     assert source.file.endswith("test_interception.py")
 
 
-def test_other_services_are_not_called(interception):
+def test_a_service_that_the_model_does_not_name_is_not_called(interception):
     sqs = boto3.client("sqs", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
-    with pytest.raises(OutsideControl, match="SendMessage of the AWS service 'sqs'"):
+    backend = ServicesBackend(interception.backend, OtherServices((), {}))
+    with (
+        intercepted(interception.point, backend, interception.operations.append),
+        pytest.raises(UndeclaredService, match=r"(?s)SendMessage of the AWS service 'sqs'.*sqs.send_message"),
+    ):
         sqs.send_message(QueueUrl="https://queue.invalid/q", MessageBody="hello")
 
 

@@ -1,0 +1,378 @@
+"""Performs calls to other AWS services on moto, in this process, and says what is stored there afterwards.
+
+Whatever moto would make up is decided by what it was asked: identifiers by the call and by what was asked of the same thing
+before, and its clock stands still, so that nothing expires and equal calls have equal results in every schedule.  A queue is
+received from in the order of its messages' contents, because SQS promises none.
+
+What a call names and nobody has created (a bucket, a queue, a topic, an event bus, …) is created when moto misses it first: a
+deployment would have done that, and a model has nothing to say about it.  A thing that a handler deletes stays deleted.
+"""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import re
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import boto3
+import botocore.session
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+from botocore.response import StreamingBody
+from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
+from moto.moto_api._internal import mock_random
+
+from toctou.client import services_at_import
+from toctou.client.endpoint import call_service
+from toctou.client.missing_things import Call, creating, deletes_thing
+from toctou.client.service_names import contents, entry, split, things
+from toctou.client.users_moto import begins, ends, users_moto_is_active
+from toctou.errors import ToolMissing, UnsupportedAction
+from toctou.history.item import Image, ItemId, typed_value
+from toctou.scheduling.control import standing_still
+
+_OWN = "dynamodb"
+"""What a backend of ours may keep in moto at the same time, with its streams."""
+
+_LONGEST = 10_000
+"""Bytes of an object, or of a secret, that are shown; of longer ones their digest."""
+
+_LEFT_OUT = frozenset({"ResponseMetadata"})
+
+
+class MotoServices:
+    """What moto holds of all services but DynamoDB, from :meth:`start` to :meth:`stop`; what others have put there first stays.
+
+    Attributes:
+        has_created: whether the last call has created what it missed.
+    """
+
+    def __init__(self) -> None:
+        self.has_created = False
+        self._mock = mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False},
+                                      "lambda": {"use_docker": False}})  # fmt: skip
+        self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._first: list[tuple[Any, dict[str, Any]]] = []
+        self._used = False
+
+    def start(self) -> None:
+        """Begin; what is there now is the initial state."""
+        if users_moto_is_active() or services_at_import.is_used():  # or nobody has anything there
+            self._first = [(one, _copied(one)) for one in _backends()]
+        begins()
+        self._mock.start(reset=False)
+
+    def stop(self) -> None:
+        """Put back what was there at first."""
+        self.restore()
+        self._mock.stop(remove_data=not services_at_import.is_used())
+        ends()
+        for client in self._clients.values():
+            client.close()
+        self._clients = {}
+
+    def restore(self) -> None:
+        """Restore the initial state."""
+        if not self._used:
+            return
+        kept = {id(backend): state for backend, state in self._first}
+        for backend in _backends():
+            if id(backend) in kept:
+                backend.__dict__ = _copy_of(kept[id(backend)], backend)
+            else:
+                backend.reset()
+        self._used = False
+
+    def perform(self, action: str, parameters: Mapping[str, Any], region: str, before: Sequence[Call]) -> Any:
+        """The result of a call, without metadata but for an unusual status.
+
+        Args:
+            action, parameters: of the call.
+            region: of the client.
+            before: what has been asked of the same things since the start, as far as it matters.
+
+        Raises:
+            ClientError: the service's error.
+            UnsupportedAction: moto does not know the action.
+            ToolMissing: moto needs a package that is not installed.
+        """
+        self._used, self.has_created = True, False
+        if action == "sqs.ReceiveMessage":
+            _put_in_order(parameters)
+        seed = repr((action, parameters, before))
+        try:
+            return self._asked(action, parameters, region, seed)
+        except ClientError as missing:
+            deleted = any(deletes_thing(other) for other, _ in before)
+            create = () if deleted else creating(action, parameters, missing)
+            if not create:
+                raise
+        self.has_created = True
+        for other, given in create:
+            try:
+                self._asked(other, given, region, repr((other, given)))
+            except ClientError as refused:
+                if "Exist" not in str(refused) and "Own" not in str(refused):
+                    raise
+        return self._asked(action, parameters, region, seed)
+
+    def _asked(self, action: str, parameters: Mapping[str, Any], region: str, seed: str) -> Any:
+        service, name = split(action)
+        given = {one: _own_account(value) for one, value in parameters.items()}
+        region = _region(service, given, region)
+        if "QueueUrl" in given:  # whose host may be that of a local imitation
+            given["QueueUrl"] = f"https://sqs.{region}.amazonaws.com/{_ACCOUNT}/{things(action, given)[0]}"
+        if action == "sqs.ReceiveMessage":
+            given["WaitTimeSeconds"] = 0  # the clock stands still, and nothing comes meanwhile
+        number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
+        mock_random.seed(number)
+        try:
+            with standing_still():
+                client = self._client(service, region)
+                for token in client.meta.service_model.operation_model(name).idempotent_members:
+                    given.setdefault(token, str(UUID(int=number, version=4)))
+                found = _plain(call_service(client, name, given))
+                if service == "sns":
+                    _sign_alike()
+                return found
+        except ClientError as refused:
+            if "Not yet implemented" in str(refused):
+                raise _unsupported(action, refused) from refused
+            raise
+        except UnsupportedAction:
+            raise
+        except ModuleNotFoundError as missing:
+            raise ToolMissing(
+                f"moto needs the package {missing.name!r} for {action}",
+                remedy=f"pip install 'moto[{service.replace('-', '')}]', or answer the call in the model:\n"
+                f'answers = {{"{action}": {{...}}}}',
+            ) from missing
+        except Exception as failed:
+            raise _unsupported(action, failed) from failed
+
+    def _client(self, service: str, region: str) -> BaseClient:
+        known = self._clients.get((service, region))
+        if known is None:
+            session = botocore.session.Session()
+            session.register_component("data_loader", _descriptions())
+            known = self._clients[service, region] = boto3.Session(botocore_session=session).client(
+                service,  # type: ignore[call-overload] # any service's name
+                region_name=region,
+                aws_access_key_id="toctou",
+                aws_secret_access_key="toctou",  # noqa: S106 - without a signature moto takes a reader of S3 for anybody
+                # At any other address than AWS's own moto would let the call pass.
+                config=Config(
+                    retries={"total_max_attempts": 1},
+                    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs do not know it
+                ),
+            )
+        return known
+
+    def rows(self) -> dict[ItemId, Image]:
+        """What is stored: messages of queues, objects of buckets, parameters and secrets."""
+        found: dict[ItemId, Image] = {}
+        for backend in _backends():
+            for service, look in _LOOKS.items():
+                if type(backend).__module__ == f"moto.{service}.models":
+                    found.update(look(backend))
+        return found
+
+
+def preload(services: Sequence[str]) -> None:
+    """Import what performs calls to these services, so that processes of requests find it there."""
+    for service in services:
+        with suppress(Exception):  # told once it is called
+            get_backend(service)  # type: ignore[call-overload] # any service's name
+
+
+_ACCOUNT = "123456789012"
+"""moto's own."""
+
+
+def _own_account(value: Any) -> Any:
+    """An ARN, or lists and mappings with ARNs, of the account that moto has."""
+    if isinstance(value, str):
+        return _ARN.sub(rf"\g<1>{_ACCOUNT}:", value)
+    if isinstance(value, list):
+        return [_own_account(one) for one in value]
+    return value
+
+
+_ARN = re.compile(r"^(arn:aws[^:]*:[^:]+:[^:]*:)\d{12}:")
+
+
+def _region(service: str, parameters: Mapping[str, Any], region: str) -> str:
+    """Where the thing is that the parameters name; buckets are of no region."""
+    if service == "s3":
+        return "us-east-1"
+    named = [one.split(":")[3] for one in parameters.values() if isinstance(one, str) and _ARN.match(one)]
+    return next(filter(None, named), region)
+
+
+@cache
+def _descriptions() -> Loader:
+    return Loader()
+
+
+def _backends() -> Iterator[Any]:
+    for kept in list(BackendDict._instances):  # type: ignore[misc] # of whatever services
+        if not kept.service_name.startswith(_OWN):
+            for account in list(kept.values()):
+                yield from list(account.values())
+
+
+def _copied(backend: Any) -> dict[str, Any]:
+    try:
+        return _copy_of(vars(backend), backend)
+    except Exception as failed:
+        raise UnsupportedAction(
+            f"what moto holds of {type(backend).__module__.split('.')[1]} cannot be restored between schedules: "
+            f"{type(failed).__name__}: {failed}",
+            expected="a model that makes what its handlers need in `setup`, or lists the service in `services`",
+            remedy="make it in `setup` of the model",
+        ) from failed
+
+
+def _copy_of(state: Mapping[str, Any], backend: Any) -> dict[str, Any]:
+    with _locks_copied():
+        return copy.deepcopy(dict(state), {id(backend): backend})
+
+
+@contextmanager
+def _locks_copied() -> Iterator[None]:
+    """While inside, a copy of a lock is a new one, and a dictionary of moto's own is copied by what it was made of."""
+    known, table = {}, copyreg.dispatch_table
+    kinds: dict[Any, Any] = {kind: lambda _, make=make: (make, ()) for kind, make in _LOCKS.items()}
+    if (parameters := _class("moto.ssm.models", "ParameterDict")) is not None:
+        kinds[parameters] = lambda one: (
+            type(one), (one.account_id, one.region_name), vars(one), None, iter(list(dict.items(one)))
+        )  # fmt: skip
+    for kind, reduce in kinds.items():
+        known[kind] = table.get(kind)
+        table[kind] = reduce
+    try:
+        yield
+    finally:
+        for kind, before in known.items():
+            table.pop(kind) if before is None else table.__setitem__(kind, before)
+
+
+_LOCKS = {type(make()): make for make in (threading.Lock, threading.RLock)}
+
+
+def _class(module: str, name: str) -> Any:
+    return getattr(sys.modules.get(module), name, None)
+
+
+def _unsupported(action: str, fault: Exception) -> UnsupportedAction:
+    return UnsupportedAction(
+        f"moto does not perform {action}: {type(fault).__name__}: {fault}",
+        expected="actions that moto performs in this process",
+        remedy=f'answer the call in the model: answers = {{"{action}": {{...}}}}',
+    )
+
+
+def _plain(response: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: value.read() if isinstance(value, StreamingBody) else value for name, value in response.items()
+    }
+    status = found.pop("ResponseMetadata", {}).get("HTTPStatusCode", 200)
+    return found if status == 200 else {**found, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def _put_in_order(parameters: Mapping[str, Any]) -> None:
+    """The messages of a queue without an order by their contents, whoever has sent them first."""
+    (name,) = things("sqs.ReceiveMessage", parameters)
+    for backend in _backends():
+        queue = getattr(backend, "queues", {}).get(name) if type(backend).__module__ == "moto.sqs.models" else None
+        if queue is not None and not queue.fifo_queue:
+            queue._messages.sort(key=lambda one: (one.body, repr(one.message_attributes), one.id))
+
+
+def _sign_alike() -> None:
+    """Give what SNS has sent to queues a signature that repeats; moto's is made with random numbers of a library in C."""
+    for backend in _backends():
+        for queue in backend.queues.values() if type(backend).__module__ == "moto.sqs.models" else ():
+            for message in queue._messages:
+                message.body = _SIGNED.sub(r"\g<1>toctou", message.body)
+
+
+_SIGNED = re.compile(r'("Signature": "|SimpleNotificationService-)[A-Za-z0-9+/=]+')
+
+
+def _messages(backend: Any) -> Iterator[tuple[ItemId, Image]]:
+    for name, queue in backend.queues.items():
+        found: Counter[str] = Counter()
+        shown: dict[str, dict[str, Any]] = {}
+        for message in queue._messages:
+            attributes = {"MessageBody": message.body}
+            if message.message_attributes:
+                attributes["MessageAttributes"] = repr(message.message_attributes)
+            if message.group_id:
+                attributes["MessageGroupId"] = message.group_id
+            text = message.body if len(attributes) == 1 else f"{message.body} {attributes}"
+            found[text] += 1
+            shown[text] = attributes
+        for text, times in found.items():
+            yield entry(contents("sqs", name), shown[text], text, times)
+
+
+def _objects(backend: Any) -> Iterator[tuple[ItemId, Image]]:
+    for name, bucket in backend.buckets.items():
+        for key in list(bucket.keys):
+            held = bucket.keys[key]
+            if not hasattr(held, "value"):  # the mark of a deleted one
+                continue
+            about = {one.lower(): str(value) for one, value in dict(held._metadata).items()}
+            image: dict[str, Any] = {"Key": {"S": key}, "Body": _bytes(held.value)}
+            if (kind := about.pop("content-type", "")) not in ("", "binary/octet-stream"):
+                image["ContentType"] = {"S": kind}
+            if own := {one: value for one, value in about.items() if not one.startswith("x-amz-content")}:
+                image["Metadata"] = typed_value(own)
+            yield ItemId(contents("s3", name), (("S", key),)), image
+
+
+def _bytes(value: bytes) -> Mapping[str, Any]:
+    if len(value) > _LONGEST:
+        return {"S": f"{len(value)} bytes, sha256 {sha256(value).hexdigest()}"}
+    try:
+        return {"S": value.decode()}
+    except UnicodeDecodeError:
+        return {"B": bytes(value)}
+
+
+def _parameters(backend: Any) -> Iterator[tuple[ItemId, Image]]:
+    for one in dict.keys(backend._parameters):
+        versions = dict.get(backend._parameters, one)
+        if versions and not one.startswith("/aws/"):
+            name, value = str(versions[-1].name), str(versions[-1].value)
+            yield ItemId(contents("ssm", name), (("S", name),)), {"Name": {"S": name}, "Value": {"S": value}}
+
+
+def _secrets(backend: Any) -> Iterator[tuple[ItemId, Image]]:
+    for held in list(backend.secrets.values()):
+        image: dict[str, Any] = {"Name": {"S": held.name}}
+        for version in getattr(held, "versions", {}).values():
+            if "AWSCURRENT" in version.get("version_stages", ()):
+                value = version.get("secret_string") or version.get("secret_binary") or ""
+                image["SecretString"] = {"S": value} if isinstance(value, str) else _bytes(value)
+        if getattr(held, "is_deleted", lambda: False)():
+            image["Deleted"] = {"BOOL": True}
+        yield ItemId(contents("secretsmanager", held.name), (("S", held.name),)), image
+
+
+_LOOKS = {"sqs": _messages, "s3": _objects, "ssm": _parameters, "secretsmanager": _secrets}
+"""What is stored of the services whose contents are looked at in moto; of others, what they were asked to do is kept."""

@@ -1,0 +1,337 @@
+"""Performs calls to AWS services other than DynamoDB: answered by the model, or on moto in this process.
+
+What a call does is decided by what was asked of these services before it, so that outcomes are remembered by that, and moto is
+asked only once.  Messages that are sent in another order come to the same state.  An answer of the model counts as the call that
+it represents: what was sent is kept, as it is where moto performs it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from toctou.client import services_at_import
+from toctou.client.backend import Performed
+from toctou.client.copying import copied
+from toctou.client.missing_things import Call, deletes_thing
+from toctou.client.service_names import (
+    TIMES,
+    Kind,
+    as_text,
+    changes_between,
+    contents,
+    entry,
+    footprint,
+    kind_of,
+    split,
+    things,
+)
+from toctou.errors import ModelError, ToctouError, UndeclaredService, message_of
+from toctou.history.footprint import EMPTY
+from toctou.history.item import Image, ItemId
+from toctou.history.operation import ErrorResponse
+
+if TYPE_CHECKING:
+    from toctou.client.moto_services import MotoServices
+
+RAISES = "raises"
+"""The field of an error that holds an exception which is no error of a service."""
+
+_MOST = 10_000
+"""Outcomes that are remembered at most."""
+
+_SHOWN = frozenset({"sqs", "s3", "ssm", "secretsmanager"})
+"""Services of which moto is asked what is stored."""
+
+
+class ServiceCall(str):
+    """A service and an action of it (``sqs.SendMessage``), in the region of a client."""
+
+    __slots__ = ("region",)
+    region: str
+
+    @classmethod
+    def of(cls, service: str, action: str, region: str | None) -> ServiceCall:
+        """The call of a client."""
+        made = cls(f"{service}.{action}")
+        made.region = region or "us-east-1"
+        return made
+
+    def __reduce__(self) -> Any:
+        return _called, (str(self), self.region)
+
+
+def _called(text: str, region: str) -> ServiceCall:
+    made = ServiceCall(text)
+    made.region = region
+    return made
+
+
+def is_service_call(action: str) -> bool:
+    """Whether an action is one of another service than DynamoDB."""
+    return "." in action
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What was asked of the services since the start, in an order that is the same for all that come to the same."""
+
+    asked: tuple[tuple[str, bool, ServiceCall, Mapping[str, Any]], ...] = ()  # text, sends, call and parameters
+    rows: Mapping[ItemId, Image] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple([text for text, *_ in self.asked])
+
+
+class OtherServices:
+    """Performs calls to services that a model lists or answers for.
+
+    Args:
+        services: names as boto3 has them, performed on moto; ``None`` for all, because the user has started moto.
+        answers: by action (``sqs.SendMessage``), or for a whole service (``cloudwatch.*``): what is returned, or a function of
+            the parameters that returns it or raises.
+    """
+
+    def __init__(self, services: Sequence[str] | None, answers: Mapping[str, Any]) -> None:
+        self.in_use = services is None or bool(services or answers)
+        self._services = services
+        self._answers = answers
+        self._moto: MotoServices | None = None
+        self._state = self._first = self._begin = _State()
+        self._held: _State | None = self._state  # by moto
+        self._known: dict[tuple[tuple[str, ...], str], tuple[Performed, _State]] = {}
+
+    def open(self) -> None:
+        """Begin; what moto holds now is the initial state."""
+        if self._services is None or (self.in_use and services_at_import.is_used()):
+            self._first = _State(rows=self._started().rows())
+        self._state = self._held = self._begin = self._first
+
+    def _started(self) -> MotoServices:
+        if self._moto is None:
+            from toctou.client.moto_services import MotoServices  # noqa: PLC0415 - moto takes most of a second to import
+
+            self._moto = MotoServices()
+            self._moto.start()
+        return self._moto
+
+    def close(self) -> None:
+        """Leave moto as it was."""
+        if self._moto is not None:
+            self._moto.stop()
+            self._moto = None
+
+    def restore(self) -> None:
+        """Restore the initial state, with what was set up."""
+        self._state = self._begin
+
+    @contextmanager
+    def setup(self) -> Iterator[None]:
+        """While inside, calls make the initial state; what an earlier set-up has made is forgotten."""
+        self._state = self._begin = self._first
+        try:
+            yield
+        finally:
+            self._begin = self._state
+
+    def perform(self, service: str, action: str, parameters: Mapping[str, Any], region: str | None = None) -> Performed:
+        """Perform a call of a client; see :meth:`performed`."""
+        return self.performed(ServiceCall.of(service, action, region), parameters)
+
+    def performed(self, call: str, parameters: Mapping[str, Any]) -> Performed:
+        """Perform a call.
+
+        Raises:
+            UndeclaredService: the model neither lists nor answers it.
+            UnsupportedAction: moto does not perform it.
+            ToolMissing: moto needs a package that is not installed.
+            ModelError: the answer is not one.
+        """
+        made = call if isinstance(call, ServiceCall) else _called(call, "us-east-1")
+        text = f"{made} {made.region} {as_text(parameters)}"
+        key = self._state.key, text
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            known = self._known[key] = self._performed(made, parameters, text)
+        performed, self._state = known
+        return performed
+
+    def stored(self) -> dict[str, list[Image]]:
+        """What was sent and is stored, by thing."""
+        found: dict[str, list[Image]] = {}
+        for item, image in sorted(self._state.rows.items()):
+            found.setdefault(item.table, []).append(image)
+        return found
+
+    def _performed(self, call: ServiceCall, parameters: Mapping[str, Any], text: str) -> tuple[Performed, _State]:
+        kind, state = kind_of(call, parameters), self._state
+        service, _ = split(call)
+        answer = self._answer(call)
+        result = error = None
+        asked_moto = False
+        try:
+            if answer is not None:
+                result = _answered(call, answer[0], parameters)
+            elif self._services is None or service in self._services:
+                asked_moto = True
+                moto = self._hold(state)
+                self._held = None  # should the call fail halfway
+                result = moto.perform(call, parameters, call.region, _of_things(state, call, parameters))
+            else:
+                raise undeclared(call)
+        except ClientError as refused:
+            error = _error(refused)
+        except BotoCoreError as raised:
+            error = ErrorResponse(type(raised).__name__, message_of(raised), {RAISES: raised})
+        writes = kind in (Kind.SENDS, Kind.WRITES) and error is None
+        rows = dict(state.rows)
+        if asked_moto and kind is not Kind.READS:
+            rows = {item: image for item, image in rows.items() if item.table.partition(":")[0] not in _SHOWN}
+            rows |= self._started().rows()
+        if writes and not (asked_moto and service in _SHOWN):
+            _note(rows, call, parameters, kind)
+        changes = changes_between(state.rows, rows)
+        then = state
+        if changes or writes or (asked_moto and kind is Kind.OBSERVES):
+            then = _State(_with(state.asked, (text, kind is Kind.SENDS, call, copied(dict(parameters)))), rows)
+        if asked_moto and (then is not state or not self._started().has_created):
+            self._held = then
+        touched = (
+            EMPTY if kind is Kind.OBSERVES else footprint(call, parameters, failed=error is not None, changes=changes)
+        )
+        return Performed(result, error, touched, changes), then
+
+    def _answer(self, call: str) -> tuple[Any] | None:
+        for name in (call, f"{split(call)[0]}.*"):
+            if name in self._answers:
+                return (self._answers[name],)
+        return None
+
+    def _hold(self, state: _State) -> MotoServices:
+        """Bring moto to a state."""
+        moto = self._started()
+        if self._held is state:
+            return moto
+        moto.restore()
+        so_far = _State()
+        for one in state.asked:
+            _, _, call, parameters = one
+            if self._answer(call) is None:
+                with suppress(ClientError):
+                    moto.perform(call, parameters, call.region, _of_things(so_far, call, parameters))
+            so_far = _State((*so_far.asked, one))
+        self._held = state
+        return moto
+
+
+def _with(asked: tuple[Any, ...], one: tuple[Any, ...]) -> tuple[Any, ...]:
+    """With another call; of calls that only send, the order makes no difference."""
+    at = len(asked)
+    while one[1] and at and asked[at - 1][1]:
+        at -= 1
+    sent = list(asked[at:])
+    insort(sent, one, key=lambda each: each[0])
+    return (*asked[:at], *sent)
+
+
+def _of_things(state: _State, call: str, parameters: Mapping[str, Any]) -> list[Call]:
+    """What decides the identifiers that moto makes up: calls that were made of the same things, unless they commute."""
+    service, named = split(call)[0], {*things(call, parameters)}
+    commutes = kind_of(call, parameters) is Kind.SENDS
+    return [
+        (other, given)
+        for _, _, other, given in state.asked
+        if split(other)[0] == service
+        and (not named or named & {*things(other, given)})
+        and (not commutes or deletes_thing(other))
+    ]
+
+
+def _answered(call: str, answer: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        found = answer(copied(dict(parameters))) if callable(answer) else copied(answer)
+    except (ClientError, BotoCoreError, ToctouError):
+        raise
+    except Exception as failed:
+        raise ModelError(
+            f"the answer to {call} failed: {type(failed).__name__}: {message_of(failed)}",
+            expected="a function of the parameters (a mapping) that returns a response, or raises botocore's ClientError",
+            remedy=f'correct answers["{call}"] of the model',
+        ) from failed
+    if isinstance(found, ClientError | BotoCoreError):
+        raise found
+    if not isinstance(found, Mapping):
+        raise ModelError(
+            f"the answer to {call} is {found!r}",
+            expected="a response as boto3 has it: a dictionary",
+            remedy=f'for example answers = {{"{call}": {{}}}}',
+        )
+    return dict(found)
+
+
+def _error(refused: ClientError) -> ErrorResponse:
+    response: dict[str, Any] = dict(refused.response)
+    error: Mapping[str, Any] = response.pop("Error", {})
+    status = response.pop("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    more = {name: value for name, value in error.items() if name not in ("Code", "Message")}
+    fields = {**response, **({"Error": more} if more else {}), "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ErrorResponse(str(error.get("Code", "")), str(error.get("Message", "")), fields)
+
+
+_VERBS = re.compile(
+    r"^(Admin)?(Create|Put|Update|Delete|Add|Remove|Start|Stop|Cancel|Set|Attach|Detach|Associate|Disassociate)"
+)
+_ENDS = frozenset({"Delete", "Remove", "Stop", "Cancel", "Detach", "Disassociate"})
+_IDENTIFYING = re.compile(r"(Name|Id|Arn|ARN|Key|Path)s?$|^(Username|Rule)$", re.IGNORECASE)
+
+
+def _note(rows: dict[ItemId, Image], call: str, parameters: Mapping[str, Any], kind: Kind) -> None:
+    """Keep what a service was asked to do, of which nothing is known: what was sent, or what stands now under the same names."""
+    service, action = split(call)
+    table = contents(service, ",".join(things(call, parameters)))
+    verb = _VERBS.match(action)
+    if kind is Kind.WRITES and verb is not None:
+        noun = action[verb.end() :]
+        names = {one: value for one, value in parameters.items() if isinstance(value, str) and _IDENTIFYING.search(one)}
+        item, image = entry(table, {"action": action, "parameters": as_text(parameters)}, f"{noun} {as_text(names)}", 1)
+        if verb[2] in _ENDS and item in rows:
+            del rows[item]
+            return
+        rows[item] = image
+        return
+    item, image = entry(
+        table, {"action": action, "parameters": as_text(parameters)}, f"{action} {as_text(parameters)}", 1
+    )
+    times = int(rows[item][TIMES]["N"]) if item in rows else 0
+    rows[item] = {**image, TIMES: {"N": str(times + 1)}}
+
+
+def undeclared(call: str) -> UndeclaredService:
+    """The fault of a call to a service that the model says nothing of."""
+    service, action = split(call)
+    return UndeclaredService(
+        f"a handler called {action} of the AWS service {service!r}{_OF_WHICH}",
+        expected="handlers that call DynamoDB, and services that the model lists or answers for",
+        cause="the handler also uses that service; nothing leaves this machine",
+        remedy=f'add to the model:  services = ["{service}"]  to have it performed in this process, or\n'
+        f'answers = {{"{call}": {{...}}}}  to say what it returns',
+    )
+
+
+_OF_WHICH = ", of which the model says nothing"
+_UNDECLARED = re.compile(rf"a handler called \w+ of the AWS service '([^']+)'{_OF_WHICH}")
+
+
+def undeclared_service(text: str) -> str:
+    """The service that a text of :func:`undeclared` is about; ``""`` for any other text."""
+    found = _UNDECLARED.match(text)
+    return found[1] if found else ""

@@ -1,0 +1,280 @@
+"""Decides what a call to another AWS service is about, and which of two such calls commute.
+
+A call names a *thing* in its parameters: a queue, a bucket, a topic, an event bus.  What is in a thing has names of its own (an
+object by its key, a message by its contents), so that calls to different things commute, and so do calls that only read, and
+messages that are sent to one place in no particular order.  Where nothing is known of an action it is about the whole thing, and
+where no parameter names a thing, about the whole service: one order more, and never one less.
+
+Contents are named like items of DynamoDB, in a table that no model can declare because its name has a colon (``sqs:orders``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from botocore.session import Session
+
+from toctou.history.footprint import ALL, EXISTENCE, Attributes, Footprint, KeyRange
+from toctou.history.item import Change, Image, ItemId, typed_value
+
+TIMES = "times"
+"""The attribute that counts equal messages."""
+
+_WHOLE: Attributes = frozenset({ALL, EXISTENCE})
+_EXISTS: Attributes = frozenset({EXISTENCE})
+_CONTENTS: Attributes = frozenset({"contents"})
+_LONGEST = 200
+
+
+class Kind(Enum):
+    """What a call does to the thing that it is about."""
+
+    READS = "reads"
+    SENDS = "sends"
+    """It adds something to what others add, in no particular order."""
+    OBSERVES = "observes"
+    """Metrics, logs and traces: nobody minds what a rejected request has left there."""
+    WRITES = "writes"
+
+
+_READING = re.compile(
+    "(Get|Describe|List|Head|BatchGet|Lookup|Search|Scan|Select|Query|Filter|Test|Validate|Estimate|Simulate|Check|Decode|Detect"
+    "|Preview)[A-Z]"
+)
+"""How the names of actions begin that change nothing."""
+
+_KINDS: Mapping[str, Kind] = {
+    "cloudwatch.PutMetricData": Kind.OBSERVES,
+    "events.PutEvents": Kind.SENDS,
+    "firehose.PutRecord": Kind.SENDS,
+    "firehose.PutRecordBatch": Kind.SENDS,
+    "lambda.Invoke": Kind.SENDS,
+    "lambda.InvokeAsync": Kind.SENDS,
+    "logs.CreateLogGroup": Kind.OBSERVES,
+    "logs.CreateLogStream": Kind.OBSERVES,
+    "logs.PutLogEvents": Kind.OBSERVES,
+    "pinpoint.SendMessages": Kind.SENDS,
+    "ses.SendEmail": Kind.SENDS,
+    "ses.SendRawEmail": Kind.SENDS,
+    "ses.SendTemplatedEmail": Kind.SENDS,
+    "sesv2.SendEmail": Kind.SENDS,
+    "sns.Publish": Kind.SENDS,
+    "sns.PublishBatch": Kind.SENDS,
+    "sqs.SendMessage": Kind.SENDS,
+    "sqs.SendMessageBatch": Kind.SENDS,
+    "stepfunctions.StartExecution": Kind.SENDS,
+    "xray.PutTelemetryRecords": Kind.OBSERVES,
+    "xray.PutTraceSegments": Kind.OBSERVES,
+}
+
+_CALCULATED = frozenset({"kms.Encrypt", "kms.Decrypt", "kms.GenerateDataKey", "kms.GenerateDataKeyWithoutPlaintext", "kms.Sign",
+                         "kms.Verify", "kms.ReEncrypt", "sts.AssumeRole", "sts.AssumeRoleWithWebIdentity"})  # fmt: skip
+"""Calls that change nothing in spite of their names."""
+
+_NAMING: Mapping[str, Sequence[str]] = {
+    "cloudwatch": ("Namespace",),
+    "cognito-idp": ("UserPoolId", "ClientId"),
+    "events": ("EventBusName", "Name", "Rule"),
+    "firehose": ("DeliveryStreamName",),
+    "kinesis": ("StreamName", "StreamARN"),
+    "kms": ("KeyId",),
+    "lambda": ("FunctionName",),
+    "logs": ("logGroupName", "logGroupIdentifier"),
+    "s3": ("Bucket",),
+    "scheduler": ("GroupName", "Name"),
+    "secretsmanager": ("SecretId", "Name"),
+    "sns": ("TopicArn", "TargetArn", "Name", "PhoneNumber"),
+    "sqs": ("QueueUrl", "QueueName"),
+    "ssm": ("Name",),
+    "stepfunctions": ("stateMachineArn", "name"),
+}
+"""Parameters that name the thing, by service."""
+
+THINGS_ARE_CONTENTS: Mapping[str, str] = {"secretsmanager": "secrets", "ssm": "parameters"}
+"""Services whose things have no contents but one value, and what these are called."""
+
+
+@cache
+def known_services() -> tuple[str, ...]:
+    """The names of all services, as boto3 has them."""
+    return tuple(Session().get_available_services())
+
+
+def split(action: str) -> tuple[str, str]:
+    """Service and API name: ``sqs.SendMessage``."""
+    service, _, name = action.partition(".")
+    return service, name
+
+
+def kind_of(action: str, parameters: Mapping[str, Any]) -> Kind:
+    """What a call does."""
+    known = _KINDS.get(action)
+    if known is Kind.SENDS and str(parameters.get("QueueUrl", parameters.get("TopicArn", ""))).endswith(".fifo"):
+        return Kind.WRITES  # the order is what such a queue is for
+    if known is not None:
+        return known
+    return Kind.READS if _READING.match(split(action)[1]) or action in _CALCULATED else Kind.WRITES
+
+
+def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the things that a call is about; none if that is the whole service."""
+    service, _ = split(action)
+    if action == "events.PutEvents":
+        buses = {_last(str(one.get("EventBusName", "default"))) for one in parameters.get("Entries", ())}
+        return tuple(sorted(buses))
+    for name in _NAMING.get(service, ()):
+        if isinstance(value := parameters.get(name), str) and value:
+            found = [_last(value, service)]
+            if service == "s3" and isinstance(source := parameters.get("CopySource"), str | Mapping):
+                found.append(_copied_from(source)[0])
+            return tuple(sorted({*found}))
+    return ()
+
+
+def _last(value: str, service: str = "") -> str:
+    """The name at the end of an ARN or an URL."""
+    if service == "sqs":
+        return value.rstrip("/").rpartition("/")[2].rpartition(":")[2]
+    if not value.startswith("arn:"):
+        return value
+    name = value.split(":", 5)[5]
+    if service == "secretsmanager" and name.startswith("secret:"):
+        return name.removeprefix("secret:").rpartition("-")[0] or name  # six letters are added to the name
+    if service == "ssm":
+        return "/" + name.removeprefix("parameter/")
+    return name.rpartition("/")[2].rpartition(":")[2]
+
+
+def _copied_from(source: str | Mapping[str, Any]) -> tuple[str, str]:
+    if isinstance(source, Mapping):
+        return str(source.get("Bucket", "")), str(source.get("Key", ""))
+    bucket, _, key = source.lstrip("/").partition("/")
+    return bucket, key.partition("?")[0]
+
+
+def contents(service: str, thing: str) -> str:
+    """The table of what is in a thing, or of the things that have one value."""
+    return f"{service}:{THINGS_ARE_CONTENTS.get(service, thing)}"
+
+
+def _thing(service: str, thing: str) -> ItemId:
+    return ItemId(f"{service}:", (("S", thing),))
+
+
+def touches_whole_thing(footprint: Footprint) -> bool:
+    """Whether an operation may have changed more than what is stored shows, such as who has received a message."""
+    return any(item.table.endswith(":") for item in footprint.writes)
+
+
+def _objects(action: str, parameters: Mapping[str, Any]) -> tuple[list[ItemId], list[ItemId]]:
+    """The contents that a call names: those that it is about, and those that it copies."""
+    service, _ = split(action)
+    if service in THINGS_ARE_CONTENTS:
+        return [ItemId(contents(service, ""), (("S", one),)) for one in things(action, parameters)], []
+    if service != "s3" or "Bucket" not in parameters:
+        return [], []
+    keys = [parameters["Key"]] if "Key" in parameters else []
+    if action == "s3.DeleteObjects":
+        keys = [one["Key"] for one in parameters.get("Delete", {}).get("Objects", ())]
+    own = [ItemId(contents("s3", _last(parameters["Bucket"])), (("S", key),)) for key in keys]
+    if (source := parameters.get("CopySource")) is None:
+        return own, []
+    bucket, key = _copied_from(source)
+    return own, [ItemId(contents("s3", bucket), (("S", key),))]
+
+
+_BLIND = frozenset({"s3.PutObject", "s3.DeleteObject", "s3.DeleteObjects", "s3.CopyObject"})
+"""Calls that replace what is there without looking at it, unless they have a condition."""
+
+
+def footprint(action: str, parameters: Mapping[str, Any], *, failed: bool, changes: Iterable[Change] = ()) -> Footprint:
+    """The footprint of a call, after it has been performed.
+
+    Args:
+        action, parameters: of the call.
+        failed: whether the service returned an error, and so has written nothing.
+        changes: what else has changed, such as a queue that is subscribed to the topic.
+    """
+    service, _ = split(action)
+    kind = kind_of(action, parameters)
+    named = [_thing(service, one) for one in things(action, parameters)]
+    reads: dict[ItemId, Attributes] = {_thing(service, ""): _EXISTS}
+    writes: dict[ItemId, Attributes] = {}
+    increments: dict[ItemId, Attributes] = {}
+    ranges: tuple[KeyRange, ...] = ()
+    reads.update(dict.fromkeys(named, _EXISTS))
+    objects, sources = _objects(action, parameters)
+    writing = kind in (Kind.SENDS, Kind.WRITES) and not failed
+    if not named and kind is not Kind.OBSERVES:
+        ranges = (KeyRange(f"{service}:"),) if kind is not Kind.SENDS else ()
+        named = [_thing(service, "")]
+    if objects:
+        if kind is Kind.READS or action not in _BLIND or failed or {"IfMatch", "IfNoneMatch"} & parameters.keys():
+            reads.update(dict.fromkeys(objects, _WHOLE))
+        reads.update(dict.fromkeys(sources, _WHOLE))
+        writes.update(dict.fromkeys(objects if writing else (), _WHOLE))
+        increments.update(dict.fromkeys(named if writing else (), _CONTENTS))
+    elif kind is Kind.SENDS:
+        increments.update(dict.fromkeys(named if writing else (), _CONTENTS))
+    elif kind is not Kind.OBSERVES:
+        reads.update(dict.fromkeys(named, _EXISTS | _CONTENTS))
+        writes.update(dict.fromkeys(named if writing else (), _EXISTS | _CONTENTS))
+    for change in changes:
+        of_thing = _thing(*_place(change.item))
+        if of_thing not in writes:
+            increments[of_thing] = _CONTENTS
+        if change.before is not None and change.after is not None and _same_but_for_times(change):
+            increments[change.item] = frozenset({TIMES})
+        else:
+            writes[change.item] = _WHOLE
+    return Footprint(reads, writes, increments, ranges)
+
+
+def _place(item: ItemId) -> tuple[str, str]:
+    service, _, thing = item.table.partition(":")
+    return service, str(item.key[0][1]) if service in THINGS_ARE_CONTENTS else thing
+
+
+def _same_but_for_times(change: Change) -> bool:
+    before, after = dict(change.before or {}), dict(change.after or {})
+    return bool(before.pop(TIMES, None) and after.pop(TIMES, None)) and before == after
+
+
+def changes_between(before: Mapping[ItemId, Image], after: Mapping[ItemId, Image]) -> tuple[Change, ...]:
+    """What differs, in the order of names."""
+    differing = {item for item in {*before, *after} if before.get(item) != after.get(item)}
+    return tuple(Change(one, before.get(one), after.get(one)) for one in sorted(differing))
+
+
+def entry(table: str, attributes: Mapping[str, Any], text: str, times: int) -> tuple[ItemId, Image]:
+    """Something that is there once or several times, in no particular order, as it is stored."""
+    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + f"… ({len(text)} characters, {_digest(text)})"
+    return ItemId(table, (("S", shown),)), {**_typed(attributes), TIMES: {"N": str(times)}}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+
+
+def _typed(attributes: Mapping[str, Any]) -> Image:
+    return {name: typed_value(value) for name, value in attributes.items()}
+
+
+def as_text(value: Any) -> str:
+    """Parameters as one text."""
+    return json.dumps(value, sort_keys=True, default=_shown, ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.hex()
+    return str(value)
