@@ -82,6 +82,7 @@ class Laboratory:
         self.schemas: Mapping[str, Schema] = {}
         self._services = services_of(model, backend)
         self._backend = backend = backend if self._services is None else self._services
+        self._setting_up = nullcontext if self._services is None else self._services.setup
         # Where requests can be separated, a doubt costs little; a process of its own gets all the time.
         auto = isolation == "auto" and CAN_FORK
         own = replace(limits, seconds=min(limits.seconds, SHORT_SECONDS)) if auto else limits
@@ -137,9 +138,6 @@ class Laboratory:
                 self._store_initial({})
             yield self
 
-    def _setting_up(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._services is None else self._services.setup()
-
     def _store_initial(self, left_out: StoredImages) -> None:
         tables, images = self._set_up.initial
         if missing := self.by_name(left_out).keys():
@@ -153,12 +151,9 @@ class Laboratory:
 
     def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
         """Stored items by their names."""
-        return {
-            self.schemas[table].item_id(one): one
-            for table, images in stored.items()
-            if table in self.schemas  # and not what is in another service
-            for one in images
-        }
+        # What is in another service has no name here.
+        own = [(self.schemas[table], images) for table, images in stored.items() if table in self.schemas]
+        return {schema.item_id(one): one for schema, images in own for one in images}
 
     def tracking(self) -> AbstractContextManager[None]:
         """While inside, executions record what handlers access (:mod:`toctou.client.access_tracker`); nothing for a service."""
