@@ -102,6 +102,9 @@ class _Performing:
         before = len(self._own.calls)
         performed = self._own.perform(action, parameters)
         IMPORTED.calls += [(_being_imported(), call) for call in self._own.calls[before:]]
+        item = self._anything()
+        if item is not None and action in _READS and not _found(performed):  # in a table that the import has created
+            return Performed(_all_of([item], parameters, _tables(parameters)), None, EMPTY, ())
         return performed
 
     def _answered_as_empty(self, action: str, parameters: Mapping[str, Any], missing: Sequence[str]) -> Performed:
@@ -126,6 +129,13 @@ class _Performing:
         if not self._unknown.has_table(name):
             self._unknown.perform("CreateTable", _table_with(name, key))
         return self._unknown.perform(action, parameters)
+
+
+def _found(performed: Performed) -> bool:
+    result = performed.result or {}
+    batches = result.get("Responses") or ()
+    found = batches.values() if isinstance(batches, Mapping) else batches
+    return performed.error is not None or bool(result.get("Item") or result.get("Items") or any(found))
 
 
 def _all_of(items: Sequence[Any], parameters: Mapping[str, Any], tables: Sequence[str]) -> dict[str, Any]:
