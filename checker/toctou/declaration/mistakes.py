@@ -21,6 +21,9 @@ from toctou.errors import ModelError, ToctouError, message_of
 Check = Callable[[], Iterable[ModelError] | None]
 """Yields mistakes, or raises one."""
 
+OF_APPLICATIONS = ("app", "arguments", "base_path", "document", "headers", "read_only")
+"""Attributes of :class:`toctou.App`, which other models do not have."""
+
 _OVERRIDDEN = ("setup", "owns")
 _CLOSE = 0.8
 _OWN = "toctou."
@@ -116,7 +119,7 @@ def _unknown(model: type[Any]) -> Iterator[ModelError]:
                     expected="each table in the list `tables`",
                     remedy=f"tables = [{name}]",
                 )
-            elif not called and name in _known_of_applications():
+            elif not called and name in OF_APPLICATIONS:
                 yield ModelError(
                     f"the model {model.__name__} has the attribute {name!r}, which only models of applications have",
                     expected="a model that derives from toctou.App",
@@ -131,12 +134,6 @@ def _is_declaration(value: Any) -> bool:
 
 def _listed(table: Table, tables: Any) -> bool:
     return isinstance(tables, list | tuple) and any(one is table for one in tables)
-
-
-def _known_of_applications() -> set[str]:
-    from toctou.declaration.app import App  # noqa: PLC0415 - it takes long to import, and is asked for in few models
-
-    return {name for name in inspect.get_annotations(App) if not name.startswith("_")}
 
 
 def _wrong_methods(model: type[Any]) -> Iterator[ModelError]:
@@ -170,7 +167,7 @@ def _wrong_invariants(model: type[Any]) -> Iterator[ModelError]:
     for name, rule in model.invariants().items():
         where = f"the invariant {name!r} of the model {model.__name__}"
         taken = inspect.signature(rule.predicate).parameters if inspect.isfunction(rule.predicate) else {}
-        more = {one: [] for one in ("responses", "requests") if one in taken}
+        more: dict[str, object] = {one: [] for one in ("responses", "requests") if one in taken}
         if why := mismatch(rule.predicate, *([None] if takes_model(rule.predicate) else []), {}, **more):
             yield ModelError(
                 f"{where} cannot be called with the stored items: {why}",

@@ -321,11 +321,11 @@ def _check(cls: type[Model], name: str, handler: Handler) -> None:
                 expected="True or False" if kind is bool else "an operation of the document, as text",
                 remedy=f"for example {option}={example}; an argument of that name goes into arguments={{{option!r}: […]}}",
             )
-    principals = handler.principals if handler.principals is not None else cls.principals
-    check_principals(where, principals)
+    if handler.principals is not None:
+        check_principals(where, handler.principals)
     check_pools(where, handler.pools)
     arguments: list[Any] = [None] if takes_model(handler.function) else []
-    if why := mismatch(handler.function, *arguments, principals[0], **dict.fromkeys(handler.pools)):
+    if why := mismatch(handler.function, *arguments, "alice", **dict.fromkeys(handler.pools)):
         raise _unfit(where, handler, why)
 
 

@@ -14,7 +14,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.declaration.table import Table
 from toctou.errors import ModelError, ToctouError
 from toctou.gate.service import Service
-from toctou.history.item import AttributeValue, Image, image
+from toctou.history.item import AttributeValue, Image, image, plain
 from toctou.history.request import Request
 
 _CALLED = ("handlers", "invariants", "scenarios", "requests", "owns", "setup")
@@ -249,17 +249,17 @@ def _wrong_keys(model: type[Any], table: Table, images: Sequence[Image]) -> Iter
         if lacking := [one for one in sound if name not in one]:
             meant = get_close_matches(name, lacking[0], 1)
             yield ModelError(
-                f"the item {shown(lacking[0])} {where} lacks {name!r}, which is a key of the table",
+                f"the item {shown(plain(lacking[0]))} {where} lacks {name!r}, which is a key of the table",
                 expected=f"items with {' and '.join(map(repr, names))}",
                 remedy=f"did you mean {name!r} by {meant[0]!r}?"
                 if meant
                 else f"give it {name!r}, or correct the key in `tables`",
             )
         if other := [one for one in sound if name in one and kind not in one[name]]:
-            found = next(iter(other[0][name]))
+            found, item = next(iter(other[0][name])), shown(plain(other[0]))
             declared = f", or declare {name + ':' + found!r}" if found in _KEY_TYPES else ""
             yield ModelError(
-                f"the key {name!r} of the item {shown(other[0])} {where} is of type {found}, and of type {kind} in `tables`",
+                f"the key {name!r} of the item {item} {where} is of type {found}, and of type {kind} in `tables`",
                 expected="keys of the type that the table declares",
                 remedy=f"give {_KEY_TYPES[kind]}{declared}",
             )
@@ -268,7 +268,8 @@ def _wrong_keys(model: type[Any], table: Table, images: Sequence[Image]) -> Iter
     for one in sound:
         if keys.pop(repr([one[name] for name in names]), 0) > 1:
             yield ModelError(
-                f"`items` of the model {model.__name__} has two items of table {table.name!r} with the same key: {shown(one)}",
+                f"`items` of the model {model.__name__} has two items of table {table.name!r} with the same key: "
+                f"{shown(plain(one))}",
                 expected="items whose keys differ",
                 remedy="leave one of them out, or correct its key",
             )
