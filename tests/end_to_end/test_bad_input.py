@@ -39,7 +39,7 @@ BROKEN_FILES = {
     ),
     "an item without its key": (
         FIXED.replace('"note_id": "n1", "count"', '"count"', 1),
-        ["was refused: ValidationException"],
+        ["the item {'count': 0} of table 'Notes' in the model Fixed lacks 'note_id'", "remedy: give it 'note_id'"],
     ),
     "an item with a float": (
         FIXED.replace('"count": 0}', '"count": 0.5}', 1),

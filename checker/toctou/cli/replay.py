@@ -15,6 +15,7 @@ from toctou.counterexample.presentation import presented
 from toctou.counterexample.violation import Violation
 from toctou.declaration.isolation import isolation_of
 from toctou.declaration.loading import LoadedModel, load
+from toctou.declaration.model import check_model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import InternalError, ScheduleDiverged
 from toctou.execution.judges import oracles_for
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     scenario = Scenario(stored.requests, stored.left_out)
     with contextlib.chdir(_home(arguments.report, stored)):
         (loaded,) = load([stored.model])
+        check_model(loaded.model, by_itself=False)  # the report says which requests there are
         violation, execution = _again(loaded, scenario, stored, backend)
         faults: list[str] = []
         document = None if violation is None else documented(loaded.name, violation, _title(loaded), faults)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from toctou.declaration.isolation import ISOLATIONS, Isolation
+from toctou.declaration.mistakes import Check, collected, mistakes_of, refuse
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.served import check_served
 from toctou.declaration.services import check_services
+from toctou.declaration.signatures import answers_later, mismatch, parameters, takes_model
 from toctou.declaration.table import Table
-from toctou.declaration.validation import check_attributes, check_pools, check_principals, joined, kept, shown
+from toctou.declaration.validation import check_members, check_pools, check_principals, joined, kept, shown
 from toctou.errors import ModelError, ToctouError, message_of
 from toctou.gate.headers import Headers
 from toctou.gate.service import Service
@@ -70,7 +73,7 @@ class Handler:
 
     def call(self, model: Model, request: Request) -> Any:
         """Run the handler for one request; returns or raises whatever it does."""
-        if _takes_model(self.function):
+        if takes_model(self.function):
             return self.function(model, request.principal, **request.values)
         return self.function(request.principal, **request.values)
 
@@ -172,30 +175,50 @@ class Model:
         Raises:
             ModelError: no handlers, arguments that a handler does not take, or anything declared that cannot be used.
         """
-        check_attributes(cls)
-        check_services(cls)
-        for name in undeclared_handlers(cls):
-            raise ModelError(
-                f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",
-                expected="@handler(...) above every method that serves requests",
-                cause="the decorator was forgotten, or the method of a base class that has it was overridden without",
-                remedy=f"declare it; or, if handlers call it, name it _{name}",
-            )
-        handlers = cls.handlers()
-        if not handlers:
-            raise ModelError(
-                f"the model {cls.__name__} has no handlers",
-                expected="at least one method, or function, declared with @handler(...)",
-                remedy="see “Plugging in” in README.md",
-            )
-        check_served(cls, handlers)
+        check_model(cls)
         found: list[Request] = []
-        for name, handler in handlers.items():
-            _check(cls, name, handler)
+        for name, handler in cls.handlers().items():
             found += handler.requests(name, cls.principals)
-        _check_comparisons(cls)
-        _check_owner(cls)
         return found
+
+
+def check_model(cls: type[Model], *, by_itself: bool = True) -> None:
+    """Check everything that a model declares, before any of it runs.
+
+    Args:
+        by_itself: it has handlers that can be called with what it declares; an OpenAPI document may give the rest.
+
+    Raises:
+        ModelError: all mistakes at once.
+    """
+    check_members(cls)  # without which nothing can be asked of a model
+    found = mistakes_of(cls, *(_undeclared(cls, name) for name in undeclared_handlers(cls)))
+    of_handlers: list[Check] = [partial(one, cls) for one in (_check_comparisons, _check_retryable, check_services)]
+    if by_itself:
+        handlers = cls.handlers()
+        of_handlers += [partial(_check, cls, name, handler) for name, handler in handlers.items()]
+        of_handlers.append(partial(check_served, cls, handlers))
+        if not handlers and not found:
+            of_handlers.append(partial(_check_some, cls))
+    found += collected(of_handlers)
+    refuse(cls.__name__, found or collected([partial(_check_owner, cls)]))
+
+
+def _undeclared(cls: type[Model], name: str) -> ModelError:
+    return ModelError(
+        f"the method {name!r} of the model {cls.__name__} takes a principal, but is not declared as a handler",
+        expected="@handler(...) above every method that serves requests",
+        cause="the decorator was forgotten, or the method of a base class that has it was overridden without",
+        remedy=f"declare it; or, if handlers call it, name it _{name}",
+    )
+
+
+def _check_some(cls: type[Model]) -> None:
+    raise ModelError(
+        f"the model {cls.__name__} has no handlers",
+        expected="at least one method, or function, declared with @handler(...)",
+        remedy="see “Plugging in” in README.md",
+    )
 
 
 def _declared(cls: type, kind: type) -> Iterable[tuple[str, Any]]:
@@ -209,23 +232,9 @@ def _declared(cls: type, kind: type) -> Iterable[tuple[str, Any]]:
     return found.items()
 
 
-def _takes_model(function: Function) -> bool:
-    code = getattr(function, "__code__", None)
-    return (
-        code is not None and code.co_argcount > 0 and code.co_varnames[0] == "self" and not inspect.ismethod(function)
-    )
-
-
 def bound(function: Function, model: Model) -> Function:
     """A function of the model's class as it is called: as a method if its first parameter is named ``self``."""
-    return partial(function, model) if _takes_model(function) else function
-
-
-def parameters(function: Function) -> list[str]:
-    """The names of a function's parameters without ``self``; none for built-in functions."""
-    code = getattr(function, "__code__", None)
-    names = [] if code is None else list(code.co_varnames[: code.co_argcount])
-    return names[1:] if names[:1] == ["self"] else names
+    return partial(function, model) if takes_model(function) else function
 
 
 def _check_owner(cls: type[Model]) -> None:
@@ -246,7 +255,7 @@ def _check_owner(cls: type[Model]) -> None:
         )
 
 
-def _check_comparisons(cls: type[Model]) -> None:
+def _check_comparisons(cls: type[Model]) -> Iterable[ModelError]:
     for name, value, choices, otherwise in (
         ("refusals", cls.refusals, ("any", "exact"), "rejections without effect count alike"),
         ("overwrites", cls.overwrites, ("note", "violation"), "writes that replace another unread are noted"),
@@ -257,47 +266,50 @@ def _check_comparisons(cls: type[Model]) -> None:
             "requests get processes of their own once they are seen to share memory",
         ),
     ):
-        if value not in choices:
-            raise ModelError(
-                f"`{name}` of the model {cls.__name__} is {value!r}",
+        if not isinstance(value, str) or value not in choices:
+            yield ModelError(
+                f"`{name}` of the model {cls.__name__} is {shown(value)}",
                 expected=" or ".join(map(repr, choices)),
                 remedy=f"for example {name} = {choices[-1]!r}; or leave it out: {otherwise}",
             )
-    known = [str(table.parameters["TableName"]) for table in cls.tables] + ["body"]
-    for part, names in cls.ignore.items():
-        if part not in known or isinstance(names, str) or not all(isinstance(name, str) for name in names):
-            raise ModelError(
-                f"`ignore` of the model {cls.__name__} holds {part!r}: {names!r}",
-                expected=f"a list of attributes for a table, or of keys for the body: {', '.join(known)}",
-                remedy=f'for example ignore = {{"{known[0]}": ["updated_at"], "body": ["request_id"]}}',
-            )
+
+
+def _check_retryable(cls: type[Model]) -> Iterable[ModelError]:
     rules = [("the model " + cls.__name__, cls.retryable)]
     rules += [
         (f"the handler {name!r}", one.retryable) for name, one in cls.handlers().items() if one.retryable is not None
     ]
     for where, rule in rules:
-        if not callable(rule) and not (
-            isinstance(rule, Collection) and not isinstance(rule, str) and all(type(one) is int for one in rule)
-        ):
-            raise ModelError(
-                f"`retryable` of {where} is {rule!r}",
-                expected="statuses, such as {409, 503}, or a function that takes a response and returns a truth value",
-                remedy="for example retryable = {409, 503}",
-            )
+        statuses = isinstance(rule, Collection) and not isinstance(rule, str | bytes | Mapping)
+        if callable(rule) and answers_later(rule):
+            fault = "a coroutine or a generator, which is true of every response"
+        elif callable(rule) or (statuses and all(type(one) is int for one in rule)):
+            continue
+        else:
+            fault = shown(rule)
+        yield ModelError(
+            f"`retryable` of {where} is {fault}",
+            expected="statuses, such as {409, 503}, or a function that takes a response and returns a truth value",
+            remedy="for example retryable = {409, 503}",
+        )
 
 
 def undeclared_handlers(cls: type[Model]) -> list[str]:
-    """Methods that take a principal and are not declared as handlers, so that no scenario would contain them."""
+    """Functions that take a principal and are not declared as handlers, so that no scenario would contain them."""
     return [
         name
         for base in cls.__mro__[: cls.__mro__.index(Model)]
         for name, value in vars(base).items()
-        if inspect.isfunction(value)
-        and value is getattr(cls, name)
-        and parameters(value)[:1] == ["principal"]
-        and not name.startswith("_")
+        if not name.startswith("_")
         and not hasattr(Model, name)
+        and value is inspect.getattr_static(cls, name, None)
+        and _serves(getattr(value, "__func__", value) if isinstance(value, staticmethod | classmethod) else value)
     ]
+
+
+def _serves(value: Any) -> bool:
+    taken = parameters(value) if inspect.isfunction(value) or inspect.ismethod(value) else []
+    return taken[:1] == ["principal"] or taken[:2] == ["cls", "principal"]
 
 
 def _check(cls: type[Model], name: str, handler: Handler) -> None:
@@ -309,20 +321,55 @@ def _check(cls: type[Model], name: str, handler: Handler) -> None:
             remedy=f"for a function behind an API: function = … in the model, and {name} = route('DELETE /items/{{item_id}}', "
             "item_id=['i1']); or wrap it in a method that makes the event",
         )
-    principals = handler.principals if handler.principals is not None else cls.principals
-    check_principals(where, principals)
-    check_pools(where, handler.pools)
-    arguments: list[Any] = [None] if _takes_model(handler.function) else []
-    try:
-        inspect.signature(handler.function).bind(*arguments, principals[0], **dict.fromkeys(handler.pools))
-    except TypeError as mismatch:
+    if "self" in parameters(handler.function):
         raise ModelError(
-            f"{where} cannot be called with a principal and {', '.join(handler.pools) or 'no arguments'}: {mismatch}",
-            expected="a pool for each argument after the principal, under the argument's name",
-            remedy="name the missing argument in @handler(...), or give it a default",
-        ) from None
-    except ValueError:  # built-in functions may have no signature; calling it will fail instead
-        pass
+            f"{where} does not take `self` first: ({', '.join(parameters(handler.function))})",
+            expected="the model first, then the principal, then the arguments",
+            remedy=f"def {name}(self, principal, …)",
+        )
+    if inspect.isgeneratorfunction(handler.function) or inspect.isasyncgenfunction(handler.function):
+        raise ModelError(
+            f"{where} is a generator: calling it runs none of its code",
+            expected="a function, or a coroutine, that returns its answer",
+            remedy="return the answer instead of yielding it, or wrap the generator in a function that iterates it",
+        )
+    for option, value, kind, example in (
+        ("read_only", handler.read_only, bool, "True"),
+        ("changes_owner", handler.changes_owner, bool, "True"),
+        ("operation", handler.operation, str, "'DELETE /items/{item_id}'"),
+    ):
+        if not isinstance(value, kind):
+            raise ModelError(
+                f"`{option}` of {where} is {shown(value)}",
+                expected="True or False" if kind is bool else "an operation of the document, as text",
+                remedy=f"for example {option}={example}; an argument of that name goes into arguments={{{option!r}: […]}}",
+            )
+    if handler.principals is not None:
+        check_principals(where, handler.principals)
+    check_pools(where, handler.pools)
+    arguments: list[Any] = [None] if takes_model(handler.function) else []
+    if why := mismatch(handler.function, *arguments, "alice", **dict.fromkeys(handler.pools)):
+        raise _unfit(where, handler, why)
+
+
+def _unfit(where: str, handler: Handler, why: str) -> ModelError:
+    """The error for a handler whose pools are not its arguments."""
+    taken = parameters(handler.function)[1:]
+    wrong = [name for name in handler.pools if name not in taken]
+    missing = [name for name in taken if name not in handler.pools]
+    meant = get_close_matches(wrong[0], missing, 1) if wrong else []
+    remedy = "name the missing argument in @handler(...), or give it a default"
+    if wrong:
+        remedy = (
+            f"rename the pool to {meant[0]!r}" if meant else f"take {wrong[0]!r} as an argument, or leave its pool out"
+        )
+    elif missing:
+        remedy = f"for example @handler({missing[0]}=['i1']), or give it a default"
+    return ModelError(
+        f"{where} cannot be called with a principal and {', '.join(handler.pools) or 'no arguments'}: {why}",
+        expected="a pool for each argument after the principal, under the argument's name",
+        remedy=remedy,
+    )
 
 
 @overload
@@ -410,15 +457,22 @@ def invariant(
     Raises:
         ModelError: ``at`` is neither.
     """
-    if at not in ("end", "every_step"):
-        raise ModelError(f"an invariant is judged at {at!r}", expected="'end' or 'every_step'")
+    if not isinstance(at, str) or at not in ("end", "every_step"):
+        raise ModelError(
+            f"an invariant is judged at {shown(at)}",
+            expected="'end' or 'every_step'",
+            remedy='for example @invariant(at="every_step")',
+        )
 
     def declare(declared: Function) -> InvariantRule:
         more = parameters(declared)[1:]
-        if not {*more} <= {"responses", "requests"} or (more and at == "every_step"):
+        if not callable(declared) or not {*more} <= {"responses", "requests"} or (more and at == "every_step"):
             raise ModelError(
-                f"the invariant {getattr(declared, '__name__', declared)!r} takes {', '.join(parameters(declared))}",
+                f"the invariant {getattr(declared, '__name__', shown(declared))!r} takes {', '.join(parameters(declared))}"
+                if callable(declared)
+                else f"{shown(declared)} is declared as an invariant",
                 expected='(self, items); with at="end" also `responses` and `requests`, by these names',
+                remedy="for example @invariant above def no_debt(self, items): …",
             )
         return InvariantRule(declared, at)
 

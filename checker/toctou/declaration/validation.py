@@ -1,24 +1,28 @@
 """Decides whether what a model declares can be used, before anything is explored.
 
-What only DynamoDB can say (a key of the wrong type, an item that is too large) is left to the backend that stores it.
+What only DynamoDB can say (an item that is too large, an empty key) is left to the backend that stores it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from toctou.declaration.scenario import Scenario
 from toctou.declaration.table import Table
 from toctou.errors import ModelError, ToctouError
 from toctou.gate.service import Service
-from toctou.history.item import AttributeValue, Image, image
+from toctou.history.item import AttributeValue, Image, image, plain
 from toctou.history.request import Request
 
 _CALLED = ("handlers", "invariants", "scenarios", "requests", "owns", "setup")
 """Members of a model that are called, and that a declaration of the same name would hide."""
 
 _LONGEST = 200
+
+_KEY_TYPES = {"S": "a text", "N": "a number (int or Decimal)", "B": "bytes"}
 
 
 def check_members(model: type[Any]) -> None:
@@ -36,27 +40,48 @@ def check_members(model: type[Any]) -> None:
         raise _wrong(model, "service", "a Service, or None", 'for example service = Service("node server.js")')
 
 
-def check_attributes(model: type[Any]) -> None:
-    """Check everything in a model but its handlers.
-
-    Raises:
-        ModelError: an attribute of another kind than its description says.
-    """
-    check_members(model)
+def wrong_attributes(model: type[Any]) -> Iterator[ModelError]:
+    """The attributes of a model that are of another kind than its description says."""
     if not isinstance(model.tables, Sequence) or not all(isinstance(table, Table) for table in model.tables):
-        raise _wrong(model, "tables", "a list of tables", 'for example tables = [Table("Items", "item_id")]')
+        single = (
+            f"tables = [{model.tables!r}]"
+            if isinstance(model.tables, Table)
+            else 'tables = [Table("Items", "item_id")]'
+        )
+        yield _wrong(model, "tables", "a list of tables", f"for example {single}")
     if not (model.owner is None or (isinstance(model.owner, str) and model.owner)):
-        raise _wrong(model, "owner", "the name of an attribute, or None", 'for example owner = "owner"')
+        yield _wrong(model, "owner", "the name of an attribute, or None", 'for example owner = "owner"')
     if not isinstance(model.ignore, Mapping):
-        raise _wrong(model, "ignore", "a mapping", 'for example ignore = {"Items": ["updated_at"]}')
+        yield _wrong(model, "ignore", "a mapping", 'for example ignore = {"Items": ["updated_at"]}')
     if not _is_list(model.unowned):
-        raise _wrong(model, "unowned", "a set of values", 'for example unowned = {"nobody", None}')
-    if model.reference is not None and not all(
-        callable(getattr(model.reference, one, None)) for one in ("state_of", "step")
+        yield _wrong(model, "unowned", "a set of values", 'for example unowned = {"nobody", None}')
+    if model.reference is not None and (
+        isinstance(model.reference, type)
+        or not all(callable(getattr(model.reference, one, None)) for one in ("state_of", "step"))
     ):
-        raise _wrong(model, "reference", "an object with the methods state_of and step", "see toctou.Specification")
-    check_principals(f"the model {model.__name__}", model.principals)
-    _check_different(model)
+        made = isinstance(model.reference, type) and callable(getattr(model.reference, "step", None))
+        example = f"for example reference = {model.reference.__name__}()" if made else "see toctou.Specification"
+        yield _wrong(model, "reference", "an object with the methods state_of and step", example)
+
+
+def wrong_parts(model: type[Any]) -> Iterator[ModelError]:
+    """What is wrong between attributes that are each of the right kind: names of tables, keys of items."""
+    for name, count in Counter(table.name for table in model.tables).items():
+        if count > 1:
+            yield ModelError(
+                f"`tables` of the model {model.__name__} declares the table {name!r} {count} times",
+                expected="each table once",
+                remedy="leave one of them out, or correct its name",
+            )
+    known = [str(table.parameters.get("TableName")) for table in model.tables] + ["body"]
+    for part, names in model.ignore.items():
+        if part not in known or not _is_list(names) or not all(isinstance(name, str) for name in names):
+            yield ModelError(
+                f"`ignore` of the model {model.__name__} holds {shown(part)}: {shown(names)}",
+                expected=f"a list of attributes for a table, or of keys for the body: {', '.join(known)}",
+                remedy=f'for example ignore = {{"{known[0]}": ["updated_at"], "body": ["request_id"]}}',
+            )
+    yield from _wrong_items(model)
 
 
 def check_principals(where: str, principals: Any) -> None:
@@ -197,20 +222,57 @@ def _check_encodable(value: Any) -> None:
             _check_encodable(content)
 
 
-def _check_different(model: type[Any]) -> None:
-    """Of two items with the same key the later one would silently replace the other."""
-    keys = {table.name: [one["AttributeName"] for one in table.parameters["KeySchema"]] for table in model.tables}
-    for table, images in initial_images(model).items():
-        seen = set()
-        for one in images:
-            key = repr([one.get(name) for name in keys.get(table, ())])
-            if key in seen:
-                raise ModelError(
-                    f"`items` of the model {model.__name__} has two items of table {table!r} with the same key: {shown(one)}",
-                    expected="items whose keys differ",
-                    remedy="leave one of them out, or correct its key",
-                )
-            seen.update([key] if table in keys else [])
+def _wrong_items(model: type[Any]) -> Iterator[ModelError]:
+    tables = {table.name: table for table in model.tables}
+    for name, images in initial_images(model).items():
+        if name in tables:
+            yield from _wrong_keys(model, tables[name], images)
+        elif images:
+            meant = get_close_matches(name, tables, 1)
+            yield ModelError(
+                f"`items` of the model {model.__name__} has items of the table {name!r}, which `tables` does not declare",
+                expected=f"tables that are declared: {', '.join(tables) or 'none'}",
+                remedy=f"did you mean {meant[0]!r}?"
+                if meant
+                else f'add Table({name!r}, "…") to `tables`, with its key',
+            )
+
+
+def _wrong_keys(model: type[Any], table: Table, images: Sequence[Image]) -> Iterator[ModelError]:
+    """One mistake of each kind, because many items are often made alike."""
+    where = f"of table {table.name!r} in the model {model.__name__}"
+    types = {one["AttributeName"]: one["AttributeType"] for one in table.parameters.get("AttributeDefinitions", ())}
+    names = [one["AttributeName"] for one in table.parameters["KeySchema"]]
+    sound = list(images)
+    for name in names:
+        kind = types.get(name, "S")
+        if lacking := [one for one in sound if name not in one]:
+            meant = get_close_matches(name, lacking[0], 1)
+            yield ModelError(
+                f"the item {shown(plain(lacking[0]))} {where} lacks {name!r}, which is a key of the table",
+                expected=f"items with {' and '.join(map(repr, names))}",
+                remedy=f"did you mean {name!r} by {meant[0]!r}?"
+                if meant
+                else f"give it {name!r}, or correct the key in `tables`",
+            )
+        if other := [one for one in sound if name in one and kind not in one[name]]:
+            found, item = next(iter(other[0][name])), shown(plain(other[0]))
+            declared = f", or declare {name + ':' + found!r}" if found in _KEY_TYPES else ""
+            yield ModelError(
+                f"the key {name!r} of the item {item} {where} is of type {found}, and of type {kind} in `tables`",
+                expected="keys of the type that the table declares",
+                remedy=f"give {_KEY_TYPES[kind]}{declared}",
+            )
+        sound = [one for one in sound if name in one and kind in one[name]]
+    keys = Counter(repr([one[name] for name in names]) for one in sound)
+    for one in sound:
+        if keys.pop(repr([one[name] for name in names]), 0) > 1:
+            yield ModelError(
+                f"`items` of the model {model.__name__} has two items of table {table.name!r} with the same key: "
+                f"{shown(plain(one))}",
+                expected="items whose keys differ",
+                remedy="leave one of them out, or correct its key",
+            )
 
 
 def _wrong(model: type[Any], name: str, expected: str, remedy: str) -> ModelError:

@@ -9,7 +9,8 @@ from operator import or_
 from typing import NamedTuple, NoReturn
 
 from toctou.analysis.explain import Identity, identities
-from toctou.declaration.model import Handler, Model, bound, made, parameters
+from toctou.declaration.model import Handler, Model, bound, made
+from toctou.declaration.signatures import parameters
 from toctou.errors import InternalError, contained
 from toctou.history.finding import Finding
 from toctou.history.footprint import dependent

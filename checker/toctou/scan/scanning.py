@@ -18,9 +18,8 @@ from toctou.counterexample.violation import Violation
 from toctou.declaration.app import App
 from toctou.declaration.arguments import Form
 from toctou.declaration.loading import LoadedModel
-from toctou.declaration.model import Handler, Model
+from toctou.declaration.model import Handler, Model, check_model
 from toctou.declaration.scenario import Scenario
-from toctou.declaration.validation import check_attributes
 from toctou.distribution.progress import Progress
 from toctou.errors import DocumentError, contained
 from toctou.history.request import Request
@@ -141,9 +140,9 @@ def scan(loaded: LoadedModel, document: Document, options: Options, progress: Pr
         BadInput: the document or the model cannot be used.
     """
     model = loaded.model
-    check_attributes(model)
     if issubclass(model, App):
         model.require_application()
+    check_model(model, by_itself=False)
     declared = model.operations() if issubclass(model, App) else operations(document)
     subjects, unusable, idle = match_operations(model, list(declared))
     if not subjects:

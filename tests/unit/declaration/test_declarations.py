@@ -87,7 +87,7 @@ TWICE = [{"note_id": "n1"}, {"note_id": "n1", "owner": "bob"}]
         ("items", {"Notes": [{"note_id": "n1", "price": 1.5}]}, "numbers are int or Decimal"),
         ("items", {"Notes": [ITSELF]}, "it holds itself"),
         ("items", {"Notes": TWICE}, "two items of table 'Notes' with the same key"),
-        ("items", {"Notes": [{"note_id": 1}]}, "was refused: ValidationException"),
+        ("items", {"Notes": [{"note_id": 1}]}, "is of type N, and of type S in `tables`"),
         ("items", {"Notes": [{"note_id": "n1", "text": "x" * 500_000}]}, "was refused: ValidationException"),
         ("principals", "alice", "`principals` of the model Odd is 'alice'"),
         ("principals", ("alice", "alice"), "`principals` of the model Odd is"),
@@ -169,7 +169,8 @@ def test_a_table_that_is_declared_in_another_form_is_refused(declare):
 def test_items_of_a_table_that_is_not_declared_are_named():
     with pytest.raises(ModelError) as refused:
         toctou.check(type("Remote", (Notes,), {"items": {"Note": [{"note_id": "n1"}]}}))
-    assert "`items` names a table that `tables` does not declare" in refused.value.cause
+    assert refused.value.observed.endswith("has items of the table 'Note', which `tables` does not declare")
+    assert refused.value.remedy == "did you mean 'Notes'?"
 
 
 def test_a_method_that_looks_like_a_handler_and_is_none_is_refused():
