@@ -11,7 +11,11 @@ from toctou import Model, Table, handler
 def call(method, path, caller, body=None, **headers):
     """What an HTTP API sends to the function."""
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 3000)
-    request = {"http": {"method": method, "path": path}, "authorizer": {"jwt": {"claims": {"sub": caller}}}}
+    request = {
+        "stage": "$default",
+        "http": {"method": method, "path": path},
+        "authorizer": {"jwt": {"claims": {"sub": caller}}},
+    }
     event = {"version": "2.0", "rawPath": path, "headers": headers, "requestContext": request, "body": json.dumps(body)}
     return function.lambda_handler(event, context)
 
