@@ -13,7 +13,9 @@ class Bookings(Model):
     function = app
     caller = claims("sub")
     tables = [Table("Bookings", "room", "slot"), Table("Rooms", "room")]
-    items = {"Bookings": [{"room": "r1", "slot": "09:00", "owner": "alice", "title": "Plans", "guests": [], "version": 1}]}
+    items = {
+        "Bookings": [{"room": "r1", "slot": "09:00", "owner": "alice", "title": "Plans", "guests": [], "version": 1}]
+    }
     owner = "owner"
 
     list_bookings = route("GET /rooms/{room}/bookings", room=["r1"], read_only=True)

@@ -6,6 +6,10 @@ from carts.tokens import issue
 from toctou import Model, Table, route
 
 
+def signed(principal):
+    return {"Authorization": f"Bearer {issue(principal)}"}
+
+
 def cart(name, user):
     return {"cart_id": name, "user": user, "state": "open", "lines": {"mug": 1}, "version": 1}
 
@@ -14,16 +18,19 @@ class Carts(Model):
     """A cart of each user, three mugs, and one coupon that is left."""
 
     app = carts
-    tables = [Table("Carts", "cart_id"), Table("Stock", "article"), Table("Coupons", "code"), Table("Orders", "order_id")]
+    headers = signed
+    tables = [
+        Table("Carts", "cart_id"),
+        Table("Stock", "article"),
+        Table("Coupons", "code"),
+        Table("Orders", "order_id"),
+    ]
     items = {
         "Carts": [cart("c1", "alice"), cart("c2", "bob")],
         "Stock": [{"article": "mug", "pieces": 1}],
         "Coupons": [{"code": "MAY", "left": 1, "percent": 10}],
     }
     owner = "user"
-
-    def headers(principal):
-        return {"Authorization": f"Bearer {issue(principal)}"}
 
     create_cart = route("POST /carts")
     get_cart = route("GET /carts/{cart_id}", cart_id=["c1"], read_only=True)

@@ -1,6 +1,7 @@
 """A registry of devices, a Starlette application over aioboto3."""
 
-from devices.app import KEYS, app as devices
+from devices.app import KEYS
+from devices.app import app as devices
 
 from toctou import Model, Table, route
 
