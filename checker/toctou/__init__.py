@@ -17,6 +17,7 @@ from toctou.history.item import plain
 from toctou.history.request import Request, Response
 from toctou.specification import Specification, StoredItems
 from toctou.verdict import StopReason, Verdict
+from toctou.web.callers import authorizer, claims, iam
 
 if TYPE_CHECKING:
     from toctou.checking.check import check_model as check
@@ -37,8 +38,11 @@ __all__ = [
     "Table",
     "Verdict",
     "assert_race_is_gone",
+    "authorizer",
     "check",
+    "claims",
     "handler",
+    "iam",
     "invariant",
     "plain",
     "route",

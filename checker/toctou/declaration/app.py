@@ -9,63 +9,53 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from toctou.declaration.arguments import sent, simplest
+from toctou.declaration.dispatch import own_headers
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
 from toctou.errors import DocumentError, ModelError
 from toctou.gate.service import HttpCall
 from toctou.openapi.document import Document, opened, taken
 from toctou.openapi.operations import SAFE, Operation, Unusable, operations
-from toctou.openapi.request import HttpRequest, made
-from toctou.web import asgi, wsgi
+from toctou.openapi.request import argument_name, made
 
 
 class App(Model):
-    """Base of models of APIs: of WSGI and ASGI applications, and of services in other processes (``service``).
+    """Base of models of APIs: of WSGI and ASGI applications (``app``), Lambda functions (``function``), and services in other
+    processes (``service``).
 
     Attributes:
-        app: the application; ``None`` for a service.
         document: its OpenAPI document: a path, relative to the file of the model, or the document itself; ``None`` if the
             application makes it.
-        headers: for each principal, the headers of its requests; where a principal is missing, its name is sent in the way of
-            the document's security scheme.
+        headers: as in any model; where there are none for a principal, its name is sent in the way of the document's security
+            scheme.
         arguments: values for arguments, by name or ``operationId.name``.  Where there are none, ``toctou scan`` finds those
             that lead to stored items; else the document's examples, or values that its schemas allow, are used.
         base_path: prefix of the document's paths; ``None`` for the path of its first server.
         read_only: operations that are not expected to write although their method allows it, such as a search by ``POST``.
     """
 
-    app: ClassVar[Any] = None
     document: ClassVar[str | Path | Mapping[str, Any] | None] = None
-    headers: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     arguments: ClassVar[Mapping[str, Sequence[Any]]] = {}
     base_path: ClassVar[str | None] = None
     read_only: ClassVar[Collection[str]] = ()
     _open: ClassVar[_Open | None] = None
-    _states: ClassVar[dict[int, dict[str, Any]]] = {}
 
     def __init__(self) -> None:
         self.require_application()
-        # An ASGI application starts once per process, although each schedule makes a new instance of the model.
-        if self.app is not None and asgi.is_asgi(self.app) and id(self.app) not in App._states:
-            App._states[id(self.app)] = asgi.started(self.app)
 
     @classmethod
     def require_application(cls) -> None:
-        """Raise ``ModelError`` if there is neither application nor service."""
-        if cls.app is None and cls.service is None:
+        """Raise ``ModelError`` if there is neither application nor function nor service."""
+        if not cls._is_served():
             raise ModelError(
                 f"the model {cls.__name__} has no application",
-                expected="`app`, a WSGI or ASGI application, or `service`, one in another process",
+                expected="`app`, a WSGI or ASGI application, `function`, a Lambda function, or `service`, one in another process",
                 remedy="for example app = shop.app",
             )
 
-    def ask(self, request: HttpRequest) -> Any:
-        """The application's response, or a coroutine that returns it; for a service, the call to send."""
-        if self.service is not None:
-            return HttpCall(request.method, request.path, request.body or None, request.headers)
-        if asgi.is_asgi(self.app):
-            return asgi.answer(self.app, request, App._states.get(id(self.app), {}))
-        return wsgi.answer(self.app, request)
+    @classmethod
+    def _is_served(cls) -> bool:
+        return cls.app is not None or cls.function is not None or cls.service is not None
 
     @classmethod
     def opened_document(cls) -> Document:
@@ -123,7 +113,7 @@ class App(Model):
         Raises:
             DocumentError: an operation cannot be read, so that its races would go unnoticed.
         """
-        for one in cls.operations() if cls.app is not None or cls.service is not None else ():
+        for one in cls.operations() if cls._is_served() else ():
             if isinstance(one, Unusable) and one.fault is not None:
                 raise one.fault
         return super().scenarios(size)
@@ -132,7 +122,7 @@ class App(Model):
     def handlers(cls) -> dict[str, Handler]:
         """One for each operation of the document, and those that the model declares."""
         return {
-            **(cls._opened().handlers if cls.app is not None or cls.service is not None else {}),
+            **(cls._opened().handlers if cls._is_served() else {}),
             **super().handlers(),
         }
 
@@ -148,8 +138,23 @@ class _Open:
 
 
 def _handler(cls: type[App], operation: Operation) -> Handler:
-    def serve(self: App, principal: str, /, **arguments: Any) -> Any:
-        return self.ask(made(operation, principal, sent(operation, arguments), self.headers.get(principal, {})))
+    def serve(self: App, principal: str, /, **arguments: Any) -> HttpCall:
+        values = sent(operation, arguments)
+        request = made(operation, principal, values, own_headers(self, principal))
+        template = operation.prefix + operation.path
+        return HttpCall(
+            request.method,
+            request.path,
+            request.body or None,
+            request.headers,
+            template,
+            {
+                one.name: str(values[name])
+                for one in operation.parameters
+                if (name := argument_name(one)) in values and one.location == "path"
+            },
+            says_who=True,
+        )
 
     serve.__name__ = operation.id
     pools = {name: cls.pool(operation, name) or [value] for name, value in simplest(operation).items()}

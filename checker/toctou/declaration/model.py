@@ -11,13 +11,17 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.scenario import Scenario, scenarios
+from toctou.declaration.served import check_served
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_attributes, check_pools, check_principals, joined, kept, shown
 from toctou.errors import ModelError, ToctouError, message_of
+from toctou.gate.headers import Headers
 from toctou.gate.service import Service
 from toctou.history.item import at_path
 from toctou.history.request import RETRYABLE, Request, Retryable
 from toctou.specification import Specification, StoredItems
+from toctou.web import asgi
+from toctou.web.callers import Caller
 
 T = TypeVar("T")
 Function = Callable[..., Any]
@@ -101,6 +105,14 @@ class Model:
         isolation: where concurrent requests run: in ``processes`` of their own, or in the ``memory`` of this one; ``auto`` to
             begin in memory, and to separate them once they are seen to share it.
         service: receives the handlers' requests, in any language; ``None`` where the handlers are the code under test.
+        app: a WSGI or ASGI application, which serves the handlers' requests (:func:`toctou.route`) in this process.
+        function: a Lambda function, called as ``function(event, context)``, which serves them instead.
+        headers: what the requests of principals carry: a mapping for all of them, in which ``{principal}`` is replaced, one
+            mapping for each, or a function, or method, that makes it from the principal.
+        api: what stands before the function, and so what its events are like: a REST API (``rest``), an HTTP API (``http``), or
+            its own URL (``url``).
+        caller: where the events say who calls: :func:`toctou.claims`, :func:`toctou.authorizer`, :func:`toctou.iam`, or several;
+            ``None`` for the claim ``sub`` and the authorizer's ``principalId``.
     """
 
     tables: ClassVar[Sequence[Table]] = ()
@@ -115,6 +127,11 @@ class Model:
     unowned: ClassVar[Collection[str | None]] = frozenset({"nobody", None})
     isolation: ClassVar[Isolation] = "auto"
     service: ClassVar[Service | None] = None
+    app: ClassVar[Any] = None
+    function: ClassVar[Callable[..., Any] | None] = None
+    headers: ClassVar[Headers] = {}
+    api: ClassVar[Literal["rest", "http", "url"]] = "rest"
+    caller: ClassVar[Caller | Sequence[Caller] | None] = None
 
     def owns(self, principal: str, item: Mapping[str, Any]) -> bool:
         """Whether ``principal`` may change this (plain) item; override it where one attribute does not say so.
@@ -165,6 +182,7 @@ class Model:
                 expected="at least one method, or function, declared with @handler(...)",
                 remedy="see “Plugging in” in README.md",
             )
+        check_served(cls, handlers)
         found: list[Request] = []
         for name, handler in handlers.items():
             _check(cls, name, handler)
@@ -282,8 +300,8 @@ def _check(cls: type[Model], name: str, handler: Handler) -> None:
         raise ModelError(
             f"{where} is a function for AWS Lambda: it takes (event, context)",
             expected="a function that takes the principal first, then the arguments",
-            remedy=f"wrap it: @handler(item_id=['i1']) def {name}(self, principal, item_id): return function(event, None), with "
-            "an event made of principal and item_id",
+            remedy=f"for a function behind an API: function = … in the model, and {name} = route('DELETE /items/{{item_id}}', "
+            "item_id=['i1']); or wrap it in a method that makes the event",
         )
     principals = handler.principals if handler.principals is not None else cls.principals
     check_principals(where, principals)
@@ -402,8 +420,11 @@ def invariant(
 
 
 def made(model: type[Model]) -> Model:
-    """An instance of the model; raises ``ModelError`` where it cannot be made."""
-    return attempted(model, model)
+    """An instance of the model, whose application has started; raises ``ModelError`` where it cannot be made."""
+    instance = attempted(model, model)
+    if asgi.is_asgi(model.app):
+        attempted(model, partial(asgi.start, model.app))
+    return instance
 
 
 def attempted(model: type[Model], part: Callable[[], T]) -> T:

@@ -1,14 +1,15 @@
-"""Handlers of service models in one line: method, path and body of the request that they send."""
+"""Handlers of applications, functions and services in one line: method, path and body of the request that they send."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from toctou.declaration.model import Handler
+from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined
 from toctou.errors import ModelError
 from toctou.gate.service import HttpCall
@@ -17,18 +18,33 @@ _NAME = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
+class _Route(Sends):
     """Makes the request for a principal and arguments."""
 
     method: str
     path: str
     body: Any
+    form: Mapping[str, Any] | None
     headers: Mapping[str, str]
+    function: Callable[..., Any] | None
+
+    @property
+    def request(self) -> str:  # type: ignore[override] # a frozen attribute all the same
+        """Method and path."""
+        return f"{self.method} {self.path}"
 
     def __call__(self, principal: str, **arguments: Any) -> HttpCall:
         values = {**arguments, "principal": principal}
         headers = {name: str(_filled(value, values)) for name, value in self.headers.items()}
-        return HttpCall(self.method, _path(self.path, values), _filled(self.body, values), headers)
+        body = _filled(self.body, values)
+        if self.form is not None:
+            headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+            body = urlencode(_filled(self.form, values), doseq=True)
+        template = self.path.partition("?")[0]
+        parameters = {name: str(values[name]) for name in _NAME.findall(template)}
+        return HttpCall(
+            self.method, _path(self.path, values), body, headers, template, parameters, function=self.function
+        )
 
 
 def route(
@@ -36,21 +52,25 @@ def route(
     /,
     *,
     body: Any = None,
+    form: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    function: Callable[..., Any] | None = None,
     principals: Sequence[str] | None = None,
     read_only: bool = False,
     changes_owner: bool = False,
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Handler:
-    """Declare a handler of a service model.
+    """Declare a handler that sends a request to the model's application, Lambda function or service.
 
     For example ``route("PUT /items/{item_id}", body={"data": "{data}"}, item_id=["i1"], data=["new"])``.
 
     Args:
         request: method and path; ``{name}`` represents an argument, or ``principal``.
-        body: sent as JSON; a text that is exactly ``"{name}"`` becomes the argument as it is, at any depth.
-        headers: of this request only.
+        body: sent as JSON, a text as it is; a text that is exactly ``"{name}"`` becomes the argument as it is, at any depth.
+        form: sent as a form instead.
+        headers: of this request only, besides those of its principal.
+        function: the Lambda function of this route, where each has its own; ``None`` for the model's.
         principals, read_only, changes_owner, arguments, pools: as for :func:`toctou.handler`.
 
     Raises:
@@ -60,14 +80,15 @@ def route(
     values = joined(arguments, pools)
     if not method.isalpha() or not path.startswith("/"):
         raise ModelError(f"the route {request!r} is not a method and a path", expected='"DELETE /items/{item_id}"')
-    missing = [name for name in _names([path, body, headers or {}]) if name not in {*values, "principal"}]
+    missing = [name for name in _names([path, body, form, headers or {}]) if name not in {*values, "principal"}]
     if missing:
         raise ModelError(
             f"the route {request} names {missing[0]!r}, of which there are no values",
             expected="a pool of values for each name in the path, the body and the headers",
             remedy=f"for example route({request!r}, {missing[0]}=['i1'])",
         )
-    return Handler(_Route(method.upper(), path, body, headers or {}), values, principals, read_only, changes_owner)
+    sends = _Route(method.upper(), path, body, form, headers or {}, function)
+    return Handler(sends, values, principals, read_only, changes_owner)
 
 
 def _path(path: str, values: Mapping[str, Any]) -> str:

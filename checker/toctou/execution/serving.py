@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from toctou.client.escapes import escaped
+from toctou.declaration.dispatch import dispatched
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.response import response_of, response_to
 from toctou.errors import ToctouError
@@ -27,6 +28,9 @@ def answer(
     run = partial(event_loop.run, fail=point.fail)
     try:
         returned: Any = handler.call(model, request)
+        if inspect.iscoroutine(returned):
+            returned = run(returned)
+        returned = dispatched(model, request.principal, returned)
         if inspect.iscoroutine(returned):
             returned = run(returned)
         if sent is not None:

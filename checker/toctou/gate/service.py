@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
 from toctou.errors import ModelError
+from toctou.gate.headers import Headers, check_headers
 
 Restart = Literal["auto", "always", "never"]
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """A request to the service, as returned by a handler of a service model.
+    """A request to the model's application, function or service, as returned by a handler.
 
     Attributes:
         method: such as ``DELETE``.
         path: including the query, such as ``/items/i1?force=true``.
         body: sent as JSON; ``str`` and ``bytes`` are sent unchanged, ``None`` for no body.
-        headers: in addition to those of the service.
+        headers: in addition to those of the model and its service.
+        template: the path with its parameters as ``{name}``, for events of API Gateway; empty if it has none.
+        parameters: the values of the path's parameters, by name.
+        function: the Lambda function that serves it; ``None`` for what the model names.
+        says_who: the headers say already who calls, so that those of the model are left out.
     """
 
     method: str
     path: str
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    template: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    function: Callable[..., Any] | None = None
+    says_who: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class Service:
         folder: the working directory, relative to the file that declares the service.
         build: commands to run before the first start, and again when a file in ``folder`` has changed.
         ready: a path that returns a status below 500 once it is ready; ``None``: it is ready once it accepts connections.
-        headers: sent with every request; ``{principal}`` is replaced.
+        headers: sent with every request; see :class:`~toctou.Model`, whose headers are sent as well.
         environment: additional variables.  ``AWS_ENDPOINT_URL_DYNAMODB``, which every recent SDK honours, a region and
             credentials are set; profiles and the files in ``~/.aws`` are hidden.
         request_header: ``None`` starts one replica per concurrent request.  The name of a header starts a single one:
@@ -61,7 +70,7 @@ class Service:
     folder: str | Path = "."
     build: Sequence[Sequence[str]] = ()
     ready: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     request_header: str | None = None
     restart: Restart = "auto"
@@ -84,6 +93,7 @@ class Service:
                 expected="{port} in `command` or `environment`, because several replicas run at the same time",
                 remedy='for example environment={"PORT": "{port}"}',
             )
+        check_headers("the service", self.headers)
         if self.restart not in ("auto", "always", "never"):
             raise ModelError(f"the service's restart is {self.restart!r}", expected="'auto', 'always' or 'never'")
         if not ip_address(self.gate_address).is_loopback and not self.beyond_loopback:

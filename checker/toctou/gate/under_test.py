@@ -12,6 +12,7 @@ from toctou.errors import ModelError, ToctouError, ToolMissing
 from toctou.gate.background import Background
 from toctou.gate.building import build_service, cache_folder, tool_missing
 from toctou.gate.exchange import Exchange
+from toctou.gate.headers import headers_of
 from toctou.gate.local_states import initial_state
 from toctou.gate.relay import Relay
 from toctou.gate.replica import Read, Replica, fill_placeholders
@@ -96,7 +97,8 @@ class ServiceUnderTest:
                 raise _no_call(request.handler, call)
             replica, name = self._replica(index, point)
             header = {} if self._service.request_header is None else {self._service.request_header: name}
-            sent = http_request(call, {**self._service.headers, **header}, request.principal)
+            own = headers_of("the service", self._service.headers, request.principal)
+            sent = http_request(call, {**own, **header}, request.principal)
         except ToctouError as fault:
             point.fail(fault)
         exchange = Exchange(index, sent=f"{sent.target} {sent.headers} {sent.body!r}")

@@ -84,6 +84,24 @@ async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) 
     return Response(int(start["status"]), decoded(content, kind), headers=headers_sent)
 
 
+_STATES: dict[int, dict[str, Any]] = {}
+
+
+def start(application: Any) -> None:
+    """Run an application's startup, once per process, although each schedule makes a new instance of its model.
+
+    Raises:
+        ModelError: it cannot start.
+    """
+    if id(application) not in _STATES:
+        _STATES[id(application)] = started(application)
+
+
+def state_of(application: Any) -> dict[str, Any]:
+    """What the application's startup has left for requests."""
+    return _STATES.get(id(application), {})
+
+
 def started(application: Any) -> dict[str, Any]:
     """Run an application's startup, and return the state it leaves for requests; its shutdown is never run.
 

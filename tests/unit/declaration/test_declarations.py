@@ -210,7 +210,7 @@ def test_a_model_without_any_handler_is_not_overlooked(tmp_path):
 
 
 @pytest.mark.parametrize("pools", [{}, {"context": [None]}, {"event": [{"id": 1}]}])
-def test_a_lambda_function_is_told_how_to_be_wrapped(pools):
+def test_a_lambda_function_is_pointed_to_routes(pools):
     def lambda_handler(event, context):
         return {"statusCode": 200}
 
@@ -221,7 +221,7 @@ def test_a_lambda_function_is_told_how_to_be_wrapped(pools):
         ModelError, match=r"'delete' .* is a function for AWS Lambda: it takes \(event, context\)"
     ) as refused:
         toctou.check(Lambda)
-    assert "wrap it: @handler(" in refused.value.remedy
+    assert "delete = route(" in refused.value.remedy
 
 
 def test_a_check_leaves_the_tables_of_a_test_that_uses_moto_alone():

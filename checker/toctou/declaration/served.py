@@ -1,0 +1,120 @@
+"""Decides whether what serves a model's requests is declared as it has to be: application, function, headers, and callers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from toctou.declaration.validation import shown
+from toctou.errors import ModelError
+from toctou.gate.headers import check_headers
+from toctou.web.api_gateway import EVENTS
+from toctou.web.callers import Caller
+
+
+class Sends:
+    """What a handler is that sends a request instead of serving it.
+
+    Attributes:
+        request: as text, for errors.
+        function: the Lambda function that serves it; ``None`` for what the model names.
+    """
+
+    request: str
+    function: Callable[..., Any] | None
+
+
+def nobody_serves(model: type[Any], request: str) -> ModelError:
+    """The error for a request of a model that has nothing to send it to."""
+    return ModelError(
+        f"the model {model.__name__} sends {request}, but has nothing that serves it",
+        expected="`app`, a WSGI or ASGI application, `function`, a Lambda function, or `service`, a process",
+        remedy="for example app = shop.app, or function = shop.lambda_handler",
+    )
+
+
+def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
+    """Check what serves the requests of a model.
+
+    Args:
+        model: whose declaration it is.
+        handlers: of the model, by name.
+
+    Raises:
+        ModelError: it cannot serve them, or what says who calls is none.
+    """
+    where = f"the model {model.__name__}"
+    if model.service is not None and (model.app is not None or model.function is not None):
+        raise ModelError(
+            f"{where} has a `service` beside {'an `app`' if model.app is not None else 'a `function`'}",
+            expected="one of them: a process serves all requests of a model, or none",
+            remedy="make a model of each",
+        )
+    _check_application(where, model.app)
+    functions = [("`function` of " + where, model.function)]
+    for name, handler in handlers.items():
+        sends = handler.function
+        if not isinstance(sends, Sends):
+            continue
+        functions.append((f"`function` of the route {name!r}", sends.function))
+        if all(one is None for one in (model.service, model.app, model.function, sends.function)):
+            raise nobody_serves(model, sends.request)
+    for what, function in functions:
+        _check_function(what, function)
+    if model.api not in EVENTS:
+        raise ModelError(
+            f"`api` of {where} is {shown(model.api)}",
+            expected=f"{', '.join(map(repr, EVENTS))}: a REST API, an HTTP API, or a function URL",
+            remedy='for example api = "http"',
+        )
+    caller = model.caller
+    if not isinstance(caller, Caller | None) and not (
+        isinstance(caller, Sequence) and all(isinstance(one, Caller) for one in caller)
+    ):
+        raise ModelError(
+            f"`caller` of {where} is {shown(caller)}",
+            expected="claims(…), authorizer(…) or iam(…), or a list of these",
+            remedy='for example caller = claims("sub")',
+        )
+    principals = dict.fromkeys(
+        [*model.principals, *(one for each in handlers.values() for one in each.principals or ())]
+    )
+    # An operation of a document knows how its caller authenticates, so that an `App` may leave principals out.
+    check_headers(where, model.headers, list(principals), all_of_them=not hasattr(model, "document"))
+
+
+def _check_application(where: str, application: Any) -> None:
+    if application is None:
+        return
+    if not callable(application):
+        raise ModelError(
+            f"`app` of {where} is {shown(application)}",
+            expected="a WSGI or ASGI application",
+            remedy="for example app = shop.app; for Django, app = get_wsgi_application()",
+        )
+    if _parameters(application)[:2] == ["event", "context"]:
+        raise ModelError(
+            f"`app` of {where} takes (event, context): it is a Lambda function",
+            expected="a WSGI or ASGI application",
+            remedy="name it function = … instead",
+        )
+
+
+def _check_function(what: str, function: Any) -> None:
+    if function is None:
+        return
+    taken = _parameters(function)
+    if not callable(function) or taken[:1] == ["environ"] or taken[:1] == ["scope"]:
+        raise ModelError(
+            f"{what} is {shown(function)}",
+            expected="a Lambda function, which is called with an event and a context",
+            remedy="for example function = shop.lambda_handler; a WSGI or ASGI application is app = shop.app",
+        )
+
+
+def _parameters(function: Any) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
