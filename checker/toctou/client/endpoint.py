@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
 from typing import Any, cast
 
 import boto3
@@ -18,10 +17,10 @@ import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import Loader
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import refused_declaration
+from toctou.client.service_descriptions import shared_loader
 from toctou.engine import LARGE, Kind, Schema, actions_of, footprint
 from toctou.engine.values import item_size
 from toctou.errors import TargetError, UnsupportedAction
@@ -219,14 +218,9 @@ def _order(item: ItemId) -> tuple[Any, ...]:
     return tuple(Decimal(value) if kind == "N" else value for kind, value in item.key)
 
 
-@cache
-def _descriptions() -> Loader:
-    return Loader()  # shared, because descriptions of services take longest to read when a client is made
-
-
 def _client(url: str, region: str, config: Mapping[str, Any]) -> BaseClient:
     session = botocore.session.get_session()
-    session.register_component("data_loader", _descriptions())
+    session.register_component("data_loader", shared_loader())
     return cast(
         "BaseClient",
         boto3.Session(botocore_session=session).client(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from botocore.exceptions import (
+    ClientError,
     CredentialRetrievalError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -39,9 +40,14 @@ def escaped(raised: BaseException) -> OutsideControl | None:
     )
 
 
+def is_error_of_aws(raised: BaseException) -> bool:
+    """Whether a call of an AWS client was answered by this error."""
+    return isinstance(raised, ClientError)
+
+
 @contextmanager
 def calls_at_import_refused() -> Iterator[None]:
-    """While inside, AWS clients send nothing; what moto answers is not sent."""
+    """While inside, AWS clients send nothing, not even those that are not intercepted; what moto answers is not sent."""
     original = URLLib3Session.send
     URLLib3Session.send = _refuse  # type: ignore[method-assign, assignment]
     try:
@@ -54,7 +60,7 @@ def _refuse(_session: URLLib3Session, request: Any) -> NoReturn:
     place = next((f"\n  {site}" for site in sites(sys._getframe(1)) if is_of_the_handler(site)), "")
     raise TargetError(
         f"AWS is called while a model is imported, at {request.url}{place}",
-        expected="modules that make their calls when a handler runs, where tables and items are the model's",
-        cause="a module reads its settings, or warms a cache, when it is imported",
+        expected="calls of boto3's clients that moto performs in this process",
+        cause="a service that moto does not know, or a client that is not intercepted",
         remedy="replace that call in the model's module, before the import (unittest.mock, moto), or make it when first needed",
     )

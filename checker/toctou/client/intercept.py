@@ -213,3 +213,35 @@ def _other_service(service: str, action: str, source: SourceLine | None) -> Outs
         cause="the handler also uses that service",
         remedy="replace that client in the model (unittest.mock, a stub) and check again",
     )
+
+
+Answer = Callable[[BaseClient, str, Mapping[str, Any]], Any]
+"""Answers a call as its client does: given that, the name of the operation, and its parameters."""
+
+
+@contextmanager
+def performed_at_once(
+    perform: Callable[[str, Mapping[str, Any]], Performed], other: Answer | None = None
+) -> Iterator[None]:
+    """While inside, calls are performed where they are made, unscheduled and unrecorded.
+
+    Args:
+        perform: performs a call of DynamoDB, given its action and its parameters.
+        other: answers one to another service; ``None`` for whatever answers it outside.
+    """
+    outer = getattr(BaseClient, _SEAM)
+
+    def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> Any:
+        if client.meta.service_model.service_name != "dynamodb":
+            return (other or outer)(client, operation_name, api_params)
+        method = _method_at_once(client, operation_name)
+        return method.answered(perform(operation_name, method.prepared(api_params)))
+
+    setattr(BaseClient, _SEAM, call)
+    try:
+        yield
+    finally:
+        setattr(BaseClient, _SEAM, outer)
+
+
+_method_at_once = lru_cache(maxsize=16)(_Method)

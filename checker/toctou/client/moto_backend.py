@@ -16,6 +16,7 @@ from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import dynamodb_backends
 
+from toctou.client import services_at_import
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.endpoint import EndpointBackend, in_order
 from toctou.engine import Kind, actions_of
@@ -44,7 +45,7 @@ class MotoBackend(EndpointBackend):
 
     def __init__(self) -> None:
         self._moto = mock_aws()
-        self._moto.start(reset=True)
+        self._moto.start(reset=not services_at_import.is_used())
         # Signing is an eighth of what a call takes, and moto has all calls that are not signed in one account.
         super().__init__(f"https://dynamodb.{_REGION}.amazonaws.com", _REGION, signature_version=UNSIGNED)
         self.name = "moto"
@@ -91,7 +92,7 @@ class MotoBackend(EndpointBackend):
     def close(self) -> None:
         """Remove the tables, which moto keeps while other code uses it, and undo its patches."""
         super().close()
-        self._moto.stop()
+        self._moto.stop(remove_data=not services_at_import.is_used())
 
     def _hold(self, state: _State) -> None:
         if self._held is not state:

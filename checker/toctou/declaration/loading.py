@@ -19,8 +19,10 @@ from pathlib import Path
 from types import ModuleType
 
 from toctou.client.environment import CLIENT_ENVIRONMENT
-from toctou.client.escapes import calls_at_import_refused
+from toctou.client.escapes import calls_at_import_refused, is_error_of_aws
+from toctou.client.service_descriptions import service_descriptions_shared
 from toctou.declaration import fingerprint
+from toctou.declaration.foreseeing import calls_performed_at_once
 from toctou.declaration.model import Model, undeclared_handlers
 from toctou.declaration.validation import check_members
 from toctou.errors import TargetError, ToctouError
@@ -49,7 +51,7 @@ def load(targets: list[str]) -> list[LoadedModel]:
         os.environ.setdefault(name, value)  # modules may create clients when they are imported
     data_files.begin(imports=True)
     fingerprint.begin()
-    with boundary.reading("import"):
+    with boundary.reading("import"), service_descriptions_shared():
         return list(_loaded(targets).values())
 
 
@@ -166,7 +168,8 @@ def _import(dotted: str, file: Path | None) -> ModuleType:
     if known is not None and file is not None and Path(getattr(known, "__file__", None) or "").resolve() != file:
         return _import_under_another_name(dotted, file)
     try:
-        return importlib.import_module(dotted)
+        with calls_performed_at_once():
+            return importlib.import_module(dotted)
     except ModuleNotFoundError as missing:
         # If another module is missing, the target exists but its imports are broken.
         if file is None and missing.name and dotted.split(".", maxsplit=1)[0] == missing.name:
@@ -192,7 +195,8 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:
-        specification.loader.exec_module(module)
+        with calls_performed_at_once():
+            specification.loader.exec_module(module)
     except (Exception, SystemExit) as broken:
         del sys.modules[name]
         raise broken if isinstance(broken, TargetError) else _broken(dotted, file, broken) from broken
@@ -201,7 +205,9 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
 
 def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
     steps = traceback.extract_tb(broken.__traceback__)
-    others = ("importlib", "<", *([_OWN_FOLDER] if isinstance(broken, ToctouError) else []))
+    others = ["importlib", "<"]
+    if isinstance(broken, ToctouError) or is_error_of_aws(broken):
+        others += [_OWN_FOLDER, f"{os.sep}botocore{os.sep}", f"{os.sep}boto3{os.sep}"]
     ours = [step for step in steps if not any(one in step.filename for one in others)]
     place = f" at {_shown(Path(ours[-1].filename))}:{ours[-1].lineno}: {ours[-1].line}" if ours else ""
     if isinstance(broken, SyntaxError) and broken.filename:
@@ -210,6 +216,14 @@ def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetErro
     if isinstance(broken, ToctouError):  # a declaration that cannot be used, which knows what is wrong
         return TargetError(
             f"{where}: {broken.observed}{place}", expected=broken.expected, cause=broken.cause, remedy=broken.remedy
+        )
+    if is_error_of_aws(broken):
+        return TargetError(
+            f"{where}: {broken}{place}",
+            expected="modules that find what they ask AWS for when they are imported; nothing is sent",
+            cause="a table, an item, a secret or a parameter that exists where the module is deployed",
+            remedy="declare tables and items in the model; make anything else at the top of the model's file, above its imports: "
+            'boto3.client("secretsmanager").create_secret(Name="…", SecretString="…"), or .put_parameter(…) of "ssm"',
         )
     return TargetError(
         f"{where}: {broken}{place}",

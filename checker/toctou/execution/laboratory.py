@@ -18,10 +18,9 @@ from toctou.client.access_tracker import AccessTracker
 from toctou.client.backend import Backend
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted, perform
-from toctou.declaration.model import Model, attempted, made
+from toctou.declaration.model import Model
 from toctou.declaration.remote import under_test
 from toctou.declaration.scenario import Scenario
-from toctou.declaration.validation import initial_images
 from toctou.engine import Schema
 from toctou.errors import InternalError, ScheduleDiverged
 from toctou.execution.isolation import Isolation
@@ -33,6 +32,7 @@ from toctou.execution.observation import operation_of, step_of
 from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.serial_steps import one_after_the_other
 from toctou.execution.serving import answer
+from toctou.execution.set_up import SetUp
 from toctou.execution.shared_memory import sharing as memory_shared
 from toctou.execution.states_after import StatesAfter
 from toctou.execution.transition_system import Taken, Transition, Walk
@@ -42,7 +42,7 @@ from toctou.history.item import Image, ItemId
 from toctou.history.operation import Accessed, Execution, Operation, StoredImages, idle_steps
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
-from toctou.scheduling import boundary, data_files
+from toctou.scheduling import data_files
 from toctou.scheduling.choices import Choices, Script, plain_choice
 from toctou.scheduling.control import Readings
 from toctou.scheduling.polling import Polls, Waiting
@@ -66,6 +66,7 @@ class Laboratory:
         initial: the items stored at the start.
         sharing: what requests share besides DynamoDB, as text for the user; ``""`` unless something has shown that they do.
         left: names of what requests were seen to leave in memory by then.
+        schemas: of the tables at the start.
         isolated: whether each request has a process of its own.
         because: why, if they had not at first.
         polls_awake: whether requests that poll without sleep are held back, too.
@@ -78,12 +79,13 @@ class Laboratory:
         self.polls_awake = False
         self.left: Sequence[str] = ()
         self._left_out: StoredImages = {}
-        self._schemas: Mapping[str, Schema] = {}
+        self.schemas: Mapping[str, Schema] = {}
         self._backend = backend
         # Where requests can be separated, a doubt costs little; a process of its own gets all the time.
         auto = isolation == "auto" and CAN_FORK
         own = replace(limits, seconds=min(limits.seconds, SHORT_SECONDS)) if auto else limits
         self._runner = Runner(own)
+        self._set_up = SetUp(model, self._runner.set_up)
         self._handlers = model.handlers()
         self._operations: list[Operation] = []
         self._responses: dict[int, Response] = {}
@@ -127,22 +129,24 @@ class Laboratory:
             self._runner.installed(),
             long_lived_set_aside(),
         ):
+            if self._set_up.run_first():
+                self._store_initial({})
             yield self
 
     def _store_initial(self, left_out: StoredImages) -> None:
-        images = initial_images(self.model)
+        tables, images = self._set_up.initial
         if missing := self.by_name(left_out).keys():
             images = {
-                table: [one for one in stored if self._schemas[table].item_id(one) not in missing]
+                table: [one for one in stored if self.schemas[table].item_id(one) not in missing]
                 for table, stored in images.items()
             }
-        self._backend.load([table.parameters for table in self.model.tables], images)
-        self._schemas = {table.parameters["TableName"]: Schema.of(table.parameters) for table in self.model.tables}
+        self._backend.load(tables, images)
+        self.schemas = {table["TableName"]: Schema.of(table) for table in tables}
         self.initial, self._left_out = self._backend.stored(), left_out
 
     def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
         """Stored items by their names."""
-        return {self._schemas[table].item_id(one): one for table, images in stored.items() for one in images}
+        return {self.schemas[table].item_id(one): one for table, images in stored.items() for one in images}
 
     def tracking(self) -> AbstractContextManager[None]:
         """While inside, executions record what handlers access (:mod:`toctou.client.access_tracker`); nothing for a service."""
@@ -158,6 +162,11 @@ class Laboratory:
             taken = taken and self._backend.repeatable
             memory = None if self.isolated else ProcessMemory(self.model)
             self._known = MemoisedSteps(memory, step_of, self._states.perform, self._states.stored, taken=taken)
+
+    @property
+    def stores_more_than_declared(self) -> bool:
+        """Whether something at the start was stored by calls outside of requests."""
+        return self._set_up.stores_more_than_declared
 
     @property
     def concurrent(self) -> bool:
@@ -443,11 +452,11 @@ class Laboratory:
         return held_back
 
     def take_remarks(self) -> Mapping[str, None]:
-        """What has been noted of threads of requests since the last call; see :attr:`Isolation.remarks`."""
+        """What has been noted since the last call: on calls while importing, and see :attr:`Isolation.remarks`."""
         remarks: dict[str, None] = {}
         if self._isolation is not None:
             remarks, self._isolation.remarks = self._isolation.remarks, remarks
-        return remarks
+        return {**dict.fromkeys(self._set_up.remarks), **remarks}
 
     def note_clock_reads(self, *, read: bool) -> None:
         """Put back what :meth:`take_clock_reads` has taken."""
@@ -516,9 +525,7 @@ class Laboratory:
         if self.isolated and self._isolation is not None:
             self._isolation.begin()
             return self._runner
-        with boundary.reading("setup"):
-            self._instance = made(self.model)
-            attempted(self.model, self._instance.setup)
+        self._instance = self._set_up.run()
         return self._runner
 
     def _serve(self, index: int, request: Request) -> None:

@@ -15,10 +15,11 @@ from toctou.client.access_tracker import AccessTracker
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted
-from toctou.declaration.model import Model, attempted, made
+from toctou.declaration.model import Model
 from toctou.errors import OutsideControl, SilentHandler, ToctouError
 from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.serving import answer
+from toctou.execution.set_up import SetUp
 from toctou.gate.request_process import Begin, Channel, Ended, Failed, HeldThread, Proceed, Serve, Waiting
 from toctou.gate.zygote import LOOK, end_here
 from toctou.history.item import Image
@@ -52,6 +53,7 @@ class OwnProcess:
         self._channel = channel
         self._parent = parent
         self._runner = Runner(limits)
+        self._set_up = SetUp(model, self._runner.set_up)
         self._runner.own_numbers()
         self._asked = _Asked()
         self._tracker = AccessTracker()
@@ -110,9 +112,8 @@ class OwnProcess:
         self._raised.clear()
         self._tracker.begin()
         self._tracker.on = message.tracked
-        with boundary.reading("setup"):
-            instance = made(self._model)
-            attempted(self._model, instance.setup)
+        with runner.reading(message.readings):
+            instance = self._set_up.run()
         memory.begin(instance)
         handler = self._handlers[request.handler]
         # A request's clock, its numbers and its name go by its index.

@@ -71,7 +71,7 @@ class Zygote:
 
     def __init__(self, serve: Callable[[Channel], None]) -> None:
         ours, theirs = Pipe()
-        self._pid = _forked()
+        self._pid = forked()
         if self._pid == 0:
             ours.close()
             _run(lambda: _serve_checker(Channel(theirs), serve))
@@ -119,7 +119,8 @@ def _lost(what: str) -> InternalError:
     )
 
 
-def _forked() -> int:
+def forked() -> int:
+    """Fork this process: the number of the child, and 0 in it."""
     # What is buffered here must not be written once more by the child.
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
@@ -171,7 +172,7 @@ def _serve_checker(channel: Channel, serve: Callable[[Channel], None]) -> None:
 
 def _fork_one(channel: Channel, handle: int, serve: Callable[[Channel], None]) -> None:
     try:
-        pid = _forked()
+        pid = forked()
     except OSError as fault:
         channel.send(str(fault))
         return

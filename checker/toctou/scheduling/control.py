@@ -156,6 +156,21 @@ class Control:
         finally:
             self._followed = None
 
+    @contextmanager
+    def outside_tasks(self, like: Task) -> Iterator[None]:
+        """While inside, dates and numbers are those of a task that has just begun, whatever was drawn before or will be after.
+
+        Durations, and time that is slept, are the machine's: what runs now may wait for another process.
+        """
+        noticed, drawn = self.reads_clock, random.getstate()
+        random.setstate(self._pristine)
+        self._task, self._late = like, True
+        try:
+            yield
+        finally:
+            self._task, self.reads_clock = None, noticed
+            random.setstate(drawn)
+
     def random_was_shared(self) -> bool:
         """Whether the execution that just ended drew from the global generator without a state per request.
 

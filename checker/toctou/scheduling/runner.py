@@ -96,6 +96,12 @@ class Runner:
                 while self._idle:
                     self._idle.pop().throw(greenlet.GreenletExit)
 
+    @contextmanager
+    def set_up(self) -> Iterator[None]:
+        """While inside, code outside of tasks reads the same date and draws the same numbers whenever it is run."""
+        with self._control.outside_tasks(Task(0, _nothing)):
+            yield
+
     def begin(self, bodies: Sequence[Callable[[], Any]]) -> None:
         """Give up the earlier execution, and make a task of each body, none of them started."""
         self.end()
@@ -405,6 +411,10 @@ class Runner:
             remedy="call DynamoDB from the handler itself, or check with --isolation processes; "
             "declare initial items in the model",
         )
+
+
+def _nothing() -> None:
+    """The body of what is no task."""
 
 
 def _too_many(task: Task, action: str, limit: int, thread: str = "") -> OperationLimit:

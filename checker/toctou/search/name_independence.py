@@ -18,7 +18,6 @@ from hashlib import blake2b
 from typing import Any
 
 from toctou.declaration.scenario import Scenario
-from toctou.engine import Schema
 from toctou.errors import ToctouError
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import judged, observed
@@ -61,7 +60,8 @@ class NameIndependence:
 
     def __init__(self, laboratory: Laboratory) -> None:
         self.laboratory = laboratory
-        self._schemas = {one.parameters["TableName"]: Schema.of(one.parameters) for one in laboratory.model.tables}
+        self._schemas = laboratory.schemas
+        self._symmetric: dict[Renaming, bool] = {}
         self._found: dict[tuple[bytes, Renaming], bool] = {}
 
     def local_states(self, execution: Execution) -> Iterator[LocalState]:
@@ -81,6 +81,8 @@ class NameIndependence:
 
     def behaves_alike(self, local_state: LocalState, renaming: Renaming) -> bool:
         """Whether the renamed request behaves the same in the renamed local state."""
+        if self.laboratory.stores_more_than_declared and not self._begins_alike(renaming):
+            return False
         asked = local_state.key(), renaming
         if asked not in self._found:
             if len(self._found) >= MOST:
@@ -90,6 +92,13 @@ class NameIndependence:
             except ToctouError:  # exploring the other scenario will meet it again, and report it
                 self._found[asked] = False
         return self._found[asked]
+
+    def _begins_alike(self, renaming: Renaming) -> bool:
+        """Whether what is stored at the start is the same under the other names, which is known of what is declared only."""
+        if renaming not in self._symmetric:
+            initial = self.laboratory.initial
+            self._symmetric[renaming] = self._renamed_items(initial, renaming) == initial
+        return self._symmetric[renaming]
 
     def renamed(self, execution: Execution, renaming: Renaming) -> Execution:
         """The execution as oracles see it, under other names."""

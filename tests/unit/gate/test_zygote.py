@@ -211,7 +211,7 @@ def test_a_process_whose_zygote_has_died_ends_itself():
 
 
 def test_a_system_that_forks_nothing_more_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch):
-    forked = module._forked
+    forked = module.forked
 
     def first_only() -> int:
         if os.getpid() != us:
@@ -219,7 +219,7 @@ def test_a_system_that_forks_nothing_more_is_an_error_that_says_so(monkeypatch: 
         return forked()
 
     us = os.getpid()
-    monkeypatch.setattr(module, "_forked", first_only)
+    monkeypatch.setattr(module, "forked", first_only)
     with opened() as zygote, pytest.raises(InternalError, match="Resource temporarily unavailable"):
         zygote.fork()
 

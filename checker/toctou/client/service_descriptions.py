@@ -1,0 +1,53 @@
+"""Shares what botocore reads of its descriptions of services between sessions.
+
+A session of botocore reads them anew, which is nine tenths of what it takes to make one with a client.  A handler may make a
+session for each request, and here it serves thousands of requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import botocore.session
+from botocore.loaders import Loader, create_loader
+
+_NAME = "create_loader"
+"""What a session makes its loader with."""
+
+
+class _Paths(list[str]):
+    """Folders, each once: every session of boto3 adds its own to those of its loader."""
+
+    def append(self, path: str) -> None:
+        if path not in self:
+            super().append(path)
+
+
+class _SharedLoader(Loader):
+    def __init__(self, paths: list[str]) -> None:
+        super().__init__()
+        self._own_paths = _Paths(paths)
+
+    @property
+    def search_paths(self) -> list[str]:
+        """The folders in which descriptions are looked for."""
+        return self._own_paths
+
+
+@cache
+def shared_loader(data_path: str | None = None) -> Loader:
+    """A loader for all sessions with this setting of ``data_path``."""
+    return _SharedLoader(create_loader(data_path).search_paths)
+
+
+@contextmanager
+def service_descriptions_shared() -> Iterator[None]:
+    """While inside, sessions that are made share a loader."""
+    before = getattr(botocore.session, _NAME)
+    setattr(botocore.session, _NAME, shared_loader)
+    try:
+        yield
+    finally:
+        setattr(botocore.session, _NAME, before)
