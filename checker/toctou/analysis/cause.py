@@ -167,4 +167,6 @@ def _site(execution: Execution, at: int) -> Site:
     operation = execution.operations[at]
     footprint = operation.footprint
     tables = {item.table for item in footprint.items()} | {one.table for one in footprint.ranges}
-    return Site(operation.action, tuple(sorted(tables)), operation.source)
+    # Beside tables, what a request token stands for is read and written.
+    known = tables & execution.initial.keys()
+    return Site(operation.action, tuple(sorted(known or tables)), operation.source)

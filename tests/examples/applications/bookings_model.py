@@ -4,7 +4,7 @@ from bookings.app import app
 
 from toctou import Model, Table, claims, route
 
-AT_NINE = "/rooms/{room}/bookings/09:00"
+BOOKING, TAKEN = "/rooms/{room}/bookings/{slot}", {"room": ["r1"], "slot": ["09:00"]}
 
 
 class Bookings(Model):
@@ -19,11 +19,11 @@ class Bookings(Model):
     owner = "owner"
 
     list_bookings = route("GET /rooms/{room}/bookings", room=["r1"], read_only=True)
-    get_booking = route(f"GET {AT_NINE}", room=["r1"], read_only=True)
-    book = route("PUT /rooms/{room}/bookings/{slot}", body={"title": "Talk"}, room=["r1"], slot=["09:00", "10:00"])
-    rename = route(f"PUT {AT_NINE}/title", body={"title": "Plans for May"}, room=["r1"])
-    cancel = route(f"DELETE {AT_NINE}", room=["r1"])
-    hand_over = route(f"PUT {AT_NINE}/owner", body={"to": "bob"}, room=["r1"], principals=["alice"])
-    invite = route(f"POST {AT_NINE}/guests", body={"guest": "{guest}"}, room=["r1"], guest=["carol"])
-    move = route(f"POST {AT_NINE}/move", body={"slot": "10:00"}, room=["r1"])
-    arrive = route(f"POST {AT_NINE}/arrival", room=["r1"])
+    get_booking = route(f"GET {BOOKING}", arguments=TAKEN, read_only=True)
+    book = route(f"PUT {BOOKING}", body={"title": "Talk"}, room=["r1"], slot=["09:00", "10:00"])
+    rename = route(f"PUT {BOOKING}/title", body={"title": "Plans for May"}, arguments=TAKEN)
+    cancel = route(f"DELETE {BOOKING}", arguments=TAKEN)
+    hand_over = route(f"PUT {BOOKING}/owner", body={"to": "bob"}, arguments=TAKEN, principals=["alice"])
+    invite = route(f"POST {BOOKING}/guests", body={"guest": "carol"}, arguments=TAKEN)
+    move = route(f"POST {BOOKING}/move", body={"slot": "10:00"}, arguments=TAKEN)
+    arrive = route(f"POST {BOOKING}/arrival", arguments=TAKEN)

@@ -5,28 +5,22 @@ from carts.tokens import issue
 
 from toctou import Model, Table, route
 
+KEYS = {"Carts": "cart_id", "Stock": "article", "Coupons": "code", "Orders": "order_id"}
+CART = {"state": "open", "lines": {"mug": 1}, "version": 1}
+
 
 def signed(principal):
     return {"Authorization": f"Bearer {issue(principal)}"}
 
 
-def cart(name, user):
-    return {"cart_id": name, "user": user, "state": "open", "lines": {"mug": 1}, "version": 1}
-
-
 class Carts(Model):
-    """A cart of each user, three mugs, and one coupon that is left."""
+    """A cart of each user, one mug, and one coupon that is left."""
 
     app = carts
     headers = signed
-    tables = [
-        Table("Carts", "cart_id"),
-        Table("Stock", "article"),
-        Table("Coupons", "code"),
-        Table("Orders", "order_id"),
-    ]
+    tables = [Table(name, key) for name, key in KEYS.items()]
     items = {
-        "Carts": [cart("c1", "alice"), cart("c2", "bob")],
+        "Carts": [{"cart_id": "c1", "user": "alice", **CART}, {"cart_id": "c2", "user": "bob", **CART}],
         "Stock": [{"article": "mug", "pieces": 1}],
         "Coupons": [{"code": "MAY", "left": 1, "percent": 10}],
     }
