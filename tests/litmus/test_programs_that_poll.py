@@ -77,7 +77,7 @@ def adds(cell: str) -> Step:
     return step
 
 
-def locked(*steps: Step) -> Step:
+def locked(*steps: Step, awake: bool) -> Step:
     """Between a conditional put that is tried until it succeeds, and a delete."""
 
     def step(seen: Seen) -> bool:
@@ -86,7 +86,8 @@ def locked(*steps: Step) -> Step:
                 client.put_item(TableName="Cells", Item=key("lock"), ConditionExpression="attribute_not_exists(id)")
                 break
             except ClientError:
-                time.sleep(0.1)
+                if not awake:
+                    time.sleep(0.1)
         for one in steps:
             one(seen)
         client.delete_item(TableName="Cells", Key=key("lock"))
@@ -95,12 +96,12 @@ def locked(*steps: Step) -> Step:
     return step
 
 
-def waits(cells: str, turns: int, *, gives_up: bool, consistent: bool = True) -> Step:
+def waits(cells: str, turns: int, *, gives_up: bool, awake: bool, consistent: bool = True) -> Step:
     """For any of the cells to be written; then goes on, or gives up."""
 
     def step(seen: Seen) -> bool:
         for turn in range(turns):
-            if turn:
+            if turn and not awake:
                 time.sleep(2.0**turn)
             found = [read(cell, consistent=consistent) for cell in cells]
             if max(found) > 0:
@@ -127,7 +128,7 @@ def few_ones(self: Model, tables: Any) -> bool:
     return [item.get("n") for item in tables["Cells"]] != [1, 1]
 
 
-def model_of(choose: Callable[[int], int], *, consistent: bool) -> tuple[type[Model], Scenario]:
+def model_of(choose: Callable[[int], int], *, consistent: bool, awake: bool) -> tuple[type[Model], Scenario]:
     """A model with a handler for each request of the scenario."""
 
     def pick(*of: Any) -> Any:
@@ -139,11 +140,15 @@ def model_of(choose: Callable[[int], int], *, consistent: bool) -> tuple[type[Mo
     def any_step() -> Step:
         kind = choose(4)
         if kind == 0:
-            return locked(simple())
+            return locked(simple(), awake=awake)
         if kind == 1:
             return simple()
         return waits(
-            pick("a", "b", "ab"), pick(2, 3, 4), gives_up=bool(choose(2)), consistent=consistent or not choose(4)
+            pick("a", "b", "ab"),
+            pick(6, 7) if awake else pick(2, 3, 4),
+            gives_up=bool(choose(2)),
+            awake=awake,
+            consistent=consistent or not choose(4),
         )
 
     shape = pick((1, 1), (2, 1), (2, 2), (2, 2), (1, 1, 1), (2, 1, 1))
@@ -162,12 +167,13 @@ def model_of(choose: Callable[[int], int], *, consistent: bool) -> tuple[type[Mo
     return type("Generated", (Model,), attributes), Scenario(requests)
 
 
-def compared(choose: Callable[[int], int], *, consistent: bool = True) -> int:
+def compared(choose: Callable[[int], int], *, consistent: bool = True, awake: bool = False) -> int:
     """How many fair interleavings there are, all of which were run; 0 if there are too many."""
-    model, scenario = model_of(choose, consistent=consistent)
+    model, scenario = model_of(choose, consistent=consistent, awake=awake)
     depends = dependence_of(model)
     with closing(backend_named("embedded") if consistent else StaleReads(2)) as backend:
         laboratory = Laboratory(model, backend, Limits())
+        laboratory.polls_awake = awake
         with laboratory.opened():
             try:
                 expected, every = by_force(laboratory, scenario, most=MOST)
@@ -184,11 +190,11 @@ def compared(choose: Callable[[int], int], *, consistent: bool = True) -> int:
     return every
 
 
-@pytest.mark.parametrize("consistent", [True, False])
+@pytest.mark.parametrize(("consistent", "awake"), [(True, False), (False, False), (True, True)])
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_programs_by_class_and_by_force(consistent: bool, data: st.DataObject) -> None:
-    compared(lambda count: data.draw(st.integers(0, count - 1)), consistent=consistent)
+def test_programs_by_class_and_by_force(consistent: bool, awake: bool, data: st.DataObject) -> None:
+    compared(lambda count: data.draw(st.integers(0, count - 1)), consistent=consistent, awake=awake)
 
 
 if __name__ == "__main__":
@@ -196,7 +202,7 @@ if __name__ == "__main__":
     _schedules = _different = _left_out = 0
     for _number in range(_seed, _seed + _count):
         try:
-            _run = compared(random.Random(_number).randrange, consistent=bool(_number % 3))
+            _run = compared(random.Random(_number).randrange, consistent=bool(_number % 3), awake=bool(_number % 2))
             _schedules += _run
             _left_out += not _run
         except AssertionError as _fault:

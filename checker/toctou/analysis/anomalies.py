@@ -69,7 +69,7 @@ TOCTOU = Anomaly(
     "time of check, time of use",
     "CWE-367",
     "a request relied on what it had read, and acted after another request had changed it",
-    (Shape(RW, BACK, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_write, patterns.accessed)),),
+    (Shape(RW, BACK | RW, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_write, patterns.accessed)),),
 )
 
 TABLE: tuple[Anomaly, ...] = (
@@ -130,7 +130,7 @@ TABLE: tuple[Anomaly, ...] = (
         "phantom",
         "Berenson et al. 1995, P3 and A3; Adya 1999, G2",
         "an item appeared in, or left, a range that a request had queried and relied on",
-        (Shape(RW, ANY, (patterns.membership_changed,)),),
+        (Shape(RW, ANY, (patterns.overtaken, patterns.membership_changed)),),
     ),
     Anomaly(
         "lost_update",
@@ -176,7 +176,7 @@ TABLE: tuple[Anomaly, ...] = (
         "non-repeatable read",
         "Berenson et al. 1995, P2 and A2",
         "a request read an item twice, and another changed it in between",
-        (Shape(RW, WR, (patterns.missed_changes, patterns.arrives_at_read, patterns.same_item)),),
+        (Shape(RW, WR, (patterns.overtaken, patterns.missed_changes, patterns.arrives_at_read, patterns.same_item)),),
     ),
     TOCTOU,
     Anomaly(

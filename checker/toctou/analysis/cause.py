@@ -168,4 +168,6 @@ def _site(execution: Execution, at: int) -> Site:
     footprint = operation.footprint
     tables = {str(item) if item.is_thing else item.table for item in shown_items(footprint)}
     tables |= {one.table for one in footprint.ranges}
-    return Site(operation.action, tuple(sorted(tables)), operation.source)
+    # Beside tables, and what other services have, what a request token stands for is read and written.
+    known = {one for one in tables if one in execution.initial or ":" in one}
+    return Site(operation.action, tuple(sorted(known or tables)), operation.source)

@@ -80,6 +80,11 @@ class Shape:
         return True
 
 
+def overtaken(scene: Scene) -> bool:
+    """Between two operations of the victim, or before one with an old result: else it only saw what others did to each other."""
+    return scene.first.earlier < scene.last.later or scene.first.stale
+
+
 def missed_changes(scene: Scene) -> bool:
     """Every write that was missed changed something: writing the same value again misleads no request."""
     return all(one.changed for one in scene.cycle if one.kind is EdgeKind.RW)

@@ -150,27 +150,34 @@ def _condition(words: Words, first: Dependency, item: ItemId, finding: Finding) 
     names, seen = decided(read, first, finding.attributes), decisive(read, item)
     if EXISTENCE in names and (seen is None or ALL in seen):
         names = frozenset()  # everything was taken along, and that it is there is what matters
-    asked = sorted(name for name in names - {EXISTENCE, ALL} if name in image and not _in_key(item, image[name]))
+    asked = sorted(name for name in names - {EXISTENCE, ALL} if name not in image or not _in_key(item, image[name]))
     if not asked:
         return f"'attribute_exists({_key_name(words, item)})'"
     principal = words.execution.requests[words.execution.operations[first.earlier].request].principal
-    of_caller = [name for name in asked[:MOST_TERMS] if image[name] == {"S": principal}]
-    terms = [f"#{name} = {':caller' if name in of_caller else f':{name}'}" for name in asked[:MOST_TERMS]]
-    as_read = [f":{name}" for name in asked[:MOST_TERMS] if name not in of_caller]
+    absent = [name for name in asked[:MOST_TERMS] if name not in image]
+    of_caller = [name for name in asked[:MOST_TERMS] if image.get(name) == {"S": principal}]
+    as_read = [f":{name}" for name in asked[:MOST_TERMS] if name not in {*absent, *of_caller}]
+    terms = [
+        f"attribute_not_exists(#{name})"
+        if name in absent
+        else f"#{name} = {':caller' if name in of_caller else f':{name}'}"
+        for name in asked[:MOST_TERMS]
+    ]
     meanings = [":caller is the principal"] if of_caller else []
     if as_read:
         meanings.append(
             f"{listed(as_read)} {'is the value that was' if len(as_read) == 1 else 'are the values that were'} read"
         )
     if len(asked) == 1:
+        names_given = f"'{terms[0]}', ExpressionAttributeNames={{'#{asked[0]}': '{asked[0]}'}}"
+        if absent:
+            return names_given
         meaning = "the principal" if of_caller else "the value that was read"
         (placeholder,) = [":caller"] if of_caller else as_read
-        return (
-            f"'{terms[0]}', ExpressionAttributeNames={{'#{asked[0]}': '{asked[0]}'}}, "
-            f"ExpressionAttributeValues={{'{placeholder}': <{meaning}>}}"
-        )
+        return f"{names_given}, ExpressionAttributeValues={{'{placeholder}': <{meaning}>}}"
     more = " and so on" if len(asked) > MOST_TERMS else ""
-    return f"'{' AND '.join(terms)}'{more}, where {listed(meanings)}"
+    where = f", where {listed(meanings)}" if meanings else ""
+    return f"'{' AND '.join(terms)}'{more}{where}"
 
 
 def _in_key(item: ItemId, value: Mapping[str, object]) -> bool:
@@ -262,8 +269,12 @@ def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:
     )
     if absent:
         return f"the model has no table {listed(absent)}, only {listed(execution.initial)}: give `tables` the handler's names"
-    raised = [words.execution.responses[request].exception for request in finding.requests]
+    raised = [execution.responses[request].exception for request in finding.requests]
     kinds = listed(dict.fromkeys(one.type for one in raised if one is not None) or ["the exception"])
+    if len(execution.requests) == 1:
+        return (
+            f"correct what the handler does alone, or what the model gives it: no other request is needed for {kinds}"
+        )
     return f"handle {kinds}: an item may have been deleted or changed between the two calls; answer 404 or 409 then"
 
 

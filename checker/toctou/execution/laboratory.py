@@ -71,12 +71,14 @@ class Laboratory:
         schemas: of the tables at the start.
         isolated: whether each request has a process of its own.
         because: why, if they had not at first.
+        polls_awake: whether requests that poll without sleep are held back, too.
     """
 
     def __init__(self, model: type[Model], backend: Backend, limits: Limits, isolation: str = "memory") -> None:
         self.model = model
         self.initial: StoredImages = {}
         self.sharing = ""
+        self.polls_awake = False
         self.left: Sequence[str] = ()
         self._left_out: StoredImages = {}
         self.schemas: Mapping[str, Schema] = {}
@@ -261,7 +263,7 @@ class Laboratory:
         known = None if afresh else self._known_of(scenario)
         if known is None or not known.taken:
             return self._run(scenario, strategy, known)
-        walk, polls = self._walk(known, scenario), Polls()
+        walk, polls = self._walk(known, scenario), Polls(awake=self.polls_awake)
         while walk.enabled:
             chosen = self._chosen(strategy, polls, walk.enabled, walk.waiting)
             if chosen is None:
@@ -356,7 +358,7 @@ class Laboratory:
     ) -> Execution | None:
         # The strategy has already chosen and seen the memoised steps `taken`, as `polls` has, and then chosen a request whose
         # step is unknown.
-        runner, polls = self.begin(scenario), polls or Polls()
+        runner, polls = self.begin(scenario), polls or Polls(awake=self.polls_awake)
         self._choices.bind(strategy)
         if known is not None and known.memory is not None:
             known.memory.begin(self._instance)

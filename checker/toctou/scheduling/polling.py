@@ -8,6 +8,9 @@ next turn could only be one more of the same: where it
 - is about to begin that turn again, as it did after both; and
 - would be answered the same, because no other request has since written what the last turn has read.
 
+A lock that is tried again at once is polled without sleep.  That is looked for only where a request has come to the limit of its
+operations, and takes five turns: a request may read the same a few times on its way, or try a few times before it gives up.
+
 It goes on once another request writes that, or once all requests that have not ended are held back.  Then time passes, for all of
 them: each takes one more turn, which ends bounded retries, and reads what is stored by then.  (Were only one of them let on, two
 that give up would never meet.)  Otherwise an eventually consistent turn may be stale, until it has had the same result twice.
@@ -30,6 +33,9 @@ from typing import Any, Protocol
 from toctou.history.footprint import dependent
 from toctou.history.operation import Operation
 from toctou.scheduling.units import Unit
+
+TURNS_AWAKE = 5
+"""How many turns of the same, without sleep, show that a request polls, where one has made too many."""
 
 Place = tuple[object, ...]
 """Where a value is within parameters: keys and positions."""
@@ -68,13 +74,17 @@ class ThreadsCall:
 class Polls:
     """The requests of one execution that poll.
 
+    Args:
+        awake: whether to look for requests that poll without sleep.
+
     Attributes:
         held: whether a request was held back while another one was not, when :meth:`allowed` was last called.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, awake: bool = False) -> None:
         self.held = False
         self._operations: list[Operation] = []
+        self._awake = awake
         self._let_on: set[int] = set()  # requests that have yet to take the step for which time has passed
 
     def performed(self, operation: Operation | None) -> None:
@@ -93,7 +103,7 @@ class Polls:
             request
             for request in unfinished
             if (one := waiting[request]) is not None  # few sleep, and this is asked before each step
-            and one.slept
+            and (one.slept or self._awake)
             and request not in self._let_on
             and self._polls(request, one)
         ]
@@ -119,13 +129,22 @@ class Polls:
         )
 
     def _comes_round(self, own: Sequence[int], waiting: Waiting) -> bool:
-        if not own or self._operations[own[-1]].slept >= waiting.slept:
+        if not own:
             return False
         calls = [self._operations[at] for at in own]
+        if calls[-1].slept >= waiting.slept:
+            return self._awake and self._comes_round_awake(own, calls, waiting)
         turns = [at for at, one in enumerate(calls) if at == 0 or calls[at - 1].slept < one.slept]
         return any(
             _comes_round(calls, turns, turn, waiting) and not any(map(self._written_since, own[turn:]))
             for turn in reversed(turns)  # mostly, what a handler does again is short
+        )
+
+    def _comes_round_awake(self, own: Sequence[int], calls: Sequence[Operation], waiting: Waiting) -> bool:
+        return any(
+            _all_alike(calls[-length * TURNS_AWAKE :], length, waiting)
+            and not any(map(self._written_since, own[-length:]))
+            for length in range(1, len(calls) // TURNS_AWAKE + 1)
         )
 
     def _since_its_last_write(self, request: int, unit: Unit | None = None) -> list[int]:
@@ -156,6 +175,15 @@ def _comes_round(calls: Sequence[Operation], turns: Sequence[int], turn: int, wa
             if all(varying is not None and one is not None and one <= varying for one in differing):
                 return True
     return False
+
+
+def _all_alike(calls: Sequence[Operation], length: int, waiting: Waiting) -> bool:
+    """Whether turns of this length, without sleep, are all alike, and what is waiting begins one more."""
+    return (
+        calls[0].slept == waiting.slept
+        and not _differing(calls[-length], waiting)
+        and all(map(_alike, calls, calls[length:]))
+    )
 
 
 def _alike(one: Operation, other: Operation) -> bool:

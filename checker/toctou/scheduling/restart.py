@@ -20,6 +20,8 @@ class Reason(Enum):
     """A request has read its clock or a random number, so that equal requests may behave differently."""
     LATE_CALL = auto()
     """A concurrent call arrived after the settling time, which is longer from now on."""
+    POLLS_AWAKE = auto()
+    """A request has made too many calls, so that whoever polls without sleep is held back from now on."""
     MEMORY_SHARED = auto()
     """Handlers keep memory between requests, so that every step is run from now on."""
     SEPARATED = auto()

@@ -35,7 +35,7 @@ from toctou.search.work_item import Advance, WorkItem
 from toctou.verdict import StopReason
 
 HELD_BACK = (
-    "requests that poll (read, sleep, read the same) went on only when what they read had been written, or when nothing else "
+    "requests that poll (read, wait, read the same) went on only when what they read had been written, or when nothing else "
     "could run: what they do if others take longer than that, such as a time-out, was not explored beside those others"
 )
 """The remark on a scenario in which a request was held back; see :mod:`toctou.scheduling.polling`."""
@@ -129,6 +129,7 @@ class Explorer:
     def _begun(self, work_item: WorkItem, *, alone: bool) -> Exploration:
         sighted = work_item.sighted if alone else {}
         known = {**work_item.known, **{key: clarity(one.execution) for key, one in sighted.items()}}
+        self._laboratory.polls_awake = work_item.polls_awake
         if work_item.own_numbers:
             self._laboratory.own_numbers()
         if work_item.because:

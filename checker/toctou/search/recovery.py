@@ -50,6 +50,8 @@ def reported(laboratory: Laboratory, fault: UncontrolledHandler) -> Uncontrolled
     """
     if isinstance(fault, LateCall):
         raise Restart(Reason.LATE_CALL) from fault
+    if isinstance(fault, OperationLimit) and not laboratory.polls_awake:
+        raise Restart(Reason.POLLS_AWAKE) from fault
     # A request that never goes on may wait for what another one holds in memory.  Threads need a process of their own.
     if isinstance(fault, NondeterministicHandler | SilentHandler | ThreadStarted) and laboratory.separate(
         _because(fault)

@@ -29,6 +29,7 @@ class WorkItem:
     Attributes:
         symmetry: leave out what differs only in which of several interchangeable requests did what.
         own_numbers: every request has a generator of random numbers of its own, because one of them draws from it.
+        polls_awake: a request that polls without sleep is held back, because one of them has made too many calls.
         strategy: where the search stands; ``None`` at the beginning.
         interchangeable: see :func:`~toctou.search.symmetry.interchangeable_requests`; empty before the beginning.
         before: schedules of the scenario that were run before this work item, as far as the budget is concerned.
@@ -44,6 +45,7 @@ class WorkItem:
     scenario: Scenario
     symmetry: bool = False
     own_numbers: bool = False
+    polls_awake: bool = False
     strategy: Strategy | None = None
     interchangeable: tuple[int, ...] = ()
     before: int = 0
@@ -63,6 +65,8 @@ class WorkItem:
                 return replace(whole, strategy=restart.strategy)
             case Reason.NUMBERS_SHARED:
                 return replace(whole, interchangeable=(), own_numbers=True)
+            case Reason.POLLS_AWAKE:
+                return replace(whole, interchangeable=(), polls_awake=True)
             case Reason.NOT_INTERCHANGEABLE:
                 return replace(whole, interchangeable=(), symmetry=False)
         return replace(whole, interchangeable=())
@@ -73,6 +77,7 @@ class WorkItem:
             self,
             symmetry=how.symmetry,
             own_numbers=how.own_numbers,
+            polls_awake=how.polls_awake,
             strategy=how.strategy,
             interchangeable=how.interchangeable,
             sharing=how.sharing,

@@ -55,6 +55,9 @@ ACCEPTS = {
         "item x n=1\nA alice: f()\nB bob: g()\nA.get(x) B.get(x) B.delete(x) A.delete(x)",
         "item lock by=alice\nitem x n=1\nA.get(lock) B.set(lock.by=bob) B.set(x.n=2) A.set(x.m=3 if n=2)",
         "item x n=1\nA.get(x) B.set(x.n=2) B.set(y.n=1) A.delete(y)",
+        # Only C, which reads once, shows that A acted after B; it did nothing wrong.
+        "item x owner=alice n=1\nA.get(x) B.set(x.owner=bob) C.get(x) A.set(x.n=2)",
+        "item y n=1\nA.get(y) B.set(y.n=2) C.query(*) A.delete(y)",
     ],
     "dirty_write": ["A.set(x.n=1) B.set(x.n=2) B.set(y.n=2) A.set(y.n=1)"],
     "not_a_race": ["item x n=1\nA.get(x) A.set(x.n=2) B.get(x)"],
@@ -87,6 +90,7 @@ NEAR_MISSES = {
         "item y n=1\nitem z n=1\nA.query(*) B.query(*) A.set(y.n=0) B.set(z.n=0)",
         "table Orders(user_id, order_id)\nA.query(u1) B.query(u2) A.put(u1/y n=1) B.put(u2/z n=2)",
         "A.get(y) B.get(z) A.put(z n=1) B.put(y n=2)",
+        "item y n=1\nitem z n=1\nA.get(z) B.set(z.n=2) C.query(*) A.delete(y)",
     ],
     "lost_update": [
         "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.delete(x)",
@@ -108,7 +112,10 @@ NEAR_MISSES = {
         "item x n=1\nitem y n=1\nA.get(x) B.set(x.n=2) C.set(y.n=2) A.get(y)",
         "item x n=1\nitem y n=1\nA.transact_get(x; y) B.set(x.n=2) B.set(y.n=2)",
     ],
-    "non_repeatable_read": ["item x n=1\nA.get(x) B.get(x) A.get(x) B.set(x.n=2)"],
+    "non_repeatable_read": [
+        "item x n=1\nA.get(x) B.get(x) A.get(x) B.set(x.n=2)",
+        "item x n=1 m=1\nA.get(x.m) B.set(x.m=2) C.get(x) A.set(x.n=2)",
+    ],
     "toctou": [
         "item x owner=alice\nA.get(x) B.set(x.owner=bob) A.delete(x if owner=alice)!",
         "item x n=0\nA.get(x) B.set(x.n=0) A.delete(x)",

@@ -244,3 +244,34 @@ def test_errors_are_results():
     failed, cancelled = (ErrorResponse(code, "") for code in ("ConditionalCheckFailedException", "TransactionConflict"))
     assert Told().does("A", "x0", error=failed).does("A", "'x0", error=failed).allowed(A="'x", B="z") == "B"
     assert Told().does("A", "x0", error=failed).does("A", "'x0", error=cancelled).allowed(A="'x", B="z") == "AB"
+
+
+@pytest.mark.parametrize(
+    ("done", "waits", "held"),
+    [
+        ("x0 " * 5, "x", True),
+        ("x0 " * 4, "x", False),
+        ("x0 x0 x1 x0 x0", "x", False),
+        ("x1 " + "x0 " * 5, "x", True),
+        ("x0 " * 5, "y", False),
+        ("x0 y0 " * 5, "x", True),
+        ("x0 y0 " * 5, "y", False),  # in the middle of a turn
+        ("x0 y0 " * 4 + "x0", "y", False),
+        ("x0 x0 Y0 x0 x0 x0", "x", False),  # what it has written may be what it waits for
+        ("x0 x0 'x0 x0 x0", "x", False),  # it has slept in between
+        ("x0 'x0", "'x", True),  # sleep counts as ever
+    ],
+)
+def test_without_sleep_a_request_is_held_back_before_the_sixth_turn_of_the_same(done: str, waits: str, *, held: bool):
+    told = Told(Polls(awake=True)).does("A", done)
+    assert told.allowed(A=waits, B="z") == ("B" if held else "AB")
+
+
+def test_without_sleep_a_request_goes_on_once_another_one_has_written_what_it_reads():
+    told = Told(Polls(awake=True)).does("A", "x0 " * 5)
+    assert told.allowed(A="x", B="X") == "B"
+    assert told.does("B", "X1").allowed(A="x", B="z") == "AB"
+
+
+def test_requests_that_poll_without_sleep_are_not_looked_for_from_the_start():
+    assert Told().does("A", "x0 " * 50).allowed(A="x", B="z") == "AB"
