@@ -81,7 +81,7 @@ def test_replay_prints_the_explanation_only(loud: Path) -> None:
 
 def test_reader_that_has_seen_enough(loud: Path) -> None:
     line = f"{sys.executable} -m toctou.cli check loud.py --format json | head -c 1"
-    ended = subprocess.run(line, shell=True, cwd=loud, capture_output=True, text=True, check=False)  # noqa: S602
+    ended = subprocess.run(line, shell=True, cwd=loud, capture_output=True, text=True, check=False)
     assert ended.stdout == "{"
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr
@@ -90,7 +90,7 @@ def test_reader_that_has_seen_enough(loud: Path) -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_streams_that_are_closed(loud: Path, closed: str) -> None:
     line = f"{sys.executable} -m toctou.cli check loud.py --format json {closed}"
-    ended = subprocess.run(line, shell=True, cwd=loud, capture_output=True, text=True, check=False)  # noqa: S602
+    ended = subprocess.run(line, shell=True, cwd=loud, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     if ">&-" not in closed.replace("2>&-", ""):
         json.loads(ended.stdout)
