@@ -188,7 +188,7 @@ def _contradiction(words: Words, finding: Finding, named: Named) -> str:
             return f"a failed request must leave no write, yet in the end {words.stored_at_end(items)}"
         case "no_exception":
             return (
-                f"{_requests(words, finding)} raised instead of answering, and had met nothing that another request changed"
+                f"{_requests(words, finding)} raised instead of answering, which does not depend on any other request"
                 if named.anomaly.key == "fails_alone"
                 else f"{_requests(words, finding)} raised instead of answering, after what another request had changed"
             )
