@@ -116,7 +116,7 @@ def test_a_table_that_the_model_does_not_have_is_named():
     operation.parameters = {**operation.parameters, "TableName": "Orders"}
     operation.error = ErrorResponse("ResourceNotFoundException", "Requested resource not found")
     assert told(execution, NoException()).remedy.startswith(
-        'The model has no table Orders, only Items: add Table("Orders", "id")'
+        'The model has no table Orders, only Items: add Table("Orders", "item_id")'
     )
 
 
