@@ -16,13 +16,16 @@ from toctou.history.operation import Execution, Operation
 from toctou.history.request import HandlerException, SourceLine
 from toctou.history.wording import listed
 
+_OF_EXCEPTIONS = ("no_exception", "no_partial_effect")
 _WRONG_CALL = ("ValidationException", "ParamValidationError", "ClientError")
 
 
 def fails_alone(scene: Scene) -> bool:
-    """The exception does not depend on another request."""
-    finding = scene.finding
-    return finding.oracle == "no_exception" and not any(_influenced(scene.execution, one) for one in finding.requests)
+    """The exception, or what was written before it, does not depend on another request."""
+    execution, finding = scene.execution, scene.finding
+    return raised_by(execution, finding) is not None and not any(
+        _influenced(execution, one) for one in finding.requests
+    )
 
 
 def _influenced(execution: Execution, request: int) -> bool:
@@ -40,7 +43,7 @@ def _influenced(execution: Execution, request: int) -> bool:
 def raised_by(execution: Execution, finding: Finding) -> HandlerException | None:
     """The exception that a finding is about."""
     found = [execution.responses[request].exception for request in finding.requests]
-    return next((one for one in found if one is not None), None) if finding.oracle == "no_exception" else None
+    return next((one for one in found if one is not None), None) if finding.oracle in _OF_EXCEPTIONS else None
 
 
 def traceback_of(execution: Execution, finding: Finding) -> tuple[SourceLine, ...]:
@@ -73,10 +76,13 @@ def remedy_alone(words: Words, finding: Finding) -> str:
 def _where(words: Words, finding: Finding, lines: Sequence[SourceLine]) -> str:
     handler = words.execution.requests[finding.requests[0]].handler
     alone = "it fails with no other request, so this is no race"
-    if len({line.file for line in lines}) > 1:
+    if lines and lines[-1].function != lines[0].function:
         innermost = lines[-1]
-        return f"{alone}: correct {innermost.function} in {innermost.file}, or what {handler} in {lines[0].file} calls it with"
-    if len(lines) == 1:
+        return (
+            f"{alone}: correct {innermost.function} in {innermost.file}, or what {lines[0].function} in {lines[0].file} "
+            "calls it with"
+        )
+    if lines:
         return f"{alone}: correct {lines[0].function} itself, for example what it passes to the code that it calls"
     return f"{alone}: correct {handler}, or give it arguments and items with which it works"
 

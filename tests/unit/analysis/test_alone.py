@@ -11,6 +11,7 @@ from toctou.analysis.explain import explain
 from toctou.history.operation import ErrorResponse
 from toctou.history.request import SourceLine
 from toctou.oracles.no_exception import NoException
+from toctou.oracles.no_partial_effect import NoPartialEffect
 
 
 def explained(execution):
@@ -55,7 +56,7 @@ OF_SERVICE = SourceLine("app/service.py", 4, "delete", "context.function_name")
 def test_the_innermost_line_says_whose_mistake_it_is():
     alone = explained(raised_through(OF_MODEL, OF_SERVICE))
     assert alone.traceback == (OF_MODEL, OF_SERVICE)
-    assert "correct delete in app/service.py, or what delete in models/items.py calls it with" in alone.remedy
+    assert "correct delete in app/service.py, or what Items.delete in models/items.py calls it with" in alone.remedy
     assert "correct Items.delete itself, for example what it passes" in explained(raised_through(OF_MODEL)).remedy
 
 
@@ -67,3 +68,13 @@ def test_a_key_that_the_table_does_not_have_is_told_with_the_service_s_words():
     remedy = explained(execution).remedy
     assert remedy.startswith("The GetItem of Items uses the key item_id: The provided key element does not match")
     assert "Declare the table in `tables`" in remedy
+
+
+def test_what_was_written_before_a_request_failed_alone_is_told_as_that_as_well():
+    execution = parse(f"item x n=1\nA.set(x.n=2) {RAISES}")
+    (finding,) = NoPartialEffect().judge(execution)
+    told = explain(execution, finding)
+    assert told.anomaly == "fails_alone"
+    assert "although its UpdateItem changed" in told.headline
+    assert told.headline.endswith("with no other request involved")
+    assert "this is no race" in told.remedy
