@@ -9,7 +9,6 @@ from types import ModuleType
 import pytest
 
 import toctou
-
 from toctou import App, Model
 from toctou.declaration.mistakes import OF_APPLICATIONS
 from toctou.declaration.model import check_model
