@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from toctou.analysis import patterns
+from toctou.analysis.alone import fails_alone
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.patterns import Scene, Shape
 from toctou.analysis.versions import Versions
@@ -73,6 +74,13 @@ TOCTOU = Anomaly(
 )
 
 TABLE: tuple[Anomaly, ...] = (
+    Anomaly(
+        "fails_alone",
+        "fails alone, which is no race",
+        "CWE-248",
+        "a request ended in an exception although it met nothing that another request had changed: it fails by itself",
+        (Shape.without_cycle(fails_alone),),
+    ),
     Anomaly(
         "stale_read",
         "stale read",

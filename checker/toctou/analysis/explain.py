@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from toctou.analysis.accesses import decided
+from toctou.analysis.alone import traceback_of
 from toctou.analysis.anomalies import UNNAMED, Named, name
 from toctou.analysis.cause import Site, places
 from toctou.analysis.cycles import Cycle, cycles
@@ -71,6 +72,7 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         decision=_decision(words, finding, named),
         decided=_decided(words, finding, named),
         remedy=_capital(remedy(words, finding, named)),
+        traceback=traceback_of(execution, finding),
     )
 
 
@@ -187,6 +189,8 @@ def _contradiction(words: Words, finding: Finding, named: Named) -> str:
         case "no_exception":
             return (
                 f"{_requests(words, finding)} raised instead of answering, which does not depend on any other request"
+                if named.anomaly.key == "fails_alone"
+                else f"{_requests(words, finding)} raised instead of answering, after what another request had changed"
             )
     return f"in the end {words.stored_at_end(items)}"
 

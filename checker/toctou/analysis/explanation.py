@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toctou.history.footprint import EdgeKind
+from toctou.history.request import SourceLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Explanation:
         decision: what the handler relied on (``owner of Items[i1]``), ``""`` if on nothing.
         decided: the same attributes alone, ready to read.
         remedy: a suggested fix, as far as one execution shows one; ``""`` if it does not.
+        traceback: the handler's lines that an exception came through, innermost last, if the violation is that exception.
     """
 
     anomaly: str
@@ -54,3 +56,4 @@ class Explanation:
     decision: str
     decided: tuple[str, ...] = ()
     remedy: str = ""
+    traceback: tuple[SourceLine, ...] = ()

@@ -20,6 +20,8 @@ from toctou.history.wording import LONGEST_VALUE, attribute_words, change_text, 
 
 def headline(key: str, words: Words, cycle: Cycle, finding: Finding) -> str:
     """The sentence; the finding's own statement, if no cycle shows it or an exception is the story."""
+    if key == "fails_alone":
+        return f"{finding.statement}, with no other request involved"
     if not cycle or finding.oracle == "no_exception":
         return finding.statement
     if key == "toctou":

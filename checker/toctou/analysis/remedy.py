@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from toctou.analysis.accesses import decided, decisive, parts
+from toctou.analysis.alone import remedy_alone
 from toctou.analysis.anomalies import Named
 from toctou.analysis.cause import READS, guarded_write
 from toctou.analysis.dependencies import Dependency
@@ -259,22 +260,8 @@ def _missing_check(words: Words, finding: Finding, _named: Named) -> str:
 
 
 def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:
-    execution = words.execution
-    absent = dict.fromkeys(
-        str(one.parameters["TableName"])
-        for one in execution.operations
-        if one.request in finding.requests
-        and (one.error and one.error.code) == "ResourceNotFoundException"
-        and one.parameters.get("TableName", "") not in ("", *execution.initial)
-    )
-    if absent:
-        return f"the model has no table {listed(absent)}, only {listed(execution.initial)}: give `tables` the handler's names"
-    raised = [execution.responses[request].exception for request in finding.requests]
+    raised = [words.execution.responses[request].exception for request in finding.requests]
     kinds = listed(dict.fromkeys(one.type for one in raised if one is not None) or ["the exception"])
-    if len(execution.requests) == 1:
-        return (
-            f"correct what the handler does alone, or what the model gives it: no other request is needed for {kinds}"
-        )
     return f"handle {kinds}: an item may have been deleted or changed between the two calls; answer 404 or 409 then"
 
 
@@ -294,6 +281,7 @@ _SPECIAL: Mapping[str, Callable[[Words, Finding, Named], str]] = {
     "dirty_read": _read_together,
     "read_skew": _read_together,
     "non_repeatable_read": _read_together,
+    "fails_alone": lambda words, finding, _named: remedy_alone(words, finding),
     "unhandled_exception": _answer_instead,
     "not_a_race": _by_itself,
 }

@@ -24,6 +24,7 @@ from toctou.errors import ModelError, message_of
 from toctou.history.normal_form import REMEDY, decoded
 from toctou.history.request import HandlerException, Response
 
+_MOST_LINES = 20
 _LIBRARIES = ("botocore.", "boto3.", "toctou.")
 _OF_LAMBDA = frozenset(
     {"statusCode", "statusDescription", "headers", "multiValueHeaders", "cookies", "isBase64Encoded", "body"}
@@ -152,8 +153,11 @@ def response_to(raised: BaseException, run: Run) -> Response:
     answer = answered_by(raised, run)
     if answer is not None:
         return answer
-    place = None
-    for frame, line in traceback.walk_tb(raised.__traceback__):
-        if not frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
-            place = frame.f_code, line
-    return Response(500, None, HandlerException(type(raised).__name__, message_of(raised), source_line(place)))
+    places = [
+        (frame.f_code, line)
+        for frame, line in traceback.walk_tb(raised.__traceback__)
+        if not frame.f_globals.get("__name__", "").startswith(_LIBRARIES)
+    ]
+    lines = tuple(one for place in places[-_MOST_LINES:] if (one := source_line(place)) is not None)
+    source = lines[-1] if lines else None
+    return Response(500, None, HandlerException(type(raised).__name__, message_of(raised), source, lines))

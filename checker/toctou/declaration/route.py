@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from toctou.declaration.model import Handler
 from toctou.declaration.served import Sends
-from toctou.declaration.validation import joined
+from toctou.declaration.validation import joined, shown
 from toctou.errors import ModelError
 from toctou.gate.service import HttpCall
 
@@ -76,10 +76,20 @@ def route(
     Raises:
         ModelError: no method and path, or a name without values.
     """
-    method, _, path = request.partition(" ")
+    method, _, path = request.partition(" ") if isinstance(request, str) else ("", "", "")
     values = joined(arguments, pools)
     if not method.isalpha() or not path.startswith("/"):
-        raise ModelError(f"the route {request!r} is not a method and a path", expected='"DELETE /items/{item_id}"')
+        raise ModelError(
+            f"the route {shown(request)} is not a method and a path",
+            expected="both in one text, with a space between them",
+            remedy='for example route("DELETE /items/{item_id}", item_id=["i1"])',
+        )
+    if not isinstance(headers, Mapping | None) or not all(isinstance(name, str) for name in headers or ()):
+        raise ModelError(
+            f"the route {request} has the headers {shown(headers)}",
+            expected="a mapping from names to texts",
+            remedy=f'for example route({request!r}, headers={{"x-user": "{{principal}}"}})',
+        )
     missing = [name for name in _names([path, body, form, headers or {}]) if name not in {*values, "principal"}]
     if missing:
         raise ModelError(

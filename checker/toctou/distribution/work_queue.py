@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from toctou.declaration.loading import LoadedModel
+from toctou.declaration.model import check_model
 from toctou.declaration.remote import missing_tool
 from toctou.declaration.scenario import Scenario
 from toctou.declaration.validation import scenarios_of
@@ -35,6 +36,7 @@ _SIGNIFICANT = 0.01
 
 def _slots(loaded: LoadedModel, options: Options, first: int) -> list[Slot]:
     """The scenarios of a model, the first one at place ``first``; represented ones have nothing to explore."""
+    check_model(loaded.model, by_itself=False)  # a model that makes its own requests may check nothing
     scenarios = scenarios_of(loaded.model, options.requests)
     if missing_tool(loaded.model) is not None:
         scenarios = scenarios[:1]  # enough to report it

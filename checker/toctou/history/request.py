@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -65,11 +65,18 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class HandlerException:
-    """An exception that left a handler."""
+    """An exception that left a handler.
+
+    Attributes:
+        source: the innermost line that is the user's.
+        traceback: the user's lines that it came through, innermost last; none of the checker's.
+    """
 
     type: str
     message: str
     source: SourceLine | None = None
+    # The same exception is raised where two executions differ only in the way to it.
+    traceback: tuple[SourceLine, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

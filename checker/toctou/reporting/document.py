@@ -373,6 +373,7 @@ def _explanation(explanation: Explanation, closest: SerialOrder | None, names: S
             "explained": closest.explained,
             "contradiction": closest.contradiction,
         },
+        **({"traceback": [source_document(one) for one in explanation.traceback]} if explanation.traceback else {}),
     }
 
 

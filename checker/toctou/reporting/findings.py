@@ -134,6 +134,7 @@ def _finding(group: Sequence[Document]) -> Document:
         "headline": explanation["headline"],
         "decision": explanation["decision"],
         "remedy": explanation["remedy"],
+        **({"traceback": explanation["traceback"]} if explanation.get("traceback") else {}),
         "anomaly": explanation["anomaly"],
         "anomaly_title": explanation["anomaly_title"],
         "anomalies": list(dict.fromkeys(one["explanation"]["anomaly"] for one in group)),

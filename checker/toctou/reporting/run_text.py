@@ -144,6 +144,9 @@ def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
     for broken in finding.get("rules", ()):
         where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["report"] != finding["report"] else ""
         yield Text(f"  rule: {visible(broken['statement'])}{where}")
+    for line in finding.get("traceback", ()):
+        place = f"{line['file']}:{line['line']} in {line['function']}: {line['text']}"
+        yield Text(f"  at {visible(place)}", "dim")
     if finding["remedy"]:
         yield Text(f"  fix: {visible(finding['remedy'])}")
     found = f"{count} violations" if count > 1 else "1 violation"

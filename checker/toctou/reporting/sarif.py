@@ -24,13 +24,20 @@ from toctou.reporting.titles import finding_title
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 WEAKNESSES = {
+    "248": "Uncaught Exception",
     "362": "Concurrent Execution using Shared Resource with Improper Synchronization ('Race Condition')",
     "367": "Time-of-check Time-of-use (TOCTOU) Race Condition",
     "639": "Authorization Bypass Through User-Controlled Key",
 }
 """Numbers of CWE to their titles."""
 
-_WEAKNESSES_OF = {"toctou": ("367",), "missing_check": ("639",), "aba": ("367",)}
+_WEAKNESSES_OF = {
+    "fails_alone": ("248",),
+    "unhandled_exception": ("248",),
+    "toctou": ("367",),
+    "missing_check": ("639",),
+    "aba": ("367",),
+}
 _BYPASSES = ("impact:destroys-others-data/", "impact:changes-others-data/")
 _FINGERPRINT = "toctouCause/v1"
 
@@ -124,7 +131,7 @@ def _result(finding: Document, rule_index: int) -> Document:
     severity, write, read = finding["severity"], finding["write"], finding["read"]
     decision = f"relies on {finding['decision']}, read here" if finding["decision"] else "relies on what is read here"
     related = [_location(read["source"], decision)] if read and read["source"] else []
-    place = write or read
+    place = {"source": finding["traceback"][-1]} if finding.get("traceback") else write or read
     return {
         "ruleId": finding["anomaly"],
         "ruleIndex": rule_index,
@@ -135,6 +142,7 @@ def _result(finding: Document, rule_index: int) -> Document:
         "locations": [_primary(place["source"] if place else None, finding)],
         **({"relatedLocations": [{"id": 1, **related[0]}]} if related else {}),
         "codeFlows": [_code_flow(finding)],
+        **({"stacks": [_stack(finding)]} if finding.get("traceback") else {}),
         "partialFingerprints": {_FINGERPRINT: finding["fingerprint"]},
         "properties": {
             "security-severity": f"{severity['score']:.1f}",
@@ -201,6 +209,12 @@ def _code_flow(finding: Document) -> Document:
             {"locations": locations or [{"location": {"message": _message("no operation was performed")}}]}
         ],
     }
+
+
+def _stack(finding: Document) -> Document:
+    """Where an exception came through, innermost first, as the standard has it."""
+    frames = [{"location": _location(line, line["function"])} for line in reversed(finding["traceback"])]
+    return {"message": _message(finding["headline"]), "frames": frames}
 
 
 def _location(source: Document, text: str = "") -> Document:

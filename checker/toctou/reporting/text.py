@@ -40,6 +40,7 @@ def violation_lines(document: Document, width: int) -> list[Text]:
             _title("What happened", _legend(document), width),
             *_indented(lanes(document, width - 2)),
         ],
+        list(_traceback(document, width)),
         list(_argument(document, width)),
         list(_faults(document, width)),
         list(_remedy(document, width)),
@@ -112,13 +113,23 @@ def _requests(document: Document, width: int) -> Iterator[Text]:
         yield from _hanging(head, f"{request['text']}  → {answers.get(request['letter'], 'no answer')}", width)
 
 
+def _traceback(document: Document, width: int) -> Iterator[Text]:
+    lines = document["explanation"].get("traceback", ())
+    if lines:
+        yield _title("Traceback", "innermost line last", width)
+    for line in lines:
+        head = Text(f"  {visible(line['file'])}:{line['line']} in {visible(line['function'])}  ", style="dim")
+        yield from _hanging(head, line["text"], width)
+
+
 def _argument(document: Document, width: int) -> Iterator[Text]:
     explanation = document["explanation"]
     witness = set(explanation["witness"])
     edges = explanation["cycle"] or [one for one in explanation["edges"] if {one["earlier"], one["later"]} <= witness]
     if not edges and not explanation["contradiction"]:
         return
-    yield _title("Why this should not have been possible", "", width)
+    alone = explanation["anomaly"] == "fails_alone"
+    yield _title("Why this is no race" if alone else "Why this should not have been possible", "", width)
     if explanation.get("decision"):
         yield from _hanging(Text("  relied on ", style="dim"), explanation["decision"], width)
     yield from _hanging(Text("  cause ", style="dim"), document["cause"]["text"], width)

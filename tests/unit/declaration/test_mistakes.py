@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+import toctou
 from toctou import App, Model
 from toctou.declaration.mistakes import OF_APPLICATIONS
 from toctou.declaration.model import check_model
@@ -194,6 +195,11 @@ def test_all_mistakes_are_told_at_once():
     assert all(line.startswith("  - ") and "; " in line for line in lines)
     for said in ("'delete'", "'principal'", "`owner`", "`unowned`", "'erase'"):
         assert sum(said in line for line in lines) == 1, (said, lines)
+
+
+def test_a_model_that_makes_its_own_requests_is_looked_at_as_well():
+    with pytest.raises(ModelError, match="'principal'"):
+        toctou.check(written("principal = 'alice'\n@classmethod\ndef requests(cls): return []"))
 
 
 def test_an_attribute_whose_methods_fail_is_a_mistake_of_the_model():
