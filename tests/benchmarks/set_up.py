@@ -1,7 +1,7 @@
 """What it costs to set up what handlers, and the checker, set up again and again; as ratios, which machines share.
 
-``python tests/benchmarks/set_up.py`` prints processor time in milliseconds: of a check whose requests make a session and a client,
-beside one that keeps its client, and of a laboratory that is opened for the first time, beside the next ones.
+``python tests/benchmarks/set_up.py`` prints processor time in milliseconds: of a check whose requests make a session and a
+client, beside one that keeps its client, and of a laboratory that is opened for the first time, beside the next ones.
 """
 
 from __future__ import annotations
