@@ -178,6 +178,10 @@ class Runner:
         """Whether the execution must be run again; see :meth:`Control.random_was_shared`."""
         return self._control.random_was_shared()
 
+    def draw_afresh(self) -> None:
+        """See :meth:`Control.draw_afresh`."""
+        self._control.draw_afresh()
+
     def clock_readers(self) -> list[int]:
         """The tasks that have read their clock or a random number in the current execution."""
         return [task.index for task in self.tasks if task.reads_clock]
