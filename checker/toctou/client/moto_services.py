@@ -18,6 +18,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -286,10 +287,19 @@ def _unsupported(action: str, fault: Exception) -> UnsupportedAction:
 
 def _plain(response: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: value.read() if isinstance(value, StreamingBody) else value for name, value in response.items()
+        name: value.read() if isinstance(value, StreamingBody) else _in_utc(value) for name, value in response.items()
     }
     status = found.pop("ResponseMetadata", {}).get("HTTPStatusCode", 200)
     return found if status == 200 else {**found, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def _in_utc(value: Any) -> Any:
+    """With times whose zone is one of Python's own, so that it can be stored."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, dict):
+        return {name: _in_utc(one) for name, one in value.items()}
+    return [_in_utc(one) for one in value] if isinstance(value, list) else value
 
 
 def _put_in_order(parameters: Mapping[str, Any]) -> None:

@@ -55,21 +55,14 @@ class ServiceCall(str):
     __slots__ = ("region",)
     region: str
 
-    @classmethod
-    def of(cls, service: str, action: str, region: str | None) -> ServiceCall:
-        """The call of a client."""
-        made = cls(f"{service}.{action}")
-        made.region = region or "us-east-1"
+    def __new__(cls, text: str, region: str = "us-east-1") -> ServiceCall:
+        """The call of a client in a region."""
+        made = super().__new__(cls, text)
+        made.region = region
         return made
 
     def __reduce__(self) -> Any:
-        return _called, (str(self), self.region)
-
-
-def _called(text: str, region: str) -> ServiceCall:
-    made = ServiceCall(text)
-    made.region = region
-    return made
+        return ServiceCall, (str(self), self.region)
 
 
 def is_service_call(action: str) -> bool:
@@ -142,7 +135,7 @@ class OtherServices:
 
     def perform(self, service: str, action: str, parameters: Mapping[str, Any], region: str | None = None) -> Performed:
         """Perform a call of a client; see :meth:`performed`."""
-        return self.performed(ServiceCall.of(service, action, region), parameters)
+        return self.performed(ServiceCall(f"{service}.{action}", region or "us-east-1"), parameters)
 
     def performed(self, call: str, parameters: Mapping[str, Any]) -> Performed:
         """Perform a call.
@@ -153,7 +146,7 @@ class OtherServices:
             ToolMissing: moto needs a package that is not installed.
             ModelError: the answer is not one.
         """
-        made = call if isinstance(call, ServiceCall) else _called(call, "us-east-1")
+        made = call if isinstance(call, ServiceCall) else ServiceCall(call)
         text = f"{made} {made.region} {as_text(parameters)}"
         key = self._state.key, text
         known = self._known.get(key)
