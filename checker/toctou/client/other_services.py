@@ -82,6 +82,10 @@ class _State:
         return tuple([text for text, *_ in self.asked])
 
 
+Outcomes = dict[tuple[tuple[str, ...], str], tuple[Performed, _State]]
+"""By what was asked before, and by the call."""
+
+
 class OtherServices:
     """Performs calls to services that a model lists or answers for.
 
@@ -89,16 +93,19 @@ class OtherServices:
         services: names as boto3 has them, performed on moto; ``None`` for all, because the user has started moto.
         answers: by action (``sqs.SendMessage``), or for a whole service (``cloudwatch.*``): what is returned, or a function of
             the parameters that returns it or raises.
+        known: outcomes of others with the same services and answers, where nobody has anything in moto at first.
     """
 
-    def __init__(self, services: Sequence[str] | None, answers: Mapping[str, Any]) -> None:
+    def __init__(
+        self, services: Sequence[str] | None, answers: Mapping[str, Any], known: Outcomes | None = None
+    ) -> None:
         self.in_use = services is None or bool(services or answers)
         self._services = services
         self._answers = answers
         self._moto: MotoServices | None = None
         self._state = self._first = self._begin = _State()
         self._held: _State | None = self._state  # by moto
-        self._known: dict[tuple[tuple[str, ...], str], tuple[Performed, _State]] = {}
+        self._known: Outcomes = {} if known is None else known
 
     def open(self) -> None:
         """Begin; what moto holds now is the initial state."""
@@ -211,7 +218,7 @@ class OtherServices:
     def _hold(self, state: _State) -> MotoServices:
         """Bring moto to a state."""
         moto = self._started()
-        if self._held is state:
+        if self._held is state and moto.undisturbed:
             return moto
         moto.restore()
         so_far = _State()
