@@ -38,7 +38,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "referencing": ("toctou.openapi",),
     "yaml": ("toctou.openapi.reading",),
     "werkzeug": ("toctou.web",),
-    "moto": ("toctou.client.moto_backend", "toctou.client.moto_services", "toctou.client.services_at_import"),
+    "moto": ("toctou.client.moto_backend", "toctou.client.moto_services"),
     "boto3": ("toctou.client",),
     "botocore": ("toctou.client",),
     "httptools": ("toctou.wire",),

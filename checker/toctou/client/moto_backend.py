@@ -16,10 +16,9 @@ from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import dynamodb_backends
 
-from toctou.client import services_at_import
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.endpoint import EndpointBackend, in_order
-from toctou.client.users_moto import begins, ends
+from toctou.client.users_moto import begins, ends, used_at_import
 from toctou.engine import Kind, actions_of
 from toctou.history.item import Image, ItemId
 from toctou.scheduling.choices import Choices
@@ -47,7 +46,7 @@ class MotoBackend(EndpointBackend):
     def __init__(self) -> None:
         begins()
         self._moto = mock_aws()
-        self._moto.start(reset=not services_at_import.is_used())
+        self._moto.start(reset=not used_at_import())
         # Signing is an eighth of what a call takes, and moto has all calls that are not signed in one account.
         super().__init__(f"https://dynamodb.{_REGION}.amazonaws.com", _REGION, signature_version=UNSIGNED)
         self.name = "moto"
@@ -94,7 +93,7 @@ class MotoBackend(EndpointBackend):
     def close(self) -> None:
         """Remove the tables, which moto keeps while other code uses it, and undo its patches."""
         super().close()
-        self._moto.stop(remove_data=not services_at_import.is_used())
+        self._moto.stop(remove_data=not used_at_import())
         ends()
 
     def _hold(self, state: _State) -> None:

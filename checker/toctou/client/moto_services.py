@@ -18,9 +18,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar, cast
+from unittest.mock import patch
 from uuid import UUID
 
 import boto3
@@ -30,16 +32,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.response import StreamingBody
-from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
+from moto.core.models import botocore_stubber
 from moto.moto_api._internal import mock_random
 
-from toctou.client import services_at_import
 from toctou.client.endpoint import call_service
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.service_names import contents, entry, split, things
-from toctou.client.users_moto import begins, ends, users_moto_is_active
+from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
 from toctou.history.item import Image, ItemId, typed_value
 from toctou.scheduling.control import standing_still
@@ -50,8 +52,6 @@ _OWN = "dynamodb"
 _LONGEST = 10_000
 """Bytes of an object, or of a secret, that are shown; of longer ones their digest."""
 
-_LEFT_OUT = frozenset({"ResponseMetadata"})
-
 
 class MotoServices:
     """What moto holds of all services but DynamoDB, from :meth:`start` to :meth:`stop`; what others have put there first stays.
@@ -60,41 +60,41 @@ class MotoServices:
         has_created: whether the last call has created what it missed.
     """
 
+    _last: ClassVar[tuple[MotoServices, int] | None] = (
+        None  # who has changed what moto holds, and after how many resets
+    )
+
     def __init__(self) -> None:
         self.has_created = False
-        self._mock = mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False},
-                                      "lambda": {"use_docker": False}})  # fmt: skip
-        self._clients: dict[tuple[str, str], BaseClient] = {}
         self._first: list[tuple[Any, dict[str, Any]]] = []
-        self._used = False
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether moto holds what it held after this one's last call: laboratories may be open within another one."""
+        return MotoServices._last == (self, resets())
 
     def start(self) -> None:
         """Begin; what is there now is the initial state."""
-        if users_moto_is_active() or services_at_import.is_used():  # or nobody has anything there
+        if MotoServices._last is not None:
+            MotoServices._last[0].restore()
+        if users_moto_is_active() or used_at_import():  # or nobody has anything there
             self._first = [(one, _copied(one)) for one in _backends()]
-        begins()
-        self._mock.start(reset=False)
 
     def stop(self) -> None:
         """Put back what was there at first."""
-        self.restore()
-        self._mock.stop(remove_data=not services_at_import.is_used())
-        ends()
-        for client in self._clients.values():
-            client.close()
-        self._clients = {}
+        if MotoServices._last is not None:
+            self.restore()
+            MotoServices._last = None
 
     def restore(self) -> None:
         """Restore the initial state."""
-        if not self._used:
-            return
         kept = {id(backend): state for backend, state in self._first}
         for backend in _backends():
             if id(backend) in kept:
                 backend.__dict__ = _copy_of(kept[id(backend)], backend)
             else:
                 backend.reset()
-        self._used = False
+        MotoServices._last = self, resets()
 
     def perform(self, action: str, parameters: Mapping[str, Any], region: str, before: Sequence[Call]) -> Any:
         """The result of a call, without metadata but for an unusual status.
@@ -109,7 +109,8 @@ class MotoServices:
             UnsupportedAction: moto does not know the action.
             ToolMissing: moto needs a package that is not installed.
         """
-        self._used, self.has_created = True, False
+        self.has_created = False
+        MotoServices._last = self, resets()
         if action == "sqs.ReceiveMessage":
             _put_in_order(parameters)
         seed = repr((action, parameters, before))
@@ -140,8 +141,8 @@ class MotoServices:
         number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
         mock_random.seed(number)
         try:
-            with standing_still():
-                client = self._client(service, region)
+            with standing_still(), _switched_on():
+                client = _client(service, region)
                 for token in client.meta.service_model.operation_model(name).idempotent_members:
                     given.setdefault(token, str(UUID(int=number, version=4)))
                 found = _plain(call_service(client, name, given))
@@ -163,24 +164,6 @@ class MotoServices:
         except Exception as failed:
             raise _unsupported(action, failed) from failed
 
-    def _client(self, service: str, region: str) -> BaseClient:
-        known = self._clients.get((service, region))
-        if known is None:
-            session = botocore.session.Session()
-            session.register_component("data_loader", _descriptions())
-            known = self._clients[service, region] = boto3.Session(botocore_session=session).client(
-                service,  # type: ignore[call-overload] # any service's name
-                region_name=region,
-                aws_access_key_id="toctou",
-                aws_secret_access_key="toctou",  # noqa: S106 - without a signature moto takes a reader of S3 for anybody
-                # At any other address than AWS's own moto would let the call pass.
-                config=Config(
-                    retries={"total_max_attempts": 1},
-                    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs do not know it
-                ),
-            )
-        return known
-
     def rows(self) -> dict[ItemId, Image]:
         """What is stored: messages of queues, objects of buckets, parameters and secrets."""
         found: dict[ItemId, Image] = {}
@@ -189,6 +172,50 @@ class MotoServices:
                 if type(backend).__module__ == f"moto.{service}.models":
                     found.update(look(backend))
         return found
+
+
+@contextmanager
+def _switched_on() -> Iterator[None]:
+    """While inside, moto answers what clients of boto3 send, whoever else has started it or not."""
+    before, botocore_stubber.enabled = botocore_stubber.enabled, True
+    try:
+        with patch.dict(default_user_config, {"lambda": {"use_docker": False}}):
+            yield
+    finally:
+        botocore_stubber.enabled = before
+
+
+@cache
+def _client(service: str, region: str) -> BaseClient:
+    session = botocore.session.Session()
+    session.register_component("data_loader", Loader())
+    return cast(
+        "BaseClient",
+        boto3.Session(botocore_session=session).client(
+            service,  # type: ignore[call-overload] # any service's name
+            region_name=region,
+            aws_access_key_id="toctou",
+            aws_secret_access_key="toctou",  # noqa: S106 - without a signature moto takes a reader of S3 for anybody
+            # At any other address than AWS's own moto would let the call pass.
+            config=Config(
+                retries={"total_max_attempts": 1},
+                ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs do not know it
+            ),
+        ),
+    )
+
+
+_AT_ONCE: list[Call] = []
+
+
+def perform_at_once(action: str, parameters: Mapping[str, Any], region: str) -> Any:
+    """The result of a call that belongs to no schedule, as :meth:`MotoServices.perform`; what it stores stays."""
+    note_use_at_import()
+    try:
+        return MotoServices().perform(action, parameters, region, tuple(_AT_ONCE))
+    finally:
+        MotoServices._last = None
+        _AT_ONCE.append((action, parameters))
 
 
 def preload(services: Sequence[str]) -> None:
@@ -220,11 +247,6 @@ def _region(service: str, parameters: Mapping[str, Any], region: str) -> str:
         return "us-east-1"
     named = [one.split(":")[3] for one in parameters.values() if isinstance(one, str) and _ARN.match(one)]
     return next(filter(None, named), region)
-
-
-@cache
-def _descriptions() -> Loader:
-    return Loader()
 
 
 def _backends() -> Iterator[Any]:
@@ -287,10 +309,19 @@ def _unsupported(action: str, fault: Exception) -> UnsupportedAction:
 
 def _plain(response: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: value.read() if isinstance(value, StreamingBody) else value for name, value in response.items()
+        name: value.read() if isinstance(value, StreamingBody) else _in_utc(value) for name, value in response.items()
     }
     status = found.pop("ResponseMetadata", {}).get("HTTPStatusCode", 200)
     return found if status == 200 else {**found, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def _in_utc(value: Any) -> Any:
+    """With times whose zone is one of Python's own, so that it can be stored."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, dict):
+        return {name: _in_utc(one) for name, one in value.items()}
+    return [_in_utc(one) for one in value] if isinstance(value, list) else value
 
 
 def _put_in_order(parameters: Mapping[str, Any]) -> None:

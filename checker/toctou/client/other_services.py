@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from toctou.client import services_at_import
 from toctou.client.backend import Performed
 from toctou.client.copying import copied
 from toctou.client.missing_things import Call, deletes_thing
@@ -32,6 +31,7 @@ from toctou.client.service_names import (
     split,
     things,
 )
+from toctou.client.users_moto import used_at_import
 from toctou.errors import ModelError, ToctouError, UndeclaredService, message_of
 from toctou.history.footprint import EMPTY
 from toctou.history.item import Image, ItemId
@@ -56,21 +56,14 @@ class ServiceCall(str):
     __slots__ = ("region",)
     region: str
 
-    @classmethod
-    def of(cls, service: str, action: str, region: str | None) -> ServiceCall:
-        """The call of a client."""
-        made = cls(f"{service}.{action}")
-        made.region = region or "us-east-1"
+    def __new__(cls, text: str, region: str = "us-east-1") -> ServiceCall:
+        """The call of a client in a region."""
+        made = super().__new__(cls, text)
+        made.region = region
         return made
 
     def __reduce__(self) -> Any:
-        return _called, (str(self), self.region)
-
-
-def _called(text: str, region: str) -> ServiceCall:
-    made = ServiceCall(text)
-    made.region = region
-    return made
+        return ServiceCall, (str(self), self.region)
 
 
 def is_service_call(action: str) -> bool:
@@ -90,6 +83,10 @@ class _State:
         return tuple([text for text, *_ in self.asked])
 
 
+Outcomes = dict[tuple[tuple[str, ...], str], tuple[Performed, _State]]
+"""By what was asked before, and by the call."""
+
+
 class OtherServices:
     """Performs calls to services that a model lists or answers for.
 
@@ -97,20 +94,23 @@ class OtherServices:
         services: names as boto3 has them, performed on moto; ``None`` for all, because the user has started moto.
         answers: by action (``sqs.SendMessage``), or for a whole service (``cloudwatch.*``): what is returned, or a function of
             the parameters that returns it or raises.
+        known: outcomes of others with the same services and answers, where nobody has anything in moto at first.
     """
 
-    def __init__(self, services: Sequence[str] | None, answers: Mapping[str, Any]) -> None:
+    def __init__(
+        self, services: Sequence[str] | None, answers: Mapping[str, Any], known: Outcomes | None = None
+    ) -> None:
         self.in_use = services is None or bool(services or answers)
         self._services = services
         self._answers = answers
         self._moto: MotoServices | None = None
         self._state = self._first = self._begin = _State()
         self._held: _State | None = self._state  # by moto
-        self._known: dict[tuple[tuple[str, ...], str], tuple[Performed, _State]] = {}
+        self._known: Outcomes = {} if known is None else known
 
     def open(self) -> None:
         """Begin; what moto holds now is the initial state."""
-        if self._services is None or (self.in_use and services_at_import.is_used()):
+        if self._services is None or (self.in_use and used_at_import()):
             self._first = _State(rows=self._started().rows())
         self._state = self._held = self._begin = self._first
 
@@ -143,7 +143,7 @@ class OtherServices:
 
     def perform(self, service: str, action: str, parameters: Mapping[str, Any], region: str | None = None) -> Performed:
         """Perform a call of a client; see :meth:`performed`."""
-        return self.performed(ServiceCall.of(service, action, region), parameters)
+        return self.performed(ServiceCall(f"{service}.{action}", region or "us-east-1"), parameters)
 
     def performed(self, call: str, parameters: Mapping[str, Any]) -> Performed:
         """Perform a call.
@@ -154,7 +154,7 @@ class OtherServices:
             ToolMissing: moto needs a package that is not installed.
             ModelError: the answer is not one.
         """
-        made = call if isinstance(call, ServiceCall) else _called(call, "us-east-1")
+        made = call if isinstance(call, ServiceCall) else ServiceCall(call)
         text = f"{made} {made.region} {as_text(parameters)}"
         key = self._state.key, text
         known = self._known.get(key)
@@ -189,7 +189,7 @@ class OtherServices:
             else:
                 raise undeclared(call)
         except ClientError as refused:
-            error = _error(refused)
+            error = error_of(refused)
         except BotoCoreError as raised:
             error = ErrorResponse(type(raised).__name__, message_of(raised), {RAISES: raised})
         writes = kind in (Kind.SENDS, Kind.WRITES) and error is None
@@ -219,7 +219,7 @@ class OtherServices:
     def _hold(self, state: _State) -> MotoServices:
         """Bring moto to a state."""
         moto = self._started()
-        if self._held is state:
+        if self._held is state and moto.undisturbed:
             return moto
         moto.restore()
         so_far = _State()
@@ -278,7 +278,8 @@ def _answered(call: str, answer: Any, parameters: Mapping[str, Any]) -> dict[str
     return dict(found)
 
 
-def _error(refused: ClientError) -> ErrorResponse:
+def error_of(refused: ClientError) -> ErrorResponse:
+    """What a client raises for a service's error, as an operation has it."""
     response: dict[str, Any] = dict(refused.response)
     error: Mapping[str, Any] = response.pop("Error", {})
     status = response.pop("ResponseMetadata", {}).get("HTTPStatusCode", 400)

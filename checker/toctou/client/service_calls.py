@@ -33,7 +33,7 @@ class ServiceMethod:
 
     def __init__(self, client: BaseClient, action: str) -> None:
         model = client.meta.service_model
-        self.action = ServiceCall.of(model.service_name, action, client.meta.region_name)
+        self.action = ServiceCall(f"{model.service_name}.{action}", client.meta.region_name or "us-east-1")
         self._client = client
         self._model: OperationModel = model.operation_model(action)
         event = f"{model.service_id.hyphenize()}.{action}"

@@ -1,30 +1,25 @@
 """Performs calls to other services than DynamoDB while modules are imported: at once, on moto, in this process.
 
 So a module may read a secret or a parameter when it is imported, if whoever imports it has put it there before.  What moto holds
-then it keeps for as long as this process runs; between the calls it is off.
+then it keeps for as long as this process runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from itertools import count
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore import UNSIGNED
 from botocore.client import BaseClient
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from toctou.errors import UnsupportedAction
+from toctou.client.backend import Performed
+from toctou.client.other_services import error_of
+from toctou.client.service_calls import ServiceMethod
+from toctou.history.footprint import EMPTY
 
-_call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
-
-
-_performed: dict[tuple[str, str, str], tuple[int, Any]] = {}
-"""By service, operation and parameters, in which import a call was performed first, and its result."""
+_performed: dict[tuple[str, str], tuple[int, Any]] = {}
+"""By action and parameters, in which import a call was performed first, and its result."""
 
 _imports = count()
 _current = 0
@@ -44,51 +39,15 @@ def perform_on_moto(client: BaseClient, operation: str, parameters: Mapping[str,
     Raises:
         UnsupportedAction: moto does not know the service, or the action.
     """
-    service = client.meta.service_model.service_name
-    moto, call = _moto(), (service, operation, repr(parameters))
-    moto.start(reset=False)
+    from toctou.client.moto_services import perform_at_once  # noqa: PLC0415 - moto takes most of a second to import
+
+    method = ServiceMethod(client, operation)
+    asked, error = method.prepared(parameters), None
+    call = str(method.action), repr(asked)
     try:
-        result = _call_service(_client(service, client.meta.region_name or "us-east-1"), operation, dict(parameters))
+        result = perform_at_once(method.action, asked, method.action.region)
+        _performed.setdefault(call, (_current, result))
     except ClientError as refused:
         made_in, result = _performed.get(call, (_current, None))
-        if made_in != _current:
-            return result
-        code = refused.response.get("Error", {}).get("Code", "")
-        raise client.exceptions.from_code(code)(refused.response, operation) from None  # type: ignore[operator]
-    except NotImplementedError as missing:
-        raise _unsupported(service, operation, f"{missing}") from missing
-    finally:
-        moto.stop(remove_data=False)
-    _performed.setdefault(call, (_current, result))
-    return result
-
-
-def is_used() -> bool:
-    """Whether moto was asked by modules that were imported, so that it holds what they need."""
-    return _moto.cache_info().currsize > 0
-
-
-@cache
-def _client(service: str, region: str) -> BaseClient:
-    # After moto was imported, which answers only clients that are made later.
-    made: BaseClient = boto3.Session(botocore_session=botocore.session.Session()).client(
-        service,  # type: ignore[call-overload] # any service's name
-        region_name=region,
-        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
-    )
-    return made
-
-
-@cache
-def _moto() -> Any:
-    from moto import mock_aws  # noqa: PLC0415 - it takes most of a second to import
-
-    return mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False}})
-
-
-def _unsupported(service: str, operation: str, why: str) -> UnsupportedAction:
-    return UnsupportedAction(
-        f"{operation} of the AWS service {service!r} was called while a module is imported, which moto does not perform: {why}",
-        expected="calls that moto performs in this process",
-        remedy="replace that client in the model's module, before the import (unittest.mock)",
-    )
+        error = error_of(refused) if made_in == _current else None
+    return method.answered(Performed(result if error is None else None, error, EMPTY, ()))

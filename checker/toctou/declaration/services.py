@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from toctou.client.backend import Backend
-from toctou.client.other_services import OtherServices
+from toctou.client.other_services import OtherServices, Outcomes
 from toctou.client.service_names import known_services
 from toctou.client.services_backend import ServicesBackend
 from toctou.client.users_moto import users_moto_is_active
 from toctou.errors import ModelError
+
+_KNOWN: MutableMapping[type[Any], Outcomes] = WeakKeyDictionary()
+"""By model, so that it is asked once for all laboratories."""
 
 
 def services_of(model: type[Any], backend: Backend) -> ServicesBackend | None:
@@ -18,7 +22,8 @@ def services_of(model: type[Any], backend: Backend) -> ServicesBackend | None:
     if model.service is not None:
         return None
     services = None if not model.services and users_moto_is_active() else tuple(model.services)
-    return ServicesBackend(backend, OtherServices(services, model.answers))
+    known = None if services is None else _KNOWN.setdefault(model, {})
+    return ServicesBackend(backend, OtherServices(services, model.answers, known))
 
 
 def check_services(model: type[Any]) -> None:

@@ -119,6 +119,8 @@ class NameIndependence:
 
     def _place(self, table: str, image: Image) -> list[Any]:
         """What a table's items are ordered by."""
+        if table not in self._schemas:  # it is what another service holds
+            return [repr(image)]
         return [Decimal(part) if kind == "N" else part for kind, part in self._schemas[table].item_id(image).key]
 
     def _run_alike(self, local_state: LocalState, renaming: Renaming) -> bool:
