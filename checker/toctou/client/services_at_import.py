@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import count
 from typing import Any
 
 import boto3
@@ -22,24 +23,44 @@ from toctou.errors import UnsupportedAction
 _call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - as it is before anything is intercepted; see intercept.py
 
 
+_performed: dict[tuple[str, str, str], tuple[int, Any]] = {}
+"""By service, operation and parameters, in which import a call was performed first, and its result."""
+
+_imports = count()
+_current = 0
+
+
+def begin_import() -> None:
+    """The file of another model is imported, which expects to be the only one."""
+    global _current  # noqa: PLW0603
+    _current = next(_imports)
+
+
 def perform_on_moto(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> Any:
     """What moto answers, as the client of the caller returns or raises it.
+
+    What another file has made in the same way already (a secret, for the module that both import) counts as made here.
 
     Raises:
         UnsupportedAction: moto does not know the service, or the action.
     """
     service = client.meta.service_model.service_name
-    moto = _moto()
+    moto, call = _moto(), (service, operation, repr(parameters))
     moto.start(reset=False)
     try:
-        return _call_service(_client(service, client.meta.region_name or "us-east-1"), operation, dict(parameters))
+        result = _call_service(_client(service, client.meta.region_name or "us-east-1"), operation, dict(parameters))
     except ClientError as refused:
+        made_in, result = _performed.get(call, (_current, None))
+        if made_in != _current:
+            return result
         code = refused.response.get("Error", {}).get("Code", "")
         raise client.exceptions.from_code(code)(refused.response, operation) from None  # type: ignore[operator]
     except NotImplementedError as missing:
         raise _unsupported(service, operation, f"{missing}") from missing
     finally:
         moto.stop(remove_data=False)
+    _performed.setdefault(call, (_current, result))
+    return result
 
 
 def is_used() -> bool:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from toctou.client.backend import Performed
 from toctou.client.intercept import performed_at_once
 from toctou.client.outside import NOTHING, Call, OwnDynamoDB, Stored, after
-from toctou.client.services_at_import import perform_on_moto
+from toctou.client.services_at_import import begin_import, perform_on_moto
 from toctou.engine import Kind, actions_of
 from toctou.history.footprint import EMPTY
 from toctou.scheduling.origin import Site, is_of_the_handler, sites
@@ -79,6 +79,7 @@ def performed_while_importing(learn: Learn, anything: Callable[[], Any]) -> Iter
         learn: is asked at the first call of DynamoDB.
         anything: the item that a read finds in a table that nobody has created; ``None`` for none.
     """
+    begin_import()
     with performed_at_once(_Performing(learn, anything).perform, perform_on_moto):
         yield
 

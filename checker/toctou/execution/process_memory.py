@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, partial
+from operator import is_
 from types import FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
 from typing import Any
 
@@ -35,6 +36,7 @@ Contents = dict[Any, Any]
 
 _PLAIN = frozenset({int, float, bool, str, bytes, Decimal, type(None)})
 _SEQUENCES = (list, tuple, set, frozenset, deque)
+_IMMUTABLE = frozenset({tuple, frozenset})
 _CONTAINERS = (dict, *_SEQUENCES)
 _LRU_CACHE = type(lru_cache(int))
 _NAMED_CONTENTS = (SimpleNamespace, threading.local)
@@ -119,6 +121,9 @@ class ProcessMemory:
     def _look(self, found: Any) -> Callable[[], Contents] | None:
         """What returns the contents of an object, if it is of a kind that is inspected."""
         kind = type(found)
+        if kind in _IMMUTABLE:
+            contents = _sequence(found)
+            return lambda: contents
         if issubclass(kind, dict):
             return partial(_mapping, found)
         if issubclass(kind, _SEQUENCES):
@@ -172,8 +177,13 @@ def _looked(look: Callable[[], Contents]) -> Contents:
 
 
 def _all_same(before: Contents, now: Contents) -> bool:
+    if before is now:
+        return True
     if len(before) != len(now):
         return False
+    # Most often everything is what it was, which is seen ten times as fast without a line of Python for each part.
+    if all(map(is_, before.values(), now.values())) and all(map(is_, before, now)):
+        return True
     try:
         return all(name in before and _same(before[name], value) for name, value in now.items())
     except Exception:  # a key of the user's own
@@ -185,11 +195,13 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _mapping(found: dict[Any, Any]) -> Contents:
-    return dict(dict.items(found))
+    return found.copy() if type(found) is dict else dict(dict.items(found))
 
 
 def _sequence(found: Any) -> Contents:
-    kind = next(one for one in _SEQUENCES if issubclass(type(found), one))
+    kind = type(found)
+    if kind not in _SEQUENCES:
+        kind = next(one for one in _SEQUENCES if issubclass(kind, one))
     return dict(enumerate(kind.__iter__(found)))
 
 

@@ -42,6 +42,7 @@ class ModelMachine(RuleBasedStateMachine):
     An example runs executions of up to ``limit`` requests, one execution after the other.
 
     Attributes:
+        memory: of this process, once it was looked through, which takes longer than an example.
         because: why requests were separated; ``""`` if they were not.
         doubt: that requests share memory of their process where they cannot be separated; ``None`` unless that was seen.
     """
@@ -52,6 +53,7 @@ class ModelMachine(RuleBasedStateMachine):
     limits: ClassVar[Limits]
     isolation: ClassVar[str]
     known_runs: ClassVar[KnownRuns]
+    memory: ClassVar[ProcessMemory | None]
     because: ClassVar[str]
     doubt: ClassVar[SharedMemory | None]
 
@@ -131,7 +133,9 @@ class ModelMachine(RuleBasedStateMachine):
             laboratory = Laboratory(self.loaded.model, backend, self.limits, self.isolation)
             self._opened.enter_context(laboratory.opened())
             watched = self.loaded.model.service is None and not laboratory.isolated and self.doubt is None
-            self._session = Session(laboratory, ProcessMemory(self.loaded.model) if watched else None)
+            if watched and self.memory is None:
+                type(self).memory = ProcessMemory(self.loaded.model)
+            self._session = Session(laboratory, self.memory if watched else None)
             self._judge = Judge(self._session, self.known_runs)
         return self._session
 
@@ -215,6 +219,7 @@ def machine(
         "limits": limits or Limits(),
         "isolation": isolation_of(model.isolation, isolation),
         "known_runs": {},
+        "memory": None,
         "because": "",
         "doubt": None,
         **_rules(model, requests),
@@ -244,7 +249,7 @@ def _separating(run: Callable[[Any], None], made: Any) -> Callable[[Any], None]:
 
     @wraps(run)
     def run_test(self: Any) -> None:
-        separable = may_separate(model, made.isolation)
+        separable, made.memory = may_separate(model, made.isolation), None
         with memory_kept([model] if separable else []):
             try:
                 run(self)

@@ -173,6 +173,13 @@ def test_a_secret_that_was_made_before_is_read(loaded):
     assert (module.KEY, module.LIMIT) == ("s3cret", "7")
 
 
+def test_what_two_files_make_alike_is_there_for_both(loaded):
+    make = 'MADE = boto3.client("secretsmanager").create_secret(Name="both", SecretString="s")["Name"]'
+    assert loaded(make)[1].MADE == loaded(make)[1].MADE == "both"
+    with pytest.raises(TargetError, match="ResourceExistsException"):
+        loaded(f"{make}\n{make.replace('both', 'twice')}\n{make.replace('both', 'twice')}")
+
+
 def test_one_that_was_not_is_not_found(loaded):
     _, module = loaded(
         'client = boto3.client("secretsmanager")\n'
