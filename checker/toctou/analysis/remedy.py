@@ -232,12 +232,8 @@ def _answer_instead(words: Words, finding: Finding, _named: Named) -> str:
     )
     if absent:
         return f"the model has no table {listed(absent)}, only {listed(execution.initial)}: give `tables` the handler's names"
-    raised = [execution.responses[request].exception for request in finding.requests]
+    raised = [words.execution.responses[request].exception for request in finding.requests]
     kinds = listed(dict.fromkeys(one.type for one in raised if one is not None) or ["the exception"])
-    if len(execution.requests) == 1:
-        return (
-            f"correct what the handler does alone, or what the model gives it: no other request is needed for {kinds}"
-        )
     return f"handle {kinds}: an item may have been deleted or changed between the two calls; answer 404 or 409 then"
 
 
