@@ -61,7 +61,10 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     if reason is StopReason.SHARED_MEMORY:
         detail = detail or sharing
     if reason in _VACUOUS:
-        detail = f"{_VACUOUS[reason]} (requests were made as {', '.join(loaded.model.principals)})"
+        detail = _VACUOUS[reason]
+        if unknown := explored.reached.unauthenticated():
+            detail = f"{unknown}: the application does not know who calls; {_remedy(loaded.model)}"
+        detail += f" (requests were made as {', '.join(loaded.model.principals)})"
     return ModelResult(
         model=loaded.name,
         title=(loaded.model.__doc__ or "").strip().partition("\n")[0],
@@ -103,6 +106,13 @@ _VACUOUS = {
     "items and principals with which it is accepted",
 }
 """Why a pass would say nothing, and what to do."""
+
+
+def _remedy(model: type[Model]) -> str:
+    headers = 'headers = {"Authorization": "Bearer {principal}"}, or a function that makes them'
+    if model.function is None:
+        return f"say so in the model: {headers}"
+    return f'say so in the model: caller = claims("sub"), or another claim or field of an authorizer; or {headers}'
 
 
 def _without_vacuous_pass(result: ScenarioResult, vacuous: Sequence[Vacuous]) -> ScenarioResult:

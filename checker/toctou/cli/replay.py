@@ -76,7 +76,7 @@ def _home(report: Path, stored: Counterexample) -> Path:
 def _again(
     loaded: LoadedModel, scenario: Scenario, stored: Counterexample, backend: str
 ) -> tuple[Violation | None, Execution]:
-    isolation = isolation_of(loaded.model.isolation, stored.isolation)
+    isolation = isolation_of(loaded.model, stored.isolation)
     with closing(backend_replaying(backend, stored.schedule)) as store:
         laboratory = Laboratory(loaded.model, store, Limits(), isolation)
         with laboratory.opened():

@@ -49,7 +49,9 @@ def modules_of(model: type[Model]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     waiting = [base.__module__ for base in model.__mro__]
     waiting += [getattr(one.function, "__module__", "") for one in model.handlers().values()]
-    waiting += sorted(modules_of_application(getattr(model, "app", None)))
+    functions = [getattr(one.function, "function", None) for one in model.handlers().values()]  # of routes
+    for served in (model.app, model.function, *functions):
+        waiting += sorted(modules_of_application(served))
     while waiting:
         name = waiting.pop()
         module = sys.modules.get(name)

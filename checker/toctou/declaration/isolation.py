@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from toctou.declaration.served import serves_functions
 from toctou.errors import BadInput
 
 Isolation = Literal["auto", "memory", "processes"]
@@ -27,13 +28,18 @@ def check_isolation(isolation: str) -> None:
         )
 
 
-def isolation_of(declared: Isolation, asked: str) -> str:
+def isolation_of(model: type[Any], asked: str) -> str:
     """Where the requests of a model run, by what it declares, and by what the user has asked for, which counts more.
+
+    An instance of a Lambda function serves one request at a time, so concurrent ones never share memory; and libraries for
+    such functions keep the current request in a global variable, since they may.
 
     Raises:
         BadInput: in processes, which cannot be forked here.
     """
-    chosen = declared if asked == "auto" else asked
+    chosen = str(model.isolation) if asked == "auto" else asked
+    if chosen == "auto" and serves_functions(model) and hasattr(os, "fork"):
+        return "processes"
     if chosen == "processes" and not hasattr(os, "fork"):
         raise BadInput(
             "processes cannot be forked here, so requests cannot have processes of their own",

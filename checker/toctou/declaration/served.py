@@ -25,6 +25,13 @@ class Sends:
     function: Callable[..., Any] | None
 
 
+def serves_functions(model: type[Any]) -> bool:
+    """Whether a Lambda function serves requests of the model."""
+    declared = (value for base in model.__mro__ for value in vars(base).values())
+    routes = (getattr(value, "function", None) for value in declared)
+    return model.function is not None or any(isinstance(one, Sends) and one.function is not None for one in routes)
+
+
 def nobody_serves(model: type[Any], request: str) -> ModelError:
     """The error for a request of a model that has nothing to send it to."""
     return ModelError(

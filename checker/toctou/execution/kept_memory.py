@@ -70,7 +70,7 @@ def may_separate(model: type[Model], asked: str) -> bool:
     Raises:
         BadInput: they should, and processes cannot be forked here.
     """
-    return model.service is None and isolation_of(model.isolation, asked) != "memory"
+    return model.service is None and isolation_of(model, asked) != "memory"
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Bench:
         if self._explorer is None or self._explorer.model is not model:
             self.close()
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
-            isolation = isolation_of(model.isolation, self._options.isolation)
+            isolation = isolation_of(model, self._options.isolation)
             opened = Laboratory(model, backend, self._options.limits, isolation).opened()
             laboratory = self._stack.enter_context(opened)
             laboratory.memoise(taken=not self._options.every_step)

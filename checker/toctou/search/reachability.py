@@ -2,7 +2,8 @@
 
 A handler that is meant to write has written in some schedule.  Each handler has called DynamoDB, and was accepted, in some
 schedule: it answered 2xx, or redirected once it had written, or it is meant to read and has found out that nothing is there
-(404, 410).  Each value of an argument that was run has done these two as well.
+(404, 410).  Each value of an argument that was run has done these two as well.  And the application knows each principal: not
+all of its requests are answered 401.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from toctou.history.request import Request, Response
 from toctou.verdict import StopReason
 
 _SHOWN = 3
+_NOT_ALLOWED = {401, 403}
 
 Subject = tuple[str, str]
 """A handler, and one of its arguments with its value; ``""`` for whatever it is called with."""
@@ -40,6 +42,7 @@ class Reachability:
         self._instead: dict[Subject, dict[str, None]] = {(name, ""): {} for name in handlers}
         self._called: set[Subject] = set()
         self._accepted: set[Subject] = set()
+        self._statuses: dict[tuple[str, str], set[int]] = {}  # by handler and principal, until one is accepted
         self._done: dict[int, Request] = {}  # by identity, for speed: requests of which nothing more can be learned
 
     def see(self, execution: Execution) -> None:
@@ -59,6 +62,7 @@ class Reachability:
         response = execution.responses[index]
         reads = request.handler in self._read_only and bool(own)
         accepted = _accepted(response, wrote=any(one.changes for one in own), reads=reads)
+        self._statuses.setdefault((request.handler, request.principal), set()).add(response.status)
         for subject in _subjects(request):
             if own:
                 self._called.add(subject)
@@ -101,6 +105,22 @@ class Reachability:
         self._accepted |= later._accepted
         for subject, instead in later._instead.items():
             self._instead.setdefault(subject, {}).update(instead)
+        for who, statuses in later._statuses.items():
+            self._statuses.setdefault(who, set()).update(statuses)
+
+    def unauthenticated(self) -> str:
+        """Whose requests were all answered 401, or, of all requests, 401 or 403; ``""`` if nobody's.
+
+        Whoever owns nothing may be answered 403 everywhere, but a 401 says that the application does not know who calls.
+        """
+        of_all = set().union(*self._statuses.values()) if self._statuses else set()
+        if of_all and of_all <= _NOT_ALLOWED:
+            return f"every request was answered {' or '.join(map(str, sorted(of_all)))}"
+        if handlers := self._without(0):
+            return f"{' and '.join(handlers)} answered 401 whoever called"
+        if principals := self._without(1):
+            return f"every request of {' and '.join(principals)} was answered 401"
+        return ""
 
     def vacuous(self) -> list[Vacuous]:
         """Who has never done what, and what was seen instead: errors, or else answers."""
@@ -111,7 +131,14 @@ class Reachability:
                 of_handler = {one.name for one in found}
                 if subject not in done and not of_handler & {subject[0], _named(subject)}:
                     found.append(Vacuous(_named(subject), reason, _reasons(list(seen))))
+        if not found:  # or it is named by that already
+            found += [Vacuous(_whose(one), StopReason.NOT_REACHED, "answered 401") for one in self._without(1)]
         return found
+
+    def _without(self, at: int) -> list[str]:
+        """Handlers (0), or principals (1), whose requests were all answered 401."""
+        known = {who[at] for who, statuses in self._statuses.items() if statuses != {401}}
+        return [one for one in dict.fromkeys(who[at] for who in self._statuses) if one not in known]
 
 
 def _accepted(response: Response, *, wrote: bool, reads: bool) -> bool:
@@ -129,11 +156,15 @@ def _subjects(request: Request) -> Iterator[Subject]:
 
 def names_of(request: Request) -> list[str]:
     """What :class:`Vacuous` may call a request."""
-    return [_named(one) for one in _subjects(request)]
+    return [*(_named(one) for one in _subjects(request)), _whose(request.principal)]
 
 
 def _named(subject: Subject) -> str:
     return f"{subject[0]}({subject[1]})" if subject[1] else subject[0]
+
+
+def _whose(principal: str) -> str:
+    return f"every request of {principal}"
 
 
 def _reasons(seen: list[str]) -> str:

@@ -217,7 +217,7 @@ def machine(
         "limit": requests,
         "backend": backend,
         "limits": limits or Limits(),
-        "isolation": isolation_of(model.isolation, isolation),
+        "isolation": isolation_of(model, isolation),
         "known_runs": {},
         "memory": None,
         "because": "",

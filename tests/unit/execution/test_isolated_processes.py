@@ -490,16 +490,16 @@ def test_files_that_a_process_reads_are_noted_here(tmp_path: Path):
     ],
 )
 def test_what_is_asked_for_counts_more_than_what_is_declared(declared: Any, asked: str, chosen: str):
-    assert isolation_of(declared, asked) == chosen
     model = type("M", (OfNotes,), {"isolation": declared})
+    assert isolation_of(model, asked) == chosen
     assert may_separate(model, asked) is (chosen != "memory")
 
 
 def test_where_nothing_can_be_forked_processes_are_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(os, "fork")
-    assert isolation_of("auto", "auto") == "auto"
+    assert isolation_of(OfNotes, "auto") == "auto"
     with pytest.raises(BadInput, match="processes cannot be forked here"):
-        isolation_of("auto", "processes")
+        isolation_of(OfNotes, "processes")
 
 
 def test_where_nothing_can_be_forked_requests_stay_in_memory(monkeypatch: pytest.MonkeyPatch):

@@ -138,7 +138,7 @@ def test_values_are_not_named_beside_their_handler():
 
 def test_what_a_request_may_be_called():
     request = Request("alice", "move", (("item_id", "x"), ("count", 2)))
-    assert names_of(request) == ["move", "move(item_id='x')", "move(count=2)"]
+    assert names_of(request) == ["move", "move(item_id='x')", "move(count=2)", "every request of alice"]
 
 
 def test_a_handler_that_is_declared_read_only_may_not_write():
