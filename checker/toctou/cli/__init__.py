@@ -12,8 +12,10 @@ import io
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module, metadata
 
+from toctou.cli.standard_output import reserved, standard_output
 from toctou.errors import InternalError, ToctouError
 
 SUBCOMMANDS = ("check", "scan", "replay", "report", "serve")
@@ -22,6 +24,7 @@ SUBCOMMANDS = ("check", "scan", "replay", "report", "serve")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status.  ``arguments`` default to the process's own."""
+    whole_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot encode, such as half of a surrogate pair, is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -32,13 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"toctou {metadata.version('toctou')}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.set_defaults(runs_models=False)
     for name in _asked_for(arguments):
         import_module(f"toctou.cli.{name}").add(subparsers)
     try:
         parsed = parser.parse_args(arguments)
-        return int(parsed.run(parsed))
+        with reserved(for_good=whole_process) if parsed.runs_models else nullcontext():
+            return int(parsed.run(parsed))
     except ToctouError as error:
-        sys.stdout.flush()
+        standard_output().flush()
         print(f"toctou: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:

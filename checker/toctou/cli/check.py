@@ -18,6 +18,7 @@ from toctou.checking.check import Exploring, check
 from toctou.cli.formats import faults_of, report_faults, show
 from toctou.cli.options import add_shared, at_least_one, shared_options
 from toctou.cli.progress import ConsoleProgress
+from toctou.cli.standard_output import standard_output
 from toctou.declaration.loading import LoadedModel, load
 from toctou.distribution.child import end_children
 from toctou.distribution.dask_executor import on_cluster
@@ -83,7 +84,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--expect", type=Path, metavar="FILE", help="JSON file that maps models to the verdicts that should come out"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, runs_models=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -101,7 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
     with (
         journal(arguments.resume, models, options) as kept,
         ConsoleProgress(
-            Console(stderr=RENDERERS[arguments.format].show is None), verbose=arguments.verbose
+            Console(file=standard_output() if RENDERERS[arguments.format].show else sys.stderr),
+            verbose=arguments.verbose,
         ) as progress,
         exploring(arguments.jobs, arguments.dask) as explorers,
     ):

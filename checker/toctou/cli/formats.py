@@ -9,6 +9,7 @@ from functools import partial
 
 from rich.console import Console
 
+from toctou.cli.standard_output import standard_output
 from toctou.errors import contained
 from toctou.reporting.document import Document
 from toctou.reporting.registry import RENDERERS, formats, not_rendered, rendered
@@ -41,20 +42,20 @@ def show(document: Document, name: str, directory: str = "") -> list[str]:
     contained(f"the format {name}", partial(_print, document, name, directory), None, faults)
     if faults:
         for one in document.get("models") or document.get("operations") or [document]:
-            print(f"{one.get('verdict', '')}  {one.get('name') or one.get('model', '')!r}")
+            print(f"{one.get('verdict', '')}  {one.get('name') or one.get('model', '')!r}", file=standard_output())
     return faults
 
 
 def _print(document: Document, name: str, directory: str) -> None:
     if (on_console := RENDERERS[name].show) is not None:
-        on_console(document, Console(), directory)
+        on_console(document, Console(file=standard_output()), directory)
     else:
-        sys.stdout.write(rendered(document, name))
+        standard_output().write(rendered(document, name))
 
 
 def report_faults(faults: Sequence[str]) -> bool:
     """Report faults of toctou itself on standard error; whether there are any, so that the exit status is 70."""
-    sys.stdout.flush()
+    standard_output().flush()
     for fault in dict.fromkeys(faults):
         print(f"toctou: {fault}", file=sys.stderr)
     if faults:

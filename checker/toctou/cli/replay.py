@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toctou.cli.formats import report_faults, show
+from toctou.cli.standard_output import standard_output
 from toctou.client.backends import backend_named, backend_replaying
 from toctou.counterexample.confirmation import confirmed
 from toctou.counterexample.presentation import presented
@@ -41,7 +42,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--backend", default=None, metavar="NAME", help="embedded, moto, or endpoint=URL (default: where it was found)"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, runs_models=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         answers = ", ".join(
             f"{request} → {response}" for request, response in zip(execution.requests, execution.responses, strict=True)
         )
-        print(f"The schedule {stored.schedule} runs, and the oracle {stored.oracle} no longer objects: {answers}")
+        print(
+            f"The schedule {stored.schedule} runs, and the oracle {stored.oracle} no longer objects: {answers}",
+            file=standard_output(),
+        )
         return 0
     if document is not None:
         faults = [*document.get("faults", ()), *show({**document, **stored_as(arguments.report)}, "text")]

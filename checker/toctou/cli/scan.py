@@ -46,7 +46,7 @@ def add(subparsers: Any) -> None:
         help="size of the document with everything that it refers to (default %(default)s)",
     )
     add_shared(parser, "scan")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, runs_models=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
