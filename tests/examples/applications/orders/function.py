@@ -29,7 +29,8 @@ def place(*, key, owner, item):
 def place_order():
     event = app.current_event
     try:
-        return place(key=event.headers["idempotency-key"], owner=caller(), item=event.json_body["item"]), 201
+        key = f"{caller()}/{event.headers['idempotency-key']}"
+        return place(key=key, owner=caller(), item=event.json_body["item"]), 201
     except IdempotencyAlreadyInProgressError:
         return {"message": "this order is being placed"}, 409
 
