@@ -2,10 +2,14 @@
 
 On a terminal the latter is a bar below the lines, elsewhere a line every ten seconds.  What is left is an estimate, and is
 called one: of a scenario from where its search stands, of the run from how long scenarios of the same size have taken.
+
+What a request does by itself (it fails, or leaves the checker's control) shows in every scenario that contains it.  It gets a
+line once, and the scenarios in which nothing else has shown are counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from types import TracebackType
 
 from rich.console import Console
@@ -16,7 +20,7 @@ from toctou.distribution.progress import Status
 from toctou.reporting.run_document import scenario_document
 from toctou.reporting.run_text import scenario_line
 from toctou.search.result import ModelResult, ScenarioResult
-from toctou.verdict import Verdict
+from toctou.verdict import StopReason, Verdict
 
 REPORT_SECONDS = 10.0
 """How often a run that is not shown on a terminal reports its state."""
@@ -33,6 +37,9 @@ class ConsoleProgress:
         self._console = console
         self._verbose = verbose
         self._reported = real_time.seconds()
+        self._model = ""
+        self._told: set[Hashable] = set()
+        self._more = 0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -52,10 +59,13 @@ class ConsoleProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._tell_more()
         self._bar.stop()
 
     def begin_model(self, model: str, total: int) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""
+        self._tell_more()
+        self._model, self._told = model, set()
         self._bar.reset(self._task, total=total, description=model, where="")
 
     def status(self, status: Status) -> None:
@@ -68,12 +78,43 @@ class ConsoleProgress:
 
     def end_scenario(self, model: str, result: ScenarioResult) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""
-        if self._verbose or result.verdict is not Verdict.VERIFIED:
-            self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
         self._bar.advance(self._task)
+        if not self._verbose:
+            reasons = _by_themselves(result)
+            if result.verdict is Verdict.VERIFIED or (reasons is not None and reasons <= self._told):
+                self._more += result.verdict is not Verdict.VERIFIED
+                return
+            self._told |= reasons or set()
+        self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
 
     def end_model(self, result: ModelResult) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""
+
+    def _tell_more(self) -> None:
+        if self._more:
+            name, plural = self._model.rpartition(":")[2], "" if self._more == 1 else "s"
+            self._console.print(
+                f"{'':12}  {name}  and {self._more} more scenario{plural} in which one of these requests does the same",
+                soft_wrap=True,
+                highlight=False,
+                style="dim",
+            )
+        self._more = 0
+
+
+def _by_themselves(result: ScenarioResult) -> set[Hashable] | None:
+    """Why a scenario is not verified, if that is only what its requests do by themselves; else ``None``."""
+    if not result.violations:
+        what = result.detail.partition("\n")[0].rpartition(", where ")[2]  # after the request that is contained
+        return {what} if result.stop_reason is StopReason.OUTSIDE_CONTROL else None
+    found: set[Hashable] = set()
+    for one in result.violations:
+        if one.explanation.anomaly != "fails_alone":
+            return None
+        for request in one.finding.requests:
+            raised = one.execution.responses[request].exception
+            found.add((one.finding.oracle, one.execution.requests[request].handler, raised and raised.type))
+    return found
 
 
 def status_line(status: Status) -> str:

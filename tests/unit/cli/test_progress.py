@@ -12,7 +12,7 @@ from rich.console import Console
 from toctou.cli import progress
 from toctou.cli.progress import ConsoleProgress, status_line
 from toctou.distribution.progress import Status
-from toctou.verdict import Verdict
+from toctou.verdict import StopReason, Verdict
 
 STATUS = Status(
     scenarios=120,
@@ -47,9 +47,40 @@ def test_verified_scenarios_are_printed_on_request_only(
     monkeypatch.setattr(progress, "scenario_document", lambda result: result)
     monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.verdict} {model}")
     console = Console(file=io.StringIO(), width=200)
-    ConsoleProgress(console, verbose=verbose).end_scenario("Counter", SimpleNamespace(verdict=verdict))
+    ConsoleProgress(console, verbose=verbose).end_scenario(
+        "Counter", SimpleNamespace(verdict=verdict, violations=(), stop_reason=None)
+    )
     assert isinstance(console.file, io.StringIO)
     assert bool(console.file.getvalue()) == (verbose or verdict is not Verdict.VERIFIED)
+
+
+def test_what_a_request_does_by_itself_gets_a_line_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(progress, "scenario_document", lambda result: result)
+    monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.detail.splitlines()[0]} {model}")
+    console = Console(file=io.StringIO(), width=200)
+    fault = "a handler called SendMessage\n  expected: …"
+    with ConsoleProgress(console) as told:
+        for model in ("notes.py:Notes", "notes.py:Others"):
+            told.begin_model(model, 4)
+            for detail in (
+                fault,
+                f"contains alice: send(), where {fault}",
+                f"contains bob: send(), where {fault}",
+                "other",
+            ):
+                told.end_scenario(
+                    model,
+                    SimpleNamespace(
+                        verdict=Verdict.INCONCLUSIVE,
+                        violations=(),
+                        stop_reason=StopReason.OUTSIDE_CONTROL,
+                        detail=detail,
+                    ),
+                )
+    assert isinstance(console.file, io.StringIO)
+    of_notes, of_others = console.file.getvalue().split("Notes  and 2 more scenarios")
+    assert of_notes.split() == "a handler called SendMessage notes.py:Notes other notes.py:Notes".split()
+    assert of_others.count("SendMessage") == 1 and "Others  and 2 more scenarios" in of_others
 
 
 @pytest.mark.parametrize(("terminal", "lines"), [(False, 1), (True, 0)])
