@@ -47,9 +47,8 @@ def test_verified_scenarios_are_printed_on_request_only(
     monkeypatch.setattr(progress, "scenario_document", lambda result: result)
     monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.verdict} {model}")
     console = Console(file=io.StringIO(), width=200)
-    ConsoleProgress(console, verbose=verbose).end_scenario(
-        "Counter", SimpleNamespace(verdict=verdict, violations=(), stop_reason=None)
-    )
+    result = SimpleNamespace(verdict=verdict, violations=(), stop_reason=None, detail="")
+    ConsoleProgress(console, verbose=verbose).end_scenario("Counter", result)
     assert isinstance(console.file, io.StringIO)
     assert bool(console.file.getvalue()) == (verbose or verdict is not Verdict.VERIFIED)
 
@@ -79,8 +78,9 @@ def test_what_a_request_does_by_itself_gets_a_line_once(monkeypatch: pytest.Monk
                 )
     assert isinstance(console.file, io.StringIO)
     of_notes, of_others = console.file.getvalue().split("Notes  and 2 more scenarios")
-    assert of_notes.split() == "a handler called SendMessage notes.py:Notes other notes.py:Notes".split()
-    assert of_others.count("SendMessage") == 1 and "Others  and 2 more scenarios" in of_others
+    assert of_notes.split() == ["a", "handler", "called", "SendMessage", "notes.py:Notes", "other", "notes.py:Notes"]
+    assert of_others.count("SendMessage") == 1
+    assert "Others  and 2 more scenarios" in of_others
 
 
 @pytest.mark.parametrize(("terminal", "lines"), [(False, 1), (True, 0)])
