@@ -22,7 +22,6 @@ from botocore.validate import ParamValidator
 
 from toctou.client.backend import Performed
 from toctou.client.copying import copied
-from toctou.client.events import Listeners
 from toctou.client.other_services import RAISES, ServiceCall
 
 _VALIDATOR = ParamValidator()
@@ -40,21 +39,33 @@ class ServiceMethod:
         self._before = f"provide-client-params.{event}", f"before-parameter-build.{event}"
         self._after = f"after-call.{event}"
         self._call = f"before-call.{event}"
-        self._listeners = Listeners(client.meta.events, (*self._before, self._after))
+        self._seen: object = None  # botocore makes a new cache whenever a listener is registered or removed
+        self._is_stubbed = self._has_others_before = self._has_others_after = False
         output: Any = self._model.output_shape
         self._payload: str = output.serialization.get("payload", "") if self._model.has_streaming_output else ""
 
     @property
     def stubbed(self) -> bool:
         """Whether a ``Stubber`` of botocore answers the client's calls."""
-        find = getattr(getattr(self._client.meta.events, "_emitter", None), "_handlers", None)
-        found = () if find is None else find.prefix_search(self._call)
-        return any(isinstance(getattr(one, "__self__", None), Stubber) for one in found)
+        self._look()
+        return self._is_stubbed
+
+    def _look(self) -> None:
+        """Find out who listens to the client's events."""
+        emitter = getattr(self._client.meta.events, "_emitter", None)
+        cache = getattr(emitter, "_lookup_cache", None)
+        if cache is not None and cache is self._seen:
+            return
+        self._seen = cache
+        find = emitter._handlers.prefix_search if emitter is not None else lambda _: ()
+        self._is_stubbed = any(isinstance(getattr(one, "__self__", None), Stubber) for one in find(self._call))
+        self._has_others_before = any(map(_is_the_users, (one for name in self._before for one in find(name))))
+        self._has_others_after = any(map(_is_the_users, find(self._after)))
 
     def prepared(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters, validated and as plain values; files are read."""
         asked: Any = dict(parameters)
-        if self._listeners.any_but_botocore() and self._has_listeners_of_others():
+        if self._has_others_before:
             asked = self._announced(asked)
         shape = self._model.input_shape
         if shape is None:
@@ -64,15 +75,6 @@ class ServiceMethod:
             if report.has_errors():
                 raise ParamValidationError(report=report.generate_report())
         return cast("dict[str, Any]", _plain(asked, shape))
-
-    def _has_listeners_of_others(self) -> bool:
-        # A first look fills botocore's cache, without which every event counts as having listeners.
-        emitter = getattr(self._client.meta.events, "_emitter", None)
-        handlers = getattr(emitter, "_handlers", None)
-        if handlers is None:
-            return True
-        found = [one for name in self._before for one in handlers.prefix_search(name)]
-        return not all(str(getattr(one, "__module__", "")).startswith("botocore.") for one in found)
 
     def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:
         asked = parameters
@@ -103,7 +105,7 @@ class ServiceMethod:
         if self._payload and not isinstance(body := parsed.get(self._payload, b""), StreamingBody):
             content = body.encode() if isinstance(body, str) else body.read() if hasattr(body, "read") else bytes(body)
             parsed[self._payload] = StreamingBody(io.BytesIO(content), len(content))
-        if self._listeners.to(self._after):
+        if self._has_others_after:
             response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
             client.meta.events.emit(
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
@@ -112,6 +114,11 @@ class ServiceMethod:
             exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
             raise exception(cast("Any", parsed), self._model.name)
         return parsed
+
+
+def _is_the_users(listener: Any) -> bool:
+    """Whether a listener is none of botocore's own, which serve signing, sending and what moto's client does itself."""
+    return not str(getattr(listener, "__module__", "")).startswith("botocore.")
 
 
 def _context(client: BaseClient) -> dict[str, Any]:
