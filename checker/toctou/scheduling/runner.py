@@ -404,7 +404,7 @@ class Runner:
         return running[0].stack() if running and running[0].path else event_loop.callers(frame)
 
     def _stray(self, action: str) -> OutsideControl:
-        where, cause = "outside any request", "code that calls DynamoDB when it is imported or set up"
+        where, cause = "outside any request", "code that calls DynamoDB in the background, or in an invariant"
         if self._running is not None or threading.get_ident() != self._thread:
             where, cause = "from a thread that a handler started", "a handler that uses threads"
         kind = ThreadStarted if "thread" in where else OutsideControl
