@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 
 import boto3
@@ -122,3 +124,131 @@ def test_concurrent_calls_of_a_request_are_made_in_every_order(isolation):
     assert result.verdict == same.verdict == "VIOLATED", result.detail
     assert counts(result) == counts(same)
     assert check(GathersSafely, isolation=isolation).verdict == "VERIFIED"
+
+
+class Sleeps(Counter):
+    """A call after a sleep is concurrent with one that is awaited meanwhile."""
+
+    @handler
+    async def increment(self, principal):
+        async with session.create_client("dynamodb", region_name="us-east-1") as client:
+
+            async def late():
+                await asyncio.sleep(0.1)
+                await client.update_item(**ADD)
+
+            _, read = await asyncio.gather(late(), client.get_item(**READ))
+        return int(read["Item"]["n"]["N"]) + 200
+
+
+class Blocks(Counter):
+    """A call that blocks the loop, while another one is awaited."""
+
+    @handler
+    async def increment(self, principal):
+        async with session.create_client("dynamodb", region_name="us-east-1") as client:
+            writing = asyncio.create_task(client.update_item(**ADD))
+            await asyncio.sleep(0)
+            read = plain.get_item(**READ)
+            await writing
+        return int(read["Item"]["n"]["N"]) + 200
+
+
+class GivesUp(Counter):
+    """One of two tasks fails, and the group cancels the other; who of them is first is the schedule's choice."""
+
+    @handler
+    async def increment(self, principal):
+        async with session.create_client("dynamodb", region_name="us-east-1") as client:
+
+            async def failing():
+                await client.put_item(**written(await client.get_item(**READ)), ConditionExpression="n = :n", **NEVER)
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(failing())
+                    group.create_task(client.update_item(**ADD))
+            except* client.exceptions.ConditionalCheckFailedException:
+                pass
+            read = await client.get_item(**READ)
+        return int(read["Item"]["n"]["N"]) + 200
+
+
+NEVER = {"ExpressionAttributeValues": {":n": {"N": "-1"}}}
+
+
+@pytest.mark.parametrize(("model", "orders"), [(Sleeps, 2), (Blocks, 2), (GivesUp, 3)])
+def test_calls_of_a_request_that_could_overlap_are_made_in_every_order(model, orders):
+    result = check(model, requests=1)
+    assert result.verdict == "VERIFIED", result.detail
+    assert {*counts(result)} == {(1, orders, orders)}
+
+
+class Idle(Counter):
+    """What runs on a request's loop is as ever, and its module may be imported as late as here."""
+
+    @handler
+    async def increment(self, principal):
+        from aiobotocore.config import AioConfig  # noqa: PLC0415
+
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        one_at_a_time = asyncio.Semaphore(1)
+        async with session.create_client("dynamodb", region_name="us-east-1", config=AioConfig()) as client:
+            heard = []
+
+            async def hear(**_):
+                heard.append(asyncio.current_task())
+
+            client.meta.events.register("after-call.dynamodb.GetItem", hear)
+            async with one_at_a_time, asyncio.timeout(1):
+                await client.get_item(**READ)
+            assert heard == [task]
+            pages = [page async for page in client.get_paginator("scan").paginate(TableName="Counters")]
+            assert [len(page["Items"]) for page in pages] == [1]
+            await client.get_waiter("table_exists").wait(TableName="Counters")
+            waiting = asyncio.create_task(client.get_item(**READ))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], asyncio.CancelledError)
+            with pytest.raises(client.exceptions.ResourceNotFoundException):
+                await client.get_item(TableName="Missing", Key=KEY)
+            await client.update_item(**ADD)
+        assert (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
+        return 200
+
+
+@pytest.mark.parametrize("isolation", ["memory", "processes"])
+def test_nothing_of_a_loop_is_different(isolation):
+    result = check(Idle, isolation=isolation, requests=1)
+    assert result.verdict == "VERIFIED", result.detail
+    assert result.scenarios[0].schedules == 1
+
+
+LATE = """
+import asyncio
+from toctou import Model, Table, handler
+
+class Late(Model):
+    tables = [Table("Counters", "id")]
+
+    @handler
+    async def put(self, principal):
+        from aiobotocore.session import get_session
+        async with get_session().create_client("dynamodb", region_name="us-east-1") as client:
+            await client.put_item(TableName="Counters", Item={"id": {"S": "c"}})
+        return 200
+
+from toctou import check
+import sys
+assert "aiobotocore" not in sys.modules
+result = check(Late, requests=1, isolation="memory")
+assert result.verdict == "VERIFIED", result.detail
+from aiobotocore.client import AioBaseClient
+assert AioBaseClient._make_api_call.__module__.startswith("aiobotocore."), AioBaseClient._make_api_call
+"""
+
+
+def test_a_library_that_a_handler_imports_is_intercepted_and_left_as_it_was(tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    ran = subprocess.run([sys.executable, "late.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
