@@ -107,8 +107,8 @@ async def by_aiohttp(principal):
 
 async def by_aiobotocore(principal):
     session = pytest.importorskip("aiobotocore.session", reason="no aiobotocore: `pip install aiobotocore`")
-    async with session.get_session().create_client("dynamodb") as client:
-        await client.put_item(TableName="Notes", Item=ITEM)
+    async with session.get_session().create_client("sqs") as client:
+        await client.send_message(QueueUrl="https://queue.example", MessageBody="n1")
 
 
 async def by_aiobotocore_and_swallowed(principal):
@@ -131,8 +131,8 @@ async def by_aiobotocore_and_swallowed(principal):
         (by_another_service, "SendMessage of the AWS service 'sqs'", 'boto3.client("sqs").send_message('),
         (by_httpx, "through httpx", "await client.post(URL)"),
         (by_aiohttp, "through aiohttp", "client.post(URL) as response"),
-        (by_aiobotocore, "through aiobotocore", "await client.put_item("),
-        (by_aiobotocore_and_swallowed, "through aiobotocore", "await client.put_item("),
+        (by_aiobotocore, "SendMessage of the AWS service 'sqs'", "await client.send_message("),
+        (by_aiobotocore_and_swallowed, "SendMessage of the AWS service 'sqs'", "await client.send_message("),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -7,8 +7,22 @@ listeners, and users register theirs; these are always notified.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
+
+Notifying = Generator[Any, Any, dict[str, Any]]
+"""Yields what emitting an event returns, and is sent what the listeners have answered."""
+
+
+def done(steps: Notifying) -> dict[str, Any]:
+    """What it returns, where listeners answer at once."""
+    answers = None
+    while True:
+        try:
+            answers = steps.send(answers)
+        except StopIteration as end:
+            returned: dict[str, Any] = end.value
+            return returned
 
 
 class Listeners:
@@ -44,4 +58,6 @@ class Listeners:
             return True
         if listeners is None:  # this event was not emitted yet
             return True
-        return not all(getattr(listener, "__module__", "").startswith("botocore.") for listener in listeners)
+        return not all(
+            getattr(listener, "__module__", "").startswith(("botocore.", "aiobotocore.")) for listener in listeners
+        )

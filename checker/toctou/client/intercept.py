@@ -1,7 +1,8 @@
 """Routes every DynamoDB call of every boto3 client through a scheduling point to a backend.
 
 While :func:`intercepted` is open, ``botocore.client.BaseClient._make_api_call`` is replaced: clients, resources, paginators,
-waiters and ``batch_writer`` all end there, whenever they were created.  What callers rely on is kept: the events of the
+waiters and ``batch_writer`` all end there, whenever they were created; clients whose calls are awaited override it
+(:mod:`toctou.client.asynchronous`).  What callers rely on is kept: the events of the
 resource layer's conversions, parameter validation, the client's own exception classes, ``ResponseMetadata``.  Nothing is
 serialised, signed or sent.  Calls to other services take the same way (:mod:`toctou.client.service_calls`).
 """
@@ -21,10 +22,11 @@ from botocore.exceptions import ClientError, ParamValidationError
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 
+from toctou.client import asynchronous
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.copying import copied
-from toctou.client.events import Listeners
+from toctou.client.events import Listeners, Notifying, done
 from toctou.client.parameters import NotPlainlyValid, as_sent, copy_if_valid
 from toctou.client.service_calls import ServiceMethod
 from toctou.client.source import Callers
@@ -32,7 +34,7 @@ from toctou.errors import InternalError, ToctouError, UndeclaredService, Unsuppo
 from toctou.history.operation import ErrorResponse, Operation
 from toctou.history.request import SourceLine
 from toctou.scheduling.choices import Choices
-from toctou.scheduling.scheduling_point import SchedulingPoint
+from toctou.scheduling.scheduling_point import SchedulingPoint, Turn
 
 Record = Callable[[Operation], None]
 
@@ -74,15 +76,16 @@ def intercepted(
     """
     original = getattr(BaseClient, _SEAM)
     tracker = tracker or AccessTracker()
-    call = _interceptor(point, backend, record, tracker, choices, setup=setup, original=original)
+    call, awaited_call = _interceptors(point, backend, record, tracker, choices, setup=setup, original=original)
     setattr(BaseClient, _SEAM, call)
     try:
-        yield
+        with asynchronous.replaced(_SEAM, awaited_call):
+            yield
     finally:
         setattr(BaseClient, _SEAM, original)
 
 
-def _interceptor(
+def _interceptors(
     point: SchedulingPoint,
     backend: Backend,
     record: Record,
@@ -91,7 +94,7 @@ def _interceptor(
     *,
     setup: Setup | None,
     original: Callable[..., Any],
-) -> Callable[..., Any]:
+) -> tuple[Callable[..., Any], asynchronous.Replacing]:
     line = Callers().line
     method_of = lru_cache(maxsize=_MOST_METHODS)(_method)
     # By the user, as moto's documentation says to for what moto does not perform.
@@ -106,14 +109,20 @@ def _interceptor(
         if other and setup is not None and setup.in_setup:
             return method.answered(setup.perform(method.action, asked))
         source = line(sys._getframe(1))
-        turn = point.reach(method.action, asked, source)
-        performed = perform(point, backend, choices, method.action, asked, source=source)
+        operation, performed = performed_in(point.reach(method.action, asked, source), method.action, asked, source)
+        answer = method.answered(performed)
+        return tracker.tracked(operation, answer) if tracker.on and not other else answer
+
+    def performed_in(
+        turn: Turn, action: str, asked: dict[str, Any], source: SourceLine | None
+    ) -> tuple[Operation, Performed]:
+        performed = perform(point, backend, choices, action, asked, source=source)
         result, error, footprint, changes, missed = performed
         request, number, slept, reads_clock = turn
         operation = Operation(
             request,
             number,
-            method.action,
+            action,
             asked,
             result,
             error,
@@ -125,10 +134,31 @@ def _interceptor(
             reads_clock=reads_clock,
         )
         record(operation)
-        answer = method.answered(performed)
-        return tracker.tracked(operation, answer) if tracker.on and not other else answer
+        return operation, performed
 
-    return call
+    def replaced(own: asynchronous.Coroutine) -> asynchronous.Coroutine:
+        async def awaited_call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
+            method, source = method_of(client, operation_name), line(sys._getframe(1))
+            other = isinstance(method, ServiceMethod)
+            if isinstance(method, ServiceMethod) and method.stubbed:
+                return cast("dict[str, Any]", await own(client, operation_name, api_params))
+            asked: dict[str, Any] = await asynchronous.done(
+                method.preparing(untracked(api_params) if tracker.on else api_params)
+            )
+            if other and setup is not None and setup.in_setup:
+                done_before: dict[str, Any] = await asynchronous.done(
+                    method.answering(setup.perform(method.action, asked))
+                )
+                return done_before
+            operation, performed = await point.reach_awaited(
+                method.action, asked, source, lambda turn: performed_in(turn, method.action, asked, source)
+            )
+            answer = await asynchronous.done(method.answering(performed))
+            return tracker.tracked(operation, answer) if tracker.on and not other else answer
+
+        return awaited_call
+
+    return call, replaced
 
 
 def _method(client: BaseClient, action: str) -> _Method | ServiceMethod:
@@ -184,9 +214,17 @@ class _Method:
 
     def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
-        model, asked = self._model, parameters
-        if model.idempotent_members or self._listeners.any_but_botocore():
-            asked = self._announced(parameters)
+        return self._valid(done(self._announced(parameters)) if self._is_heard() else parameters)
+
+    def preparing(self, parameters: dict[str, Any]) -> Notifying:
+        """The same, for whom listeners are coroutines."""
+        return self._valid((yield from self._announced(parameters)) if self._is_heard() else parameters)
+
+    def _is_heard(self) -> bool:
+        return bool(self._model.idempotent_members) or self._listeners.any_but_botocore()
+
+    def _valid(self, asked: dict[str, Any]) -> dict[str, Any]:
+        model = self._model
         try:
             copy: dict[str, Any] = self._copy_if_valid(asked)
         except NotPlainlyValid:
@@ -198,17 +236,21 @@ class _Method:
             return cast("dict[str, Any]", as_sent(asked, model.input_shape))
         return copy
 
-    def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _announced(self, parameters: dict[str, Any]) -> Notifying:
         events, asked = self._client.meta.events, parameters
         for name in self._before:
             if self._model.idempotent_members or self._listeners.to(name):
-                responses = events.emit(name, params=asked, model=self._model, context=_context(self._client))
+                responses = yield events.emit(name, params=asked, model=self._model, context=_context(self._client))
                 if name == self._before[0]:
                     asked = next((answer for _, answer in responses if answer is not None), asked)
         return asked
 
     def answered(self, performed: Performed) -> dict[str, Any]:
         """What the client returns or raises."""
+        return done(self.answering(performed))
+
+    def answering(self, performed: Performed) -> Notifying:
+        """The same, for whom listeners are coroutines."""
         client, error = self._client, performed.error
         status = 200 if error is None else 400
         parsed: dict[str, Any] = copied(performed.result) if error is None else _error_body(client, error)
@@ -220,7 +262,7 @@ class _Method:
         }
         if self._listeners.any_but_botocore() and self._listeners.to(self._after):
             response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
-            client.meta.events.emit(
+            yield client.meta.events.emit(
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
             )
         # After the event, whose listeners botocore notifies of errors too.
@@ -273,9 +315,22 @@ def performed_at_once(
         method = _method_at_once(client, operation_name)
         return method.answered(perform(operation_name, method.prepared(api_params)))
 
+    def replaced(own: asynchronous.Coroutine) -> asynchronous.Coroutine:
+        async def awaited_call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> Any:
+            if client.meta.service_model.service_name != "dynamodb":
+                if other is not None:
+                    return other(client, operation_name, api_params)
+                return await own(client, operation_name, api_params)
+            method = _method_at_once(client, operation_name)
+            asked = await asynchronous.done(method.preparing(api_params))
+            return await asynchronous.done(method.answering(perform(operation_name, asked)))
+
+        return awaited_call
+
     setattr(BaseClient, _SEAM, call)
     try:
-        yield
+        with asynchronous.replaced(_SEAM, replaced):
+            yield
     finally:
         setattr(BaseClient, _SEAM, outer)
 

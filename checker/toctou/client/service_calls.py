@@ -20,8 +20,10 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 
+from toctou.client.asynchronous import streaming_body
 from toctou.client.backend import Performed
 from toctou.client.copying import copied
+from toctou.client.events import Notifying, done
 from toctou.client.other_services import RAISES, ServiceCall
 
 _VALIDATOR = ParamValidator()
@@ -64,9 +66,13 @@ class ServiceMethod:
 
     def prepared(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters, validated and as plain values; files are read."""
+        return done(self.preparing(parameters))
+
+    def preparing(self, parameters: Mapping[str, Any]) -> Notifying:
+        """The same, for whom listeners are coroutines."""
         asked: Any = dict(parameters)
         if self._has_others_before:
-            asked = self._announced(asked)
+            asked = yield from self._announced(asked)
         shape = self._model.input_shape
         if shape is None:
             return {}
@@ -76,10 +82,10 @@ class ServiceMethod:
                 raise ParamValidationError(report=report.generate_report())
         return cast("dict[str, Any]", _plain(asked, shape))
 
-    def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _announced(self, parameters: dict[str, Any]) -> Notifying:
         asked = parameters
         for name in self._before:
-            responses = self._client.meta.events.emit(
+            responses = yield self._client.meta.events.emit(
                 name, params=asked, model=self._model, context=_context(self._client)
             )
             if name == self._before[0]:
@@ -88,6 +94,10 @@ class ServiceMethod:
 
     def answered(self, performed: Performed) -> dict[str, Any]:
         """What the client returns or raises."""
+        return done(self.answering(performed))
+
+    def answering(self, performed: Performed) -> Notifying:
+        """The same, for whom listeners are coroutines."""
         client, error = self._client, performed.error
         if error is not None and RAISES in (error.fields or {}):
             raise error.fields[RAISES]  # type: ignore[index] # there are some
@@ -104,10 +114,10 @@ class ServiceMethod:
         }
         if self._payload and not isinstance(body := parsed.get(self._payload, b""), StreamingBody):
             content = body.encode() if isinstance(body, str) else body.read() if hasattr(body, "read") else bytes(body)
-            parsed[self._payload] = StreamingBody(io.BytesIO(content), len(content))
+            parsed[self._payload] = streaming_body(client, content) or StreamingBody(io.BytesIO(content), len(content))
         if self._has_others_after:
             response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
-            client.meta.events.emit(
+            yield client.meta.events.emit(
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
             )
         if error is not None:
