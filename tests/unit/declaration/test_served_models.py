@@ -83,7 +83,6 @@ def test_routes_are_served_in_process(members):
     assert {one.execution.requests[0].principal for one in result.violations} == {"alice"}
 
 
-
 def test_headers_may_be_a_method():
     assert toctou.check(Method).verdict is Verdict.VIOLATED
 
@@ -182,6 +181,8 @@ def echo(environ, start_response):
 )
 def test_what_a_route_sends(sends, seen):
     ECHOED.clear()
-    model = type("Echo", (Model,), {"app": echo, "tables": [Table("Things", "id")], "send": sends, "principals": ["alice"]})
+    model = type(
+        "Echo", (Model,), {"app": echo, "tables": [Table("Things", "id")], "send": sends, "principals": ["alice"]}
+    )
     toctou.check(model, requests=1)
     assert set(ECHOED) == {seen}

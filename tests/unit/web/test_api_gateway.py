@@ -26,8 +26,9 @@ def made(kind, request=REQUEST, caller=None):
 
 
 def classes():
-    reason = "no Powertools: `pip install aws-lambda-powertools`"
-    return pytest.importorskip("aws_lambda_powertools.utilities.data_classes", reason=reason)
+    return pytest.importorskip(
+        "aws_lambda_powertools.utilities.data_classes", reason="no Powertools: `pip install aws-lambda-powertools`"
+    )
 
 
 def test_a_rest_api_as_powertools_reads_it():
