@@ -44,4 +44,6 @@ class Listeners:
             return True
         if listeners is None:  # this event was not emitted yet
             return True
-        return not all(getattr(listener, "__module__", "").startswith("botocore.") for listener in listeners)
+        return not all(
+            getattr(listener, "__module__", "").startswith(("botocore.", "aiobotocore.")) for listener in listeners
+        )

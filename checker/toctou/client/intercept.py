@@ -1,7 +1,8 @@
 """Routes every DynamoDB call of every boto3 client through a scheduling point to a backend.
 
 While :func:`intercepted` is open, ``botocore.client.BaseClient._make_api_call`` is replaced: clients, resources, paginators,
-waiters and ``batch_writer`` all end there, whenever they were created.  What callers rely on is kept: the events of the
+waiters and ``batch_writer`` all end there, whenever they were created; clients whose calls are awaited override it
+(:mod:`toctou.client.asynchronous`).  What callers rely on is kept: the events of the
 resource layer's conversions, parameter validation, the client's own exception classes, ``ResponseMetadata``.  Nothing is
 serialised, signed or sent.  Calls to other services would leave the machine and are rejected.
 """
@@ -9,7 +10,7 @@ serialised, signed or sent.  Calls to other services would leave the machine and
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, cast
@@ -21,6 +22,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 
+from toctou.client import asynchronous
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.copying import copied
@@ -31,7 +33,7 @@ from toctou.errors import InternalError, OutsideControl, ToctouError, Unsupporte
 from toctou.history.operation import ErrorResponse, Operation
 from toctou.history.request import SourceLine
 from toctou.scheduling.choices import Choices
-from toctou.scheduling.scheduling_point import SchedulingPoint
+from toctou.scheduling.scheduling_point import SchedulingPoint, Turn
 
 Record = Callable[[Operation], None]
 
@@ -53,26 +55,34 @@ def intercepted(
 ) -> Iterator[None]:
     """Send DynamoDB calls through ``point`` to ``backend`` while inside, and ``record`` each; ``tracker`` tracks results."""
     original = getattr(BaseClient, _SEAM)
-    setattr(BaseClient, _SEAM, _interceptor(point, backend, record, tracker or AccessTracker(), choices))
+    call, awaited_call = _interceptors(point, backend, record, tracker or AccessTracker(), choices)
+    setattr(BaseClient, _SEAM, call)
     try:
-        yield
+        with asynchronous.awaited(_SEAM, awaited_call):
+            yield
     finally:
         setattr(BaseClient, _SEAM, original)
 
 
-def _interceptor(
+def _interceptors(
     point: SchedulingPoint, backend: Backend, record: Record, tracker: AccessTracker, choices: Choices
-) -> Callable[..., Any]:
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
     line = Callers().line
     method_of = lru_cache(maxsize=_MOST_METHODS)(_Method)
 
     def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         method = method_of(client, operation_name)
         if method.other_service is not None:
-            point.fail(_other_service(method.other_service, operation_name, line(sys._getframe(1))))
+            method.check_service(point, line(sys._getframe(1)))
         asked = method.prepared(untracked(api_params) if tracker.on else api_params)
         source = line(sys._getframe(1))
-        turn = point.reach(operation_name, asked, source)
+        operation, performed = performed_in(point.reach(operation_name, asked, source), operation_name, asked, source)
+        answer = method.answered(performed)
+        return tracker.tracked(operation, answer) if tracker.on else answer
+
+    def performed_in(
+        turn: Turn, operation_name: str, asked: dict[str, Any], source: SourceLine | None
+    ) -> tuple[Operation, Performed]:
         performed = perform(point, backend, choices, operation_name, asked)
         result, error, footprint, changes, missed = performed
         request, number, slept, reads_clock = turn
@@ -91,10 +101,9 @@ def _interceptor(
             reads_clock=reads_clock,
         )
         record(operation)
-        answer = method.answered(performed)
-        return tracker.tracked(operation, answer) if tracker.on else answer
+        return operation, performed
 
-    return call
+    return call, asynchronous.interceptor(point, method_of, line, performed_in, tracker)
 
 
 def perform(
@@ -123,6 +132,19 @@ def _no_text(action: str, half: UnicodeEncodeError) -> UnsupportedAction:
     )
 
 
+Notifying = Generator[Any, Any, dict[str, Any]]
+"""Yields what emitting an event returns, and is sent what the listeners have answered."""
+
+
+def _done(steps: Notifying) -> dict[str, Any]:
+    answers = None
+    while True:
+        try:
+            answers = steps.send(answers)
+        except StopIteration as end:
+            return cast("dict[str, Any]", end.value)
+
+
 class _Method:
     """One action of one client: what precedes and follows the operation."""
 
@@ -137,11 +159,24 @@ class _Method:
         if self.other_service is None:
             self._copy_if_valid = copy_if_valid(self._model)
 
+    def check_service(self, point: SchedulingPoint, source: SourceLine | None) -> None:
+        """End the request if it calls another service than DynamoDB."""
+        if self.other_service is not None:
+            point.fail(_other_service(self.other_service, self._model.name, source))
+
     def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
-        model, asked = self._model, parameters
-        if model.idempotent_members or self._listeners.any_but_botocore():
-            asked = self._announced(parameters)
+        return self._valid(_done(self._announced(parameters)) if self._is_heard() else parameters)
+
+    def preparing(self, parameters: dict[str, Any]) -> Notifying:
+        """The same, for whom listeners are coroutines."""
+        return self._valid((yield from self._announced(parameters)) if self._is_heard() else parameters)
+
+    def _is_heard(self) -> bool:
+        return bool(self._model.idempotent_members) or self._listeners.any_but_botocore()
+
+    def _valid(self, asked: dict[str, Any]) -> dict[str, Any]:
+        model = self._model
         try:
             copy: dict[str, Any] = self._copy_if_valid(asked)
         except NotPlainlyValid:
@@ -153,17 +188,21 @@ class _Method:
             return cast("dict[str, Any]", as_sent(asked, model.input_shape))
         return copy
 
-    def _announced(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _announced(self, parameters: dict[str, Any]) -> Notifying:
         events, asked = self._client.meta.events, parameters
         for name in self._before:
             if self._model.idempotent_members or self._listeners.to(name):
-                responses = events.emit(name, params=asked, model=self._model, context=_context(self._client))
+                responses = yield events.emit(name, params=asked, model=self._model, context=_context(self._client))
                 if name == self._before[0]:
                     asked = next((answer for _, answer in responses if answer is not None), asked)
         return asked
 
     def answered(self, performed: Performed) -> dict[str, Any]:
         """What the client returns or raises."""
+        return _done(self.answering(performed))
+
+    def answering(self, performed: Performed) -> Notifying:
+        """The same, for whom listeners are coroutines."""
         client, error = self._client, performed.error
         status = 200 if error is None else 400
         parsed: dict[str, Any] = copied(performed.result) if error is None else _error_body(client, error)
@@ -175,7 +214,7 @@ class _Method:
         }
         if self._listeners.any_but_botocore() and self._listeners.to(self._after):
             response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
-            client.meta.events.emit(
+            yield client.meta.events.emit(
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
             )
         # After the event, whose listeners botocore notifies of errors too.

@@ -8,6 +8,8 @@ greenlet has its own context.
 - Functions that the handler sends to worker threads (``asyncio.to_thread``, ``run_in_executor``) run here, on the same thread,
   once nothing else in the request can run.  One worker thread could do nothing else.  Calls of several concurrent workers could
   interleave, so these are rejected.
+- A call that is awaited (:mod:`toctou.scheduling.awaited_calls`) is made once nothing else in the request can run.  If there are
+  several, or a task sleeps that would make one, these are rejected likewise.
 - A loop that waits for an event that nothing in its request can cause is a fault, not a hanging check.
 
 Where the threads of a request are strands (:mod:`toctou.scheduling.strands`), worker threads are real, and an idle loop waits as
@@ -31,6 +33,7 @@ from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from toctou.errors import SilentHandler, ThreadStarted, ToctouError
+from toctou.scheduling.awaited_calls import AwaitedCall
 from toctou.scheduling.origin import Site, is_handlers_file, sites, sites_between
 from toctou.scheduling.strand import current
 from toctou.scheduling.watchdog import Interrupted
@@ -77,6 +80,9 @@ def made_by(make: Callable[[], RequestLoop | None]) -> Iterator[None]:
     finally:
         asyncio.new_event_loop = asyncio.events.new_event_loop = before
 
+
+_ENDS_A_SLEEP = "_set_result_unless_cancelled"
+"""The function that `asyncio.sleep` asks a loop to call; time limits ask for others."""
 
 _RUNS = ("Handle._run", "_WorkItem.run")
 """What runs a step of a task, and a function that was sent to a pool."""
@@ -145,6 +151,8 @@ class RequestLoop(asyncio.SelectorEventLoop):
         self._numbers: dict[asyncio.Task[Any], int] = {}
         self._workers: list[Callable[[], None]] = []
         self._fail = fail
+        self.calls: list[AwaitedCall] = []
+        self._timers: list[tuple[asyncio.TimerHandle, bool]] = []
         super().__init__(_Waiting(self))
         self.set_exception_handler(lambda _loop, _context: None)  # errors that are not awaited are no response
 
@@ -158,6 +166,35 @@ class RequestLoop(asyncio.SelectorEventLoop):
     def number_of(self, task: asyncio.Task[Any] | None) -> int:
         """How many tasks had been made before this one; 0 where none is running."""
         return 0 if task is None else self._numbers.get(task, 0)
+
+    async def call(self, call: AwaitedCall) -> Any:
+        """The outcome of a call that the running task awaits."""
+        self.calls.append(call)
+        return await call.outcome(self._withdraw)
+
+    def _withdraw(self, call: AwaitedCall) -> None:
+        if call in self.calls:
+            self.calls.remove(call)
+
+    def is_sleeping(self) -> bool:
+        """Whether what the loop waits for first is a task that sleeps, not a time limit."""
+        self._timers = [one for one in self._timers if not one[0].cancelled() and one[0].when() > self.time()]
+        return bool(self._timers) and min(self._timers, key=lambda one: one[0].when())[1]
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override] # the stubs name a type variable tuple
+        """A timer, of which is known whether it ends a sleep."""
+        handle = super().call_at(when, callback, *args, context=context)
+        self._timers.append((handle, getattr(callback, "__name__", "") == _ENDS_A_SLEEP))
+        return handle
+
+    def concurrent(self) -> ToctouError:
+        """The fault of several calls that are awaited at once."""
+        return ThreadStarted(
+            f"an asynchronous handler awaits {len(self.calls)} calls of DynamoDB, and others go on meanwhile",
+            expected="one call after the other within a request, where all requests run in one process",
+            cause="asyncio.gather, a task group, or a task that is not awaited yet",
+            remedy="check with --isolation processes, where concurrent calls of a request are scheduled in every order",
+        )
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:  # type: ignore[override] # the stubs name a type variable tuple
         """Run the function once nothing else can run; in a worker thread, where that is a strand."""
@@ -202,10 +239,14 @@ class RequestLoop(asyncio.SelectorEventLoop):
     def idle(self, timeout: float | None) -> None:
         """Run the workers, or advance the time, because nothing else can run."""
         global _running_workers  # noqa: PLW0603
-        if self._workers:
+        if self.calls and not self._workers:
+            if len(self.calls) > 1 or self.is_sleeping():
+                self._fail(self.concurrent())
+            self.calls.pop().take()
+        elif self._workers:
             workers, self._workers = self._workers, []
             state = suspended()
-            _running_workers = len(workers)
+            _running_workers = len(workers) + len(self.calls)
             try:
                 for work in workers:
                     work()
@@ -227,8 +268,11 @@ class RequestLoop(asyncio.SelectorEventLoop):
             time.sleep(timeout)  # on the task's own clock, which the loop goes by
 
 
-def concurrent_workers() -> ToctouError | None:
-    """The fault of a call while several worker functions are running; ``None`` if there is one at most."""
+def concurrent_calls() -> ToctouError | None:
+    """The fault of a call while others of the request could be made as well; ``None`` if there are none."""
+    loop = asyncio._get_running_loop()
+    if isinstance(loop, RequestLoop) and loop.calls:
+        return loop.concurrent()
     if _running_workers == 1:
         return None
     return ThreadStarted(
@@ -254,8 +298,12 @@ class _Waiting(selectors.BaseSelector):
         return self._files.unregister(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if current() is not None:
-            return self._files.select(timeout)
+        if (strand := current()) is not None:
+            strand.sleeps = timeout is not None and timeout > 0 and self._loop.is_sleeping()
+            try:
+                return self._files.select(timeout)
+            finally:
+                strand.sleeps = False
         if timeout is None or timeout > 0:
             self._loop.idle(timeout)
         return []

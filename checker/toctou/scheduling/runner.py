@@ -8,6 +8,7 @@ long, or reaches outside is parked forever, and :meth:`Runner.step` raises the f
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import threading
@@ -24,6 +25,7 @@ from toctou import real_time
 from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ThreadStarted, ToctouError
 from toctou.history.request import SourceLine, label
 from toctou.scheduling import boundary, event_loop, thread_starts
+from toctou.scheduling.awaited_calls import AwaitedCall
 from toctou.scheduling.control import Control, Readings
 from toctou.scheduling.origin import Site, described, library
 from toctou.scheduling.scheduling_point import Turn
@@ -202,7 +204,7 @@ class Runner:
             self.fail(self._stray(action))
         if task.state is TaskState.ENDED or self._fault is not None:  # a handler that continues regardless
             self._park()
-        if (fault := event_loop.concurrent_workers()) is not None:
+        if (fault := event_loop.concurrent_calls()) is not None:
             self.fail(fault)
         task.operations += 1
         if task.operations > self._limits.operations:
@@ -228,6 +230,32 @@ class Runner:
         if threading.get_ident() == self._thread:
             task.state = TaskState.WAITING
         strands.hold(held)
+        return self._turn(task)
+
+    async def reach_awaited(
+        self, action: str, parameters: Mapping[str, Any], source: SourceLine | None, perform: Callable[[Turn], Any]
+    ) -> Any:
+        """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
+        loop, task = asyncio.get_running_loop(), self._running
+        if task is None or not isinstance(loop, event_loop.RequestLoop):
+            return perform(self.reach(action, parameters, source))
+        if self.strands is None or not self._is_strand():
+            call = AwaitedCall((), None, lambda: perform(self.reach(action, parameters, source)))
+            return await loop.call(call)
+        if self._fault is not None:
+            raise Interrupted
+        held, strands = Held(action, parameters, source, unit()), self.strands
+
+        def take() -> Any:
+            if task.operations >= self._limits.operations:
+                self.fail(_too_many(task, action, self._limits.operations))
+            return perform(self._turn(task))
+
+        call = AwaitedCall(held.unit, held, take)
+        strands.hold_awaited(call)
+        return await call.outcome(strands.withdraw)
+
+    def _turn(self, task: Task) -> Turn:
         turn = Turn(task.index, task.operations, task.slept, task.reads_clock)
         task.operations += 1
         self._control.advance()

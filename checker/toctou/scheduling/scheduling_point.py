@@ -6,7 +6,7 @@ this request take its step; the operation is then performed atomically.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from toctou.errors import ToctouError
@@ -37,6 +37,19 @@ class SchedulingPoint(Protocol):
 
         Raises:
             OutsideControl: called from outside a request, or from a thread that the handler started.
+        """
+
+    async def reach_awaited(
+        self, action: str, parameters: Mapping[str, Any], source: SourceLine | None, perform: Callable[[Turn], Any]
+    ) -> Any:
+        """The outcome of a call that is awaited: ``perform`` is called when it is its turn; until then other tasks go on.
+
+        Args:
+            action, parameters, source: as in :class:`~toctou.history.operation.Operation`.
+            perform: returns the outcome; it does not run in the context of the task.
+
+        Raises:
+            OutsideControl: see :meth:`reach`.
         """
 
     def still_served(self) -> None:

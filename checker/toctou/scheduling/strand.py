@@ -104,6 +104,9 @@ class Strand:
     thread: int = 0  # identity of its thread, once it has run
     gate: Any = field(default=None, repr=False)  # its thread waits for this lock while another strand runs
     begun: tuple[Site, ...] = field(default=(), repr=False)
+    call: Any = field(
+        default=None, repr=False
+    )  # a task of a loop awaits it: there is no thread, and nothing but this is held
     over: Callable[[], None] | None = field(default=None, repr=False)  # waits until the ended thread is really over
 
     @property

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from toctou.scheduling import blocking, clock_functions, set_order
+from toctou.scheduling.awaited_calls import AwaitedCall
 from toctou.scheduling.deadlock import Deadlock
 from toctou.scheduling.strand import Ready, Strand, StrandState, always, current, enter, leave, never
 from toctou.scheduling.turns import is_between_turns
@@ -69,6 +70,7 @@ class Strands:
         self._waiting: list[Strand] = []  # first come
         self._held: list[Strand] = []
         self._chosen: Strand | None = None  # goes on next; it is in neither list
+        self._chosen_call: AwaitedCall | None = None  # is performed next
         self._ended: Strand | None = None  # whose thread may not be over
         self._waits = 0
         self._limits = 0  # that have passed since a strand was chosen or ended
@@ -92,6 +94,9 @@ class Strands:
 
         An exception of ``start_main`` or ``resume_main``, and one that a signal raises meanwhile, leaves the strands unusable.
         """
+        call, self._chosen_call = self._chosen_call, None
+        if call is not None:
+            call.take()
         while (strand := self._next()) is not None:
             if strand is self._main:
                 self._run_main(strand)
@@ -120,8 +125,9 @@ class Strands:
             self._pass([strand])
             return
         self._held.remove(strand)
-        self._waiting.append(strand)
-        strand.ready = always
+        if strand.call is None:
+            self._waiting.append(strand)
+        self._chosen_call, strand.ready = strand.call, always
         for one in self.alive:
             one.has_slept = False
             one.has_beaten = one.has_beaten and (strand.rested or one is strand)
@@ -134,6 +140,14 @@ class Strands:
             raise RuntimeError("a thread that is no strand of this request cannot be held")
         strand.failed.clear()
         self._hold(strand, what, always, None)
+
+    def hold_awaited(self, call: AwaitedCall) -> None:
+        """Hold a call that a task of a strand's loop awaits; the strand goes on meanwhile."""
+        self._held.append(Strand(call.unit, self, state=StrandState.HELD, what=call.held, call=call))
+
+    def withdraw(self, call: AwaitedCall) -> None:
+        """Such a call is not awaited any more: it has been performed, or its task was cancelled."""
+        self._held = [one for one in self._held if one.call is not call]
 
     def deadlock(self) -> Deadlock | None:
         """Why the handler will never answer; ``None`` if it has, or a strand can go on.  Only while the request is quiescent.
@@ -158,7 +172,7 @@ class Strands:
     @property
     def several(self) -> bool:
         """See :class:`toctou.scheduling.strand.Scheduler`."""
-        return len(self.alive) > 1
+        return len(self.alive) > 1 or any(one.call is not None for one in self._held)
 
     def deadline(self, timeout: float | None) -> float | None:
         """See :class:`toctou.scheduling.strand.Scheduler`."""
