@@ -338,15 +338,7 @@ def test_a_model_that_contradicts_itself_is_bad_input(attributes, said):
     assert bad.value.exit_status == 2
 
 
-@pytest.mark.parametrize(
-    ("setup", "named"),
-    [
-        (lambda self: write(text="set up"), "PutItem was called outside any request"),
-        (lambda self: another_service("alice"), "PutObject of the AWS service 's3'"),
-    ],
-    ids=["DynamoDB", "another service"],
-)
-def test_what_setup_calls_is_not_under_control(setup, named):
-    result = toctou.check(model_of(draws, setup=setup))
+def test_another_service_that_setup_calls_is_not_under_control():
+    result = toctou.check(model_of(draws, setup=lambda self: another_service("alice")))
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.OUTSIDE_CONTROL)
-    assert named in result.detail
+    assert "PutObject of the AWS service 's3'" in result.detail

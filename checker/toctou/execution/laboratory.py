@@ -466,6 +466,10 @@ class Laboratory:
         """While inside, requests have these clocks and random numbers; run them afresh."""
         return self._runner.reading(readings)
 
+    def draw_afresh(self) -> None:
+        """Requests draw as they would have drawn next, whatever others have done to the global generator since."""
+        self._runner.draw_afresh()
+
     def own_numbers(self) -> None:
         """See :meth:`toctou.scheduling.runner.Runner.own_numbers`."""
         if self._runner.own_numbers():

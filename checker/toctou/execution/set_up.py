@@ -8,7 +8,7 @@ is part of what every schedule begins with.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from toctou.client.backend import Performed
@@ -16,7 +16,7 @@ from toctou.client.intercept import performed_at_once
 from toctou.client.outside import OwnDynamoDB, Stored
 from toctou.declaration.initial_state import has_calls, initial_state, remarks_on_imports
 from toctou.declaration.model import Model, attempted, made
-from toctou.errors import ModelError
+from toctou.errors import ModelError, UncontrolledHandler
 from toctou.scheduling import boundary
 
 
@@ -56,7 +56,8 @@ class SetUp:
             ModelError: see :meth:`run`.
         """
         if self._does_something:
-            self.run()
+            with suppress(UncontrolledHandler):  # it is told when a schedule begins
+                self.run()
         return self._stores is not None
 
     def run(self) -> Model:

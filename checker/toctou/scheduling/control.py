@@ -184,6 +184,10 @@ class Control:
         random.setstate(self._pristine)
         return True
 
+    def draw_afresh(self) -> None:
+        """Put the global generator where it would be if only tasks had drawn from it."""
+        random.setstate(self._untouched.getstate())
+
     def _now(self) -> int:
         task = self._task
         if task is not None and not is_own():

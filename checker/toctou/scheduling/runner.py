@@ -180,6 +180,10 @@ class Runner:
         """Whether the execution must be run again; see :meth:`Control.random_was_shared`."""
         return self._control.random_was_shared()
 
+    def draw_afresh(self) -> None:
+        """See :meth:`Control.draw_afresh`."""
+        self._control.draw_afresh()
+
     def clock_readers(self) -> list[int]:
         """The tasks that have read their clock or a random number in the current execution."""
         return [task.index for task in self.tasks if task.reads_clock]
@@ -428,7 +432,7 @@ class Runner:
         return running[0].stack() if running and running[0].path else event_loop.callers(frame)
 
     def _stray(self, action: str) -> OutsideControl:
-        where, cause = "outside any request", "code that calls DynamoDB when it is imported or set up"
+        where, cause = "outside any request", "code that calls DynamoDB in the background, or in an invariant"
         if self._running is not None or threading.get_ident() != self._thread:
             where, cause = "from a thread that a handler started", "a handler that uses threads"
         kind = ThreadStarted if "thread" in where else OutsideControl

@@ -6,6 +6,7 @@ Hypothesis chooses, shrinks and stores the steps; :mod:`toctou.stateful.choices`
 
 from __future__ import annotations
 
+import random
 import types
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -43,6 +44,8 @@ class ModelMachine(RuleBasedStateMachine):
 
     Attributes:
         memory: of this process, once it was looked through, which takes longer than an example.
+        laboratory: of all examples of a test, once it is open.
+        opened: closes it at the end of a test; ``None`` outside of one, where each example has its own.
         because: why requests were separated; ``""`` if they were not.
         doubt: that requests share memory of their process where they cannot be separated; ``None`` unless that was seen.
     """
@@ -54,6 +57,8 @@ class ModelMachine(RuleBasedStateMachine):
     isolation: ClassVar[str]
     known_runs: ClassVar[KnownRuns]
     memory: ClassVar[ProcessMemory | None]
+    laboratory: ClassVar[Laboratory | None]
+    opened: ClassVar[ExitStack | None]
     because: ClassVar[str]
     doubt: ClassVar[SharedMemory | None]
 
@@ -115,8 +120,23 @@ class ModelMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Abort pending requests, and restore the clock, random numbers and clients."""
+        if self._session is not None:
+            self._session.give_up()
         self._session = self._judge = None
         self._opened.close()
+
+    @classmethod
+    @contextmanager
+    def one_laboratory(cls) -> Iterator[None]:
+        """While inside, examples share a laboratory."""
+        # Hypothesis gives every example a state of `random`, and the laboratory is opened in one.
+        drawn, cls.memory = random.getstate(), None
+        try:
+            with ExitStack() as cls.opened:
+                yield
+        finally:
+            cls.laboratory = cls.opened = None
+            random.setstate(drawn)
 
     @classmethod
     def separate(cls, because: str) -> None:
@@ -127,17 +147,27 @@ class ModelMachine(RuleBasedStateMachine):
 
     def _in_session(self) -> Session:
         if self._session is None:
-            backend = self._opened.enter_context(closing(backend_named(self.backend)))
-            # Open until teardown.  Hypothesis does not notice: between two steps `perf_counter` and `monotonic` are the
-            # machine's, and it draws from its own generators.
-            laboratory = Laboratory(self.loaded.model, backend, self.limits, self.isolation)
-            self._opened.enter_context(laboratory.opened())
+            laboratory = self._in_laboratory()
             watched = self.loaded.model.service is None and not laboratory.isolated and self.doubt is None
             if watched and self.memory is None:
                 type(self).memory = ProcessMemory(self.loaded.model)
             self._session = Session(laboratory, self.memory if watched else None)
             self._judge = Judge(self._session, self.known_runs)
         return self._session
+
+    def _in_laboratory(self) -> Laboratory:
+        if self.laboratory is not None:
+            self.laboratory.draw_afresh()
+            return self.laboratory
+        # Open until the end of the test.  Hypothesis does not notice: between two steps `perf_counter` and `monotonic` are the
+        # machine's, and it draws from its own generators.
+        opened = self._opened if self.opened is None else self.opened
+        backend = opened.enter_context(closing(backend_named(self.backend)))
+        laboratory = Laboratory(self.loaded.model, backend, self.limits, self.isolation)
+        opened.enter_context(laboratory.opened())
+        if self.opened is not None:
+            type(self).laboratory = laboratory
+        return laboratory
 
     def _start(self, session: Session, request: Request) -> int:
         index = len(session.requests)
@@ -220,6 +250,8 @@ def machine(
         "isolation": isolation_of(model, isolation),
         "known_runs": {},
         "memory": None,
+        "laboratory": None,
+        "opened": None,
         "because": "",
         "doubt": None,
         **_rules(model, requests),
@@ -249,15 +281,17 @@ def _separating(run: Callable[[Any], None], made: Any) -> Callable[[Any], None]:
 
     @wraps(run)
     def run_test(self: Any) -> None:
-        separable, made.memory = may_separate(model, made.isolation), None
+        separable = may_separate(model, made.isolation)
         with memory_kept([model] if separable else []):
             try:
-                run(self)
+                with made.one_laboratory():
+                    run(self)
             except Abandoned as abandoned:
                 if not separable or not CAN_FORK or not isinstance(abandoned.fault, SharedMemory):
                     raise
                 made.separate(abandoned.fault.observed)
-                run(self)
+                with made.one_laboratory():
+                    run(self)
         if made.doubt is not None:
             raise Abandoned(made.loaded, made.doubt)
 

@@ -91,6 +91,10 @@ class Session:
         while able := self.able:
             self.advance(able[0])
 
+    def give_up(self) -> None:
+        """Abort the requests that have not responded."""
+        self._runner.end()
+
     def resume(self) -> None:
         """Repeat the execution, after the laboratory was used for another one."""
         self._restore()
