@@ -50,6 +50,14 @@ EXPECTED: dict[str, dict[str, Racy]] = {
             ("close", "phantom"),  # of a ticket to which a task was added meanwhile
         }
     },
+    "applications/devices_model.py": {
+        "Devices": {
+            ("remove", "toctou"),  # handed over between the check and the deletion
+            ("report", "toctou"),  # likewise, or removed and so created again
+            ("change_settings", "lost_update"),  # its version does not count what `report` and `acknowledge` store
+            ("send_command", "phantom"),  # two commands are sent although there is room for one
+        }
+    },
 }
 """By file and model.  Whatever is not named is guarded: it answers and stores what some serial order would."""
 
@@ -65,7 +73,7 @@ def check(file: str, tmp_path: Path) -> dict[str, Any]:
 
 
 def _packages(file: str) -> Path:
-    return python_packages.installed(python_packages.APPLICATIONS)
+    return python_packages.installed(python_packages.AIOBOTO3 if "devices" in file else python_packages.APPLICATIONS)
 
 
 @pytest.mark.parametrize("file", EXPECTED)

@@ -28,6 +28,20 @@ APPLICATIONS = (
 )
 """What goes with any boto3, without what the tests' environment has."""
 
+AIOBOTO3 = (
+    "aioboto3==15.5.0",
+    "aiobotocore==2.25.1",
+    "aiofiles==25.1.0",
+    "aioitertools==0.13.0",
+    "boto3==1.40.61",
+    "botocore==1.40.61",
+    "s3transfer==0.14.0",
+    "wrapt==1.17.3",
+)
+"""aioboto3, and the boto3 that it asks for; what goes with aiohttp is in the tests' environment."""
+
+SETS = (APPLICATIONS, AIOBOTO3)
+
 
 def installed(packages: tuple[str, ...]) -> Path:
     """A folder from which these packages, and no others, can be imported; skips the test if it is not there."""
@@ -78,7 +92,8 @@ def _install(packages: tuple[str, ...], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        print(folder_of(APPLICATIONS))
-    except NotInstalled as reason:
-        sys.exit(f"packages are not at hand: {reason}")
+    for one_set in SETS:
+        try:
+            print(folder_of(one_set))
+        except NotInstalled as reason:
+            sys.exit(f"packages are not at hand: {reason}")

@@ -14,7 +14,7 @@ class Devices(Model):
     tables = [Table("Devices", "device_id"), Table("Commands", "device_id", "command_id")]
     items = {
         "Devices": [{"device_id": "d1", "owner": "alice", "settings": {}, "version": 1}],
-        "Commands": [{"device_id": "d2", "command_id": "c1", "command": "blink"}],
+        "Commands": [{"device_id": "d1", "command_id": "c1", "command": "blink"}],
     }
     owner = "owner"
 

@@ -7,15 +7,11 @@ from toctou import Model, Table, route
 TICKET = {"PK": "TICKET#1", "SK": "TICKET", "subject": "Slow", "opened_by": "alice", "state": "open", "version": 1}
 
 
-def let_in(principal):
-    return {"Authorization": f"User {principal}"}
-
-
 class Tickets(Model):
     """One ticket, which alice has opened and which is assigned to her."""
 
     app = tickets
-    headers = let_in
+    headers = {"Authorization": "User {principal}"}
     tables = [Table("Tickets", "PK", "SK")]
     items = {"Tickets": [{**TICKET, "assignee": "alice"}, {"PK": "COUNTER", "SK": "COUNTER", "last": 1}]}
 

@@ -211,7 +211,7 @@ def invite(room: str, slot: str) -> dict[str, Any]:
 
 @app.route("/rooms/{room}/bookings/{slot}/move", methods=["POST"])
 def move(room: str, slot: str) -> dict[str, Any]:
-    """Guarded by a transaction: the version that was read goes from one slot to another one, which is free."""
+    """Racy: guarded by a version, which `rename` and `arrive` do not count, so that what they store meanwhile is lost."""
     given, slot = body("slot"), existing_slot(slot)
     target = existing_slot(given["slot"])
     item = find_own(room, slot)

@@ -26,7 +26,7 @@ from starlette.routing import Route
 DEVICES = os.environ.get("DEVICES_TABLE", "Devices")
 COMMANDS = os.environ.get("COMMANDS_TABLE", "Commands")
 REGION = os.environ.get("AWS_REGION", "eu-west-1")
-MOST_COMMANDS = 1
+MOST_COMMANDS = 2
 KEYS = {"alice": "alice-key", "bob": "bob-key"}  # in production, of a secret store
 
 session = aioboto3.Session(region_name=REGION)
