@@ -7,6 +7,7 @@ file descriptor, or to ``sys.__stdout__``, does not come by here.
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -33,12 +34,29 @@ def routed() -> Iterator[None]:
     }
     for name, stream in installed.items():
         setattr(sys, name, stream)
+    handlers = [(one, name) for one in _log_handlers() for name in installed if one.stream is before[name]]
+    for handler, name in handlers:
+        handler.stream = installed[name]
     try:
         yield
     finally:
+        for handler, name in handlers:
+            if handler.stream is installed[name]:
+                handler.stream = before[name]
         for name, stream in installed.items():
             if getattr(sys, name) is stream:  # or somebody else has replaced it meanwhile
                 setattr(sys, name, before[name])
+
+
+def _log_handlers() -> Iterator[logging.StreamHandler[Any]]:
+    """Those that keep a stream, which may be that of the time before."""
+    loggers = [
+        logging.root,
+        *(one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)),
+    ]
+    for logger in loggers:
+        # Others compute their stream each time, or write to a file.
+        yield from [one for one in logger.handlers if isinstance(one, logging.StreamHandler) and "stream" in vars(one)]
 
 
 @contextmanager
