@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from toctou.scheduling.task import Task
-
 Take = Callable[[str, str], bool]
 """Takes a text that was written to ``stdout`` or ``stderr``, given the name; ``False`` if no request has written it."""
 
@@ -68,24 +66,6 @@ def taken_by(take: Take) -> Iterator[None]:
             yield
     finally:
         _takers.remove(take)
-
-
-Streams = tuple[TextIO, TextIO]
-
-
-def enter(task: Task) -> Streams:
-    """Put the streams in place that the task itself has put there, such as by ``redirect_stdout``; returns those before."""
-    before = sys.stdout, sys.stderr
-    if task.streams is not None:
-        sys.stdout, sys.stderr = task.streams
-    return before
-
-
-def leave(task: Task, before: Streams) -> None:
-    """Put the streams back, and keep those of the task."""
-    now = sys.stdout, sys.stderr
-    task.streams = None if now == before else now
-    sys.stdout, sys.stderr = before
 
 
 def warn_again() -> None:
