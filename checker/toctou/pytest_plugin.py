@@ -95,8 +95,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="concurrent requests, where toctou.check does not say how many (default 2)",
     )
     group.addoption("--toctou-report", metavar="DIR", help="where reports are written (default reports/pytest)")
+    group.addoption(
+        "--toctou-no-output",
+        action="store_true",
+        default=None,
+        help="keep what handlers print out of reports, such as secrets",
+    )
     parser.addini("toctou_backend", "backend of toctou.check", default="embedded")
     parser.addini("toctou_requests", "concurrent requests, where toctou.check does not say how many", default="2")
+    parser.addini("toctou_no_output", "keep what handlers print out of reports", type="bool", default=False)
     parser.addini("toctou_report", "where reports are written", default="reports/pytest")
 
 
@@ -199,6 +206,10 @@ def _written(
 ) -> list[Document]:
     from toctou.reporting.single import write_found  # noqa: PLC0415
 
+    if _setting(config, "toctou_no_output"):
+        violations = [
+            dataclasses.replace(one, execution=dataclasses.replace(one.execution, output=())) for one in violations
+        ]
     # pytest-xdist gives all workers of a session the same identifier.
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
     directory = Path(_setting(config, "toctou_report"))

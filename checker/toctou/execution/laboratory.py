@@ -395,9 +395,8 @@ class Laboratory:
         schedule = Schedule(tuple(choices))
         stored = self.initial, self._backend.stored()
         execution = self._recording.execution(
-            scenario, schedule, endings, stored, runner.written(), isolated=self.isolated
+            scenario, schedule, endings, stored, idle=idle, output=runner.written(), isolated=self.isolated
         )
-        execution = replace(execution, idle=idle)
         if self._tracker.on:
             accessed = tuple([replace(one, accessed=self._accessed(one)) for one in execution.operations])
             execution = replace(execution, operations=accessed)

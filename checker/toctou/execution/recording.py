@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from toctou.declaration.scenario import Scenario
@@ -42,14 +42,15 @@ class Recording:
         schedule: Schedule,
         endings: Mapping[int, int],
         stored: tuple[StoredImages, StoredImages],
-        output: Sequence[Written] = (),
         *,
+        idle: frozenset[int] = frozenset(),
+        output: tuple[Written, ...] = (),
         isolated: bool,
     ) -> Execution:
         """The execution, which has ended.
 
         Args:
-            scenario, schedule, endings, output, isolated: see :class:`~toctou.history.operation.Execution`.
+            scenario, schedule, endings, idle, output, isolated: see :class:`~toctou.history.operation.Execution`.
             stored: the items at the start and at the end.
         """
         count = len(scenario.requests)
@@ -65,6 +66,7 @@ class Recording:
             schedule=schedule,
             endings=tuple(endings[request] for request in range(count)),
             left_out=scenario.left_out,
+            idle=idle,
             isolated=isolated,
-            output=tuple(output),
+            output=output,
         )

@@ -12,7 +12,7 @@ _SHORT = 12, 1_500
 
 _LINES = 8
 _LINE = 400
-_GLIMPSE = 60
+_GLIMPSE = 40
 
 
 def pieces_at(document: Document) -> Mapping[str, Sequence[Document]]:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
-
-from toctou.scheduling.task import Task
 
 Take = Callable[[str, str], bool]
 """Takes a text that was written to ``stdout`` or ``stderr``, given the name; ``False`` if no request has written it."""
 
 _takers: list[Take] = []
+
+_stood: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+"""Streams that others have put at ``sys.stdout`` and ``sys.stderr``, some of which pytest exchanges several times in a test."""
 
 
 @contextmanager
@@ -34,18 +36,28 @@ def routed() -> Iterator[None]:
     }
     for name, stream in installed.items():
         setattr(sys, name, stream)
-    handlers = [(one, name) for one in _log_handlers() for name in installed if one.stream is before[name]]
-    for handler, name in handlers:
-        handler.stream = installed[name]
+        with suppress(TypeError):  # no weak reference to it can be made
+            _stood[before[name]] = name
+    kept = [(one, one.stream) for one in _log_handlers() if _stood_at(one.stream)] if installed else []
+    for handler, stream in kept:
+        handler.stream = _Stream(_stood_at(stream), stream)
     try:
         yield
     finally:
-        for handler, name in handlers:
-            if handler.stream is installed[name]:
-                handler.stream = before[name]
+        for handler, stream in kept:
+            if isinstance(handler.stream, _Stream):
+                handler.stream = stream
         for name, stream in installed.items():
             if getattr(sys, name) is stream:  # or somebody else has replaced it meanwhile
                 setattr(sys, name, before[name])
+
+
+def _stood_at(stream: Any) -> str:
+    """The name under which :mod:`sys` has held a stream; ``""`` if it has not, as far as is known."""
+    try:
+        return _stood.get(stream, "")
+    except TypeError:  # it has no hash
+        return ""
 
 
 def _log_handlers() -> Iterator[logging.StreamHandler[Any]]:
@@ -68,24 +80,6 @@ def taken_by(take: Take) -> Iterator[None]:
             yield
     finally:
         _takers.remove(take)
-
-
-Streams = tuple[TextIO, TextIO]
-
-
-def enter(task: Task) -> Streams:
-    """Put the streams in place that the task itself has put there, such as by ``redirect_stdout``; returns those before."""
-    before = sys.stdout, sys.stderr
-    if task.streams is not None:
-        sys.stdout, sys.stderr = task.streams
-    return before
-
-
-def leave(task: Task, before: Streams) -> None:
-    """Put the streams back, and keep those of the task."""
-    now = sys.stdout, sys.stderr
-    task.streams = None if now == before else now
-    sys.stdout, sys.stderr = before
 
 
 def warn_again() -> None:

@@ -365,7 +365,9 @@ class Runner:
         self._running = task
         self._control.enter(task)
         boundary.watch(self._reached)
-        streams = output.enter(task)
+        streams = sys.stdout, sys.stderr
+        if task.streams is not None:
+            sys.stdout, sys.stderr = task.streams
         outer = event_loop.suspended()
         if task.loop is not None:
             event_loop.resumed(task.loop)
@@ -381,7 +383,10 @@ class Runner:
             if outer is not None:
                 event_loop.resumed(outer)
             self._control.leave(task)
-            output.leave(task, streams)
+            task.streams = None
+            if sys.stdout is not streams[0] or sys.stderr is not streams[1]:
+                task.streams = sys.stdout, sys.stderr
+                sys.stdout, sys.stderr = streams
             self._running = None
         if self.strands is None and threading.active_count() > threads:
             self._fault = self._fault or _threaded(task, "a thread of its own, which is still running")
@@ -389,7 +394,9 @@ class Runner:
             raise self._fault
 
     def _abandon(self, task: Task) -> None:
-        streams = output.enter(task)
+        streams = sys.stdout, sys.stderr
+        if task.streams is not None:
+            sys.stdout, sys.stderr = task.streams
         outer = event_loop.suspended()
         if task.loop is not None:
             event_loop.resumed(task.loop)
@@ -398,7 +405,7 @@ class Runner:
         event_loop.suspended()
         if outer is not None:
             event_loop.resumed(outer)
-        output.leave(task, streams)
+        sys.stdout, sys.stderr = streams
 
     def _park(self) -> NoReturn:
         _PARKED.append(greenlet.getcurrent())
@@ -424,14 +431,8 @@ class Runner:
 
     def written(self) -> tuple[Written, ...]:
         """What the tasks of the current execution have written, those of each in order."""
-        return tuple(
-            [
-                Written(one.index, *piece)
-                for one in self.tasks
-                if one.output is not None
-                for piece in one.output.pieces()
-            ]
-        )
+        wrote = [(one.index, one.output) for one in self.tasks if one.output is not None]
+        return tuple([Written(index, *piece) for index, output in wrote for piece in output.pieces()]) if wrote else ()
 
     def _reached(self, what: str) -> None:
         if (task := self._of_running()) is None:
