@@ -9,6 +9,7 @@ or call :func:`check`.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from toctou.declaration.event import event
 from toctou.declaration.model import Handler, Model, handler, invariant
 from toctou.declaration.route import route
 from toctou.declaration.table import Table
@@ -41,6 +42,7 @@ __all__ = [
     "authorizer",
     "check",
     "claims",
+    "event",
     "handler",
     "iam",
     "invariant",

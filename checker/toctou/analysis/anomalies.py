@@ -73,7 +73,21 @@ TOCTOU = Anomaly(
     (Shape(RW, BACK | RW, (patterns.missed_changes, patterns.in_time, patterns.arrives_at_write, patterns.accessed)),),
 )
 
+DUPLICATE = Anomaly(
+    "duplicate_effect",
+    "duplicate effect",
+    "Adya 1999, G2-item; CWE-837 (improper enforcement of a single, unique action)",
+    "the same write took effect twice, because neither request saw that the other had made it, or neither looked",
+    (Shape(RW, ANY, (patterns.effect_twice,)), Shape.without_cycle(patterns.repeated_by_itself)),
+)
+
 TABLE: tuple[Anomaly, ...] = (
+    # What deliveries of one event did is named after that, whichever way they missed each other; hence this row stands here
+    # a first time.
+    replace(
+        DUPLICATE,
+        shapes=(Shape(RW, ANY, (patterns.delivered_twice,)), Shape.without_cycle(patterns.delivered_twice)),
+    ),
     Anomaly(
         "fails_alone",
         "fails alone, which is no race",
@@ -126,13 +140,7 @@ TABLE: tuple[Anomaly, ...] = (
         "the request relied on nothing that another request changed: it would do the same if it ran alone",
         (Shape.without_cycle(patterns.found_by("ownership")),),
     ),
-    Anomaly(
-        "duplicate_effect",
-        "duplicate effect",
-        "Adya 1999, G2-item; CWE-837 (improper enforcement of a single, unique action)",
-        "the same write took effect twice, because neither request saw that the other had made it",
-        (Shape(RW, ANY, (patterns.effect_twice,)), Shape.without_cycle(patterns.repeated_by_itself)),
-    ),
+    DUPLICATE,
     Anomaly(
         "phantom",
         "phantom",

@@ -22,7 +22,7 @@ def headline(key: str, words: Words, cycle: Cycle, finding: Finding) -> str:
     """The sentence; the finding's own statement, if no cycle shows it or an exception is the story."""
     if key == "fails_alone":
         return f"{finding.statement}, with no other request involved"
-    if not cycle or finding.oracle == "no_exception":
+    if not cycle or finding.oracle in {"no_exception", "exactly_once"}:
         return finding.statement
     if key == "toctou":
         return _toctou(words, cycle, finding.attributes)

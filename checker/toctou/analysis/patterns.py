@@ -235,6 +235,14 @@ def repeated_by_itself(scene: Scene) -> bool:
     )
 
 
+def delivered_twice(scene: Scene) -> bool:
+    """More than one delivery of an event changed something, although it has to take effect once."""
+    if scene.finding.oracle != "exactly_once":
+        return False
+    changing = {scene.operation(at).request for at in scene.finding.operations}
+    return len(changing) > len({scene.execution.requests[one] for one in changing})
+
+
 def saw_half(scene: Scene) -> bool:
     """The victim saw a write that came before the one which it missed: the other request was half-way."""
     return scene.last.earlier < scene.first.later and scene.last.later < scene.first.later

@@ -30,6 +30,8 @@ MOST_TERMS = 3
 
 def remedy(words: Words, finding: Finding, named: Named) -> str:
     """The suggested fix, in a sentence or two; ``""`` where there is none."""
+    if finding.oracle == "exactly_once":
+        return _once(words, finding)
     special = _SPECIAL.get(named.anomaly.key)
     if special is not None:
         return special(words, finding, named)
@@ -269,6 +271,20 @@ def _by_itself(_words: Words, finding: Finding, _named: Named) -> str:
     return (
         f"this does not depend on another request, so no condition will help: correct what the handler does alone, or what "
         f"{finding.oracle} expects of it"
+    )
+
+
+def _once(words: Words, finding: Finding) -> str:
+    """Make all deliveries of an event but one find out that it has been processed."""
+    writes = list(dict.fromkeys(one.action for one in _changing(words, finding)))
+    elsewhere = [one for one in writes if "." in one]
+    effects = [one for one in writes if "." not in one] or ["effect"]
+    sent = f"; no transaction covers {listed(elsewhere)}, so make it repeatable" if elsewhere else ""
+    return (
+        f"make the {listed(effects)} in one TransactWriteItems with a Put of the event's identifier (such as messageId), "
+        "ConditionExpression='attribute_not_exists(<its key>)'; if that is cancelled, the event has been processed: return "
+        "without an error; or wrap what processes it in the idempotency of Powertools for AWS Lambda, which stores that identifier first"
+        f"{sent}"
     )
 
 

@@ -10,14 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from toctou.declaration.model import Model, bound
-from toctou.declaration.served import nobody_serves
+from toctou.declaration.served import no_function, nobody_serves
 from toctou.declaration.validation import shown
 from toctou.errors import ModelError
 from toctou.gate.headers import headers_of
 from toctou.gate.sending import http_request
 from toctou.gate.service import HttpCall
 from toctou.openapi.request import HttpRequest
-from toctou.web import api_gateway, asgi, wsgi
+from toctou.web import api_gateway, asgi, event_sources, wsgi
 from toctou.web.lambda_context import invoke
 
 
@@ -27,9 +27,14 @@ def dispatched(model: Model, principal: str, returned: Any) -> Any:
     Raises:
         ModelError: there is nobody to serve it, or it cannot be sent.
     """
+    cls = type(model)
+    if isinstance(returned, event_sources.Invocation):
+        invoked = returned.function or cls.function
+        if invoked is None:
+            raise no_function(cls, "an event")
+        return event_sources.answer(invoke(invoked, returned.event))
     if not isinstance(returned, HttpCall):
         return returned
-    cls = type(model)
     call = (
         returned
         if returned.says_who

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.mistakes import Check, collected, mistakes_of, refuse
 from toctou.declaration.scenario import Scenario, scenarios
-from toctou.declaration.served import check_served
+from toctou.declaration.served import Sends, check_served
 from toctou.declaration.services import check_services
 from toctou.declaration.signatures import answers_later, mismatch, parameters, takes_model
 from toctou.declaration.table import Table
@@ -54,6 +54,7 @@ class Handler:
     changes_owner: bool = False
     operation: str = ""
     retryable: Retryable | None = None
+    redelivered: bool = False
 
     def __post_init__(self) -> None:
         if not callable(self.function):
@@ -64,6 +65,12 @@ class Handler:
             )
         if isinstance(self.pools, Mapping):
             object.__setattr__(self, "pools", {name: kept(values) for name, values in self.pools.items()})
+
+    @property
+    def acts_for_nobody(self) -> Sequence[str]:
+        """The principals of an event, which stand for its source and not for a caller."""
+        is_event = isinstance(self.function, Sends) and not self.function.over_http
+        return self.principals or () if is_event else ()
 
     def requests(self, name: str, principals: Sequence[str]) -> Iterable[Request]:
         """Every request that this handler can be given."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from toctou.declaration.model import Handler
+from toctou.declaration.placeholders import NAME, filled, names
 from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined, shown
 from toctou.errors import ModelError
 from toctou.gate.service import HttpCall
-
-_NAME = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +33,13 @@ class _Route(Sends):
 
     def __call__(self, principal: str, **arguments: Any) -> HttpCall:
         values = {**arguments, "principal": principal}
-        headers = {name: str(_filled(value, values)) for name, value in self.headers.items()}
-        body = _filled(self.body, values)
+        headers = {name: str(filled(value, values)) for name, value in self.headers.items()}
+        body = filled(self.body, values)
         if self.form is not None:
             headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
-            body = urlencode(_filled(self.form, values), doseq=True)
+            body = urlencode(filled(self.form, values), doseq=True)
         template = self.path.partition("?")[0]
-        parameters = {name: str(values[name]) for name in _NAME.findall(template)}
+        parameters = {name: str(values[name]) for name in NAME.findall(template)}
         return HttpCall(
             self.method, _path(self.path, values), body, headers, template, parameters, function=self.function
         )
@@ -58,6 +56,7 @@ def route(
     principals: Sequence[str] | None = None,
     read_only: bool = False,
     changes_owner: bool = False,
+    redelivered: bool = False,
     arguments: Mapping[str, Sequence[Any]] | None = None,
     **pools: Sequence[Any],
 ) -> Handler:
@@ -71,6 +70,7 @@ def route(
         form: sent as a form instead.
         headers: of this request only, besides those of its principal.
         function: the Lambda function of this route, where each has its own; ``None`` for the model's.
+        redelivered: equal requests are one that the client has sent again, which has to take effect once: see :func:`event`.
         principals, read_only, changes_owner, arguments, pools: as for :func:`toctou.handler`.
 
     Raises:
@@ -90,7 +90,7 @@ def route(
             expected="a mapping from names to texts",
             remedy=f'for example route({request!r}, headers={{"x-user": "{{principal}}"}})',
         )
-    missing = [name for name in _names([path, body, form, headers or {}]) if name not in {*values, "principal"}]
+    missing = [name for name in names([path, body, form, headers or {}]) if name not in {*values, "principal"}]
     if missing:
         raise ModelError(
             f"the route {request} names {missing[0]!r}, of which there are no values",
@@ -98,27 +98,8 @@ def route(
             remedy=f"for example route({request!r}, {missing[0]}=['i1'])",
         )
     sends = _Route(method.upper(), path, body, form, headers or {}, function)
-    return Handler(sends, values, principals, read_only, changes_owner)
+    return Handler(sends, values, principals, read_only, changes_owner, redelivered=redelivered)
 
 
 def _path(path: str, values: Mapping[str, Any]) -> str:
-    return _NAME.sub(lambda found: quote(str(values[found[1]]), safe=""), path)
-
-
-def _filled(part: Any, values: Mapping[str, Any]) -> Any:
-    if isinstance(part, str):
-        whole = _NAME.fullmatch(part)
-        return values[whole[1]] if whole else _NAME.sub(lambda found: str(values[found[1]]), part)
-    if isinstance(part, Mapping):
-        return {name: _filled(value, values) for name, value in part.items()}
-    if isinstance(part, list | tuple):
-        return [_filled(value, values) for value in part]
-    return part
-
-
-def _names(part: Any) -> list[str]:
-    if isinstance(part, str):
-        return _NAME.findall(part)
-    if isinstance(part, Mapping):
-        return [name for value in part.values() for name in _names(value)]
-    return [name for value in part for name in _names(value)] if isinstance(part, list | tuple) else []
+    return NAME.sub(lambda found: quote(str(values[found[1]]), safe=""), path)

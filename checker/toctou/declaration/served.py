@@ -19,10 +19,12 @@ class Sends:
     Attributes:
         request: as text, for errors.
         function: the Lambda function that serves it; ``None`` for what the model names.
+        over_http: an application or a service may serve it, too.
     """
 
     request: str
     function: Callable[..., Any] | None
+    over_http = True
 
 
 def serves_functions(model: type[Any]) -> bool:
@@ -30,6 +32,15 @@ def serves_functions(model: type[Any]) -> bool:
     declared = (value for base in model.__mro__ for value in vars(base).values())
     routes = (getattr(value, "function", None) for value in declared)
     return model.function is not None or any(isinstance(one, Sends) and one.function is not None for one in routes)
+
+
+def no_function(model: type[Any], request: str) -> ModelError:
+    """The error for an event of a model that has no function for it."""
+    return ModelError(
+        f"the model {model.__name__} sends {request}, but has no Lambda function",
+        expected="`function`, of the model or of the event; a `service`, which is another process, gets no events",
+        remedy="for example function = worker.handler",
+    )
 
 
 def nobody_serves(model: type[Any], request: str) -> ModelError:
@@ -64,8 +75,11 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
         sends = handler.function
         if not isinstance(sends, Sends):
             continue
-        functions.append((f"`function` of the route {name!r}", sends.function))
-        if all(one is None for one in (model.service, model.app, model.function, sends.function)):
+        functions.append((f"`function` of {'the route' if sends.over_http else 'the event'} {name!r}", sends.function))
+        if not sends.over_http:
+            if model.service is not None or (model.function is None and sends.function is None):
+                raise no_function(model, sends.request)
+        elif all(one is None for one in (model.service, model.app, model.function, sends.function)):
             raise nobody_serves(model, sends.request)
     for what, function in functions:
         _check_function(what, function)
@@ -85,7 +99,10 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
             remedy='for example caller = claims("sub")',
         )
     principals = dict.fromkeys(
-        [*model.principals, *(one for each in handlers.values() for one in each.principals or ())]
+        [
+            *model.principals,
+            *(one for each in handlers.values() if not each.acts_for_nobody for one in each.principals or ()),
+        ]
     )
     # An operation of a document knows how its caller authenticates, so that an `App` may leave principals out.
     check_headers(where, model.headers, list(principals), all_of_them=not hasattr(model, "document"))

@@ -16,6 +16,7 @@ from toctou.history.finding import Finding
 from toctou.history.footprint import dependent
 from toctou.history.operation import Execution
 from toctou.history.request import Request, Response
+from toctou.oracles.exactly_once import ExactlyOnce
 from toctou.oracles.ignored import Ignored
 from toctou.oracles.invariant import Invariant
 from toctou.oracles.linearizability import Linearizability
@@ -27,6 +28,7 @@ from toctou.oracles.ownership import Ownership
 from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_runs import Serial, SerialRuns, Vary
 from toctou.scheduling.dependence import Dependent, Remembered, in_order, writes_in_order
+from toctou.web.event_sources import delivered_again
 
 
 class Judged(NamedTuple):
@@ -45,12 +47,31 @@ def _ownership(judged: Judged) -> Iterator[Oracle]:
         whole = len(parameters(model.owns)) > len(("principal", "item"))
         yield Ownership(owns, model.owner, tables=tables if whole else None)
     elif model.owner is not None:
-        yield Ownership(owns, model.owner, by_owner=True)
+        # Nobody owns what an event does; a principal of that name is somebody.
+        nobody = {one for each in model.handlers().values() for one in each.acts_for_nobody} - {*model.principals}
+        yield Ownership(
+            lambda principal, item: principal in nobody or owns(principal, item), model.owner, by_owner=True
+        )
+
+
+def _exactly_once(judged: Judged) -> Iterator[Oracle]:
+    if redelivered := _redelivered(judged):
+        ignored, refusals = Ignored(judged.model.ignore), _refusals(judged)
+        runs = SerialRuns(judged.serial, refusals, ignored=ignored, vary=judged.vary)
+        yield ExactlyOnce(redelivered, runs, delivered_again, refusals)
+
+
+def _redelivered(judged: Judged) -> list[str]:
+    return [name for name, one in judged.model.handlers().items() if one.redelivered]
+
+
+def _refusals(judged: Judged) -> Refusals:
+    model = judged.model
+    return Refusals(partial(_retryable, judged, model.handlers()), exact=model.refusals == "exact")
 
 
 def _linearizability(judged: Judged) -> Iterator[Oracle]:
-    model, ignored = judged.model, Ignored(judged.model.ignore)
-    refusals = Refusals(partial(_retryable, judged, model.handlers()), exact=model.refusals == "exact")
+    model, ignored, refusals = judged.model, Ignored(judged.model.ignore), _refusals(judged)
     if model.reference is None:
         yield SerialRuns(judged.serial, refusals, ignored=ignored, vary=judged.vary)
     else:
@@ -74,9 +95,10 @@ def _invariants(judged: Judged) -> Iterator[Oracle]:
 
 ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [
     _ownership,
+    _exactly_once,
     _linearizability,
     lambda _: [NoPartialEffect()],
-    lambda _: [NoException()],
+    lambda judged: [NoException(_redelivered(judged))],
     lambda judged: [Overwrites(violation=judged.model.overwrites == "violation")],
     _invariants,
 ]

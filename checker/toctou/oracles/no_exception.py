@@ -3,29 +3,40 @@
 An exception that leaves a handler is a finding of its own: a race often shows first as a ``KeyError`` on an item that
 has just gone.  File and line are in the response's :class:`~toctou.history.request.SourceLine`; the statement quotes
 the source text only, so that it stays the same when lines above it move.
+
+A delivery of a redelivered event that raises while another delivery of it runs is no finding: it is how a function asks for the
+event later, as the idempotency of Powertools does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 from toctou.history.wording import who
+from toctou.oracles.exactly_once import deliveries
 from toctou.oracles.oracle import Observes, Oracle
 
 
 class NoException(Oracle):
-    """No handler raises."""
+    """No handler raises.
+
+    Args:
+        redelivered: handlers whose equal requests are deliveries of one event.
+    """
 
     name = "no_exception"
     observes = Observes()
     prefix_closed = True
 
+    def __init__(self, redelivered: Collection[str] = ()) -> None:
+        self._redelivered = frozenset(redelivered)
+
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per request that raised."""
         for index, response in enumerate(execution.responses):
-            if (raised := response.exception) is None:
+            if (raised := response.exception) is None or self._meets_another(execution, index):
                 continue
             where = f" in {raised.source.function} at `{raised.source.text.strip()}`" if raised.source else ""
             message = f": {raised.message}" if raised.message else ""
@@ -37,3 +48,13 @@ class NoException(Oracle):
                 requests=(index,),
                 operations=positions[-1:],
             )
+
+    def _meets_another(self, execution: Execution, index: int) -> bool:
+        """Whether another delivery of the same event ran at the same time."""
+        preceding = execution.preceding()
+        return any(
+            other != index and other not in preceding[index] and index not in preceding[other]
+            for event in deliveries(execution.requests, self._redelivered)
+            if index in event
+            for other in event
+        )

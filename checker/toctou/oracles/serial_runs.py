@@ -111,6 +111,30 @@ class SerialRuns(Serializability):
             self._left_out.update(dict.fromkeys(observed.places()))
         return found
 
+    def leaves(self, orders: Iterable[tuple[int, ...]], execution: Execution) -> bool:
+        """Whether one of these orders, of some of the requests, leaves what the execution left, but for what varies by itself."""
+        orders, final = [*orders], self.ignored.stored(execution.final)
+        if any(
+            same_items(self.ignored.stored(one.stored), final) for order in orders for one in self.alternatives(order)
+        ):
+            return True
+        if self._vary is None or not self._stores(orders, self._comparable((), execution.final)):
+            return False
+        variants = Variants(*([Outcome((), one.stored) for one in each] for each in self._vary.execution(execution)))
+        observed = self._comparable((), execution.final, variants)
+        if not self._stores(orders, observed) or _loses_update(execution, observed.places()):
+            return False
+        self._left_out.update(dict.fromkeys(observed.places()))
+        return True
+
+    def difference(self, order: tuple[int, ...], execution: Execution) -> str:
+        """The first difference between what an order leaves and what the execution left, as a clause."""
+        expected = next(iter(self.alternatives(order))).stored
+        return _images_difference(self.ignored.stored(expected), self.ignored.stored(execution.final))
+
+    def _stores(self, orders: Iterable[tuple[int, ...]], observed: Comparable) -> bool:
+        return any(one.stores_the_same(observed) for order in orders for one in self.of_order(order))
+
     def alternatives(self, order: tuple[int, ...]) -> Iterable[Alternative]:
         """What the requests of an order may do, by the order of their threads."""
         found = getattr(self.serial, "alternatives", None)

@@ -103,6 +103,10 @@ class Comparable:
         left, right = [self.responses, self.stored], [responses, other.stored]
         return _equal(left, right, loosely=not (self._known and other._known))
 
+    def stores_the_same(self, other: Comparable) -> bool:
+        """Whether the stored items are the same."""
+        return _equal(self.stored, other.stored, loosely=not (self._known and other._known))
+
     def places(self) -> list[str]:
         """Where varying values are: ``Counters.written``, ``body.request_id``."""
         places = [
