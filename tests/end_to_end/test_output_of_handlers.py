@@ -18,9 +18,11 @@ Command = Callable[..., Ended]
 HEAD = """
 import asyncio
 import contextlib
+import copy
 import io
 import logging
 import os
+import pickle
 import sys
 import threading
 import warnings
@@ -229,6 +231,11 @@ class Streams(OfNotes):
         assert isinstance(sys.stdout.isatty(), bool)
         assert sys.stdout.encoding and sys.stdout.errors and not sys.stdout.closed
         assert sys.stdout.writable() and sys.stdout.write("written\\n") == 8
+        assert isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout == kept and {sys.stdout: 1}
+        for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+            with contextlib.suppress(TypeError):
+                duplicate(sys.stdout)
+                raise AssertionError("a stream can be copied")
         assert sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
         with contextlib.redirect_stdout(io.StringIO()) as own:
             print("own")
