@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,25 @@ def test_streams_behave_as_such(folder: Path, command: Command, isolation: str) 
             (None, "stdout", "written\n"),
             (f"{letter}.1", "stdout", "afterwards\nno bytes\nwrapped\n"),
         ]
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="there is no pseudo-terminal: run `pytest tests/end_to_end` on another system"
+)
+def test_streams_behave_as_such_on_a_terminal(folder: Path) -> None:
+    (folder / "prints.py").write_text(HEAD + STREAMS)
+    terminal, own = os.openpty()
+    line = [sys.executable, "-m", "toctou.cli", "check", "prints.py"]
+    with subprocess.Popen(line, cwd=folder, stdout=own, stderr=own):
+        os.close(own)
+        shown = b""
+        with suppress(OSError):  # the other end is closed
+            while piece := os.read(terminal, 4096):
+                shown += piece
+    os.close(terminal)
+    (report,) = reports(folder)
+    assert len(json.loads(report.read_text())["output"]) == 4
+    assert b"written" not in shown.replace(b"had written", b"")
 
 
 THREADS = """

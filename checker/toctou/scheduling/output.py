@@ -121,7 +121,7 @@ class _Stream:
 
     @property
     def buffer(self) -> Any:
-        return _Buffer(self._name, self._beneath.buffer, self._beneath.encoding)
+        return _Buffer(self._name, self._beneath.buffer, self._beneath.encoding or "utf-8")
 
     def __enter__(self) -> TextIO:
         return cast("TextIO", self)
