@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ Command = Callable[..., Ended]
 HEAD = """
 import asyncio
 import contextlib
+import copy
 import io
 import logging
 import os
+import pickle
 import sys
 import threading
 import warnings
@@ -229,6 +233,11 @@ class Streams(OfNotes):
         assert isinstance(sys.stdout.isatty(), bool)
         assert sys.stdout.encoding and sys.stdout.errors and not sys.stdout.closed
         assert sys.stdout.writable() and sys.stdout.write("written\\n") == 8
+        assert isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout == kept and {sys.stdout: 1}
+        for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+            with contextlib.suppress(TypeError):
+                duplicate(sys.stdout)
+                raise AssertionError("a stream can be copied")
         assert sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
         with contextlib.redirect_stdout(io.StringIO()) as own:
             print("own")
@@ -256,6 +265,25 @@ def test_streams_behave_as_such(folder: Path, command: Command, isolation: str) 
             (None, "stdout", "written\n"),
             (f"{letter}.1", "stdout", "afterwards\nno bytes\nwrapped\n"),
         ]
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="there is no pseudo-terminal: run `pytest tests/end_to_end` on another system"
+)
+def test_streams_behave_as_such_on_a_terminal(folder: Path) -> None:
+    (folder / "prints.py").write_text(HEAD + STREAMS)
+    terminal, own = os.openpty()
+    line = [sys.executable, "-m", "toctou.cli", "check", "prints.py"]
+    with subprocess.Popen(line, cwd=folder, stdout=own, stderr=own):
+        os.close(own)
+        shown = b""
+        with suppress(OSError):  # the other end is closed
+            while piece := os.read(terminal, 4096):
+                shown += piece
+    os.close(terminal)
+    (report,) = reports(folder)
+    assert len(json.loads(report.read_text())["output"]) == 4
+    assert b"written" not in shown.replace(b"had written", b"")
 
 
 THREADS = """

@@ -32,7 +32,7 @@ def routed() -> Iterator[None]:
     installed = {
         name: _Stream(name, stream)
         for name, stream in before.items()
-        if stream is not None and not isinstance(stream, _Stream)
+        if stream is not None and type(stream) is not _Stream
     }
     for name, stream in installed.items():
         setattr(sys, name, stream)
@@ -45,7 +45,7 @@ def routed() -> Iterator[None]:
         yield
     finally:
         for handler, stream in kept:
-            if isinstance(handler.stream, _Stream):
+            if type(handler.stream) is _Stream:
                 handler.stream = stream
         for name, stream in installed.items():
             if getattr(sys, name) is stream:  # or somebody else has replaced it meanwhile
@@ -93,11 +93,18 @@ def _taken(name: str, text: str) -> bool:
 
 
 class _Stream:
-    """A text stream over another one, which is what it appears to be."""
+    """A text stream over another one, which is what it appears to be, also to ``isinstance``."""
 
     def __init__(self, name: str, beneath: TextIO) -> None:
         self._name = name
         self._beneath = beneath
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(self._beneath)
+
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        raise TypeError(f"cannot pickle {type(self._beneath).__name__!r} object")  # nor copy, as any stream
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
@@ -114,7 +121,7 @@ class _Stream:
 
     @property
     def buffer(self) -> Any:
-        return _Buffer(self._name, self._beneath.buffer, self._beneath.encoding)
+        return _Buffer(self._name, self._beneath.buffer, self._beneath.encoding or "utf-8")
 
     def __enter__(self) -> TextIO:
         return cast("TextIO", self)
