@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -167,9 +168,9 @@ def running(steps: tuple[Step, ...]) -> Any:
     return lambda principal: run(steps, principal)
 
 
-def model_of(program: tuple[tuple[Step, ...], ...], **attributes: Any) -> type[Model]:
+def model_of(program: tuple[tuple[Step, ...], ...], *, redelivered: bool = False, **attributes: Any) -> type[Model]:
     handlers = [
-        handler(running(steps), principals=[principal])
+        replace(handler(running(steps), principals=[principal]), redelivered=redelivered)
         for steps, principal in zip(program, ("alice", "bob"), strict=True)
     ]
     return type(
@@ -222,13 +223,17 @@ def compared(
 @given(
     PROGRAMS,
     st.booleans(),
-    st.sampled_from([None, "owner"]),
     st.sampled_from([*INVARIANTS]),
-    st.sampled_from(["note", "violation"]),
+    st.fixed_dictionaries(
+        {
+            "owner": st.sampled_from([None, "owner"]),
+            "overwrites": st.sampled_from(["note", "violation"]),
+            "redelivered": st.booleans(),
+        }
+    ),
 )
-def test_the_oracles_of_a_model(program, referenced, owner, rules, overwrites):
-    reference = Reference(program) if referenced else None
-    compared(program, reference=reference, owner=owner, overwrites=overwrites, **INVARIANTS[rules])
+def test_the_oracles_of_a_model(program, referenced, rules, members):
+    compared(program, reference=Reference(program) if referenced else None, **members, **INVARIANTS[rules])
 
 
 @pytest.mark.parametrize("added", [FrozenThatDeclares, LastWriter, Frozen, ReadsInOrder])

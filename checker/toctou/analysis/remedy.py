@@ -283,8 +283,8 @@ def _once(words: Words, finding: Finding) -> str:
     return (
         f"make the {listed(effects)} in one TransactWriteItems with a Put of the event's identifier (such as messageId), "
         "ConditionExpression='attribute_not_exists(<its key>)'; if that is cancelled, the event has been processed: return "
-        "without an error; or wrap what processes it in the idempotency of Powertools for AWS Lambda, which stores that identifier first"
-        f"{sent}"
+        "without an error; or wrap what processes it in the idempotency of Powertools for AWS Lambda, which stores that "
+        f"identifier first{sent}"
     )
 
 

@@ -112,7 +112,7 @@ def _effects(execution: Execution, events: Sequence[tuple[int, ...]]) -> str:
     ]
     changing = [changes for changes in by_delivery if changes]
     if len(changing) < 2:
-        return f"{'one' if changing else 'no'} delivery changed anything"
+        return f"{'only one' if changing else 'no'} delivery changed anything"
     every = "both deliveries" if len(changing) == 2 else f"{len(changing)} deliveries"
     shared = [
         f"{listed(attribute_words(names))} of {one.item}"

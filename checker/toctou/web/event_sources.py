@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-struc
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
@@ -64,12 +65,15 @@ def sqs(
         queue: its name; that of a FIFO queue ends with ``.fifo``.
         attributes: the message attributes of each.
     """
-    return {"Records": [_message(one, number, queue, attributes or {}) for number, one in enumerate(messages)]}
+    bodies = [one if isinstance(one, str) else json.dumps(one) for one in messages]
+    # A message is the same one wherever it is in a batch, and another one beside one that says the same.
+    return {
+        "Records": [_message(one, bodies[:at].count(one), queue, attributes or {}) for at, one in enumerate(bodies)]
+    }
 
 
-def _message(content: Any, number: int, queue: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    body = content if isinstance(content, str) else json.dumps(content)
-    identifier = _identifier("sqs", queue, body, attributes, number)
+def _message(body: str, copy: int, queue: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    identifier = _identifier("sqs", queue, body, attributes, copy)
     sent: dict[str, str] = {
         "ApproximateReceiveCount": "1",
         "SentTimestamp": str(HAPPENED * 1000),
@@ -78,7 +82,7 @@ def _message(content: Any, number: int, queue: str, attributes: Mapping[str, Any
     }
     if queue.endswith(".fifo"):
         sent |= {
-            "SequenceNumber": _digits(20, "sqs", queue, number),
+            "SequenceNumber": _digits(20, identifier),
             "MessageGroupId": "group",
             "MessageDeduplicationId": _digest("sha256", body),
         }
@@ -108,18 +112,18 @@ def dynamodb(*, table: str, records: Sequence[Mapping[str, Mapping[str, Any]]]) 
         records: each with plain ``keys`` and, of the item, ``new`` (after the change) and ``old`` (before it): an item with only
             ``new`` was inserted, one with only ``old`` removed.
     """
-    return {"Records": [_change(one, number, table) for number, one in enumerate(records)]}
+    return {"Records": [_change(one, list(records[:at]).count(one), table) for at, one in enumerate(records)]}
 
 
-def _change(record: Mapping[str, Any], number: int, table: str) -> dict[str, Any]:
+def _change(record: Mapping[str, Any], copy: int, table: str) -> dict[str, Any]:
     images = {
-        name: image(record[part])
+        name: _as_json(image(record[part]))
         for part, name in (("keys", "Keys"), ("new", "NewImage"), ("old", "OldImage"))
         if record.get(part) is not None
     }
     name = "MODIFY" if {"NewImage", "OldImage"} <= images.keys() else "REMOVE" if "OldImage" in images else "INSERT"
     return {
-        "eventID": _digest("md5", _identifier("dynamodb", table, images, number)),
+        "eventID": _digest("md5", _identifier("dynamodb", table, images, copy)),
         "eventName": name,
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
@@ -127,7 +131,7 @@ def _change(record: Mapping[str, Any], number: int, table: str) -> dict[str, Any
         "dynamodb": {
             "ApproximateCreationDateTime": float(HAPPENED),
             **images,
-            "SequenceNumber": _digits(21, "dynamodb", table, images, number),
+            "SequenceNumber": _digits(21, "dynamodb", table, images, copy),
             "SizeBytes": len(_json(images)),
             "StreamViewType": "NEW_AND_OLD_IMAGES" if len(images) > 1 else "KEYS_ONLY",
         },
@@ -207,6 +211,15 @@ SOURCES: Mapping[str, Callable[..., dict[str, Any]]] = {
     "s3": s3,
 }
 """Makers of events, by what a model calls their source."""
+
+
+def _as_json(typed: Any) -> Any:
+    """Attribute values as an event has them: bytes are encoded."""
+    if isinstance(typed, bytes):
+        return base64.b64encode(typed).decode()
+    if isinstance(typed, Mapping):
+        return {name: _as_json(value) for name, value in typed.items()}
+    return [_as_json(one) for one in typed] if isinstance(typed, list | tuple) else typed
 
 
 def _json(value: Any) -> str:
