@@ -391,3 +391,35 @@ def test_old_report_is_read(folder: Path, command: Command) -> None:
     document["output"] = [{"request": "A", "step": None, "stream": "stdout"}]
     old.write_text(json.dumps(document))
     assert "output[0].text" in command("report", old, "--format", "html").err
+
+
+WSGI = """
+from toctou import App
+
+
+def serve(environ, start_response):
+    print("logged by the application", file=environ["wsgi.errors"])
+    write(read() + 1)
+    start_response("200 OK", [])
+    return [b""]
+
+
+class Served(App):
+    app = staticmethod(serve)
+    document = "openapi.json"
+    tables = OfNotes.tables
+    items = OfNotes.items
+    principals = ("alice",)
+"""
+
+
+def test_log_of_an_application(folder: Path, command: Command) -> None:
+    operation = {"operationId": "increment", "responses": {"200": {"description": "done"}}}
+    document = {"openapi": "3.1.0", "info": {"title": "Notes", "version": "1"}, "paths": {"/": {"post": operation}}}
+    (folder / "openapi.json").write_text(json.dumps(document))
+    (folder / "prints.py").write_text(HEAD + WSGI)
+    assert command("scan", "--model", "prints.py:Served").status == 1
+    report = next(one for one in reports(folder) if one.name != "scan.json")
+    output = json.loads(report.read_text())["output"]
+    for letter in "AB":
+        assert texts(output, letter) == [(None, "stderr", "logged by the application\n")]
