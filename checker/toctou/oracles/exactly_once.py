@@ -15,8 +15,9 @@ from itertools import permutations, product
 from toctou.history.finding import Finding
 from toctou.history.item import Change
 from toctou.history.operation import Execution
-from toctou.history.request import Request, Response
+from toctou.history.request import Response
 from toctou.history.wording import attribute_words, change_text, changed_attributes, listed
+from toctou.oracles.deliveries import repeated
 from toctou.oracles.oracle import Observes, Oracle
 from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_order import participants
@@ -50,7 +51,7 @@ class ExactlyOnce(Oracle):
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding, of all events that were delivered several times."""
-        events = list(deliveries(execution.requests, self._handlers))
+        events = list(repeated(execution.requests, self._handlers))
         if not events or self._runs.leaves(self._orders(execution, events), execution):
             return
         requests = tuple(sorted(one for each in events for one in each))
@@ -70,8 +71,8 @@ class ExactlyOnce(Oracle):
 
     def _orders(self, execution: Execution, events: Sequence[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
         """The orders of which one has to leave what is stored."""
-        repeated = {one for each in events for one in each}
-        others = [one for one in participants(execution, self._refusals) if one not in repeated]
+        of_events = {one for each in events for one in each}
+        others = [one for one in participants(execution, self._refusals) if one not in of_events]
         preceding = execution.preceding()
         for chosen in product(*(self._counting(execution, each) for each in events)):
             counting = [one for one in chosen if one is not None]
@@ -83,20 +84,6 @@ class ExactlyOnce(Oracle):
         """The deliveries of an event that may be the one that counts, ``None`` for none of them."""
         none_did = all(self._failed(execution.responses[one]) for one in event)
         return [*event, None] if none_did else [*event]
-
-
-def deliveries(requests: Sequence[Request], handlers: Collection[str]) -> Iterator[tuple[int, ...]]:
-    """The requests of each event that is delivered several times."""
-    found: list[tuple[Request, list[int]]] = []
-    for index, request in enumerate(requests):
-        if request.handler not in handlers:
-            continue
-        same = next((each for one, each in found if one == request), None)
-        if same is None:
-            found.append((request, [index]))
-        else:
-            same.append(index)
-    return (tuple(each) for _, each in found if len(each) > 1)
 
 
 def _times(count: int) -> str:
