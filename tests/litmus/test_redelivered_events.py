@@ -119,7 +119,7 @@ class TestInEveryMode:
 
     def test_remembering_afterwards_is_too_late_where_deliveries_overlap(self, strategy, isolation):
         result = checked(remembers_afterwards, strategy=strategy, isolation=isolation)
-        assert ("exactly_once", 2) in found(result)
+        assert found(result) == {("exactly_once", 2)}
         assert all(one.execution.schedule.context_switches > 1 for one in result.violations)
 
     def test_remembering_in_the_transaction_of_the_effect_is_right(self, strategy, isolation):
@@ -180,3 +180,55 @@ def api_handler(event: Any, context: Any) -> dict[str, Any]:
 def test_a_request_that_a_client_sends_again_has_to_count_once():
     work = route("POST /count", headers={"Idempotency-Key": "k1"}, redelivered=True, principals=["alice"])
     assert found(checked(api_handler, work=work)) == {("exactly_once", 2)}
+
+
+def powertools() -> Any:
+    return pytest.importorskip(
+        "aws_lambda_powertools.utilities.idempotency", reason="no Powertools: `pip install aws-lambda-powertools`"
+    )
+
+
+def idempotency(key: str) -> dict[str, Any]:
+    """The table of Powertools' layer, the layer, and what it recognises an event by."""
+    idempotent = powertools()
+    layer = idempotent.DynamoDBPersistenceLayer(table_name="Known", boto3_client=boto3.client("dynamodb", **KEYS))
+    return {"persistence_store": layer, "config": idempotent.IdempotencyConfig(event_key_jmespath=key)}
+
+
+WITH_KNOWN = [*Counting.tables, Table("Known", "id")]
+
+
+@pytest.mark.parametrize("isolation", ["memory", "processes"])
+@pytest.mark.parametrize("strategy", ["dpor", "exhaustive"])
+def test_the_idempotency_of_powertools_is_right(strategy, isolation):
+    # The second delivery fails while the first one runs, so that the source tries it again, and finds the result later.
+    function = powertools().idempotent(adds, **idempotency("Records[0].messageId"))
+    result = checked(function, tables=WITH_KNOWN, strategy=strategy, isolation=isolation)
+    assert result.verdict is Verdict.VERIFIED
+
+
+def test_another_event_that_fails_because_of_one_that_runs_is_a_finding():
+    # awsRegion is the same for all messages, so that y is rejected while x is processed.
+    function = powertools().idempotent(adds, **idempotency("Records[0].awsRegion"))
+    work = event("sqs", messages=["{text}"], text=["x", "y"], redelivered=True)
+    assert found(checked(function, tables=WITH_KNOWN, work=work)) == {("no_exception", 2)}
+
+
+def test_records_of_a_batch_may_be_divided_between_deliveries():
+    # Each delivery reports what the other one is processing as failed: no serial order gives this, and all is counted once.
+    batch = pytest.importorskip("aws_lambda_powertools.utilities.batch", reason="no Powertools")
+    processor = batch.BatchProcessor(event_type=batch.EventType.SQS, raise_on_entire_batch_failure=False)
+    options = idempotency("messageId")
+
+    @powertools().idempotent_function(data_keyword_argument="record", **options)
+    def process(record: Any) -> None:
+        count()
+
+    def work(event: Any, context: Any) -> Any:
+        options["config"].register_lambda_context(context)
+        return batch.process_partial_response(
+            event, lambda record: process(record=record.raw_event), processor, context
+        )
+
+    messages = event("sqs", messages=["x", "y"], redelivered=True)
+    assert checked(work, tables=WITH_KNOWN, work=messages).verdict is Verdict.VERIFIED

@@ -28,7 +28,7 @@ from toctou.oracles.ownership import Ownership
 from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_runs import Serial, SerialRuns, Vary
 from toctou.scheduling.dependence import Dependent, Remembered, in_order, writes_in_order
-from toctou.web.event_sources import delivered_again
+from toctou.web.event_sources import delivered_again, without_failures
 
 
 class Judged(NamedTuple):
@@ -56,7 +56,7 @@ def _ownership(judged: Judged) -> Iterator[Oracle]:
 
 def _exactly_once(judged: Judged) -> Iterator[Oracle]:
     if redelivered := _redelivered(judged):
-        ignored, refusals = Ignored(judged.model.ignore), _refusals(judged)
+        ignored, refusals = _ignored(judged), _refusals(judged)
         runs = SerialRuns(judged.serial, refusals, ignored=ignored, vary=judged.vary)
         yield ExactlyOnce(redelivered, runs, delivered_again, refusals)
 
@@ -67,11 +67,16 @@ def _redelivered(judged: Judged) -> list[str]:
 
 def _refusals(judged: Judged) -> Refusals:
     model = judged.model
-    return Refusals(partial(_retryable, judged, model.handlers()), exact=model.refusals == "exact")
+    retryable = partial(_retryable, judged, model.handlers())
+    return Refusals(retryable, exact=model.refusals == "exact", redelivered=_redelivered(judged))
+
+
+def _ignored(judged: Judged) -> Ignored:
+    return Ignored(judged.model.ignore, without_failures if _redelivered(judged) else None)
 
 
 def _linearizability(judged: Judged) -> Iterator[Oracle]:
-    model, ignored, refusals = judged.model, Ignored(judged.model.ignore), _refusals(judged)
+    model, ignored, refusals = judged.model, _ignored(judged), _refusals(judged)
     if model.reference is None:
         yield SerialRuns(judged.serial, refusals, ignored=ignored, vary=judged.vary)
     else:

@@ -15,8 +15,9 @@ from itertools import permutations, product
 from toctou.history.finding import Finding
 from toctou.history.item import Change
 from toctou.history.operation import Execution
-from toctou.history.request import Request, Response
+from toctou.history.request import Response
 from toctou.history.wording import attribute_words, change_text, changed_attributes, listed
+from toctou.oracles.deliveries import repeated
 from toctou.oracles.oracle import Observes, Oracle
 from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_order import participants
@@ -50,18 +51,18 @@ class ExactlyOnce(Oracle):
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding, of all events that were delivered several times."""
-        events = list(deliveries(execution.requests, self._handlers))
+        events = list(repeated(execution.requests, self._handlers))
         if not events or self._runs.leaves(self._orders(execution, events), execution):
             return
         requests = tuple(sorted(one for each in events for one in each))
-        changing = [at for one in requests for at in execution.of_request(one) if execution.operations[at].changes]
+        effects = _Effects(execution, events)
         order = next(self._orders(execution, events))
         delivered = listed(f"{execution.requests[one[0]].handler} was delivered {_times(len(one))}" for one in events)
         yield Finding(
             self.name,
-            f"{delivered}, and {_effects(execution, events)}: delivered once, {self._runs.difference(order, execution)}",
+            f"{delivered}, and {effects.text}: delivered once, {self._runs.difference(order, execution)}",
             requests=requests,
-            operations=tuple(sorted(changing)),
+            operations=tuple(sorted(effects.positions)),
         )
 
     def remarks(self, execution: Execution) -> Iterable[str]:
@@ -70,8 +71,8 @@ class ExactlyOnce(Oracle):
 
     def _orders(self, execution: Execution, events: Sequence[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
         """The orders of which one has to leave what is stored."""
-        repeated = {one for each in events for one in each}
-        others = [one for one in participants(execution, self._refusals) if one not in repeated]
+        of_events = {one for each in events for one in each}
+        others = [one for one in participants(execution, self._refusals) if one not in of_events]
         preceding = execution.preceding()
         for chosen in product(*(self._counting(execution, each) for each in events)):
             counting = [one for one in chosen if one is not None]
@@ -85,44 +86,46 @@ class ExactlyOnce(Oracle):
         return [*event, None] if none_did else [*event]
 
 
-def deliveries(requests: Sequence[Request], handlers: Collection[str]) -> Iterator[tuple[int, ...]]:
-    """The requests of each event that is delivered several times."""
-    found: list[tuple[Request, list[int]]] = []
-    for index, request in enumerate(requests):
-        if request.handler not in handlers:
-            continue
-        same = next((each for one, each in found if one == request), None)
-        if same is None:
-            found.append((request, [index]))
-        else:
-            same.append(index)
-    return (tuple(each) for _, each in found if len(each) > 1)
-
-
 def _times(count: int) -> str:
     return {2: "twice"}.get(count, f"{count} times")
 
 
-def _effects(execution: Execution, events: Sequence[tuple[int, ...]]) -> str:
-    """What more than one delivery changed, else what each of them did."""
-    by_delivery: list[list[Change]] = [
-        [change for at in execution.of_request(one) for change in execution.operations[at].changes]
-        for event in events
-        for one in event
-    ]
-    changing = [changes for changes in by_delivery if changes]
-    if len(changing) < 2:
-        return f"{'only one' if changing else 'no'} delivery changed anything"
-    every = "both deliveries" if len(changing) == 2 else f"{len(changing)} deliveries"
-    shared = [
-        f"{listed(attribute_words(names))} of {one.item}"
-        for one in changing[0]
-        if (names := frozenset(changed_attributes(one)).intersection(*map(_attributes(one), changing[1:])))
-    ]
-    if shared:
-        return f"{every} changed {listed(dict.fromkeys(shared))}"
-    return f"each had an effect: one {', another one '.join(change_text(changes[0]) for changes in changing)}"
+class _Effects:
+    """What deliveries of events changed.
+
+    Attributes:
+        text: what more than one delivery changed, else what each of them did.
+        positions: of the operations that did so.
+    """
+
+    def __init__(self, execution: Execution, events: Sequence[tuple[int, ...]]) -> None:
+        operations = execution.operations
+        self.positions = [
+            at for event in events for one in event for at in execution.of_request(one) if operations[at].changes
+        ]
+        by_delivery: dict[int, list[Change]] = {}
+        for at in self.positions:
+            by_delivery.setdefault(operations[at].request, []).extend(operations[at].changes)
+        first, *more = by_delivery.values() if by_delivery else [[]]
+        if not more:
+            self.text = f"{'only one' if by_delivery else 'no'} delivery changed anything"
+            return
+        every = "both deliveries" if len(more) == 1 else f"{len(by_delivery)} deliveries"
+        shared = {
+            one.item: f"{listed(attribute_words(names))} of {one.item}"
+            for one in first
+            if (names := frozenset(changed_attributes(one)).intersection(*(_changed(one, each) for each in more)))
+        }
+        if shared:
+            self.text = f"{every} changed {listed(shared.values())}"
+            self.positions = [
+                at for at in self.positions if any(change.item in shared for change in operations[at].changes)
+            ]
+        else:
+            each = ", another one ".join(change_text(changes[0]) for changes in by_delivery.values())
+            self.text = f"each had an effect: one {each}"
 
 
-def _attributes(one: Change) -> Callable[[Sequence[Change]], set[str]]:
-    return lambda changes: {name for other in changes if other.item == one.item for name in changed_attributes(other)}
+def _changed(like: Change, changes: Sequence[Change]) -> set[str]:
+    """The attributes of the same item that these change."""
+    return {name for one in changes if one.item == like.item for name in changed_attributes(one)}

@@ -1,8 +1,11 @@
-"""What a model leaves out of comparisons with serial runs: attributes of stored items, and keys of bodies."""
+"""What is left out of comparisons with serial runs: attributes of stored items and keys of bodies, as a model says.
+
+Also left out is what a function reports of a batch as failed: it is said to the source of the event, which delivers that again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +22,14 @@ Ignore = Mapping[str, Sequence[str]]
 class Ignored:
     """Leaves out of responses and stored items what a model ignores."""
 
-    def __init__(self, ignore: Ignore) -> None:
+    def __init__(self, ignore: Ignore, reported: Callable[[Response], Response] | None = None) -> None:
+        self._reported = reported
         self._paths = {part: [name.split(".") for name in names] for part, names in ignore.items()}
         self._in_body = self._paths.get(BODY, [])
 
     def response(self, response: Response) -> Response:
         """The response without what is ignored in its body."""
+        response = response if self._reported is None else self._reported(response)
         if not self._in_body:
             return response
         return replace(response, body=_without(response.body, self._in_body))

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 from toctou.history.wording import who
-from toctou.oracles.exactly_once import deliveries
+from toctou.oracles.deliveries import repeated
 from toctou.oracles.oracle import Observes, Oracle
 
 
@@ -54,7 +54,7 @@ class NoException(Oracle):
         preceding = execution.preceding()
         return any(
             other != index and other not in preceding[index] and index not in preceding[other]
-            for event in deliveries(execution.requests, self._redelivered)
+            for event in repeated(execution.requests, self._redelivered)
             if index in event
             for other in event
         )

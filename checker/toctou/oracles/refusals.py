@@ -27,10 +27,13 @@ class Refusals:
     Attributes:
         retryable: whether a request that gave this response may be tried again.
         exact: whether a rejection has to be the same in the serial order.
+        redelivered: handlers whose equal requests are deliveries of one event.  Where there is nothing else, no serial order of
+            all of them is asked for: :mod:`toctou.oracles.exactly_once` decides what they have to leave.
     """
 
     retryable: Callable[[Request, Response], bool] = _by_default
     exact: bool = False
+    redelivered: Collection[str] = ()
 
     @classmethod
     def of_statuses(cls, statuses: Collection[int]) -> Refusals:

@@ -14,6 +14,7 @@ from toctou.history.finding import Finding, SerialOrder
 from toctou.history.operation import Execution
 from toctou.history.request import Response
 from toctou.history.wording import listed, who
+from toctou.oracles.deliveries import are_all_of_one_event
 from toctou.oracles.oracle import Observes, Oracle
 from toctou.oracles.refusals import Refusals
 from toctou.oracles.serial_order import Explained, SequentialSemantics, best_order, participants, search
@@ -37,12 +38,16 @@ class Serializability(Oracle):
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding, with the serial order that comes closest."""
+        if are_all_of_one_event(execution.requests, self._refusals.redelivered):
+            return
         outcome = self._outcome(execution)
         if isinstance(outcome, SerialOrder):
             yield self._unexplained(execution, outcome)
 
     def judge_unfinished(self, execution: Execution, pending: Collection[int]) -> Iterable[Finding]:
         """A finding if no completion of the pending requests explains the responses that were given."""
+        if are_all_of_one_event(execution.requests, self._refusals.redelivered):
+            return
         answered = tuple(one for one in participants(execution, self._refusals) if one not in pending)
         begun = [one for one in pending if execution.of_request(one)]
         for semantics in self.unfinished(execution):
