@@ -23,6 +23,7 @@ from toctou.client.escapes import calls_at_import_refused, is_error_of_aws
 from toctou.client.service_descriptions import service_descriptions_shared
 from toctou.declaration import fingerprint
 from toctou.declaration.foreseeing import calls_performed_at_once
+from toctou.declaration.mistakes import unused_functions
 from toctou.declaration.model import Model, undeclared_handlers
 from toctou.declaration.validation import check_members
 from toctou.errors import TargetError, ToctouError
@@ -245,7 +246,7 @@ def _chosen(module: ModuleType, wanted: str, where: str) -> list[type[Model]]:
         check_members(model)
     if not wanted:
         public = [model for model in here if not model.__name__.startswith("_")]
-        return [model for model in public if model.handlers() or undeclared_handlers(model)]
+        return [model for model in public if model.handlers() or undeclared_handlers(model) or unused_functions(model)]
     chosen = getattr(module, wanted, None)
     if isinstance(chosen, type) and issubclass(chosen, Model):
         return [chosen]

@@ -8,12 +8,13 @@ model does not declare (``table``, ``principal``), or if it declares something t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
+from types import CodeType
 from typing import Any
 
-from toctou.declaration.signatures import answers_later, mismatch, takes_model
+from toctou.declaration.signatures import answers_later, mismatch, parameters, takes_model
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_principals, wrong_attributes, wrong_parts
 from toctou.errors import ModelError, ToctouError, message_of
@@ -29,13 +30,14 @@ _CLOSE = 0.8
 _OWN = "toctou."
 
 
-def mistakes_of(model: type[Any], *others: ModelError) -> list[ModelError]:
-    """All mistakes of a model but those of its handlers, with ``others`` that were found before."""
+def mistakes_of(model: type[Any], undeclared: Mapping[str, ModelError]) -> list[ModelError]:
+    """All mistakes of a model but those of its handlers, with those about functions that are ``undeclared``, by name."""
     found = [
-        *others,
+        *undeclared.values(),
         *collected(
             [
                 partial(_unknown, model),
+                partial(_unused, model, undeclared),
                 partial(wrong_attributes, model),
                 partial(check_principals, f"the model {model.__name__}", model.principals),
                 partial(_wrong_methods, model),
@@ -90,6 +92,64 @@ def _known(model: type[Any]) -> set[str]:
     """The attributes that the model's bases of ours declare."""
     ours = [base for base in model.__mro__ if base.__module__.startswith(_OWN)]
     return {name for base in ours for name in inspect.get_annotations(base) if not name.startswith("_")}
+
+
+def unused_functions(model: type[Any]) -> list[str]:
+    """Functions and other callables of a model that are no handlers, and that no other code of the model names.
+
+    A method that handlers call is named by them; whatever nobody names was meant as a handler, and would be ignored.
+    """
+    own = {name: value for base in reversed(_bases(model)) for name, value in vars(base).items()}
+    named = {name for each, value in own.items() for name in _names_in(value, set()) if name != each}
+    return [
+        name
+        for name, value in own.items()
+        if not name.startswith("_")
+        and name not in named
+        and not hasattr(_ours(model), name)
+        and not isinstance(value, type)
+        and not _is_declaration(value)
+        and (callable(value) or isinstance(value, staticmethod))
+        and not (inspect.isfunction(value) and takes_model(value) and not parameters(value))  # it may be for others
+    ]
+
+
+def _ours(model: type[Any]) -> type[Any]:
+    return next(base for base in model.__mro__ if base.__module__.startswith(_OWN))
+
+
+def _names_in(value: Any, seen: set[int]) -> set[str]:
+    """The names that the code of a function, or of what a declaration or a decorator holds, mentions."""
+    if id(value) in seen:
+        return set()
+    seen.add(id(value))
+    held = [getattr(value, one, None) for one in ("__func__", "__wrapped__", "func", "fget", "function", "predicate")]
+    code = getattr(value, "__code__", None)
+    found = _names_of(code) if isinstance(code, CodeType) else set()
+    return found.union(*(_names_in(one, seen) for one in held if one is not None))
+
+
+def _names_of(code: CodeType) -> set[str]:
+    inner = (_names_of(one) for one in code.co_consts if isinstance(one, CodeType))
+    return {*code.co_names, *code.co_freevars}.union(*inner)
+
+
+def _unused(model: type[Any], told: Collection[str]) -> Iterator[ModelError]:
+    for name in unused_functions(model):
+        if name in told or get_close_matches(name.lower(), _OVERRIDDEN, 1, _CLOSE):  # then it is told as a slip
+            continue
+        if parameters(inspect.getattr_static(model, name))[:1] == ["items"]:
+            yield ModelError(
+                f"{name!r} of the model {model.__name__} takes items, but is no invariant and nothing calls it",
+                expected="invariants that are declared, since nothing else is judged",
+                remedy=f"@invariant above it; if other code calls it, name it _{name}",
+            )
+            continue
+        yield ModelError(
+            f"{name!r} of the model {model.__name__} is a function that is neither declared as a handler nor called by the model",
+            expected="handlers that are declared, since nothing else is checked",
+            remedy=f"{name} = handler(…, item_id=['i1']), or @handler(…) above it; if other code calls it, name it _{name}",
+        )
 
 
 def _unknown(model: type[Any]) -> Iterator[ModelError]:

@@ -14,7 +14,6 @@ from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.mistakes import Check, collected, mistakes_of, refuse
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.served import Sends, check_served
-from toctou.declaration.services import check_services
 from toctou.declaration.signatures import answers_later, mismatch, parameters, takes_model
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_members, check_pools, check_principals, joined, kept, shown
@@ -199,8 +198,8 @@ def check_model(cls: type[Model], *, by_itself: bool = True) -> None:
         ModelError: all mistakes at once.
     """
     check_members(cls)  # without which nothing can be asked of a model
-    found = mistakes_of(cls, *(_undeclared(cls, name) for name in undeclared_handlers(cls)))
-    of_handlers: list[Check] = [partial(one, cls) for one in (_check_comparisons, _check_retryable, check_services)]
+    found = mistakes_of(cls, {name: _undeclared(cls, name) for name in undeclared_handlers(cls)})
+    of_handlers: list[Check] = [partial(one, cls) for one in (_check_comparisons, _check_retryable, _check_services)]
     if by_itself:
         handlers = cls.handlers()
         of_handlers += [partial(_check, cls, name, handler) for name, handler in handlers.items()]
@@ -218,6 +217,13 @@ def _undeclared(cls: type[Model], name: str) -> ModelError:
         cause="the decorator was forgotten, or the method of a base class that has it was overridden without",
         remedy=f"declare it; or, if handlers call it, name it _{name}",
     )
+
+
+def _check_services(cls: type[Model]) -> None:
+    if cls.services or cls.answers:
+        from toctou.declaration.services import check_services  # noqa: PLC0415 - botocore takes long to import
+
+        check_services(cls)
 
 
 def _check_some(cls: type[Model]) -> None:

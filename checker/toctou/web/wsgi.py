@@ -14,10 +14,14 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from toctou.history.normal_form import decoded
 from toctou.history.request import Response
 from toctou.openapi.request import HttpRequest
+from toctou.web import answered_exceptions
 
 
 def answer(application: Any, request: HttpRequest) -> Response:
-    """The application's response; its exceptions propagate, and what it logs in ``wsgi.errors`` is output of the request."""
+    """The application's response; what it logs in ``wsgi.errors`` is output of the request.
+
+    Its exceptions propagate, also those for which its framework answers a status of 5xx.
+    """
     path, _, query = request.path.partition("?")
     builder = EnvironBuilder(
         path=path,
@@ -28,6 +32,10 @@ def answer(application: Any, request: HttpRequest) -> Response:
         errors_stream=sys.stderr or io.StringIO(),
     )
     # Buffered, because a generator that is never exhausted would leave its last DynamoDB calls unmade.
+    answered_exceptions.begin()
     body, status, headers = run_wsgi_app(application, builder.get_environ(), buffered=True)
+    raised = answered_exceptions.taken()
+    if raised is not None and status.startswith("5"):
+        raise raised
     content = decoded(b"".join(body), headers.get("Content-Type", ""))
     return Response(int(status.partition(" ")[0]), content, headers=list(headers.items()))

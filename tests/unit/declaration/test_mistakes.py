@@ -133,7 +133,7 @@ OWN = [
     "item = {'item_id': 'i1'}",
     "_principal = 'alice'",
     "item_id = 'i1'\nowner_id = 'o1'\nnames = ['a']",
-    "def total(self, items): return len(items)",
+    "def total(self, items): return len(items)\n@invariant\ndef few(self, items): return self.total(items) < 9",
     "def reset(self): pass\ndef item(self): pass\ndef request(self): pass",
     "more = [Table('Others', 'id')]\ntables = [*Right.tables, *more]",
     "def owns(self, principal, item, items): return True",
