@@ -216,7 +216,9 @@ def test_another_event_that_fails_because_of_one_that_runs_is_a_finding():
 
 def test_records_of_a_batch_may_be_divided_between_deliveries():
     # Each delivery reports what the other one is processing as failed: no serial order gives this, and all is counted once.
-    batch = pytest.importorskip("aws_lambda_powertools.utilities.batch", reason="no Powertools")
+    batch = pytest.importorskip(
+        "aws_lambda_powertools.utilities.batch", reason="no Powertools: `pip install aws-lambda-powertools`"
+    )
     processor = batch.BatchProcessor(event_type=batch.EventType.SQS, raise_on_entire_batch_failure=False)
     options = idempotency("messageId")
 
