@@ -234,3 +234,20 @@ def test_records_of_a_batch_may_be_divided_between_deliveries():
 
     messages = event("sqs", messages=["x", "y"], redelivered=True)
     assert checked(work, tables=WITH_KNOWN, work=messages).verdict is Verdict.VERIFIED
+
+
+def test_a_delivery_that_fails_half_way_may_be_completed_by_another_one():
+    # While one processes y, the other one, which has processed x, finds y in progress and fails.
+    options = idempotency("messageId")
+
+    @powertools().idempotent_function(data_keyword_argument="record", **options)
+    def process(record: Any) -> None:
+        count()
+
+    def work(event: Any, context: Any) -> None:
+        options["config"].register_lambda_context(context)
+        for record in event["Records"]:
+            process(record=record)
+
+    messages = event("sqs", messages=["x", "y"], redelivered=True)
+    assert checked(work, tables=WITH_KNOWN, work=messages).verdict is Verdict.VERIFIED

@@ -281,10 +281,10 @@ def _once(words: Words, finding: Finding) -> str:
     effects = [one for one in writes if "." not in one] or ["effect"]
     sent = f"; no transaction covers {listed(elsewhere)}, so make it repeatable" if elsewhere else ""
     return (
-        f"make the {listed(effects)} in one TransactWriteItems with a Put of the event's identifier (such as messageId), "
-        "ConditionExpression='attribute_not_exists(<its key>)'; if that is cancelled, the event has been processed: return "
-        "without an error; or wrap what processes it in the idempotency of Powertools for AWS Lambda, which stores that "
-        f"identifier first{sent}"
+        f"make the {listed(effects)} in one TransactWriteItems with a Put of what identifies the event (messageId, eventID, "
+        "id, or a client's idempotency key), ConditionExpression='attribute_not_exists(<its key>)'; if that is cancelled, the "
+        "event has been processed: return without an error; or wrap what processes it in the idempotency of Powertools for "
+        f"AWS Lambda, which stores that identifier first{sent}"
     )
 
 

@@ -42,7 +42,9 @@ class _Event(Sends):
             raise ModelError(
                 f"no event of {self.source} can be made of {shown(content)}: {message_of(error)}",
                 expected=f"event({self.source!r}, {_parameters(self.source)})",
-                remedy=(inspect.getdoc(SOURCES[self.source]) or "").partition("Args:")[2].strip(),
+                remedy=" ".join(
+                    (inspect.getdoc(SOURCES[self.source]) or "").partition("Args:")[2].replace("``", "`").split()
+                ),
             ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from toctou.web.api_gateway import EVENTS
 from toctou.web.callers import Caller
 
 
-class Sends:
+class Sends(ABC):
     """What a handler is that sends a request instead of serving it.
 
     Attributes:
@@ -25,6 +26,10 @@ class Sends:
     request: str
     function: Callable[..., Any] | None
     over_http = True
+
+    @abstractmethod
+    def __call__(self, principal: str, **arguments: Any) -> Any:
+        """The request, or the invocation of a function."""
 
 
 def serves_functions(model: type[Any]) -> bool:
@@ -79,6 +84,8 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
         if not sends.over_http:
             if model.service is not None or (model.function is None and sends.function is None):
                 raise no_function(model, sends.request)
+            if all(handler.pools.values()):  # an empty pool is told as such
+                sends("", **{argument: values[0] for argument, values in handler.pools.items()})
         elif all(one is None for one in (model.service, model.app, model.function, sends.function)):
             raise nobody_serves(model, sends.request)
     for what, function in functions:

@@ -102,7 +102,7 @@ ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [
     _ownership,
     _exactly_once,
     _linearizability,
-    lambda _: [NoPartialEffect()],
+    lambda judged: [NoPartialEffect(_redelivered(judged))],
     lambda judged: [NoException(_redelivered(judged))],
     lambda judged: [Overwrites(violation=judged.model.overwrites == "violation")],
     _invariants,

@@ -4,12 +4,15 @@ A request may undo its own writes: for each attribute that it changed, the value
 value after its last.  Changes by other requests do not count, so that what was added to a number or a set is undone by what is
 taken away again, whatever others added meanwhile.  The property is atomicity as in Haerder and Reuter, *Principles
 of transaction-oriented database recovery* (ACM Computing Surveys 15(4), 1983): all of a request's effects, or none.
+
+A delivery of an event that fails half-way may be completed by another one that succeeds: what they leave together is decided by
+:mod:`toctou.oracles.exactly_once`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -19,6 +22,7 @@ from toctou.history.footprint import EXISTENCE
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import Execution
 from toctou.history.wording import change_text, changed_attributes, who
+from toctou.oracles.deliveries import repeated
 from toctou.oracles.oracle import Observes, Oracle
 
 _Value = Mapping[str, Any] | bool | None
@@ -29,17 +33,37 @@ _EMPTY: frozenset[Any] = frozenset()
 
 
 class NoPartialEffect(Oracle):
-    """A request that is rejected, or fails, leaves no write."""
+    """A request that is rejected, or fails, leaves no write.
+
+    Args:
+        redelivered: handlers whose equal requests are deliveries of one event.
+    """
 
     name = "no_partial_effect"
     observes = Observes()
     prefix_closed = True
 
+    def __init__(self, redelivered: Collection[str] = ()) -> None:
+        self._redelivered = frozenset(redelivered)
+
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per failed request that left something; its operations are the writes that were not undone."""
+        return self._judge(execution, ())
+
+    def judge_unfinished(self, execution: Execution, pending: Collection[int]) -> Iterable[Finding]:
+        """The same, but for what a pending delivery may complete."""
+        return self._judge(execution, pending)
+
+    def _judge(self, execution: Execution, pending: Collection[int]) -> Iterator[Finding]:
+        completed = {
+            one
+            for event in repeated(execution.requests, self._redelivered)
+            if any(one in pending or not execution.responses[one].refused for one in event)
+            for one in event
+        }
         changing = {one.request for one in execution.operations if one.changes}
         for index, response in enumerate(execution.responses):
-            if index not in changing or not response.refused:
+            if index not in changing or index in completed or not response.refused:
                 continue
             left = tuple(effects_left(execution, index))
             if not left:

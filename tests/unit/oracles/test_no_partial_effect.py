@@ -108,3 +108,20 @@ def test_a_member_that_is_taken_back_is_no_effect_whatever_others_added(values):
 @pytest.mark.parametrize("values", [("a", "ax", "a", "ax"), ("a", "ax", "axy", "axyz"), ("a", "b", "by", "y")])
 def test_a_member_that_stays_is_an_effect(values):
     assert [one.operations for one in NoPartialEffect().judge(sets(*values))] == [(0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("events", "pending", "found"),
+    [
+        ("A.set(x.n=1) A=500 B.set(x.m=1) B=200", (), 0),
+        ("A.set(x.n=1) A=500 B.get(x) B=500", (), 1),
+        ("A.set(x.n=1) A=500 B.get(x)", (1,), 0),
+        ("A.set(x.n=1) A=500 B.get(x) B=500 C.get(x)", (2,), 1),
+    ],
+    ids=["another_succeeds", "none_succeeds", "another_is_pending", "another_event_is_pending"],
+)
+def test_a_delivery_may_be_completed_by_another_one(events, pending, found):
+    declared = "item x n=0\nA sqs: work(id='1')\nB sqs: work(id='1')\nC sqs: work(id='2')\n"
+    oracle, execution = NoPartialEffect(["work"]), parse(declared + events)
+    left = oracle.judge_unfinished(execution, pending) if pending else oracle.judge(execution)
+    assert len(list(left)) == found

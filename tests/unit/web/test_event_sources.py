@@ -149,10 +149,10 @@ def test_sources_are_listed_in_the_error():
         event("kafka")
 
 
-def test_what_cannot_be_said_in_an_event():
-    wrong = event("dynamodb", table="Notes", records=[{"new": {"n": 0.5}}])
+def test_what_cannot_be_said_in_an_event_is_told_before_anything_runs():
+    work = event("dynamodb", table="Notes", records=[{"new": {"n": "{n}"}}], n=[0.5])
     with pytest.raises(ModelError, match="no event of dynamodb can be made"):
-        wrong.function("dynamodb")
+        type("Wrong", (Model,), {"function": print, "tables": [Table("Notes", "id")], "work": work}).requests()
 
 
 @pytest.mark.parametrize("members", [{}, {"app": lambda environ, start_response: []}])
