@@ -13,6 +13,7 @@ from unittest import mock
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 from brute_force import by_class, by_force
 from moto import mock_aws
@@ -277,6 +278,33 @@ def test_the_model_may_answer(answer: Any, expected: str, isolation: str) -> Non
 
     result = toctou.check(Answered, isolation=isolation)
     assert result.verdict is Verdict.VERIFIED, (result.detail, oracles(result))
+
+
+ANSWER = b'{"text": "hello"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        io.BytesIO(ANSWER),
+        StreamingBody(io.BytesIO(ANSWER), len(ANSWER)),
+        lambda _: {"body": StreamingBody(io.BytesIO(ANSWER), len(ANSWER))},
+    ],
+    ids=["stream", "body", "function"],
+)
+def test_a_stream_of_an_answer_is_there_for_every_request(body: Any) -> None:
+    class Asked(Orders):
+        answers = {"bedrock-runtime.InvokeModel": body if callable(body) else {"body": body}}
+
+        @handler
+        def ask(self, principal: str) -> tuple[int, str]:
+            count()
+            answer = boto3.client("bedrock-runtime", **KEYS).invoke_model(modelId="m", body=b"{}")
+            return 200, json.load(answer["body"])["text"]
+
+    for _ in range(2):
+        result = toctou.check(Asked)
+        assert result.verdict is Verdict.VERIFIED, (result.detail, oracles(result))
 
 
 def test_an_answered_message_counts_as_sent() -> None:
