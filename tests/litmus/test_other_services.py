@@ -373,6 +373,13 @@ def test_a_moto_that_the_user_has_started_is_used_and_left_as_it_was(isolation: 
         assert ssm.get_parameter(Name="/orders/limit")["Parameter"]["Value"] == "3"
 
 
+def test_a_bucket_that_a_handler_has_made_is_gone_in_the_next_schedule_beside_the_users_own() -> None:
+    with mock_aws():
+        s3.create_bucket(Bucket="lists", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        result = toctou.check(UndoneObject)
+        assert result.verdict is Verdict.VERIFIED, (result.detail, oracles(result))
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"services": "sqs"}, "`services`"),
     ({"services": ["sqz"]}, "'sqz'"),
