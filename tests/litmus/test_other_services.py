@@ -13,6 +13,7 @@ from unittest import mock
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 from brute_force import by_class, by_force
 from moto import mock_aws
@@ -279,6 +280,33 @@ def test_the_model_may_answer(answer: Any, expected: str, isolation: str) -> Non
     assert result.verdict is Verdict.VERIFIED, (result.detail, oracles(result))
 
 
+ANSWER = b'{"text": "hello"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        io.BytesIO(ANSWER),
+        StreamingBody(io.BytesIO(ANSWER), len(ANSWER)),
+        lambda _: {"body": StreamingBody(io.BytesIO(ANSWER), len(ANSWER))},
+    ],
+    ids=["stream", "body", "function"],
+)
+def test_a_stream_of_an_answer_is_there_for_every_request(body: Any) -> None:
+    class Asked(Orders):
+        answers = {"bedrock-runtime.InvokeModel": body if callable(body) else {"body": body}}
+
+        @handler
+        def ask(self, principal: str) -> tuple[int, str]:
+            count()
+            answer = boto3.client("bedrock-runtime", **KEYS).invoke_model(modelId="m", body=b"{}")
+            return 200, json.load(answer["body"])["text"]
+
+    for _ in range(2):
+        result = toctou.check(Asked)
+        assert result.verdict is Verdict.VERIFIED, (result.detail, oracles(result))
+
+
 def test_an_answered_message_counts_as_sent() -> None:
     answered = type("Answered", (SentTooEarly,), {"services": (), "answers": {"sqs.*": {}}, "__module__": __name__})
     assert oracles(toctou.check(answered)) == {"no_partial_effect", "linearizability"}
@@ -343,6 +371,13 @@ def test_a_moto_that_the_user_has_started_is_used_and_left_as_it_was(isolation: 
         assert s3.get_object(Bucket="lists", Key="all.json")["Body"].read() == b"[]"
         assert [one["Body"] for one in sqs.receive_message(QueueUrl=url)["Messages"]] == ["before"]
         assert ssm.get_parameter(Name="/orders/limit")["Parameter"]["Value"] == "3"
+
+
+def test_a_bucket_that_a_handler_has_made_is_gone_in_the_next_schedule_beside_the_users_own() -> None:
+    with mock_aws():
+        s3.create_bucket(Bucket="lists", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        result = toctou.check(UndoneObject)
+        assert result.verdict is Verdict.VERIFIED, (result.detail, oracles(result))
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

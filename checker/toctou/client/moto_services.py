@@ -67,6 +67,7 @@ class MotoServices:
     def __init__(self) -> None:
         self.has_created = False
         self._first: list[tuple[Any, dict[str, Any]]] = []
+        self._owners: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
     @property
     def undisturbed(self) -> bool:
@@ -79,6 +80,7 @@ class MotoServices:
             MotoServices._last[0].restore()
         if users_moto_is_active() or used_at_import():  # or nobody has anything there
             self._first = [(one, _copied(one)) for one in _backends()]
+            self._owners = [(one, dict(one)) for one in _owners_of_buckets()]
 
     def stop(self) -> None:
         """Put back what was there at first."""
@@ -94,6 +96,9 @@ class MotoServices:
                 backend.__dict__ = _copy_of(kept[id(backend)], backend)
             else:
                 backend.reset()
+        for owners, first in self._owners:
+            owners.clear()
+            owners.update(first)
         MotoServices._last = self, resets()
 
     def perform(self, action: str, parameters: Mapping[str, Any], region: str, before: Sequence[Call]) -> Any:
@@ -254,6 +259,13 @@ def _backends() -> Iterator[Any]:
         if not kept.service_name.startswith(_OWN):
             for account in list(kept.values()):
                 yield from list(account.values())
+
+
+def _owners_of_buckets() -> Iterator[dict[str, Any]]:
+    """What moto keeps of buckets beside its backends, since their names are unique among all accounts."""
+    for kept in list(BackendDict._instances):  # type: ignore[misc] # of whatever services
+        if (owners := getattr(kept, "bucket_accounts", None)) is not None:
+            yield owners
 
 
 def _copied(backend: Any) -> dict[str, Any]:

@@ -274,7 +274,17 @@ def _answered(call: str, answer: Any, parameters: Mapping[str, Any]) -> dict[str
             expected="a response as boto3 has it: a dictionary",
             remedy=f'for example answers = {{"{call}": {{}}}}',
         )
-    return dict(found)
+    return {name: _content(value) for name, value in found.items()}
+
+
+def _content(value: Any) -> Any:
+    """What is in a stream, which can be read once only, while an answer is given many times; other values as they are."""
+    stream = getattr(value, "_raw_stream", value)  # of botocore's StreamingBody, which cannot go back
+    if not hasattr(stream, "read"):
+        return value
+    if hasattr(stream, "seekable") and stream.seekable():
+        stream.seek(0)
+    return stream.read()
 
 
 def error_of(refused: ClientError) -> ErrorResponse:

@@ -112,8 +112,9 @@ class ServiceMethod:
             "HTTPHeaders": {},
             "RetryAttempts": 0,
         }
-        if self._payload and not isinstance(body := parsed.get(self._payload, b""), StreamingBody):
-            content = body.encode() if isinstance(body, str) else body.read() if hasattr(body, "read") else bytes(body)
+        if self._payload:
+            body = parsed.get(self._payload, b"")
+            content = body.encode() if isinstance(body, str) else bytes(body)
             parsed[self._payload] = streaming_body(client, content) or StreamingBody(io.BytesIO(content), len(content))
         if self._has_others_after:
             response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)

@@ -76,11 +76,10 @@ _CALCULATED = frozenset({"kms.Encrypt", "kms.Decrypt", "kms.GenerateDataKey", "k
 
 _NAMING: Mapping[str, Sequence[str]] = {
     "cloudwatch": ("Namespace",),
-    "cognito-idp": ("UserPoolId", "ClientId"),
-    "events": ("EventBusName", "Name", "Rule"),
+    "cognito-idp": ("UserPoolId",),
+    "events": ("EventBusName", "Name"),
     "firehose": ("DeliveryStreamName",),
     "kinesis": ("StreamName", "StreamARN"),
-    "kms": ("KeyId",),
     "lambda": ("FunctionName",),
     "logs": ("logGroupName", "logGroupIdentifier"),
     "s3": ("Bucket",),
@@ -91,7 +90,10 @@ _NAMING: Mapping[str, Sequence[str]] = {
     "ssm": ("Name",),
     "stepfunctions": ("stateMachineArn", "name"),
 }
-"""Parameters that name the thing, by service."""
+"""Parameters that name the thing, by service; none where one thing has several names, such as a key and its aliases."""
+
+_OF_A_BUS = re.compile("(Rules?|Targets)$")
+"""How the names of actions end that are about the rules of an event bus."""
 
 THINGS_ARE_CONTENTS: Mapping[str, str] = {"secretsmanager": "secrets", "ssm": "parameters"}
 """Services whose things have no contents but one value, and what these are called."""
@@ -112,6 +114,8 @@ def split(action: str) -> tuple[str, str]:
 def kind_of(action: str, parameters: Mapping[str, Any]) -> Kind:
     """What a call does."""
     known = _KINDS.get(action)
+    if action == "stepfunctions.StartExecution" and "name" in parameters:
+        return Kind.WRITES  # of two of one name, the second is refused
     if known is Kind.SENDS and str(parameters.get("QueueUrl", parameters.get("TopicArn", ""))).endswith(".fifo"):
         return Kind.WRITES  # the order is what such a queue is for
     if known is not None:
@@ -125,6 +129,8 @@ def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     if action == "events.PutEvents":
         buses = {_last(str(one.get("EventBusName", "default"))) for one in parameters.get("Entries", ())}
         return tuple(sorted(buses))
+    if service == "events" and _OF_A_BUS.search(action):  # rules and their targets decide what becomes of events
+        return (_last(str(parameters.get("EventBusName") or "default")),)
     for name in _NAMING.get(service, ()):
         if isinstance(value := parameters.get(name), str) and value:
             found = [_last(value, service)]
