@@ -25,6 +25,9 @@ from toctou.verdict import StopReason, Verdict
 REPORT_SECONDS = 10.0
 """How often a run that is not shown on a terminal reports its state."""
 
+_OF_REQUESTS = (StopReason.OUTSIDE_CONTROL, StopReason.REFUSED)
+_SPENT = (StopReason.MAX_SCHEDULES, StopReason.MAX_SECONDS, StopReason.INTERRUPTED)
+
 
 class ConsoleProgress:
     """Prints scenarios as they end; on a terminal the bar stays below the lines.
@@ -39,7 +42,7 @@ class ConsoleProgress:
         self._reported = real_time.seconds()
         self._model = ""
         self._told: set[Hashable] = set()
-        self._more = 0
+        self._more = self._not_begun = 0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -84,6 +87,9 @@ class ConsoleProgress:
         self._bar.advance(self._task)
         if not self._verbose:
             reasons = _by_themselves(result)
+            if not result.schedules and result.stop_reason in _SPENT:
+                self._not_begun += 1
+                return
             if result.verdict is Verdict.VERIFIED or (reasons is not None and reasons <= self._told):
                 self._more += result.verdict is not Verdict.VERIFIED
                 return
@@ -94,22 +100,22 @@ class ConsoleProgress:
         """See :class:`toctou.distribution.progress.Progress`."""
 
     def _tell_more(self) -> None:
-        if self._more:
-            name, plural = self._model.rpartition(":")[2], "" if self._more == 1 else "s"
-            self._console.print(
-                f"{'':12}  {name}  and {self._more} more scenario{plural} in which one of these requests does the same",
-                soft_wrap=True,
-                highlight=False,
-                style="dim",
-            )
-        self._more = 0
+        for count, what in (
+            (self._more, "in which one of these requests does the same"),
+            (self._not_begun, "that were not begun"),
+        ):
+            if count:
+                scenarios = f"and {count:,} more scenario{'' if count == 1 else 's'}"
+                line = f"{'':12}  {self._model.rpartition(':')[2]}  {scenarios} {what}"
+                self._console.print(line, soft_wrap=True, highlight=False, style="dim")
+        self._more = self._not_begun = 0
 
 
 def _by_themselves(result: ScenarioResult) -> set[Hashable] | None:
     """Why a scenario is not verified, if that is only what its requests do by themselves; else ``None``."""
     if not result.violations:
         what = result.detail.partition("\n")[0].rpartition(", where ")[2]  # after the request that is contained
-        return {what} if result.stop_reason is StopReason.OUTSIDE_CONTROL else None
+        return {what} if result.stop_reason in _OF_REQUESTS else None
     found: set[Hashable] = set()
     for one in result.violations:
         if one.explanation.anomaly != "fails_alone":

@@ -47,7 +47,7 @@ def test_verified_scenarios_are_printed_on_request_only(
     monkeypatch.setattr(progress, "scenario_document", lambda result: result)
     monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.verdict} {model}")
     console = Console(file=io.StringIO(), width=200)
-    result = SimpleNamespace(verdict=verdict, violations=(), stop_reason=None, detail="")
+    result = SimpleNamespace(verdict=verdict, violations=(), stop_reason=None, detail="", schedules=1)
     ConsoleProgress(console, verbose=verbose).end_scenario("Counter", result)
     assert isinstance(console.file, io.StringIO)
     assert bool(console.file.getvalue()) == (verbose or verdict is not Verdict.VERIFIED)
@@ -74,6 +74,7 @@ def test_what_a_request_does_by_itself_gets_a_line_once(monkeypatch: pytest.Monk
                         violations=(),
                         stop_reason=StopReason.OUTSIDE_CONTROL,
                         detail=detail,
+                        schedules=0,
                     ),
                 )
     assert isinstance(console.file, io.StringIO)
@@ -81,6 +82,30 @@ def test_what_a_request_does_by_itself_gets_a_line_once(monkeypatch: pytest.Monk
     assert of_notes.split() == ["a", "handler", "called", "SendMessage", "notes.py:Notes", "other", "notes.py:Notes"]
     assert of_others.count("SendMessage") == 1
     assert "Others  and 2 more scenarios" in of_others
+
+
+def test_scenarios_that_were_not_begun_are_counted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(progress, "scenario_document", lambda result: result)
+    monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.schedules} schedules")
+    console = Console(file=io.StringIO(), width=200)
+    with ConsoleProgress(console) as told:
+        told.begin_model("notes.py:Notes", 3)
+        for schedules in (7, 0, 0):
+            told.end_scenario(
+                "notes.py:Notes",
+                SimpleNamespace(
+                    verdict=Verdict.INCONCLUSIVE,
+                    violations=(),
+                    stop_reason=StopReason.MAX_SECONDS,
+                    detail="",
+                    schedules=schedules,
+                ),
+            )
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().split("\n")[:-1] == [
+        "7 schedules",
+        f"{'':12}  Notes  and 2 more scenarios that were not begun",
+    ]
 
 
 @pytest.mark.parametrize(("terminal", "lines"), [(False, 1), (True, 0)])
