@@ -95,8 +95,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="concurrent requests, where toctou.check does not say how many (default 2)",
     )
     group.addoption("--toctou-report", metavar="DIR", help="where reports are written (default reports/pytest)")
+    group.addoption(
+        "--toctou-no-output",
+        action="store_true",
+        default=None,
+        help="keep what handlers print out of reports, such as secrets",
+    )
     parser.addini("toctou_backend", "backend of toctou.check", default="embedded")
     parser.addini("toctou_requests", "concurrent requests, where toctou.check does not say how many", default="2")
+    parser.addini("toctou_no_output", "keep what handlers print out of reports", type="bool", default=False)
     parser.addini("toctou_report", "where reports are written", default="reports/pytest")
 
 
@@ -199,6 +206,10 @@ def _written(
 ) -> list[Document]:
     from toctou.reporting.single import write_found  # noqa: PLC0415
 
+    if _setting(config, "toctou_no_output"):
+        violations = [
+            dataclasses.replace(one, execution=dataclasses.replace(one.execution, output=())) for one in violations
+        ]
     # pytest-xdist gives all workers of a session the same identifier.
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
     directory = Path(_setting(config, "toctou_report"))
@@ -224,12 +235,18 @@ def _failure_text(result: ModelResult, expect: str, documents: Sequence[Document
 def _violation_lines(documents: Sequence[Document]) -> list[str]:
     from toctou.reporting.findings import findings  # noqa: PLC0415
     from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
-    from toctou.reporting.text import render_violation  # noqa: PLC0415
 
-    lines = [render_violation(documents[0])] if documents else []
+    lines = [*_text(documents[0])] if documents else []
     for finding in findings(documents)[1:]:
         lines += ["also:", *(f"  {line.plain}" for line in finding_lines(finding, finding["replay"]))]
     return lines
+
+
+def _text(document: Document) -> Sequence[str]:
+    from toctou.reporting.output import section  # noqa: PLC0415
+    from toctou.reporting.text import render_violation  # noqa: PLC0415
+
+    return [render_violation(document), *(f"{line}\n" for line in ["\n".join(section(document))] if line)]
 
 
 def _shown_or_fault(item: pytest.Item, failure: BaseException) -> tuple[str, Sequence[Document]] | None:
@@ -263,14 +280,12 @@ def _shown(item: pytest.Item, failure: BaseException) -> tuple[str, Sequence[Doc
 
 
 def _race(item: pytest.Item, failure: RaceFound) -> tuple[str, Sequence[Document]]:
-    from toctou.reporting.text import render_violation  # noqa: PLC0415
-
     loaded = failure.loaded
     title = (loaded.model.__doc__ or "").strip().partition("\n")[0]
     documents = _written(item.config, item.nodeid, loaded.name, title, [failure.confirmed()])
     steps = [f"  {line}" for note in failure.steps for line in note.splitlines()]
     why = [f"{failure.isolation}\n"] if failure.isolation else []
-    return "\n".join([render_violation(documents[0]), *why, "STEPS OF HYPOTHESIS", *steps]), documents
+    return "\n".join([*_text(documents[0]), *why, "STEPS OF HYPOTHESIS", *steps]), documents
 
 
 def _without_stack(text: str) -> pytest.ExceptionInfo[BaseException]:

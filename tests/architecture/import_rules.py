@@ -57,7 +57,6 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ("toctou.scheduling.event_loop", "asyncio._set_running_loop"): "documented for makers of event loops",
     ("toctou.scheduling.event_loop", "asyncio.tasks._enter_task"): "documented for makers of event loops",
     ("toctou.scheduling.event_loop", "asyncio.tasks._leave_task"): "documented for makers of event loops",
-    ("toctou.client.asynchronous", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.clock_functions", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.event_loop", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.runner", "sys._getframe"): "documented by Python, underscore and all",

@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         requests=arguments.requests,
         symmetry=not arguments.no_symmetry,
         every_step=arguments.every_step,
-        limits=Limits(arguments.max_operations, arguments.max_step_seconds),
+        limits=Limits(arguments.max_operations, arguments.max_step_seconds, arguments.output),
     )
     expected = None if arguments.expect is None else read_expected(arguments.expect)
     models = load(arguments.targets)

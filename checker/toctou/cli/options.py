@@ -40,10 +40,23 @@ def add_shared(parser: argparse.ArgumentParser, kind: str) -> None:
         metavar="S",
         help="seconds that a handler may take between two calls (default %(default)s)",
     )
+    add_no_output(parser)
     add("--seed", type=int, default=0, metavar="N", help="for a strategy that draws schedules (default 0)")
     reports = Path("reports/latest")
     add("--report", type=Path, default=reports, metavar="DIR", help="where reports are written (default %(default)s)")
     add_format(parser, kind)
+
+
+def add_no_output(parser: argparse.ArgumentParser) -> None:
+    """Let a command that runs handlers keep nothing of what these print."""
+    parser.add_argument(
+        "--no-output",
+        dest="output",
+        action="store_const",
+        const=0,
+        default=Limits().output,
+        help="keep what handlers print out of reports, such as secrets",
+    )
 
 
 def shared_options(arguments: argparse.Namespace) -> Options:
@@ -55,7 +68,7 @@ def shared_options(arguments: argparse.Namespace) -> Options:
         isolation=arguments.isolation,
         budget=Budget(arguments.max_schedules, arguments.max_seconds),
         seed=arguments.seed,
-        limits=Limits(seconds=arguments.max_step_seconds),
+        limits=Limits(seconds=arguments.max_step_seconds, output=arguments.output),
     )
 
 

@@ -49,6 +49,9 @@ class ConsoleProgress:
             console=console,
             transient=True,
             disable=not console.is_terminal,
+            # Handlers find the same streams whether or not there is a bar; what they print is captured.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task = self._bar.add_task("", where="")
 

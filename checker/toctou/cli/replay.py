@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toctou.cli.formats import report_faults, show
+from toctou.cli.options import add_no_output
 from toctou.cli.standard_output import standard_output
 from toctou.client.backends import backend_named, backend_replaying
 from toctou.counterexample.confirmation import confirmed
@@ -43,6 +44,10 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--backend", default=None, metavar="NAME", help="embedded, moto, or endpoint=URL (default: where it was found)"
     )
+    parser.add_argument(
+        "--verbose", action="store_true", help="also print every step in full, with what the handlers printed there"
+    )
+    add_no_output(parser)
     parser.set_defaults(run=run, runs_models=True)
 
 
@@ -54,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.chdir(_home(arguments.report, stored)):
         (loaded,) = load([stored.model])
         check_model(loaded.model, by_itself=False)  # the report says which requests there are
-        violation, execution = _again(loaded, scenario, stored, backend)
+        violation, execution = _again(loaded, scenario, stored, backend, Limits(output=arguments.output))
         faults: list[str] = []
         document = None if violation is None else documented(loaded.name, violation, _title(loaded), faults)
     if violation is None:
@@ -67,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 0
     if document is not None:
-        faults = [*document.get("faults", ()), *show({**document, **stored_as(arguments.report)}, "text")]
+        name = "detail" if arguments.verbose else "text"
+        faults = [*document.get("faults", ()), *show({**document, **stored_as(arguments.report)}, name)]
     return InternalError.exit_status if report_faults(faults) else 1
 
 
@@ -80,11 +86,11 @@ def _home(report: Path, stored: Counterexample) -> Path:
 
 
 def _again(
-    loaded: LoadedModel, scenario: Scenario, stored: Counterexample, backend: str
+    loaded: LoadedModel, scenario: Scenario, stored: Counterexample, backend: str, limits: Limits
 ) -> tuple[Violation | None, Execution]:
     isolation = isolation_of(loaded.model, stored.isolation)
     with closing(backend_replaying(backend, stored.schedule)) as store:
-        laboratory = Laboratory(loaded.model, store, Limits(), isolation)
+        laboratory = Laboratory(loaded.model, store, limits, isolation)
         with laboratory.opened():
             _check_fits(loaded, scenario, stored, laboratory)
             execution = replayed(laboratory, scenario, stored.schedule)
@@ -95,7 +101,7 @@ def _again(
             violation = presented(laboratory, Sighting(finding, execution), backend)
     second = Options(backend=backend).second_backend
     with closing(backend_named(second)) as store:
-        laboratory = Laboratory(loaded.model, store, Limits(), isolation)
+        laboratory = Laboratory(loaded.model, store, limits, isolation)
         with laboratory.opened():
             return confirmed(laboratory, [violation], second)[0], execution
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from toctou.scheduling.output import routed
+
 _OUTPUT = 1
 _STANDARD_ERROR = 2
 _reserved: list[TextIO] = []
@@ -38,7 +40,8 @@ def reserved(*, for_good: bool) -> Iterator[None]:
     if before is not None:
         _point_at_standard_error()
     try:
-        with _own(before) as own, _redirected(own):
+        # The streams that models find are those that know which request writes to them.
+        with _own(before) as own, _redirected(own), routed():
             _reserved.append(own)
             try:
                 yield

@@ -20,7 +20,6 @@ from toctou.client.backend import Performed
 from toctou.client.copying import copied
 from toctou.client.missing_things import Call, deletes_thing
 from toctou.client.service_names import (
-    TIMES,
     Kind,
     as_text,
     changes_between,
@@ -34,7 +33,7 @@ from toctou.client.service_names import (
 from toctou.client.users_moto import used_at_import
 from toctou.errors import ModelError, ToctouError, UndeclaredService, message_of
 from toctou.history.footprint import EMPTY
-from toctou.history.item import Image, ItemId
+from toctou.history.item import TIMES, Image, ItemId
 from toctou.history.operation import ErrorResponse
 
 if TYPE_CHECKING:

@@ -21,10 +21,7 @@ from typing import Any
 from botocore.session import Session
 
 from toctou.history.footprint import ALL, EXISTENCE, Attributes, Footprint, KeyRange
-from toctou.history.item import Change, Image, ItemId, typed_value
-
-TIMES = "times"
-"""The attribute that counts equal messages."""
+from toctou.history.item import TIMES, Change, Image, ItemId, typed_value
 
 _WHOLE: Attributes = frozenset({ALL, EXISTENCE})
 _EXISTS: Attributes = frozenset({EXISTENCE})

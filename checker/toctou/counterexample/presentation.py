@@ -71,7 +71,10 @@ def _in_order(laboratory: Laboratory, sighting: Sighting) -> Sighting:
 
 
 def _tracked(laboratory: Laboratory, execution: Execution) -> Execution:
-    """The execution with what its handlers accessed, if tracking does not change it."""
+    """The execution with what its handlers accessed and wrote, if tracking does not change it.
+
+    If its steps were memoised, what was written is seen only now.
+    """
     try:
         with laboratory.tracking():
             again = replayed(laboratory, Scenario.of(execution), execution.schedule)
@@ -80,7 +83,8 @@ def _tracked(laboratory: Laboratory, execution: Execution) -> Execution:
     if _observed(again) != _observed(execution):
         return execution
     pairs = zip(execution.operations, again.operations, strict=True)
-    return replace(execution, operations=tuple(replace(one, accessed=now.accessed) for one, now in pairs))
+    operations = tuple(replace(one, accessed=now.accessed) for one, now in pairs)
+    return replace(execution, operations=operations, output=again.output)
 
 
 def _observed(execution: Execution) -> object:

@@ -23,6 +23,7 @@ from toctou.declaration.statuses import status_of
 from toctou.errors import ModelError, message_of
 from toctou.history.normal_form import REMEDY, decoded
 from toctou.history.request import HandlerException, Response
+from toctou.scheduling.origin import is_handlers_file
 
 _MOST_LINES = 20
 _LIBRARIES = ("botocore.", "boto3.", "toctou.")
@@ -158,6 +159,8 @@ def response_to(raised: BaseException, run: Run) -> Response:
         for frame, line in traceback.walk_tb(raised.__traceback__)
         if not frame.f_globals.get("__name__", "").startswith(_LIBRARIES)
     ]
+    # Between them may be what a framework has to do for the handler to be called.
+    places = [place for place in places if is_handlers_file(place[0].co_filename)] or places
     lines = tuple(one for place in places[-_MOST_LINES:] if (one := source_line(place)) is not None)
     source = lines[-1] if lines else None
     return Response(500, None, HandlerException(type(raised).__name__, message_of(raised), source, lines))

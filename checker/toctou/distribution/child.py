@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from toctou.distribution.assignment import Source, Workplace
 from toctou.errors import BadInput, InternalError, ToctouError
+from toctou.scheduling.output import routed
 
 _LENGTH = struct.Struct(">Q")
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
@@ -123,17 +124,18 @@ def main() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     workplace = Workplace()
-    while True:
-        try:
-            request = _receive(requests)
-        except EOFError:
-            return
-        answer = _answer(workplace, request)
-        try:
-            content = pickle.dumps(answer, _PROTOCOL)
-        except (pickle.PicklingError, TypeError, AttributeError) as fault:
-            content = pickle.dumps(_unsuitable(fault), _PROTOCOL)
-        _send(answers, content)
+    with routed():
+        while True:
+            try:
+                request = _receive(requests)
+            except EOFError:
+                return
+            answer = _answer(workplace, request)
+            try:
+                content = pickle.dumps(answer, _PROTOCOL)
+            except (pickle.PicklingError, TypeError, AttributeError) as fault:
+                content = pickle.dumps(_unsuitable(fault), _PROTOCOL)
+            _send(answers, content)
 
 
 def _answer(workplace: Workplace, request: bytes) -> Any:

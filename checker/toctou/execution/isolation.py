@@ -126,7 +126,7 @@ class Isolation:
             if isinstance(message, Failed):
                 self._end(index)
                 self._runner.fail(message.fault)
-            self._note(index, message.slept, reads_clock=message.reads_clock)
+            self._note(index, message)
             if message.response is not None:
                 answered(message.response)
             if isinstance(message, Ended):
@@ -186,10 +186,12 @@ class Isolation:
         with self._unmonitored():
             self._keep(self._busy.pop(index), ended)
 
-    def _note(self, index: int, slept: float, *, reads_clock: bool) -> None:
+    def _note(self, index: int, message: Waiting | Ended) -> None:
         task = self._runner.tasks[index]
-        task.slept = slept
-        if reads_clock:
+        task.slept = message.slept
+        for piece in message.written:
+            self._runner.output_of(task).write(*piece)
+        if message.reads_clock:
             task.reads_clock = True
             self._runner.note_clock_reads(read=True)
 

@@ -24,7 +24,7 @@ from toctou.declaration.remote import under_test
 from toctou.declaration.scenario import Scenario
 from toctou.declaration.services import services_of
 from toctou.engine import Schema
-from toctou.errors import InternalError, ScheduleDiverged
+from toctou.errors import ScheduleDiverged
 from toctou.execution.isolation import Isolation
 from toctou.execution.judging import observed
 from toctou.execution.kept_memory import CAN_FORK, remember_separated, separated_before
@@ -32,6 +32,7 @@ from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
 from toctou.execution.observation import operation_of, step_of
 from toctou.execution.process_memory import ProcessMemory
+from toctou.execution.recording import Recording
 from toctou.execution.serial_steps import one_after_the_other
 from toctou.execution.serving import answer
 from toctou.execution.set_up import SetUp
@@ -42,11 +43,13 @@ from toctou.gate.mailbox import HeldCall
 from toctou.gate.relay import Patience, Relay
 from toctou.history.item import Image, ItemId
 from toctou.history.operation import Accessed, Execution, Operation, StoredImages, idle_steps
+from toctou.history.output import Written
 from toctou.history.request import Request, Response
 from toctou.history.schedule import Choice, Schedule
 from toctou.scheduling import data_files
 from toctou.scheduling.choices import Choices, Script, plain_choice
 from toctou.scheduling.control import Readings
+from toctou.scheduling.output import warn_again
 from toctou.scheduling.polling import Polls, Waiting
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.runner import Limits, Runner
@@ -91,9 +94,7 @@ class Laboratory:
         self._runner = Runner(own)
         self._set_up = SetUp(model, self._runner.set_up)
         self._handlers = model.handlers()
-        self._operations: list[Operation] = []
-        self._responses: dict[int, Response] = {}
-        self._answered_after: dict[int, int] = {}  # operations when a request answered, if its threads may go on
+        self._recording = Recording()
         self._instance: Model  # a new one for each schedule
         self._observes = observed(model)
         self._states = StatesAfter(backend, self._complete)
@@ -292,11 +293,12 @@ class Laboratory:
                 if walk.step(following) is None:
                     break
             else:
-                self._operations, self._responses = walk.operations(), walk.responses()
+                responses = walk.responses()
+                self._recording = Recording(walk.operations(), responses)
                 self._walk_read_clock = self._walk_read_clock or walk.reads_clock
-                return tuple(self._responses[request] for request in order), walk.stored()
-        responses, stored, _ = self.serial_run(scenario, order, (), known)
-        return responses, stored
+                return tuple(responses[request] for request in order), walk.stored()
+        answers, stored, _ = self.serial_run(scenario, order, (), known)
+        return answers, stored
 
     def serial_run(
         self, scenario: Scenario, order: Sequence[int], script: Sequence[int], known: MemoisedSteps | None = None
@@ -316,7 +318,7 @@ class Laboratory:
             runner, asked = self.begin(scenario), Script(script)
             self._choices.script = asked
             steps: list[Taken] = []
-            for following in one_after_the_other(order, runner.enabled, self._responses, asked):
+            for following in one_after_the_other(order, runner.enabled, self._recording.responses, asked):
                 self._take(following, steps, {})
             reads_clock = runner.clock_readers()
             runner.end()
@@ -324,8 +326,8 @@ class Laboratory:
                 break
         self._check_concurrent()
         if known is not None:
-            known.learn(scenario, steps, self._responses, reads_clock)
-        return tuple(self._responses[request] for request in order), self._backend.stored(), asked.counts
+            known.learn(scenario, steps, self._recording.responses, reads_clock)
+        return tuple(self._recording.responses[request] for request in order), self._backend.stored(), asked.counts
 
     def _known_of(self, scenario: Scenario) -> MemoisedSteps | None:
         return None if scenario.left_out or self._tracker.on else self._known
@@ -337,14 +339,15 @@ class Laboratory:
 
     def _walked(self, scenario: Scenario, walk: Walk) -> Execution:
         self._walk_read_clock = self._walk_read_clock or walk.reads_clock
-        self._operations, self._responses = walk.operations(), walk.responses()
+        self._recording = Recording(walk.operations(), walk.responses())
         endings: dict[int, int] = {}
         performed = 0
         for request, transition in walk.taken:
             performed += transition.operation is not None
             endings[request] = performed
         choices = tuple([plain_choice(request) for request, _ in walk.taken])
-        return self._execution(scenario, Schedule(choices), endings, walk.stored())
+        stored = self.initial, walk.stored()
+        return self._recording.execution(scenario, Schedule(choices), endings, stored, isolated=self.isolated)
 
     def _run(
         self,
@@ -376,7 +379,7 @@ class Laboratory:
             if chosen is None:
                 self._check_concurrent()
                 if known is not None:  # what is left may be redundant only because a request behaved differently
-                    known.compare(scenario, steps, self._responses, runner.clock_readers())
+                    known.compare(scenario, steps, self._recording.responses, runner.clock_readers())
                 runner.end()
                 return None
             self._choices.settled = polls.settled(chosen, runner.tasks[chosen])
@@ -388,11 +391,17 @@ class Laboratory:
             raise Restart(Reason.NUMBERS_SHARED)
         self._check_concurrent()
         without = [at for at, (_, one) in enumerate(steps) if one is None]
-        idle = idle_steps(choices, without, self._operations)
+        idle = idle_steps(choices, without, self._recording.operations)
         schedule = Schedule(tuple(choices))
-        execution = replace(self._execution(scenario, schedule, endings, self._backend.stored()), idle=idle)
+        stored = self.initial, self._backend.stored()
+        execution = self._recording.execution(
+            scenario, schedule, endings, stored, idle=idle, output=runner.written(), isolated=self.isolated
+        )
+        if self._tracker.on:
+            accessed = tuple([replace(one, accessed=self._accessed(one)) for one in execution.operations])
+            execution = replace(execution, operations=accessed)
         if known is not None:
-            known.learn(scenario, steps, self._responses, runner.clock_readers())
+            known.learn(scenario, steps, self._recording.responses, runner.clock_readers())
             known.end(execution)
         return execution
 
@@ -410,13 +419,13 @@ class Laboratory:
 
     def _take(self, request: int, steps: list[Taken], endings: dict[int, int]) -> Step:
         """Run and record a request's next step, and whether the request has ended with it."""
-        before = len(self._operations)
+        before = len(self._recording.operations)
         self._runner.step(request)
-        response = self._responses.get(request)
+        response = self._recording.responses.get(request)
         if response is not None:
             # Its threads may go on after that.
             endings.setdefault(request, self.answered_after(request))
-        (operation,) = self._operations[before:] or (None,)  # a step performs one operation at most
+        (operation,) = self._recording.operations[before:] or (None,)  # a step performs one operation at most
         steps.append((request, operation))
         return step_of(operation, response)
 
@@ -486,19 +495,23 @@ class Laboratory:
 
     def progress(self) -> tuple[tuple[Operation, ...], dict[int, Response], StoredImages]:
         """Operations so far, responses by request, and the items stored now."""
-        return tuple(self._operations), dict(self._responses), self._backend.stored()
+        return tuple(self._recording.operations), dict(self._recording.responses), self._backend.stored()
+
+    def written(self) -> tuple[Written, ...]:
+        """What the requests of the current execution have written, if they have run."""
+        return self._runner.written()
 
     def performed(self) -> Sequence[Operation]:
         """Operations so far."""
-        return self._operations
+        return self._recording.operations
 
     def answered_after(self, request: int) -> int:
         """How many operations there were when a request answered, now at the latest."""
-        return self._answered_after.get(request, len(self._operations))
+        return self._recording.answered_after(request)
 
     def answered(self, request: int) -> Response | None:
         """The response of a request; ``None`` if it has not answered."""
-        return self._responses.get(request)
+        return self._recording.responses.get(request)
 
     def stored(self) -> StoredImages:
         """The items stored now."""
@@ -530,9 +543,7 @@ class Laboratory:
         if scenario.left_out != self._left_out:
             self._store_initial(scenario.left_out)
         self._backend.restore()
-        self._operations = []
-        self._responses = {}
-        self._answered_after = {}
+        self._recording = Recording()
         self._tracker.begin()
         self._runner.begin([partial(self._serve, index, request) for index, request in enumerate(scenario.requests)])
         if self.isolated and self._isolation is not None:
@@ -545,19 +556,16 @@ class Laboratory:
     def _serve(self, index: int, request: Request) -> None:
         if self.isolated and self._isolation is not None:
             readings, tracked = self._runner.readings, self._tracker.on
-            answered = partial(self._answered, index)
+            answered = partial(self._recording.answered, index)
             self._isolation.serve(index, request, readings, tracked=tracked, answered=answered)
             return
+        if self._tracker.on:  # what is written now is going to be shown
+            warn_again()
         sent = None
         if self._remote is not None:
             sent = partial(self._remote.serve, index, request, relay=self._relay, point=self._runner)
         handler = self._handlers[request.handler]
-        self._responses[index] = answer(handler, self._instance, request, self._runner, sent)
-
-    def _answered(self, index: int, response: Response) -> None:
-        if index not in self._responses:
-            self._responses[index] = response
-            self._answered_after[index] = len(self._operations)
+        self._recording.responses[index] = answer(handler, self._instance, request, self._runner, sent)
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
         performed = perform(
@@ -572,31 +580,10 @@ class Laboratory:
 
     def _record(self, operation: Operation) -> None:
         self._complete(operation)
-        self._operations.append(operation)
+        self._recording.operations.append(operation)
 
     def _complete(self, operation: Operation) -> None:
         operation.footprint = self._observes.extended(operation.footprint, operation.changes)
-
-    def _execution(
-        self, scenario: Scenario, schedule: Schedule, endings: dict[int, int], final: StoredImages
-    ) -> Execution:
-        count = len(scenario.requests)
-        if len(self._responses) != count:
-            raise InternalError(f"{count - len(self._responses)} requests of {scenario} ended without a response")
-        operations = self._operations
-        if self._tracker.on:
-            operations = [replace(one, accessed=self._accessed(one)) for one in operations]
-        return Execution(
-            requests=scenario.requests,
-            initial=self.initial,
-            operations=tuple(operations),
-            responses=tuple(self._responses[request] for request in range(count)),
-            final=final,
-            schedule=schedule,
-            endings=tuple(endings[request] for request in range(count)),
-            left_out=scenario.left_out,
-            isolated=self.isolated,
-        )
 
     def _accessed(self, operation: Operation) -> Accessed | None:
         if is_service_call(operation.action):

@@ -31,6 +31,7 @@ from toctou.scheduling import boundary, data_files, set_order, thread_names, thr
 from toctou.scheduling.choices import Choices
 from toctou.scheduling.deadlock import Deadlock, blocked
 from toctou.scheduling.origin import is_handlers_file, is_of_the_handler, sites_of
+from toctou.scheduling.output import warn_again
 from toctou.scheduling.runner import Held, Limits, Runner
 from toctou.scheduling.strand import Strand, current
 from toctou.scheduling.strands import Strands, installed
@@ -120,6 +121,8 @@ class OwnProcess:
         with runner.reading(message.readings), nullcontext() if self._services is None else self._services.setup():
             instance = self._set_up.run()
         memory.begin(instance)
+        if message.tracked:
+            warn_again()
         handler = self._handlers[request.handler]
         # A request's clock, its numbers and its name go by its index.
         others = [_nothing] * index
@@ -134,7 +137,8 @@ class OwnProcess:
                 threads = tuple(map(_held, held))
                 response = responses[0] if responses else None
                 remarks = tuple(map(_limited, strands.newly_limited()))
-                self._send(Waiting(threads, response, task.slept, task.reads_clock, remarks), index)
+                written = runner.output_of(task).taken()
+                self._send(Waiting(threads, response, task.slept, task.reads_clock, remarks, written), index)
                 following = _next(self._channel, self._parent)
                 if not isinstance(following, Proceed):
                     break
@@ -153,6 +157,7 @@ class OwnProcess:
             self._newly_read(),
             (*memory.changed(), *(f"a thread of {one.target}" for one in strands.alive if one.path)),
             () if held else (*map(_unfinished, strands.unfinished()), *self._raised),
+            runner.output_of(task).taken(),
         )
 
     def _note_raised(self, raised: BaseException) -> None:

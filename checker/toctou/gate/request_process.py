@@ -20,6 +20,7 @@ from toctou.history.request import Request, Response, SourceLine
 from toctou.scheduling.control import Readings
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.units import Unit
+from toctou.scheduling.written import Piece
 
 
 class Begin(NamedTuple):
@@ -78,6 +79,7 @@ class Waiting(NamedTuple):
         response: ``None`` while the request has not answered.
         slept, reads_clock: as in :class:`~toctou.history.operation.Operation`.
         remarks: what a reader of the verdict should know of the others.
+        written: what the request has written since the last message.
     """
 
     held: tuple[HeldThread, ...]
@@ -85,6 +87,7 @@ class Waiting(NamedTuple):
     slept: float
     reads_clock: bool
     remarks: tuple[str, ...]
+    written: tuple[Piece, ...]
 
 
 class Proceed(NamedTuple):
@@ -109,6 +112,7 @@ class Ended(NamedTuple):
         files: data files that were read meanwhile, by path their digests.
         left: names of what the request has left in memory; if it is any, the process ends.
         remarks: what a reader of the verdict should know of its threads, as sentences.
+        written: what the request has written since the last message.
     """
 
     response: Response | None
@@ -118,6 +122,7 @@ class Ended(NamedTuple):
     files: Mapping[str, str]
     left: tuple[str, ...]
     remarks: tuple[str, ...]
+    written: tuple[Piece, ...]
 
 
 class Failed(NamedTuple):

@@ -17,6 +17,9 @@ AttributeValue = Mapping[str, Any]
 Image = Mapping[str, AttributeValue]
 """A whole item in the notation of the API; see the module's docstring."""
 
+TIMES = "times"
+"""The attribute that counts equal messages in another service."""
+
 
 class ItemId(NamedTuple):
     """The name of an item: its table and primary key.

@@ -13,6 +13,7 @@ from typing import Any
 
 from toctou.history.footprint import EMPTY, Attributes, Footprint
 from toctou.history.item import Change, Image, ItemId
+from toctou.history.output import Written
 from toctou.history.request import Request, Response, SourceLine
 from toctou.history.schedule import Choice, Schedule
 
@@ -87,6 +88,7 @@ class Execution:
         left_out: the model's initial items that were not stored here because they make no difference.
         idle: positions in the schedule of steps without an operation, of requests that perform some.
         isolated: whether each request had a process of its own; not compared, because it is how and not what.
+        output: what the requests wrote, those of each in order; nothing if no request ran for this.  Not compared either.
     """
 
     requests: tuple[Request, ...]
@@ -99,6 +101,7 @@ class Execution:
     left_out: StoredImages = field(default_factory=dict)
     idle: frozenset[int] = frozenset()
     isolated: bool = field(default=False, compare=False)
+    output: tuple[Written, ...] = field(default=(), compare=False)
 
     def of_request(self, request: int) -> tuple[int, ...]:
         """Positions in ``operations`` of one request's operations."""

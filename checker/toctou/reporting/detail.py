@@ -1,15 +1,16 @@
 """The second zoom level in text: each operation in full, after the report that fits a screen.
 
 An operation shows the line of the handler that made it, its expressions with the values filled in, what it read or how it
-failed, and each item that it changed before and after.
+failed, each item that it changed before and after, and what the handler wrote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from toctou.reporting.document import Document
 from toctou.reporting.lanes import wrapped
+from toctou.reporting.output import pieces_at, rows
 from toctou.reporting.page_content import details
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.stored import item_text
@@ -24,12 +25,16 @@ _LABELS = {"KeyCondition": "key", "Condition": "if", "Projection": "only"}
 def render(document: Document, *, width: int = WIDTH) -> str:
     """The report as text, then every step in full; lines of at most ``width`` columns, ending in a newline."""
     lines = [render_violation(document, width=width).rstrip("\n"), "", "STEP BY STEP"]
+    output = dict(pieces_at(document))
     for detail in details(document):
         step, request = detail["step"], detail["request"]
         lines += ["", *_row(f"  {step['name']}", call(step), width)]
         lines += _row("", f"{request['principal']}: {request['handler']}", width)
         for label, text in _facts(detail):
             lines += _row(f"    {label}", text, width)
+        lines += _output(output.pop(step["name"], ()), width)
+    for letter, pieces in output.items():  # of requests that performed no operation
+        lines += ["", f"  {letter}", *_output(pieces, width)]
     return "\n".join(lines) + "\n"
 
 
@@ -55,6 +60,11 @@ def _facts(detail: Document) -> Iterator[tuple[str, str]]:
         yield "item", change["item"]
         yield "before", _image(change["before"])
         yield "after", _image(change["after"])
+
+
+def _output(pieces: Sequence[Document], width: int) -> Iterator[str]:
+    for label, text in rows(pieces):
+        yield from _row(f"    {label}", text, width)
 
 
 def _image(image: Document | None) -> str:

@@ -36,6 +36,7 @@ from toctou.history.finding import Finding, SerialOrder
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Image
 from toctou.history.operation import Execution, Operation, StoredImages
+from toctou.history.output import Written
 from toctou.history.request import HandlerException, Request, Response, SourceLine, label
 from toctou.history.wording import attribute_words
 from toctou.reporting import summary
@@ -80,6 +81,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
             _response(index, response, execution.endings[index]) for index, response in enumerate(execution.responses)
         ],
         "final": _stored(execution.final),
+        **({"output": _output(execution, names)} if execution.output else {}),
         "finding": _finding(violation.finding, names),
         "explanation": _explanation(violation.explanation, violation.finding.closest, names),
         "isolation": isolation_name(isolated=execution.isolated),
@@ -219,6 +221,25 @@ def _response(index: int, response: Response, after: int) -> Document:
         "text": str(response),
         "after": after,
     }
+
+
+def _output(execution: Execution, names: Sequence[str]) -> list[Document]:
+    """What the requests wrote, in time; what comes before a request's first operation is a part of that step."""
+    steps = {(one.request, one.number + 1): at for at, one in enumerate(execution.operations)}
+
+    def moment(one: Written) -> float:
+        after = steps.get((one.request, one.after))
+        return steps.get((one.request, 1), len(steps)) - 0.5 if after is None else after
+
+    return [
+        {
+            "request": label(one.request),
+            "step": names[steps[one.request, one.after]] if one.after else None,
+            "stream": one.stream,
+            "text": one.text,
+        }
+        for one in sorted(execution.output, key=moment)
+    ]
 
 
 def _exception(exception: HandlerException | None) -> Document | None:

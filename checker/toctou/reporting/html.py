@@ -39,6 +39,7 @@ def render_violation(document: Document) -> str:
     return _page(
         "violation.html.j2",
         "violation.js",
+        *(["output.css"] if document.get("output") else []),
         document=document,
         explanation=document["explanation"],
         heading=violation_title(document),
@@ -106,7 +107,7 @@ def _filters(findings: Sequence[Document]) -> list[Document]:
     ]
 
 
-def _page(template: str, script_file: str, **values: Any) -> str:
+def _page(template: str, script_file: str, *styles: str, **values: Any) -> str:
     script = _asset(script_file) if script_file else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -114,7 +115,7 @@ def _page(template: str, script_file: str, **values: Any) -> str:
         .get_template(template)
         .render(
             **values,
-            style=Markup(_asset("report.css")),  # noqa: S704 - our own file
+            style=Markup("".join(map(_asset, ("report.css", *styles)))),  # noqa: S704 - our own files
             script=Markup(script),  # noqa: S704 - our own file
             script_source=f"'sha256-{digest}'" if script else "'none'",
         )

@@ -184,10 +184,12 @@ def _check_names(path: Path, document: Document) -> None:
     edges = [*explanation["edges"], *explanation["cycle"]]
     order = explanation["closest"]["order"] if explanation["closest"] else []
     answered = {response["request"] for response in document["responses"]}
-    used = {step["request"] for step in document["steps"]} | answered
+    output = document.get("output", ())
+    used = {one["request"] for one in (*document["steps"], *output)} | answered
     unknown = sorted(
         (used - letters)
         | (set(order) - answered)
+        | ({one["step"] for one in output if one["step"] is not None} - steps)
         | ({edge[end] for edge in edges for end in ("earlier", "later")} - steps)
     )
     if unknown:

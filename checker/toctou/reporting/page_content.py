@@ -6,12 +6,14 @@ Templates lay out what they are given and decide nothing; whatever takes thought
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from toctou.history.item import plain
 from toctou.reporting.document import Document
 from toctou.reporting.encoding import decode
 from toctou.reporting.expressions import conditions, expressions, listing, mapping
+from toctou.reporting.output import glimpse, pieces_at
 from toctou.reporting.stored import in_time, states
 from toctou.reporting.summary import value_text
 
@@ -19,9 +21,12 @@ from toctou.reporting.summary import value_text
 def moments(document: Document) -> list[Document]:
     """Rows of the lanes, in time: steps, and answers after the step that let them out."""
     column = {request["letter"]: index for index, request in enumerate(document["requests"])}
+    output = pieces_at(document)
     moments: list[Document] = []
     for step, answer in in_time(document):
-        one = {"step": step, "answer": answer, "column": column[(step or answer or {})["request"]]}
+        request = (step or answer or {})["request"]
+        written = output.get(request if step is None else step["name"], ())
+        one = {"step": step, "answer": answer, "column": column[request], "output": written, "wrote": glimpse(written)}
         moments.append(one if step is None else {**one, "condition": conditions(step)})
     return moments
 
@@ -39,11 +44,14 @@ def edges(document: Document) -> list[Document]:
 
 def details(document: Document) -> list[Document]:
     """For each step what its panel shows: who made it, its expressions, what it read, and what was stored around it."""
-    around = states(document)
-    return [_detail(step, document, stored) for step, stored in zip(document["steps"], around, strict=True)]
+    around, output = states(document), pieces_at(document)
+    return [
+        _detail(step, document, stored, output.get(step["name"], ()))
+        for step, stored in zip(document["steps"], around, strict=True)
+    ]
 
 
-def _detail(step: Document, document: Document, stored: list[Document]) -> Document:
+def _detail(step: Document, document: Document, stored: list[Document], output: Sequence[Document]) -> Document:
     parameters = decode(step.get("parameters") or {})
     request = next(one for one in document["requests"] if one["letter"] == step["request"])
     return {
@@ -52,6 +60,7 @@ def _detail(step: Document, document: Document, stored: list[Document]) -> Docum
         "expressions": expressions(parameters),
         "changes": [_side_by_side(one["item"], one["before"], one["after"]) for one in step.get("changes", [])],
         "stored": stored,
+        "output": output,
         "read": _items_read(decode(step.get("result") or {})),
         "parameters": _indented(step.get("parameters")),
         "result": _indented(step["result"]) if step.get("result") else "",

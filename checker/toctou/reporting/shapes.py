@@ -16,12 +16,19 @@ AGAIN = "run `toctou check` again and take the report that it writes"
 
 Shape = Any
 """What a part of a document must be: a type; ``[shape]``, a list of such; a mapping of fields that must be there to their
-shapes; or a :class:`Maybe`."""
+shapes; or a :class:`Maybe`; of a field also a :class:`Missing`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Maybe:
     """Null, or of the shape."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A field that may be missing, or of the shape; older reports do not have it."""
 
     shape: Shape
 
@@ -64,6 +71,7 @@ VIOLATION: Shape = {
     "steps": [_STEP],
     "responses": [{**_texts("request", "text"), "status": int, "after": int}],
     "final": dict,
+    "output": Missing([{**_texts("request", "stream", "text"), "step": Maybe(str)}]),
     "finding": _texts("oracle", "statement"),
     "explanation": _EXPLANATION,
     "confirmed_on": Maybe(str),
@@ -164,6 +172,10 @@ def check(path: Path, part: Any, shape: Shape, where: str = "") -> None:
             _check_type(path, part, dict, where)
             for field, inner in shape.items():
                 name = f"{where}.{field}".lstrip(".")
+                if isinstance(inner, Missing):
+                    if field not in part:
+                        continue
+                    inner = inner.shape  # noqa: PLW2901
                 if field not in part:
                     raise _mismatch(f"{path} has no field {name}", name)
                 check(path, part[field], inner, name)

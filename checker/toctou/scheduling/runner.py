@@ -23,8 +23,9 @@ import greenlet
 
 from toctou import real_time
 from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ThreadStarted, ToctouError
+from toctou.history.output import Written
 from toctou.history.request import SourceLine, label
-from toctou.scheduling import boundary, event_loop, thread_starts
+from toctou.scheduling import boundary, event_loop, output, thread_starts
 from toctou.scheduling.awaited_calls import AwaitedCall
 from toctou.scheduling.control import Control, Readings
 from toctou.scheduling.origin import Site, described, library
@@ -34,6 +35,7 @@ from toctou.scheduling.strands import Strands
 from toctou.scheduling.task import Task, TaskState
 from toctou.scheduling.units import Unit, unit
 from toctou.scheduling.watchdog import Interrupted, watchdog
+from toctou.scheduling.written import Output
 
 # Coroutines that would not end.  Without a reference Python would end them by an exception, which they would swallow once
 # more, now without a watchdog.
@@ -42,10 +44,17 @@ _PARKED: list[Any] = []
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """DynamoDB calls per request, and seconds of wall time between two scheduling points."""
+    """What one request may use.
+
+    Attributes:
+        operations: DynamoDB calls.
+        seconds: of wall time between two scheduling points.
+        output: characters that are kept of what it prints; 0 to keep none.
+    """
 
     operations: int = 100
     seconds: float = 10.0
+    output: int = 65_536
 
 
 class Held(NamedTuple):
@@ -89,6 +98,7 @@ class Runner:
             self._control.installed(),
             event_loop.made_by(self._loop),
             thread_starts.announced(self._starts),
+            output.taken_by(self._take_output),
             watchdog(self._overdue),
         ):
             try:
@@ -325,7 +335,7 @@ class Runner:
         self._control.sleep(seconds)
 
     def _loop(self) -> event_loop.RequestLoop | None:
-        if self._running is None or (threading.get_ident() != self._thread and not self._is_strand()):
+        if self._of_running() is None:
             return None
         return event_loop.RequestLoop(self.fail)
 
@@ -355,6 +365,9 @@ class Runner:
         self._running = task
         self._control.enter(task)
         boundary.watch(self._reached)
+        streams = sys.stdout, sys.stderr
+        if task.streams is not None:
+            sys.stdout, sys.stderr = task.streams
         outer = event_loop.suspended()
         if task.loop is not None:
             event_loop.resumed(task.loop)
@@ -370,6 +383,10 @@ class Runner:
             if outer is not None:
                 event_loop.resumed(outer)
             self._control.leave(task)
+            task.streams = None
+            if sys.stdout is not streams[0] or sys.stderr is not streams[1]:
+                task.streams = sys.stdout, sys.stderr
+                sys.stdout, sys.stderr = streams
             self._running = None
         if self.strands is None and threading.active_count() > threads:
             self._fault = self._fault or _threaded(task, "a thread of its own, which is still running")
@@ -377,6 +394,9 @@ class Runner:
             raise self._fault
 
     def _abandon(self, task: Task) -> None:
+        streams = sys.stdout, sys.stderr
+        if task.streams is not None:
+            sys.stdout, sys.stderr = task.streams
         outer = event_loop.suspended()
         if task.loop is not None:
             event_loop.resumed(task.loop)
@@ -385,18 +405,41 @@ class Runner:
         event_loop.suspended()
         if outer is not None:
             event_loop.resumed(outer)
+        sys.stdout, sys.stderr = streams
 
     def _park(self) -> NoReturn:
         _PARKED.append(greenlet.getcurrent())
         while True:
             self._main.switch()
 
+    def _of_running(self) -> Task | None:
+        """The request whose code calls this, on its main thread or another one."""
+        return self._running if threading.get_ident() == self._thread or self._is_strand() else None
+
+    def _take_output(self, stream: str, text: str) -> bool:
+        if (task := self._of_running()) is None:
+            return False
+        if text:
+            self.output_of(task).write(task.operations, stream, text)
+        return True
+
+    def output_of(self, task: Task) -> Output:
+        """What a task has written."""
+        if task.output is None:
+            task.output = Output(self._limits.output)
+        return task.output
+
+    def written(self) -> tuple[Written, ...]:
+        """What the tasks of the current execution have written, those of each in order."""
+        wrote = [(one.index, one.output) for one in self.tasks if one.output is not None]
+        return tuple([Written(index, *piece) for index, output in wrote for piece in output.pieces()]) if wrote else ()
+
     def _reached(self, what: str) -> None:
-        if self._running is None or (threading.get_ident() != self._thread and not self._is_strand()):
+        if (task := self._of_running()) is None:
             return
         called = event_loop.callers(sys._getframe(2))
         made = _threaded if what.startswith(boundary.THREAD) else _outside
-        self.fail(made(self._running, what, called))
+        self.fail(made(task, what, called))
 
     def _overdue(self, frame: FrameType | None) -> bool:
         task = self._running

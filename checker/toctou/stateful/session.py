@@ -119,6 +119,7 @@ class Session:
             endings=tuple(self._endings.get(index, open_end) for index in range(count)),
             idle=idle_steps(self._choices, self._idle, operations),
             isolated=self.laboratory.isolated,
+            output=self.laboratory.written(),
         )
 
     def _restore(self) -> None:

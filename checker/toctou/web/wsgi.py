@@ -6,6 +6,7 @@ Source: https://peps.python.org/pep-3333/.
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 from werkzeug.test import EnvironBuilder, run_wsgi_app
@@ -16,7 +17,7 @@ from toctou.openapi.request import HttpRequest
 
 
 def answer(application: Any, request: HttpRequest) -> Response:
-    """The application's response; its exceptions propagate, and its log in ``wsgi.errors`` is discarded."""
+    """The application's response; its exceptions propagate, and what it logs in ``wsgi.errors`` is output of the request."""
     path, _, query = request.path.partition("?")
     builder = EnvironBuilder(
         path=path,
@@ -24,7 +25,7 @@ def answer(application: Any, request: HttpRequest) -> Response:
         method=request.method,
         headers=list(request.headers.items()),
         data=request.body or None,
-        errors_stream=io.StringIO(),
+        errors_stream=sys.stderr or io.StringIO(),
     )
     # Buffered, because a generator that is never exhausted would leave its last DynamoDB calls unmade.
     body, status, headers = run_wsgi_app(application, builder.get_environ(), buffered=True)
