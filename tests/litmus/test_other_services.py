@@ -373,6 +373,23 @@ def test_a_moto_that_the_user_has_started_is_used_and_left_as_it_was(isolation: 
         assert ssm.get_parameter(Name="/orders/limit")["Parameter"]["Value"] == "3"
 
 
+def test_a_call_that_misses_a_queue_which_another_request_deleted_does_not_fail_alone() -> None:
+    class Removed(Orders):
+        services = ["sqs"]
+
+        def setup(self) -> None:
+            sqs.create_queue(QueueName="cancelled")
+
+        @handler
+        def remove(self, principal: str) -> int:
+            sqs.delete_queue(QueueUrl=QUEUE)
+            return 204
+
+    texts = [str(one.explanation) for one in toctou.check(Removed).violations]
+    assert texts
+    assert not any("no other request" in one for one in texts)
+
+
 def test_a_bucket_that_a_handler_has_made_is_gone_in_the_next_schedule_beside_the_users_own() -> None:
     with mock_aws():
         s3.create_bucket(Bucket="lists", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})

@@ -30,14 +30,24 @@ def fails_alone(scene: Scene) -> bool:
 
 def _influenced(execution: Execution, request: int) -> bool:
     """Whether the request met a change of another one, in an item or in a query; earlier overwriting is no influence."""
-    own = execution.of_request(request)
+    operations = execution.operations
     return any(
-        conflict.kind is EdgeKind.WR
-        for at in own
+        _refused_after(operations[earlier], operations[at])
+        or any(
+            conflict.kind is EdgeKind.WR
+            for conflict in conflicts(operations[earlier].footprint, operations[at].footprint)
+            if operations[earlier].changes
+        )
+        for at in execution.of_request(request)
         for earlier in range(at)
-        if execution.operations[earlier].request != request and execution.operations[earlier].changes
-        for conflict in conflicts(execution.operations[earlier].footprint, execution.operations[at].footprint)
+        if operations[earlier].request != request
     )
+
+
+def _refused_after(earlier: Operation, call: Operation) -> bool:
+    """Whether another service refused a call after one that wrote there: a queue that is gone is no change of what is stored."""
+    among_services = "." in earlier.action and "." in call.action  # as `client.other_services` names them
+    return among_services and call.error is not None and earlier.footprint.writes_something
 
 
 def raised_by(execution: Execution, finding: Finding) -> HandlerException | None:
