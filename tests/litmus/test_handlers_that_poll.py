@@ -164,7 +164,7 @@ class Bounded(Cells):
     """Gives up after three turns; an item that a crashed request has left is in the way."""
 
     items = {"Cells": [{"id": "counter", "n": 0}, {"id": "lock"}]}
-    answers: list[int] = []
+    given: list[int] = []
 
     @handler
     def add(self, principal):
@@ -174,7 +174,7 @@ class Bounded(Cells):
                 release()
                 return 200
             time.sleep(0.1)
-        self.answers.append(504)
+        self.given.append(504)
         return 504
 
 
@@ -192,9 +192,9 @@ class Regardless(Bounded):
 
 
 def test_a_request_that_nobody_will_let_on_gives_up_after_its_last_turn():
-    Bounded.answers.clear()
+    Bounded.given.clear()
     result = check(Bounded, requests=2)
-    assert set(Bounded.answers) == {504}
+    assert set(Bounded.given) == {504}
     assert not result.violations
     assert result.verdict is Verdict.INCONCLUSIVE  # no request is ever accepted
 

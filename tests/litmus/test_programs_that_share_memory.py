@@ -154,6 +154,7 @@ def program_of(choose: Choose) -> Program:
                 "tables": [Table("Single", "pk", definition=SINGLE)],
                 "items": {"Single": [plain(item) for item in items.values()]},
                 "owner": "x",
+                "unowned": frozenset({None}),  # items begin without an owner
                 "scenarios": classmethod(lambda cls, size: [Scenario(requests)]),
                 "setup": lambda _: common.clear(),
                 **{

@@ -178,13 +178,20 @@ class RequestLoop(asyncio.SelectorEventLoop):
 
     def is_sleeping(self) -> bool:
         """Whether what the loop waits for first is a task that sleeps, not a time limit."""
-        self._timers = [one for one in self._timers if not one[0].cancelled() and one[0].when() > self.time()]
+        self._timers = [one for one in self._timers if not one[0].cancelled()]
         return bool(self._timers) and min(self._timers, key=lambda one: one[0].when())[1]
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override] # the stubs name a type variable tuple
         """A timer, of which is known whether it ends a sleep."""
-        handle = super().call_at(when, callback, *args, context=context)
-        self._timers.append((handle, getattr(callback, "__name__", "") == _ENDS_A_SLEEP))
+
+        def due(*given: Any) -> None:
+            self._timers.remove(timer)
+            callback(*given)
+
+        # Whether it has passed is not asked of the clock, which would make the handler one that reads it.
+        handle = super().call_at(when, due, *args, context=context)
+        timer = handle, getattr(callback, "__name__", "") == _ENDS_A_SLEEP
+        self._timers.append(timer)
         return handle
 
     def concurrent(self) -> ToctouError:
