@@ -133,7 +133,8 @@ def found(result: ModelResult) -> Found:
 def program_of(choose: Choose) -> Program:
     """The program that these choices make."""
     maker = Maker(choose, SINGLE, sorts="12")
-    items = {repr(sorted(maker.key().items())): maker.item() for _ in range(maker.pick(1, 2))}
+    made = [maker.item() for _ in range(maker.pick(1, 2))]
+    items = {repr(item["pk"]): item for item in made}  # of two with one key the later one
     guard = GUARDS[choose(len(GUARDS))]
     programs = [
         [
