@@ -100,7 +100,7 @@ def unused_functions(model: type[Any]) -> list[str]:
     A method that handlers call is named by them; whatever nobody names was meant as a handler, and would be ignored.
     """
     own = {name: value for base in reversed(_bases(model)) for name, value in vars(base).items()}
-    named = {name for each, value in own.items() for name in _names_in(value, set()) if name != each}
+    named = {name for each, value in own.items() for name in _names_in(value) if name != each}
     return [
         name
         for name, value in own.items()
@@ -118,15 +118,15 @@ def _ours(model: type[Any]) -> type[Any]:
     return next(base for base in model.__mro__ if base.__module__.startswith(_OWN))
 
 
-def _names_in(value: Any, seen: set[int]) -> set[str]:
+def _names_in(value: Any, depth: int = 4) -> set[str]:
     """The names that the code of a function, or of what a declaration or a decorator holds, mentions."""
-    if id(value) in seen:
-        return set()
-    seen.add(id(value))
-    held = [getattr(value, one, None) for one in ("__func__", "__wrapped__", "func", "fget", "function", "predicate")]
-    code = getattr(value, "__code__", None)
+    code = vars(type(value)).get("__code__") and value.__code__
     found = _names_of(code) if isinstance(code, CodeType) else set()
-    return found.union(*(_names_in(one, seen) for one in held if one is not None))
+    if depth == 0 or value is None:
+        return found
+    # Anything may answer to these names, some with something new each time.
+    held = [getattr(value, one, None) for one in ("__func__", "__wrapped__", "func", "fget", "function", "predicate")]
+    return found.union(*(_names_in(one, depth - 1) for one in held))
 
 
 def _names_of(code: CodeType) -> set[str]:

@@ -220,7 +220,7 @@ def _undeclared(cls: type[Model], name: str) -> ModelError:
 
 
 def _check_services(cls: type[Model]) -> None:
-    if cls.services or cls.answers:
+    if cls.services is not Model.services or cls.answers is not Model.answers:
         from toctou.declaration.services import check_services  # noqa: PLC0415 - botocore takes long to import
 
         check_services(cls)

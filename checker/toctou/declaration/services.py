@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,7 +33,8 @@ def check_services(model: type[Any]) -> None:
         ModelError: no list of names of services, or no mapping from actions.
     """
     services, answers = model.services, model.answers
-    if isinstance(services, str | bytes | Mapping) or not all(isinstance(one, str) for one in services):
+    is_list = isinstance(services, Collection) and not isinstance(services, str | bytes | Mapping)
+    if not is_list or not all(isinstance(one, str) for one in services):
         raise ModelError(
             f"`services` of the model {model.__name__} is {services!r}",
             expected="a list of names of AWS services, as boto3.client takes them",
