@@ -7,7 +7,7 @@ listeners, and users register theirs; these are always notified.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 Notifying = Generator[Any, Any, dict[str, Any]]
@@ -26,38 +26,35 @@ def done(steps: Notifying) -> dict[str, Any]:
 
 
 class Listeners:
-    """The listeners to some events of a client, by the cache in which botocore itself looks them up."""
+    """The listeners to some events of a client, looked up where botocore itself keeps them."""
 
     # botocore makes a new cache whenever a listener is registered or removed, so the same cache means the same listeners.
     # If a version of botocore has no such cache, every event counts as having listeners.
 
-    __slots__ = ("_emitter", "_names", "_quiet")
+    __slots__ = ("_emitter", "_heard", "_names", "_seen")
 
-    def __init__(self, events: Any, names: Sequence[str]) -> None:
-        self._emitter: Any = getattr(events, "_emitter", None)
-        self._names = names
-        self._quiet: object = None  # a cache without listeners to any of the events
+    def __init__(self, events: Any, names: Iterable[str]) -> None:
+        self._emitter: Any = getattr(events, "_emitter", events)
+        self._names = tuple(names)
+        self._heard: frozenset[str] = frozenset(self._names)
+        self._seen: object = None
 
-    def any_but_botocore(self) -> bool:
-        """Whether one of the events must be emitted."""
+    def heard(self) -> frozenset[str]:
+        """The events that must be emitted."""
         cache = getattr(self._emitter, "_lookup_cache", None)
-        if cache is None:
-            return True
-        if cache is self._quiet:
-            return False
-        if any(self.to(name) for name in self._names):
-            return True
-        self._quiet = cache
-        return False
+        if cache is not None and cache is not self._seen:
+            self._heard = frozenset(name for name in self._names if not all(map(_is_botocores, self.to(name))))
+            self._seen = cache
+        return self._heard
 
-    def to(self, name: str) -> bool:
-        """Whether this event must be emitted."""
+    def to(self, name: str) -> Iterable[Callable[..., Any]]:
+        """Who listens to an event."""
         try:
-            listeners = self._emitter._lookup_cache.get(name)
+            listeners: Iterable[Callable[..., Any]] = self._emitter._handlers.prefix_search(name)
         except AttributeError:
-            return True
-        if listeners is None:  # this event was not emitted yet
-            return True
-        return not all(
-            getattr(listener, "__module__", "").startswith(("botocore.", "aiobotocore.")) for listener in listeners
-        )
+            return ()
+        return listeners
+
+
+def _is_botocores(listener: Any) -> bool:
+    return str(getattr(listener, "__module__", "")).startswith(("botocore.", "aiobotocore."))

@@ -2,9 +2,8 @@
 
 While :func:`intercepted` is open, ``botocore.client.BaseClient._make_api_call`` is replaced: clients, resources, paginators,
 waiters and ``batch_writer`` all end there, whenever they were created; clients whose calls are awaited override it
-(:mod:`toctou.client.asynchronous`).  What callers rely on is kept: the events of the
-resource layer's conversions, parameter validation, the client's own exception classes, ``ResponseMetadata``.  Nothing is
-serialised, signed or sent.  Calls to other services take the same way (:mod:`toctou.client.service_calls`).
+(:mod:`toctou.client.asynchronous`).  What callers rely on besides the operation is kept (:mod:`toctou.client.client_method`).
+Nothing is serialised, signed or sent.  Calls to other services take the same way.
 """
 
 from __future__ import annotations
@@ -15,23 +14,16 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
-from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
-from botocore.compat import HTTPHeaders
-from botocore.exceptions import ClientError, ParamValidationError
-from botocore.model import OperationModel
-from botocore.validate import ParamValidator
 
 from toctou.client import asynchronous
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
-from toctou.client.copying import copied
-from toctou.client.events import Listeners, Notifying, done
-from toctou.client.parameters import NotPlainlyValid, as_sent, copy_if_valid
+from toctou.client.dynamodb_calls import DynamoDBMethod
 from toctou.client.service_calls import ServiceMethod
 from toctou.client.source import Callers
 from toctou.errors import InternalError, ToctouError, UndeclaredService, UnsupportedAction
-from toctou.history.operation import ErrorResponse, Operation
+from toctou.history.operation import Operation
 from toctou.history.request import SourceLine
 from toctou.scheduling.choices import Choices
 from toctou.scheduling.scheduling_point import SchedulingPoint, Turn
@@ -51,7 +43,6 @@ class Setup(Protocol):
 _SEAM = "_make_api_call"
 """botocore offers no public seam that skips signing and sending; this one has been there since its first release."""
 
-_VALIDATOR = ParamValidator()
 _MOST_METHODS = 256
 """Actions of clients that are cached; each keeps its client, and a handler may make a client for each request."""
 
@@ -161,9 +152,9 @@ def _interceptors(
     return call, replaced
 
 
-def _method(client: BaseClient, action: str) -> _Method | ServiceMethod:
+def _method(client: BaseClient, action: str) -> DynamoDBMethod | ServiceMethod:
     of_dynamodb = client.meta.service_model.service_name == "dynamodb"
-    return _Method(client, action) if of_dynamodb else ServiceMethod(client, action)
+    return DynamoDBMethod(client, action) if of_dynamodb else ServiceMethod(client, action)
 
 
 def perform(
@@ -198,90 +189,6 @@ def _no_text(action: str, half: UnicodeEncodeError) -> UnsupportedAction:
         cause="half of a pair of surrogates, from text that was cut in two or decoded carelessly",
         remedy="decode the text with errors='replace', or leave such values out of the model",
     )
-
-
-class _Method:
-    """One action of one client: what precedes and follows the operation."""
-
-    def __init__(self, client: BaseClient, action: str) -> None:
-        self.action = action
-        self._client = client
-        self._model: OperationModel = client.meta.service_model.operation_model(action)
-        self._before = f"provide-client-params.dynamodb.{action}", f"before-parameter-build.dynamodb.{action}"
-        self._after = f"after-call.dynamodb.{action}"
-        self._listeners = Listeners(client.meta.events, (*self._before, self._after))
-        self._copy_if_valid = copy_if_valid(self._model)
-
-    def prepared(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """The parameters as the client would send them: converted by its event handlers, validated, and copied."""
-        return self._valid(done(self._announced(parameters)) if self._is_heard() else parameters)
-
-    def preparing(self, parameters: dict[str, Any]) -> Notifying:
-        """The same, for whom listeners are coroutines."""
-        return self._valid((yield from self._announced(parameters)) if self._is_heard() else parameters)
-
-    def _is_heard(self) -> bool:
-        return bool(self._model.idempotent_members) or self._listeners.any_but_botocore()
-
-    def _valid(self, asked: dict[str, Any]) -> dict[str, Any]:
-        model = self._model
-        try:
-            copy: dict[str, Any] = self._copy_if_valid(asked)
-        except NotPlainlyValid:
-            if not getattr(self._client.meta.config, "parameter_validation", True) or model.input_shape is None:
-                return cast("dict[str, Any]", copied(asked))
-            report = _VALIDATOR.validate(asked, model.input_shape)
-            if report.has_errors():
-                raise ParamValidationError(report=report.generate_report()) from None
-            return cast("dict[str, Any]", as_sent(asked, model.input_shape))
-        return copy
-
-    def _announced(self, parameters: dict[str, Any]) -> Notifying:
-        events, asked = self._client.meta.events, parameters
-        for name in self._before:
-            if self._model.idempotent_members or self._listeners.to(name):
-                responses = yield events.emit(name, params=asked, model=self._model, context=_context(self._client))
-                if name == self._before[0]:
-                    asked = next((answer for _, answer in responses if answer is not None), asked)
-        return asked
-
-    def answered(self, performed: Performed) -> dict[str, Any]:
-        """What the client returns or raises."""
-        return done(self.answering(performed))
-
-    def answering(self, performed: Performed) -> Notifying:
-        """The same, for whom listeners are coroutines."""
-        client, error = self._client, performed.error
-        status = 200 if error is None else 400
-        parsed: dict[str, Any] = copied(performed.result) if error is None else _error_body(client, error)
-        parsed["ResponseMetadata"] = {
-            "RequestId": "TOCTOU",
-            "HTTPStatusCode": status,
-            "HTTPHeaders": {"content-type": "application/x-amz-json-1.0"},
-            "RetryAttempts": 0,
-        }
-        if self._listeners.any_but_botocore() and self._listeners.to(self._after):
-            response = AWSResponse(client.meta.endpoint_url, status, HTTPHeaders(), None)
-            yield client.meta.events.emit(
-                self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
-            )
-        # After the event, whose listeners botocore notifies of errors too.
-        if error is not None:
-            exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
-            raise exception(cast("Any", parsed), self._model.name)
-        return parsed
-
-
-def _context(client: BaseClient) -> dict[str, Any]:
-    return {"client_region": client.meta.region_name, "client_config": client.meta.config}
-
-
-def _error_body(client: BaseClient, error: ErrorResponse) -> dict[str, Any]:
-    """As botocore parses it: the message is repeated under its name in the error's own shape."""
-    shape = cast("Any", client.meta.service_model).shape_for_error_code(error.code)
-    again = {name: error.message for name in (shape.members if shape else ()) if name.lower() == "message"}
-    fields = copied(dict(error.fields or {}))
-    return {"Error": {"Message": error.message, "Code": error.code}, **again, **fields}
 
 
 def _broken_backend(backend: str, action: str, parameters: Mapping[str, Any], bug: Exception) -> InternalError:
@@ -335,4 +242,4 @@ def performed_at_once(
         setattr(BaseClient, _SEAM, outer)
 
 
-_method_at_once = lru_cache(maxsize=16)(_Method)
+_method_at_once = lru_cache(maxsize=16)(DynamoDBMethod)

@@ -42,7 +42,7 @@ def perform_on_moto(client: BaseClient, operation: str, parameters: Mapping[str,
     from toctou.client.moto_services import perform_at_once  # noqa: PLC0415 - moto takes most of a second to import
 
     method = ServiceMethod(client, operation)
-    asked, error = method.prepared(parameters), None
+    asked, error = method.prepared(dict(parameters)), None
     call = str(method.action), repr(asked)
     try:
         result = perform_at_once(method.action, asked, method.action.region)
