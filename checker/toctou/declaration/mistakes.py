@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import partial
 from types import CodeType
@@ -101,17 +102,33 @@ def unused_functions(model: type[Any]) -> list[str]:
     """
     own = {name: value for base in reversed(_bases(model)) for name, value in vars(base).items()}
     named = {name for each, value in own.items() for name in _names_in(value) if name != each}
+    held = {id(one) for value in own.values() for one in _held_by(value)}
     return [
         name
         for name, value in own.items()
         if not name.startswith("_")
         and name not in named
+        and id(value) not in held
         and not hasattr(_ours(model), name)
         and not isinstance(value, type)
         and not _is_declaration(value)
         and (callable(value) or isinstance(value, staticmethod))
         and not (inspect.isfunction(value) and takes_model(value) and not parameters(value))  # it may be for others
     ]
+
+
+def _held_by(value: Any, depth: int = 3) -> Iterator[Any]:
+    """What a mapping, a list or a declaration holds: a function of ``answers`` or of an event is used by these."""
+    held: Iterable[Any] = ()
+    if isinstance(value, Mapping):
+        held = value.values()
+    elif isinstance(value, list | tuple):
+        held = value
+    elif is_dataclass(value) and type(value).__module__.startswith(_OWN):
+        held = [getattr(value, one.name) for one in fields(value)]
+    for one in held if depth else ():
+        yield one
+        yield from _held_by(one, depth - 1)
 
 
 def _ours(model: type[Any]) -> type[Any]:

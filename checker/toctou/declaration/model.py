@@ -219,11 +219,12 @@ def _undeclared(cls: type[Model], name: str) -> ModelError:
     )
 
 
-def _check_services(cls: type[Model]) -> None:
-    if cls.services is not Model.services or cls.answers is not Model.answers:
-        from toctou.declaration.services import check_services  # noqa: PLC0415 - botocore takes long to import
+def _check_services(cls: type[Model]) -> Iterable[ModelError]:
+    if cls.services is Model.services and cls.answers is Model.answers:
+        return ()
+    from toctou.declaration.service_mistakes import wrong_services  # noqa: PLC0415 - botocore takes long to import
 
-        check_services(cls)
+    return wrong_services(cls)
 
 
 def _check_some(cls: type[Model]) -> None:
