@@ -10,6 +10,7 @@ from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
+from toctou.declaration.credentials import ignored, wrong_credentials
 from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.mistakes import Check, collected, mistakes_of, refuse
 from toctou.declaration.scenario import Scenario, scenarios
@@ -199,11 +200,12 @@ def check_model(cls: type[Model], *, by_itself: bool = True) -> None:
     """
     check_members(cls)  # without which nothing can be asked of a model
     found = mistakes_of(cls, {name: _undeclared(cls, name) for name in undeclared_handlers(cls)})
-    of_handlers: list[Check] = [partial(one, cls) for one in (_check_comparisons, _check_retryable, _check_services)]
+    of_itself = (_check_comparisons, _check_retryable, _check_services, wrong_credentials)
+    of_handlers: list[Check] = [partial(one, cls) for one in of_itself]
     if by_itself:
         handlers = cls.handlers()
         of_handlers += [partial(_check, cls, name, handler) for name, handler in handlers.items()]
-        of_handlers.append(partial(check_served, cls, handlers))
+        of_handlers += [partial(check_served, cls, handlers), partial(ignored, cls, handlers)]
         if not handlers and not found:
             of_handlers.append(partial(_check_some, cls))
     found += collected(of_handlers)
