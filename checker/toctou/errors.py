@@ -31,7 +31,8 @@ obvious.  The command line prints ``str(error)`` and nothing else.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -210,3 +211,14 @@ def message_of(error: BaseException) -> str:
         return str(error)
     except Exception as failed:
         return f"(its text cannot be made: {type(failed).__name__})"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant by one that is not known, whatever its case and its separators."""
+    letters = {_letters(one): one for one in known}
+    found = get_close_matches(_letters(name), letters, 1, 0.7)
+    return letters[found[0]] if found else None
+
+
+def _letters(name: str) -> str:
+    return "".join(one for one in name.lower() if one.isalnum())

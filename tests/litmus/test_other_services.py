@@ -442,9 +442,10 @@ def test_wrong_declarations(attributes: dict[str, Any], named: str) -> None:
 
 
 def test_an_answer_that_is_none_is_the_models_fault() -> None:
-    answered = type("Answered", (SentAfterwards,), {"answers": {"sqs.SendMessage": "sent"}, "__module__": __name__})
-    with pytest.raises(ModelError, match=r"the answer to sqs.SendMessage is 'sent'"):
-        toctou.check(answered)
+    for sent, said in (("sent", "is 'sent'"), ({"Id": "1"}, "has 'Id', which is never returned")):
+        members = {"answers": {"sqs.SendMessage": lambda _, sent=sent: sent}, "__module__": __name__}
+        with pytest.raises(ModelError, match=f"the answer to sqs.SendMessage {said}"):
+            toctou.check(type("Answered", (SentAfterwards,), members))
 
 
 def test_what_moto_cannot_perform_is_named_with_the_remedy() -> None:

@@ -10,6 +10,8 @@ from toctou.client.backends import is_repeatable
 from toctou.client.other_services import undeclared_service
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
+from toctou.declaration.principals import others_items
+from toctou.declaration.served import serves_functions
 from toctou.distribution.work_queue import Slot
 from toctou.scheduling.strategies import selected
 from toctou.search.options import Options
@@ -32,6 +34,9 @@ class Explored:
 
 _NEARLY_CERTAIN = 0.9999
 """Sampling never makes certain, however many schedules it draws."""
+
+_MOST_OWNERS = 3
+"""Owners of items that are named at most."""
 
 
 def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], options: Options) -> ModelResult:
@@ -64,7 +69,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     if reason in _VACUOUS:
         detail = _VACUOUS[reason]
         if unknown := explored.reached.unauthenticated():
-            detail = f"{unknown}: the application does not know who calls; {_remedy(loaded.model)}"
+            detail = f"{unknown}: {_rejected(loaded.model, unknown)}"
         detail += f" (requests were made as {', '.join(loaded.model.principals)})"
     return ModelResult(
         model=loaded.name,
@@ -120,11 +125,20 @@ _VACUOUS = {
 """Why a pass would say nothing, and what to do."""
 
 
-def _remedy(model: type[Model]) -> str:
+def _rejected(model: type[Model], unknown: str) -> str:
+    """Why everybody was rejected, and what to say in the model."""
+    others = others_items(model, model.handlers())
+    if others and "401" not in unknown:
+        named = ", ".join(map(repr, others[:_MOST_OWNERS]))
+        return (
+            f"the model's items belong to none of those who called; say in the model who calls: principals = [{named}]"
+        )
+    if model.app is None and model.service is None and not serves_functions(model):
+        return "give it items, or principals, with which it is accepted"
     headers = 'headers = {"Authorization": "Bearer {principal}"}, or a function that makes them'
-    if model.function is None:
-        return f"say so in the model: {headers}"
-    return f'say so in the model: caller = claims("sub"), or another claim or field of an authorizer; or {headers}'
+    if model.function is not None:
+        headers = f'caller = claims("sub"), or another claim or field of an authorizer; or {headers}'
+    return f"the application does not know who calls; say so in the model: {headers}"
 
 
 def _without_vacuous_pass(result: ScenarioResult, vacuous: Sequence[Vacuous]) -> ScenarioResult:

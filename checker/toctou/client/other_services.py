@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from toctou.client.backend import Performed
 from toctou.client.copying import copied
+from toctou.client.declared_answers import misfits
 from toctou.client.missing_things import Call, deletes_thing
 from toctou.client.service_names import (
     Kind,
@@ -273,6 +274,12 @@ def _answered(call: str, answer: Any, parameters: Mapping[str, Any]) -> dict[str
             f"the answer to {call} is {found!r}",
             expected="a response as boto3 has it: a dictionary",
             remedy=f'for example answers = {{"{call}": {{}}}}',
+        )
+    for fault, remedy in misfits(call, found):
+        raise ModelError(
+            f"the answer to {call} has {fault}",
+            expected="members that the operation returns",
+            remedy=f'correct answers["{call}"] of the model: {remedy}',
         )
     return {name: _content(value) for name, value in found.items()}
 

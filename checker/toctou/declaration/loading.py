@@ -23,8 +23,8 @@ from toctou.client.escapes import calls_at_import_refused, is_error_of_aws
 from toctou.client.service_descriptions import service_descriptions_shared
 from toctou.declaration import fingerprint
 from toctou.declaration.foreseeing import calls_performed_at_once
-from toctou.declaration.mistakes import unused_functions
 from toctou.declaration.model import Model, undeclared_handlers
+from toctou.declaration.own_code import unused_functions
 from toctou.declaration.validation import check_members
 from toctou.errors import TargetError, ToctouError
 from toctou.scheduling import boundary, data_files

@@ -11,10 +11,10 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
-from types import CodeType
 from typing import Any
 
-from toctou.declaration.signatures import answers_later, mismatch, parameters, takes_model
+from toctou.declaration.own_code import bases_of, is_declaration, is_ours, unused, unused_functions
+from toctou.declaration.signatures import answers_later, mismatch, takes_model
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_principals, wrong_attributes, wrong_parts
 from toctou.errors import ModelError, ToctouError, message_of
@@ -27,7 +27,6 @@ OF_APPLICATIONS = ("arguments", "base_path", "document", "read_only")
 
 _OVERRIDDEN = ("setup", "owns")
 _CLOSE = 0.8
-_OWN = "toctou."
 
 
 def mistakes_of(model: type[Any], undeclared: Mapping[str, ModelError]) -> list[ModelError]:
@@ -83,83 +82,25 @@ def refuse(name: str, mistakes: list[ModelError]) -> None:
         )
 
 
-def _bases(model: type[Any]) -> list[type]:
-    """The classes that the user has written, base classes and mixins included."""
-    return [base for base in model.__mro__ if base is not object and not base.__module__.startswith(_OWN)]
-
-
 def _known(model: type[Any]) -> set[str]:
     """The attributes that the model's bases of ours declare."""
-    ours = [base for base in model.__mro__ if base.__module__.startswith(_OWN)]
+    ours = [base for base in model.__mro__ if is_ours(base)]
     return {name for base in ours for name in inspect.get_annotations(base) if not name.startswith("_")}
 
 
-def unused_functions(model: type[Any]) -> list[str]:
-    """Functions and other callables of a model that are no handlers, and that no other code of the model names.
-
-    A method that handlers call is named by them; whatever nobody names was meant as a handler, and would be ignored.
-    """
-    own = {name: value for base in reversed(_bases(model)) for name, value in vars(base).items()}
-    named = {name for each, value in own.items() for name in _names_in(value) if name != each}
-    return [
-        name
-        for name, value in own.items()
-        if not name.startswith("_")
-        and name not in named
-        and not hasattr(_ours(model), name)
-        and not isinstance(value, type)
-        and not _is_declaration(value)
-        and (callable(value) or isinstance(value, staticmethod))
-        and not (inspect.isfunction(value) and takes_model(value) and not parameters(value))  # it may be for others
-    ]
-
-
-def _ours(model: type[Any]) -> type[Any]:
-    return next(base for base in model.__mro__ if base.__module__.startswith(_OWN))
-
-
-def _names_in(value: Any, depth: int = 4) -> set[str]:
-    """The names that the code of a function, or of what a declaration or a decorator holds, mentions."""
-    code = vars(type(value)).get("__code__") and value.__code__
-    found = _names_of(code) if isinstance(code, CodeType) else set()
-    if depth == 0 or value is None:
-        return found
-    # Anything may answer to these names, some with something new each time.
-    held = [getattr(value, one, None) for one in ("__func__", "__wrapped__", "func", "fget", "function", "predicate")]
-    return found.union(*(_names_in(one, depth - 1) for one in held))
-
-
-def _names_of(code: CodeType) -> set[str]:
-    inner = (_names_of(one) for one in code.co_consts if isinstance(one, CodeType))
-    return {*code.co_names, *code.co_freevars}.union(*inner)
-
-
-def _unused(model: type[Any], told: Collection[str]) -> Iterator[ModelError]:
-    for name in unused_functions(model):
-        if name in told or get_close_matches(name.lower(), _OVERRIDDEN, 1, _CLOSE):  # then it is told as a slip
-            continue
-        if parameters(inspect.getattr_static(model, name))[:1] == ["items"]:
-            yield ModelError(
-                f"{name!r} of the model {model.__name__} takes items, but is no invariant and nothing calls it",
-                expected="invariants that are declared, since nothing else is judged",
-                remedy=f"@invariant above it; if other code calls it, name it _{name}",
-            )
-            continue
-        yield ModelError(
-            f"{name!r} of the model {model.__name__} is a function that is neither declared as a handler nor called by the model",
-            expected="handlers that are declared, since nothing else is checked",
-            remedy=f"{name} = handler(…, item_id=['i1']), or @handler(…) above it; if other code calls it, name it _{name}",
-        )
+def _unused(model: type[Any], undeclared: Collection[str]) -> Iterator[ModelError]:
+    slips = [one for one in unused_functions(model) if get_close_matches(one.lower(), _OVERRIDDEN, 1, _CLOSE)]
+    yield from unused(model, {*undeclared, *slips})
 
 
 def _unknown(model: type[Any]) -> Iterator[ModelError]:
     known = _known(model)
-    declared = {name for base in _bases(model) for name in vars(base)}
-    inherited = {name for base in model.__mro__ if base.__module__.startswith(_OWN) for name in vars(base)}
+    declared = {name for base in bases_of(model) for name in vars(base)}
+    inherited = {name for base in model.__mro__ if is_ours(base) for name in vars(base)}
     seen: set[str] = set()
-    for base in _bases(model):
+    for base in bases_of(model):
         for name, value in vars(base).items():
-            if name.startswith("_") or name in known | inherited | seen or _is_declaration(value):
+            if name.startswith("_") or name in known | inherited | seen or is_declaration(value):
                 continue
             seen.add(name)
             called = callable(value) or isinstance(value, staticmethod | classmethod | property)
@@ -185,11 +126,6 @@ def _unknown(model: type[Any]) -> Iterator[ModelError]:
                     expected="a model that derives from toctou.App",
                     remedy=f"class {model.__name__}(App); or, if it is for the handlers, name it _{name}",
                 )
-
-
-def _is_declaration(value: Any) -> bool:
-    """Whether it is a handler or an invariant, which may have any name."""
-    return type(value).__module__.startswith(_OWN) and not isinstance(value, Table)
 
 
 def _listed(table: Table, tables: Any) -> bool:

@@ -10,8 +10,10 @@ from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
+from toctou.declaration.credentials import ignored, wrong_credentials
 from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.mistakes import Check, collected, mistakes_of, refuse
+from toctou.declaration.principals import unknown_principals, wrong_owners
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.served import Sends, check_served
 from toctou.declaration.signatures import answers_later, mismatch, parameters, takes_model
@@ -199,15 +201,20 @@ def check_model(cls: type[Model], *, by_itself: bool = True) -> None:
     """
     check_members(cls)  # without which nothing can be asked of a model
     found = mistakes_of(cls, {name: _undeclared(cls, name) for name in undeclared_handlers(cls)})
-    of_handlers: list[Check] = [partial(one, cls) for one in (_check_comparisons, _check_retryable, _check_services)]
+    of_itself = (_check_comparisons, _check_retryable, _check_services, wrong_credentials)
+    of_handlers: list[Check] = [partial(one, cls) for one in of_itself]
+    handlers = cls.handlers() if by_itself else {}
     if by_itself:
-        handlers = cls.handlers()
         of_handlers += [partial(_check, cls, name, handler) for name, handler in handlers.items()]
-        of_handlers.append(partial(check_served, cls, handlers))
+        of_handlers += [partial(check_served, cls, handlers), partial(ignored, cls, handlers)]
         if not handlers and not found:
             of_handlers.append(partial(_check_some, cls))
     found += collected(of_handlers)
-    refuse(cls.__name__, found or collected([partial(_check_owner, cls)]))
+    # Who owns and who calls can be asked only of what is right in itself.
+    refuse(
+        cls.__name__,
+        found or collected(partial(one, cls, handlers, Model) for one in (wrong_owners, unknown_principals)),
+    )
 
 
 def _undeclared(cls: type[Model], name: str) -> ModelError:
@@ -219,11 +226,12 @@ def _undeclared(cls: type[Model], name: str) -> ModelError:
     )
 
 
-def _check_services(cls: type[Model]) -> None:
-    if cls.services is not Model.services or cls.answers is not Model.answers:
-        from toctou.declaration.services import check_services  # noqa: PLC0415 - botocore takes long to import
+def _check_services(cls: type[Model]) -> Iterable[ModelError]:
+    if cls.services is Model.services and cls.answers is Model.answers:
+        return ()
+    from toctou.declaration.service_mistakes import wrong_services  # noqa: PLC0415 - botocore takes long to import
 
-        check_services(cls)
+    return wrong_services(cls)
 
 
 def _check_some(cls: type[Model]) -> None:
@@ -248,24 +256,6 @@ def _declared(cls: type, kind: type) -> Iterable[tuple[str, Any]]:
 def bound(function: Function, model: Model) -> Function:
     """A function of the model's class as it is called: as a method if its first parameter is named ``self``."""
     return partial(function, model) if takes_model(function) else function
-
-
-def _check_owner(cls: type[Model]) -> None:
-    items = [item for items in cls.items.values() for item in items]
-    missing = object()
-    if (
-        cls.owner is not None
-        and cls.owns is Model.owns
-        and cls.unowned is Model.unowned  # a model that says who nobody is may begin with items of nobody
-        and items
-        and all(at_path(item, cls.owner, missing) is missing for item in items)
-    ):
-        raise ModelError(
-            f"no item of the model {cls.__name__} has the attribute {cls.owner!r} that `owner` names",
-            expected="the attribute that says whose item it is",
-            cause="a slip in the name; every write would count as allowed",
-            remedy=f"one of {', '.join(sorted({name for item in items for name in item}))}; or leave `owner` out",
-        )
 
 
 def _check_comparisons(cls: type[Model]) -> Iterable[ModelError]:

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from toctou import Model, Table, handler, invariant
-from toctou.declaration.mistakes import unused_functions
 from toctou.declaration.model import check_model
+from toctou.declaration.own_code import unused_functions
 from toctou.errors import ModelError
 
 
