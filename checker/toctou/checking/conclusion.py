@@ -58,6 +58,9 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
             vacuous=vacuous[0].reason if vacuous else None,
         )
     )
+    # What a handler that fails by itself has done instead of writing stands in its finding.
+    alone = [one for result in results for one in result.violations if one.explanation.anomaly == "fails_alone"]
+    failing = {one.cause.handler for one in alone}
     detail = _stopped_by(stopped, confirmed) if stopped else ""
     if reason is StopReason.SHARED_MEMORY:
         detail = detail or sharing
@@ -75,7 +78,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         covered=_covered(loaded.model, results, options),
         scenarios=tuple(results),
         seconds=explored.seconds,
-        unreached=tuple((one.name, one.instead) for one in vacuous),
+        unreached=tuple((one.name, one.instead) for one in vacuous if one.name not in failing),
     )
 
 
