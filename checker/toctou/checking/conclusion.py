@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
+from toctou.checking.unreached import advice, who_calls
 from toctou.client.backends import is_repeatable
 from toctou.client.other_services import undeclared_service
 from toctou.declaration.loading import LoadedModel
@@ -41,7 +42,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
         (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
     )
-    vacuous = [] if stopped else explored.reached.vacuous()
+    vacuous = [] if stopped else [one._replace(instead=advice(one, loaded.model)) for one in explored.reached.vacuous()]
     # Memory that has shown in one scenario is there in all of them, whether it has shown in the others or not.
     sharing = next((result.sharing for result in confirmed if result.sharing), "")
     results = [_without_vacuous_pass(_doubted(result, sharing), vacuous) for result in confirmed]
@@ -67,7 +68,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     if reason in _VACUOUS:
         detail = _VACUOUS[reason]
         if unknown := explored.reached.unauthenticated():
-            detail = f"{unknown}: the application does not know who calls; {_remedy(loaded.model)}"
+            detail = who_calls(loaded.model, unknown, explored.reached.answers())
         detail += f" (requests were made as {', '.join(loaded.model.principals)})"
     return ModelResult(
         model=loaded.name,
@@ -113,21 +114,11 @@ def _doubted(result: ScenarioResult, sharing: str) -> ScenarioResult:
 
 
 _VACUOUS = {
-    StopReason.NEVER_WRITES: "no schedule made a handler write, so its guard was never tested; if it is meant only to read, "
-    "declare it with read_only=True",
-    StopReason.NEVER_CALLED: "no schedule made a handler call DynamoDB, so nothing was raced for; give it arguments and items "
-    "with which it does",
-    StopReason.NOT_REACHED: "no schedule made a handler answer 2xx, so only its rejections were tested; give it arguments, "
-    "items and principals with which it is accepted",
+    StopReason.NEVER_WRITES: "no schedule made a handler write, so its guard was never tested",
+    StopReason.NEVER_CALLED: "no schedule made a handler call DynamoDB, so nothing was raced for",
+    StopReason.NOT_REACHED: "no schedule made a handler answer 2xx, so only its rejections were tested",
 }
-"""Why a pass would say nothing, and what to do."""
-
-
-def _remedy(model: type[Model]) -> str:
-    headers = 'headers = {"Authorization": "Bearer {principal}"}, or a function that makes them'
-    if model.function is None:
-        return f"say so in the model: {headers}"
-    return f'say so in the model: caller = claims("sub"), or another claim or field of an authorizer; or {headers}'
+"""Why a pass would say nothing; what to do stands with each handler."""
 
 
 def _without_vacuous_pass(result: ScenarioResult, vacuous: Sequence[Vacuous]) -> ScenarioResult:
