@@ -1,7 +1,8 @@
 """Decides whether a request that raised fails alone, and what to do about that: it is no race, and no condition will help.
 
 Up to its end the request has read, and met, nothing that another request had changed.  So all of its calls were answered as
-they are when it runs with no other request, and it raises then as well.
+they are when it runs with no other request, and it raises then as well.  Or it has met something, but was seen to raise the same
+where it ran with no other request.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _WRONG_CALL = ("ValidationException", "ParamValidationError", "ClientError")
 def fails_alone(scene: Scene) -> bool:
     """The exception, or what was written before it, does not depend on another request."""
     execution, finding = scene.execution, scene.finding
-    return raised_by(execution, finding) is not None and not any(
-        _influenced(execution, one) for one in finding.requests
+    return raised_by(execution, finding) is not None and (
+        finding.alone or not any(_influenced(execution, one) for one in finding.requests)
     )
 
 

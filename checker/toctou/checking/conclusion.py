@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
+from toctou.checking.unreached import advice, who_calls
 from toctou.client.backends import is_repeatable
 from toctou.client.other_services import undeclared_service
 from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
-from toctou.declaration.principals import others_items
-from toctou.declaration.served import serves_functions
 from toctou.distribution.work_queue import Slot
 from toctou.scheduling.strategies import selected
 from toctou.search.options import Options
@@ -35,9 +34,6 @@ class Explored:
 _NEARLY_CERTAIN = 0.9999
 """Sampling never makes certain, however many schedules it draws."""
 
-_MOST_OWNERS = 3
-"""Owners of items that are named at most."""
-
 
 def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], options: Options) -> ModelResult:
     """The result of a model whose scenarios are final."""
@@ -46,7 +42,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
         (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
     )
-    vacuous = [] if stopped else explored.reached.vacuous()
+    vacuous = [] if stopped else [one._replace(instead=advice(one, loaded.model)) for one in explored.reached.vacuous()]
     # Memory that has shown in one scenario is there in all of them, whether it has shown in the others or not.
     sharing = next((result.sharing for result in confirmed if result.sharing), "")
     results = [_without_vacuous_pass(_doubted(result, sharing), vacuous) for result in confirmed]
@@ -63,13 +59,16 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
             vacuous=vacuous[0].reason if vacuous else None,
         )
     )
+    # What a handler that fails by itself has done instead of writing stands in its finding.
+    alone = [one for result in results for one in result.violations if one.explanation.anomaly == "fails_alone"]
+    failing = {one.cause.handler for one in alone}
     detail = _stopped_by(stopped, confirmed) if stopped else ""
     if reason is StopReason.SHARED_MEMORY:
         detail = detail or sharing
     if reason in _VACUOUS:
         detail = _VACUOUS[reason]
         if unknown := explored.reached.unauthenticated():
-            detail = f"{unknown}: {_rejected(loaded.model, unknown)}"
+            detail = who_calls(loaded.model, unknown, explored.reached.answers())
         detail += f" (requests were made as {', '.join(loaded.model.principals)})"
     return ModelResult(
         model=loaded.name,
@@ -80,7 +79,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         covered=_covered(loaded.model, results, options),
         scenarios=tuple(results),
         seconds=explored.seconds,
-        unreached=tuple((one.name, one.instead) for one in vacuous),
+        unreached=tuple((one.name, one.instead) for one in vacuous if one.name not in failing),
     )
 
 
@@ -115,30 +114,11 @@ def _doubted(result: ScenarioResult, sharing: str) -> ScenarioResult:
 
 
 _VACUOUS = {
-    StopReason.NEVER_WRITES: "no schedule made a handler write, so its guard was never tested; if it is meant only to read, "
-    "declare it with read_only=True",
-    StopReason.NEVER_CALLED: "no schedule made a handler call DynamoDB, so nothing was raced for; give it arguments and items "
-    "with which it does",
-    StopReason.NOT_REACHED: "no schedule made a handler answer 2xx, so only its rejections were tested; give it arguments, "
-    "items and principals with which it is accepted",
+    StopReason.NEVER_WRITES: "no schedule made a handler write, so its guard was never tested",
+    StopReason.NEVER_CALLED: "no schedule made a handler call DynamoDB, so nothing was raced for",
+    StopReason.NOT_REACHED: "no schedule made a handler answer 2xx, so only its rejections were tested",
 }
-"""Why a pass would say nothing, and what to do."""
-
-
-def _rejected(model: type[Model], unknown: str) -> str:
-    """Why everybody was rejected, and what to say in the model."""
-    others = others_items(model, model.handlers())
-    if others and "401" not in unknown:
-        named = ", ".join(map(repr, others[:_MOST_OWNERS]))
-        return (
-            f"the model's items belong to none of those who called; say in the model who calls: principals = [{named}]"
-        )
-    if model.app is None and model.service is None and not serves_functions(model):
-        return "give it items, or principals, with which it is accepted"
-    headers = 'headers = {"Authorization": "Bearer {principal}"}, or a function that makes them'
-    if model.function is not None:
-        headers = f'caller = claims("sub"), or another claim or field of an authorizer; or {headers}'
-    return f"the application does not know who calls; say so in the model: {headers}"
+"""Why a pass would say nothing; what to do stands with each handler."""
 
 
 def _without_vacuous_pass(result: ScenarioResult, vacuous: Sequence[Vacuous]) -> ScenarioResult:

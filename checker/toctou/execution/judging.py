@@ -103,7 +103,7 @@ ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [
     _exactly_once,
     _linearizability,
     lambda judged: [NoPartialEffect(_redelivered(judged))],
-    lambda judged: [NoException(_redelivered(judged))],
+    lambda judged: [NoException(_redelivered(judged), judged.serial)],
     lambda judged: [Overwrites(violation=judged.model.overwrites == "violation")],
     _invariants,
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Finding:
         attributes: the attributes that the property depends on, if known; empty for all.
         closest: the closest serial order; ``None`` until it has been searched for.
         own: whether the property is a rule of the model's own.
+        alone: whether a request is known to do the same with no other one, although it has met what another one did.
     """
 
     oracle: str
@@ -44,3 +45,4 @@ class Finding:
     attributes: tuple[str, ...] = ()
     closest: SerialOrder | None = None
     own: bool = False
+    alone: bool = field(default=False, compare=False)

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from toctou.errors import UncontrolledHandler
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 from toctou.history.wording import who
 from toctou.oracles.deliveries import repeated
 from toctou.oracles.oracle import Observes, Oracle
+from toctou.oracles.serial_runs import Serial
 
 
 class NoException(Oracle):
@@ -24,14 +26,16 @@ class NoException(Oracle):
 
     Args:
         redelivered: handlers whose equal requests are deliveries of one event.
+        serial: runs requests one after the other, to see which of them raise by themselves; ``None`` if nothing can.
     """
 
     name = "no_exception"
     observes = Observes()
     prefix_closed = True
 
-    def __init__(self, redelivered: Collection[str] = ()) -> None:
+    def __init__(self, redelivered: Collection[str] = (), serial: Serial | None = None) -> None:
         self._redelivered = frozenset(redelivered)
+        self._serial = serial
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per request that raised."""
@@ -47,7 +51,19 @@ class NoException(Oracle):
                 f"raised {raised.type}{message}{where}",
                 requests=(index,),
                 operations=positions[-1:],
+                alone=self._raises_alone(execution, index),
             )
+
+    def _raises_alone(self, execution: Execution, index: int) -> bool:
+        """Whether a request that ran beside others which wrote raises the same, at the same line, where nobody else runs."""
+        if self._serial is None or not any(one.changes and one.request != index for one in execution.operations):
+            return False
+        try:
+            ((response,), _) = self._serial((index,))
+        except UncontrolledHandler:  # such as one that waits for what another request writes
+            return False
+        raised, alone = execution.responses[index].exception, response.exception
+        return raised is not None and alone is not None and (raised.type, raised.source) == (alone.type, alone.source)
 
     def _meets_another(self, execution: Execution, index: int) -> bool:
         """Whether another delivery of the same event ran at the same time."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from toctou.history.request import size
 from toctou.history.schedule import parse_schedule
+from toctou.history.wording import listed
 from toctou.reporting.document import Document
 
 
@@ -51,11 +52,21 @@ def flow(violation: Document) -> list[Document]:
 
 
 def _groups(violations: Sequence[Document]) -> list[list[Document]]:
-    groups: dict[str, list[Document]] = {}
+    groups: dict[object, list[Document]] = {}
     for one in violations:
-        groups.setdefault(one["cause"]["fingerprint"], []).append(one)
+        groups.setdefault(_raised_alone(one) or one["cause"]["fingerprint"], []).append(one)
     ordered = [_clearest_first(group) for group in groups.values()]
     return sorted(ordered, key=lambda group: _rank(group[0]))
+
+
+def _raised_alone(violation: Document) -> tuple[str, ...] | None:
+    """Where, and what, a request raises by itself: one bug, whichever handlers come through it; ``None`` for anything else."""
+    lines = violation["explanation"].get("traceback")
+    if violation["explanation"]["anomaly"] != "fails_alone" or not lines:
+        return None
+    raised = [one["exception"] for one in violation["responses"] if one.get("exception")]
+    types = {one["type"] for one in raised if one["source"] == lines[-1]}
+    return violation["model"], *sorted(types), *map(str, lines[-1].values())
 
 
 def _clearest_first(violations: Sequence[Document]) -> list[Document]:
@@ -125,11 +136,13 @@ def _rule(violation: Document) -> Document:
 def _finding(group: Sequence[Document]) -> Document:
     clearest = group[0]
     explanation, cause = clearest["explanation"], clearest["cause"]
+    handlers = list(dict.fromkeys(one["cause"]["handler"] for one in group))
     return {
         "fingerprint": cause["fingerprint"],
         "model": clearest["model"],
         "handler": cause["handler"],
-        "cause": cause["text"],
+        **({"handlers": handlers} if len(handlers) > 1 else {}),
+        "cause": f"{listed(handlers)} fail at the same line" if len(handlers) > 1 else cause["text"],
         "severity": clearest["severity"],
         "headline": explanation["headline"],
         "decision": explanation["decision"],

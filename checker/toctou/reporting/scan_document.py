@@ -73,7 +73,7 @@ def _operation(scanned: ScannedOperation, findings: Sequence[Document]) -> Docum
         "findings": [
             {**one, "weaknesses": [f"CWE-{number}" for number in weaknesses(one)]}
             for one in findings
-            if one["handler"] == scanned.handler
+            if scanned.handler in one.get("handlers", (one["handler"],))
         ],
     }
 

@@ -81,6 +81,7 @@ _FINDING: Shape = {
     **_texts("fingerprint", "model", "handler", "cause", "headline", "decision", "remedy", "anomaly", "anomaly_title"),
     **_texts("report", "replay"),
     "severity": _SEVERITY,
+    "handlers": Missing([str]),
     "anomalies": [str],
     "oracles": [str],
     "confirmed_on": Maybe(str),

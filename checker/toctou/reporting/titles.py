@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from toctou.history.wording import listed
 from toctou.reporting.document import Document
 
 _HANDLER = re.compile(r": ([^\W\d]\w*)\(")
@@ -36,6 +37,8 @@ def finding_title(finding: Document) -> str:
     """The title of a finding of a run or a scan, which is that of its clearest violation."""
     clearest: Document = finding["scenarios"][0] if finding["scenarios"] else {"requests": [], "oracle": ""}
     named = [match[1] for match in map(_HANDLER.search, clearest["requests"]) if match]
+    if handlers := finding.get("handlers"):  # of requests that fail alone, at the same line
+        return f"{listed(handlers)}: fail alone, for one cause"
     return _title(named or [finding["handler"]], finding, clearest["oracle"])
 
 

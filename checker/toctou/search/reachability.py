@@ -8,12 +8,12 @@ all of its requests are answered 401.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from toctou.declaration.model import Model
 from toctou.errors import ModelError
-from toctou.history.operation import Execution
+from toctou.history.operation import Execution, Operation
 from toctou.history.request import Request, Response
 from toctou.verdict import StopReason
 
@@ -24,12 +24,32 @@ Subject = tuple[str, str]
 """A handler, and one of its arguments with its value; ``""`` for whatever it is called with."""
 
 
+class Seen(NamedTuple):
+    """What a request answered, and the actions that it had called until then."""
+
+    request: Request
+    response: Response
+    actions: tuple[str, ...]
+
+
 class Vacuous(NamedTuple):
-    """What was done in no schedule: by whom (``delete``, ``delete(item_id='i9')``), what, and what was seen instead."""
+    """What was done in no schedule: by whom (``delete``, ``delete(item_id='i9')``), what, and what was seen instead.
+
+    Attributes:
+        instead: as text: errors, or else answers.
+        errors: errors of calls that would have written.
+        seen: one request for each answer.
+    """
 
     name: str
     reason: StopReason
     instead: str
+    errors: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
+
+
+_What = dict[str, Seen | None]
+"""What was seen, by its text; errors of calls have nothing else."""
 
 
 class Reachability:
@@ -38,8 +58,8 @@ class Reachability:
     def __init__(self, model: type[Model]) -> None:
         handlers = model.handlers()
         self._read_only = {name for name, handler in handlers.items() if handler.read_only}
-        self._missing = {name: dict[str, None]() for name, handler in handlers.items() if not handler.read_only}
-        self._instead: dict[Subject, dict[str, None]] = {(name, ""): {} for name in handlers}
+        self._missing: dict[str, _What] = {name: {} for name, handler in handlers.items() if not handler.read_only}
+        self._instead: dict[Subject, _What] = {(name, ""): {} for name in handlers}
         self._called: set[Subject] = set()
         self._accepted: set[Subject] = set()
         self._statuses: dict[tuple[str, str], set[int]] = {}  # by handler and principal, until one is accepted
@@ -69,7 +89,7 @@ class Reachability:
             if accepted:
                 self._accepted.add(subject)
             if not (own and accepted):
-                self._instead.setdefault(subject, {}).setdefault(f"answered {response}")
+                self._instead.setdefault(subject, {}).setdefault(f"answered {response}", _seen(request, response, own))
         if own and accepted:
             self._done[id(request)] = request
 
@@ -88,10 +108,13 @@ class Reachability:
             if operation.changes:
                 del self._missing[name]
             elif operation.error is not None:
-                self._missing[name].setdefault(f"{operation.action}: {operation.error.code}: {operation.error.message}")
-        for request, response in zip(execution.requests, execution.responses, strict=True):
-            if request.handler in self._missing:
-                self._missing[request.handler].setdefault(f"answered {response}")
+                text = f"{operation.action}: {operation.error.code}: {operation.error.message}"
+                self._missing[name].setdefault(text, None)
+        for index, (request, response) in enumerate(zip(execution.requests, execution.responses, strict=True)):
+            known = self._missing.get(request.handler)
+            if known is not None and (text := f"answered {response}") not in known:
+                own = [one for one in execution.operations if one.request == index]
+                known[text] = _seen(request, response, own)
 
     def add(self, later: Reachability) -> None:
         """Merge what was seen of later executions."""
@@ -124,21 +147,36 @@ class Reachability:
 
     def vacuous(self) -> list[Vacuous]:
         """Who has never done what, and what was seen instead: errors, or else answers."""
-        found = [Vacuous(name, StopReason.NEVER_WRITES, _reasons(list(seen))) for name, seen in self._missing.items()]
+        found = [_vacuous(name, StopReason.NEVER_WRITES, seen) for name, seen in self._missing.items()]
         for done, reason in ((self._called, StopReason.NEVER_CALLED), (self._accepted, StopReason.NOT_REACHED)):
             for subject, seen in self._instead.items():
                 # A handler that has a fault of its own is named once.
                 of_handler = {one.name for one in found}
                 if subject not in done and not of_handler & {subject[0], _named(subject)}:
-                    found.append(Vacuous(_named(subject), reason, _reasons(list(seen))))
+                    found.append(_vacuous(_named(subject), reason, seen))
         if not found:  # or it is named by that already
             found += [Vacuous(_whose(one), StopReason.NOT_REACHED, "answered 401") for one in self._without(1)]
         return found
+
+    def answers(self) -> list[Seen]:
+        """One request for each answer of each handler, as far as it was not accepted."""
+        return [one for what in self._instead.values() for one in what.values() if one is not None]
 
     def _without(self, at: int) -> list[str]:
         """Handlers (0), or principals (1), whose requests were all answered 401."""
         known = {who[at] for who, statuses in self._statuses.items() if statuses != {401}}
         return [one for one in dict.fromkeys(who[at] for who in self._statuses) if one not in known]
+
+
+def _seen(request: Request, response: Response, own: Sequence[Operation]) -> Seen:
+    return Seen(request, response, tuple(dict.fromkeys(one.action for one in own)))
+
+
+def _vacuous(name: str, reason: StopReason, what: _What) -> Vacuous:
+    errors = tuple(text for text, seen in what.items() if seen is None)
+    shown = (errors or tuple(what))[:_SHOWN]
+    seen = tuple(one for one in what.values() if one is not None)
+    return Vacuous(name, reason, "; ".join(shown) or "it was never called", errors, seen)
 
 
 def _accepted(response: Response, *, wrote: bool, reads: bool) -> bool:
@@ -165,9 +203,3 @@ def _named(subject: Subject) -> str:
 
 def _whose(principal: str) -> str:
     return f"every request of {principal}"
-
-
-def _reasons(seen: list[str]) -> str:
-    errors = [one for one in seen if not one.startswith("answered")]
-    shown = (errors or seen)[:_SHOWN]
-    return "; ".join(shown) if shown else "it was never called"
