@@ -176,8 +176,35 @@ class Told(Orders):
         return 200, sns.publish(TopicArn=TOPIC, Message="counted")["MessageId"]
 
 
+class Unsubscribed(Orders):
+    """A queue that is subscribed to a topic, and may be gone when something is published there."""
+
+    services = ["sns", "sqs"]
+
+    def setup(self) -> None:
+        sns.create_topic(Name="orders")
+        sqs.create_queue(QueueName="cancelled")
+        sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint="arn:aws:sqs:eu-central-1:123456789012:cancelled")
+
+    @handler(principals=["alice"])
+    def remove(self, principal: str) -> int:
+        try:
+            sqs.delete_queue(QueueUrl=QUEUE)
+        except sqs.exceptions.QueueDoesNotExist:
+            return 404
+        return 204
+
+    @handler(principals=["bob"])
+    def tell(self, principal: str) -> int:
+        try:
+            sns.publish(TopicArn=TOPIC, Message=principal)
+        except ClientError:
+            return 410
+        return 202
+
+
 RACY = {SentTooEarly: {"no_partial_effect", "linearizability"}, LostObject: {"linearizability"}}
-FIXED = (SentAfterwards, GuardedObject, UndoneObject, Consumed, ReadsSettings, Told)
+FIXED = (SentAfterwards, GuardedObject, UndoneObject, Consumed, ReadsSettings, Told, Unsubscribed)
 
 
 def oracles(result: toctou.ModelResult) -> set[str]:

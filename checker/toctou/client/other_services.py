@@ -20,6 +20,8 @@ from toctou.client.backend import Performed
 from toctou.client.copying import copied
 from toctou.client.missing_things import Call, deletes_thing
 from toctou.client.service_names import (
+    SHOWN,
+    UNHEEDED,
     Kind,
     as_text,
     changes_between,
@@ -44,9 +46,6 @@ RAISES = "raises"
 
 _MOST = 10_000
 """Outcomes that are remembered at most."""
-
-_SHOWN = frozenset({"sqs", "s3", "ssm", "secretsmanager"})
-"""Services of which moto is asked what is stored."""
 
 
 class ServiceCall(str):
@@ -194,9 +193,9 @@ class OtherServices:
         writes = kind in (Kind.SENDS, Kind.WRITES) and error is None
         rows = dict(state.rows)
         if asked_moto and kind is not Kind.READS:
-            rows = {item: image for item, image in rows.items() if item.table.partition(":")[0] not in _SHOWN}
+            rows = {item: image for item, image in rows.items() if item.table.partition(":")[0] not in SHOWN}
             rows |= self._started().rows()
-        if writes and not (asked_moto and service in _SHOWN):
+        if writes and not (asked_moto and service in SHOWN):
             _note(rows, call, parameters, kind)
         changes = changes_between(state.rows, rows)
         then = state
@@ -204,10 +203,18 @@ class OtherServices:
             then = _State(_with(state.asked, (text, kind is Kind.SENDS, call, copied(dict(parameters)))), rows)
         if asked_moto and (then is not state or not self._started().has_created):
             self._held = then
+        reached = self._reached(service) if asked_moto else ()
         touched = (
-            EMPTY if kind is Kind.OBSERVES else footprint(call, parameters, failed=error is not None, changes=changes)
+            EMPTY
+            if kind is Kind.OBSERVES and not reached
+            else footprint(call, parameters, failed=error is not None, changes=changes, reached=reached)
         )
         return Performed(result, error, touched, changes), then
+
+    def _reached(self, service: str) -> Sequence[str]:
+        """Services to which this one has turned meanwhile, as far as handlers can call them and anybody minds."""
+        others = self._started().reached - UNHEEDED - {service}
+        return sorted(others if self._services is None else others.intersection(self._services))
 
     def _answer(self, call: str) -> tuple[Any] | None:
         for name in (call, f"{split(call)[0]}.*"):

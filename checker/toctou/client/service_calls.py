@@ -122,7 +122,9 @@ class ServiceMethod:
                 self._after, http_response=response, parsed=parsed, model=self._model, context=_context(client)
             )
         if error is not None:
-            exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
+            # SQS has two codes for each error; botocore names its classes by this one.
+            code = parsed["Error"].get("QueryErrorCode") or error.code
+            exception: type[ClientError] = client.exceptions.from_code(code)  # type: ignore[assignment] # the stubs say instance
             raise exception(cast("Any", parsed), self._model.name)
         return parsed
 
