@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
 import subprocess
 import sys
@@ -340,6 +341,29 @@ def test_a_stream_of_an_answer_is_there_for_every_request(body: Any) -> None:
 def test_an_answered_message_counts_as_sent() -> None:
     answered = type("Answered", (SentTooEarly,), {"services": (), "answers": {"sqs.*": {}}, "__module__": __name__})
     assert oracles(toctou.check(answered)) == {"no_partial_effect", "linearizability"}
+
+
+def test_what_a_set_up_asks_is_not_asked_again_in_each_process_of_a_request() -> None:
+    times = mmap.mmap(-1, 1)  # shared with processes that are forked
+
+    def answer(_parameters: dict[str, Any]) -> dict[str, Any]:
+        times[0] += 1
+        return {"Parameter": {"Value": "1"}}
+
+    class SetUp(Orders):
+        answers = {"ssm.GetParameter": answer}
+        isolation = "processes"
+
+        def setup(self) -> None:
+            self.limit = ssm.get_parameter(Name="limit")["Parameter"]["Value"]
+
+        @handler
+        def use(self, principal: str) -> tuple[int, str]:
+            count()
+            return 200, self.limit
+
+    assert toctou.check(SetUp).verdict is Verdict.VERIFIED
+    assert times[0] == 1
 
 
 def test_metrics_of_a_rejected_request_are_no_effect() -> None:

@@ -93,6 +93,9 @@ class OtherServices:
         answers: by action (``sqs.SendMessage``), or for a whole service (``cloudwatch.*``): what is returned, or a function of
             the parameters that returns it or raises.
         known: outcomes of others with the same services and answers, where nobody has anything in moto at first.
+
+    Attributes:
+        set_up: outcomes of the calls that have made the initial state.
     """
 
     def __init__(
@@ -105,6 +108,8 @@ class OtherServices:
         self._state = self._first = self._begin = _State()
         self._held: _State | None = self._state  # by moto
         self._known: Outcomes = {} if known is None else known
+        self.set_up: Outcomes = {}
+        self._in_setup = False
 
     def open(self) -> None:
         """Begin; what moto holds now is the initial state."""
@@ -134,10 +139,11 @@ class OtherServices:
     def setup(self) -> Iterator[None]:
         """While inside, calls make the initial state; what an earlier set-up has made is forgotten."""
         self._state = self._begin = self._first
+        self.set_up, self._in_setup = {}, True
         try:
             yield
         finally:
-            self._begin = self._state
+            self._begin, self._in_setup = self._state, False
 
     def perform(self, service: str, action: str, parameters: Mapping[str, Any], region: str | None = None) -> Performed:
         """Perform a call of a client; see :meth:`performed`."""
@@ -160,6 +166,8 @@ class OtherServices:
             if len(self._known) >= _MOST:
                 self._known.clear()
             known = self._known[key] = self._performed(made, parameters, text)
+        if self._in_setup:
+            self.set_up[key] = known
         performed, self._state = known
         return performed
 

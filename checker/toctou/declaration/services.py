@@ -26,6 +26,11 @@ def services_of(model: type[Any], backend: Backend) -> ServicesBackend | None:
     return ServicesBackend(backend, OtherServices(services, model.answers, known))
 
 
+def adopt_outcomes(model: type[Any], outcomes: Outcomes) -> None:
+    """Know what calls of a model came to in another process."""
+    _KNOWN.setdefault(model, {}).update(outcomes)
+
+
 def check_services(model: type[Any]) -> None:
     """Check what a model says of other services.
 
