@@ -82,6 +82,7 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
         "toctou.client.moto_services",
         "moto.core.base_backend.BackendDict._instances",
     ): "which services are in use: asking for all of them would import all of moto",
+    ("toctou.client.moto_services", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.client.escapes", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.client.intercept", "sys._getframe"): "documented by Python, underscore and all",
 }

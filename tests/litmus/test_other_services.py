@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
 import subprocess
 import sys
@@ -176,8 +177,35 @@ class Told(Orders):
         return 200, sns.publish(TopicArn=TOPIC, Message="counted")["MessageId"]
 
 
+class Unsubscribed(Orders):
+    """A queue that is subscribed to a topic, and may be gone when something is published there."""
+
+    services = ["sns", "sqs"]
+
+    def setup(self) -> None:
+        sns.create_topic(Name="orders")
+        sqs.create_queue(QueueName="cancelled")
+        sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint="arn:aws:sqs:eu-central-1:123456789012:cancelled")
+
+    @handler(principals=["alice"])
+    def remove(self, principal: str) -> int:
+        try:
+            sqs.delete_queue(QueueUrl=QUEUE)
+        except sqs.exceptions.QueueDoesNotExist:
+            return 404
+        return 204
+
+    @handler(principals=["bob"])
+    def tell(self, principal: str) -> int:
+        try:
+            sns.publish(TopicArn=TOPIC, Message=principal)
+        except ClientError:
+            return 410
+        return 202
+
+
 RACY = {SentTooEarly: {"no_partial_effect", "linearizability"}, LostObject: {"linearizability"}}
-FIXED = (SentAfterwards, GuardedObject, UndoneObject, Consumed, ReadsSettings, Told)
+FIXED = (SentAfterwards, GuardedObject, UndoneObject, Consumed, ReadsSettings, Told, Unsubscribed)
 
 
 def oracles(result: toctou.ModelResult) -> set[str]:
@@ -313,6 +341,29 @@ def test_a_stream_of_an_answer_is_there_for_every_request(body: Any) -> None:
 def test_an_answered_message_counts_as_sent() -> None:
     answered = type("Answered", (SentTooEarly,), {"services": (), "answers": {"sqs.*": {}}, "__module__": __name__})
     assert oracles(toctou.check(answered)) == {"no_partial_effect", "linearizability"}
+
+
+def test_what_a_set_up_asks_is_not_asked_again_in_each_process_of_a_request() -> None:
+    times = mmap.mmap(-1, 1)  # shared with processes that are forked
+
+    def answer(_parameters: dict[str, Any]) -> dict[str, Any]:
+        times[0] += 1
+        return {"Parameter": {"Value": "1"}}
+
+    class SetUp(Orders):
+        answers = {"ssm.GetParameter": answer}
+        isolation = "processes"
+
+        def setup(self) -> None:
+            self.limit = ssm.get_parameter(Name="limit")["Parameter"]["Value"]
+
+        @handler
+        def use(self, principal: str) -> tuple[int, str]:
+            count()
+            return 200, self.limit
+
+    assert toctou.check(SetUp).verdict is Verdict.VERIFIED
+    assert times[0] == 1
 
 
 def test_metrics_of_a_rejected_request_are_no_effect() -> None:

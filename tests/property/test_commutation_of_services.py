@@ -53,6 +53,7 @@ CALLS: list[Callable[[Draw], Call]] = [
     lambda draw: ("sqs.GetQueueAttributes", {"QueueUrl": _queue(draw), "AttributeNames": ["All"]}),
     lambda draw: ("sqs.PurgeQueue", {"QueueUrl": _queue(draw)}),
     lambda _: ("sqs.ListQueues", {}),
+    lambda draw: ("sqs.DeleteQueue", {"QueueUrl": _queue(draw)}),
     lambda draw: ("s3.PutObject", {**_object(draw), "Body": (b"1", b"2")[draw(2)]}),
     lambda draw: ("s3.PutObject", {**_object(draw), "Body": b"3", "IfNoneMatch": "*"}),
     lambda draw: ("s3.GetObject", _object(draw)),
@@ -62,6 +63,11 @@ CALLS: list[Callable[[Draw], Call]] = [
     lambda draw: ("s3.ListObjectsV2", {"Bucket": ("docs", "images")[draw(2)]}),
     lambda draw: ("s3.DeleteObjects", {"Bucket": "docs", "Delete": {"Objects": [{"Key": "a"}, {"Key": "b"}]}}),
     lambda draw: ("sns.Publish", {"TopicArn": TOPIC, "Message": "xy"[draw(2)]}),
+    lambda draw: ("sns.Publish", {"TopicArn": TOPIC, "Message": "xy"[draw(2)]}),
+    lambda _: (
+        "sns.Subscribe",
+        {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": "arn:aws:sqs:us-east-1:123456789012:mails"},
+    ),
     lambda draw: (
         "ssm.PutParameter",
         {"Name": f"/{'ab'[draw(2)]}", "Value": "12"[draw(2)], "Type": "String", "Overwrite": True},

@@ -100,7 +100,9 @@ class ClientMethod(ABC):
             )
         # After the event, whose listeners botocore notifies of errors too.
         if error is not None:
-            exception: type[ClientError] = client.exceptions.from_code(error.code)  # type: ignore[assignment] # the stubs say instance
+            # SQS has two codes for each error; botocore names its classes by this one.
+            code = parsed["Error"].get("QueryErrorCode") or error.code
+            exception: type[ClientError] = client.exceptions.from_code(code)  # type: ignore[assignment] # the stubs say instance
             raise exception(cast("Any", parsed), self._model.name)
         return parsed
 

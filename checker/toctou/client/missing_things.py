@@ -16,17 +16,14 @@ from toctou.client.service_names import split, things
 Call = tuple[str, Mapping[str, Any]]
 """An action and its parameters."""
 
-_MISSING = frozenset(
-    {
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "QueueDoesNotExist",
-        "NoSuchBucket",
-        "NotFound",
-        "ResourceNotFoundException",
-        "StateMachineDoesNotExist",
-        "MessageRejected",
-    }
-)
+_NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+_MISSING = _NO_QUEUE | {
+    "NoSuchBucket",
+    "NotFound",
+    "ResourceNotFoundException",
+    "StateMachineDoesNotExist",
+    "MessageRejected",
+}
 """Errors of services that miss what a call names."""
 
 _DELETING = ("Bucket", "Queue", "Topic", "EventBus", "Stream", "DeliveryStream", "LogGroup", "Function", "StateMachine")
@@ -48,6 +45,8 @@ def creating(action: str, parameters: Mapping[str, Any], missing: ClientError) -
     error = missing.response.get("Error", {})
     code = str(error.get("Code", ""))
     if code not in _MISSING or deletes_thing(action):
+        return ()
+    if service != "sqs" and code in _NO_QUEUE:  # of which the call names nothing: it is subscribed, or a target
         return ()
     make = _MAKE.get(service)
     return () if make is None else make(action, parameters)

@@ -58,6 +58,7 @@ class MotoServices:
 
     Attributes:
         has_created: whether the last call has created what it missed.
+        reached: the services of which the last call has asked or changed something.
     """
 
     _last: ClassVar[tuple[MotoServices, int] | None] = (
@@ -66,6 +67,7 @@ class MotoServices:
 
     def __init__(self) -> None:
         self.has_created = False
+        self.reached: set[str] = set()
         self._first: list[tuple[Any, dict[str, Any]]] = []
         self._owners: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
@@ -114,7 +116,7 @@ class MotoServices:
             UnsupportedAction: moto does not know the action.
             ToolMissing: moto needs a package that is not installed.
         """
-        self.has_created = False
+        self.has_created, self.reached = False, set()
         MotoServices._last = self, resets()
         if action == "sqs.ReceiveMessage":
             _put_in_order(parameters)
@@ -146,14 +148,15 @@ class MotoServices:
         number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
         mock_random.seed(number)
         try:
-            with standing_still(), _switched_on():
+            with standing_still(), _switched_on(), _noting(self.reached):
                 client = _client(service, region)
                 for token in client.meta.service_model.operation_model(name).idempotent_members:
                     given.setdefault(token, str(UUID(int=number, version=4)))
-                found = _plain(call_service(client, name, given))
-                if service == "sns":
-                    _sign_alike()
-                return found
+                try:
+                    return _plain(call_service(client, name, given))
+                finally:  # a topic may have sent to one queue before it misses another one
+                    if service == "sns":
+                        _sign_alike()
         except ClientError as refused:
             if "Not yet implemented" in str(refused):
                 raise _unsupported(action, refused) from refused
@@ -188,6 +191,20 @@ def _switched_on() -> Iterator[None]:
             yield
     finally:
         botocore_stubber.enabled = before
+
+
+@contextmanager
+def _noting(reached: set[str]) -> Iterator[None]:
+    """While inside, note of which services anything is asked: moto's ask each other for what they hold."""
+    ask = BackendDict.__getitem__
+
+    def asked(self: Any, account: str) -> Any:
+        if sys._getframe(1).f_code.co_name != "mark_account_as_visited":  # in IAM, by whatever is called
+            reached.add(self.service_name)
+        return ask(self, account)
+
+    with patch.object(BackendDict, "__getitem__", asked):
+        yield
 
 
 @cache

@@ -21,6 +21,8 @@ from toctou.client.copying import copied
 from toctou.client.declared_answers import misfits
 from toctou.client.missing_things import Call, deletes_thing
 from toctou.client.service_names import (
+    SHOWN,
+    UNHEEDED,
     Kind,
     as_text,
     changes_between,
@@ -45,9 +47,6 @@ RAISES = "raises"
 
 _MOST = 10_000
 """Outcomes that are remembered at most."""
-
-_SHOWN = frozenset({"sqs", "s3", "ssm", "secretsmanager"})
-"""Services of which moto is asked what is stored."""
 
 
 class ServiceCall(str):
@@ -95,6 +94,9 @@ class OtherServices:
         answers: by action (``sqs.SendMessage``), or for a whole service (``cloudwatch.*``): what is returned, or a function of
             the parameters that returns it or raises.
         known: outcomes of others with the same services and answers, where nobody has anything in moto at first.
+
+    Attributes:
+        set_up: outcomes of the calls that have made the initial state.
     """
 
     def __init__(
@@ -107,6 +109,8 @@ class OtherServices:
         self._state = self._first = self._begin = _State()
         self._held: _State | None = self._state  # by moto
         self._known: Outcomes = {} if known is None else known
+        self.set_up: Outcomes = {}
+        self._in_setup = False
 
     def open(self) -> None:
         """Begin; what moto holds now is the initial state."""
@@ -136,10 +140,11 @@ class OtherServices:
     def setup(self) -> Iterator[None]:
         """While inside, calls make the initial state; what an earlier set-up has made is forgotten."""
         self._state = self._begin = self._first
+        self.set_up, self._in_setup = {}, True
         try:
             yield
         finally:
-            self._begin = self._state
+            self._begin, self._in_setup = self._state, False
 
     def perform(self, service: str, action: str, parameters: Mapping[str, Any], region: str | None = None) -> Performed:
         """Perform a call of a client; see :meth:`performed`."""
@@ -162,6 +167,8 @@ class OtherServices:
             if len(self._known) >= _MOST:
                 self._known.clear()
             known = self._known[key] = self._performed(made, parameters, text)
+        if self._in_setup:
+            self.set_up[key] = known
         performed, self._state = known
         return performed
 
@@ -195,9 +202,9 @@ class OtherServices:
         writes = kind in (Kind.SENDS, Kind.WRITES) and error is None
         rows = dict(state.rows)
         if asked_moto and kind is not Kind.READS:
-            rows = {item: image for item, image in rows.items() if item.table.partition(":")[0] not in _SHOWN}
+            rows = {item: image for item, image in rows.items() if item.table.partition(":")[0] not in SHOWN}
             rows |= self._started().rows()
-        if writes and not (asked_moto and service in _SHOWN):
+        if writes and not (asked_moto and service in SHOWN):
             _note(rows, call, parameters, kind)
         changes = changes_between(state.rows, rows)
         then = state
@@ -205,10 +212,18 @@ class OtherServices:
             then = _State(_with(state.asked, (text, kind is Kind.SENDS, call, copied(dict(parameters)))), rows)
         if asked_moto and (then is not state or not self._started().has_created):
             self._held = then
+        reached = self._reached(service) if asked_moto else ()
         touched = (
-            EMPTY if kind is Kind.OBSERVES else footprint(call, parameters, failed=error is not None, changes=changes)
+            EMPTY
+            if kind is Kind.OBSERVES and not reached
+            else footprint(call, parameters, failed=error is not None, changes=changes, reached=reached)
         )
         return Performed(result, error, touched, changes), then
+
+    def _reached(self, service: str) -> Sequence[str]:
+        """Services to which this one has turned meanwhile, as far as handlers can call them and anybody minds."""
+        others = self._started().reached - UNHEEDED - {service}
+        return sorted(others if self._services is None else others.intersection(self._services))
 
     def _answer(self, call: str) -> tuple[Any] | None:
         for name in (call, f"{split(call)[0]}.*"):

@@ -70,6 +70,12 @@ _KINDS: Mapping[str, Kind] = {
     "xray.PutTraceSegments": Kind.OBSERVES,
 }
 
+SHOWN = frozenset({"sqs", "s3", "ssm", "secretsmanager"})
+"""Services of which moto is asked what is stored."""
+
+UNHEEDED = frozenset({"cloudwatch", "logs", "xray"})
+"""Services of metrics, logs and traces: what is left there is no effect."""
+
 _CALCULATED = frozenset({"kms.Encrypt", "kms.Decrypt", "kms.GenerateDataKey", "kms.GenerateDataKeyWithoutPlaintext", "kms.Sign",
                          "kms.Verify", "kms.ReEncrypt", "sts.AssumeRole", "sts.AssumeRoleWithWebIdentity"})  # fmt: skip
 """Calls that change nothing in spite of their names."""
@@ -196,13 +202,21 @@ _BLIND = frozenset({"s3.PutObject", "s3.DeleteObject", "s3.DeleteObjects", "s3.C
 """Calls that replace what is there without looking at it, unless they have a condition."""
 
 
-def footprint(action: str, parameters: Mapping[str, Any], *, failed: bool, changes: Iterable[Change] = ()) -> Footprint:
+def footprint(
+    action: str,
+    parameters: Mapping[str, Any],
+    *,
+    failed: bool,
+    changes: Iterable[Change] = (),
+    reached: Iterable[str] = (),
+) -> Footprint:
     """The footprint of a call, after it has been performed.
 
     Args:
         action, parameters: of the call.
         failed: whether the service returned an error, and so has written nothing.
         changes: what else has changed, such as a queue that is subscribed to the topic.
+        reached: other services that this one has turned to, such as that of a subscribed queue, which may be gone.
     """
     service, _ = split(action)
     kind = kind_of(action, parameters)
@@ -230,12 +244,19 @@ def footprint(action: str, parameters: Mapping[str, Any], *, failed: bool, chang
         writes.update(dict.fromkeys(named if writing else (), _EXISTS | _CONTENTS))
     for change in changes:
         of_thing = _thing(*_place(change.item))
-        if of_thing not in writes:
+        if str(of_thing.key[0][1]).endswith(".fifo"):  # where the order counts, and what was sent before
+            writes[of_thing] = _EXISTS | _CONTENTS
+        elif of_thing not in writes:
             increments[of_thing] = _CONTENTS
         if change.before is not None and change.after is not None and _same_but_for_times(change):
             increments[change.item] = frozenset({TIMES})
         else:
             writes[change.item] = _WHOLE
+    sends = kind is Kind.SENDS or action in _BLIND
+    for other in reached:
+        ranges = (*ranges, KeyRange(f"{other}:", attributes=frozenset() if sends else frozenset({ALL})))
+        if kind is not Kind.READS and not (sends and other in SHOWN):  # what it did there is not known
+            writes[_thing(other, "")] = _EXISTS
     return Footprint(reads, writes, increments, ranges)
 
 

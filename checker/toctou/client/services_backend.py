@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from toctou.client.backend import UNASKED, Backend, CreateTable, Performed
-from toctou.client.other_services import OtherServices, is_service_call
+from toctou.client.other_services import OtherServices, Outcomes, is_service_call
 from toctou.history.item import Image
 from toctou.scheduling.choices import Choices
 
@@ -27,6 +27,11 @@ class ServicesBackend:
         self.in_setup = False
         self._backend = backend
         self._services = services
+
+    @property
+    def set_up(self) -> Outcomes:
+        """Outcomes of the calls to the services that have made their initial state."""
+        return self._services.set_up
 
     @contextmanager
     def opened(self) -> Iterator[None]:

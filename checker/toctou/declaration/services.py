@@ -22,3 +22,8 @@ def services_of(model: type[Any], backend: Backend) -> ServicesBackend | None:
     services = None if not model.services and users_moto_is_active() else tuple(model.services)
     known = None if services is None else _KNOWN.setdefault(model, {})
     return ServicesBackend(backend, OtherServices(services, model.answers, known))
+
+
+def adopt_outcomes(model: type[Any], outcomes: Outcomes) -> None:
+    """Know what calls of a model came to in another process."""
+    _KNOWN.setdefault(model, {}).update(outcomes)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from toctou import real_time
 from toctou.client.backend import Performed
+from toctou.client.services_backend import ServicesBackend
 from toctou.declaration.model import Model
 from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouError
 from toctou.execution import own_process
@@ -55,7 +56,16 @@ class Isolation:
         accessed: what handlers have accessed in the results of the current execution, by request and number of the operation.
     """
 
-    def __init__(self, model: type[Model], limits: Limits, runner: Runner, perform: Perform, choices: Choices) -> None:
+    def __init__(
+        self,
+        model: type[Model],
+        limits: Limits,
+        runner: Runner,
+        perform: Perform,
+        choices: Choices,
+        *,
+        services: ServicesBackend | None = None,
+    ) -> None:
         self.concurrent = self.held_back = False
         self.remarks: dict[str, None] = {}
         self.accessed: dict[tuple[int, int], Accessed] = {}
@@ -64,6 +74,7 @@ class Isolation:
         self._runner = runner
         self._perform = perform
         self._choices = choices
+        self._services = services
         self._busy: dict[int, RequestProcess] = {}
         self._abandoning: list[RequestProcess] = []
         self._idle: list[RequestProcess] = []
@@ -209,7 +220,7 @@ class Isolation:
                 process.end()
         if self._idle:
             return self._idle.pop()
-        return forked(self._model, self._limits)
+        return forked(self._model, self._limits, {} if self._services is None else self._services.set_up)
 
     def _keep(self, process: RequestProcess, ended: Ended) -> None:
         if self._reused and not ended.left:

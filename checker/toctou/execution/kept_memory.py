@@ -15,6 +15,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from toctou.client.other_services import Outcomes
 from toctou.declaration.isolation import isolation_of
 from toctou.declaration.model import Model
 from toctou.execution import own_process
@@ -147,8 +148,12 @@ def remember_separated(model: type[Model], because: str) -> None:
     _SEPARATED[model] = because
 
 
-def forked(model: type[Model], limits: Limits) -> RequestProcess:
+def forked(model: type[Model], limits: Limits, known: Outcomes) -> RequestProcess:
     """A new process for requests of a model, with the memory that is kept for it.
+
+    Args:
+        model, limits: see :class:`Begin`.
+        known: outcomes of the set-up's calls to other services; moto would take a second for the first ones.
 
     Raises:
         InternalError: none can be made.
@@ -156,7 +161,12 @@ def forked(model: type[Model], limits: Limits) -> RequestProcess:
     zygote, place = _KEPT[model]
     process = zygote.fork()
     with suppress(OSError):  # it has ended already, which shows when it is to serve
-        process.channel.send(Begin(place, limits))
+        try:
+            process.channel.send(Begin(place, limits, known))
+        except OSError:
+            raise
+        except Exception:  # an answer of the model's holds what cannot be sent, so it is asked there
+            process.channel.send(Begin(place, limits))
     return process
 
 

@@ -116,7 +116,9 @@ class Laboratory:
         self.isolated, self.because = False, ""
         self._isolation: Isolation | None = None
         if self._remote is None and isolation != "memory" and CAN_FORK:
-            self._isolation = Isolation(model, limits, self._runner, self._perform, self._choices)
+            self._isolation = Isolation(
+                model, limits, self._runner, self._perform, self._choices, services=self._services
+            )
             self.because = separated_before(model) if isolation == "auto" else ""
             self.isolated = self._runner.separated = isolation == "processes" or bool(self.because)
 

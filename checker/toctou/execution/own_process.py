@@ -17,7 +17,7 @@ from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted
 from toctou.declaration.model import Model
-from toctou.declaration.services import services_of
+from toctou.declaration.services import adopt_outcomes, services_of
 from toctou.errors import OutsideControl, SilentHandler, ToctouError
 from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.serving import answer
@@ -44,6 +44,7 @@ def serve(models: Sequence[type[Model]], channel: Channel) -> None:
     """
     parent = os.getppid()
     if isinstance(begin := _next(channel, parent), Begin):
+        adopt_outcomes(models[begin.model], dict(begin.known))
         OwnProcess(models[begin.model], begin.limits, channel, parent).serve()
 
 

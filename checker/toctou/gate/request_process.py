@@ -29,10 +29,12 @@ class Begin(NamedTuple):
     Attributes:
         model: its place among the models that the process knows.
         limits: of one request.
+        known: outcomes of calls to other services in the model's set-up, which is run in the process, too.
     """
 
     model: int
     limits: Limits
+    known: Mapping[Any, Any] = {}
 
 
 class Serve(NamedTuple):
