@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from toctou.declaration.imports_of_tests import ModelsFinder
+
 if TYPE_CHECKING:
     from toctou.counterexample.violation import Violation
     from toctou.declaration.model import Model
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _FOUND = "toctou_found"
 """Attribute of a test's report: the documents of its violations.  pytest-xdist hands it to the controller."""
+
+_FINDER = pytest.StashKey[ModelsFinder]()
 
 
 class CheckFailed(AssertionError):
@@ -50,11 +54,11 @@ class Toctou:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
-    def check(self, model: type[Model], *, expect: str = "VERIFIED", **options: Any) -> ModelResult:
+    def check(self, model: type[Model] | str, *, expect: str = "VERIFIED", **options: Any) -> ModelResult:
         """Explore every scenario of a model's scope; return the result if the verdict is the expected one.
 
         Args:
-            model: the model's class.
+            model: the model's class, or where it is as for ``toctou check``: ``"orders_model.py:Orders"``.
             expect: the verdict that should come out; ``VIOLATED`` for handlers that are racy on purpose.
             options: fields of :class:`toctou.search.options.Options`, for example ``requests=3``; also
                 ``max_schedules`` and ``max_seconds``.  ``requests`` and ``backend`` default to pytest's options.
@@ -105,6 +109,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("toctou_requests", "concurrent requests, where toctou.check does not say how many", default="2")
     parser.addini("toctou_no_output", "keep what handlers print out of reports", type="bool", default=False)
     parser.addini("toctou_report", "where reports are written", default="reports/pytest")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """From here on, modules that use toctou are imported with nothing sent; also where a conftest.py imports them."""
+    _find_models(early_config)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The same, where the plugin is loaded later."""
+    _find_models(config)
+
+
+def _find_models(config: pytest.Config) -> None:
+    if config.stash.get(_FINDER, None) is None:
+        finder = config.stash[_FINDER] = ModelsFinder()
+        sys.meta_path.insert(0, finder)
+        config.add_cleanup(lambda: sys.meta_path.remove(finder) if finder in sys.meta_path else None)
+
+
+def pytest_exception_interact(call: pytest.CallInfo[Any], report: pytest.CollectReport | pytest.TestReport) -> None:
+    """Let a module that cannot be imported show what we say of it instead of a stack."""
+    if isinstance(report, pytest.CollectReport) and call.excinfo is not None and _is_told(call.excinfo.value):
+        report.longrepr = str(call.excinfo.value)
+
+
+def _is_told(failure: BaseException) -> bool:
+    errors = sys.modules.get("toctou.errors")
+    return errors is not None and isinstance(failure, errors.TargetError)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -181,15 +214,17 @@ def _test_name() -> str:
     return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
 
 
-def _checked(model: type[Model], config: pytest.Config, options: dict[str, Any]) -> ModelResult:
+def _checked(model: type[Model] | str, config: pytest.Config, options: dict[str, Any]) -> ModelResult:
     from toctou.checking.check import check_model  # noqa: PLC0415
     from toctou.declaration.model import Model  # noqa: PLC0415
     from toctou.errors import BadInput  # noqa: PLC0415
     from toctou.search.budget import Budget  # noqa: PLC0415
     from toctou.search.options import Options  # noqa: PLC0415
 
+    if isinstance(model, str):
+        model = _loaded(model)
     if not (isinstance(model, type) and issubclass(model, Model)):
-        raise BadInput(f"{model!r} is not a model", expected="a class that derives from toctou.Model")
+        raise BadInput(f"{model!r} is not a model", expected="a class that derives from toctou.Model, or file.py:Model")
     known = {field.name for field in dataclasses.fields(Options)}
     limits = {name: options.pop(name) for name in ("max_schedules", "max_seconds") if name in options}
     if unknown := sorted(options.keys() - known):
@@ -199,6 +234,18 @@ def _checked(model: type[Model], config: pytest.Config, options: dict[str, Any])
     options.setdefault("requests", _requests(config))
     options.setdefault("backend", _setting(config, "toctou_backend"))
     return check_model(model, **options)
+
+
+def _loaded(target: str) -> type[Model]:
+    from toctou.client.environment import environment_of_import  # noqa: PLC0415
+    from toctou.declaration.loading import load  # noqa: PLC0415
+    from toctou.errors import TargetError  # noqa: PLC0415
+
+    with environment_of_import():
+        models = load([target])
+    if len(models) > 1:
+        raise TargetError(f"{target} holds {len(models)} models", expected="one", remedy=f"name it: {models[0].name}")
+    return models[0].model
 
 
 def _written(

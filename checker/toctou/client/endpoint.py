@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import refused_declaration
+from toctou.client.seam import call_service
 from toctou.client.service_descriptions import shared_loader
 from toctou.engine import LARGE, Kind, Schema, actions_of, footprint
 from toctou.engine.values import item_size
@@ -27,9 +28,6 @@ from toctou.errors import TargetError, UnsupportedAction
 from toctou.history.item import Change, Image, ItemId
 from toctou.history.operation import ErrorResponse
 from toctou.scheduling.choices import Choices
-
-call_service = getattr(BaseClient, "_make_api_call")  # noqa: B009 - a name of its own, since others may not use private ones
-"""Calls a service by a client, as that is before anything is intercepted (see intercept.py)."""
 
 _WRITES = actions_of(Kind.WRITES)
 _MANAGES = actions_of(Kind.MANAGES)

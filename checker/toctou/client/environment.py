@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
+
+import botocore.session
+from botocore.exceptions import ProfileNotFound
 
 from toctou.client.service_descriptions import service_descriptions_shared
 
@@ -26,11 +29,33 @@ CLIENT_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 @contextmanager
 def client_environment() -> Iterator[None]:
     """While inside, clients can be made, and quickly; variables that are set keep their values."""
-    added = {name: value for name, value in CLIENT_ENVIRONMENT.items() if name not in os.environ}
+    with _added(CLIENT_ENVIRONMENT), service_descriptions_shared():
+        yield
+
+
+@contextmanager
+def environment_of_import() -> Iterator[None]:
+    """The same, for modules that other tests of the session may use: a machine with AWS configuration keeps to that.
+
+    What a client finds when it is made it keeps; nothing is sent meanwhile, whatever that is.
+    """
+    added = dict(CLIENT_ENVIRONMENT)
+    session = botocore.session.Session()
+    if session.full_config["profiles"]:
+        del added["AWS_ACCESS_KEY_ID"], added["AWS_SECRET_ACCESS_KEY"]
+        with suppress(ProfileNotFound):  # which whoever makes a client is told
+            if session.get_config_variable("region") is not None:
+                del added["AWS_DEFAULT_REGION"]
+    with _added(added), service_descriptions_shared():
+        yield
+
+
+@contextmanager
+def _added(values: Mapping[str, str]) -> Iterator[None]:
+    added = {name: value for name, value in values.items() if name not in os.environ}
     os.environ.update(added)
     try:
-        with service_descriptions_shared():
-            yield
+        yield
     finally:
         for name in added:
             os.environ.pop(name, None)

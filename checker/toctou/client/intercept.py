@@ -20,8 +20,10 @@ from toctou.client import asynchronous
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.dynamodb_calls import DynamoDBMethod
+from toctou.client.seam import SEAM, call_service
 from toctou.client.service_calls import ServiceMethod
 from toctou.client.source import Callers
+from toctou.client.users_moto import users_moto_is_active
 from toctou.errors import InternalError, ToctouError, UndeclaredService, UnsupportedAction
 from toctou.history.operation import Operation
 from toctou.history.request import SourceLine
@@ -40,11 +42,13 @@ class Setup(Protocol):
         """Perform a call of no request."""
 
 
-_SEAM = "_make_api_call"
-"""botocore offers no public seam that skips signing and sending; this one has been there since its first release."""
-
 _MOST_METHODS = 256
 """Actions of clients that are cached; each keeps its client, and a handler may make a client for each request."""
+
+
+def calls_are_answered() -> bool:
+    """Whether calls of clients end in this process: they are intercepted, or the user has patched this or started moto."""
+    return users_moto_is_active() or getattr(BaseClient, SEAM) is not call_service
 
 
 @contextmanager
@@ -65,15 +69,15 @@ def intercepted(
         choices: picks results.
         setup: performs calls to other services that belong to no request.
     """
-    original = getattr(BaseClient, _SEAM)
+    original = getattr(BaseClient, SEAM)
     tracker = tracker or AccessTracker()
     call, awaited_call = _interceptors(point, backend, record, tracker, choices, setup=setup, original=original)
-    setattr(BaseClient, _SEAM, call)
+    setattr(BaseClient, SEAM, call)
     try:
-        with asynchronous.replaced(_SEAM, awaited_call):
+        with asynchronous.replaced(SEAM, awaited_call):
             yield
     finally:
-        setattr(BaseClient, _SEAM, original)
+        setattr(BaseClient, SEAM, original)
 
 
 def _interceptors(
@@ -214,7 +218,7 @@ def performed_at_once(
         perform: performs a call of DynamoDB, given its action and its parameters.
         other: answers one to another service; ``None`` for whatever answers it outside.
     """
-    outer = getattr(BaseClient, _SEAM)
+    outer = getattr(BaseClient, SEAM)
 
     def call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> Any:
         if client.meta.service_model.service_name != "dynamodb":
@@ -234,12 +238,12 @@ def performed_at_once(
 
         return awaited_call
 
-    setattr(BaseClient, _SEAM, call)
+    setattr(BaseClient, SEAM, call)
     try:
-        with asynchronous.replaced(_SEAM, replaced):
+        with asynchronous.replaced(SEAM, replaced):
             yield
     finally:
-        setattr(BaseClient, _SEAM, outer)
+        setattr(BaseClient, SEAM, outer)
 
 
 _method_at_once = lru_cache(maxsize=16)(DynamoDBMethod)

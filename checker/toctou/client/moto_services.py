@@ -38,8 +38,8 @@ from moto.core.config import default_user_config
 from moto.core.models import botocore_stubber
 from moto.moto_api._internal import mock_random
 
-from toctou.client.endpoint import call_service
 from toctou.client.missing_things import Call, creating, deletes_thing
+from toctou.client.seam import call_service
 from toctou.client.service_names import contents, entry, split, things
 from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction

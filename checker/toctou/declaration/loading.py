@@ -180,11 +180,11 @@ def _import(dotted: str, file: Path | None) -> ModuleType:
                 cause=f"a slip in the name, or it is not importable from {Path.cwd()}",
                 remedy="check the name; install the package into this environment",
             ) from None
-        raise _broken(dotted, file, missing) from missing
+        raise cannot_be_imported(dotted, file, missing) from missing
     except TargetError:
         raise
     except (Exception, SystemExit) as broken:
-        raise _broken(dotted, file, broken) from broken
+        raise cannot_be_imported(dotted, file, broken) from broken
 
 
 def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
@@ -200,11 +200,12 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as broken:
         del sys.modules[name]
-        raise broken if isinstance(broken, TargetError) else _broken(dotted, file, broken) from broken
+        raise broken if isinstance(broken, TargetError) else cannot_be_imported(dotted, file, broken) from broken
     return module
 
 
-def _broken(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
+def cannot_be_imported(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
+    """What to say of a module whose import has ended with this exception."""
     steps = traceback.extract_tb(broken.__traceback__)
     others = ["importlib", "<"]
     if isinstance(broken, ToctouError) or is_error_of_aws(broken):
