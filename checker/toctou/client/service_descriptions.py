@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+import boto3
 import botocore.session
 from botocore.loaders import Loader, create_loader
 
@@ -51,3 +52,12 @@ def service_descriptions_shared() -> Iterator[None]:
         yield
     finally:
         setattr(botocore.session, _NAME, before)
+
+
+@cache
+def preload() -> None:
+    """Read what a client and a resource of DynamoDB need, so that processes that are forked from here find it."""
+    with service_descriptions_shared():
+        boto3.Session(aws_access_key_id="toctou", aws_secret_access_key="toctou", region_name="us-east-1").resource(  # noqa: S106
+            "dynamodb"
+        )

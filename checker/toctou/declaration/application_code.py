@@ -18,6 +18,8 @@ MOST = 20_000
 """Objects that are looked at at most; an application of a framework holds some hundreds, besides its routes."""
 
 _PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
+_WITHOUT_ROUTES = ("boto3.", "botocore.", "aiobotocore.", "logging")
+"""Libraries whose objects hold tens of thousands of others, but none of an application."""
 
 
 def modules_of_application(application: Any) -> set[str]:
@@ -33,6 +35,8 @@ def modules_of_application(application: Any) -> set[str]:
         if kind in _PLAIN or id(one) in known:
             continue
         known[id(one)] = one
+        if kind.__module__.startswith(_WITHOUT_ROUTES):
+            continue
         if kind is ModuleType:
             found.add(one.__name__)
             continue

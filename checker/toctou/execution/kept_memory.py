@@ -15,6 +15,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from toctou.client import service_descriptions
 from toctou.client.other_services import Outcomes
 from toctou.declaration.isolation import isolation_of
 from toctou.declaration.model import Model
@@ -99,6 +100,7 @@ def memory_kept(models: Iterable[type[Model]]) -> Iterator[None]:
 
 @contextmanager
 def _kept_from_now(models: Sequence[type[Model]]) -> Iterator[None]:
+    service_descriptions.preload()  # or each process of a handler that makes its client at first use reads them
     kept = _Lasting(Zygote(partial(own_process.serve, models)), models)
     _KEPT.update({model: (kept.zygote, place) for place, model in enumerate(models)})
     try:

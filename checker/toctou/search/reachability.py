@@ -63,6 +63,7 @@ class Reachability:
         self._called: set[Subject] = set()
         self._accepted: set[Subject] = set()
         self._statuses: dict[tuple[str, str], set[int]] = {}  # by handler and principal, until one is accepted
+        self._looked_up: set[str] = set()  # principals who were answered 401 after an item had been found
         self._done: dict[int, Request] = {}  # by identity, for speed: requests of which nothing more can be learned
 
     def see(self, execution: Execution) -> None:
@@ -83,6 +84,8 @@ class Reachability:
         reads = request.handler in self._read_only and bool(own)
         accepted = _accepted(response, wrote=any(one.changes for one in own), reads=reads)
         self._statuses.setdefault((request.handler, request.principal), set()).add(response.status)
+        if response.status == 401 and any(_found(one) for one in own):
+            self._looked_up.add(request.principal)
         for subject in _subjects(request):
             if own:
                 self._called.add(subject)
@@ -130,6 +133,7 @@ class Reachability:
             self._instead.setdefault(subject, {}).update(instead)
         for who, statuses in later._statuses.items():
             self._statuses.setdefault(who, set()).update(statuses)
+        self._looked_up |= later._looked_up
 
     def unauthenticated(self) -> str:
         """Whose requests were all answered 401, or, of all requests, 401 or 403; ``""`` if nobody's.
@@ -141,7 +145,7 @@ class Reachability:
             return f"every request was answered {' or '.join(map(str, sorted(of_all)))}"
         if handlers := self._without(0):
             return f"{' and '.join(handlers)} answered 401 whoever called"
-        if principals := self._without(1):
+        if principals := self._unknown():
             return f"every request of {' and '.join(principals)} was answered 401"
         return ""
 
@@ -155,17 +159,26 @@ class Reachability:
                 if subject not in done and not of_handler & {subject[0], _named(subject)}:
                     found.append(_vacuous(_named(subject), reason, seen))
         if not found:  # or it is named by that already
-            found += [Vacuous(_whose(one), StopReason.NOT_REACHED, "answered 401") for one in self._without(1)]
+            found += [Vacuous(_whose(one), StopReason.NOT_REACHED, "answered 401") for one in self._unknown()]
         return found
 
     def answers(self) -> list[Seen]:
         """One request for each answer of each handler, as far as it was not accepted."""
         return [one for what in self._instead.values() for one in what.values() if one is not None]
 
+    def _unknown(self) -> list[str]:
+        """Principals whom the application does not know, while it knows others: to some, 401 says that an item is not theirs."""
+        return [one for one in self._without(1) if one not in self._looked_up]
+
     def _without(self, at: int) -> list[str]:
         """Handlers (0), or principals (1), whose requests were all answered 401."""
         known = {who[at] for who, statuses in self._statuses.items() if statuses != {401}}
         return [one for one in dict.fromkeys(who[at] for who in self._statuses) if one not in known]
+
+
+def _found(operation: Operation) -> bool:
+    result = operation.result or {}
+    return bool(result.get("Item") or result.get("Items") or result.get("Responses"))
 
 
 def _seen(request: Request, response: Response, own: Sequence[Operation]) -> Seen:

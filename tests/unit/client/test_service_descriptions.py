@@ -8,7 +8,7 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 from toctou.client.environment import client_environment
-from toctou.client.service_descriptions import shared_loader
+from toctou.client.service_descriptions import preload, shared_loader
 
 
 @pytest.fixture
@@ -41,6 +41,18 @@ def test_a_second_session_reads_nothing(read):
         assert read
         read.clear()
         make()
+    assert read == []
+
+
+def test_what_processes_need_is_read_before_they_are_forked(read):
+    preload.cache_clear()
+    preload()
+    assert read
+    read.clear()
+    with client_environment():
+        session = boto3.Session(region_name="eu-west-1")
+        session.client("dynamodb")
+        session.resource("dynamodb").Table("Notes")
     assert read == []
 
 

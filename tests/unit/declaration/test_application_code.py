@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
+from toctou.declaration import application_code
 from toctou.declaration.application_code import modules_of_application
 from toctou.declaration.fingerprint import modules_of
 
@@ -100,3 +102,12 @@ def test_the_modules_of_a_model_are_those_of_its_application_too(module: Callabl
         "    document = {'openapi': '3.1.0', 'info': {'title': 'Orders', 'version': '1'}, 'paths': {}}\n",
     )
     assert set(modules_of(of_model.Shop)) == {"model_of_flask", "orders_of_flask"}
+
+
+def test_clients_that_an_application_holds_do_not_hide_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = boto3.client("dynamodb", region_name="us-east-1")
+    deep: Any = test_views_of_flask
+    for _ in range(30):
+        deep = [deep]
+    monkeypatch.setattr(application_code, "MOST", 100)
+    assert __name__ in modules_of_application(SimpleNamespace(client=client, routes=deep))

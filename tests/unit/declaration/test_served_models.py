@@ -158,6 +158,23 @@ def test_a_principal_who_is_never_known_keeps_a_model_from_being_verified():
     assert result.unreached == (("every request of bob", "answered 401"),)
 
 
+def owned(environ, start_response):
+    """Answers 401 to whoever owns another's note."""
+    found = table.get_item(Key={"id": "n 1"}).get("Item")
+    caller = environ.get("HTTP_X_USER")
+    known = caller and found and found["owner"] == caller
+    if known:
+        table.update_item(Key={"id": "n 1"}, UpdateExpression="ADD n :n", ExpressionAttributeValues={":n": 1})
+    start_response("204 No Content" if known else "401 Unauthorized", [])
+    return [b""]
+
+
+def test_a_principal_who_does_not_own_an_item_is_known_all_the_same():
+    members = {"app": owned, "headers": {"X-User": "{principal}"}}
+    result = toctou.check(type("Owned", (Notes,), members))
+    assert (result.verdict, result.unreached) == (Verdict.VERIFIED, ())
+
+
 ECHOED = []
 
 
