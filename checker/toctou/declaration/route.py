@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from toctou.declaration.model import Handler
+from toctou.declaration.options import meant_instead
 from toctou.declaration.placeholders import NAME, filled, names
 from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined, shown
-from toctou.errors import ModelError
+from toctou.errors import ModelError, nearest
 from toctou.gate.service import HttpCall
 
 
@@ -90,7 +91,18 @@ def route(
             expected="a mapping from names to texts",
             remedy=f'for example route({request!r}, headers={{"x-user": "{{principal}}"}})',
         )
-    missing = [name for name in names([path, body, form, headers or {}]) if name not in {*values, "principal"}]
+    named = names([path, body, form, headers or {}])
+    missing = [name for name in named if name not in {*values, "principal"}]
+    # The principal is no argument: it is filled in whatever values there are.
+    if unused := [name for name in values if name not in named or name == "principal"]:
+        meant = nearest(unused[0], missing)
+        raise ModelError(
+            f"the route {request} has values of {unused[0]!r}, which it does not name",
+            expected="values for the names in the path, the body and the headers",
+            remedy=f"did you mean {meant!r}?"
+            if meant
+            else meant_instead(route, unused[0]) or f'name it where it is sent, as "{{{unused[0]}}}", or leave it out',
+        )
     if missing:
         raise ModelError(
             f"the route {request} names {missing[0]!r}, of which there are no values",

@@ -33,6 +33,16 @@ def mismatch(function: Callable[..., Any], *arguments: object, **named: object) 
     return ""
 
 
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a handler has an argument of this name besides model and principal, or any; so if it does not say."""
+    try:
+        known = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return True
+    arguments = known[2 if takes_model(function) else 1 :]
+    return any(one.name == name or one.kind is one.VAR_KEYWORD for one in arguments)
+
+
 def answers_later(function: Callable[..., Any]) -> bool:
     """Whether calling a function only makes a coroutine or a generator, which is true whatever it would return."""
     return (

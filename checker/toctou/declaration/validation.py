@@ -113,7 +113,7 @@ def check_pools(where: str, pools: Any) -> None:
             raise ModelError(
                 f"{where}: the pool of {argument!r} is {shown(pool)}",
                 expected="a non-empty list of values",
-                remedy=f"for example @handler({argument}=[{example!r}])",
+                remedy=f"for example {argument}=[{example!r}]",
             )
         for value in pool:
             if (fault := _unusable(value)) is not None:

@@ -112,6 +112,14 @@ ONE_LINE = {
     "@handler(read_only='yes')\ndef erase(self, principal): return 204": "`read_only` of the handler 'erase' of the model Wrong",
     "@handler(operation=7)\ndef erase(self, principal): return 204": "`operation` of the handler 'erase' of the model Wrong is 7",
     "@handler(principals='alice')\ndef erase(self, principal): return 204": "`principals` of the handler 'erase' of the model",
+    "@handler(readonly=True)\ndef erase(self, principal): return 204": (
+        "the handler 'erase' of the model Wrong has values of 'readonly', which is no argument of its function; did you mean the "
+        "option read_only=…?"
+    ),
+    "@handler(principal=['alice'])\ndef erase(self, principal): return 204": "did you mean the option principals=…?",
+    "@handler(change_owner=[True])\ndef erase(self, principal): return 204": "did you mean the option changes_owner=…?",
+    "@handler(redelivered=True)\ndef erase(self, principal): return 204": "route(…, redelivered=True), or event(",
+    "@handler(readonly=True)\ndef erase(self, principal, **given): return 204": "is True; for example readonly=['i1']",
     "@handler(retryable=409)\ndef erase(self, principal): return 204": "`retryable` of the handler 'erase' is 409",
 }
 
@@ -142,6 +150,8 @@ OWN = [
     "ignore = {'Items': ['of_no_item'], 'body': ('at',)}",
     "delete = handler(delete, item_id=['i1'])",
     "@handler\nasync def erase(self, principal): return 204",
+    "@handler(readonly=[True])\ndef erase(self, principal, readonly): return 204",
+    "@handler(readonly=[True])\ndef erase(self, principal, **given): return 204",
     "class reference_type:\n    pass",
 ]
 
