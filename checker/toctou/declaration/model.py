@@ -17,7 +17,7 @@ from toctou.declaration.options import meant_instead
 from toctou.declaration.principals import unknown_principals, wrong_owners
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.served import Sends, check_served
-from toctou.declaration.signatures import answers_later, mismatch, parameters, takes, takes_model
+from toctou.declaration.signatures import answers_later, mismatch, parameters, returns_nothing, takes, takes_model
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_members, check_pools, check_principals, joined, kept, shown
 from toctou.errors import ModelError, ToctouError, message_of
@@ -287,6 +287,10 @@ def _check_retryable(cls: type[Model]) -> Iterable[ModelError]:
         statuses = isinstance(rule, Collection) and not isinstance(rule, str | bytes | Mapping)
         if callable(rule) and answers_later(rule):
             fault = "a coroutine or a generator, which is true of every response"
+        elif callable(rule) and (why := mismatch(rule, *([None] if takes_model(rule) else []), None)):
+            fault = f"a function that cannot be called with a response: {why}"
+        elif callable(rule) and returns_nothing(rule):
+            fault = "a function that never returns anything"
         elif callable(rule) or (statuses and all(type(one) is int for one in rule)):
             continue
         else:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from toctou.declaration.signatures import mismatch, takes_model
+from toctou.declaration.signatures import mismatch, returns_nothing, takes_model
 from toctou.declaration.validation import shown
 from toctou.errors import ModelError
 from toctou.gate.headers import check_headers
@@ -112,16 +112,21 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
             *(one for each in handlers.values() if not each.acts_for_nobody for one in each.principals or ()),
         ]
     )
-    if callable(model.headers) and (
-        why := mismatch(model.headers, *([None] if takes_model(model.headers) else []), "alice")
-    ):
+    _check_function_of_headers(where, model.headers)
+    # An operation of a document knows how its caller authenticates, so that an `App` may leave principals out.
+    check_headers(where, model.headers, list(principals), all_of_them=not hasattr(model, "document"))
+
+
+def _check_function_of_headers(where: str, headers: Any) -> None:
+    if not callable(headers):
+        return
+    why = mismatch(headers, *([None] if takes_model(headers) else []), "alice")
+    if why or returns_nothing(headers):
         raise ModelError(
-            f"`headers` of {where} cannot be called with a principal: {why}",
+            f"`headers` of {where} {f'cannot be called with a principal: {why}' if why else 'never returns anything'}",
             expected="a mapping, or a function or method that makes it from the principal",
             remedy='for example def headers(self, principal): return {"X-User": principal}',
         )
-    # An operation of a document knows how its caller authenticates, so that an `App` may leave principals out.
-    check_headers(where, model.headers, list(principals), all_of_them=not hasattr(model, "document"))
 
 
 def _check_application(where: str, application: Any) -> None:

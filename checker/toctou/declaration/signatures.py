@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Callable
+from itertools import pairwise
+from types import CodeType
 from typing import Any
 
 
@@ -50,3 +53,18 @@ def answers_later(function: Callable[..., Any]) -> bool:
         or inspect.isgeneratorfunction(function)
         or inspect.isasyncgenfunction(function)
     )
+
+
+def returns_nothing(function: Callable[..., Any]) -> bool:
+    """Whether every way out of a function but by an exception returns ``None``, as where a ``return`` was forgotten."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType) or answers_later(function):
+        return False
+    steps = list(dis.get_instructions(code))
+    found = [one.argval for one in steps if one.opname == "RETURN_CONST"]  # of Python 3.12 and 3.13
+    for before, one in pairwise(steps):
+        if one.opname == "RETURN_VALUE":
+            # What jumps there has another value: `return found or None`.
+            known = before.opname == "LOAD_CONST" and not one.is_jump_target
+            found.append(before.argval if known else ...)
+    return bool(found) and all(one is None for one in found)

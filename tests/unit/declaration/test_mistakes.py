@@ -91,6 +91,15 @@ ONE_LINE = {
     "def setup(self, backend): pass": "`setup` of the model Wrong has other parameters than it is called with: missing",
     "async def setup(self): pass": "`setup` of the model Wrong is a coroutine or a generator, of which no code would run",
     "def owns(self, item): return True": "`owns` of the model Wrong has other parameters than it is called with: too many",
+    "def owns(self, item, principal): return True": (
+        "`owns` of the model Wrong has other parameters than it is called with: the item before the principal; declare it as"
+    ),
+    "def owns(self, principal, item): item['owner'] == principal": "`owns` of the model Wrong never returns anything; return the",
+    "def retryable(self): return True": "`retryable` of the model Wrong is a function that cannot be called with a response: too",
+    "def retryable(self, response, request): return True": "cannot be called with a response: missing a required argument",
+    "def retryable(self, response): response.status == 409": "`retryable` of the model Wrong is a function that never returns",
+    "@invariant\ndef few(self, items): assert len(items) < 3": "the invariant 'few' of the model Wrong never returns anything",
+    "@invariant\ndef few(self, items):\n    if not items:\n        return\n    print(items)": "never returns anything; return",
     "async def owns(self, principal, item): return True": "`owns` of the model Wrong is a coroutine or a generator",
     "def __init__(self, size): pass": "the model Wrong cannot be made without arguments: missing a required argument: 'size'",
     "@dataclasses.dataclass\nclass Wrong(Right):\n    limit: int": "cannot be made without arguments: missing a required",
@@ -147,6 +156,12 @@ OWN = [
     "def owns(self, principal, item, items): return True",
     "def setup(self, again=False): pass",
     "def retryable(self, response): return True",
+    "def owns(self, item, caller): return True",
+    "def owns(self, principal, item): raise NotImplementedError",
+    "def owns(self, principal, item): return item.get('owner') or None",
+    "@invariant\ndef few(self, items):\n    for one in items:\n        return one\n    return None",
+    "@invariant\ndef few(self, items):\n    with open('x') as file:\n        return not file",
+    "few = invariant(lambda items: len(items) < 9)",
     "ignore = {'Items': ['of_no_item'], 'body': ('at',)}",
     "delete = handler(delete, item_id=['i1'])",
     "@handler\nasync def erase(self, principal): return 204",
@@ -216,3 +231,11 @@ def test_an_attribute_whose_methods_fail_is_a_mistake_of_the_model():
     model = written("class Tables(list):\n    def __iter__(self): raise KeyError('x')\ntables = Tables()")
     with pytest.raises(ModelError, match="cannot be read: KeyError"):
         check_model(model)
+
+
+def test_an_invariant_may_be_a_function_of_the_items_alone():
+    put = (
+        "@handler\ndef put(self, principal): boto3.resource('dynamodb').Table('Items').put_item(Item={'item_id': 'i2'})"
+    )
+    model = written(f"few = invariant(lambda items: len(items['Items']) < 2)\nread = None\n{put}")
+    assert {one.finding.oracle for one in toctou.check(model, requests=1).violations} == {"few"}
