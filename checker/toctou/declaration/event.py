@@ -76,11 +76,14 @@ def event(
     Raises:
         ModelError: no such source, or something missing in what the event says.
     """
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
+        meant = nearest(source, SOURCES) if isinstance(source, str) else None
         raise ModelError(
             f"{shown(source)} is no source of events",
             expected=" or ".join(map(repr, SOURCES)),
-            remedy='for example event("sqs", messages=[{"id": "{id}"}], id=["n1"])',
+            remedy=f"did you mean {meant!r}?"
+            if meant
+            else 'for example event("sqs", messages=[{"id": "{id}"}], id=["n1"])',
         )
     known = inspect.signature(SOURCES[source]).parameters
     said = {name: value for name, value in content.items() if name in known}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,11 @@ from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined, shown
 from toctou.errors import ModelError, nearest
 from toctou.gate.service import HttpCall
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+"""There are more, but none that is nearly one of these."""
+
+_NEVER_IN_PATHS = re.compile(r"<[^<>/]*>?|\{[^{}/]*\}?|[>}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,17 @@ def route(
             expected="both in one text, with a space between them",
             remedy='for example route("DELETE /items/{item_id}", item_id=["i1"])',
         )
+    _check_method_and_path(request, method.upper(), path)
+    if form is not None and (body is not None or not isinstance(form, Mapping)):
+        raise ModelError(
+            f"the route {request} has a body beside the form {shown(form)}"
+            if body is not None
+            else f"the route {request} has the form {shown(form)}",
+            expected="`form`, a mapping from names to values, or else `body`",
+            remedy="leave one of them out: `body` is sent as JSON, `form` as a form"
+            if body is not None
+            else f'for example route({request!r}, form={{"to": "bob"}})',
+        )
     if not isinstance(headers, Mapping | None) or not all(isinstance(name, str) for name in headers or ()):
         raise ModelError(
             f"the route {request} has the headers {shown(headers)}",
@@ -111,6 +128,20 @@ def route(
         )
     sends = _Route(method.upper(), path, body, form, headers or {}, function)
     return Handler(sends, values, principals, read_only, changes_owner, redelivered=redelivered)
+
+
+def _check_method_and_path(request: str, method: str, path: str) -> None:
+    """Tell what would be sent as it stands: a method that is nearly one, and a placeholder as frameworks write it."""
+    if method not in _METHODS and (meant := nearest(method, _METHODS)):
+        raise ModelError(
+            f"the route {request} has the method {method}", expected="a method of HTTP", remedy=f"did you mean {meant}?"
+        )
+    if found := _NEVER_IN_PATHS.search(NAME.sub("", path)):
+        raise ModelError(
+            f"the route {request} has {found[0]!r} in its path, which is no placeholder and stands in no path",
+            expected="placeholders as names in braces",
+            remedy='for example route("DELETE /items/{item_id}", item_id=["i1"])',
+        )
 
 
 def _path(path: str, values: Mapping[str, Any]) -> str:

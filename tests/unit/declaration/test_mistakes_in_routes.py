@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from toctou import Model, Table, event, route
@@ -111,7 +113,14 @@ USED = [
     sends("GET /t/{json}", json=["t1"]),
     sends("GET /t?by={principal}&readonly={readonly}", readonly=["yes", "no"], principals=["alice"]),
     sends("PUT /t", body={"all": ["{id}"]}, **ID),
+    sends("PURGE /t"),
+    sends("post /t", body='{"to": "{principal}", "of": {}}'),
+    sends("GET /t/a b:cancel?q=[1]&at=$"),
+    sends("POST /t", form={"a": ["{id}", 2]}, **ID),
+    sends("POST /t", body="{amount}", amount=[Decimal(1).to_eng_string(), None, [1]]),
     happens("sqs", messages=["{queues}"], queues=["t1"]),
+    happens("sqs", messages="{batch}", batch=[["a", "b"], ("c",)]),
+    happens("dynamodb", table="Others", records=[{"keys": {"id": "t1"}, "old": {"id": "t1"}, "new": None}]),
 ]
 
 
