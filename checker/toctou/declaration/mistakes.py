@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from toctou.declaration.items import wrong_items
 from toctou.declaration.own_code import bases_of, is_declaration, is_ours, unused, unused_functions
 from toctou.declaration.signatures import answers_later, mismatch, parameters, returns_nothing, takes_model
 from toctou.declaration.table import Table
@@ -45,7 +46,7 @@ def mistakes_of(model: type[Any], undeclared: Mapping[str, ModelError]) -> list[
         ),
     ]
     # What lies between attributes can be asked only where each is of the right kind.
-    return found or collected([partial(wrong_parts, model)])
+    return found or collected([partial(wrong_parts, model), partial(wrong_items, model)])
 
 
 def collected(checks: Iterable[Check]) -> list[ModelError]:

@@ -86,6 +86,12 @@ ONE_LINE = {
         "the key 'item_id' of the item {'item_id': 1} of table 'Items' in the model Wrong is of type N, and of type S in "
         "`tables`; give a text, or declare 'item_id:N'"
     ),
+    "items = {'Items': ['i1']}": "declares the item 'i1' of table 'Items': it is no mapping; use int",
+    "items = {'Items': [{'item_id': {'S': 'i1'}, 'tags': {'SS': ['a']}, 'of': {'M': {'a': {'N': '1'}}}}]}": (
+        "has the types of DynamoDB's API; declare it as {'item_id': 'i1', 'of': {'a': 1}, 'tags': frozenset({'a'})}"
+    ),
+    "items = {'Items': [{'item_id': 'i1', 'price': {'N': '1.5'}}]}": "declare it as {'item_id': 'i1', 'price': Decimal('1.5')}",
+    "items = {'Items': [{'item_id': 'i1', 'paid': {'BOOL': True}}]}": "declare it as {'item_id': 'i1', 'paid': True}",
     "items = {'Events': [{'stream': 's', 'position': True}]}": "is of type BOOL, and of type N in `tables`; give a number",
     # methods
     "def setup(self, backend): pass": "`setup` of the model Wrong has other parameters than it is called with: missing",
@@ -145,6 +151,8 @@ def test_a_mistake_is_told_in_one_line_with_its_remedy(body):
 
 
 OWN = [
+    "items = {'Items': [{'item_id': 'i1', 'sizes': {'S': 'small'}, 'of': {'N': 'north'}, 'at': {'N': 1}, 'more': {'M': 1}}]}",
+    "items = {'Items': []}",
     "limit = 3",
     "table = boto3.resource('dynamodb', region_name='us-east-1').Table('Items')",
     "item = {'item_id': 'i1'}",
