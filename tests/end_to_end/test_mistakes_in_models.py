@@ -111,3 +111,30 @@ def test_a_request_that_fails_alone_is_told_once_and_the_others_go_on(folder, co
     page = (folder / "reports/latest" / of_fails["report"]).with_suffix(".html").read_text()
     assert "Why this is no race" in page
     assert ", in Alone.fails" in page
+
+
+REFUSED_CALLS = [
+    (
+        'Table("Notes", "note_id", index={"by-owner": ("owner",)})',
+        "did you mean indexes=…? It is called as Table(name, ",
+    ),
+    ('Table("Notes")', "remedy: It is called as Table(name, partition, sort=None, *, indexes=None, definition=None)"),
+    ('route("GET", "/notes")', "remedy: It is called as route(request, /, *, body=None, form=None, headers=None"),
+    ('handler(print, ["n1"])', "remedy: It is called as handler(function=None, /, *, principals=None, read_only=False"),
+    ("invariant(print, when='end')", "remedy: It is called as invariant(predicate=None, /, *, at='end')"),
+]
+
+
+@pytest.mark.parametrize(("call", "remedy"), REFUSED_CALLS)
+def test_a_declaration_with_other_arguments_says_how_it_is_called(folder, command, call, remedy):
+    (folder / "model.py").write_text(f"from toctou import Table, handler, invariant, route\n\nWRONG = {call}\n")
+    ended = command("check", "model.py")
+    assert ended.status == 2, ended
+    assert f"at model.py:3: WRONG = {call}" in ended.err
+    assert remedy in ended.err
+
+
+def test_a_function_of_the_users_by_that_name_is_the_users(folder, command):
+    (folder / "model.py").write_text("def handler(event, context): ...\n\n\nhandler()\n")
+    ended = command("check", "model.py")
+    assert (ended.status, "It is called as" in ended.err) == (2, False), ended

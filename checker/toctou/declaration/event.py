@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from toctou.declaration.model import Handler
+from toctou.declaration.options import meant_instead
 from toctou.declaration.placeholders import filled, names
 from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined, shown
-from toctou.errors import ModelError, message_of
+from toctou.errors import ModelError, message_of, nearest
 from toctou.web.event_sources import SOURCES, Invocation, delivered_again
 
 
@@ -75,11 +76,14 @@ def event(
     Raises:
         ModelError: no such source, or something missing in what the event says.
     """
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
+        meant = nearest(source, SOURCES) if isinstance(source, str) else None
         raise ModelError(
             f"{shown(source)} is no source of events",
             expected=" or ".join(map(repr, SOURCES)),
-            remedy='for example event("sqs", messages=[{"id": "{id}"}], id=["n1"])',
+            remedy=f"did you mean {meant!r}?"
+            if meant
+            else 'for example event("sqs", messages=[{"id": "{id}"}], id=["n1"])',
         )
     known = inspect.signature(SOURCES[source]).parameters
     said = {name: value for name, value in content.items() if name in known}
@@ -98,16 +102,24 @@ def event(
         raise ModelError(
             f"the event of {source} {fault}",
             expected=f"event({source!r}, {_parameters(source)}), and a pool of values for each {{name}} in it",
-            remedy=f"for example event({source!r}, {_example(source, absent, unvalued, unused)})",
+            remedy=_remedy(source, absent, unvalued, unused, [name for name in known if name not in said]),
         )
     sends = _Event(source, said, function)
     return Handler(sends, pools, [source], read_only, retryable=delivered_again, redelivered=redelivered)
 
 
-def _example(source: str, absent: Sequence[str], unvalued: Sequence[str], unused: Sequence[str]) -> str:
+def _remedy(
+    source: str, absent: Sequence[str], unvalued: Sequence[str], unused: Sequence[str], unsaid: Sequence[str]
+) -> str:
+    if unused and (meant := nearest(unused[0], [*unvalued, *unsaid])):
+        return f"did you mean {meant!r} by {unused[0]!r}?"
     if absent:
-        return _parameters(source)
-    return f"…, {unvalued[0]}=['n1']" if unvalued else f"… '{{{unused[0]}}}' …"
+        return f"for example event({source!r}, {_parameters(source)})"
+    if unvalued:
+        return f"for example event({source!r}, …, {unvalued[0]}=['n1'])"
+    if unused[0] == "principals":
+        return "leave it out: an event has no caller"
+    return meant_instead(event, unused[0]) or f"for example event({source!r}, … '{{{unused[0]}}}' …)"
 
 
 def _parameters(source: str) -> str:

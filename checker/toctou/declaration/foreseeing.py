@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from toctou.client.outside import NOTHING, Stored
 from toctou.client.while_importing import performed_while_importing
+from toctou.declaration.items import initial_images
 from toctou.declaration.model import Model
-from toctou.declaration.validation import initial_images
 from toctou.gate.zygote import CAN_FORK, end_here, forked
 from toctou.real_time import seconds
 

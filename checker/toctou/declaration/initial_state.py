@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from toctou.client.outside import Stored, after
 from toctou.client.while_importing import IMPORTED
 from toctou.declaration.fingerprint import modules_of
+from toctou.declaration.items import initial_images
 from toctou.declaration.model import Model
-from toctou.declaration.validation import initial_images
 
 
 def initial_state(model: type[Model]) -> Stored:

@@ -26,6 +26,7 @@ from toctou.declaration.foreseeing import calls_performed_at_once
 from toctou.declaration.model import Model, undeclared_handlers
 from toctou.declaration.own_code import unused_functions
 from toctou.declaration.validation import check_members
+from toctou.declaration.wrong_calls import how_to_call
 from toctou.errors import TargetError, ToctouError
 from toctou.scheduling import boundary, data_files
 
@@ -227,6 +228,8 @@ def cannot_be_imported(dotted: str, file: Path | None, broken: BaseException) ->
             remedy="declare tables and items in the model; make anything else at the top of the model's file, above its imports: "
             'boto3.client("secretsmanager").create_secret(Name="…", SecretString="…"), or .put_parameter(…) of "ssm"',
         )
+    if remedy := how_to_call(broken):
+        return TargetError(f"{where}: {broken}{place}", expected="arguments that it takes", remedy=remedy)
     return TargetError(
         f"{where}: {broken}{place}",
         expected="a module that can be imported from here",

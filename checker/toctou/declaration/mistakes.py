@@ -13,8 +13,9 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from toctou.declaration.items import wrong_items
 from toctou.declaration.own_code import bases_of, is_declaration, is_ours, unused, unused_functions
-from toctou.declaration.signatures import answers_later, mismatch, takes_model
+from toctou.declaration.signatures import answers_later, mismatch, parameters, returns_nothing, takes_model
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_principals, wrong_attributes, wrong_parts
 from toctou.errors import ModelError, ToctouError, message_of
@@ -45,7 +46,7 @@ def mistakes_of(model: type[Any], undeclared: Mapping[str, ModelError]) -> list[
         ),
     ]
     # What lies between attributes can be asked only where each is of the right kind.
-    return found or collected([partial(wrong_parts, model)])
+    return found or collected([partial(wrong_parts, model), partial(wrong_items, model)])
 
 
 def collected(checks: Iterable[Check]) -> list[ModelError]:
@@ -149,6 +150,8 @@ def _wrong_methods(model: type[Any]) -> Iterator[ModelError]:
         why = mismatch(method, *given)
         if why and name == "owns":
             why = mismatch(method, *given, {}) and why
+        if name == "owns" and parameters(method)[:2] == ["item", "principal"]:
+            why = "the item before the principal"
         if why:
             yield ModelError(
                 f"`{name}` of the model {model.__name__} has other parameters than it is called with: {why}",
@@ -157,6 +160,8 @@ def _wrong_methods(model: type[Any]) -> Iterator[ModelError]:
             )
         elif answers_later(method):
             yield _later(f"`{name}` of the model {model.__name__}")
+        elif name == "owns" and returns_nothing(method):
+            yield _nothing(f"`{name}` of the model {model.__name__}")
 
 
 def _wrong_invariants(model: type[Any]) -> Iterator[ModelError]:
@@ -172,6 +177,16 @@ def _wrong_invariants(model: type[Any]) -> Iterator[ModelError]:
             )
         elif answers_later(rule.predicate):
             yield _later(where)
+        elif returns_nothing(rule.predicate):
+            yield _nothing(where)
+
+
+def _nothing(where: str) -> ModelError:
+    return ModelError(
+        f"{where} never returns anything",
+        expected="a truth value in every case",
+        remedy="return the condition, instead of asserting it or leaving it as it stands",
+    )
 
 
 def _later(where: str) -> ModelError:

@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 from toctou.declaration.credentials import ignored, wrong_credentials
 from toctou.declaration.isolation import ISOLATIONS, Isolation
 from toctou.declaration.mistakes import Check, collected, mistakes_of, refuse
+from toctou.declaration.options import meant_instead
 from toctou.declaration.principals import unknown_principals, wrong_owners
 from toctou.declaration.scenario import Scenario, scenarios
 from toctou.declaration.served import Sends, check_served
-from toctou.declaration.signatures import answers_later, mismatch, parameters, takes_model
+from toctou.declaration.signatures import answers_later, mismatch, parameters, returns_nothing, takes, takes_model
 from toctou.declaration.table import Table
 from toctou.declaration.validation import check_members, check_pools, check_principals, joined, kept, shown
 from toctou.errors import ModelError, ToctouError, message_of
@@ -286,6 +287,10 @@ def _check_retryable(cls: type[Model]) -> Iterable[ModelError]:
         statuses = isinstance(rule, Collection) and not isinstance(rule, str | bytes | Mapping)
         if callable(rule) and answers_later(rule):
             fault = "a coroutine or a generator, which is true of every response"
+        elif callable(rule) and (why := mismatch(rule, *([None] if takes_model(rule) else []), None)):
+            fault = f"a function that cannot be called with a response: {why}"
+        elif callable(rule) and returns_nothing(rule):
+            fault = "a function that never returns anything"
         elif callable(rule) or (statuses and all(type(one) is int for one in rule)):
             continue
         else:
@@ -339,6 +344,7 @@ def _check(cls: type[Model], name: str, handler: Handler) -> None:
     for option, value, kind, example in (
         ("read_only", handler.read_only, bool, "True"),
         ("changes_owner", handler.changes_owner, bool, "True"),
+        ("redelivered", handler.redelivered, bool, "True"),
         ("operation", handler.operation, str, "'DELETE /items/{item_id}'"),
     ):
         if not isinstance(value, kind):
@@ -349,10 +355,23 @@ def _check(cls: type[Model], name: str, handler: Handler) -> None:
             )
     if handler.principals is not None:
         check_principals(where, handler.principals)
+    for argument in handler.pools:
+        if not takes(handler.function, argument) and (remedy := _option_meant(argument)):
+            raise ModelError(
+                f"{where} has values of {argument!r}, which is no argument of its function",
+                expected="values of arguments, and options, by their names",
+                remedy=remedy,
+            )
     check_pools(where, handler.pools)
     arguments: list[Any] = [None] if takes_model(handler.function) else []
     if why := mismatch(handler.function, *arguments, "alice", **dict.fromkeys(handler.pools)):
         raise _unfit(where, handler, why)
+
+
+def _option_meant(argument: str) -> str:
+    if argument == "redelivered":
+        return "only what is sent again has this option: route(…, redelivered=True), or event(…, redelivered=True)"
+    return meant_instead(handler, argument)
 
 
 def _unfit(where: str, handler: Handler, why: str) -> ModelError:

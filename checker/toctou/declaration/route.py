@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from toctou.declaration.model import Handler
+from toctou.declaration.options import meant_instead
 from toctou.declaration.placeholders import NAME, filled, names
 from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined, shown
-from toctou.errors import ModelError
+from toctou.errors import ModelError, nearest
 from toctou.gate.service import HttpCall
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+"""There are more, but none that is nearly one of these."""
+
+_NEVER_IN_PATHS = re.compile(r"<[^<>/]*>?|\{[^{}/]*\}?|[>}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +91,35 @@ def route(
             expected="both in one text, with a space between them",
             remedy='for example route("DELETE /items/{item_id}", item_id=["i1"])',
         )
+    _check_method_and_path(request, method.upper(), path)
+    if form is not None and (body is not None or not isinstance(form, Mapping)):
+        raise ModelError(
+            f"the route {request} has a body beside the form {shown(form)}"
+            if body is not None
+            else f"the route {request} has the form {shown(form)}",
+            expected="`form`, a mapping from names to values, or else `body`",
+            remedy="leave one of them out: `body` is sent as JSON, `form` as a form"
+            if body is not None
+            else f'for example route({request!r}, form={{"to": "bob"}})',
+        )
     if not isinstance(headers, Mapping | None) or not all(isinstance(name, str) for name in headers or ()):
         raise ModelError(
             f"the route {request} has the headers {shown(headers)}",
             expected="a mapping from names to texts",
             remedy=f'for example route({request!r}, headers={{"x-user": "{{principal}}"}})',
         )
-    missing = [name for name in names([path, body, form, headers or {}]) if name not in {*values, "principal"}]
+    named = names([path, body, form, headers or {}])
+    missing = [name for name in named if name not in {*values, "principal"}]
+    # The principal is no argument: it is filled in whatever values there are.
+    if unused := [name for name in values if name not in named or name == "principal"]:
+        meant = nearest(unused[0], missing)
+        raise ModelError(
+            f"the route {request} has values of {unused[0]!r}, which it does not name",
+            expected="values for the names in the path, the body and the headers",
+            remedy=f"did you mean {meant!r}?"
+            if meant
+            else meant_instead(route, unused[0]) or f'name it where it is sent, as "{{{unused[0]}}}", or leave it out',
+        )
     if missing:
         raise ModelError(
             f"the route {request} names {missing[0]!r}, of which there are no values",
@@ -99,6 +128,20 @@ def route(
         )
     sends = _Route(method.upper(), path, body, form, headers or {}, function)
     return Handler(sends, values, principals, read_only, changes_owner, redelivered=redelivered)
+
+
+def _check_method_and_path(request: str, method: str, path: str) -> None:
+    """Tell what would be sent as it stands: a method that is nearly one, and a placeholder as frameworks write it."""
+    if method not in _METHODS and (meant := nearest(method, _METHODS)):
+        raise ModelError(
+            f"the route {request} has the method {method}", expected="a method of HTTP", remedy=f"did you mean {meant}?"
+        )
+    if found := _NEVER_IN_PATHS.search(NAME.sub("", path)):
+        raise ModelError(
+            f"the route {request} has {found[0]!r} in its path, which is no placeholder and stands in no path",
+            expected="placeholders as names in braces",
+            remedy='for example route("DELETE /items/{item_id}", item_id=["i1"])',
+        )
 
 
 def _path(path: str, values: Mapping[str, Any]) -> str:

@@ -7,10 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from toctou.declaration.signatures import mismatch, takes_model
+from toctou.declaration.signatures import mismatch, returns_nothing, takes_model
 from toctou.declaration.validation import shown
 from toctou.errors import ModelError
 from toctou.gate.headers import check_headers
+from toctou.gate.sending import http_request
+from toctou.gate.service import HttpCall
 from toctou.web.api_gateway import EVENTS
 from toctou.web.callers import Caller
 
@@ -85,10 +87,9 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
         if not sends.over_http:
             if model.service is not None or (model.function is None and sends.function is None):
                 raise no_function(model, sends.request)
-            if all(handler.pools.values()):  # an empty pool is told as such
-                sends("", **{argument: values[0] for argument, values in handler.pools.items()})
         elif all(one is None for one in (model.service, model.app, model.function, sends.function)):
             raise nobody_serves(model, sends.request)
+        _check_sent(sends, handler.pools, next(iter(handler.principals or model.principals)))
     for what, function in functions:
         _check_function(what, function)
     if model.api not in EVENTS:
@@ -112,16 +113,33 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
             *(one for each in handlers.values() if not each.acts_for_nobody for one in each.principals or ()),
         ]
     )
-    if callable(model.headers) and (
-        why := mismatch(model.headers, *([None] if takes_model(model.headers) else []), "alice")
-    ):
+    _check_function_of_headers(where, model.headers)
+    # An operation of a document knows how its caller authenticates, so that an `App` may leave principals out.
+    check_headers(where, model.headers, list(principals), all_of_them=not hasattr(model, "document"))
+
+
+def _check_sent(sends: Sends, pools: Mapping[str, Any], principal: str) -> None:
+    """Make what would be sent, with each value of each argument."""
+    if not all(isinstance(values, Sequence) and values for values in pools.values()):  # which is told as such
+        return
+    first = {argument: values[0] for argument, values in pools.items()}
+    others = [{**first, argument: value} for argument, values in pools.items() for value in values[1:]]
+    for arguments in [first, *others]:
+        made = sends(principal, **arguments)
+        if isinstance(made, HttpCall):
+            http_request(made, {}, principal)
+
+
+def _check_function_of_headers(where: str, headers: Any) -> None:
+    if not callable(headers):
+        return
+    why = mismatch(headers, *([None] if takes_model(headers) else []), "alice")
+    if why or returns_nothing(headers):
         raise ModelError(
-            f"`headers` of {where} cannot be called with a principal: {why}",
+            f"`headers` of {where} {f'cannot be called with a principal: {why}' if why else 'never returns anything'}",
             expected="a mapping, or a function or method that makes it from the principal",
             remedy='for example def headers(self, principal): return {"X-User": principal}',
         )
-    # An operation of a document knows how its caller authenticates, so that an `App` may leave principals out.
-    check_headers(where, model.headers, list(principals), all_of_them=not hasattr(model, "document"))
 
 
 def _check_application(where: str, application: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from toctou.client.declared_answers import action_meant, is_answer, misfits, service_meant
 from toctou.client.service_names import known_services
-from toctou.declaration.signatures import answers_later, mismatch
+from toctou.declaration.signatures import answers_later, mismatch, returns_nothing
 from toctou.declaration.validation import shown
 from toctou.errors import ModelError
 
@@ -80,10 +80,17 @@ def _of_answer(where: str, call: str, answer: Any) -> Iterator[ModelError]:
             remedy=f"for example answers = {{{call!r}: {{}}}}",
         )
     elif callable(answer):
-        why = "it is a coroutine or a generator" if answers_later(answer) else mismatch(answer, {})
+        later, nothing = answers_later(answer), returns_nothing(answer)
+        why = (
+            "it is a coroutine or a generator"
+            if later
+            else "it never returns anything"
+            if nothing
+            else mismatch(answer, {})
+        )
         if why:
             yield ModelError(
-                f"{where} cannot be called with the parameters: {why}",
+                f"{where} is no function that can answer: {why}",
                 expected="a function that takes the parameters of the call, as one mapping, and returns a response",
                 remedy=f"for example answers = {{{call!r}: lambda parameters: {{}}}}",
             )

@@ -95,7 +95,7 @@ def _invariants(judged: Judged) -> Iterator[Oracle]:
     for name, rule in judged.model.invariants().items():
         meaning = (rule.predicate.__doc__ or "").strip().partition("\n")[0].rstrip(".")
         takes = parameters(rule.predicate)[1:]
-        yield Invariant(name, partial(rule.predicate, judged.instance), rule.at, meaning, takes)
+        yield Invariant(name, bound(rule.predicate, judged.instance), rule.at, meaning, takes)
 
 
 ORACLES: list[Callable[[Judged], Iterable[Oracle]]] = [

@@ -30,14 +30,20 @@ def http_request(call: HttpCall, headers: Mapping[str, str], principal: str) -> 
         try:
             body = json.dumps(call.body).encode()
         except (TypeError, ValueError) as fault:
-            raise ModelError(f"the body of {call.method} {call.path} is not JSON: {fault}") from None
+            raise ModelError(
+                f"the body of {call.method} {call.path} is not JSON: {fault}",
+                expected="texts, numbers, lists and mappings; or a text, which is sent as it is",
+                remedy="for example str(…) of a Decimal or a date, sorted(…) of a set",
+            ) from None
         if not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
     # The characters of RFC 3986 that may occur in a path or query, and `%`, because a path may be encoded already.
     target = quote(call.path, safe="/?&=%:@!$'()*+,;~-._[]#")
     if not target.startswith("/") or any("\r" in text or "\n" in text for text in (call.method, *sent, *sent.values())):
         raise ModelError(
-            f"{call.method} {call.path} cannot be sent", expected="a path that begins with / and one-line headers"
+            f"{call.method} {call.path} cannot be sent",
+            expected="a path that begins with / and one-line headers",
+            remedy="leave out line breaks",
         )
     return HttpRequest(call.method, target, sent, body)
 

@@ -70,7 +70,9 @@ def sqs(
         queue: its name; that of a FIFO queue ends with ``.fifo``.
         attributes: the message attributes of each.
     """
-    bodies = [one if isinstance(one, str) else json.dumps(one) for one in messages]
+    bodies = [one if isinstance(one, str) else json.dumps(one) for one in _listed(messages, "messages")]
+    if not isinstance(attributes, Mapping | None):
+        raise TypeError(f"`attributes` is no mapping: {attributes!r}")
     # A message is the same one wherever it is in a batch, and another one beside one that says the same.
     return {
         "Records": [_message(one, bodies[:at].count(one), queue, attributes or {}) for at, one in enumerate(bodies)]
@@ -117,15 +119,26 @@ def dynamodb(*, table: str, records: Sequence[Mapping[str, Mapping[str, Any]]]) 
         records: each with plain ``keys`` and, of the item, ``new`` (after the change) and ``old`` (before it): an item with only
             ``new`` was inserted, one with only ``old`` removed.
     """
+    for one in _listed(records, "records"):
+        unknown = [name for name in one if name not in _PARTS] if isinstance(one, Mapping) else [one]
+        if unknown or "keys" not in one:
+            raise TypeError(f"a record has {unknown[0]!r}" if unknown else f"a record has no `keys`: {one!r}")
     return {"Records": [_change(one, list(records[:at]).count(one), table) for at, one in enumerate(records)]}
 
 
+_PARTS: Mapping[str, str] = {"keys": "Keys", "new": "NewImage", "old": "OldImage"}
+"""The parts of a record, as a model and as an event has them."""
+
+
+def _listed(values: Any, what: str) -> Sequence[Any]:
+    """The values of a list that an event may not lack; raises ``TypeError`` for anything else, such as one text."""
+    if not isinstance(values, list | tuple) or not values:
+        raise TypeError(f"`{what}` is {values!r}, and no list of at least one")
+    return values
+
+
 def _change(record: Mapping[str, Any], copy: int, table: str) -> dict[str, Any]:
-    images = {
-        name: _as_json(image(record[part]))
-        for part, name in (("keys", "Keys"), ("new", "NewImage"), ("old", "OldImage"))
-        if record.get(part) is not None
-    }
+    images = {name: _as_json(image(record[part])) for part, name in _PARTS.items() if record.get(part) is not None}
     name = "MODIFY" if {"NewImage", "OldImage"} <= images.keys() else "REMOVE" if "OldImage" in images else "INSERT"
     return {
         "eventID": _digest("md5", _identifier("dynamodb", table, images, copy)),
@@ -155,6 +168,8 @@ def eventbridge(
         detail: its content.
         resources: ARNs of what it is about.
     """
+    if not isinstance(detail, Mapping):
+        raise TypeError(f"`detail` is no mapping: {detail!r}")
     return {
         "version": "0",
         "id": _identifier("eventbridge", source, detail_type, detail, list(resources)),

@@ -86,11 +86,26 @@ ONE_LINE = {
         "the key 'item_id' of the item {'item_id': 1} of table 'Items' in the model Wrong is of type N, and of type S in "
         "`tables`; give a text, or declare 'item_id:N'"
     ),
+    "items = {'Items': ['i1']}": "declares the item 'i1' of table 'Items': it is no mapping; use int",
+    "items = {'Items': [{'item_id': {'S': 'i1'}, 'tags': {'SS': ['a']}, 'of': {'M': {'a': {'N': '1'}}}}]}": (
+        "has the types of DynamoDB's API; declare it as {'item_id': 'i1', 'of': {'a': 1}, 'tags': frozenset({'a'})}"
+    ),
+    "items = {'Items': [{'item_id': 'i1', 'price': {'N': '1.5'}}]}": "declare it as {'item_id': 'i1', 'price': Decimal('1.5')}",
+    "items = {'Items': [{'item_id': 'i1', 'paid': {'BOOL': True}}]}": "declare it as {'item_id': 'i1', 'paid': True}",
     "items = {'Events': [{'stream': 's', 'position': True}]}": "is of type BOOL, and of type N in `tables`; give a number",
     # methods
     "def setup(self, backend): pass": "`setup` of the model Wrong has other parameters than it is called with: missing",
     "async def setup(self): pass": "`setup` of the model Wrong is a coroutine or a generator, of which no code would run",
     "def owns(self, item): return True": "`owns` of the model Wrong has other parameters than it is called with: too many",
+    "def owns(self, item, principal): return True": (
+        "`owns` of the model Wrong has other parameters than it is called with: the item before the principal; declare it as"
+    ),
+    "def owns(self, principal, item): item['owner'] == principal": "`owns` of the model Wrong never returns anything; return the",
+    "def retryable(self): return True": "`retryable` of the model Wrong is a function that cannot be called with a response: too",
+    "def retryable(self, response, request): return True": "cannot be called with a response: missing a required argument",
+    "def retryable(self, response): response.status == 409": "`retryable` of the model Wrong is a function that never returns",
+    "@invariant\ndef few(self, items): assert len(items) < 3": "the invariant 'few' of the model Wrong never returns anything",
+    "@invariant\ndef few(self, items):\n    if not items:\n        return\n    print(items)": "never returns anything; return",
     "async def owns(self, principal, item): return True": "`owns` of the model Wrong is a coroutine or a generator",
     "def __init__(self, size): pass": "the model Wrong cannot be made without arguments: missing a required argument: 'size'",
     "@dataclasses.dataclass\nclass Wrong(Right):\n    limit: int": "cannot be made without arguments: missing a required",
@@ -112,6 +127,14 @@ ONE_LINE = {
     "@handler(read_only='yes')\ndef erase(self, principal): return 204": "`read_only` of the handler 'erase' of the model Wrong",
     "@handler(operation=7)\ndef erase(self, principal): return 204": "`operation` of the handler 'erase' of the model Wrong is 7",
     "@handler(principals='alice')\ndef erase(self, principal): return 204": "`principals` of the handler 'erase' of the model",
+    "@handler(readonly=True)\ndef erase(self, principal): return 204": (
+        "the handler 'erase' of the model Wrong has values of 'readonly', which is no argument of its function; did you mean the "
+        "option read_only=…?"
+    ),
+    "@handler(principal=['alice'])\ndef erase(self, principal): return 204": "did you mean the option principals=…?",
+    "@handler(change_owner=[True])\ndef erase(self, principal): return 204": "did you mean the option changes_owner=…?",
+    "@handler(redelivered=True)\ndef erase(self, principal): return 204": "route(…, redelivered=True), or event(",
+    "@handler(readonly=True)\ndef erase(self, principal, **given): return 204": "is True; for example readonly=['i1']",
     "@handler(retryable=409)\ndef erase(self, principal): return 204": "`retryable` of the handler 'erase' is 409",
 }
 
@@ -128,6 +151,8 @@ def test_a_mistake_is_told_in_one_line_with_its_remedy(body):
 
 
 OWN = [
+    "items = {'Items': [{'item_id': 'i1', 'sizes': {'S': 'small'}, 'of': {'N': 'north'}, 'at': {'N': 1}, 'more': {'M': 1}}]}",
+    "items = {'Items': []}",
     "limit = 3",
     "table = boto3.resource('dynamodb', region_name='us-east-1').Table('Items')",
     "item = {'item_id': 'i1'}",
@@ -139,9 +164,17 @@ OWN = [
     "def owns(self, principal, item, items): return True",
     "def setup(self, again=False): pass",
     "def retryable(self, response): return True",
+    "def owns(self, item, caller): return True",
+    "def owns(self, principal, item): raise NotImplementedError",
+    "def owns(self, principal, item): return item.get('owner') or None",
+    "@invariant\ndef few(self, items):\n    for one in items:\n        return one\n    return None",
+    "@invariant\ndef few(self, items):\n    with open('x') as file:\n        return not file",
+    "few = invariant(lambda items: len(items) < 9)",
     "ignore = {'Items': ['of_no_item'], 'body': ('at',)}",
     "delete = handler(delete, item_id=['i1'])",
     "@handler\nasync def erase(self, principal): return 204",
+    "@handler(readonly=[True])\ndef erase(self, principal, readonly): return 204",
+    "@handler(readonly=[True])\ndef erase(self, principal, **given): return 204",
     "class reference_type:\n    pass",
 ]
 
@@ -206,3 +239,11 @@ def test_an_attribute_whose_methods_fail_is_a_mistake_of_the_model():
     model = written("class Tables(list):\n    def __iter__(self): raise KeyError('x')\ntables = Tables()")
     with pytest.raises(ModelError, match="cannot be read: KeyError"):
         check_model(model)
+
+
+def test_an_invariant_may_be_a_function_of_the_items_alone():
+    put = (
+        "@handler\ndef put(self, principal): boto3.resource('dynamodb').Table('Items').put_item(Item={'item_id': 'i2'})"
+    )
+    model = written(f"few = invariant(lambda items: len(items['Items']) < 2)\nread = None\n{put}")
+    assert {one.finding.oracle for one in toctou.check(model, requests=1).violations} == {"few"}

@@ -63,14 +63,14 @@ WRONG = [
     ({"answers": {"sqs.SendMessage": ValueError("x")}}, "of the model Wrong is ValueError('x'); for example"),
     (
         {"answers": {"sqs.SendMessage": lambda: {"MessageId": "1"}}},
-        "cannot be called with the parameters: too many positional arguments",
+        "is no function that can answer: too many positional arguments",
     ),
-    ({"answers": {"sqs.SendMessage": lambda **given: {}}}, "cannot be called with the parameters: too many positional"),
+    ({"answers": {"sqs.SendMessage": lambda **given: {}}}, "is no function that can answer: too many positional"),
     (
         {"answers": {"sqs.SendMessage": ClientError}},
-        "cannot be called with the parameters: missing a required argument",
+        "is no function that can answer: missing a required argument",
     ),
-    ({"answers": {"sqs.SendMessage": later}}, "cannot be called with the parameters: it is a coroutine"),
+    ({"answers": {"sqs.SendMessage": later}}, "is no function that can answer: it is a coroutine"),
     # members of responses
     (
         {"answers": {"sqs.SendMessage": {"MesageId": "1"}}},

@@ -115,7 +115,11 @@ def test_a_handler_may_make_its_request():
         ({"app": wsgi, "headers": {"alice": {}}}, "has no headers for 'bob'"),
         ({"app": wsgi, "headers": {"alice": {}, "bob": {}, "Bob": {}}}, "has 'Bob'"),
         ({"app": wsgi, "headers": lambda self: {}}, "`headers` of the model Wrong cannot be called with a principal"),
-        ({"app": wsgi, "headers": lambda principal: None}, "`headers` of the model Wrong returned None for alice"),
+        (
+            {"app": wsgi, "headers": lambda principal: principal and None},
+            "`headers` of the model Wrong returned None for alice",
+        ),
+        ({"app": wsgi, "headers": lambda principal: None}, "`headers` of the model Wrong never returns anything"),
         ({"function": lambda event, context: "ok"}, "the function of the model Wrong returned 'ok'"),
     ],
 )
