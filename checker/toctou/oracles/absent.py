@@ -37,7 +37,7 @@ def absent(execution: Execution, index: int) -> NotSetUp | None:
     where = f"\n  {raised.source}" if raised.source is not None else ""
     if "." not in call.action:
         return _table(execution, call, where)
-    if not _MISSING.search(call.error.code):
+    if not is_missing(call.error.code):
         return None
     service, _, action = call.action.partition(".")
     return NotSetUp(
@@ -46,6 +46,11 @@ def absent(execution: Execution, index: int) -> NotSetUp | None:
         cause="the model does not make it",
         remedy=_remedy(call.action, call.parameters, getattr(call.action, "region", "")),
     )
+
+
+def is_missing(code: str) -> bool:
+    """Whether a service's error says that something is not there."""
+    return _MISSING.search(code) is not None
 
 
 def making(action: str, parameters: Mapping[str, Any], region: str = "") -> str:
