@@ -16,6 +16,7 @@ Three families, by who has to act:
     │   ├── SharedMemory       requests share more than DynamoDB
     │   ├── OperationLimit
     │   ├── SilentHandler
+    │   ├── NotSetUp           a table, a secret, … that the model has not made
     │   ├── OutsideControl
     │   │   ├── UndeclaredService  an AWS service of which the model says nothing
     │   │   └── ThreadStarted  threads of a request that runs in the memory of the checker
@@ -125,6 +126,10 @@ class OperationLimit(UncontrolledHandler):
 
 class SilentHandler(UncontrolledHandler):
     """A request did not reach a scheduling point in time."""
+
+
+class NotSetUp(UncontrolledHandler):
+    """A handler fails for want of a table, a secret, a parameter, … that the model has not made."""
 
 
 class OutsideControl(UncontrolledHandler):

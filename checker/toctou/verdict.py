@@ -34,6 +34,7 @@ class StopReason(StrEnum):
     UNSUPPORTED_ACTION = "unsupported_action"
     SERVICE_CRASHED = "service_crashed"
     TOOL_MISSING = "tool_missing"
+    NOT_SET_UP = "not_set_up"  # a handler fails for want of what only a deployment, or the model, can make
     WORKER_LOST = "worker_lost"
     INTERNAL_ERROR = "internal_error"  # a fault of toctou itself
     REFUSED = "refused"  # an invalid model, noticed only while it was explored

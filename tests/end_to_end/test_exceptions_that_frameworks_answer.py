@@ -52,10 +52,21 @@ class Orders(Model):
 """
 
 
-@pytest.mark.parametrize("model", [FLASK, DJANGO], ids=["flask", "django"])
-@pytest.mark.parametrize("isolation", ["memory", "processes"])
+DJANGO_BY_ASGI = DJANGO.replace("wsgi", "asgi")
+
+
+@pytest.mark.parametrize(
+    ("model", "isolation"),
+    [
+        pytest.param(FLASK, "memory", id="flask"),
+        pytest.param(FLASK, "processes", id="flask in processes"),
+        pytest.param(DJANGO, "memory", id="django"),
+        pytest.param(DJANGO, "processes", id="django in processes"),
+        pytest.param(DJANGO_BY_ASGI, "processes", id="django by asgi"),  # it starts threads, which need a process
+    ],
+)
 def test_the_exception_is_found_with_its_line(tmp_path: Path, model: str, isolation: str) -> None:
-    name = "django" if model is DJANGO else "flask"
+    name = "flask" if model is FLASK else "django"
     pytest.importorskip(name, reason=f"no {name}: `pip install {name}`")
     (tmp_path / "orders_answered.py").write_text(model)
     command = [sys.executable, "-m", "toctou.cli", "check", "orders_answered.py", "--format", "json"]

@@ -134,7 +134,7 @@ def test_a_call_that_fails_says_what_to_do(project):
     result.stdout.fnmatch_lines(
         [
             "test_it.py cannot be imported: ResourceNotFoundException: *GetSecretValue* at application.py:3: KEY = *",
-            "  remedy: declare tables and items in the model; make anything else at the top of the model's file*",
+            "  remedy: make it at the top of the model's file, above the import:",
         ]
     )
     assert "Traceback" not in result.stdout.str()

@@ -129,6 +129,81 @@ class Notes(Model):
 )
 
 
+WITH_SERVICES = (
+    NOTES
+    + """
+from toctou import Model, Table, handler
+
+secrets, parameters, s3 = (boto3.client(one) for one in ("secretsmanager", "ssm", "s3"))
+
+class Notes(Model):
+    tables = [Table("Notes", "id")]
+    services = ["secretsmanager", "ssm", "s3"]
+
+    def setup(self):
+        SETUP
+
+    @handler()
+    def secret(self, principal):
+        table.put_item(Item={"id": "n1", "text": secrets.get_secret_value(SecretId="key")["SecretString"]})
+
+    @handler()
+    def parameter(self, principal):
+        value = parameters.get_parameter(Name="/limit", WithDecryption=True)["Parameter"]["Value"]
+        table.put_item(Item={"id": "n1", "text": value})
+
+    @handler()
+    def stored(self, principal):
+        text = s3.get_object(Bucket="docs", Key="a.txt")["Body"].read().decode()
+        table.put_item(Item={"id": "n1", "text": text})
+
+    @handler()
+    def elsewhere(self, principal):
+        boto3.resource("dynamodb").Table("Notices").delete_item(Key={"notice_id": "1"})
+"""
+)
+
+UPLOADS = (
+    NOTES
+    + """
+from toctou import Model, Table, handler
+
+s3 = boto3.client("s3")
+
+class Notes(Model):
+    tables = [Table("Notes", "id")]
+    services = ["s3"]
+
+    @handler()
+    def upload(self, principal):
+        s3.put_object(Bucket="docs", Key="a.txt", Body=b"text")
+
+    @handler()
+    def remember(self, principal):
+        text = s3.get_object(Bucket="docs", Key="a.txt")["Body"].read().decode()
+        table.put_item(Item={"id": "n1", "text": text})
+"""
+)
+
+FUNCTION = (
+    NOTES
+    + """
+from toctou import Model, Table, route
+
+def lambda_handler(event, context):
+    key = boto3.client("secretsmanager").get_secret_value(SecretId="key")["SecretString"]
+    table.put_item(Item={"id": "n1", "text": key})
+    return {"statusCode": 200}
+
+class Notes(Model):
+    tables = [Table("Notes", "id")]
+    services = ["secretsmanager"]
+    function = lambda_handler
+    add = route("POST /notes")
+"""
+)
+
+
 def run_of(folder: Path) -> dict:
     return json.loads((folder / "reports/latest/run.json").read_text())
 
@@ -274,3 +349,52 @@ def test_a_request_that_fastapi_does_not_accept(folder: Path, command: Command, 
     (folder / "fast_notes.py").write_text(FASTAPI.replace("MEMBERS", members))
     (line,) = lines_about(command("check", "fast_notes.py"), "h")
     assert line.endswith(told)
+
+
+MADE = [
+    'boto3.client("secretsmanager").create_secret(Name="key", SecretString="…")',
+    'boto3.client("ssm").put_parameter(Name="/limit", Value="…", Type="SecureString")',
+    'boto3.client("s3").put_object(Bucket="docs", Key="a.txt", Body=b"…")',
+]
+
+
+def test_what_the_model_has_not_made_is_a_doubt_with_the_line_to_add(folder: Path, command: Command):
+    (folder / "with_services.py").write_text(WITH_SERVICES.replace("SETUP", "pass"))
+    ended = command("check", "with_services.py")
+    (checked,) = run_of(folder)["models"]
+    assert (ended.status, checked["stop_reason"], run_of(folder)["findings"]) == (3, "not_set_up", []), ended
+    for line in MADE:
+        assert ended.out.count(line) == 1, "once, not for each scenario"
+    assert 'add Table("Notices", "notice_id") to `tables`' in ended.out
+    made = WITH_SERVICES.replace("SETUP", "; ".join(MADE).replace('b"…"', 'b"text"'))
+    made = made.replace('"Notes", "id")]', '"Notes", "id"), Table("Notices", "notice_id")]')
+    (folder / "made.py").write_text(made)
+    command("check", "made.py")
+    assert run_of(folder)["models"][0]["stop_reason"] != "not_set_up", "what is told works"
+
+
+def test_what_another_handler_makes_may_be_missing_in_production_too(folder: Path, command: Command):
+    (folder / "uploads.py").write_text(UPLOADS)
+    command("check", "uploads.py")
+    (finding,) = run_of(folder)["findings"]
+    assert (finding["handler"], finding["anomaly"]) == ("remember", "fails_alone")
+
+
+@pytest.mark.parametrize("kind", ["flask", "fastapi", "lambda"])
+def test_a_secret_is_missed_behind_an_application_as_well(folder: Path, command: Command, kind: str):
+    if kind == "lambda":
+        text = FUNCTION
+    else:
+        pytest.importorskip(kind, reason=f"no {kind}: `pip install {kind}`")
+        application = {
+            "flask": "from flask import Flask\napp = Flask(__name__)",
+            "fastapi": "import fastapi\napp = fastapi.FastAPI()",
+        }
+        text = FUNCTION.replace(
+            "def lambda_handler(event, context)", application[kind] + '\n\n@app.post("/notes")\ndef add()'
+        )
+        text = text.replace("function = lambda_handler", "app = app")
+    (folder / f"behind_{kind}.py").write_text(text)
+    ended = command("check", f"behind_{kind}.py")
+    assert ended.status == 3, ended
+    assert ended.out.count(MADE[0]) == 1

@@ -68,11 +68,6 @@ def remedy_alone(words: Words, finding: Finding) -> str:
     execution = words.execution
     raised = raised_by(execution, finding)
     calls = [execution.operations[at] for request in finding.requests for at in execution.of_request(request)]
-    if absent := [one for one in calls if _is_absent(execution, one)]:
-        tables = listed(dict.fromkeys(str(one.parameters["TableName"]) for one in absent))
-        missing = listed(dict.fromkeys(_declaration(one) for one in absent))
-        known = listed(execution.initial)
-        return f"the model has no table {tables}, only {known}: add {missing} to `tables`, or use the names there"
     last = calls[-1] if calls else None
     if last is not None and last.error and raised is not None and raised.type in _WRONG_CALL:
         keys = last.parameters.get("Key")
@@ -96,15 +91,3 @@ def _where(words: Words, finding: Finding, lines: Sequence[SourceLine]) -> str:
     if lines:
         return f"{alone}: correct {lines[0].function} itself, for example what it passes to the code that it calls"
     return f"{alone}: correct {handler}, or give it arguments and items with which it works"
-
-
-def _is_absent(execution: Execution, call: Operation) -> bool:
-    name = call.parameters.get("TableName", "")
-    return (call.error and call.error.code) == "ResourceNotFoundException" and name not in ("", *execution.initial)
-
-
-def _declaration(call: Operation) -> str:
-    """The line that declares the table of a call, as far as the call shows its key."""
-    keys = call.parameters.get("Key")
-    names = ", ".join(f'"{name}"' for name in keys) if isinstance(keys, dict) and keys else '"<its key>"'
-    return f'Table("{call.parameters["TableName"]}", {names})'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
@@ -38,9 +38,13 @@ _NEARLY_CERTAIN = 0.9999
 def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], options: Options) -> ModelResult:
     """The result of a model whose scenarios are final."""
     loaded = explored.loaded
+    # What a handler that fails by itself has done instead of writing stands in its finding, and what it has missed.
+    alone = [one for result in confirmed for one in result.violations if one.explanation.anomaly == "fails_alone"]
+    failing = {one.cause.handler for one in alone}
+    doubtful = [result for result in confirmed if not _misses_what_others_make(result, failing)]
     # An invalid model is the reason for whatever else is inconclusive.
-    stopped = next((result for result in confirmed if result.stop_reason is StopReason.REFUSED), None) or next(
-        (result for result in confirmed if result.verdict is Verdict.INCONCLUSIVE), None
+    stopped = next((result for result in doubtful if result.stop_reason is StopReason.REFUSED), None) or next(
+        (result for result in doubtful if result.verdict is Verdict.INCONCLUSIVE), None
     )
     vacuous = [] if stopped else [one._replace(instead=advice(one, loaded.model)) for one in explored.reached.vacuous()]
     # Memory that has shown in one scenario is there in all of them, whether it has shown in the others or not.
@@ -59,10 +63,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
             vacuous=vacuous[0].reason if vacuous else None,
         )
     )
-    # What a handler that fails by itself has done instead of writing stands in its finding.
-    alone = [one for result in results for one in result.violations if one.explanation.anomaly == "fails_alone"]
-    failing = {one.cause.handler for one in alone}
-    detail = _stopped_by(stopped, confirmed) if stopped else ""
+    detail = _stopped_by(stopped, doubtful) if stopped else ""
     if reason is StopReason.SHARED_MEMORY:
         detail = detail or sharing
     if reason in _VACUOUS:
@@ -83,15 +84,25 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
     )
 
 
+def _misses_what_others_make(result: ScenarioResult, failing: Container[str]) -> bool:
+    """Whether a scenario lacks what another handler makes, so that the one which misses it has a finding of another scenario."""
+    return result.stop_reason is StopReason.NOT_SET_UP and any(one.handler in failing for one in result.requests)
+
+
 def _stopped_by(stopped: ScenarioResult, results: Sequence[ScenarioResult]) -> str:
-    """The reason why nothing is concluded; if it is a service of which the model says nothing, every such service, once."""
-    if not undeclared_service(stopped.detail):
+    """The reason why nothing is concluded; if it is something that the model leaves out, all that it does, each once."""
+    if not _left_out(stopped):
         return stopped.detail
-    by_service: dict[str, str] = {}
+    details: dict[str, str] = {}
     for one in results:
-        if service := undeclared_service(one.detail):
-            by_service.setdefault(service, one.detail)
-    return "\n".join(by_service.values())
+        if what := _left_out(one):
+            details.setdefault(what, one.detail)
+    return "\n".join(details.values())
+
+
+def _left_out(result: ScenarioResult) -> str:
+    """What a model should have said: a service, or how something is made; ``""`` if that is not why it is inconclusive."""
+    return result.detail if result.stop_reason is StopReason.NOT_SET_UP else undeclared_service(result.detail)
 
 
 def without_conclusion(explored: Explored, results: Sequence[ScenarioResult], fault: str) -> ModelResult:

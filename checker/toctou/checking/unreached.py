@@ -90,7 +90,8 @@ def _remedy(seen: Seen, errors: Sequence[str], call: HttpCall | None, model: typ
             return _not_found(seen, call, model)
         case 405:
             allowed = ", ".join(sorted(re.findall(r"\w+", dict(response.headers).get("allow", ""))))
-            return f": the path has no such method{allowed and f', only {allowed}'}: correct the route"
+            wrong = call is not None and _no_path(call, model)  # which Chalice answers so
+            return wrong or f": the path has no such method{allowed and f', only {allowed}'}: correct the route"
         case 401 | 403:
             return f"{said}: {_refused(seen, model)}"
         case 400 | 415 | 422:
@@ -118,15 +119,16 @@ def _without_a_write(seen: Seen, errors: Sequence[str]) -> str:
 
 def _not_found(seen: Seen, call: HttpCall | None, model: type[Model]) -> str:
     missing = "what it looks for is not there: store it in `items`, or give arguments of what is there"
-    if call is None or seen.actions or model.app is None:
+    if call is None or seen.actions:
         return f": {missing}"
-    routes, path = declared_routes(model.app), call.path.partition("?")[0]
-    if any(matches(one, path) for one in routes):
-        return f", without a call to DynamoDB: {missing}"
-    if not routes:
-        return (
-            ", without a call to DynamoDB: the application has no such path, or does not find what it is for elsewhere"
-        )
+    return _no_path(call, model) or f", without a call to DynamoDB: it has no such path, or {missing}"
+
+
+def _no_path(call: HttpCall, model: type[Model]) -> str:
+    """What is said of a path that the application does not have; ``""`` if it has it, or says nothing of its routes."""
+    routes, path = declared_routes(model.app or call.function or model.function), call.path.partition("?")[0]
+    if not routes or any(matches(one, path) for one in routes):
+        return ""
     near = nearest(routes, call.method, path)
     return ": the application has no such path" + (f"; there is {near}" if near is not None else ": correct the route")
 

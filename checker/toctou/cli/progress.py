@@ -25,7 +25,7 @@ from toctou.verdict import StopReason, Verdict
 REPORT_SECONDS = 10.0
 """How often a run that is not shown on a terminal reports its state."""
 
-_OF_REQUESTS = (StopReason.OUTSIDE_CONTROL, StopReason.REFUSED)
+_OF_REQUESTS = (StopReason.OUTSIDE_CONTROL, StopReason.REFUSED, StopReason.NOT_SET_UP)
 _SPENT = (StopReason.MAX_SCHEDULES, StopReason.MAX_SECONDS, StopReason.INTERRUPTED)
 
 

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from botocore.exceptions import (
     ClientError,
@@ -40,9 +40,18 @@ def escaped(raised: BaseException) -> OutsideControl | None:
     )
 
 
-def is_error_of_aws(raised: BaseException) -> bool:
-    """Whether a call of an AWS client was answered by this error."""
-    return isinstance(raised, ClientError)
+class Answered(NamedTuple):
+    """An error that a call of an AWS client was answered by: the name of the operation, and the error's code."""
+
+    operation: str
+    code: str
+
+
+def error_of_aws(raised: BaseException) -> Answered | None:
+    """What a client has raised; ``None`` if it was no client."""
+    if not isinstance(raised, ClientError):
+        return None
+    return Answered(raised.operation_name, str(raised.response.get("Error", {}).get("Code", "")))
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from toctou.history.footprint import EMPTY
 _performed: dict[tuple[str, str], tuple[int, Any]] = {}
 """By action and parameters, in which import a call was performed first, and its result."""
 
+_refused: dict[str, tuple[str, Mapping[str, Any]]] = {}
+
 _imports = count()
 _current = 0
 
@@ -50,4 +52,11 @@ def perform_on_moto(client: BaseClient, operation: str, parameters: Mapping[str,
     except ClientError as refused:
         made_in, result = _performed.get(call, (_current, None))
         error = error_of(refused) if made_in == _current else None
+        if error is not None:
+            _refused[operation] = method.action, asked
     return method.answered(Performed(result if error is None else None, error, EMPTY, ()))
+
+
+def refused_call(operation: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Action and parameters of the last call of this operation that was answered by an error; ``None`` if none was."""
+    return _refused.get(operation)

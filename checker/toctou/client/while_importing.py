@@ -37,10 +37,12 @@ class Note(NamedTuple):
     Attributes:
         modules: that were being imported.
         text: what a reader of the verdict should know, as a sentence.
+        declaration: what a model would say, as far as the call shows its key: ``Table("Config", "pk")``.
     """
 
     modules: frozenset[str]
     text: str
+    declaration: str = ""
 
 
 @dataclass
@@ -118,7 +120,9 @@ class _Performing:
             + (f" {_shown(place)}" if place else "")
             + ": no model declares that table; answered as empty, and nothing is stored"
         )
-        IMPORTED.notes.append(Note(_being_imported(), text))
+        key = parameters.get("Key")
+        names = ", ".join(f'"{one}"' for one in key) if isinstance(key, Mapping) else '"<its key>"'
+        IMPORTED.notes.append(Note(_being_imported(), text, f'Table("{missing[0]}", {names})'))
         name = parameters.get("TableName")
         if isinstance(name, str) and "Key" in parameters:
             return self._performed_on_unknown(action, parameters, name, parameters["Key"])

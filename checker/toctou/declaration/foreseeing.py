@@ -13,14 +13,15 @@ import pickle
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from toctou.client.outside import NOTHING, Stored
-from toctou.client.while_importing import performed_while_importing
+from toctou.client.while_importing import IMPORTED, performed_while_importing
 from toctou.declaration.items import initial_images
 from toctou.declaration.model import Model
+from toctou.errors import ToctouError
 from toctou.gate.zygote import CAN_FORK, end_here, forked
 from toctou.real_time import seconds
 
@@ -34,29 +35,53 @@ class _Report(NamedTuple):
     Attributes:
         complete: whether the import has ended without an exception.
         declared: what the models declare that were defined meanwhile.
+        failed: what is certainly wrong, if it is not complete; ``None`` where that may be the provisional answers.
     """
 
     complete: bool
     declared: Stored
+    failed: ToctouError | None = None
+
+
+Describe = Callable[["Ahead", BaseException], tuple[ToctouError, bool]]
+"""Makes the error for an import that has raised, and says whether that is certain whatever items are stored."""
 
 
 @contextmanager
-def calls_performed_at_once() -> Iterator[None]:
-    """While inside, where one file is imported, calls of AWS clients are performed at once; nothing is sent."""
-    ahead = _Ahead()
+def calls_performed_at_once(describe: Describe) -> Iterator[None]:
+    """While inside, where one file is imported, calls of AWS clients are performed at once; nothing is sent.
+
+    Raises:
+        ToctouError: the import has raised, as ``describe`` has it.
+    """
+    ahead = Ahead()
     with performed_while_importing(ahead.learn, ahead.anything):
         try:
             yield
+        except (Exception, SystemExit) as raised:
+            error, certain = describe(ahead, raised)
+            ahead.report(complete=False, failed=error if certain else None)
+            # With every item there it came further than here, where nothing is known of the items.
+            raise ahead.failed or error from raised
         except BaseException:
             ahead.report(complete=False)
             raise
         ahead.report(complete=True)
 
 
-class _Ahead:
-    """Looks ahead: here, until it has forked; and there, where :attr:`_reports_to` is a pipe."""
+class Ahead:
+    """Looks ahead: here, until it has forked; and there, where :attr:`_reports_to` is a pipe.
+
+    Attributes:
+        known: whether what the models declare is known, as far as it was asked for.
+        failed: what certainly keeps the import from being completed, whatever the tables hold; ``None`` if nothing does.
+        notes: how many notes on calls there were at the beginning.
+    """
 
     def __init__(self) -> None:
+        self.known = True
+        self.failed: ToctouError | None = None
+        self.notes = len(IMPORTED.notes)
         self._before = set(_models())
         self._reports_to: int | None = None
         self._finds_anything = False
@@ -69,18 +94,21 @@ class _Ahead:
         report = self._asked(finds_anything=False)
         if report is not None and not report.complete:
             report = self._asked(finds_anything=True)
-        return NOTHING if report is None else report.declared  # there is no report in the other process
+        if report is None:  # this is the other process
+            return NOTHING
+        self.known, self.failed = report.complete, report.failed
+        return report.declared
 
     def anything(self) -> Any:
         """What a read finds in a table of which nothing is known yet; ``None`` for nothing."""
         return _Anything() if self._finds_anything else None
 
-    def report(self, *, complete: bool) -> None:
+    def report(self, *, complete: bool, failed: ToctouError | None = None) -> None:
         """Send the report and end this process, if it is the one that has gone ahead."""
         if self._reports_to is None:
             return
         with suppress(OSError), os.fdopen(self._reports_to, "wb") as pipe:
-            pickle.dump(_Report(complete, self._declared()), pipe)
+            pickle.dump(_Report(complete, self._declared(), failed), pipe)
         end_here()
 
     def _asked(self, *, finds_anything: bool) -> _Report | None:

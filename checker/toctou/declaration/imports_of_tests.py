@@ -72,18 +72,21 @@ def _uses(specification: ModuleSpec) -> bool:
 def _intercepted(specification: ModuleSpec) -> Iterator[None]:
     # Not before something uses them, since most sessions do not, and these take a while to import.
     from toctou.client.environment import environment_of_import  # noqa: PLC0415
-    from toctou.client.escapes import calls_at_import_refused, is_error_of_aws  # noqa: PLC0415
+    from toctou.client.escapes import calls_at_import_refused, error_of_aws  # noqa: PLC0415
     from toctou.client.intercept import calls_are_answered  # noqa: PLC0415
     from toctou.declaration.foreseeing import calls_performed_at_once  # noqa: PLC0415
-    from toctou.declaration.loading import cannot_be_imported  # noqa: PLC0415
+    from toctou.declaration.loading import describes  # noqa: PLC0415
+    from toctou.errors import ToctouError  # noqa: PLC0415
 
     if calls_are_answered():
         yield
         return
+    describe = describes(specification.name, Path(specification.origin or ""))
     try:
-        with environment_of_import(), calls_at_import_refused(), calls_performed_at_once():
+        with environment_of_import(), calls_at_import_refused(), calls_performed_at_once(describe):
             yield
-    except Exception as failed:
-        if is_error_of_aws(failed):
-            raise cannot_be_imported(specification.name, Path(specification.origin or ""), failed) from failed
-        raise
+    except ToctouError as told:
+        failed = told.__cause__
+        if failed is None or error_of_aws(failed):
+            raise
+        raise failed from failed.__cause__  # which pytest shows as those of any test

@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import traceback
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -19,14 +18,15 @@ from pathlib import Path
 from types import ModuleType
 
 from toctou.client.environment import CLIENT_ENVIRONMENT
-from toctou.client.escapes import calls_at_import_refused, is_error_of_aws
+from toctou.client.escapes import calls_at_import_refused
 from toctou.client.service_descriptions import service_descriptions_shared
+from toctou.client.while_importing import IMPORTED
 from toctou.declaration import fingerprint
-from toctou.declaration.foreseeing import calls_performed_at_once
+from toctou.declaration.broken_import import broken_import, shown
+from toctou.declaration.foreseeing import Ahead, Describe, calls_performed_at_once
 from toctou.declaration.model import Model, undeclared_handlers
 from toctou.declaration.own_code import unused_functions
 from toctou.declaration.validation import check_members
-from toctou.declaration.wrong_calls import how_to_call
 from toctou.errors import TargetError, ToctouError
 from toctou.scheduling import boundary, data_files
 
@@ -98,7 +98,7 @@ def named(model: type[Model]) -> LoadedModel:
     """A model under the name by which the command line loads it; a class inside a function cannot be loaded again."""
     module = sys.modules.get(model.__module__)
     file = getattr(module, "__file__", None)
-    return LoadedModel(f"{_shown(Path(file)) if file else model.__module__}:{model.__qualname__}", model)
+    return LoadedModel(f"{shown(Path(file)) if file else model.__module__}:{model.__qualname__}", model)
 
 
 def _models(target: str) -> Iterator[LoadedModel]:
@@ -138,7 +138,7 @@ def _of_folder(folder: Path) -> Iterator[LoadedModel]:
     for where, count in to_build.items():
         models = f"{count} model{'s' if count > 1 else ''}"
         print(
-            f"toctou: not checked: {models} of a service in {_shown(where)}, which has to be built first; name that folder",
+            f"toctou: not checked: {models} of a service in {shown(where)}, which has to be built first; name that folder",
             file=sys.stderr,
         )
 
@@ -154,7 +154,7 @@ def _of_file(file: Path, wanted: str) -> Iterator[LoadedModel]:
         sys.path.insert(0, str(root))
     module = _import(dotted, resolved)
     for model in _chosen(module, wanted, str(file)):
-        yield LoadedModel(f"{_shown(file)}:{model.__name__}", model)
+        yield LoadedModel(f"{shown(file)}:{model.__name__}", model)
 
 
 def _of_module(dotted: str, wanted: str) -> Iterator[LoadedModel]:
@@ -169,23 +169,8 @@ def _import(dotted: str, file: Path | None) -> ModuleType:
     known = sys.modules.get(dotted)
     if known is not None and file is not None and Path(getattr(known, "__file__", None) or "").resolve() != file:
         return _import_under_another_name(dotted, file)
-    try:
-        with calls_performed_at_once():
-            return importlib.import_module(dotted)
-    except ModuleNotFoundError as missing:
-        # If another module is missing, the target exists but its imports are broken.
-        if file is None and missing.name and dotted.split(".", maxsplit=1)[0] == missing.name:
-            raise TargetError(
-                f"there is no module {dotted!r}",
-                expected="a folder, a .py file, file.py:Model or package.module:Model",
-                cause=f"a slip in the name, or it is not importable from {Path.cwd()}",
-                remedy="check the name; install the package into this environment",
-            ) from None
-        raise cannot_be_imported(dotted, file, missing) from missing
-    except TargetError:
-        raise
-    except (Exception, SystemExit) as broken:
-        raise cannot_be_imported(dotted, file, broken) from broken
+    with calls_performed_at_once(describes(dotted, file)):
+        return importlib.import_module(dotted)
 
 
 def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
@@ -197,46 +182,37 @@ def _import_under_another_name(dotted: str, file: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:
-        with calls_performed_at_once():
+        with calls_performed_at_once(describes(dotted, file)):
             specification.loader.exec_module(module)
-    except (Exception, SystemExit) as broken:
+    except ToctouError:
         del sys.modules[name]
-        raise broken if isinstance(broken, TargetError) else cannot_be_imported(dotted, file, broken) from broken
+        raise
     return module
 
 
-def cannot_be_imported(dotted: str, file: Path | None, broken: BaseException) -> TargetError:
-    """What to say of a module whose import has ended with this exception."""
-    steps = traceback.extract_tb(broken.__traceback__)
-    others = ["importlib", "<"]
-    if isinstance(broken, ToctouError) or is_error_of_aws(broken):
-        others += [_OWN_FOLDER, f"{os.sep}botocore{os.sep}", f"{os.sep}boto3{os.sep}"]
-    ours = [step for step in steps if not any(one in step.filename for one in others)]
-    place = f" at {_shown(Path(ours[-1].filename))}:{ours[-1].lineno}: {ours[-1].line}" if ours else ""
-    if isinstance(broken, SyntaxError) and broken.filename:
-        place = f" at {_shown(Path(broken.filename))}:{broken.lineno}"
-    where = f"{_shown(file) if file else dotted} cannot be imported: {type(broken).__name__}"
-    if isinstance(broken, ToctouError):  # a declaration that cannot be used, which knows what is wrong
-        return TargetError(
-            f"{where}: {broken.observed}{place}", expected=broken.expected, cause=broken.cause, remedy=broken.remedy
-        )
-    if is_error_of_aws(broken):
-        return TargetError(
-            f"{where}: {broken}{place}",
-            expected="modules that find what they ask AWS for when they are imported; nothing is sent",
-            cause="a table, an item, a secret or a parameter that exists where the module is deployed",
-            remedy="declare tables and items in the model; make anything else at the top of the model's file, above its imports: "
-            'boto3.client("secretsmanager").create_secret(Name="…", SecretString="…"), or .put_parameter(…) of "ssm"',
-        )
-    if remedy := how_to_call(broken):
-        return TargetError(f"{where}: {broken}{place}", expected="arguments that it takes", remedy=remedy)
+def describes(dotted: str, file: Path | None) -> Describe:
+    """What says why the import of a module has failed."""
+
+    def describe(ahead: Ahead, broken: BaseException) -> tuple[ToctouError, bool]:
+        if isinstance(broken, TargetError) or (file is None and _is_missing(dotted, broken)):
+            return _missing(dotted) if not isinstance(broken, TargetError) else broken, True
+        return broken_import(dotted, file, broken, IMPORTED.notes[ahead.notes :], known=ahead.known)
+
+    return describe
+
+
+def _is_missing(dotted: str, broken: BaseException) -> bool:
+    # If another module is missing, the target exists but its imports are broken.
+    named = broken.name if isinstance(broken, ModuleNotFoundError) else None
+    return bool(named) and dotted.split(".", maxsplit=1)[0] == named
+
+
+def _missing(dotted: str) -> TargetError:
     return TargetError(
-        f"{where}: {broken}{place}",
-        expected="a module that can be imported from here",
-        cause="a package that is not installed in this environment"
-        if isinstance(broken, ModuleNotFoundError)
-        else "the code that runs when the module is imported",
-        remedy=f"make `python -c 'import {dotted}'` work first",
+        f"there is no module {dotted!r}",
+        expected="a folder, a .py file, file.py:Model or package.module:Model",
+        cause=f"a slip in the name, or it is not importable from {Path.cwd()}",
+        remedy="check the name; install the package into this environment",
     )
 
 
@@ -260,10 +236,3 @@ def _chosen(module: ModuleType, wanted: str, where: str) -> list[type[Model]]:
         expected=f"one of its models: {names}",
         cause="a slip in the name" if chosen is None else f"{wanted} does not derive from toctou.Model",
     )
-
-
-def _shown(file: Path) -> str:
-    try:
-        return file.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return file.as_posix()

@@ -197,7 +197,8 @@ class WorkQueue:
             reason = slot.partition.tally().stop_reason
             if reason is StopReason.REFUSED:
                 self._refused.add(key.slot)
-            if reason is StopReason.REFUSED or reason in FAULTS.values():
+            # What a model has not made, another request may make.
+            if reason is StopReason.REFUSED or (reason in FAULTS.values() and reason is not StopReason.NOT_SET_UP):
                 self._faults.append(key.slot)
             self._release(slot)
 

@@ -16,6 +16,7 @@ from toctou.errors import UncontrolledHandler
 from toctou.history.finding import Finding
 from toctou.history.operation import Execution
 from toctou.history.wording import who
+from toctou.oracles.absent import absent
 from toctou.oracles.deliveries import repeated
 from toctou.oracles.oracle import Observes, Oracle
 from toctou.oracles.serial_runs import Serial
@@ -38,10 +39,17 @@ class NoException(Oracle):
         self._serial = serial
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
-        """One finding per request that raised."""
+        """One finding per request that raised.
+
+        Raises:
+            NotSetUp: one has by itself, for want of what the model has not made.
+        """
         for index, response in enumerate(execution.responses):
             if (raised := response.exception) is None or self._meets_another(execution, index):
                 continue
+            alone = self._raises_alone(execution, index)
+            if alone and (missing := absent(execution, index)) is not None:
+                raise missing
             where = f" in {raised.source.function} at `{raised.source.text.strip()}`" if raised.source else ""
             message = f": {raised.message}" if raised.message else ""
             positions = execution.of_request(index)
@@ -51,12 +59,14 @@ class NoException(Oracle):
                 f"raised {raised.type}{message}{where}",
                 requests=(index,),
                 operations=positions[-1:],
-                alone=self._raises_alone(execution, index),
+                alone=alone,
             )
 
     def _raises_alone(self, execution: Execution, index: int) -> bool:
-        """Whether a request that ran beside others which wrote raises the same, at the same line, where nobody else runs."""
-        if self._serial is None or not any(one.changes and one.request != index for one in execution.operations):
+        """Whether a request raises the same, at the same line, where nobody else runs; by running it, if another one wrote."""
+        if not any(one.changes and one.request != index for one in execution.operations):
+            return True
+        if self._serial is None:
             return False
         try:
             ((response,), _) = self._serial((index,))

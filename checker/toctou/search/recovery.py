@@ -6,6 +6,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.errors import (
     LateCall,
     NondeterministicHandler,
+    NotSetUp,
     OperationLimit,
     OutsideControl,
     ServiceCrashed,
@@ -39,6 +40,7 @@ FAULTS: dict[type[UncontrolledHandler], StopReason] = {
     LateCall: StopReason.NONDETERMINISTIC,
     ServiceCrashed: StopReason.SERVICE_CRASHED,
     ToolMissing: StopReason.TOOL_MISSING,
+    NotSetUp: StopReason.NOT_SET_UP,
 }
 
 

@@ -10,14 +10,15 @@ import sys
 from contextvars import ContextVar
 from typing import Any
 
-_raised: ContextVar[BaseException | None] = ContextVar("raised", default=None)  # requests take turns on one thread
+# Requests take turns on one thread.  A list, since tasks and threads of a request have copies of its context.
+_raised: ContextVar[list[BaseException]] = ContextVar("raised")
 _IN_FLASK = "flask.signals"
 _IN_DJANGO = "django.core.signals"
 
 
 def begin() -> None:
     """A request begins; listen to the frameworks that are loaded, which is of no effect the second time."""
-    _raised.set(None)
+    _raised.set([])
     if (flask := sys.modules.get(_IN_FLASK)) is not None:
         flask.got_request_exception.connect(_of_flask)
     if (django := sys.modules.get(_IN_DJANGO)) is not None:
@@ -26,14 +27,18 @@ def begin() -> None:
 
 def taken() -> BaseException | None:
     """What was raised since the beginning; ``None`` if nothing was."""
-    raised = _raised.get()
-    _raised.set(None)
-    return raised
+    raised = _raised.get([])
+    return raised[-1] if raised else None
 
 
 def _of_flask(_sender: object, exception: BaseException | None = None, **_: Any) -> None:
-    _raised.set(exception)
+    _note(exception)
 
 
 def _of_django(**_: Any) -> None:
-    _raised.set(sys.exc_info()[1])
+    _note(sys.exc_info()[1])
+
+
+def _note(exception: BaseException | None) -> None:
+    if exception is not None:
+        _raised.get([]).append(exception)

@@ -19,6 +19,7 @@ from toctou.history.normal_form import decoded
 from toctou.history.request import Response
 from toctou.openapi.request import HttpRequest
 from toctou.scheduling.event_loop import RequestLoop
+from toctou.web import answered_exceptions
 
 Message = MutableMapping[str, Any]
 
@@ -31,7 +32,7 @@ def is_asgi(application: Any) -> bool:
 
 
 async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) -> Response:
-    """The application's response; its exceptions propagate.
+    """The application's response; its exceptions propagate, also those for which its framework answers a status of 5xx.
 
     Args:
         application: an ASGI 3 application.
@@ -72,10 +73,14 @@ async def answer(application: Any, request: HttpRequest, state: dict[str, Any]) 
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             complete.set()
 
+    answered_exceptions.begin()
     await application(scope, receive, send)
+    raised = answered_exceptions.taken()
     start = next((one for one in sent if one["type"] == "http.response.start"), None)
     if start is None:
         raise RuntimeError("the application returned without a response")
+    if raised is not None and start["status"] >= 500:
+        raise raised
     content = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
     headers_sent = [
         (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start.get("headers", ())

@@ -10,7 +10,6 @@ from toctou.analysis.cause import cause
 from toctou.analysis.explain import explain
 from toctou.history.finding import Finding, SerialOrder
 from toctou.history.footprint import ALL, EXISTENCE
-from toctou.history.operation import ErrorResponse
 from toctou.oracles.no_exception import NoException
 from toctou.oracles.no_partial_effect import NoPartialEffect
 from toctou.oracles.ownership import Ownership
@@ -112,16 +111,6 @@ def test_conditions_of_a_transaction_are_told_apart_by_item():
 )  # fmt: skip
 def test_a_suggestion_is_concrete(execution, oracle, suggestion):
     assert suggestion.lower() in told(execution, oracle).remedy.lower()
-
-
-def test_a_table_that_the_model_does_not_have_is_named():
-    execution = parse("item x n=1\nA.get(x) A=raises(ResourceNotFoundException: 'Requested resource not found')")
-    (operation,) = execution.operations
-    operation.parameters = {**operation.parameters, "TableName": "Orders"}
-    operation.error = ErrorResponse("ResourceNotFoundException", "Requested resource not found")
-    assert told(execution, NoException()).remedy.startswith(
-        'The model has no table Orders, only Items: add Table("Orders", "item_id")'
-    )
 
 
 def test_an_exception_without_a_name_of_its_own_is_an_unhandled_one():

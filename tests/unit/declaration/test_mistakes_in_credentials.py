@@ -141,7 +141,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("base", "members", "observed", "remedy"), WRONG, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(("base", "members", "observed", "remedy"), WRONG, ids=[one[-2][:40] for one in WRONG])
 def test_a_mistake_is_told_in_one_line_with_its_remedy(base, members, observed, remedy):
     one = told(base, members)
     assert observed in one.observed

@@ -73,7 +73,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("members", "observed", "remedy"), WRONG, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(("members", "observed", "remedy"), WRONG, ids=[one[-2][:40] for one in WRONG])
 def test_a_mistake_is_told_in_one_line_with_its_remedy(members, observed, remedy):
     with pytest.raises(ModelError) as refused:
         check_model(made(members))

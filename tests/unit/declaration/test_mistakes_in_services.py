@@ -112,7 +112,7 @@ def mistakes(members):
     return refused.value
 
 
-@pytest.mark.parametrize(("members", "line"), WRONG, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(("members", "line"), WRONG, ids=[one[-1][:40] for one in WRONG])
 def test_a_mistake_is_told_in_one_line_with_its_remedy(members, line):
     one = mistakes(members)
     assert line in f"{one.observed}; {one.remedy}"
@@ -162,7 +162,7 @@ USED = [
 ]
 
 
-@pytest.mark.parametrize("answers", USED, ids=str)
+@pytest.mark.parametrize("answers", USED, ids=", ".join)
 def test_answers_as_boto3_returns_them_are_no_mistakes(answers):
     check_model(type("Answered", (Right,), {"answers": answers, "__module__": __name__}))
 
