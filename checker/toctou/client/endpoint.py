@@ -38,10 +38,10 @@ class EndpointBackend:
 
     repeatable = False  # others may use it
 
-    def __init__(self, url: str, region: str = "us-east-1", **config: Any) -> None:
-        """``config``: of botocore, for the client."""
+    def __init__(self, url: str, client: BaseClient | None = None) -> None:
+        """``client``: one that sends to the URL, if there is one."""
         self.name = f"endpoint={url}"
-        self._client = _client(url, region, config)
+        self._client = client or client_of(url)
         self._schemas: dict[str, Schema] = {}
         self._initial: dict[str, dict[ItemId, Image]] = {}
         self._described: dict[str, Any] = {}  # each table with the initial items
@@ -218,7 +218,8 @@ def _order(item: ItemId) -> tuple[Any, ...]:
     return tuple(Decimal(value) if kind == "N" else value for kind, value in item.key)
 
 
-def _client(url: str, region: str, config: Mapping[str, Any]) -> BaseClient:
+def client_of(url: str, region: str = "us-east-1", **config: Any) -> BaseClient:
+    """A client that sends to the URL; ``config`` is botocore's."""
     session = botocore.session.get_session()
     session.register_component("data_loader", shared_loader())
     return cast(

@@ -2,24 +2,27 @@
 
 The operations of handlers go through boto3 and all of moto, at five milliseconds a call, and each only once from the same items:
 schedules have most of their calls in common, and moto's answer depends on nothing else.  What is stored is looked up, and put
-back, where moto keeps it.
+back, where moto keeps it.  So are whole tables, which are created by calls only the first time that a model declares them: a
+laboratory is opened for each test of a model, and for each violation that is confirmed.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from botocore import UNSIGNED
+from botocore.client import BaseClient
 from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import dynamodb_backends
 
 from toctou.client.backend import UNASKED, CreateTable, Performed
-from toctou.client.endpoint import EndpointBackend, in_order
+from toctou.client.endpoint import EndpointBackend, client_of, in_order
 from toctou.client.users_moto import begins, ends, used_at_import
-from toctou.engine import Kind, actions_of
+from toctou.engine import Kind, Schema, actions_of
 from toctou.history.item import Image, ItemId
 from toctou.scheduling.choices import Choices
 
@@ -38,6 +41,26 @@ class _State(NamedTuple):
     now: Mapping[ItemId, Image | None]
 
 
+class _Loaded(NamedTuple):
+    """Tables and items as they were once loaded: as moto keeps them, and as it has answered for them."""
+
+    tables: Mapping[str, Any]
+    schemas: Mapping[str, Schema]
+    initial: Mapping[str, dict[ItemId, Image]]
+    described: Mapping[str, Any]
+
+
+_LOADED: dict[str, _Loaded] = {}
+_MOST_LOADED = 32
+_URL = f"https://dynamodb.{_REGION}.amazonaws.com"
+
+
+@cache
+def _client() -> BaseClient:
+    # Signing is an eighth of what a call takes, and moto has all calls that are not signed in one account.
+    return client_of(_URL, _REGION, signature_version=UNSIGNED)
+
+
 class MotoBackend(EndpointBackend):
     """Performs operations on moto's DynamoDB; no socket is opened."""
 
@@ -47,8 +70,7 @@ class MotoBackend(EndpointBackend):
         begins()
         self._moto = mock_aws()
         self._moto.start(reset=not used_at_import())
-        # Signing is an eighth of what a call takes, and moto has all calls that are not signed in one account.
-        super().__init__(f"https://dynamodb.{_REGION}.amazonaws.com", _REGION, signature_version=UNSIGNED)
+        super().__init__(_URL, _client())
         self.name = "moto"
         self._images: dict[str, Image] = {}
         self._outcomes: dict[tuple[str, str, str], tuple[Performed, _State]] = {}
@@ -58,7 +80,16 @@ class MotoBackend(EndpointBackend):
     def load(self, tables: Sequence[CreateTable], items: Mapping[str, Sequence[Image]]) -> None:
         """See :class:`Backend`; tables of the same name are replaced."""
         self._first = _State("", {}, {})
-        super().load(tables, items)
+        declared = repr((tables, items))
+        if (known := _LOADED.get(declared)) is not None:
+            self._put_back(known)
+            self._loaded = tables, items
+        else:
+            super().load(tables, items)
+            if len(_LOADED) >= _MOST_LOADED:
+                _LOADED.clear()
+            kept = {name: copy.deepcopy(self._table(name)) for name in self._schemas}
+            _LOADED[declared] = _Loaded(kept, dict(self._schemas), dict(self._initial), copy.deepcopy(self._described))
         self._outcomes = {}
         self._first = self._state = self._held = self._stored_now()
 
@@ -92,9 +123,22 @@ class MotoBackend(EndpointBackend):
 
     def close(self) -> None:
         """Remove the tables, which moto keeps while other code uses it, and undo its patches."""
-        super().close()
+        self._remove_tables()
         self._moto.stop(remove_data=not used_at_import())
         ends()
+
+    def _put_back(self, known: _Loaded) -> None:
+        self._remove_tables()
+        self._schemas, self._initial = dict(known.schemas), dict(known.initial)
+        self._described, self._now = copy.deepcopy(dict(known.described)), {}
+        for name, table in known.tables.items():
+            self._store(name).tables[name] = copy.deepcopy(table)
+
+    def _remove_tables(self) -> None:
+        for name in self._schemas.keys() & self._described.keys():
+            self._store(name).tables.pop(name, None)
+            del self._schemas[name]
+        super()._remove_tables()  # those that handlers have created, or of which not all could be loaded
 
     def _hold(self, state: _State) -> None:
         if self._held is not state:

@@ -14,6 +14,8 @@ import boto3
 import botocore.session
 from botocore.loaders import Loader, create_loader
 
+from toctou.client.parts_of_clients import parts_shared
+
 _NAME = "create_loader"
 """What a session makes its loader with."""
 
@@ -45,11 +47,12 @@ def shared_loader(data_path: str | None = None) -> Loader:
 
 @contextmanager
 def service_descriptions_shared() -> Iterator[None]:
-    """While inside, sessions that are made share a loader."""
+    """While inside, sessions that are made share a loader, and clients what is made of it."""
     before = getattr(botocore.session, _NAME)
     setattr(botocore.session, _NAME, shared_loader)
     try:
-        yield
+        with parts_shared():
+            yield
     finally:
         setattr(botocore.session, _NAME, before)
 

@@ -7,10 +7,12 @@ from contextlib import closing
 
 import boto3
 import pytest
+from moto.dynamodb.models import dynamodb_backends
 from unscheduled_calls import ALICES, EVENTS, ITEMS
 
 from toctou import Model, Table, check, handler
 from toctou.client.backends import backend_named, is_repeatable
+from toctou.client.endpoint import EndpointBackend
 from toctou.errors import UnsupportedAction
 
 
@@ -35,6 +37,32 @@ def test_tables_that_a_handler_manages_are_as_before_when_the_items_are_restored
             backend.restore()
             assert backend.stored() == {"Items": [ALICES], "Events": []}
             assert "Others" not in backend.perform("ListTables", {}).result["TableNames"]
+
+
+def test_moto_is_asked_nothing_for_tables_that_it_has_had_before_and_holds_what_it_did(monkeypatch: pytest.MonkeyPatch):
+    image = {**ALICES, "note": {"S": uuid.uuid4().hex}}
+    put = {"TableName": "Items", "Item": {**ALICES, "note": {"S": "later"}}}
+    read = {"TableName": "Items"}
+    calls: list[str] = []
+    call = EndpointBackend._call
+    monkeypatch.setattr(EndpointBackend, "_call", lambda self, *asked: calls.append(asked[0]) or call(self, *asked))
+
+    def opened() -> list[object]:
+        with closing(backend_named("moto")) as backend:
+            backend.load([ITEMS, EVENTS], {"Items": [image]})
+            calls.append("loaded")
+            found = [backend.stored(), *(backend.perform(one, read) for one in ("DescribeTable", "Scan"))]
+            changed = backend.perform("PutItem", put)
+            return [*found, changed, backend.stored()]
+
+    first, asked_first = opened(), calls[:]
+    calls.clear()
+    assert opened() == first
+    assert calls[0] == "loaded"
+    assert "CreateTable" in asked_first
+    backend = backend_named("moto")
+    backend.close()
+    assert not dynamodb_backends["123456789012"]["il-central-1"].tables
 
 
 def test_a_table_of_others_that_a_handler_changes_is_never_removed():
