@@ -65,6 +65,8 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         detail = _VACUOUS[reason]
         if unknown := explored.reached.unauthenticated():
             detail = f"{unknown}: the application does not know who calls; {_remedy(loaded.model)}"
+        elif literal := _literal_routes(loaded.model, explored.reached.unrouted()):
+            detail = literal
         detail += f" (requests were made as {', '.join(loaded.model.principals)})"
     return ModelResult(
         model=loaded.name,
@@ -118,6 +120,21 @@ _VACUOUS = {
     "items and principals with which it is accepted",
 }
 """Why a pass would say nothing, and what to do."""
+
+
+def _literal_routes(model: type[Model], unrouted: Sequence[str]) -> str:
+    """What to say of functions that may look up their code by the template of the route, which is the model's."""
+    for name in unrouted:
+        handler = model.handlers()[name].function
+        request = str(getattr(handler, "request", ""))
+        if (getattr(handler, "function", None) or (model.function and model.app is None)) and request:
+            template = request.partition(" ")[2].partition("?")[0]
+            return (
+                f"{name} came to no code that calls DynamoDB, as if the function had no such route: the resource of the event is "
+                f"{template!r}, as the model writes it; where the function's route has a parameter, write one with its name "
+                f'(route("DELETE /notes/{{id}}", id=["n1"]))'
+            )
+    return ""
 
 
 def _remedy(model: type[Model]) -> str:

@@ -19,6 +19,8 @@ from toctou.verdict import StopReason
 
 _SHOWN = 3
 _NOT_ALLOWED = {401, 403}
+_NO_ROUTE = {403, 404, 405}
+"""What frameworks, and API Gateway, answer where they have no such route."""
 
 Subject = tuple[str, str]
 """A handler, and one of its arguments with its value; ``""`` for whatever it is called with."""
@@ -121,6 +123,13 @@ class Reachability:
         if principals := self._without(1):
             return f"every request of {' and '.join(principals)} was answered 401"
         return ""
+
+    def unrouted(self) -> list[str]:
+        """Handlers that never called DynamoDB and were only answered as where there is no such path or method."""
+        statuses: dict[str, set[int]] = {}
+        for (handler, _), answered in self._statuses.items():
+            statuses.setdefault(handler, set()).update(answered)
+        return [one for one, answered in statuses.items() if (one, "") not in self._called and answered <= _NO_ROUTE]
 
     def vacuous(self) -> list[Vacuous]:
         """Who has never done what, and what was seen instead: errors, or else answers."""
