@@ -139,7 +139,7 @@ def _literal_routes(model: type[Model], unrouted: Sequence[str]) -> str:
 
 def _remedy(model: type[Model]) -> str:
     headers = 'headers = {"Authorization": "Bearer {principal}"}, or a function that makes them'
-    if model.function is None:
+    if model.function is None or model.api == "alb":
         return f"say so in the model: {headers}"
     return f'say so in the model: caller = claims("sub"), or another claim or field of an authorizer; or {headers}'
 

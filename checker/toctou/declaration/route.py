@@ -13,6 +13,7 @@ from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined, shown
 from toctou.errors import ModelError
 from toctou.gate.service import HttpCall
+from toctou.web.api_gateway import segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +103,6 @@ def route(
 
 
 def _path(path: str, values: Mapping[str, Any]) -> str:
-    return NAME.sub(lambda found: quote(str(values[found[1]]), safe=""), path)
+    before, mark, query = path.partition("?")
+    sent = NAME.sub(lambda found: segment(str(values[found[1]])), before)
+    return sent + mark + NAME.sub(lambda found: quote(str(values[found[1]]), safe=""), query)

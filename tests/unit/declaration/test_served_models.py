@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -46,7 +47,7 @@ async def asgi(scope, receive, send):
 
 def lambda_handler(event, context):
     caller = event["requestContext"]["authorizer"].get("claims", {}).get("sub")
-    return {"statusCode": deleted(caller, event["pathParameters"]["id"])}
+    return {"statusCode": deleted(caller, unquote(event["pathParameters"]["id"]))}
 
 
 class Notes(Model):
