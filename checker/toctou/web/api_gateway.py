@@ -8,8 +8,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html and
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html.
 A path and its parameters are passed on as they were sent, but for HTTP APIs, which decode them; a query is decoded, but for load
-balancers: https://github.com/middleapi/standard-server/pull/93, https://github.com/aws/aws-lambda-rust-runtime/issues/543, and AWS's
-own imitation, https://github.com/aws/aws-lambda-dotnet/tree/master/Tools/LambdaTestTool-v2.
+balancers: https://github.com/middleapi/standard-server/pull/93, https://github.com/aws/aws-lambda-rust-runtime/issues/543, and
+AWS's own imitation, https://github.com/aws/aws-lambda-dotnet/tree/master/Tools/LambdaTestTool-v2.
 """
 
 from __future__ import annotations

@@ -110,6 +110,10 @@ def test_a_handler_may_make_its_request():
         ({"function": wsgi}, "`function` of the model Wrong is <function wsgi"),
         ({"function": lambda_handler, "api": "v2"}, "`api` of the model Wrong is 'v2'"),
         ({"function": lambda_handler, "caller": "sub"}, "`caller` of the model Wrong is 'sub'"),
+        (
+            {"function": lambda_handler, "api": "alb", "caller": claims("sub")},
+            "`caller` of the model Wrong is in no event",
+        ),
         ({"app": wsgi, "headers": {"X-User": 3}}, "`headers` of the model Wrong is {'X-User': 3}"),
         ({"app": wsgi, "headers": {"alice": {}, "X-User": "x"}}, "`headers` of the model Wrong is"),
         ({"app": wsgi, "headers": {"alice": {}, "bob": {"X-User": 3}}}, "`headers` of the model Wrong is"),
