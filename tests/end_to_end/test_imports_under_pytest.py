@@ -11,9 +11,8 @@ from moto.backends import get_backend
 
 # A session in this process forgets what it has imported first.
 import toctou.checking.check
-import toctou.client.moto_services
 import toctou.stateful  # noqa: F401
-from toctou.client import services_at_import
+from toctou.client import moto_services, services_at_import
 
 APPLICATION = """
 import boto3
@@ -79,6 +78,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, not_a_wo
     """A project on a machine without AWS configuration, and without a network."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setattr(services_at_import, "_performed", {})
+    monkeypatch.setattr(moto_services, "_of_imports", None)
     for account in get_backend("secretsmanager").values():
         for backend in account.values():
             backend.reset()
@@ -203,3 +203,16 @@ def test_a_machine_with_aws_configuration_keeps_to_it(project, monkeypatch):
         "    assert (signer._credentials.access_key, signer.region_name) == ('own', 'eu-west-3')\n"
     )
     run(project, test_it=test).assert_outcomes(passed=1)
+
+
+def test_what_is_made_at_import_outlives_the_mocks_of_other_tests(project):
+    project.makepyfile(
+        application=APPLICATION.replace(
+            'count["key"] != "s3cret"',
+            'boto3.client("secretsmanager").get_secret_value(SecretId="key")["SecretString"] != "s3cret"',
+        ),
+        notes_model=MODEL.replace("    tables", '    services = ["secretsmanager"]\n    tables'),
+    )
+    mocked = "from moto import mock_aws\n@mock_aws\ndef test_mocked():\n    pass\n"
+    test = f"{IMPORTS}{mocked}def test_it(toctou):\n    toctou.check(Notes)\n"
+    run(project, test_it=test).assert_outcomes(passed=2)

@@ -227,3 +227,41 @@ def test_a_machine_of_routes_finds_the_race(framework):
     done = ran(framework, "pytest", "-q", "-p", "no:cacheprovider", "test_machine.py")
     assert "1 failed" in done.stdout, done.stdout + done.stderr
     assert "VIOLATED" in done.stdout
+
+
+def test_chalice_gets_its_own_route_of_what_a_model_writes_out(tmp_path):
+    pytest.importorskip("chalice", reason="no chalice: `pip install chalice`")
+    (tmp_path / "notes.py").write_text(NOTES)
+    (tmp_path / "application.py").write_text("import notes\n" + APPLICATIONS["chalice"])
+    model = MODEL.replace(
+        'delete = route("DELETE /notes/{{note_id}}", note_id=["n1"])', 'delete = route("DELETE /notes/n1")'
+    )
+    model = model.replace("{{note_id}}/owner", "{{which}}/owner").replace("note_id=", "which=")
+    (tmp_path / "notes_model.py").write_text(model.format(served="function = application.app"))
+    done = ran(tmp_path, "toctou.cli", "check", "notes_model.py", "--report", "report")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "bypassed" in done.stdout
+
+
+def test_a_function_that_looks_its_code_up_by_the_resource_is_told_as_that(tmp_path):
+    (tmp_path / "notes_model.py").write_text("""
+import notes
+from toctou import Model, Table, route
+
+
+def function(event, context):
+    views = {("DELETE", "/notes/{note_id}"): lambda note_id: notes.delete("alice", note_id)}
+    view = views.get((event["httpMethod"], event["resource"]))
+    return {"statusCode": 404 if view is None else view(**event["pathParameters"])}
+
+
+class Notes(Model):
+    function = function
+    tables = [Table("Notes", "id")]
+    items = {"Notes": [{"id": "n1", "owner": "alice"}]}
+    delete = route("DELETE /notes/n1")
+""")
+    (tmp_path / "notes.py").write_text(NOTES)
+    done = ran(tmp_path, "toctou.cli", "check", "notes_model.py")
+    assert done.returncode == 3
+    assert "the resource of the event is '/notes/n1', as the model writes it" in done.stdout

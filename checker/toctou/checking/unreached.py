@@ -63,12 +63,17 @@ def who_calls(model: type[Model], unknown: str, answers: Sequence[Seen]) -> str:
     sent = list(dict.fromkeys(name for names in of_each for name in names)) if all(of_each) else []
     claim = 'caller = claims("sub"), or another claim or field of an authorizer; or '
     if sent and refused[0].response.status == 401:
-        correct = claim + _HEADERS if serves_functions(model) else "correct `headers`"
+        correct = claim + _HEADERS if _has_callers(model) else "correct `headers`"
         return f"{unknown}, although requests carry {listed(sent)}: the application does not take the caller from that; {correct}"
     if sent:
         return f"{unknown}, although requests carry {listed(sent)}: {_no_access(model)}"
-    say = f"{claim if serves_functions(model) else ''}{_HEADERS}"
+    say = f"{claim if _has_callers(model) else ''}{_HEADERS}"
     return f"{unknown}: the application does not know who calls; say so in the model: {say}"
+
+
+def _has_callers(model: type[Model]) -> bool:
+    """Whether events say who calls beside the headers."""
+    return serves_functions(model) and model.api != "alb"
 
 
 def _distance(status: int) -> tuple[int, int]:
@@ -91,7 +96,10 @@ def _remedy(seen: Seen, errors: Sequence[str], call: HttpCall | None, model: typ
         case 405:
             allowed = ", ".join(sorted(re.findall(r"\w+", dict(response.headers).get("allow", ""))))
             wrong = call is not None and _no_path(call, model)  # which Chalice answers so
-            return wrong or f": the path has no such method{allowed and f', only {allowed}'}: correct the route"
+            return (
+                wrong
+                or f": the path has no such method{allowed and f', only {allowed}'}: correct the route{_as_written(seen, model)}"
+            )
         case 401 | 403:
             return f"{said}: {_refused(seen, model)}"
         case 400 | 415 | 422:
@@ -121,7 +129,22 @@ def _not_found(seen: Seen, call: HttpCall | None, model: type[Model]) -> str:
     missing = "what it looks for is not there: store it in `items`, or give arguments of what is there"
     if call is None or seen.actions:
         return f": {missing}"
-    return _no_path(call, model) or f", without a call to DynamoDB: it has no such path, or {missing}"
+    return (
+        _no_path(call, model)
+        or f", without a call to DynamoDB: it has no such path, or {missing}{_as_written(seen, model)}"
+    )
+
+
+def _as_written(seen: Seen, model: type[Model]) -> str:
+    """What is said besides of a function that may look up its code by the template of the route, which is the model's."""
+    handler = model.handlers()[seen.request.handler].function
+    template = str(getattr(handler, "request", "")).partition(" ")[2].partition("?")[0]
+    if seen.actions or not template or not (getattr(handler, "function", None) or serves_functions(model)):
+        return ""
+    return (
+        f"; the resource of the event is {template!r}, as the model writes it: where the function's own route has a parameter, "
+        'write one of its name (route("DELETE /notes/{id}", id=["n1"]))'
+    )
 
 
 def _no_path(call: HttpCall, model: type[Model]) -> str:
@@ -142,9 +165,7 @@ def _refused(seen: Seen, model: type[Model]) -> str:
     if seen.response.status == 403 and sent:
         return f"{_no_access(model)}; or correct what says who calls, {listed(sent)}"
     if not sent:
-        return "it does not know who calls: say so in `headers`" + (
-            ", or in `caller`" if serves_functions(model) else ""
-        )
+        return "it does not know who calls: say so in `headers`" + (", or in `caller`" if _has_callers(model) else "")
     return f"it was sent {listed(sent)}, and does not take the caller from that: correct it"
 
 

@@ -16,10 +16,10 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, ClassVar, cast
 from unittest.mock import patch
@@ -53,6 +53,16 @@ _LONGEST = 10_000
 """Bytes of an object, or of a secret, that are shown; of longer ones their digest."""
 
 
+_States = list[tuple[Any, Callable[[], Any], dict[str, Any]]]
+"""Backends of moto, where each is (moto makes it anew when it has forgotten it), and its attributes."""
+
+_Owners = list[tuple[dict[str, Any], dict[str, Any]]]
+_Held = tuple[_States, _Owners]
+
+_of_imports: _Held | None = None
+"""What modules have made while they were imported, in this process."""
+
+
 class MotoServices:
     """What moto holds of all services but DynamoDB, from :meth:`start` to :meth:`stop`; what others have put there first stays.
 
@@ -68,8 +78,8 @@ class MotoServices:
     def __init__(self) -> None:
         self.has_created = False
         self.reached: set[str] = set()
-        self._first: list[tuple[Any, dict[str, Any]]] = []
-        self._owners: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._first: _States = []
+        self._owners: _Owners = []
 
     @property
     def undisturbed(self) -> bool:
@@ -80,9 +90,11 @@ class MotoServices:
         """Begin; what is there now is the initial state."""
         if MotoServices._last is not None:
             MotoServices._last[0].restore()
-        if users_moto_is_active() or used_at_import():  # or nobody has anything there
-            self._first = [(one, _copied(one)) for one in _backends()]
-            self._owners = [(one, dict(one)) for one in _owners_of_buckets()]
+        if users_moto_is_active():  # or nobody but modules has anything there
+            self._first, self._owners = _held()
+        elif used_at_import():  # perhaps before a moto of the user's has begun or ended, which forgets everything
+            self._first, self._owners = _of_imports or _held()
+            self.restore()
 
     def stop(self) -> None:
         """Put back what was there at first."""
@@ -92,15 +104,7 @@ class MotoServices:
 
     def restore(self) -> None:
         """Restore the initial state."""
-        kept = {id(backend): state for backend, state in self._first}
-        for backend in _backends():
-            if id(backend) in kept:
-                backend.__dict__ = _copy_of(kept[id(backend)], backend)
-            else:
-                backend.reset()
-        for owners, first in self._owners:
-            owners.clear()
-            owners.update(first)
+        _put_back(self._first, self._owners)
         MotoServices._last = self, resets()
 
     def perform(self, action: str, parameters: Mapping[str, Any], region: str, before: Sequence[Call]) -> Any:
@@ -232,12 +236,19 @@ _AT_ONCE: list[Call] = []
 
 def perform_at_once(action: str, parameters: Mapping[str, Any], region: str) -> Any:
     """The result of a call that belongs to no schedule, as :meth:`MotoServices.perform`; what it stores stays."""
+    global _of_imports  # noqa: PLW0603
     note_use_at_import()
+    if _of_imports is not None and not users_moto_is_active():
+        _put_back(*_of_imports)
     try:
         return MotoServices().perform(action, parameters, region, tuple(_AT_ONCE))
     finally:
         MotoServices._last = None
         _AT_ONCE.append((action, parameters))
+        if not users_moto_is_active():
+            _of_imports = None
+            with suppress(UnsupportedAction):  # told once a model needs it
+                _of_imports = _held()
 
 
 def preload(services: Sequence[str]) -> None:
@@ -272,10 +283,19 @@ def _region(service: str, parameters: Mapping[str, Any], region: str) -> str:
 
 
 def _backends() -> Iterator[Any]:
+    return (one for one, _ in _places())
+
+
+def _places() -> Iterator[tuple[Any, Callable[[], Any]]]:
     for kept in list(BackendDict._instances):  # type: ignore[misc] # of whatever services
         if not kept.service_name.startswith(_OWN):
-            for account in list(kept.values()):
-                yield from list(account.values())
+            for account, regions in list(kept.items()):
+                for region, backend in list(regions.items()):
+                    yield backend, partial(_at, kept, account, region)
+
+
+def _at(kept: Any, account: str, region: str) -> Any:
+    return kept[account][region]
 
 
 def _owners_of_buckets() -> Iterator[dict[str, Any]]:
@@ -285,9 +305,28 @@ def _owners_of_buckets() -> Iterator[dict[str, Any]]:
             yield owners
 
 
+def _held() -> _Held:
+    """A copy of what moto holds."""
+    return [(one, place, _copied(one)) for one, place in _places()], [(one, dict(one)) for one in _owners_of_buckets()]
+
+
+def _put_back(states: _States, owners: _Owners) -> None:
+    there = set()
+    for held, place, state in states:
+        backend = place()
+        backend.__dict__ = _copy_of(state, held, backend)
+        there.add(id(backend))
+    for backend in _backends():
+        if id(backend) not in there:
+            backend.reset()
+    for one, first in owners:
+        one.clear()
+        one.update(first)
+
+
 def _copied(backend: Any) -> dict[str, Any]:
     try:
-        return _copy_of(vars(backend), backend)
+        return _copy_of(vars(backend), backend, backend)
     except Exception as failed:
         raise UnsupportedAction(
             f"what moto holds of {type(backend).__module__.split('.')[1]} cannot be restored between schedules: "
@@ -297,9 +336,10 @@ def _copied(backend: Any) -> dict[str, Any]:
         ) from failed
 
 
-def _copy_of(state: Mapping[str, Any], backend: Any) -> dict[str, Any]:
+def _copy_of(state: Mapping[str, Any], backend: Any, into: Any) -> dict[str, Any]:
+    """The attributes of a backend, for another one or itself."""
     with _locks_copied():
-        return copy.deepcopy(dict(state), {id(backend): backend})
+        return copy.deepcopy(dict(state), {id(backend): into})
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from toctou.gate.service import HttpCall
 from toctou.openapi.request import HttpRequest
 from toctou.web import api_gateway, asgi, event_sources, wsgi
 from toctou.web.lambda_context import invoke
+from toctou.web.route_tables import route_of
 
 
 def dispatched(model: Model, principal: str, returned: Any) -> Any:
@@ -49,7 +50,9 @@ def dispatched(model: Model, principal: str, returned: Any) -> Any:
     function: Callable[..., Any] | None = call.function or (cls.function if cls.app is None else None)
     if function is not None:
         known = api_gateway.known_of(principal, cls.caller)
-        event = api_gateway.EVENTS[cls.api](api_gateway.Sent(request, call.template, call.parameters, known))
+        own = route_of(function, request.path.partition("?")[0])
+        template, parameters = own or (call.template, call.parameters)
+        event = api_gateway.EVENTS[cls.api](api_gateway.Sent(request, template, parameters, known))
         return _answered(cls, invoke(function, event))
     if asgi.is_asgi(cls.app):
         return asgi.answer(cls.app, request, asgi.state_of(cls.app))

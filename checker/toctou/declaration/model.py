@@ -124,8 +124,8 @@ class Model:
         function: a Lambda function, called as ``function(event, context)``, which serves them instead.
         headers: what the requests of principals carry: a mapping for all of them, in which ``{principal}`` is replaced, one
             mapping for each, or a function, or method, that makes it from the principal.
-        api: what stands before the function, and so what its events are like: a REST API (``rest``), an HTTP API (``http``), or
-            its own URL (``url``).
+        api: what stands before the function, and so what its events are like: a REST API (``rest``), an HTTP API (``http``),
+            its own URL (``url``), or a load balancer (``alb``).
         caller: where the events say who calls: :func:`toctou.claims`, :func:`toctou.authorizer`, :func:`toctou.iam`, or several;
             ``None`` for the claim ``sub`` and the authorizer's ``principalId``.
     """
@@ -147,7 +147,7 @@ class Model:
     app: ClassVar[Any] = None
     function: ClassVar[Callable[..., Any] | None] = None
     headers: ClassVar[Headers] = {}
-    api: ClassVar[Literal["rest", "http", "url"]] = "rest"
+    api: ClassVar[Literal["rest", "http", "url", "alb"]] = "rest"
     caller: ClassVar[Caller | Sequence[Caller] | None] = None
 
     def owns(self, principal: str, item: Mapping[str, Any]) -> bool:

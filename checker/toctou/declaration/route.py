@@ -15,6 +15,7 @@ from toctou.declaration.served import Sends
 from toctou.declaration.validation import joined, shown
 from toctou.errors import ModelError, nearest
 from toctou.gate.service import HttpCall
+from toctou.web.api_gateway import segment
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 """There are more, but none that is nearly one of these."""
@@ -145,4 +146,6 @@ def _check_method_and_path(request: str, method: str, path: str) -> None:
 
 
 def _path(path: str, values: Mapping[str, Any]) -> str:
-    return NAME.sub(lambda found: quote(str(values[found[1]]), safe=""), path)
+    before, mark, query = path.partition("?")
+    sent = NAME.sub(lambda found: segment(str(values[found[1]])), before)
+    return sent + mark + NAME.sub(lambda found: quote(str(values[found[1]]), safe=""), query)

@@ -92,21 +92,7 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
         _check_sent(sends, handler.pools, next(iter(handler.principals or model.principals)))
     for what, function in functions:
         _check_function(what, function)
-    if model.api not in EVENTS:
-        raise ModelError(
-            f"`api` of {where} is {shown(model.api)}",
-            expected=f"{', '.join(map(repr, EVENTS))}: a REST API, an HTTP API, or a function URL",
-            remedy='for example api = "http"',
-        )
-    caller = model.caller
-    if not isinstance(caller, Caller | None) and not (
-        isinstance(caller, Sequence) and all(isinstance(one, Caller) for one in caller)
-    ):
-        raise ModelError(
-            f"`caller` of {where} is {shown(caller)}",
-            expected="claims(…), authorizer(…) or iam(…), or a list of these",
-            remedy='for example caller = claims("sub")',
-        )
+    _check_api(where, model)
     principals = dict.fromkeys(
         [
             *model.principals,
@@ -139,6 +125,30 @@ def _check_function_of_headers(where: str, headers: Any) -> None:
             f"`headers` of {where} {f'cannot be called with a principal: {why}' if why else 'never returns anything'}",
             expected="a mapping, or a function or method that makes it from the principal",
             remedy='for example def headers(self, principal): return {"X-User": principal}',
+        )
+
+
+def _check_api(where: str, model: type[Any]) -> None:
+    if model.api not in EVENTS:
+        raise ModelError(
+            f"`api` of {where} is {shown(model.api)}",
+            expected=f"{', '.join(map(repr, EVENTS))}: a REST API, an HTTP API, a function URL, or a load balancer",
+            remedy='for example api = "http"',
+        )
+    caller = model.caller
+    if not isinstance(caller, Caller | None) and not (
+        isinstance(caller, Sequence) and all(isinstance(one, Caller) for one in caller)
+    ):
+        raise ModelError(
+            f"`caller` of {where} is {shown(caller)}",
+            expected="claims(…), authorizer(…) or iam(…), or a list of these",
+            remedy='for example caller = claims("sub")',
+        )
+    if model.api == "alb" and caller is not None:
+        raise ModelError(
+            f"`caller` of {where} is in no event of a load balancer",
+            expected="headers that say who calls",
+            remedy='for example headers = {"X-User": "{principal}"}, and leave caller out',
         )
 
 

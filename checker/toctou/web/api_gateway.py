@@ -2,10 +2,14 @@
 
 A kind is one function and one line of :data:`EVENTS`.  Identifiers and times are drawn from the request's own numbers and clock.
 
-Sources, of REST APIs (payload 1.0), HTTP APIs (payload 2.0) and function URLs:
+Sources, of REST APIs (payload 1.0), HTTP APIs (payload 2.0), function URLs and load balancers:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html,
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html and
-https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
+https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html and
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html.
+A path and its parameters are passed on as they were sent, but for HTTP APIs, which decode them; a query is decoded, but for load
+balancers: https://github.com/middleapi/standard-server/pull/93, https://github.com/aws/aws-lambda-rust-runtime/issues/543, and
+AWS's own imitation, https://github.com/aws/aws-lambda-dotnet/tree/master/Tools/LambdaTestTool-v2.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from toctou.history.request import Response
 from toctou.web.callers import DEFAULT, Caller
@@ -50,6 +54,11 @@ class Sent:
     known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+def segment(value: str) -> str:
+    """A value as clients send it in a path: what RFC 3986 allows there stays as it is."""
+    return quote(value, safe="!$&'()*+,;=:@")
+
+
 def known_of(principal: str, caller: Caller | Sequence[Caller] | None) -> dict[str, dict[str, Any]]:
     """What an event says of a principal, by where it says so; ``None`` for :data:`~toctou.web.callers.DEFAULT`."""
     known: dict[str, dict[str, Any]] = {}
@@ -75,7 +84,6 @@ def rest_event(sent: Sent) -> dict[str, Any]:
     if "claims" in known:
         authorizer |= {"claims": {**known["claims"]}, "scopes": None}
     return {
-        "version": "1.0",
         "resource": resource,
         "path": path,
         "httpMethod": request.method,
@@ -83,7 +91,7 @@ def rest_event(sent: Sent) -> dict[str, Any]:
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": dict(pairs) or None,
         "multiValueQueryStringParameters": _several(pairs) or None,
-        "pathParameters": dict(sent.parameters) or None,
+        "pathParameters": {name: segment(value) for name, value in sent.parameters.items()} or None,
         "stageVariables": None,
         "requestContext": {
             "accountId": ACCOUNT,
@@ -126,6 +134,7 @@ def http_event(sent: Sent) -> dict[str, Any]:
     """Of an HTTP API, payload 2.0."""
     request, known = sent.request, sent.known
     path, pairs = _parts(request)
+    path = unquote(path)
     route = f"{request.method} {sent.template}" if sent.template else "$default"
     headers = {name.lower(): value for name, value in request.headers.items()}
     cookies = headers.pop("cookie", "")
@@ -184,13 +193,40 @@ def url_event(sent: Sent) -> dict[str, Any]:
     made = http_event(Sent(sent.request, known=sent.known))
     domain = f"{_API}.lambda-url.{REGION}.on.aws"
     made["headers"]["host"] = made["requestContext"]["domainName"] = domain
+    made["rawPath"] = made["requestContext"]["http"]["path"] = _parts(sent.request)[0]
     return made
+
+
+def alb_event(sent: Sent) -> dict[str, Any]:
+    """Of an application load balancer, which knows no routes and no callers."""
+    request = sent.request
+    path, _, query = request.path.partition("?")
+    headers = {
+        "host": f"{_API}.{REGION}.elb.amazonaws.com",
+        "user-agent": _AGENT,
+        "x-forwarded-for": _SOURCE,
+        "x-forwarded-port": "443",
+        "x-forwarded-proto": "https",
+        **{name.lower(): value for name, value in request.headers.items()},
+    }
+    body, encoded = _body(request, text=headers.get("content-type", "text/").startswith(_TEXTS))
+    group = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{_API}/0123456789abcdef"
+    return {
+        "requestContext": {"elb": {"targetGroupArn": group}},
+        "httpMethod": request.method,
+        "path": path,
+        "queryStringParameters": dict(one.partition("=")[::2] for one in query.split("&") if one),
+        "headers": headers,
+        "body": body or "",
+        "isBase64Encoded": encoded,
+    }
 
 
 EVENTS: Mapping[str, Callable[[Sent], dict[str, Any]]] = {
     "rest": rest_event,
     "http": http_event,
     "url": url_event,
+    "alb": alb_event,
 }
 """Makers of events by what stands before the function: the values of ``Model.api``."""
 
@@ -200,7 +236,7 @@ BARE_ANSWERS = frozenset({"http", "url"})
 
 def _parts(request: HttpRequest) -> tuple[str, list[tuple[str, str]]]:
     path, _, query = request.path.partition("?")
-    return unquote(path), parse_qsl(query, keep_blank_values=True)
+    return path, parse_qsl(query, keep_blank_values=True)
 
 
 def _several(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

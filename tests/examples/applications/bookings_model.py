@@ -4,7 +4,7 @@ from bookings.app import app
 
 from toctou import Model, Table, claims, route
 
-BOOKING, TAKEN = "/rooms/{room}/bookings/{slot}", {"room": ["r1"], "slot": ["09:00"]}
+BOOKING = "/rooms/r1/bookings/09:00"
 
 
 class Bookings(Model):
@@ -18,12 +18,12 @@ class Bookings(Model):
     }
     owner = "owner"
 
-    list_bookings = route("GET /rooms/{room}/bookings", room=["r1"], read_only=True)
-    get_booking = route(f"GET {BOOKING}", arguments=TAKEN, read_only=True)
-    book = route(f"PUT {BOOKING}", body={"title": "Talk"}, room=["r1"], slot=["09:00", "10:00"])
-    rename = route(f"PUT {BOOKING}/title", body={"title": "Plans for May"}, arguments=TAKEN)
-    cancel = route(f"DELETE {BOOKING}", arguments=TAKEN)
-    hand_over = route(f"PUT {BOOKING}/owner", body={"to": "bob"}, arguments=TAKEN, principals=["alice"])
-    invite = route(f"POST {BOOKING}/guests", body={"guest": "carol"}, arguments=TAKEN)
-    move = route(f"POST {BOOKING}/move", body={"slot": "10:00"}, arguments=TAKEN)
-    arrive = route(f"POST {BOOKING}/arrival", arguments=TAKEN)
+    list_bookings = route("GET /rooms/r1/bookings", read_only=True)
+    get_booking = route(f"GET {BOOKING}", read_only=True)
+    book = route("PUT /rooms/r1/bookings/{slot}", body={"title": "Talk"}, slot=["09:00", "10:00"])
+    rename = route(f"PUT {BOOKING}/title", body={"title": "Plans for May"})
+    cancel = route(f"DELETE {BOOKING}")
+    hand_over = route(f"PUT {BOOKING}/owner", body={"to": "bob"}, principals=["alice"])
+    invite = route(f"POST {BOOKING}/guests", body={"guest": "carol"})
+    move = route(f"POST {BOOKING}/move", body={"slot": "10:00"})
+    arrive = route(f"POST {BOOKING}/arrival")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -46,7 +47,7 @@ async def asgi(scope, receive, send):
 
 def lambda_handler(event, context):
     caller = event["requestContext"]["authorizer"].get("claims", {}).get("sub")
-    return {"statusCode": deleted(caller, event["pathParameters"]["id"])}
+    return {"statusCode": deleted(caller, unquote(event["pathParameters"]["id"]))}
 
 
 class Notes(Model):
@@ -109,6 +110,10 @@ def test_a_handler_may_make_its_request():
         ({"function": wsgi}, "`function` of the model Wrong is <function wsgi"),
         ({"function": lambda_handler, "api": "v2"}, "`api` of the model Wrong is 'v2'"),
         ({"function": lambda_handler, "caller": "sub"}, "`caller` of the model Wrong is 'sub'"),
+        (
+            {"function": lambda_handler, "api": "alb", "caller": claims("sub")},
+            "`caller` of the model Wrong is in no event",
+        ),
         ({"app": wsgi, "headers": {"X-User": 3}}, "`headers` of the model Wrong is {'X-User': 3}"),
         ({"app": wsgi, "headers": {"alice": {}, "X-User": "x"}}, "`headers` of the model Wrong is"),
         ({"app": wsgi, "headers": {"alice": {}, "bob": {"X-User": 3}}}, "`headers` of the model Wrong is"),

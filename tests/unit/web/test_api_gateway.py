@@ -33,8 +33,8 @@ def classes():
 
 def test_a_rest_api_as_powertools_reads_it():
     event = classes().APIGatewayProxyEvent(made("rest"))
-    assert (event.http_method, event.path, event.resource) == ("PUT", "/notes/a b", "/notes/{id}")
-    assert event.path_parameters == {"id": "a b"}
+    assert (event.http_method, event.path, event.resource) == ("PUT", "/notes/a%20b", "/notes/{id}")
+    assert event.path_parameters == {"id": "a%20b"}
     assert event.query_string_parameters == {"tag": "y", "q": ""}
     assert event.multi_value_query_string_parameters == {"tag": ["x", "y"], "q": [""]}
     assert event.headers["x-user"] == "alice"
@@ -43,7 +43,7 @@ def test_a_rest_api_as_powertools_reads_it():
     context = event.request_context
     assert context.authorizer.claims == {"sub": "alice"}
     assert context.authorizer.principal_id == "alice"
-    assert (context.stage, context.path) == ("prod", "/prod/notes/a b")
+    assert (context.stage, context.path) == ("prod", "/prod/notes/a%20b")
     assert (context.resource_path, context.http_method) == ("/notes/{id}", "PUT")
     assert context.request_id != classes().APIGatewayProxyEvent(made("rest")).request_context.request_id
     assert context.identity.source_ip == "127.0.0.1"
@@ -52,12 +52,13 @@ def test_a_rest_api_as_powertools_reads_it():
 
 @pytest.mark.parametrize("kind", ["http", "url"])
 def test_payload_2_as_powertools_reads_it(kind):
+    path = {"http": "/notes/a b", "url": "/notes/a%20b"}[kind]
     event = {"http": classes().APIGatewayProxyEventV2, "url": classes().LambdaFunctionUrlEvent}[kind](made(kind))
     assert (event.version, event.http_method, event.raw_path, event.path) == (
         "2.0",
         "PUT",
-        "/notes/a b",
-        "/notes/a b",
+        path,
+        path,
     )
     assert event.raw_query_string == "tag=x&tag=y&q="
     assert event.query_string_parameters == {"tag": "x,y", "q": ""}
@@ -69,6 +70,23 @@ def test_payload_2_as_powertools_reads_it(kind):
     assert event.request_context.authorizer.get_lambda == {"principalId": "alice"}
     assert event.path_parameters == ({"id": "a b"} if kind == "http" else {})
     assert event.route_key == ("PUT /notes/{id}" if kind == "http" else "$default")
+
+
+def test_a_load_balancer_as_powertools_reads_it():
+    event = classes().ALBEvent(made("alb"))
+    assert (event.http_method, event.path) == ("PUT", "/notes/a%20b")
+    assert event.query_string_parameters == {"tag": "y", "q": ""}
+    assert event.headers["x-user"] == "alice"
+    assert event.headers["cookie"] == "a=1; b=2"
+    assert event.json_body == {"title": "t"}
+    assert ":targetgroup/" in event.request_context.elb_target_group_arn
+
+
+def test_which_event_it_is_shows():
+    """By what adapters of frameworks tell them apart."""
+    assert "version" not in made("rest")
+    assert [made(kind)["version"] for kind in ("http", "url")] == ["2.0", "2.0"]
+    assert list(made("alb")["requestContext"]) == ["elb"]
 
 
 def test_callers():
@@ -92,12 +110,12 @@ def test_events_are_json_and_bodies_that_are_no_text_are_encoded(kind):
     assert event["isBase64Encoded"] is True
     assert base64.b64decode(event["body"]) == b"\xff\x00"
     empty = made(kind, HttpRequest("GET", "/x"))
-    assert empty.get("body") is None
+    assert not empty.get("body")
     assert empty["isBase64Encoded"] is False
 
 
-@pytest.mark.parametrize(("kind", "encoded"), [("rest", False), ("http", True), ("url", True)])
-def test_forms_are_encoded_by_payload_2_only(kind, encoded):
+@pytest.mark.parametrize(("kind", "encoded"), [("rest", False), ("http", True), ("url", True), ("alb", True)])
+def test_forms_are_encoded_by_all_but_rest_apis(kind, encoded):
     form = HttpRequest("POST", "/x", {"Content-Type": "application/x-www-form-urlencoded"}, b"a=1")
     assert made(kind, form)["isBase64Encoded"] is encoded
 
