@@ -220,10 +220,11 @@ def message_of(error: BaseException) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant by one that is not known, whatever its case and its separators."""
-    letters = {_letters(one): one for one in known}
-    found = get_close_matches(_letters(name), letters, 1, 0.7)
-    return letters[found[0]] if found else None
+    by_letters = {letters(one): one for one in known}
+    found = get_close_matches(letters(name), by_letters, 1, 0.7)
+    return by_letters[found[0]] if found else None
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
+    """A name without case and separators."""
     return "".join(one for one in name.lower() if one.isalnum())

@@ -18,8 +18,10 @@ from toctou.errors import ModelError
 from toctou.gate.headers import PRINCIPAL
 from toctou.web.callers import Caller
 
-_PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|\{\s*[^\W\d]\w*\s*\}")
-"""Also one with spaces, or with the braces of a template, which are left as they are."""
+_PLACEHOLDER = re.compile(
+    r"\{\{\s*\w+\s*\}\}|\$\{\w+\}|\{\s*[^\W\d]\w*\s*\}|\$principal\b|<principal>|%\(principal\)s|%s"
+)
+"""Also one with spaces, and those of templates, shells and other formats, which are left as they are."""
 
 _DEFAULT_API = "rest"
 
@@ -31,9 +33,10 @@ def ignored(model: type[Any], handlers: Mapping[str, Any]) -> Iterator[ModelErro
     events_only = all(isinstance(one, Sends) and not one.over_http for one in senders)
     no_events = all(not isinstance(one, Sends) or one.over_http for one in senders)
     leave_out = "leave it out"
-    if not senders:
+    served = model.app is not None or model.service is not None or has_function
+    if not senders or (not served and any(isinstance(one, Sends) for one in senders)):  # which is told as such
         return
-    if model.app is None and model.service is None and not has_function:
+    if not served:
         why = "the handlers are called by the checker, and no request is sent"
         serve = "name what serves the requests (app = shop.app, or function = shop.lambda_handler) and declare routes"
         found = dict.fromkeys(("headers", "caller", "api"), (why, f"{serve}; or {leave_out}"))

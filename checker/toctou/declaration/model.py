@@ -63,7 +63,9 @@ class Handler:
             raise ModelError(
                 f"{shown(self.function)} is declared as a handler",
                 expected="a function, and the values of its arguments by name",
-                remedy="for example @handler(item_id=['i1'])",
+                remedy="it is one already: leave out the handler(…) around it"
+                if isinstance(self.function, Handler)
+                else "for example @handler(item_id=['i1'])",
             )
         if isinstance(self.pools, Mapping):
             object.__setattr__(self, "pools", {name: kept(values) for name, values in self.pools.items()})

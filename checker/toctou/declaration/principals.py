@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
-from toctou.errors import ModelError
+from toctou.errors import ModelError, letters
 from toctou.history.item import at_path
 
 _CLOSE = 0.8
@@ -38,6 +38,7 @@ def wrong_owners(model: type[Any], handlers: Mapping[str, Any], default: Any) ->
             cause="a slip in the name; every write would count as allowed",
             remedy=f"one of {', '.join(sorted({name for item in items for name in item}))}; or leave `owner` out",
         )
+    yield from _misspelt_owners(model)
     callers = _callers(model, handlers)
     for other in others_items(model, handlers):
         if meant := _nearly(other, callers):
@@ -48,6 +49,22 @@ def wrong_owners(model: type[Any], handlers: Mapping[str, Any], default: Any) ->
                 remedy=f"did you mean {meant!r}? Or principals = [{other!r}, …]; or decide in def owns(self, principal, item)",
             )
             return
+
+
+def _misspelt_owners(model: type[Any]) -> Iterator[ModelError]:
+    """The owner's attribute by another spelling; in one table, since those of several may differ."""
+    for of_table in model.items.values():
+        if not any(model.owner in item for item in of_table):
+            continue
+        for item in of_table:
+            meant = next((one for one in item if letters(one) == letters(model.owner)), None)
+            if meant is not None and model.owner not in item:
+                yield ModelError(
+                    f"an item of the model {model.__name__} has no {model.owner!r}, but {meant!r}: anybody may change it",
+                    expected="one name for the attribute that `owner` names",
+                    remedy=f"did you mean {model.owner!r} by {meant!r}?",
+                )
+                break
 
 
 def others_items(model: type[Any], handlers: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toctou.declaration.signatures import mismatch, returns_nothing, takes_model
-from toctou.declaration.validation import shown
+from toctou.declaration.validation import is_list, shown
 from toctou.errors import ModelError
 from toctou.gate.headers import check_headers
 from toctou.gate.sending import http_request
@@ -89,13 +89,13 @@ def check_served(model: type[Any], handlers: Mapping[str, Any]) -> None:
                 raise no_function(model, sends.request)
         elif all(one is None for one in (model.service, model.app, model.function, sends.function)):
             raise nobody_serves(model, sends.request)
-        _check_sent(sends, handler.pools, next(iter(handler.principals or model.principals)))
+        _check_sent(sends, handler.pools, "alice")
     for what, function in functions:
         _check_function(what, function)
     _check_api(where, model)
     principals = dict.fromkeys(
         [
-            *model.principals,
+            *(model.principals if is_list(model.principals) else ()),  # which is told as such
             *(one for each in handlers.values() if not each.acts_for_nobody for one in each.principals or ()),
         ]
     )
@@ -129,7 +129,7 @@ def _check_function_of_headers(where: str, headers: Any) -> None:
 
 
 def _check_api(where: str, model: type[Any]) -> None:
-    if model.api not in EVENTS:
+    if not isinstance(model.api, str) or model.api not in EVENTS:
         raise ModelError(
             f"`api` of {where} is {shown(model.api)}",
             expected=f"{', '.join(map(repr, EVENTS))}: a REST API, an HTTP API, a function URL, or a load balancer",
@@ -178,6 +178,12 @@ def _check_function(what: str, function: Any) -> None:
             f"{what} is {shown(function)}",
             expected="a Lambda function, which is called with an event and a context",
             remedy="for example function = shop.lambda_handler; a WSGI or ASGI application is app = shop.app",
+        )
+    if why := mismatch(function, {}, None):
+        raise ModelError(
+            f"{what} cannot be called with an event and a context: {why}",
+            expected="a function that takes both",
+            remedy="for example def lambda_handler(event, context); within the model @staticmethod above it",
         )
 
 

@@ -68,7 +68,7 @@ class Table:
 def _check_kinds(name: Any, keys: tuple[Any, ...], indexes: Any, definition: Any) -> None:
     """Check what is declared, so that a list of keys is not taken for a key, nor a text for a list of keys."""
     for key in (name, *keys):
-        if not isinstance(key, str):
+        if not isinstance(key, str) or not key:
             raise ModelError(
                 f"a table is declared with the name or the key {key!r}",
                 expected="texts: the name, the partition key and, if there is one, the sort key",

@@ -57,7 +57,15 @@ def check_headers(
     Raises:
         ModelError: it is none, or names others than the principals.
     """
-    if callable(declared) or _are_texts(declared):
+    if callable(declared):
+        return
+    if _are_texts(declared):
+        if principals and declared and declared.keys() <= {*principals}:
+            raise ModelError(
+                f"`headers` of {where} names principals, and no headers of theirs: {declared!r}",
+                expected="headers, or for each principal a mapping of them",
+                remedy=_EXAMPLE,
+            )
         return
     if not isinstance(declared, Mapping) or not all(
         isinstance(key, str) and _are_texts(one) for key, one in declared.items()

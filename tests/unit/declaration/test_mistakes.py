@@ -127,6 +127,9 @@ ONE_LINE = {
     "@handler(read_only='yes')\ndef erase(self, principal): return 204": "`read_only` of the handler 'erase' of the model Wrong",
     "@handler(operation=7)\ndef erase(self, principal): return 204": "`operation` of the handler 'erase' of the model Wrong is 7",
     "@handler(principals='alice')\ndef erase(self, principal): return 204": "`principals` of the handler 'erase' of the model",
+    "principals = None": '`principals` of the model Wrong is None; for example principals = ("alice", "bob")',
+    "tables = [Table('Items', 'item_id', '')]": "declared with the name or the key ''; for example Table(",
+    "erase = handler(Right.read)": "is declared as a handler; it is one already: leave out the handler(…) around it",
     "@handler(readonly=True)\ndef erase(self, principal): return 204": (
         "the handler 'erase' of the model Wrong has values of 'readonly', which is no argument of its function; did you mean the "
         "option read_only=…?"
@@ -141,9 +144,8 @@ ONE_LINE = {
 
 @pytest.mark.parametrize("body", ONE_LINE)
 def test_a_mistake_is_told_in_one_line_with_its_remedy(body):
-    model = written(body)
     with pytest.raises(ModelError) as refused:
-        check_model(model)
+        check_model(written(body))
     one = refused.value
     assert ONE_LINE[body] in f"{one.observed}; {one.remedy}"
     assert "\n" not in one.observed + one.remedy

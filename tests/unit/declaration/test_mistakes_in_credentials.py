@@ -119,6 +119,16 @@ WRONG = [
         "`iam` in `caller` of the model Wrong has",
         "write {principal}",
     ),
+    (Served, {"headers": {"X-User": "$principal"}}, "in which nothing fills $principal", "write {principal}"),
+    (Served, {"headers": {"X-User": "${principal}"}}, "in which nothing fills ${principal}", "write {principal}"),
+    (Served, {"headers": {"X-User": "%s"}}, "in which nothing fills %s", "write {principal}"),
+    (Served, {"headers": {"X-User": "<principal>"}}, "in which nothing fills <principal>", "write {principal}"),
+    (
+        Served,
+        {"headers": {"alice": "a", "bob": "b"}},
+        "`headers` of the model Wrong names principals",
+        '{"alice": {"X-User"',
+    ),
     # fields
     (
         OfFunction,
@@ -147,6 +157,10 @@ def test_a_mistake_is_told_in_one_line_with_its_remedy(base, members, observed, 
     assert observed in one.observed
     assert remedy in one.remedy
     assert "\n" not in one.observed + one.remedy
+
+
+def test_nobody_who_serves_is_told_alone():
+    assert "nothing that serves it" in told(Served, {"app": None, "headers": USER}).observed
 
 
 def test_each_of_them_is_told_once():
@@ -208,6 +222,11 @@ class Documented(App):
 
 USED = [
     type("Plain", (Shared,), {"read": Called.read}),
+    type(
+        "Literal",
+        (Served,),
+        {"headers": {"X-Cost": "$5", "X-Share": "50%", "X-Of": "urn:principal", "X-Time": "a:b<c>"}},
+    ),
     type("Explicit", (Called,), {"headers": {}, "caller": None, "api": "rest"}),
     type("Json", (Served,), {"headers": {"X-User": '{"sub": "{principal}", "n": {"a": 1}, "of": {3}}'}}),
     type(

@@ -53,6 +53,11 @@ WRONG = [
     ({"items": of("USER#bob")}, "belongs to 'USER#bob'", "def owns(self, principal, item)"),
     ({"items": of("Alice"), "create": handler(create, note_id=["n9"])}, "belongs to 'Alice'", "did you mean 'alice'?"),
     ({"owner": "meta.of", "items": {"Notes": [{"note_id": "n", "meta": {"of": "BOB"}}]}}, "belongs to 'BOB'", "'bob'"),
+    (
+        {"items": {"Notes": [{"note_id": "n1", "owner": "alice"}, {"note_id": "n2", "Owner": "bob"}]}},
+        "an item of the model Made has no 'owner', but 'Owner': anybody may change it",
+        "did you mean 'owner' by 'Owner'?",
+    ),
     ({"owner": "Owner"}, "no item of the model Made has the attribute 'Owner'", "one of note_id, owner"),
     # who calls
     (
@@ -98,6 +103,9 @@ USED = [
     made({"items": of("u-18"), "principals": ["u-17"]}),
     made({"items": of("Alice"), "principals": ["Alice", "bob"]}),
     made({"items": of("Alice"), "owner": None}),
+    made(
+        {"items": of("alice") | {"Old": [{"id": "o1", "Owner": "bob"}]}, "tables": [*Right.tables, Table("Old", "id")]}
+    ),
     made({"create": handler(create, note_id=["n9"], principals=["admin"])}),
     made({"create": handler(create, note_id=["n9"], principals=["alice2", "u"])}),
     made({"create": handler(create, note_id=["n9"], principals=["Alice"]), "items": of("alice", "Alice")}),

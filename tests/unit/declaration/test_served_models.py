@@ -108,6 +108,15 @@ def test_a_handler_may_make_its_request():
         ({"app": 3}, "`app` of the model Wrong is 3"),
         ({"app": lambda_handler}, r"takes \(event, context\): it is a Lambda function"),
         ({"function": wsgi}, "`function` of the model Wrong is <function wsgi"),
+        ({"function": lambda_handler, "api": ["rest"]}, "`api` of the model Wrong is \\['rest'\\]"),
+        (
+            {"function": lambda self, event, context: {}},
+            "`function` of the model Wrong cannot be called with an event and a",
+        ),
+        (
+            {"function": lambda event: {}},
+            "`function` of the model Wrong cannot be called with an event and a context: too",
+        ),
         ({"function": lambda_handler, "api": "v2"}, "`api` of the model Wrong is 'v2'"),
         ({"function": lambda_handler, "caller": "sub"}, "`caller` of the model Wrong is 'sub'"),
         (
