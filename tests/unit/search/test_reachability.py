@@ -120,13 +120,17 @@ OTHER_VALUE = "A alice: move(item_id='y')\n"
 def test_a_value_that_was_never_accepted_is_named_where_its_handler_was():
     found = seen(ALL_DONE)
     found.see(parse(OTHER_VALUE + "A.get(y) A=404"))
-    assert [tuple(one)[:3] for one in found.vacuous()] == [("move(item_id='y')", StopReason.NOT_REACHED, "answered 404")]
+    assert [tuple(one)[:3] for one in found.vacuous()] == [
+        ("move(item_id='y')", StopReason.NOT_REACHED, "answered 404")
+    ]
 
 
 def test_a_value_that_never_calls_is_named_for_that_and_not_a_second_time():
     found = seen(ALL_DONE)
     found.see(parse(OTHER_VALUE + "A=404"))
-    assert [tuple(one)[:3] for one in found.vacuous()] == [("move(item_id='y')", StopReason.NEVER_CALLED, "answered 404")]
+    assert [tuple(one)[:3] for one in found.vacuous()] == [
+        ("move(item_id='y')", StopReason.NEVER_CALLED, "answered 404")
+    ]
 
 
 def test_values_are_not_named_beside_their_handler():
@@ -182,4 +186,6 @@ def test_merged_parts_show_what_was_seen_in_both():
 def test_a_value_that_only_a_later_part_has_run_is_merged():
     first, later = seen(ALL_DONE), seen(OTHER_VALUE + "A.get(y) A=404", start="")
     first.add(later)
-    assert [tuple(one)[:3] for one in first.vacuous()] == [("move(item_id='y')", StopReason.NOT_REACHED, "answered 404")]
+    assert [tuple(one)[:3] for one in first.vacuous()] == [
+        ("move(item_id='y')", StopReason.NOT_REACHED, "answered 404")
+    ]
