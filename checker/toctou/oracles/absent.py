@@ -110,6 +110,6 @@ def _declaration(call: Operation) -> str:
 def _is_made(execution: Execution, call: Operation) -> bool:
     """Whether another request makes it, sooner or later."""
     return any(
-        one.changes and one.request != call.request and any(conflicts(one.footprint, call.footprint))
+        one.footprint.writes_something and one.request != call.request and any(conflicts(one.footprint, call.footprint))
         for one in execution.operations
     )

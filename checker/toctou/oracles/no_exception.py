@@ -64,7 +64,8 @@ class NoException(Oracle):
 
     def _raises_alone(self, execution: Execution, index: int) -> bool:
         """Whether a request raises the same, at the same line, where nobody else runs; by running it, if another one wrote."""
-        if not any(one.changes and one.request != index for one in execution.operations):
+        # A queue that is gone is no change of what is stored, so footprints are asked.
+        if not any(one.footprint.writes_something and one.request != index for one in execution.operations):
             return True
         if self._serial is None:
             return False
