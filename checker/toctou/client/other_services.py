@@ -236,16 +236,33 @@ class OtherServices:
         moto = self._started()
         if self._held is state and moto.undisturbed:
             return moto
-        moto.restore()
+        missing = None if self._held is None or not moto.undisturbed else _beyond(self._held, state)
+        if missing is None:
+            moto.restore()
+            missing = frozenset(range(len(state.asked)))
+        self._held = None  # should a call fail halfway
         so_far = _State()
-        for one in state.asked:
+        for at, one in enumerate(state.asked):
             _, _, call, parameters = one
-            if self._answer(call) is None:
+            if at in missing and self._answer(call) is None:
                 with suppress(ClientError):
                     moto.perform(call, parameters, call.region, _of_things(so_far, call, parameters))
             so_far = _State((*so_far.asked, one))
         self._held = state
         return moto
+
+
+def _beyond(held: _State, state: _State) -> frozenset[int] | None:
+    """Places of the calls that lead from one state to another; ``None`` if they do not."""
+    missing, at = list[int](), 0
+    for place, one in enumerate(state.asked):
+        if at < len(held.asked) and held.asked[at][0] == one[0]:
+            at += 1
+        elif (one[1] and all(sends for _, sends, *_ in held.asked[at:])) or at == len(held.asked):
+            missing.append(place)  # it is last, or nothing but sends comes after it, whose order makes no difference
+        else:
+            return None
+    return frozenset(missing) if at == len(held.asked) else None
 
 
 def _with(asked: tuple[Any, ...], one: tuple[Any, ...]) -> tuple[Any, ...]:
