@@ -7,6 +7,7 @@ enough; its source is looked at when it is found.  All other modules are importe
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import sysconfig
@@ -22,7 +23,8 @@ _USE = re.compile(
 )
 """An import, or a test or fixture that takes the fixture."""
 
-_LIBRARIES = {"site-packages", "dist-packages"}
+_NAME = b"toctou"  # is looked for first, which is faster
+_LIBRARIES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 _OF_PYTHON = sysconfig.get_path("stdlib")
 
 
@@ -61,10 +63,12 @@ def _uses(specification: ModuleSpec) -> bool:
     file = specification.origin or ""
     if not file.endswith(".py") or specification.name.partition(".")[0] == "toctou":
         return False
-    if file.startswith(_OF_PYTHON) or not _LIBRARIES.isdisjoint(Path(file).parts):
+    if file.startswith(_OF_PYTHON) or any(folder in file for folder in _LIBRARIES):
         return False
     with suppress(OSError):  # whoever loads it will say so
-        return _USE.search(Path(file).read_bytes()) is not None
+        with open(file, "rb") as stream:
+            source = stream.read()
+        return _NAME in source and _USE.search(source) is not None
     return False
 
 
