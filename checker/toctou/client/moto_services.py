@@ -10,17 +10,16 @@ deployment would have done that, and a model has nothing to say about it.  A thi
 
 from __future__ import annotations
 
-import copy
-import copyreg
+import os
 import re
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
+from random import Random
 from typing import Any, ClassVar, cast
 from unittest.mock import patch
 from uuid import UUID
@@ -38,6 +37,7 @@ from moto.core.config import default_user_config
 from moto.core.models import botocore_stubber
 from moto.moto_api._internal import mock_random
 
+from toctou.client.copies_of_moto import copy_of, state_of
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
 from toctou.client.service_names import contents, entry, split, things
@@ -81,7 +81,7 @@ class MotoServices:
         if MotoServices._last is not None:
             MotoServices._last[0].restore()
         if users_moto_is_active() or used_at_import():  # or nobody has anything there
-            self._first = [(one, _copied(one)) for one in _backends()]
+            self._first = [(one, state_of(one)) for one in _backends()]
             self._owners = [(one, dict(one)) for one in _owners_of_buckets()]
 
     def stop(self) -> None:
@@ -95,7 +95,7 @@ class MotoServices:
         kept = {id(backend): state for backend, state in self._first}
         for backend in _backends():
             if id(backend) in kept:
-                backend.__dict__ = _copy_of(kept[id(backend)], backend)
+                backend.__dict__ = copy_of(kept[id(backend)], backend)
             else:
                 backend.reset()
         for owners, first in self._owners:
@@ -148,7 +148,7 @@ class MotoServices:
         number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
         mock_random.seed(number)
         try:
-            with standing_still(), _switched_on(), _noting(self.reached):
+            with standing_still(), _switched_on(), _noting(self.reached), _drawing(number):
                 client = _client(service, region)
                 for token in client.meta.service_model.operation_model(name).idempotent_members:
                     given.setdefault(token, str(UUID(int=number, version=4)))
@@ -191,6 +191,13 @@ def _switched_on() -> Iterator[None]:
             yield
     finally:
         botocore_stubber.enabled = before
+
+
+@contextmanager
+def _drawing(number: int) -> Iterator[None]:
+    """While inside, what is made of the system's random bytes, such as the identifier of an upload, follows from a number."""
+    with patch.object(os, "urandom", Random(number).randbytes):  # noqa: S311 - nothing is kept secret
+        yield
 
 
 @contextmanager
@@ -283,49 +290,6 @@ def _owners_of_buckets() -> Iterator[dict[str, Any]]:
     for kept in list(BackendDict._instances):  # type: ignore[misc] # of whatever services
         if (owners := getattr(kept, "bucket_accounts", None)) is not None:
             yield owners
-
-
-def _copied(backend: Any) -> dict[str, Any]:
-    try:
-        return _copy_of(vars(backend), backend)
-    except Exception as failed:
-        raise UnsupportedAction(
-            f"what moto holds of {type(backend).__module__.split('.')[1]} cannot be restored between schedules: "
-            f"{type(failed).__name__}: {failed}",
-            expected="a model that makes what its handlers need in `setup`, or lists the service in `services`",
-            remedy="make it in `setup` of the model",
-        ) from failed
-
-
-def _copy_of(state: Mapping[str, Any], backend: Any) -> dict[str, Any]:
-    with _locks_copied():
-        return copy.deepcopy(dict(state), {id(backend): backend})
-
-
-@contextmanager
-def _locks_copied() -> Iterator[None]:
-    """While inside, a copy of a lock is a new one, and a dictionary of moto's own is copied by what it was made of."""
-    known, table = {}, copyreg.dispatch_table
-    kinds: dict[Any, Any] = {kind: lambda _, make=make: (make, ()) for kind, make in _LOCKS.items()}
-    if (parameters := _class("moto.ssm.models", "ParameterDict")) is not None:
-        kinds[parameters] = lambda one: (
-            type(one), (one.account_id, one.region_name), vars(one), None, iter(list(dict.items(one)))
-        )  # fmt: skip
-    for kind, reduce in kinds.items():
-        known[kind] = table.get(kind)
-        table[kind] = reduce
-    try:
-        yield
-    finally:
-        for kind, before in known.items():
-            table.pop(kind) if before is None else table.__setitem__(kind, before)
-
-
-_LOCKS = {type(make()): make for make in (threading.Lock, threading.RLock)}
-
-
-def _class(module: str, name: str) -> Any:
-    return getattr(sys.modules.get(module), name, None)
 
 
 def _unsupported(action: str, fault: Exception) -> UnsupportedAction:
