@@ -29,6 +29,7 @@ import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.handlers import BUILTIN_HANDLERS, base64_encode_user_data, handle_copy_source_param
 from botocore.loaders import Loader
 from botocore.response import StreamingBody
 from moto.backends import get_backend
@@ -218,7 +219,7 @@ def _noting(reached: set[str]) -> Iterator[None]:
 def _client(service: str, region: str) -> BaseClient:
     session = botocore.session.Session()
     session.register_component("data_loader", Loader())
-    return cast(
+    made = cast(
         "BaseClient",
         boto3.Session(botocore_session=session).client(
             service,  # type: ignore[call-overload] # any service's name
@@ -232,7 +233,14 @@ def _client(service: str, region: str) -> BaseClient:
             ),
         ),
     )
+    for event, listener, *_ in BUILTIN_HANDLERS:
+        if listener in _DONE_BEFORE:
+            made.meta.events.unregister(event, listener)
+    return made
 
+
+_DONE_BEFORE = (base64_encode_user_data, handle_copy_source_param)
+"""Listeners of botocore that encode a parameter: the caller's client has notified them, and twice would be once too often."""
 
 _AT_ONCE: list[Call] = []
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from botocore.session import Session
 
@@ -140,7 +141,7 @@ def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     for name in _NAMING.get(service, ()):
         if isinstance(value := parameters.get(name), str) and value:
             found = [_last(value, service)]
-            if service == "s3" and isinstance(source := parameters.get("CopySource"), str | Mapping):
+            if service == "s3" and isinstance(source := parameters.get("CopySource"), str):
                 found.append(_copied_from(source)[0])
             return tuple(sorted({*found}))
     return ()
@@ -160,11 +161,10 @@ def _last(value: str, service: str = "") -> str:
     return name.rpartition("/")[2].rpartition(":")[2]
 
 
-def _copied_from(source: str | Mapping[str, Any]) -> tuple[str, str]:
-    if isinstance(source, Mapping):
-        return str(source.get("Bucket", "")), str(source.get("Key", ""))
+def _copied_from(source: str) -> tuple[str, str]:
+    """Bucket and key, which botocore has encoded."""
     bucket, _, key = source.lstrip("/").partition("/")
-    return bucket, key.partition("?")[0]
+    return bucket, unquote(key.partition("?versionId=")[0])
 
 
 def contents(service: str, thing: str) -> str:
