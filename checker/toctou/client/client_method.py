@@ -22,6 +22,8 @@ from toctou.client.backend import Performed
 from toctou.client.events import Listeners, Notifying, done
 
 _VALIDATOR = ParamValidator()
+_LEFT_OUT = "".join(["to be ", "added"])
+"""A text, as these parameters are, that no caller can pass."""
 
 
 class ClientMethod(ABC):
@@ -29,6 +31,9 @@ class ClientMethod(ABC):
 
     announced_always = False
     """Whether events before a call are emitted although only botocore's own listeners hear them."""
+
+    left_out: frozenset[str] = frozenset()
+    """Parameters that botocore's listeners add where the caller has none, but whoever performs the call adds himself."""
 
     def __init__(self, client: BaseClient, action: str) -> None:
         self._client = client
@@ -53,13 +58,14 @@ class ClientMethod(ABC):
         return self._valid((yield from self._announced(parameters)) if heard or self.announced_always else parameters)
 
     def _announced(self, parameters: dict[str, Any]) -> Notifying:
-        events, asked = self._client.meta.events, parameters
+        events = self._client.meta.events
+        asked = {**dict.fromkeys(self.left_out, _LEFT_OUT), **parameters}
         for name in self._before:
             if self.announced_always or name in self._listeners.heard():
                 responses = yield events.emit(name, params=asked, model=self._model, context=self._context())
                 if name == self._before[0]:
                     asked = next((answer for _, answer in responses if answer is not None), asked)
-        return asked
+        return {name: value for name, value in asked.items() if value is not _LEFT_OUT}
 
     @abstractmethod
     def _valid(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -10,17 +10,16 @@ deployment would have done that, and a model has nothing to say about it.  A thi
 
 from __future__ import annotations
 
-import copy
-import copyreg
+import os
 import re
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from hashlib import sha256
+from random import Random
 from typing import Any, ClassVar, cast
 from unittest.mock import patch
 from uuid import UUID
@@ -30,6 +29,7 @@ import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.handlers import BUILTIN_HANDLERS, base64_encode_user_data, handle_copy_source_param
 from botocore.loaders import Loader
 from botocore.response import StreamingBody
 from moto.backends import get_backend
@@ -38,6 +38,7 @@ from moto.core.config import default_user_config
 from moto.core.models import botocore_stubber
 from moto.moto_api._internal import mock_random
 
+from toctou.client.copies_of_moto import copy_of, state_of
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
 from toctou.client.service_names import contents, entry, split, things
@@ -152,7 +153,7 @@ class MotoServices:
         number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
         mock_random.seed(number)
         try:
-            with standing_still(), _switched_on(), _noting(self.reached):
+            with standing_still(), _switched_on(), _noting(self.reached), _drawing(number):
                 client = _client(service, region)
                 for token in client.meta.service_model.operation_model(name).idempotent_members:
                     given.setdefault(token, str(UUID(int=number, version=4)))
@@ -198,6 +199,13 @@ def _switched_on() -> Iterator[None]:
 
 
 @contextmanager
+def _drawing(number: int) -> Iterator[None]:
+    """While inside, what is made of the system's random bytes, such as the identifier of an upload, follows from a number."""
+    with patch.object(os, "urandom", Random(number).randbytes):  # noqa: S311 - nothing is kept secret
+        yield
+
+
+@contextmanager
 def _noting(reached: set[str]) -> Iterator[None]:
     """While inside, note of which services anything is asked: moto's ask each other for what they hold."""
     ask = BackendDict.__getitem__
@@ -215,7 +223,7 @@ def _noting(reached: set[str]) -> Iterator[None]:
 def _client(service: str, region: str) -> BaseClient:
     session = botocore.session.Session()
     session.register_component("data_loader", Loader())
-    return cast(
+    made = cast(
         "BaseClient",
         boto3.Session(botocore_session=session).client(
             service,  # type: ignore[call-overload] # any service's name
@@ -229,7 +237,14 @@ def _client(service: str, region: str) -> BaseClient:
             ),
         ),
     )
+    for event, listener, *_ in BUILTIN_HANDLERS:
+        if listener in _DONE_BEFORE:
+            made.meta.events.unregister(event, listener)
+    return made
 
+
+_DONE_BEFORE = (base64_encode_user_data, handle_copy_source_param)
+"""Listeners of botocore that encode a parameter: the caller's client has notified them, and twice would be once too often."""
 
 _AT_ONCE: list[Call] = []
 
@@ -307,14 +322,14 @@ def _owners_of_buckets() -> Iterator[dict[str, Any]]:
 
 def _held() -> _Held:
     """A copy of what moto holds."""
-    return [(one, place, _copied(one)) for one, place in _places()], [(one, dict(one)) for one in _owners_of_buckets()]
+    return [(one, place, state_of(one)) for one, place in _places()], [(one, dict(one)) for one in _owners_of_buckets()]
 
 
 def _put_back(states: _States, owners: _Owners) -> None:
     there = set()
     for held, place, state in states:
         backend = place()
-        backend.__dict__ = _copy_of(state, held, backend)
+        backend.__dict__ = copy_of(state, held, backend)
         there.add(id(backend))
     for backend in _backends():
         if id(backend) not in there:
@@ -322,50 +337,6 @@ def _put_back(states: _States, owners: _Owners) -> None:
     for one, first in owners:
         one.clear()
         one.update(first)
-
-
-def _copied(backend: Any) -> dict[str, Any]:
-    try:
-        return _copy_of(vars(backend), backend, backend)
-    except Exception as failed:
-        raise UnsupportedAction(
-            f"what moto holds of {type(backend).__module__.split('.')[1]} cannot be restored between schedules: "
-            f"{type(failed).__name__}: {failed}",
-            expected="a model that makes what its handlers need in `setup`, or lists the service in `services`",
-            remedy="make it in `setup` of the model",
-        ) from failed
-
-
-def _copy_of(state: Mapping[str, Any], backend: Any, into: Any) -> dict[str, Any]:
-    """The attributes of a backend, for another one or itself."""
-    with _locks_copied():
-        return copy.deepcopy(dict(state), {id(backend): into})
-
-
-@contextmanager
-def _locks_copied() -> Iterator[None]:
-    """While inside, a copy of a lock is a new one, and a dictionary of moto's own is copied by what it was made of."""
-    known, table = {}, copyreg.dispatch_table
-    kinds: dict[Any, Any] = {kind: lambda _, make=make: (make, ()) for kind, make in _LOCKS.items()}
-    if (parameters := _class("moto.ssm.models", "ParameterDict")) is not None:
-        kinds[parameters] = lambda one: (
-            type(one), (one.account_id, one.region_name), vars(one), None, iter(list(dict.items(one)))
-        )  # fmt: skip
-    for kind, reduce in kinds.items():
-        known[kind] = table.get(kind)
-        table[kind] = reduce
-    try:
-        yield
-    finally:
-        for kind, before in known.items():
-            table.pop(kind) if before is None else table.__setitem__(kind, before)
-
-
-_LOCKS = {type(make()): make for make in (threading.Lock, threading.RLock)}
-
-
-def _class(module: str, name: str) -> Any:
-    return getattr(sys.modules.get(module), name, None)
 
 
 def _unsupported(action: str, fault: Exception) -> UnsupportedAction:

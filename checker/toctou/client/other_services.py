@@ -30,6 +30,7 @@ from toctou.client.service_names import (
     entry,
     footprint,
     kind_of,
+    objects_of,
     split,
     things,
 )
@@ -208,8 +209,8 @@ class OtherServices:
             _note(rows, call, parameters, kind)
         changes = changes_between(state.rows, rows)
         then = state
-        if changes or writes or (asked_moto and kind is Kind.OBSERVES):
-            then = _State(_with(state.asked, (text, kind is Kind.SENDS, call, copied(dict(parameters)))), rows)
+        if changes or writes or (asked_moto and kind in (Kind.OBSERVES, Kind.OPENS)):
+            then = _State(_with(state.asked, (text, kind in _COMMUTING, call, copied(dict(parameters)))), rows)
         if asked_moto and (then is not state or not self._started().has_created):
             self._held = then
         reached = self._reached(service) if asked_moto else ()
@@ -275,16 +276,20 @@ def _with(asked: tuple[Any, ...], one: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*asked[:at], *sent)
 
 
+_COMMUTING = (Kind.SENDS, Kind.OPENS)
+
+
 def _of_things(state: _State, call: str, parameters: Mapping[str, Any]) -> list[Call]:
     """What decides the identifiers that moto makes up: calls that were made of the same things, unless they commute."""
     service, named = split(call)[0], {*things(call, parameters)}
-    commutes = kind_of(call, parameters) is Kind.SENDS
+    commutes, objects = kind_of(call, parameters) in _COMMUTING, objects_of(call, parameters)
     return [
         (other, given)
         for _, _, other, given in state.asked
         if split(other)[0] == service
         and (not named or named & {*things(other, given)})
         and (not commutes or deletes_thing(other))
+        and (not objects or objects & (found := objects_of(other, given)) or not found)
     ]
 
 

@@ -24,13 +24,24 @@ from toctou.client.other_services import RAISES, ServiceCall
 class ServiceMethod(ClientMethod):
     """One action of one client."""
 
+    announced_always = (
+        True  # botocore's listeners make what the service takes of what callers may pass, such as `CopySource`
+    )
+
     def __init__(self, client: BaseClient, action: str) -> None:
         super().__init__(client, action)
         model = client.meta.service_model
         self.action = ServiceCall(f"{model.service_name}.{action}", client.meta.region_name or "us-east-1")
+        mode = self._model.http_checksum.get("requestValidationModeMember")
+        self.left_out = frozenset([*self._model.idempotent_members, *([mode] if mode else []), *self._encoding()])
         self._call = f"before-call.{model.service_id.hyphenize()}.{action}"
         output: Any = self._model.output_shape
         self._payload: str = output.serialization.get("payload", "") if self._model.has_streaming_output else ""
+
+    def _encoding(self) -> list[str]:
+        """The parameter by which botocore has keys of objects encoded, to decode them itself."""
+        shape = self._model.input_shape
+        return ["EncodingType"] if shape is not None and "EncodingType" in shape.members else []
 
     @property
     def stubbed(self) -> bool:

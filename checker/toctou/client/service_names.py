@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from botocore.session import Session
 
@@ -37,14 +38,36 @@ class Kind(Enum):
     """It adds something to what others add, in no particular order."""
     OBSERVES = "observes"
     """Metrics, logs and traces: nobody minds what a rejected request has left there."""
+    OPENS = "opens"
+    """It begins a session or makes a token, which only its caller uses: it reads, and nobody minds what is left."""
     WRITES = "writes"
 
 
 _READING = re.compile(
-    "(Get|Describe|List|Head|BatchGet|Lookup|Search|Scan|Select|Query|Filter|Test|Validate|Estimate|Simulate|Check|Decode|Detect"
-    "|Preview)[A-Z]"
+    "(Admin|Batch)?(Get|Describe|List|Head|Lookup|Search|Scan|Select|Query|Filter|Test|Validate|Estimate|Simulate|Check|Decode"
+    "|Detect|Preview|Analyze|Calculate|Classify|Compare|Converse|Count|Evaluate|Geocode|Infer|Introspect|Is|Predict|Rerank"
+    "|Suggest|Synthesize|Translate)(?![a-z])"
 )
-"""How the names of actions begin that change nothing."""
+"""How the names of actions begin that change nothing.  botocore marks a tenth of all actions as reading, and some wrongly."""
+
+_CALCULATING = re.compile(
+    r"bedrock-runtime\.(?!Start)|payment-cryptography-data\.|sagemaker-runtime\.InvokeEndpoint(?!Async)"
+    r"|kms\.(Encrypt|Decrypt|ReEncrypt|Sign|Verify|Generate|DeriveSharedSecret)"
+    r"|(bedrock-agent-runtime|bedrock-agentcore|kendra|qconnect)\.Retrieve|bedrock-agent-runtime\.(GenerateQuery|OptimizePrompt)"
+    r"|location\.VerifyDevicePosition|rekognition\.Recognize"
+)
+"""Calls that change nothing in spite of their names."""
+
+_OPENING = re.compile(
+    r"cognito-idp\.(Admin)?(InitiateAuth|RespondToAuthChallenge)$|sts\.Assume|appconfigdata\.StartConfigurationSession|logs\.StartQuery"
+)
+"""Calls that make something which only their caller uses."""
+
+_SQL = {"rds-data": "sql", "redshift-data": "Sql", "athena": "QueryString"}
+"""Which parameter is a statement, by service."""
+
+_ASKING = re.compile(r"\s*(select|show|describe|explain)\b", re.IGNORECASE)
+"""How a statement begins that changes nothing."""
 
 _KINDS: Mapping[str, Kind] = {
     "cloudwatch.PutMetricData": Kind.OBSERVES,
@@ -76,10 +99,6 @@ SHOWN = frozenset({"sqs", "s3", "ssm", "secretsmanager"})
 UNHEEDED = frozenset({"cloudwatch", "logs", "xray"})
 """Services of metrics, logs and traces: what is left there is no effect."""
 
-_CALCULATED = frozenset({"kms.Encrypt", "kms.Decrypt", "kms.GenerateDataKey", "kms.GenerateDataKeyWithoutPlaintext", "kms.Sign",
-                         "kms.Verify", "kms.ReEncrypt", "sts.AssumeRole", "sts.AssumeRoleWithWebIdentity"})  # fmt: skip
-"""Calls that change nothing in spite of their names."""
-
 _NAMING: Mapping[str, Sequence[str]] = {
     "cloudwatch": ("Namespace",),
     "cognito-idp": ("UserPoolId",),
@@ -89,7 +108,7 @@ _NAMING: Mapping[str, Sequence[str]] = {
     "lambda": ("FunctionName",),
     "logs": ("logGroupName", "logGroupIdentifier"),
     "s3": ("Bucket",),
-    "scheduler": ("GroupName", "Name"),
+    "scheduler": ("Name",),
     "secretsmanager": ("SecretId", "Name"),
     "sns": ("TopicArn", "TargetArn", "Name", "PhoneNumber"),
     "sqs": ("QueueUrl", "QueueName"),
@@ -126,7 +145,11 @@ def kind_of(action: str, parameters: Mapping[str, Any]) -> Kind:
         return Kind.WRITES  # the order is what such a queue is for
     if known is not None:
         return known
-    return Kind.READS if _READING.match(split(action)[1]) or action in _CALCULATED else Kind.WRITES
+    service, name = split(action)
+    if _READING.match(name) or _CALCULATING.match(action):
+        return Kind.READS
+    opens = _OPENING.match(action) or _ASKING.match(str(parameters.get(_SQL.get(service, ""), "")))
+    return Kind.OPENS if opens else Kind.WRITES
 
 
 def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
@@ -137,34 +160,68 @@ def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(sorted(buses))
     if service == "events" and _OF_A_BUS.search(action):  # rules and their targets decide what becomes of events
         return (_last(str(parameters.get("EventBusName") or "default")),)
+    if service == "scheduler":
+        return _schedule(action, parameters)
     for name in _NAMING.get(service, ()):
         if isinstance(value := parameters.get(name), str) and value:
-            found = [_last(value, service)]
-            if service == "s3" and isinstance(source := parameters.get("CopySource"), str | Mapping):
-                found.append(_copied_from(source)[0])
-            return tuple(sorted({*found}))
+            found = {*_names(service, value)}
+            if service == "s3" and isinstance(source := parameters.get("CopySource"), str):
+                found |= {*_names(service, _copied_from(source)[0])}
+            return () if "" in found else tuple(sorted(found))
     return ()
 
 
-def _last(value: str, service: str = "") -> str:
+def _schedule(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """A schedule with its group; the whole service for groups, which may hold any."""
+    if not action.endswith("Schedule") or not (name := str(parameters.get("Name", ""))):
+        return ()
+    group = parameters.get("GroupName") or "default"
+    return (name if group == "default" else f"{group}/{name}",)
+
+
+def _names(service: str, value: str) -> Sequence[str]:
+    """What a thing may be called that is named by an ARN, an URL, or with a version; ``""`` if that cannot be said."""
+    name = value.split(":", 5)[5] if value.startswith("arn:") and value.count(":") >= _COLONS_OF_AN_ARN else value
+    match service:
+        case "sqs":
+            return [value.rstrip("/").rpartition("/")[2].rpartition(":")[2]]
+        case "s3":
+            return ["" if "accesspoint" in name or name.endswith("-s3alias") else name]
+        case "lambda":
+            return [name.rpartition("function:")[2].partition(":")[0]]
+        case "stepfunctions":
+            return [name.removeprefix("stateMachine:").partition(":")[0].partition("/")[0]]
+        case "logs":
+            return [name.removeprefix("log-group:").removesuffix(":*")]
+        case "secretsmanager" if name is not value:
+            name = name.removeprefix("secret:")
+            return [name, *_without_six_letters(name)]  # these are added to the name, and may be left out of the ARN
+        case "ssm":
+            name, of_parameter = name.removeprefix("parameter/"), name is not value
+            name = name.partition(":")[0]  # what follows is a version, or a label
+            if not of_parameter:
+                return [name]
+            return ["/" + name] if "/" in name else [name, "/" + name]  # one with a path begins with a slash
+    return [_last(value)]
+
+
+_COLONS_OF_AN_ARN = 5
+_SIX_LETTERS = re.compile(r"-[A-Za-z0-9]{6}$")
+
+
+def _without_six_letters(name: str) -> Sequence[str]:
+    return [name[: found.start()]] if (found := _SIX_LETTERS.search(name)) else []
+
+
+def _last(value: str) -> str:
     """The name at the end of an ARN or an URL."""
-    if service == "sqs":
-        return value.rstrip("/").rpartition("/")[2].rpartition(":")[2]
-    if not value.startswith("arn:"):
-        return value
-    name = value.split(":", 5)[5]
-    if service == "secretsmanager" and name.startswith("secret:"):
-        return name.removeprefix("secret:").rpartition("-")[0] or name  # six letters are added to the name
-    if service == "ssm":
-        return "/" + name.removeprefix("parameter/")
-    return name.rpartition("/")[2].rpartition(":")[2]
+    return value.rpartition("/")[2].rpartition(":")[2] if value.startswith(("arn:", "http")) else value
 
 
-def _copied_from(source: str | Mapping[str, Any]) -> tuple[str, str]:
-    if isinstance(source, Mapping):
-        return str(source.get("Bucket", "")), str(source.get("Key", ""))
+def _copied_from(source: str) -> tuple[str, str]:
+    """Bucket and key, which botocore has encoded."""
     bucket, _, key = source.lstrip("/").partition("/")
-    return bucket, key.partition("?")[0]
+    return bucket, unquote(key.partition("?versionId=")[0])
 
 
 def contents(service: str, thing: str) -> str:
@@ -181,6 +238,12 @@ def touches_whole_thing(footprint: Footprint) -> bool:
     return any(item.table.endswith(":") for item in footprint.writes)
 
 
+def objects_of(action: str, parameters: Mapping[str, Any]) -> frozenset[ItemId]:
+    """The contents that a call names; none if it is about all of a thing."""
+    own, copied = _objects(action, parameters)
+    return frozenset([*own, *copied])
+
+
 def _objects(action: str, parameters: Mapping[str, Any]) -> tuple[list[ItemId], list[ItemId]]:
     """The contents that a call names: those that it is about, and those that it copies."""
     service, _ = split(action)
@@ -191,7 +254,14 @@ def _objects(action: str, parameters: Mapping[str, Any]) -> tuple[list[ItemId], 
     keys = [parameters["Key"]] if "Key" in parameters else []
     if action == "s3.DeleteObjects":
         keys = [one["Key"] for one in parameters.get("Delete", {}).get("Objects", ())]
-    own = [ItemId(contents("s3", _last(parameters["Bucket"])), (("S", key),)) for key in keys]
+    if not (buckets := things(action, {"Bucket": parameters["Bucket"]})):
+        return [], []
+    if "UploadId" in parameters:  # there is no object yet
+        upload = f"{keys[0]} ({parameters['UploadId']})"
+        keys = [*keys, upload] if action == "s3.CompleteMultipartUpload" else [upload]
+    elif action == "s3.CreateMultipartUpload":  # what is made up for it depends on others of this key
+        keys = [f"{keys[0]} (uploads)"]
+    own = [ItemId(contents("s3", buckets[0]), (("S", key),)) for key in keys]
     if (source := parameters.get("CopySource")) is None:
         return own, []
     bucket, key = _copied_from(source)
@@ -200,6 +270,18 @@ def _objects(action: str, parameters: Mapping[str, Any]) -> tuple[list[ItemId], 
 
 _BLIND = frozenset({"s3.PutObject", "s3.DeleteObject", "s3.DeleteObjects", "s3.CopyObject"})
 """Calls that replace what is there without looking at it, unless they have a condition."""
+
+_PARTS = frozenset({"s3.UploadPart", "s3.UploadPartCopy"})
+
+
+def _of_each_object(
+    action: str, parameters: Mapping[str, Any], kind: Kind, *, failed: bool
+) -> tuple[Attributes, Attributes]:
+    """What a call reads of the contents that it names, and what it writes there if it does."""
+    if action in _PARTS:
+        return _EXISTS, frozenset({f"part {parameters.get('PartNumber')}"})
+    looks = action not in _BLIND or failed or {"IfMatch", "IfNoneMatch"} & parameters.keys()
+    return (_WHOLE if looks or kind is Kind.READS else frozenset()), _WHOLE
 
 
 def footprint(
@@ -220,6 +302,7 @@ def footprint(
     """
     service, _ = split(action)
     kind = kind_of(action, parameters)
+    kind = Kind.READS if kind is Kind.OPENS else kind
     named = [_thing(service, one) for one in things(action, parameters)]
     reads: dict[ItemId, Attributes] = {_thing(service, ""): _EXISTS}
     writes: dict[ItemId, Attributes] = {}
@@ -232,10 +315,10 @@ def footprint(
         ranges = (KeyRange(f"{service}:"),) if kind is not Kind.SENDS else ()
         named = [_thing(service, "")]
     if objects:
-        if kind is Kind.READS or action not in _BLIND or failed or {"IfMatch", "IfNoneMatch"} & parameters.keys():
-            reads.update(dict.fromkeys(objects, _WHOLE))
+        read, written = _of_each_object(action, parameters, kind, failed=failed)
+        reads.update(dict.fromkeys(objects if read else (), read))
         reads.update(dict.fromkeys(sources, _WHOLE))
-        writes.update(dict.fromkeys(objects if writing else (), _WHOLE))
+        writes.update(dict.fromkeys(objects if writing else (), written))
         increments.update(dict.fromkeys(named if writing else (), _CONTENTS))
     elif kind is Kind.SENDS:
         increments.update(dict.fromkeys(named if writing else (), _CONTENTS))
