@@ -90,6 +90,7 @@ class OwnProcess:
                 self._serve(message, memory)
                 if not self._reused:
                     # Threads of the request may be left, for which its clean-up would wait.
+                    self._runner.remove_scratch()
                     end_here()
 
     def _begin_files(self) -> None:
