@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toctou.engine.actions import ACTIONS, actions_of
 from toctou.engine.actions.action import Action, Kind
-from toctou.engine.division import Division, joined
+from toctou.engine.division import MOST_STEPS, Division, joined, several
 from toctou.engine.engine import Engine
 from toctou.engine.footprints import footprint
 from toctou.engine.schema import Schema
@@ -14,6 +14,7 @@ from toctou.engine.touched import LARGE
 __all__ = [
     "ACTIONS",
     "LARGE",
+    "MOST_STEPS",
     "Action",
     "Division",
     "Engine",
@@ -23,4 +24,5 @@ __all__ = [
     "actions_of",
     "footprint",
     "joined",
+    "several",
 ]

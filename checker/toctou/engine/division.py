@@ -8,6 +8,7 @@ of schedules grows exponentially with the items that two batches share, so that 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,12 +55,19 @@ class Division:
         return record.divided(parameters, MOST_STEPS)
 
 
+def several(action: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether a step has more than one item of a batch."""
+    record = ACTIONS.get(action)
+    return record is not None and record.divided is not None and len(record.divided(parameters, sys.maxsize)) > 1
+
+
 def joined(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The result of a batch, from those of its steps."""
     first, *others = results
     for other in others:
         first = _sum(first, other)
-    if others and (capacity := first.get("ConsumedCapacity")):
+    of_statements = isinstance(first.get("Responses"), list)  # which are answered, and charged, one by one
+    if others and not of_statements and (capacity := first.get("ConsumedCapacity")):
         return {**first, "ConsumedCapacity": _by_table(capacity)}
     return first
 
