@@ -59,6 +59,7 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ("toctou.scheduling.event_loop", "asyncio.tasks._leave_task"): "documented for makers of event loops",
     ("toctou.scheduling.clock_functions", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.event_loop", "sys._getframe"): "documented by Python, underscore and all",
+    ("toctou.scheduling.scratch_files", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.runner", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.blocking", "_thread"): "the types of locks that wait within C",
     ("toctou.scheduling.blocking", "sys._getframe"): "documented by Python, underscore and all",

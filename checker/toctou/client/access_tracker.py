@@ -9,7 +9,7 @@ Tracking is on only while a counterexample is run again to be explained, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -104,11 +104,22 @@ class AccessTracker:
         """Forget all accesses: another execution begins."""
         self._notes: dict[tuple[int, int], _Noted] = {}
 
-    def tracked(self, operation: Operation, result: Mapping[str, Any]) -> dict[str, Any]:
-        """The result of an operation, as the handler gets it, tracked."""
-        items = sorted(operation.footprint.items(), key=str)
-        noted = self._notes[operation.request, operation.number] = {None: set(), **{item: set() for item in items}}
-        typed = operation.result or {}
+    def tracked(
+        self, operations: Sequence[Operation], typed: Mapping[str, Any] | None, result: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The result of a call, as the handler gets it, tracked.
+
+        Args:
+            operations: one, or the steps of a batch.
+            typed: the result as DynamoDB returns it.
+            result: as the handler gets it.
+        """
+        noted: _Noted = {None: set()}
+        for operation in operations:
+            items = sorted(operation.footprint.items(), key=str)
+            own: _Noted = {None: noted[None], **{item: noted.setdefault(item, set()) for item in items}}
+            self._notes[operation.request, operation.number] = own
+        typed = typed or {}
 
         def see(*names: str) -> None:
             if _REVEALS_EXISTENCE.intersection(names) or ALL in names:

@@ -9,9 +9,9 @@ Nothing is serialised, signed or sent.  Calls to other services take the same wa
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol, cast
 
 from botocore.client import BaseClient
@@ -24,6 +24,7 @@ from toctou.client.seam import SEAM, call_service
 from toctou.client.service_calls import ServiceMethod
 from toctou.client.source import Callers
 from toctou.client.users_moto import users_moto_is_active
+from toctou.engine import Division, joined
 from toctou.errors import InternalError, ToctouError, UndeclaredService, UnsupportedAction
 from toctou.history.operation import Operation
 from toctou.history.request import SourceLine
@@ -60,6 +61,7 @@ def intercepted(
     choices: Choices = UNASKED,
     *,
     setup: Setup | None = None,
+    division: Division | None = None,
 ) -> Iterator[None]:
     """Send calls through ``point`` to ``backend`` while inside, and ``record`` each.
 
@@ -68,10 +70,14 @@ def intercepted(
         tracker: tracks the results of DynamoDB.
         choices: picks results.
         setup: performs calls to other services that belong to no request.
+        division: divides batches into steps.
     """
     original = getattr(BaseClient, SEAM)
     tracker = tracker or AccessTracker()
-    call, awaited_call = _interceptors(point, backend, record, tracker, choices, setup=setup, original=original)
+    division = division or Division()
+    call, awaited_call = _interceptors(
+        point, backend, record, tracker, choices, division=division, setup=setup, original=original
+    )
     setattr(BaseClient, SEAM, call)
     try:
         with asynchronous.replaced(SEAM, awaited_call):
@@ -87,6 +93,7 @@ def _interceptors(
     tracker: AccessTracker,
     choices: Choices,
     *,
+    division: Division,
     setup: Setup | None,
     original: Callable[..., Any],
 ) -> tuple[Callable[..., Any], asynchronous.Replacing]:
@@ -104,30 +111,19 @@ def _interceptors(
         if other and setup is not None and setup.in_setup:
             return method.answered(setup.perform(method.action, asked))
         source = line(sys._getframe(1))
-        operation, performed = performed_in(point.reach(method.action, asked, source), method.action, asked, source)
+        action = method.action
+        steps = _Steps(division.steps(action, asked))
+        for step in steps:
+            steps.done(*performed_in(point.reach(action, step, source), action, step, source))
+        performed = steps.joined()
         answer = method.answered(performed)
-        return tracker.tracked(operation, answer) if tracker.on and not other else answer
+        return tracker.tracked(steps.operations, performed.result, answer) if tracker.on and not other else answer
 
     def performed_in(
-        turn: Turn, action: str, asked: dict[str, Any], source: SourceLine | None
+        turn: Turn, action: str, asked: Mapping[str, Any], source: SourceLine | None
     ) -> tuple[Operation, Performed]:
         performed = perform(point, backend, choices, action, asked, source=source)
-        result, error, footprint, changes, missed = performed
-        request, number, slept, reads_clock = turn
-        operation = Operation(
-            request,
-            number,
-            action,
-            asked,
-            result,
-            error,
-            footprint,
-            changes,
-            source,
-            missed,
-            slept=slept,
-            reads_clock=reads_clock,
-        )
+        operation = _operation(turn, action, asked, performed, source)
         record(operation)
         return operation, performed
 
@@ -145,15 +141,58 @@ def _interceptors(
                     method.answering(setup.perform(method.action, asked))
                 )
                 return done_before
-            operation, performed = await point.reach_awaited(
-                method.action, asked, source, lambda turn: performed_in(turn, method.action, asked, source)
-            )
+            action = method.action
+            steps = _Steps(division.steps(action, asked))
+            for step in steps:
+                perform_it = partial(performed_in, action=action, asked=step, source=source)
+                steps.done(*await point.reach_awaited(action, step, source, perform_it))
+            performed = steps.joined()
             answer = await asynchronous.done(method.answering(performed))
-            return tracker.tracked(operation, answer) if tracker.on and not other else answer
+            return tracker.tracked(steps.operations, performed.result, answer) if tracker.on and not other else answer
 
         return awaited_call
 
     return call, replaced
+
+
+def _operation(
+    turn: Turn, action: str, asked: Mapping[str, Any], performed: Performed, source: SourceLine | None
+) -> Operation:
+    request, number, slept, reads_clock = turn
+    made = Operation(request, number, action, asked, *performed[:4], source, performed.missed)
+    made.slept, made.reads_clock = slept, reads_clock
+    return made
+
+
+class _Steps:
+    """The steps of a call, one unless it is a batch; it ends at the first that fails.
+
+    Attributes:
+        operations: those performed.
+    """
+
+    def __init__(self, parameters: Sequence[Mapping[str, Any]]) -> None:
+        self.operations: list[Operation] = []
+        self._parameters = parameters
+        self._last: Performed
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for one in self._parameters:
+            yield one
+            if self._last.error is not None:
+                return
+
+    def done(self, operation: Operation, performed: Performed) -> None:
+        """Note the outcome of the current step."""
+        self.operations.append(operation)
+        self._last = performed
+
+    def joined(self) -> Performed:
+        """The outcome of the call."""
+        if len(self.operations) == 1 or self._last.error is not None:
+            return self._last
+        results = [one.result for one in self.operations if one.result is not None]
+        return self._last._replace(result=joined(results))
 
 
 def _method(client: BaseClient, action: str) -> DynamoDBMethod | ServiceMethod:

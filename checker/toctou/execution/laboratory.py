@@ -111,6 +111,7 @@ class Laboratory:
                 self._choices,
                 patience=Patience(limits.seconds, self._remote.settle_seconds),
                 diagnostics=self._remote.diagnostics,
+                division=self._set_up.division,
             )
 
         self.isolated, self.because = False, ""
@@ -127,13 +128,14 @@ class Laboratory:
         """Store the initial items, intercept DynamoDB clients and control clock and numbers while inside."""
         self._store_initial({})
         data_files.begin()
+        calls = self._runner, self._backend, self._record, self._tracker, self._choices
         served = nullcontext() if self._remote is None else self._remote.opened(self._read)
         with (
             nullcontext() if self._isolation is None else self._isolation.opened(),
             served,
             client_environment(),
             nullcontext() if self._services is None else self._services.opened(),
-            intercepted(self._runner, self._backend, self._record, self._tracker, self._choices, setup=self._services),
+            intercepted(*calls, setup=self._services, division=self._set_up.division),
             self._runner.installed(),
             long_lived_set_aside(),
         ):

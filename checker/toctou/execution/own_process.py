@@ -74,7 +74,14 @@ class OwnProcess:
         with (
             client_environment(),
             nullcontext() if self._services is None else self._services.opened(),
-            intercepted(self._runner, self._asked, self._operations.append, self._tracker, setup=self._services),
+            intercepted(
+                self._runner,
+                self._asked,
+                self._operations.append,
+                self._tracker,
+                setup=self._services,
+                division=self._set_up.division,
+            ),
             self._runner.installed(),
             installed(),
             units.told_apart(),
@@ -90,6 +97,7 @@ class OwnProcess:
                 self._serve(message, memory)
                 if not self._reused:
                     # Threads of the request may be left, for which its clean-up would wait.
+                    self._runner.remove_scratch()
                     end_here()
 
     def _begin_files(self) -> None:

@@ -16,6 +16,7 @@ from toctou.client.intercept import performed_at_once
 from toctou.client.outside import OwnDynamoDB, Stored
 from toctou.declaration.initial_state import has_calls, initial_state, remarks_on_imports
 from toctou.declaration.model import Model, attempted, made
+from toctou.engine import Division
 from toctou.errors import ModelError, UncontrolledHandler
 from toctou.scheduling import boundary
 
@@ -29,6 +30,7 @@ class SetUp:
 
     Attributes:
         initial: what a schedule begins with; without what ``setup`` stores until it was run.
+        division: divides batches into steps, for the tables of that.
         remarks: what a reader of the verdict should know, as sentences.
 
     Raises:
@@ -40,6 +42,8 @@ class SetUp:
         self._alike = alike
         self._does_something = model.setup is not Model.setup or model.__init__ is not object.__init__
         self._begin = self.initial = initial_state(model)
+        self.division = Division()
+        self.division.declare(self.initial[0])
         self.remarks = remarks_on_imports(model)
         self._own: OwnDynamoDB | None = None
         self._stores: Stored | None = None
@@ -76,6 +80,7 @@ class SetUp:
         if self._stores is None:
             self._stores = stores
             self.initial = stores or self._begin
+            self.division.declare(self.initial[0])
         elif stores != self._stores:
             raise _varies(self._model)
         return instance

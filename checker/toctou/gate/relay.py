@@ -6,11 +6,12 @@ all the calls it makes before the next response.  If several calls are waiting, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Protocol
 
 from toctou import real_time
+from toctou.engine import Division, joined
 from toctou.errors import LateCall, NondeterministicHandler, OutsideControl, SilentHandler, ToctouError
 from toctou.gate.local_states import RESPONDS, LocalState, LocalStates, after, call_order
 from toctou.gate.mailbox import READ_ONLY_ACTIONS, Broken, HeldCall, Mailbox, Responded
@@ -52,6 +53,7 @@ class Relay:
         point: where a request waits for its turn.
         choices: pick which of several waiting calls to perform, in canonical order.
         local_states: memoised numbers of calls; keep them between executions.
+        division: divides batches into steps.
         diagnostics: what is known of the process that serves a request, such as the end of its output.
     """
 
@@ -61,6 +63,7 @@ class Relay:
     local_states: LocalStates = field(default_factory=LocalStates)
     patience: Patience = Patience()
     diagnostics: Callable[[int], str] = lambda _: ""
+    division: Division = field(default_factory=Division)
 
     def serve(self, index: int, mailbox: Mailbox, initial: LocalState) -> Any:
         """The response of the request with this index, after all its calls have been performed.
@@ -142,7 +145,7 @@ class _Serving:
             self._relay.point.still_served()
             match event:
                 case HeldCall():
-                    arrived.append(event)
+                    arrived.append(self._first_step(event))
                     if self._ended is not None:
                         self._fail(self._called_after_response(event))
                 case Responded():
@@ -152,6 +155,25 @@ class _Serving:
                 case None if left > 0:
                     continue
             return event is not None
+
+    def _first_step(self, call: HeldCall) -> HeldCall:
+        steps = self._relay.division.steps(call.action, call.parameters)
+        return call if len(steps) == 1 else self._step(call, steps, [])
+
+    def _step(self, call: HeldCall, steps: Sequence[Mapping[str, Any]], done: list[Mapping[str, Any]]) -> HeldCall:
+        """The next step of a batch; once it is performed, the one after it waits in its place."""
+
+        def reply(operation: Operation) -> None:
+            if operation.result is None:
+                call.reply(operation)
+                return
+            done.append(operation.result)
+            if len(done) < len(steps):
+                self._waiting.append(self._step(call, steps, done))
+            else:
+                call.reply(replace(operation, parameters=call.parameters, result=joined(done)))
+
+        return replace(call, parameters=steps[len(done)], reply=reply)
 
     def _reject_late_calls(self) -> None:
         # An event that arrives only now was missing when the schedule's choices were counted.

@@ -1,6 +1,6 @@
 """Operations and executions: what the requests of one execution did, and in which order.
 
-An operation is one DynamoDB API call.  It is atomic, so an execution is a sequence of operations; all relations between them
+An operation is one DynamoDB API call, or one item of a batch.  It is atomic, so an execution is a sequence of operations; all relations between them
 (reads-from, overwritten values, real time) follow from that sequence and the footprints.
 """
 

@@ -4,7 +4,8 @@ Python reports such events to audit hooks (PEP 578), before they happen, so that
 instead of waited for.  A hook cannot be removed, so one is added when the first execution starts, and it is inactive unless code
 under test is running.  Reading program files (installed packages, AWS configuration) is no input of the handler and is allowed,
 and so is what Python does to its cache of compiled modules.  Reading any other file is noted, and allowed as long as it does not
-change (:mod:`toctou.scheduling.data_files`).
+change (:mod:`toctou.scheduling.data_files`).  What a request has made with ``tempfile`` is its own
+(:mod:`toctou.scheduling.scratch_files`).
 
 What is written to a file, or asked of a connection, that was opened before a request began is not reported, nor is what a library
 does in C without Python's functions.
@@ -23,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from toctou.scheduling import data_files
+from toctou.scheduling.scratch_files import ScratchFiles
 
 fcntl: ModuleType | None
 try:
@@ -34,6 +36,7 @@ Reached = Callable[[str], None]
 """Called with what was reached, such as ``a socket to ('10.0.0.1', 443)``; may raise to prevent it."""
 
 _watcher: Reached | None = None
+_scratch = ScratchFiles()
 _noting: str = ""
 _threads_allowed = False
 
@@ -57,11 +60,12 @@ _LIBRARIES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist
 """Also of other environments, which this one may see."""
 
 
-def watch(watcher: Reached | None) -> None:
-    """From now on report to ``watcher``; ``None`` to suspend monitoring."""
-    global _watcher  # noqa: PLW0603
+def watch(watcher: Reached | None, scratch: ScratchFiles | None = None) -> None:
+    """From now on report to ``watcher``; ``None`` to suspend monitoring.  What is in ``scratch`` is not reported."""
+    global _watcher, _scratch  # noqa: PLW0603
     if watcher is not None:
         _install()
+        _scratch = scratch or ScratchFiles()
     _watcher = watcher
 
 
@@ -123,7 +127,8 @@ def _file(arguments: tuple[Any, ...]) -> str:
         return ""
     name = os.fsdecode(path)
     writing = isinstance(flags, int) and bool(flags & _WRITING)
-    if name == os.devnull or _is_cache(name):
+    if name == os.devnull or _is_cache(name) or os.path.isdir(name) or _scratch.hold(name):
+        # A folder can only be listed; where `tempfile` opens one for writing it gets a file that has no name.
         return ""
     if not writing and (name.endswith(_PROGRAM_SUFFIXES) or _is_of_a_program(os.path.realpath(name))):
         return ""
@@ -151,13 +156,22 @@ def _is_cache(name: str) -> bool:
     return "__pycache__" in name or (sys.pycache_prefix is not None and name.startswith(sys.pycache_prefix))
 
 
-def _changed(how: str) -> Callable[[tuple[Any, ...]], str]:
-    """Describes a change of what stands under a path, or of an open file given by its number."""
+def _changed(how: str, *, folder: int | None = None, follow: bool = True) -> Callable[[tuple[Any, ...]], str]:
+    """Describes a change of what stands under a path, or of an open file given by its number.
+
+    Args:
+        how: what is done to it.
+        folder: the place of the argument that is an open folder, from which the path leads.
+        follow: whether a link at the end of the path is followed.
+    """
 
     def describe(arguments: tuple[Any, ...]) -> str:
         name = _name(arguments[0])
-        kind = "open file" if isinstance(arguments[0], int) else "path"
-        return "" if _is_cache(name) else f"the {kind} {name!r} ({how})"
+        if isinstance(arguments[0], int):
+            return "" if _scratch.hold_open(arguments[0]) else f"the open file {name!r} ({how})"
+        start = -1 if folder is None else arguments[folder]
+        own = _is_cache(name) or _scratch.hold(name, follow=follow, folder=start)
+        return "" if own else f"the path {name!r} ({how})"
 
     return describe
 
@@ -165,13 +179,23 @@ def _changed(how: str) -> Callable[[tuple[Any, ...]], str]:
 def _moved(how: str) -> Callable[[tuple[Any, ...]], str]:
     def describe(arguments: tuple[Any, ...]) -> str:
         source, target = map(_name, arguments[:2])
-        return "" if _is_cache(target) else f"the path {target!r} ({how} {source!r})"
+        own = _is_cache(target) or all(
+            _scratch.hold(name, follow=False, folder=start)
+            for name, start in zip((source, target), arguments[2:4], strict=True)
+        )
+        return "" if own else f"the path {target!r} ({how} {source!r})"
 
     return describe
 
 
+def _linked(arguments: tuple[Any, ...]) -> str:
+    source, target, start = arguments
+    own = _scratch.hold(_name(target), follow=False, folder=start)  # what is reached through it is looked at then
+    return "" if own else f"the path {_name(target)!r} (linked to {_name(source)!r})"
+
+
 def _locked(arguments: tuple[Any, ...]) -> str:
-    return f"a lock on the open file {arguments[0]}"
+    return "" if _scratch.hold_open(arguments[0]) else f"a lock on the open file {arguments[0]}"
 
 
 def _record_lock(arguments: tuple[Any, ...]) -> str:
@@ -180,11 +204,22 @@ def _record_lock(arguments: tuple[Any, ...]) -> str:
 
 def _mapped(arguments: tuple[Any, ...]) -> str:
     file, _, access = arguments[:3]
-    return "" if file == -1 or access in _MAPPED_FOR_READING else f"the open file {file} (mapped for writing)"
+    if file == -1 or access in _MAPPED_FOR_READING or _scratch.hold_open(file):
+        return ""
+    return f"the open file {file} (mapped for writing)"
 
 
 def _is_of_a_program(path: str) -> bool:
     return path.startswith(_PROGRAM_FOLDERS) or any(folder in path for folder in _LIBRARIES)
+
+
+def _temporary(arguments: tuple[Any, ...]) -> str:
+    _scratch.note(arguments[0])
+    return ""
+
+
+def _database(arguments: tuple[Any, ...]) -> str:
+    return "" if _scratch.hold(_name(arguments[0])) else f"the database {arguments[0]!r}"
 
 
 def _thread(arguments: tuple[Any, ...]) -> str:
@@ -193,7 +228,9 @@ def _thread(arguments: tuple[Any, ...]) -> str:
 
 _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "open": _file,
-    "sqlite3.connect": lambda arguments: f"the database {arguments[0]!r}",
+    "tempfile.mkstemp": _temporary,
+    "tempfile.mkdtemp": _temporary,
+    "sqlite3.connect": _database,
     "socket.connect": _socket,
     "socket.sendto": _socket,
     "socket.sendmsg": _socket,
@@ -202,19 +239,19 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "socket.gethostbyname": _name_service,
     "socket.gethostbyaddr": _name_service,
     "socket.getnameinfo": _name_service,
-    "os.mkdir": _changed("made"),
-    "os.rmdir": _changed("removed"),
-    "os.remove": _changed("removed"),
+    "os.mkdir": _changed("made", folder=2, follow=False),
+    "os.rmdir": _changed("removed", folder=1, follow=False),
+    "os.remove": _changed("removed", folder=1, follow=False),
     "os.truncate": _changed("truncated"),
-    "os.chmod": _changed("mode changed"),
-    "os.chown": _changed("owner changed"),
+    "os.chmod": _changed("mode changed", folder=2),
+    "os.chown": _changed("owner changed", folder=3),
     "os.chflags": _changed("flags changed"),
-    "os.utime": _changed("times changed"),
+    "os.utime": _changed("times changed", folder=3),
     "os.setxattr": _changed("attribute set"),
     "os.removexattr": _changed("attribute removed"),
     "os.rename": _moved("renamed from"),
     "os.link": _moved("linked to"),
-    "os.symlink": _moved("linked to"),
+    "os.symlink": _linked,
     "os.chdir": lambda arguments: f"the working directory, changed to {_name(arguments[0])!r}",
     "os.lockf": _locked,
     "fcntl.flock": _locked,

@@ -6,7 +6,7 @@ on its progress, never on other requests: so they make no two operations depende
 - The clock of request *n* starts *n* seconds after :data:`EPOCH`, and advances one millisecond per operation of that
   request and by what it sleeps.  ``time.sleep`` returns immediately.
 - ``os.urandom`` (and with it ``uuid.uuid4`` and ``secrets``) and the global generator of ``random`` are seeded per request;
-  ``uuid.uuid1`` has a made-up address.
+  ``uuid.uuid1`` has a made-up address, and names of temporary files are drawn from numbers of their own.
 
 Clocks are replaced below Python, so ``from time import time`` is covered too: the functions that return the
 date by ``time_machine``, those that measure durations by :mod:`toctou.scheduling.clock_functions`.
@@ -26,8 +26,9 @@ from typing import Any
 
 import time_machine
 
-from toctou.scheduling import clock_functions
+from toctou.scheduling import clock_functions, scratch_files
 from toctou.scheduling.own_threads import is_own
+from toctou.scheduling.scratch_files import ScratchFiles
 from toctou.scheduling.task import Task
 
 EPOCH = 1_767_225_600
@@ -106,7 +107,7 @@ class Control:
         gc.callbacks.append(self._collection_ends)
         try:
             random.setstate(self._pristine)
-            with clock_functions.followed(self):
+            with clock_functions.followed(self), scratch_files.named_for(self._scratch):
                 yield self
         finally:
             gc.callbacks.remove(self._collection_begins)
@@ -206,6 +207,15 @@ class Control:
         if self._task.numbers is None:
             self._task.numbers = random.Random(_SEED + 1000 + self._task.index + 10_000 * self.readings.seed)  # noqa: S311
         return self._task.numbers.randbytes(size)
+
+    def _scratch(self) -> ScratchFiles | None:
+        task = self._task
+        if task is None or self._followed is None or self._collecting or is_own():
+            return None
+        self._mark(task)
+        if task.scratch.numbers is None:
+            task.scratch.numbers = random.Random(_SEED + 2000 + task.index + 10_000 * self.readings.seed)  # noqa: S311
+        return task.scratch
 
     def _mark(self, task: Task) -> None:
         if not self._collecting:

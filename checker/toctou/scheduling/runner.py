@@ -160,8 +160,14 @@ class Runner:
                 task.state = TaskState.ENDED
                 self._running, self._fault = task, None
                 self._abandon(task)
+        self.remove_scratch()
         self._running = self._fault = self.strands = None
         self.tasks = []
+
+    def remove_scratch(self) -> None:
+        """Remove what tasks have left of the temporary files that they made."""
+        for task in self.tasks:
+            task.scratch.remove()
 
     def take_clock_reads(self) -> bool:
         """Whether a task has read its clock or a random number since the last call."""
@@ -308,11 +314,12 @@ class Runner:
     def resume_monitoring(self) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
         self._control.reads_clock, own = self._clock_was_read
-        if self._running is not None:
-            self._running.reads_clock = own
-            self._running.numbers = self._own_numbers
+        running = self._running
+        if running is not None:
+            running.reads_clock = own
+            running.numbers = self._own_numbers
         self._control.resume()
-        boundary.watch(self._reached)
+        boundary.watch(self._reached, None if running is None else running.scratch)
 
     def fail(self, fault: ToctouError) -> NoReturn:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
@@ -364,7 +371,7 @@ class Runner:
         self._resumed = real_time.seconds()
         self._running = task
         self._control.enter(task)
-        boundary.watch(self._reached)
+        boundary.watch(self._reached, task.scratch)
         streams = sys.stdout, sys.stderr
         if task.streams is not None:
             sys.stdout, sys.stderr = task.streams
@@ -510,6 +517,10 @@ def _threaded(task: Task, what: str, called: Sequence[Site] = ()) -> ThreadStart
     )
 
 
+def _on_disk(what: str) -> bool:
+    return what.startswith(("the file ", "the path "))
+
+
 def _outside(task: Task, what: str, called: Sequence[Site] = ()) -> OutsideControl:
     through = library(called)
     return OutsideControl(
@@ -519,6 +530,9 @@ def _outside(task: Task, what: str, called: Sequence[Site] = ()) -> OutsideContr
         expected="a handler whose only input and output is its DynamoDB client, of boto3",
         cause=f"{through or 'the handler'} uses a file, another system, or a client of AWS that is not intercepted; "
         "no schedule reproduces what that answers",
-        remedy="replace that part in the model (a stub, unittest.mock, boto3 for DynamoDB) and check again; "
+        remedy=(
+            "make files that only this request needs with `tempfile`, which is allowed; or " if _on_disk(what) else ""
+        )
+        + "replace that part in the model (a stub, unittest.mock, boto3 for DynamoDB) and check again; "
         "or check the application over HTTP, as a Service, where its DynamoDB client may be any",
     )

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Any
 
 from toctou.history.request import SourceLine
+from toctou.scheduling.scratch_files import ScratchFiles
 from toctou.scheduling.written import Output
 
 
@@ -38,6 +39,7 @@ class Task:
     numbers: random.Random | None = None  # source of `os.urandom`, once needed
     random_state: Any = None  # of the global generator of `random`, while the task is not running
     streams: tuple[Any, Any] | None = None  # at `sys.stdout` and `sys.stderr`, if it has put others there
+    scratch: ScratchFiles = field(default_factory=ScratchFiles)  # what it has made with `tempfile`
     output: Output | None = None  # what it has written, once it has written something
     loop: Any = None  # its event loop and current asyncio task, while another task is running
     coroutine: Any = field(default=None, repr=False)  # private to the runner

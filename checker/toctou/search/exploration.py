@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from toctou.engine import MOST_STEPS, several
 from toctou.execution.judging import Sighting, sightings
 from toctou.execution.replaying import reordered, steps_of
 from toctou.history.footprint import EMPTY
@@ -72,6 +73,7 @@ class Exploration:
             if not found:
                 for oracle in self.oracles:
                     tally.remarks.update(dict.fromkeys(oracle.remarks(one)))
+                tally.remarks.update(dict.fromkeys(_undivided(one)))
         if self.renamed:
             self.renamed.see(execution, siblings)
 
@@ -92,3 +94,14 @@ class Exploration:
             # Keeping the execution keeps its operations alive; otherwise new ones could get the same id().
             self._judged[same] = execution, list(sightings(execution, self.oracles))
         return self._judged[same][1]
+
+
+def _undivided(execution: Execution) -> Iterator[str]:
+    """Remarks on batches of which a step has several items."""
+    for one in execution.operations:
+        if one.error is None and several(one.action, one.parameters):
+            handler = execution.requests[one.request].handler
+            yield (
+                f"{handler} makes a {one.action} of many items, which was explored in at most {MOST_STEPS} steps; on DynamoDB "
+                "each item is a step of its own"
+            )

@@ -159,7 +159,8 @@ def accessed(ask: str):
     assert noted.final == plain.final
     assert plain.operations[0].accessed is None
     assert noted.responses[0].status == 200
-    return {str(item): set(names) for item, names in noted.operations[0].accessed.items()}
+    steps = [one.accessed for one in noted.operations if one.action == noted.operations[0].action]
+    return {str(item): set(names) for accessed in steps for item, names in accessed.items()}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import threading
 from time import sleep  # imported before a runner patches it
 from types import SimpleNamespace
 
+from toctou.engine import Division
 from toctou.gate.local_states import LocalStates, initial_state
 from toctou.gate.mailbox import HeldCall, Mailbox, Responded
 from toctou.gate.relay import Patience, Relay
@@ -19,7 +20,17 @@ from toctou.scheduling.runner import Limits, Runner
 class Requests:
     """Runs scripts ``(mailbox, call) -> None`` on one thread each, started before the runner monitors threads."""
 
-    def __init__(self, *scripts, silence=2.0, settle=0.02, choose=lambda count: 0, local_states=None, limit=10.0):
+    def __init__(
+        self,
+        *scripts,
+        silence=2.0,
+        settle=0.02,
+        choose=lambda count: 0,
+        local_states=None,
+        limit=10.0,
+        division=None,
+        outcome=None,
+    ):
         self.performed = []
         self.responses = {}
         self.local_states = local_states or LocalStates()
@@ -33,7 +44,9 @@ class Requests:
             self.local_states,
             Patience(silence, settle),
             lambda index: f"log of {index}",
+            division or Division(),
         )
+        self._outcome = outcome or (lambda call: ({"n": len(self.performed)}, None))
         self._scripts = scripts
         self._orders = [queue.SimpleQueue() for _ in scripts]
         self._threads = [
@@ -43,7 +56,7 @@ class Requests:
 
     def _perform(self, turn, call):
         self.performed.append(("AB"[turn.request], call.action, dict(call.parameters)))
-        return Operation(turn.request, turn.number, call.action, call.parameters, {"n": len(self.performed)})
+        return Operation(turn.request, turn.number, call.action, call.parameters, *self._outcome(call))
 
     def run(self, order):
         """Take steps in this order, then the remaining ones; returns the responses."""

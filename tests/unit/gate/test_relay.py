@@ -7,6 +7,7 @@ import threading
 import pytest
 from elsewhere import Requests
 
+from toctou.engine import Division
 from toctou.errors import (
     InternalError,
     LateCall,
@@ -18,6 +19,7 @@ from toctou.errors import (
 )
 from toctou.gate.local_states import LocalStates
 from toctou.gate.mailbox import Broken
+from toctou.history.operation import ErrorResponse
 
 
 def read_then_write(client):
@@ -222,3 +224,46 @@ def test_a_choice_that_a_strategy_refuses_ends_the_execution():
 
     with pytest.raises(InternalError, match="2 calls"):
         Requests(both_concurrently, choose=refuse).run([])
+
+
+TABLE = {
+    "TableName": "Items",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def puts(*names):
+    return {"Items": [{"PutRequest": {"Item": {"id": {"S": name}}}} for name in names]}
+
+
+def written(outcome, order=()):
+    """What two requests that write two items by a batch have performed, and what they were answered."""
+    division = Division()
+    division.declare([TABLE])
+
+    def writes(client):
+        client.respond(client.call("BatchWriteItem", RequestItems=puts("a", "b")))
+
+    requests = Requests(writes, writes, division=division, outcome=outcome)
+    answers = requests.run(order)
+    return [(who, call["RequestItems"]) for who, _, call in requests.performed], answers
+
+
+def test_a_batch_is_a_step_for_each_item_and_is_answered_once():
+    performed, answers = written(lambda call: ({"UnprocessedItems": {}}, None), [0, 1, 1, 0])
+    assert performed == [("A", puts("a")), ("B", puts("a")), ("B", puts("b")), ("A", puts("b"))]
+    assert answers[0].parameters == {"RequestItems": puts("a", "b")}
+    assert answers[0].result == {"UnprocessedItems": {}}
+
+
+def test_what_its_steps_leave_is_left_by_the_batch():
+    _, answers = written(lambda call: ({"UnprocessedItems": call.parameters["RequestItems"]}, None))
+    assert answers[0].result == {"UnprocessedItems": puts("a", "b")}
+
+
+def test_a_batch_ends_with_the_step_that_fails():
+    performed, answers = written(lambda call: (None, ErrorResponse("InternalServerError", "try again")))
+    assert performed == [("A", puts("a")), ("B", puts("a"))]
+    assert answers[0].error.code == "InternalServerError"

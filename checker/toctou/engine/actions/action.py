@@ -6,7 +6,7 @@ decodes, what a call reads and writes, which actions only read.  No other module
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -50,6 +50,8 @@ class Action:
             requests run.
         constraints: what its members must be, in the order in which the service checks them.
         eventual: given the parameters of a call, the tables that it reads without asking for strong consistency.
+        divided: given the parameters of a call, and a number of steps, those of each step: what a batch does that is not
+            atomic; at most so many.  ``None`` for what is.
         one_item: whether a call is about one item, which is then the one that it changed, if it changed any.
         watched: the members that make a request worth checking against the constraints.
     """
@@ -62,6 +64,7 @@ class Action:
     footprint: FootprintRule | None = None
     constraints: Constraints = field(default_factory=dict)
     eventual: Callable[[Mapping[str, Any]], frozenset[str]] = lambda _: frozenset()
+    divided: Callable[[Mapping[str, Any], int], Sequence[Mapping[str, Any]]] | None = None
     one_item: bool = False
     watched: frozenset[str] = field(init=False)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toctou.engine import capacity
 from toctou.engine.actions.action import Action, Kind
-from toctou.engine.batches import check_distinct
+from toctou.engine.batches import check_distinct, groups
 from toctou.engine.constraints import Rule, rules_of
 from toctou.engine.database import Database
 from toctou.engine.item_footprints import get_rule
@@ -138,6 +138,10 @@ def _footprint(touched: Touched, parameters: Parameters, result: Result, error: 
                 raise
 
 
+def _divided(parameters: Parameters, most: int) -> Sequence[Parameters]:
+    return [{**parameters, "Statements": group} for group in groups(parameters["Statements"], most)]
+
+
 _REQUEST = """
 BatchExecuteStatementInput: Statements!=[BatchStatementRequest]>=1 ReturnConsumedCapacity=string
 BatchStatementRequest: Statement!=string>=1 Parameters=[AttributeValue]>=1 ConsistentRead=boolean
@@ -145,4 +149,6 @@ BatchStatementRequest: Statement!=string>=1 Parameters=[AttributeValue]>=1 Consi
 """
 _CONSTRAINTS = rules_of("Statements ReturnConsumedCapacity", Statements=Rule(shortest=1, longest=25))
 
-ACTION = Action(_NAME, Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS)
+ACTION = Action(
+    _NAME, Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS, divided=_divided
+)

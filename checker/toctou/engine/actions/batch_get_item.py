@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toctou.engine import capacity
 from toctou.engine.actions.action import Action, Kind
-from toctou.engine.batches import MAXIMUM_GETS, MAXIMUM_RESPONSE, check_distinct
+from toctou.engine.batches import MAXIMUM_GETS, MAXIMUM_RESPONSE, by_table, check_distinct, groups
 from toctou.engine.constraints import rules_of
 from toctou.engine.database import Database
 from toctou.engine.item_footprints import get_rule
@@ -82,6 +82,20 @@ def _eventual(parameters: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, one in parameters["RequestItems"].items() if not one.get("ConsistentRead"))
 
 
+def _divided(parameters: Parameters, most: int) -> Sequence[Parameters]:
+    requested = parameters["RequestItems"]
+    keys = [(name, key) for name, one in requested.items() for key in one["Keys"]]
+    if len(keys) * MAXIMUM_ITEM_SIZE > MAXIMUM_RESPONSE:
+        return [parameters]  # what is left unprocessed depends on the sizes of all of them
+    return [
+        {
+            **parameters,
+            "RequestItems": {name: {**requested[name], "Keys": own} for name, own in by_table(group).items()},
+        }
+        for group in groups(keys, most)
+    ]
+
+
 _REQUEST = """
 BatchGetItemInput: RequestItems!={KeysAndAttributes}>=1 ReturnConsumedCapacity=string
 KeysAndAttributes: Keys!=[{AttributeValue}]>=1 AttributesToGet=[string]>=1 ConsistentRead=boolean
@@ -90,5 +104,12 @@ KeysAndAttributes: Keys!=[{AttributeValue}]>=1 AttributesToGet=[string]>=1 Consi
 _CONSTRAINTS = rules_of("ReturnConsumedCapacity")
 
 ACTION = Action(
-    "BatchGetItem", Kind.READS, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS, eventual=_eventual
+    "BatchGetItem",
+    Kind.READS,
+    _perform,
+    _REQUEST,
+    footprint=_footprint,
+    constraints=_CONSTRAINTS,
+    eventual=_eventual,
+    divided=_divided,
 )

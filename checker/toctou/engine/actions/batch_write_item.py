@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toctou.engine import capacity, writes
 from toctou.engine.actions.action import Action, Kind
-from toctou.engine.batches import MAXIMUM_WRITES, check_distinct
+from toctou.engine.batches import MAXIMUM_WRITES, by_table, check_distinct, groups
 from toctou.engine.constraints import rules_of, shown
 from toctou.engine.database import Database
 from toctou.engine.item_footprints import delete_rule, put_rule
@@ -87,6 +87,11 @@ def _footprint(touched: Touched, parameters: Parameters, result: Result, error: 
                 delete_rule(touched, {"TableName": name, "Key": request["DeleteRequest"]["Key"]}, None, None)
 
 
+def _divided(parameters: Parameters, most: int) -> Sequence[Parameters]:
+    requests = [(name, one) for name, group in parameters["RequestItems"].items() for one in group]
+    return [{**parameters, "RequestItems": by_table(group)} for group in groups(requests, most)]
+
+
 _REQUEST = """
 BatchWriteItemInput: RequestItems!={[WriteRequest]>=1}>=1 ReturnConsumedCapacity=string
   ReturnItemCollectionMetrics=string
@@ -96,4 +101,6 @@ WriteRequest: PutRequest=PutRequest DeleteRequest=DeleteRequest
 """
 _CONSTRAINTS = rules_of("ReturnConsumedCapacity ReturnItemCollectionMetrics")
 
-ACTION = Action("BatchWriteItem", Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS)
+ACTION = Action(
+    "BatchWriteItem", Kind.WRITES, _perform, _REQUEST, footprint=_footprint, constraints=_CONSTRAINTS, divided=_divided
+)
