@@ -66,6 +66,7 @@ class Evidence:
         replayed: executions that gave the same history when run a second time.
         violations: findings that a second execution has reproduced.
         stop_reason: why exploration ended early; ``None`` if nothing cut it short.
+        leaves_undone: requests leave work to threads or tasks that were there before, and are part of no schedule.
         shares_memory: requests share memory of their process.
         vacuous: what some handler has done in no schedule, so that a pass would say nothing of it; ``None`` if there is none.
     """
@@ -76,6 +77,7 @@ class Evidence:
     violations: int
     stop_reason: StopReason | None
     vacuous: StopReason | None = None
+    leaves_undone: bool = False
     shares_memory: bool = False
 
 
@@ -83,7 +85,8 @@ def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
     """Turn evidence into a verdict and, if it is ``INCONCLUSIVE``, its reason.
 
     ``VERIFIED`` needs at least one schedule, complete coverage without an early end, at least one execution replayed with the
-    same history, no violation, no memory that requests share, and no handler that a pass would say nothing of.
+    same history, no violation, no memory that requests share, nothing left undone,
+    and no handler that a pass would say nothing of.
     """
     # A violation comes first: it is proof by itself, however incomplete the exploration was.
     if evidence.violations:
@@ -97,6 +100,8 @@ def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:
         return Verdict.INCONCLUSIVE, StopReason.BOUNDED if bounded else StopReason.SAMPLED
     if evidence.replayed == 0:
         return Verdict.INCONCLUSIVE, StopReason.NONDETERMINISTIC
+    if evidence.leaves_undone:
+        return Verdict.INCONCLUSIVE, StopReason.OUTSIDE_CONTROL
     if evidence.shares_memory:
         return Verdict.INCONCLUSIVE, StopReason.SHARED_MEMORY
     if evidence.vacuous is not None:

@@ -63,6 +63,7 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ("toctou.scheduling.runner", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.scheduling.blocking", "_thread"): "the types of locks that wait within C",
     ("toctou.scheduling.blocking", "sys._getframe"): "documented by Python, underscore and all",
+    ("toctou.execution.earlier_threads", "sys._current_frames"): "documented by Python, underscore and all",
     ("toctou.scheduling.strand", "sys._current_frames"): "documented by Python, underscore and all",
     ("toctou.scheduling.strands", "_thread"): "locks that no replacement of `threading` reaches",
     ("toctou.scheduling.strands", "sys._getframe"): "documented by Python, underscore and all",

@@ -14,8 +14,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from types import FrameType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from toctou.client.backend import Performed
 from toctou.client.intercept import performed_at_once
@@ -24,6 +26,7 @@ from toctou.client.services_at_import import begin_import, perform_on_moto
 from toctou.engine import Kind, actions_of
 from toctou.history.footprint import EMPTY
 from toctou.scheduling.origin import Site, is_of_the_handler, sites
+from toctou.scheduling.thread_starts import announced
 
 _READS = actions_of(Kind.READS)
 _OF_TABLES = actions_of(Kind.DESCRIBES, Kind.MANAGES)
@@ -52,10 +55,12 @@ class Imported:
     Attributes:
         calls: those that may have changed something, in their order, with the modules that were being imported.
         notes: on calls to tables that no model declares.
+        threads: that were started then, where, and with the modules that were being imported.
     """
 
     calls: list[tuple[frozenset[str], Call]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    threads: WeakKeyDictionary[Thread, tuple[Site | None, frozenset[str]]] = field(default_factory=WeakKeyDictionary)
 
     def calls_of(self, modules: Mapping[str, Any]) -> list[Call]:
         """The calls that were made while one of these modules was imported."""
@@ -82,7 +87,7 @@ def performed_while_importing(learn: Learn, anything: Callable[[], Any]) -> Iter
         anything: the item that a read finds in a table that nobody has created; ``None`` for none.
     """
     begin_import()
-    with performed_at_once(_Performing(learn, anything).perform, perform_on_moto):
+    with performed_at_once(_Performing(learn, anything).perform, perform_on_moto), announced(_note_thread):
         yield
 
 
@@ -134,6 +139,12 @@ class _Performing:
         if not self._unknown.has_table(name):
             self._unknown.perform("CreateTable", _table_with(name, key))
         return self._unknown.perform(action, parameters)
+
+
+def _note_thread(function: Callable[..., Any]) -> None:
+    if isinstance(thread := getattr(function, "__self__", None), Thread):
+        place = next((site for site in sites(sys._getframe(1)) if is_of_the_handler(site)), None)
+        IMPORTED.threads[thread] = place, _being_imported()
 
 
 def _found(performed: Performed) -> bool:

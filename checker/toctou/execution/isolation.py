@@ -20,6 +20,7 @@ from toctou.client.services_backend import ServicesBackend
 from toctou.declaration.model import Model
 from toctou.errors import OperationLimit, ServiceCrashed, SilentHandler, ToctouError
 from toctou.execution import own_process
+from toctou.execution.earlier_threads import Undone
 from toctou.execution.kept_memory import forked, give_back, memory_kept, take_back
 from toctou.gate.mailbox import HeldCall
 from toctou.gate.request_process import Ended, Failed, GiveUp, Proceed, RequestProcess, Serve, Waiting
@@ -65,9 +66,11 @@ class Isolation:
         choices: Choices,
         *,
         services: ServicesBackend | None = None,
+        undone: Undone | None = None,
     ) -> None:
         self.concurrent = self.held_back = False
         self.remarks: dict[str, None] = {}
+        self._undone = Undone(model) if undone is None else undone
         self.accessed: dict[tuple[int, int], Accessed] = {}
         self._model = model
         self._limits = limits
@@ -142,6 +145,7 @@ class Isolation:
                 answered(message.response)
             if isinstance(message, Ended):
                 self._ended(message, index)
+                self._undone.note(request.handler, message.undone)
                 return
             self._send(process, self._taken(message, index, tracked=tracked), index)
 

@@ -19,7 +19,7 @@ from toctou.client import service_descriptions
 from toctou.client.other_services import Outcomes
 from toctou.declaration.isolation import isolation_of
 from toctou.declaration.model import Model
-from toctou.execution import own_process
+from toctou.execution import earlier_threads, own_process
 from toctou.execution.process_memory import ProcessMemory
 from toctou.gate.request_process import Begin, RequestProcess
 from toctou.gate.zygote import CAN_FORK, Zygote
@@ -83,6 +83,7 @@ def memory_kept(models: Iterable[type[Model]]) -> Iterator[None]:
         # Whoever has changed something since, such as a test that replaces a part, wants to check that.
         for one in [one for one in _LASTING if any(memory.changed() for memory in one.memories)]:
             one.end()
+    earlier_threads.note()
     unkept = [model for model in models if model not in _KEPT]
     _inside.append(models)
     try:

@@ -25,6 +25,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.declaration.services import services_of
 from toctou.engine import Schema
 from toctou.errors import ScheduleDiverged
+from toctou.execution.earlier_threads import Undone
 from toctou.execution.isolation import Isolation
 from toctou.execution.judging import observed
 from toctou.execution.kept_memory import CAN_FORK, remember_separated, separated_before
@@ -74,6 +75,7 @@ class Laboratory:
         schemas: of the tables at the start.
         isolated: whether each request has a process of its own.
         because: why, if they had not at first.
+        undone: what requests leave to do to threads and tasks that were there before.
         polls_awake: whether requests that poll without sleep are held back, too.
     """
 
@@ -100,6 +102,7 @@ class Laboratory:
         self._states = StatesAfter(backend, self._complete)
         self._tracker = AccessTracker()
         self._remote = under_test(model)
+        self.undone = Undone(model)
         self._known: MemoisedSteps | None = None
         self._walk_read_clock = False
         self._choices = Choices()
@@ -118,9 +121,9 @@ class Laboratory:
         self._isolation: Isolation | None = None
         if self._remote is None and isolation != "memory" and CAN_FORK:
             self._isolation = Isolation(
-                model, limits, self._runner, self._perform, self._choices, services=self._services
+                model, limits, self._runner, self._perform, self._choices, services=self._services, undone=self.undone
             )
-            self.because = separated_before(model) if isolation == "auto" else ""
+            self.because = (separated_before(model) or self.undone.may_be()) if isolation == "auto" else ""
             self.isolated = self._runner.separated = isolation == "processes" or bool(self.because)
 
     @contextmanager
@@ -570,6 +573,8 @@ class Laboratory:
             sent = partial(self._remote.serve, index, request, relay=self._relay, point=self._runner)
         handler = self._handlers[request.handler]
         self._recording.responses[index] = answer(handler, self._instance, request, self._runner, sent)
+        if self._remote is None:
+            self.undone.look(request.handler)
 
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
         performed = perform(

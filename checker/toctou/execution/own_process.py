@@ -19,6 +19,7 @@ from toctou.client.intercept import intercepted
 from toctou.declaration.model import Model
 from toctou.declaration.services import adopt_outcomes, services_of
 from toctou.errors import OutsideControl, SilentHandler, ToctouError
+from toctou.execution import earlier_threads
 from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.serving import answer
 from toctou.execution.set_up import SetUp
@@ -54,6 +55,7 @@ class OwnProcess:
     def __init__(self, model: type[Model], limits: Limits, channel: Channel, parent: int) -> None:
         self._model = model
         self._handlers = model.handlers()
+        self._undone = earlier_threads.Undone(model)
         self._channel = channel
         self._parent = parent
         self._runner = Runner(limits)
@@ -89,6 +91,7 @@ class OwnProcess:
             thread_starts.silent(self._note_raised),
         ):
             boundary.allow_threads()
+            earlier_threads.replace_workers()
             memory = ProcessMemory(self._model)
             while isinstance(message := _next(self._channel, self._parent), Serve | Begin):
                 if isinstance(message, Begin):  # others ask, who know of no files yet
@@ -129,6 +132,7 @@ class OwnProcess:
         self._tracker.on = message.tracked
         with runner.reading(message.readings), nullcontext() if self._services is None else self._services.setup():
             instance = self._set_up.run()
+        earlier_threads.note_more()
         memory.begin(instance)
         if message.tracked:
             warn_again()
@@ -167,6 +171,7 @@ class OwnProcess:
             (*memory.changed(), *(f"a thread of {one.target}" for one in strands.alive if one.path)),
             () if held else (*map(_unfinished, strands.unfinished()), *self._raised),
             runner.output_of(task).taken(),
+            tuple(self._undone.found()),
         )
 
     def _note_raised(self, raised: BaseException) -> None:

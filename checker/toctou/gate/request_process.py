@@ -115,6 +115,7 @@ class Ended(NamedTuple):
         left: names of what the request has left in memory; if it is any, the process ends.
         remarks: what a reader of the verdict should know of its threads, as sentences.
         written: what the request has written since the last message.
+        undone: to whom it has left something to do that no schedule has.
     """
 
     response: Response | None
@@ -125,6 +126,7 @@ class Ended(NamedTuple):
     left: tuple[str, ...]
     remarks: tuple[str, ...]
     written: tuple[Piece, ...]
+    undone: tuple[str, ...] = ()
 
 
 class Failed(NamedTuple):

@@ -106,6 +106,7 @@ class Explorer:
             tally.seconds = real_time.seconds() - begun
             tally.apart = frozenset(exploration.renamed.apart)
             tally.sharing, tally.isolated = self._laboratory.sharing, self._laboratory.isolated
+            tally.undone = self._laboratory.undone.of({one.handler for one in work_item.scenario.requests})
             if self._laboratory.because:
                 tally.remarks[separated(self._laboratory.because)] = None
         if exploration.left is None or tally.stop_reason is not None:

@@ -40,6 +40,7 @@ class Tally:
         seconds: time spent, added up over processes.
         longest: steps of the longest execution.
         sharing: what requests share besides DynamoDB, as text for the user; ``""`` if nothing has shown.
+        undone: what requests have left to do that no schedule has, as text for the user; ``""`` for nothing.
         isolated: whether each request had a process of its own.
         remarks: what a reader of the verdict should know, as sentences.
         apart: places among the work item's renamings of those whose scenario differs by more than names.
@@ -61,6 +62,7 @@ class Tally:
     seconds: float = 0.0
     longest: int = 0
     sharing: str = ""
+    undone: str = ""
     isolated: bool = False
     remarks: dict[str, None] = field(default_factory=dict)
     apart: frozenset[int] = frozenset()
@@ -108,6 +110,7 @@ class Tally:
         self.seconds += later.seconds
         self.longest = max(self.longest, later.longest)
         self.sharing = self.sharing or later.sharing
+        self.undone = self.undone or later.undone
         self.isolated = self.isolated or later.isolated
         self.remarks.update(later.remarks)
         self.apart |= later.apart
@@ -125,14 +128,16 @@ class Tally:
                 replayed=self.replayed,
                 violations=len(self.kept),
                 stop_reason=self.stop_reason,
+                leaves_undone=bool(self.undone),
                 shares_memory=bool(self.sharing) and len(scenario.requests) > 1,
             )
         )
+        doubts = {StopReason.SHARED_MEMORY: self.sharing, StopReason.OUTSIDE_CONTROL: self.undone}
         return ScenarioResult(
             requests=scenario.requests,
             verdict=verdict,
             stop_reason=reason,
-            detail=self.sharing if reason is StopReason.SHARED_MEMORY and not self.detail else self.detail,
+            detail=self.detail or (doubts.get(reason, "") if reason else ""),
             schedules=self.schedules,
             redundant=self.redundant,
             interleavings=self.interleavings,

@@ -146,11 +146,18 @@ def started(application: Any) -> dict[str, Any]:
             expected="an application that needs nothing but its DynamoDB clients to start",
             remedy="in the model, replace the other services that it connects to",
         )
-    _STARTED.append((loop, task))
+    _STARTED[id(application)] = loop, task
     return state
 
 
-_STARTED: list[Any] = []  # keeps alive the loops and tasks that wait for a shutdown
+_STARTED: dict[int, tuple[Any, asyncio.Task[Any]]] = {}  # keeps alive the loops and tasks that wait for a shutdown
+
+
+def lifespan_of(application: Any) -> tuple[Any, list[asyncio.Task[Any]]] | None:
+    """The loop on which an application was started, and the tasks that it has left there; ``None`` if there are none."""
+    loop, own = _STARTED.get(id(application), (None, None))
+    tasks = [] if loop is None else [one for one in asyncio.all_tasks(loop) if one is not own]
+    return (loop, tasks) if tasks else None
 
 
 def _run_anyio_threads_on_the_loop() -> None:
