@@ -89,6 +89,24 @@ CALLS: list[Callable[[Draw], Call]] = [
         },
     ),
     lambda draw: ("scheduler.DeleteSchedule", {"Name": "ab"[draw(2)]}),
+    lambda draw: ("scheduler.GetSchedule", {"Name": "ab"[draw(2)], **({"GroupName": "default"} if draw(2) else {})}),
+    lambda draw: ("sqs.SetQueueAttributes", {"QueueUrl": _queue(draw), "Attributes": {"DelaySeconds": "12"[draw(2)]}}),
+    lambda draw: ("sqs.TagQueue", {"QueueUrl": _queue(draw), "Tags": {"ab"[draw(2)]: "1"}}),
+    lambda draw: ("sqs.UntagQueue", {"QueueUrl": _queue(draw), "TagKeys": ["ab"[draw(2)]]}),
+    lambda draw: ("sqs.CreateQueue", {"QueueName": ("jobs", "others")[draw(2)]}),
+    lambda draw: (
+        "s3.PutObjectTagging",
+        {**_object(draw), "Tagging": {"TagSet": [{"Key": "k", "Value": "12"[draw(2)]}]}},
+    ),
+    lambda draw: ("s3.GetObjectTagging", _object(draw)),
+    lambda draw: ("s3.PutObjectAcl", {**_object(draw), "ACL": ("private", "public-read")[draw(2)]}),
+    lambda draw: (
+        "s3.PutBucketTagging",
+        {"Bucket": "docs", "Tagging": {"TagSet": [{"Key": "k", "Value": "12"[draw(2)]}]}},
+    ),
+    lambda draw: ("events.PutRule", {"Name": "ab"[draw(2)], "ScheduleExpression": "rate(1 day)"}),
+    lambda draw: ("events.DeleteRule", {"Name": "ab"[draw(2)]}),
+    lambda draw: ("sns.CreateTopic", {"Name": ("told", "others")[draw(2)]}),
     lambda draw: ("kinesis.PutRecord", {"StreamName": "st"[draw(2)], "Data": b"x", "PartitionKey": "p"}),
     lambda draw: ("kinesis.DescribeStream", {"StreamName": "s"}),
 ]
@@ -140,7 +158,8 @@ def independent(services: OtherServices, stored: list[Call], first: Call, second
 
 
 def crowd(draw: Draw) -> tuple[list[Call], Call, Call]:
-    return [drawn(draw) for _ in range(draw(4))], drawn(draw), drawn(draw)
+    stored, first = [drawn(draw) for _ in range(draw(4))], drawn(draw)
+    return stored, first, drawn(draw) if draw(4) else first
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

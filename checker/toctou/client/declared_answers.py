@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.model import ServiceModel
 
-from toctou.client.service_descriptions import shared_loader
+from toctou.client.service_descriptions import described
 from toctou.client.service_names import known_services, split
 from toctou.errors import nearest
 
@@ -45,11 +44,6 @@ _MOST = 6
 """Members that are named at most."""
 
 
-def _description(service: str) -> ServiceModel:
-    # With the argument that sessions pass, so that it is read once for these and for the handlers' clients.
-    return ServiceModel(shared_loader(None).load_service_model(service, "service-2"), service)
-
-
 def service_meant(name: str) -> str | None:
     """The service, as boto3 calls it, that was probably meant; the same if there is this one."""
     return name if name in known_services() else _OTHER_NAMES.get(name.lower()) or nearest(name, known_services())
@@ -60,7 +54,7 @@ def action_meant(name: str) -> str | None:
     service, _, action = name.replace(":", ".").partition(".")
     if (found := service_meant(service)) is None:
         return None
-    names = _description(found).operation_names
+    names = described(found).operation_names
     meant = action if action in (*names, ANY_ACTION) else nearest(action, names) if action else ANY_ACTION
     return meant and f"{found}.{meant}"
 
@@ -74,7 +68,7 @@ def misfits(call: str, response: Mapping[Any, Any]) -> Iterator[tuple[str, str]]
     """What in a response the operation never returns, and the remedy, in the order in which it stands there."""
     service, action = split(call)
     if action != ANY_ACTION:
-        shape = _description(service).operation_model(action).output_shape
+        shape = described(service).operation_model(action).output_shape
         yield from _of_members(response, {} if shape is None else shape.members, "")
 
 

@@ -35,6 +35,9 @@ def deletes_thing(action: str) -> bool:
     return name.startswith("Delete") and name.removeprefix("Delete") in _DELETING
 
 
+MADE_UP_BUCKET = "toctou-firehose"
+"""Where delivery streams deliver to that nobody has created."""
+
 _ROLE = "arn:aws:iam::123456789012:role/toctou"
 _ONE_STATE = '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
 
@@ -106,8 +109,8 @@ def _sender(_action: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
 
 
 def _delivery_stream(action: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
-    bucket = {"RoleARN": _ROLE, "BucketARN": "arn:aws:s3:::toctou-firehose"}
-    return [("s3.CreateBucket", {"Bucket": "toctou-firehose"})] + [
+    bucket = {"RoleARN": _ROLE, "BucketARN": f"arn:aws:s3:::{MADE_UP_BUCKET}"}
+    return [("s3.CreateBucket", {"Bucket": MADE_UP_BUCKET})] + [
         ("firehose.CreateDeliveryStream", {"DeliveryStreamName": name, "S3DestinationConfiguration": bucket})
         for name in things(action, parameters)
     ]

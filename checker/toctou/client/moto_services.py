@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -41,17 +40,15 @@ from moto.moto_api._internal import mock_random
 from toctou.client.copies_of_moto import copy_of, state_of
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
-from toctou.client.service_names import contents, entry, split, things
+from toctou.client.service_contents import LOOKS, number_messages
+from toctou.client.service_names import ServiceCall, region_of, split, things
 from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
-from toctou.history.item import Image, ItemId, typed_value
+from toctou.history.item import Image, ItemId
 from toctou.scheduling.control import standing_still
 
 _OWN = "dynamodb"
 """What a backend of ours may keep in moto at the same time, with its streams."""
-
-_LONGEST = 10_000
-"""Bytes of an object, or of a secret, that are shown; of longer ones their digest."""
 
 
 _States = list[tuple[Any, Callable[[], Any], dict[str, Any]]]
@@ -108,13 +105,16 @@ class MotoServices:
         _put_back(self._first, self._owners)
         MotoServices._last = self, resets()
 
-    def perform(self, action: str, parameters: Mapping[str, Any], region: str, before: Sequence[Call]) -> Any:
+    def perform(
+        self, action: str, parameters: Mapping[str, Any], region: str, before: Sequence[Call], draw: int = 0
+    ) -> Any:
         """The result of a call, without metadata but for an unusual status.
 
         Args:
             action, parameters: of the call.
             region: of the client.
             before: what has been asked of the same things since the start, as far as it matters.
+            draw: which identifiers are made up: the same ones for the same number.
 
         Raises:
             ClientError: the service's error.
@@ -125,7 +125,7 @@ class MotoServices:
         MotoServices._last = self, resets()
         if action == "sqs.ReceiveMessage":
             _put_in_order(parameters)
-        seed = repr((action, parameters, before))
+        seed = repr((action, parameters, before, draw))
         try:
             return self._asked(action, parameters, region, seed)
         except ClientError as missing:
@@ -145,7 +145,7 @@ class MotoServices:
     def _asked(self, action: str, parameters: Mapping[str, Any], region: str, seed: str) -> Any:
         service, name = split(action)
         given = {one: _own_account(value) for one, value in parameters.items()}
-        region = _region(service, given, region)
+        region = region_of(ServiceCall(action, region), given) or "us-east-1"
         if "QueueUrl" in given:  # whose host may be that of a local imitation
             given["QueueUrl"] = f"https://sqs.{region}.amazonaws.com/{_ACCOUNT}/{things(action, given)[0]}"
         if action == "sqs.ReceiveMessage":
@@ -162,6 +162,7 @@ class MotoServices:
                 finally:  # a topic may have sent to one queue before it misses another one
                     if service == "sns":
                         _sign_alike()
+                    _number_messages()
         except ClientError as refused:
             if "Not yet implemented" in str(refused):
                 raise _unsupported(action, refused) from refused
@@ -177,11 +178,20 @@ class MotoServices:
         except Exception as failed:
             raise _unsupported(action, failed) from failed
 
+    def has(self, action: str, parameters: Mapping[str, Any], region: str) -> bool:
+        """Whether a call is to create what is there."""
+        service, name = split(action)
+        if name not in _CREATES:
+            return False
+        held = {one for backend in _backends() for one in _created(backend, service, region)}
+        return held.issuperset(things(action, parameters))
+
     def rows(self) -> dict[ItemId, Image]:
         """What is stored: messages of queues, objects of buckets, parameters and secrets."""
         found: dict[ItemId, Image] = {}
+        _number_messages()
         for backend in _backends():
-            for service, look in _LOOKS.items():
+            for service, look in LOOKS.items():
                 if type(backend).__module__ == f"moto.{service}.models":
                     found.update(look(backend))
         return found
@@ -289,14 +299,6 @@ def _own_account(value: Any) -> Any:
 _ARN = re.compile(r"^(arn:aws[^:]*:[^:]+:[^:]*:)\d{12}:")
 
 
-def _region(service: str, parameters: Mapping[str, Any], region: str) -> str:
-    """Where the thing is that the parameters name; buckets are of no region."""
-    if service == "s3":
-        return "us-east-1"
-    named = [one.split(":")[3] for one in parameters.values() if isinstance(one, str) and _ARN.match(one)]
-    return next(filter(None, named), region)
-
-
 def _backends() -> Iterator[Any]:
     return (one for one, _ in _places())
 
@@ -373,6 +375,23 @@ def _put_in_order(parameters: Mapping[str, Any]) -> None:
             queue._messages.sort(key=lambda one: (one.body, repr(one.message_attributes), one.id))
 
 
+_CREATES: Mapping[str, str] = {"CreateBucket": "buckets", "CreateQueue": "queues", "CreateTopic": "topics"}
+"""Actions that may be performed again, and where moto's backends have what they create."""
+
+
+def _created(backend: Any, service: str, region: str) -> Iterator[str]:
+    if type(backend).__module__ == f"moto.{service}.models" and (service == "s3" or backend.region_name == region):
+        for held in _CREATES.values():
+            for name in getattr(backend, held, ()):
+                yield str(name).rpartition(":")[2]
+
+
+def _number_messages() -> None:
+    for backend in _backends():
+        if type(backend).__module__ == "moto.sqs.models":
+            number_messages(backend)
+
+
 def _sign_alike() -> None:
     """Give what SNS has sent to queues a signature that repeats; moto's is made with random numbers of a library in C."""
     for backend in _backends():
@@ -382,68 +401,3 @@ def _sign_alike() -> None:
 
 
 _SIGNED = re.compile(r'("Signature": "|SimpleNotificationService-)[A-Za-z0-9+/=]+')
-
-
-def _messages(backend: Any) -> Iterator[tuple[ItemId, Image]]:
-    for name, queue in backend.queues.items():
-        found: Counter[str] = Counter()
-        shown: dict[str, dict[str, Any]] = {}
-        for message in queue._messages:
-            attributes = {"MessageBody": message.body}
-            if message.message_attributes:
-                attributes["MessageAttributes"] = repr(message.message_attributes)
-            if message.group_id:
-                attributes["MessageGroupId"] = message.group_id
-            text = message.body if len(attributes) == 1 else f"{message.body} {attributes}"
-            found[text] += 1
-            shown[text] = attributes
-        for text, times in found.items():
-            yield entry(contents("sqs", name), shown[text], text, times)
-
-
-def _objects(backend: Any) -> Iterator[tuple[ItemId, Image]]:
-    for name, bucket in backend.buckets.items():
-        for key in list(bucket.keys):
-            held = bucket.keys[key]
-            if not hasattr(held, "value"):  # the mark of a deleted one
-                continue
-            about = {one.lower(): str(value) for one, value in dict(held._metadata).items()}
-            image: dict[str, Any] = {"Key": {"S": key}, "Body": _bytes(held.value)}
-            if (kind := about.pop("content-type", "")) not in ("", "binary/octet-stream"):
-                image["ContentType"] = {"S": kind}
-            if own := {one: value for one, value in about.items() if not one.startswith("x-amz-content")}:
-                image["Metadata"] = typed_value(own)
-            yield ItemId(contents("s3", name), (("S", key),)), image
-
-
-def _bytes(value: bytes) -> Mapping[str, Any]:
-    if len(value) > _LONGEST:
-        return {"S": f"{len(value)} bytes, sha256 {sha256(value).hexdigest()}"}
-    try:
-        return {"S": value.decode()}
-    except UnicodeDecodeError:
-        return {"B": bytes(value)}
-
-
-def _parameters(backend: Any) -> Iterator[tuple[ItemId, Image]]:
-    for one in dict.keys(backend._parameters):
-        versions = dict.get(backend._parameters, one)
-        if versions and not one.startswith("/aws/"):
-            name, value = str(versions[-1].name), str(versions[-1].value)
-            yield ItemId(contents("ssm", name), (("S", name),)), {"Name": {"S": name}, "Value": {"S": value}}
-
-
-def _secrets(backend: Any) -> Iterator[tuple[ItemId, Image]]:
-    for held in list(backend.secrets.values()):
-        image: dict[str, Any] = {"Name": {"S": held.name}}
-        for version in getattr(held, "versions", {}).values():
-            if "AWSCURRENT" in version.get("version_stages", ()):
-                value = version.get("secret_string") or version.get("secret_binary") or ""
-                image["SecretString"] = {"S": value} if isinstance(value, str) else _bytes(value)
-        if getattr(held, "is_deleted", lambda: False)():
-            image["Deleted"] = {"BOOL": True}
-        yield ItemId(contents("secretsmanager", held.name), (("S", held.name),)), image
-
-
-_LOOKS = {"sqs": _messages, "s3": _objects, "ssm": _parameters, "secretsmanager": _secrets}
-"""What is stored of the services whose contents are looked at in moto; of others, what they were asked to do is kept."""

@@ -11,8 +11,7 @@ import re
 from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,24 +19,28 @@ from toctou.client.backend import Performed
 from toctou.client.copying import copied
 from toctou.client.declared_answers import misfits
 from toctou.client.missing_things import Call, deletes_thing
+from toctou.client.service_effects import Left, noted
 from toctou.client.service_names import (
     SHOWN,
     UNHEEDED,
     Kind,
+    ServiceCall,
     as_text,
     changes_between,
     contents,
-    entry,
     footprint,
     kind_of,
     objects_of,
+    region_of,
+    settings,
+    shows_wholly,
     split,
     things,
 )
 from toctou.client.users_moto import used_at_import
 from toctou.errors import ModelError, ToctouError, UndeclaredService, message_of
 from toctou.history.footprint import EMPTY
-from toctou.history.item import TIMES, Image, ItemId
+from toctou.history.item import Image, ItemId
 from toctou.history.operation import ErrorResponse
 
 if TYPE_CHECKING:
@@ -50,37 +53,55 @@ _MOST = 10_000
 """Outcomes that are remembered at most."""
 
 
-class ServiceCall(str):
-    """A service and an action of it (``sqs.SendMessage``), in the region of a client."""
-
-    __slots__ = ("region",)
-    region: str
-
-    def __new__(cls, text: str, region: str = "us-east-1") -> ServiceCall:
-        """The call of a client in a region."""
-        made = super().__new__(cls, text)
-        made.region = region
-        return made
-
-    def __reduce__(self) -> Any:
-        return ServiceCall, (str(self), self.region)
-
-
 def is_service_call(action: str) -> bool:
     """Whether an action is one of another service than DynamoDB."""
     return "." in action
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What was asked of the services since the start, in an order that is the same for all that come to the same."""
+_NOTHING: Mapping[Any, Any] = {}  # a plain dictionary, because states travel between processes
 
-    asked: tuple[tuple[str, bool, ServiceCall, Mapping[str, Any]], ...] = ()  # text, sends, call and parameters
-    rows: Mapping[ItemId, Image] = field(default_factory=dict)
+
+class _Asked(NamedTuple):
+    """A call that was made.
+
+    Attributes:
+        text: the call as one text.
+        sends: whether it only adds to what others add.
+        call, parameters: of the call.
+        seed: of the identifiers that moto has made up for it.
+    """
+
+    text: str
+    sends: bool
+    call: ServiceCall
+    parameters: Mapping[str, Any]
+    seed: int
+
+
+class _State:
+    """What the services have come to.
+
+    Attributes:
+        asked: what was asked since the start, in an order that is the same for all that come to the same.
+        contents: what is stored of what is looked at in moto.
+        left: what other calls have left.
+        rows: all of it.
+    """
+
+    __slots__ = ("asked", "contents", "left", "rows")
+
+    def __init__(
+        self,
+        asked: tuple[_Asked, ...] = (),
+        stored: Mapping[ItemId, Image] = _NOTHING,
+        left: Mapping[ItemId, Left] = _NOTHING,
+    ) -> None:
+        self.asked, self.contents, self.left = asked, stored, left
+        self.rows = {**stored, **{item: one.image for item, one in left.items()}}
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple([text for text, *_ in self.asked])
+        return tuple([one.text for one in self.asked])
 
 
 Outcomes = dict[tuple[tuple[str, ...], str], tuple[Performed, _State]]
@@ -112,11 +133,25 @@ class OtherServices:
         self._known: Outcomes = {} if known is None else known
         self.set_up: Outcomes = {}
         self._in_setup = False
+        self._drawn = 0
+
+    @contextmanager
+    def drawing(self, seed: int) -> Iterator[None]:
+        """While inside, moto makes up other identifiers, but for what is set up; ``0`` for those as ever."""
+        before, self._drawn = self._drawn, seed
+        try:
+            yield
+        finally:
+            self._drawn = before
+
+    @property
+    def _seed(self) -> int:
+        return 0 if self._in_setup else self._drawn
 
     def open(self) -> None:
         """Begin; what moto holds now is the initial state."""
         if self._services is None or (self.in_use and used_at_import()):
-            self._first = _State(rows=self._started().rows())
+            self._first = _State(stored=self._started().rows())
         self._state = self._held = self._begin = self._first
 
     def _started(self) -> MotoServices:
@@ -161,7 +196,7 @@ class OtherServices:
             ModelError: the answer is not one.
         """
         made = call if isinstance(call, ServiceCall) else ServiceCall(call)
-        text = f"{made} {made.region} {as_text(parameters)}"
+        text = f"{made} {made.region} {as_text(parameters)}" + (f" {self._seed}" if self._seed else "")
         key = self._state.key, text
         known = self._known.get(key)
         if known is None:
@@ -185,7 +220,7 @@ class OtherServices:
         service, _ = split(call)
         answer = self._answer(call)
         result = error = None
-        asked_moto = False
+        asked_moto = was_there = False
         try:
             if answer is not None:
                 result = _answered(call, answer[0], parameters)
@@ -193,7 +228,8 @@ class OtherServices:
                 asked_moto = True
                 moto = self._hold(state)
                 self._held = None  # should the call fail halfway
-                result = moto.perform(call, parameters, call.region, _of_things(state, call, parameters))
+                was_there = moto.has(call, parameters, region_of(call, parameters))
+                result = moto.perform(call, parameters, call.region, _of_things(state, call, parameters), self._seed)
             else:
                 raise undeclared(call)
         except ClientError as refused:
@@ -201,23 +237,27 @@ class OtherServices:
         except BotoCoreError as raised:
             error = ErrorResponse(type(raised).__name__, message_of(raised), {RAISES: raised})
         writes = kind in (Kind.SENDS, Kind.WRITES) and error is None
-        rows = dict(state.rows)
-        if asked_moto and kind is not Kind.READS:
-            rows = {item: image for item, image in rows.items() if item.table.partition(":")[0] not in SHOWN}
-            rows |= self._started().rows()
-        if writes and not (asked_moto and service in SHOWN):
-            _note(rows, call, parameters, kind)
-        changes = changes_between(state.rows, rows)
-        then = state
+        stored = self._started().rows() if asked_moto and kind is not Kind.READS else state.contents
+        left, looked = state.left, asked_moto and service in SHOWN
+        if writes and not was_there and not (looked and shows_wholly(call, parameters)):
+            table = (settings if looked else contents)(service, ",".join(things(call, parameters)))
+            left = noted(left, table, call, parameters, result, performed=asked_moto)
+        then = _State(state.asked, stored, left)
+        changes = changes_between(state.rows, then.rows)
         if changes or writes or (asked_moto and kind in (Kind.OBSERVES, Kind.OPENS)):
-            then = _State(_with(state.asked, (text, kind in _COMMUTING, call, copied(dict(parameters)))), rows)
+            one = _Asked(text, kind in _COMMUTING, call, copied(dict(parameters)), self._seed)
+            then = _State(_with(state.asked, one), stored, left)
+        else:
+            then = state
         if asked_moto and (then is not state or not self._started().has_created):
             self._held = then
         reached = self._reached(service) if asked_moto else ()
         touched = (
             EMPTY
             if kind is Kind.OBSERVES and not reached
-            else footprint(call, parameters, failed=error is not None, changes=changes, reached=reached)
+            else footprint(
+                call, parameters, failed=error is not None, changes=changes, reached=reached, identified=asked_moto
+            )
         )
         return Performed(result, error, touched, changes), then
 
@@ -244,10 +284,10 @@ class OtherServices:
         self._held = None  # should a call fail halfway
         so_far = _State()
         for at, one in enumerate(state.asked):
-            _, _, call, parameters = one
-            if at in missing and self._answer(call) is None:
+            if at in missing and self._answer(one.call) is None:
+                before = _of_things(so_far, one.call, one.parameters)
                 with suppress(ClientError):
-                    moto.perform(call, parameters, call.region, _of_things(so_far, call, parameters))
+                    moto.perform(one.call, one.parameters, one.call.region, before, one.seed)
             so_far = _State((*so_far.asked, one))
         self._held = state
         return moto
@@ -257,22 +297,22 @@ def _beyond(held: _State, state: _State) -> frozenset[int] | None:
     """Places of the calls that lead from one state to another; ``None`` if they do not."""
     missing, at = list[int](), 0
     for place, one in enumerate(state.asked):
-        if at < len(held.asked) and held.asked[at][0] == one[0]:
+        if at < len(held.asked) and held.asked[at].text == one.text:
             at += 1
-        elif (one[1] and all(sends for _, sends, *_ in held.asked[at:])) or at == len(held.asked):
+        elif (one.sends and all(other.sends for other in held.asked[at:])) or at == len(held.asked):
             missing.append(place)  # it is last, or nothing but sends comes after it, whose order makes no difference
         else:
             return None
     return frozenset(missing) if at == len(held.asked) else None
 
 
-def _with(asked: tuple[Any, ...], one: tuple[Any, ...]) -> tuple[Any, ...]:
+def _with(asked: tuple[_Asked, ...], one: _Asked) -> tuple[_Asked, ...]:
     """With another call; of calls that only send, the order makes no difference."""
     at = len(asked)
-    while one[1] and at and asked[at - 1][1]:
+    while one.sends and at and asked[at - 1].sends:
         at -= 1
     sent = list(asked[at:])
-    insort(sent, one, key=lambda each: each[0])
+    insort(sent, one, key=lambda each: each.text)
     return (*asked[:at], *sent)
 
 
@@ -280,16 +320,20 @@ _COMMUTING = (Kind.SENDS, Kind.OPENS)
 
 
 def _of_things(state: _State, call: str, parameters: Mapping[str, Any]) -> list[Call]:
-    """What decides the identifiers that moto makes up: calls that were made of the same things, unless they commute."""
+    """What decides identifiers that moto makes up: calls that were made of the same things or, if they commute, equal ones."""
     service, named = split(call)[0], {*things(call, parameters)}
-    commutes, objects = kind_of(call, parameters) in _COMMUTING, objects_of(call, parameters)
+    kind, objects = kind_of(call, parameters), objects_of(call, parameters)
     return [
-        (other, given)
-        for _, _, other, given in state.asked
-        if split(other)[0] == service
-        and (not named or named & {*things(other, given)})
-        and (not commutes or deletes_thing(other))
-        and (not objects or objects & (found := objects_of(other, given)) or not found)
+        (one.call, one.parameters)
+        for one in state.asked
+        if split(one.call)[0] == service
+        and (not named or named & {*things(one.call, one.parameters)})
+        and (
+            kind not in _COMMUTING
+            or deletes_thing(one.call)
+            or (kind is Kind.SENDS and one.call == call and one.parameters == parameters)
+        )
+        and (not objects or objects & (found := objects_of(one.call, one.parameters)) or not found)
     ]
 
 
@@ -339,34 +383,6 @@ def error_of(refused: ClientError) -> ErrorResponse:
     more = {name: value for name, value in error.items() if name not in ("Code", "Message")}
     fields = {**response, **({"Error": more} if more else {}), "ResponseMetadata": {"HTTPStatusCode": status}}
     return ErrorResponse(str(error.get("Code", "")), str(error.get("Message", "")), fields)
-
-
-_VERBS = re.compile(
-    r"^(Admin)?(Create|Put|Update|Delete|Add|Remove|Start|Stop|Cancel|Set|Attach|Detach|Associate|Disassociate)"
-)
-_ENDS = frozenset({"Delete", "Remove", "Stop", "Cancel", "Detach", "Disassociate"})
-_IDENTIFYING = re.compile(r"(Name|Id|Arn|ARN|Key|Path)s?$|^(Username|Rule)$", re.IGNORECASE)
-
-
-def _note(rows: dict[ItemId, Image], call: str, parameters: Mapping[str, Any], kind: Kind) -> None:
-    """Keep what a service was asked to do, of which nothing is known: what was sent, or what stands now under the same names."""
-    service, action = split(call)
-    table = contents(service, ",".join(things(call, parameters)))
-    verb = _VERBS.match(action)
-    if kind is Kind.WRITES and verb is not None:
-        noun = action[verb.end() :]
-        names = {one: value for one, value in parameters.items() if isinstance(value, str) and _IDENTIFYING.search(one)}
-        item, image = entry(table, {"action": action, "parameters": as_text(parameters)}, f"{noun} {as_text(names)}", 1)
-        if verb[2] in _ENDS and item in rows:
-            del rows[item]
-            return
-        rows[item] = image
-        return
-    item, image = entry(
-        table, {"action": action, "parameters": as_text(parameters)}, f"{action} {as_text(parameters)}", 1
-    )
-    times = int(rows[item][TIMES]["N"]) if item in rows else 0
-    rows[item] = {**image, TIMES: {"N": str(times + 1)}}
 
 
 def undeclared(call: str) -> UndeclaredService:

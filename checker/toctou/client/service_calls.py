@@ -18,7 +18,8 @@ from toctou.client.asynchronous import streaming_body
 from toctou.client.backend import Performed
 from toctou.client.client_method import ClientMethod
 from toctou.client.copying import copied
-from toctou.client.other_services import RAISES, ServiceCall
+from toctou.client.other_services import RAISES
+from toctou.client.service_names import ServiceCall
 
 
 class ServiceMethod(ClientMethod):

@@ -13,6 +13,7 @@ from functools import cache
 import boto3
 import botocore.session
 from botocore.loaders import Loader, create_loader
+from botocore.model import ServiceModel
 
 from toctou.client.parts_of_clients import parts_shared
 
@@ -43,6 +44,13 @@ class _SharedLoader(Loader):
 def shared_loader(data_path: str | None = None) -> Loader:
     """A loader for all sessions with this setting of ``data_path``."""
     return _SharedLoader(create_loader(data_path).search_paths)
+
+
+@cache
+def described(service: str) -> ServiceModel:
+    """The description of a service."""
+    # With the argument that sessions pass, so that it is read once for these and for the handlers' clients.
+    return ServiceModel(shared_loader(None).load_service_model(service, "service-2"), service)
 
 
 @contextmanager

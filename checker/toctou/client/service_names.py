@@ -96,6 +96,24 @@ _KINDS: Mapping[str, Kind] = {
 SHOWN = frozenset({"sqs", "s3", "ssm", "secretsmanager"})
 """Services of which moto is asked what is stored."""
 
+_SHOWN_WHOLLY = frozenset({
+    "s3.PutObject", "s3.CopyObject", "s3.DeleteObject", "s3.DeleteObjects", "s3.PutObjectTagging", "s3.DeleteObjectTagging",
+    "s3.CreateMultipartUpload", "s3.UploadPart", "s3.UploadPartCopy", "s3.CompleteMultipartUpload", "s3.AbortMultipartUpload",
+    "sqs.SendMessage", "sqs.SendMessageBatch", "sqs.ReceiveMessage", "sqs.DeleteMessage", "sqs.DeleteMessageBatch",
+    "sqs.ChangeMessageVisibility", "sqs.ChangeMessageVisibilityBatch", "sqs.PurgeQueue",
+    "ssm.PutParameter", "ssm.DeleteParameter", "ssm.DeleteParameters", "ssm.LabelParameterVersion",
+    "ssm.UnlabelParameterVersion",
+    "secretsmanager.CreateSecret", "secretsmanager.PutSecretValue", "secretsmanager.UpdateSecret",
+    "secretsmanager.DeleteSecret", "secretsmanager.RestoreSecret", "secretsmanager.UpdateSecretVersionStage",
+})  # fmt: skip
+"""Calls to these of which all that matters shows there; parts of an object are none until they are put together."""
+
+
+def shows_wholly(action: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether what a call has done shows in what is stored, if moto is asked for that."""
+    return action in _SHOWN_WHOLLY and "VersionId" not in parameters  # of an object only the last version is shown
+
+
 UNHEEDED = frozenset({"cloudwatch", "logs", "xray"})
 """Services of metrics, logs and traces: what is left there is no effect."""
 
@@ -122,6 +140,22 @@ _OF_A_BUS = re.compile("(Rules?|Targets)$")
 
 THINGS_ARE_CONTENTS: Mapping[str, str] = {"secretsmanager": "secrets", "ssm": "parameters"}
 """Services whose things have no contents but one value, and what these are called."""
+
+
+class ServiceCall(str):
+    """A service and an action of it (``sqs.SendMessage``), in the region of a client."""
+
+    __slots__ = ("region",)
+    region: str
+
+    def __new__(cls, text: str, region: str = "us-east-1") -> ServiceCall:
+        """The call of a client in a region."""
+        made = super().__new__(cls, text)
+        made.region = region
+        return made
+
+    def __reduce__(self) -> Any:
+        return ServiceCall, (str(self), self.region)
 
 
 @cache
@@ -164,9 +198,9 @@ def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         return _schedule(action, parameters)
     for name in _NAMING.get(service, ()):
         if isinstance(value := parameters.get(name), str) and value:
-            found = {*_names(service, value)}
+            found = {*names_of(service, value)}
             if service == "s3" and isinstance(source := parameters.get("CopySource"), str):
-                found |= {*_names(service, _copied_from(source)[0])}
+                found |= {*names_of(service, _copied_from(source)[0])}
             return () if "" in found else tuple(sorted(found))
     return ()
 
@@ -179,7 +213,7 @@ def _schedule(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     return (name if group == "default" else f"{group}/{name}",)
 
 
-def _names(service: str, value: str) -> Sequence[str]:
+def names_of(service: str, value: str) -> Sequence[str]:
     """What a thing may be called that is named by an ARN, an URL, or with a version; ``""`` if that cannot be said."""
     name = value.split(":", 5)[5] if value.startswith("arn:") and value.count(":") >= _COLONS_OF_AN_ARN else value
     match service:
@@ -229,6 +263,29 @@ def contents(service: str, thing: str) -> str:
     return f"{service}:{THINGS_ARE_CONTENTS.get(service, thing)}"
 
 
+def settings(service: str, thing: str) -> str:
+    """The table of what was asked of a thing beside its contents, where these are looked at."""
+    return f"{service}:{thing}{_SETTINGS}"
+
+
+_SETTINGS = ":settings"
+
+_ARN = re.compile(r"^arn:aws[^:]*:[^:]+:([^:]*):\d{12}:")
+
+
+def region_of(call: str, parameters: Mapping[str, Any]) -> str:
+    """The region of what a call is about; buckets are of none."""
+    if split(call)[0] == "s3":
+        return ""
+    named = (_ARN.match(one) for one in parameters.values() if isinstance(one, str))
+    return next((one[1] for one in named if one is not None and one[1]), str(getattr(call, "region", "")))
+
+
+def region_key(region: str) -> tuple[tuple[str, str], ...]:
+    """What follows in the key of something that is in a region: two may have something of the same name."""
+    return (("S", region),) if region else ()
+
+
 def _thing(service: str, thing: str) -> ItemId:
     return ItemId(f"{service}:", (("S", thing),))
 
@@ -248,7 +305,8 @@ def _objects(action: str, parameters: Mapping[str, Any]) -> tuple[list[ItemId], 
     """The contents that a call names: those that it is about, and those that it copies."""
     service, _ = split(action)
     if service in THINGS_ARE_CONTENTS:
-        return [ItemId(contents(service, ""), (("S", one),)) for one in things(action, parameters)], []
+        region = region_key(region_of(action, parameters))
+        return [ItemId(contents(service, ""), (("S", one), *region)) for one in things(action, parameters)], []
     if service != "s3" or "Bucket" not in parameters:
         return [], []
     keys = [parameters["Key"]] if "Key" in parameters else []
@@ -290,7 +348,8 @@ def footprint(
     *,
     failed: bool,
     changes: Iterable[Change] = (),
-    reached: Iterable[str] = (),
+    reached: Sequence[str] = (),
+    identified: bool = False,
 ) -> Footprint:
     """The footprint of a call, after it has been performed.
 
@@ -299,6 +358,7 @@ def footprint(
         failed: whether the service returned an error, and so has written nothing.
         changes: what else has changed, such as a queue that is subscribed to the topic.
         reached: other services that this one has turned to, such as that of a subscribed queue, which may be gone.
+        identified: whether the service has made identifiers, which are others for each of several equal messages.
     """
     service, _ = split(action)
     kind = kind_of(action, parameters)
@@ -335,16 +395,32 @@ def footprint(
             increments[change.item] = frozenset({TIMES})
         else:
             writes[change.item] = _WHOLE
+    more, elsewhere = _reached(action, kind, reached)
+    ranges += more
+    writes.update(elsewhere)
+    equal = _equal(action, parameters) if identified and kind is Kind.SENDS and not failed else {}
+    return Footprint(reads, writes, {**increments, **equal}, ranges, judged=equal)
+
+
+def _reached(action: str, kind: Kind, reached: Sequence[str]) -> tuple[tuple[KeyRange, ...], dict[ItemId, Attributes]]:
+    """What is read and written of other services that one has turned to."""
     sends = kind is Kind.SENDS or action in _BLIND
-    for other in reached:
-        ranges = (*ranges, KeyRange(f"{other}:", attributes=frozenset() if sends else frozenset({ALL})))
-        if kind is not Kind.READS and not (sends and other in SHOWN):  # what it did there is not known
-            writes[_thing(other, "")] = _EXISTS
-    return Footprint(reads, writes, increments, ranges)
+    ranges = tuple(KeyRange(f"{one}:", attributes=frozenset() if sends else frozenset({ALL})) for one in reached)
+    unknown = [one for one in reached if kind is not Kind.READS and not (sends and one in SHOWN)]
+    return ranges, {_thing(one, ""): _EXISTS for one in unknown}
+
+
+def _equal(action: str, parameters: Mapping[str, Any]) -> dict[ItemId, Attributes]:
+    """How many equal messages there are, which decides the identifiers of the next one."""
+    service, name = split(action)
+    item, _ = entry(f"{service}:", {}, f"{name} {as_text(parameters)}", 1, region_of(action, parameters))
+    return {item: frozenset({TIMES})}
 
 
 def _place(item: ItemId) -> tuple[str, str]:
     service, _, thing = item.table.partition(":")
+    if thing.endswith(_SETTINGS):
+        return service, thing.removesuffix(_SETTINGS)
     return service, str(item.key[0][1]) if service in THINGS_ARE_CONTENTS else thing
 
 
@@ -359,10 +435,10 @@ def changes_between(before: Mapping[ItemId, Image], after: Mapping[ItemId, Image
     return tuple(Change(one, before.get(one), after.get(one)) for one in sorted(differing))
 
 
-def entry(table: str, attributes: Mapping[str, Any], text: str, times: int) -> tuple[ItemId, Image]:
+def entry(table: str, attributes: Mapping[str, Any], text: str, times: int, region: str = "") -> tuple[ItemId, Image]:
     """Something that is there once or several times, in no particular order, as it is stored."""
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + f"… ({len(text)} characters, {_digest(text)})"
-    return ItemId(table, (("S", shown),)), {**_typed(attributes), TIMES: {"N": str(times)}}
+    return ItemId(table, (("S", shown), *region_key(region))), {**_typed(attributes), TIMES: {"N": str(times)}}
 
 
 def _digest(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from toctou.client.backend import UNASKED, Backend, CreateTable, Performed
@@ -41,6 +41,10 @@ class ServicesBackend:
             yield
         finally:
             self._services.close()
+
+    def drawing(self, seed: int) -> AbstractContextManager[None]:
+        """See :meth:`OtherServices.drawing`."""
+        return self._services.drawing(seed)
 
     @contextmanager
     def setup(self) -> Iterator[None]:

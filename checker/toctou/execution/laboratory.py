@@ -487,9 +487,17 @@ class Laboratory:
         """Put back what :meth:`take_clock_reads` has taken."""
         self._runner.note_clock_reads(read=read)
 
-    def reading(self, readings: Readings) -> AbstractContextManager[None]:
-        """While inside, requests have these clocks and random numbers; run them afresh."""
-        return self._runner.reading(readings)
+    @contextmanager
+    def reading(self, readings: Readings) -> Iterator[None]:
+        """While inside, requests have these clocks and random numbers, and services other identifiers; run them afresh."""
+        drawing = nullcontext() if self._services is None else self._services.drawing(readings.seed)
+        with self._runner.reading(readings), drawing:
+            yield
+
+    @property
+    def asks_services(self) -> bool:
+        """Whether identifiers may be those that another service has made up."""
+        return self._services is not None and self._services.in_use
 
     def draw_afresh(self) -> None:
         """Requests draw as they would have drawn next, whatever others have done to the global generator since."""

@@ -20,6 +20,9 @@ Image = Mapping[str, AttributeValue]
 TIMES = "times"
 """The attribute that counts equal messages in another service."""
 
+PLACES = "places"
+"""The attribute that says where messages are of which the order counts: each its group and its number there."""
+
 
 class ItemId(NamedTuple):
     """The name of an item: its table and primary key.
@@ -49,6 +52,8 @@ class ItemId(NamedTuple):
     def __str__(self) -> str:
         if self.is_thing:
             return f"{self.table}{_key_text(self.key[0][1])}"
+        if self.service:  # whose region follows
+            return f"{self.table}[{_key_text(self.key[0][1])}]"
         return f"{self.table}[{', '.join(_key_text(value) for _, value in self.key)}]"
 
 

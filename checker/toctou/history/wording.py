@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from toctou.history.footprint import ALL, EXISTENCE
-from toctou.history.item import TIMES, AttributeValue, Change, Image, plain_value
+from toctou.history.item import PLACES, TIMES, AttributeValue, Change, Image, plain_value
 from toctou.history.request import Request, ThreadOf, label
 
 LONGEST_VALUE = 60
@@ -65,7 +65,7 @@ def change_text(change: Change, about: Iterable[str] | None = None) -> str:
     names = [name for name in changed_attributes(change) if wanted is None or name in wanted]
     if not names:
         return f"wrote {change.item}"
-    if change.item.service and names == [TIMES] and _times(change.before) < _times(change.after):
+    if change.item.service and names and {*names} <= {TIMES, PLACES} and _times(change.before) < _times(change.after):
         return f"put {value_text({'S': change.item.key[0][1]})} into {change.item.table} once more"
     if len(names) == 1:
         return _attribute_text(change, names[0], str(change.item))

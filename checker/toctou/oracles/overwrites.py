@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from toctou.history.finding import Finding
 from toctou.history.footprint import EXISTENCE, reads
-from toctou.history.item import Change, ItemId
+from toctou.history.item import PLACES, TIMES, Change, ItemId
 from toctou.history.operation import Execution
 from toctou.history.wording import attribute_words, changed_attributes, listed, who
 from toctou.oracles.oracle import Observes, Oracle
@@ -74,6 +74,8 @@ def _overwritten(execution: Execution) -> Iterator[tuple[int, int, tuple[str, ..
 
 
 def _replaced(change: Change, name: str) -> bool:
+    if change.item.service and name in {TIMES, PLACES}:  # one message more, or less, replaces none
+        return False
     return change.before is not None and change.after is not None and name in change.before and name in change.after
 
 
