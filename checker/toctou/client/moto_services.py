@@ -42,6 +42,7 @@ from toctou.client.copies_of_moto import copy_of, state_of
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
 from toctou.client.service_names import contents, entry, split, things
+from toctou.client.unlogged import unlogged
 from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
 from toctou.history.item import Image, ItemId, typed_value
@@ -149,7 +150,7 @@ class MotoServices:
         number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
         mock_random.seed(number)
         try:
-            with standing_still(), _switched_on(), _noting(self.reached), _drawing(number):
+            with standing_still(), _switched_on(), _noting(self.reached), _drawing(number), unlogged():
                 client = _client(service, region)
                 for token in client.meta.service_model.operation_model(name).idempotent_members:
                     given.setdefault(token, str(UUID(int=number, version=4)))

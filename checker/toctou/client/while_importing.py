@@ -104,7 +104,7 @@ class _Performing:
             return self._performed_on_unknown(action, parameters, missing[0], _SOME_KEY)
         before = len(self._own.calls)
         performed = self._own.perform(action, parameters)
-        if action == "CreateTable" and performed.error is not None and self._begins_empty(parameters["TableName"]):
+        if action == "CreateTable" and self._is_first(parameters["TableName"]) and performed.error is not None:
             described = self._own.perform("DescribeTable", {"TableName": parameters["TableName"]}).result or {}
             performed = Performed({"TableDescription": described["Table"]}, None, EMPTY, ())
         IMPORTED.calls += [(_being_imported(), call) for call in self._own.calls[before:]]
@@ -113,8 +113,8 @@ class _Performing:
             return Performed(_all_of([item], parameters, _tables(parameters)), None, EMPTY, ())
         return performed
 
-    def _begins_empty(self, table: str) -> bool:
-        """Whether a module expects to be the first to create a declared table, as in a moto that it has started."""
+    def _is_first(self, table: str) -> bool:
+        """Whether a table, even a declared one, is new to a moto that a module has started."""
         first = table not in self._created
         self._created.add(table)
         return first and users_moto_is_active()
