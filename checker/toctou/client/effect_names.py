@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError
 
 from toctou.client.service_descriptions import described
-from toctou.client.service_names import names_of, split
+from toctou.client.service_names import spellings, split
 
 _BEGINS = "Create|Put|Add|Start|Attach|Associate|Register|Run|Send|Submit|Subscribe|Authorize|Grant"
 _SETS = "Update|Set|Modify|Tag|Enable|Disable"
@@ -137,7 +137,7 @@ def names_given(call: str, verb: Verb, parameters: Mapping[str, Any]) -> Names:
             key = _key(service, verb.noun, member)
             if key and not _IDENTIFYING.search(member) and not _is_needed(service, verb.noun, member):
                 continue
-            found[key] = tuple(sorted(values)) if key else tuple(names_of(service, one)[-1] for one in values)
+            found[key] = tuple(sorted(values)) if key else tuple(spellings(service, one)[-1] for one in values)
     return found
 
 

@@ -22,6 +22,7 @@ from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.client.embedded import refused_declaration
 from toctou.client.seam import call_service
 from toctou.client.service_descriptions import shared_loader
+from toctou.client.unlogged import unlogged
 from toctou.engine import LARGE, Kind, Schema, actions_of, footprint
 from toctou.engine.values import item_size
 from toctou.errors import TargetError, UnsupportedAction
@@ -41,7 +42,8 @@ class EndpointBackend:
     def __init__(self, url: str, client: BaseClient | None = None) -> None:
         """``client``: one that sends to the URL, if there is one."""
         self.name = f"endpoint={url}"
-        self._client = client or client_of(url)
+        with unlogged():
+            self._client = client or client_of(url)
         self._schemas: dict[str, Schema] = {}
         self._initial: dict[str, dict[ItemId, Image]] = {}
         self._described: dict[str, Any] = {}  # each table with the initial items
@@ -154,7 +156,8 @@ class EndpointBackend:
 
     def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            response = call_service(self._client, action, dict(parameters))
+            with unlogged():
+                response = call_service(self._client, action, dict(parameters))
         except ClientError:
             raise
         except BotoCoreError as unreachable:

@@ -42,6 +42,7 @@ from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
 from toctou.client.service_contents import LOOKS, number_messages
 from toctou.client.service_names import ServiceCall, region_of, split, things
+from toctou.client.unlogged import unlogged
 from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
 from toctou.history.item import Image, ItemId
@@ -153,7 +154,7 @@ class MotoServices:
         number = int.from_bytes(sha256(seed.encode(errors="surrogatepass")).digest()[:16])
         mock_random.seed(number)
         try:
-            with standing_still(), _switched_on(), _noting(self.reached), _drawing(number):
+            with standing_still(), _switched_on(), _noting(self.reached), _drawing(number), unlogged():
                 client = _client(service, region)
                 for token in client.meta.service_model.operation_model(name).idempotent_members:
                     given.setdefault(token, str(UUID(int=number, version=4)))

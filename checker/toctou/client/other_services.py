@@ -37,7 +37,7 @@ from toctou.client.service_names import (
     split,
     things,
 )
-from toctou.client.users_moto import used_at_import
+from toctou.client.users_moto import used_at_import, users_moto_is_active
 from toctou.errors import ModelError, ToctouError, UndeclaredService, message_of
 from toctou.history.footprint import EMPTY
 from toctou.history.item import Image, ItemId
@@ -231,7 +231,7 @@ class OtherServices:
                 was_there = moto.has(call, parameters, region_of(call, parameters))
                 result = moto.perform(call, parameters, call.region, _of_things(state, call, parameters), self._seed)
             else:
-                raise undeclared(call)
+                raise undeclared(call, moto_is_late=not self._services and users_moto_is_active())
         except ClientError as refused:
             error = error_of(refused)
         except BotoCoreError as raised:
@@ -385,13 +385,16 @@ def error_of(refused: ClientError) -> ErrorResponse:
     return ErrorResponse(str(error.get("Code", "")), str(error.get("Message", "")), fields)
 
 
-def undeclared(call: str) -> UndeclaredService:
-    """The fault of a call to a service that the model says nothing of."""
+def undeclared(call: str, *, moto_is_late: bool = False) -> UndeclaredService:
+    """The fault of a call to a service that the model says nothing of, and whether moto was not active when it began."""
     service, action = split(call)
+    cause = "the handler also uses that service; nothing leaves this machine"
+    if moto_is_late:
+        cause = "moto was started by the model's `setup`, which is too late: start it at the top of the model's file"
     return UndeclaredService(
         f"a handler called {action} of the AWS service {service!r}{_OF_WHICH}",
         expected="handlers that call DynamoDB, and services that the model lists or answers for",
-        cause="the handler also uses that service; nothing leaves this machine",
+        cause=cause,
         remedy=f'add to the model:  services = ["{service}"]  to have it performed in this process, or\n'
         f'answers = {{"{call}": {{...}}}}  to say what it returns',
     )

@@ -198,9 +198,9 @@ def things(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         return _schedule(action, parameters)
     for name in _NAMING.get(service, ()):
         if isinstance(value := parameters.get(name), str) and value:
-            found = {*names_of(service, value)}
+            found = {*spellings(service, value)}
             if service == "s3" and isinstance(source := parameters.get("CopySource"), str):
-                found |= {*names_of(service, _copied_from(source)[0])}
+                found |= {*spellings(service, _copied_from(source)[0])}
             return () if "" in found else tuple(sorted(found))
     return ()
 
@@ -213,7 +213,7 @@ def _schedule(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     return (name if group == "default" else f"{group}/{name}",)
 
 
-def names_of(service: str, value: str) -> Sequence[str]:
+def spellings(service: str, value: str) -> Sequence[str]:
     """What a thing may be called that is named by an ARN, an URL, or with a version; ``""`` if that cannot be said."""
     name = value.split(":", 5)[5] if value.startswith("arn:") and value.count(":") >= _COLONS_OF_AN_ARN else value
     match service:

@@ -23,6 +23,7 @@ from toctou.client.backend import Performed
 from toctou.client.intercept import performed_at_once
 from toctou.client.outside import NOTHING, Call, OwnDynamoDB, Stored, after
 from toctou.client.services_at_import import begin_import, perform_on_moto
+from toctou.client.users_moto import users_moto_is_active
 from toctou.engine import Kind, actions_of
 from toctou.history.footprint import EMPTY
 from toctou.scheduling.origin import Site, is_of_the_handler, sites
@@ -96,6 +97,7 @@ class _Performing:
         self._learn = learn
         self._anything = anything
         self._own: OwnDynamoDB | None = None
+        self._created: set[str] = set()
         self._unknown = OwnDynamoDB(NOTHING)  # tables that nobody has created
 
     def perform(self, action: str, parameters: Mapping[str, Any]) -> Performed:
@@ -109,11 +111,20 @@ class _Performing:
             return self._performed_on_unknown(action, parameters, missing[0], _SOME_KEY)
         before = len(self._own.calls)
         performed = self._own.perform(action, parameters)
+        if action == "CreateTable" and self._is_first(parameters["TableName"]) and performed.error is not None:
+            described = self._own.perform("DescribeTable", {"TableName": parameters["TableName"]}).result or {}
+            performed = Performed({"TableDescription": described["Table"]}, None, EMPTY, ())
         IMPORTED.calls += [(_being_imported(), call) for call in self._own.calls[before:]]
         item = self._anything()
         if item is not None and action in _READS and not _found(performed):  # in a table that the import has created
             return Performed(_all_of([item], parameters, _tables(parameters)), None, EMPTY, ())
         return performed
+
+    def _is_first(self, table: str) -> bool:
+        """Whether a table, even a declared one, is new to a moto that a module has started."""
+        first = table not in self._created
+        self._created.add(table)
+        return first and users_moto_is_active()
 
     def _answered_as_empty(self, action: str, parameters: Mapping[str, Any], missing: Sequence[str]) -> Performed:
         item = self._anything()

@@ -95,10 +95,6 @@ CASES: dict[str, tuple[Sequence[Call], Call]] = {
         [("logs.CreateLogGroup", {"logGroupName": "g"})],
         ("logs.CreateLogStream", {"logGroupName": "g", "logStreamName": "s"}),
     ),
-    "cognito-idp": (
-        [("cognito-idp.CreateUserPool", {"PoolName": "p"})],
-        ("cognito-idp.ListUserPools", {"MaxResults": 1}),
-    ),
     "ecr": (
         [("ecr.CreateRepository", {"repositoryName": "images"})],
         ("ecr.DescribeRepositories", {"repositoryNames": ["images"]}),

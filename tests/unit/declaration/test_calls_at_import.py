@@ -97,6 +97,29 @@ def test_a_declared_table_exists_and_is_active_at_once(loaded):
     assert (module.EXISTED, module.NAMES, module.STATUS) == (True, ["Config", "Items"], "ACTIVE")
 
 
+CREATE = (
+    'client.create_table(TableName="Items", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],\n'
+    '    AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}], BillingMode="PAY_PER_REQUEST")'
+)
+
+
+def test_in_a_moto_of_the_users_own_the_first_to_create_a_declared_table_succeeds(loaded):
+    model, module = loaded(
+        "from ITS_MODULE import NAME, AGAIN",
+        "from moto import mock_aws\n"
+        "with mock_aws():\n"
+        '    client = boto3.client("dynamodb")\n'
+        f"    NAME = {CREATE}['TableDescription']['TableName']\n"
+        '    client.put_item(TableName="Items", Item={"pk": {"S": "made"}})\n'
+        "    try:\n"
+        f"        {CREATE}\n"
+        "    except client.exceptions.ResourceInUseException:\n"
+        "        AGAIN = False",
+    )
+    assert (module.NAME, module.AGAIN) == ("Items", False)
+    assert {"pk": {"S": "made"}} in initial_state(model).items["Items"]
+
+
 def test_what_is_stored_is_there_in_every_schedule(loaded):
     model, _ = loaded("import ITS_MODULE", CONFIG + 'config.put_item(Item={"pk": "flags", "on": True})')
     assert initial_state(model).items["Config"] == [
