@@ -255,7 +255,9 @@ def test_a_library_that_a_handler_imports_is_intercepted_and_left_as_it_was(tmp_
 
 
 def both(principal):
-    return {"Log": [{"PutRequest": {"Item": {"id": {"S": name}, "of": {"S": principal}}}} for name in ("left", "right")]}
+    return {
+        "Log": [{"PutRequest": {"Item": {"id": {"S": name}, "of": {"S": principal}}}} for name in ("left", "right")]
+    }
 
 
 class Batched(Counter):
