@@ -252,3 +252,45 @@ def test_a_library_that_a_handler_imports_is_intercepted_and_left_as_it_was(tmp_
     (tmp_path / "late.py").write_text(LATE)
     ran = subprocess.run([sys.executable, "late.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def both(principal):
+    return {
+        "Log": [{"PutRequest": {"Item": {"id": {"S": name}, "of": {"S": principal}}}} for name in ("left", "right")]
+    }
+
+
+class Batched(Counter):
+    @handler
+    async def write(self, principal):
+        async with session.create_client("dynamodb", region_name="us-east-1") as client:
+            await client.batch_write_item(RequestItems=both(principal))
+        return 204
+
+
+class BatchedPlainly(Counter):
+    @handler
+    async def write(self, principal):
+        plain.batch_write_item(RequestItems=both(principal))
+        return 204
+
+
+class BatchedBesideAnother(Counter):
+    @handler
+    async def write(self, principal):
+        async with session.create_client("dynamodb", region_name="us-east-1") as client:
+            await asyncio.gather(client.batch_write_item(RequestItems=both("all")), client.update_item(**ADD))
+        return 204
+
+
+@pytest.mark.parametrize("isolation", ["memory", "processes"])
+def test_a_batch_that_is_awaited_is_a_step_for_each_item(isolation):
+    racy, same = check(Batched, isolation=isolation), check(BatchedPlainly, isolation=isolation)
+    assert racy.verdict == same.verdict == "VIOLATED", racy.detail
+    assert counts(racy) == counts(same)
+
+
+def test_its_steps_go_beside_what_else_is_awaited():
+    result = check(BatchedBesideAnother)
+    assert result.verdict == "VERIFIED", result.detail
+    assert [one.interleavings for one in result.scenarios if len(one.requests) == 1] == [3, 3]

@@ -17,6 +17,7 @@ from toctou.client.backends import backend_named
 from toctou.declaration.scenario import scenarios
 from toctou.execution.laboratory import Laboratory
 from toctou.history.footprint import dependent
+from toctou.reporting.document import violation_document
 from toctou.scheduling.restart import Restart
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
@@ -133,6 +134,17 @@ def test_a_batch_is_not_atomic(functions: tuple[Callable[..., Any], ...], verdic
     result = toctou.check(model_of(*functions), isolation=isolation)
     assert result.verdict is verdict, result.detail
     assert not result.violations or any(one.confirmed_on for one in result.violations)
+
+
+def test_what_is_reported_names_the_item_of_each_step_and_the_reason():
+    reads, writes = (
+        violation_document("Pairs", toctou.check(model_of(*functions)).violations[0])
+        for functions in ((in_a_transaction, gets_in_a_batch), (in_a_batch,))
+    )
+    assert "BatchGetItem Pairs[left] → of 'nobody'" in [step["summary"] for step in reads["steps"]]
+    assert reads["cause"]["text"].endswith("DynamoDB reads each item of a batch by itself")
+    assert writes["cause"]["text"].endswith("DynamoDB writes each item of a batch by itself")
+    assert "instead of a BatchGetItem, which reads each item by itself" in reads["explanation"]["remedy"]
 
 
 def test_one_that_is_refused_takes_no_effect():

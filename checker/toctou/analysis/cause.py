@@ -68,10 +68,18 @@ class Cause:
             what = f"{_of_item(self.decided)}, as read by its {self.read}" if self.decided else f"its {self.read}"
             return f"{self.handler} relies on {what}, which may be out of date by the time of its {self.write}"
         if self.read:
-            return f"{self.handler} answers from its {self.read}, which may be out of date by the time it answers"
+            answers = f"{self.handler} answers from its {self.read}, which may be out of date by the time it answers"
+            return answers + _one_by_one(self.read)
         if self.write:
-            return f"{self.handler} performs its {self.write} without an atomic condition"
+            return f"{self.handler} performs its {self.write} without an atomic condition" + _one_by_one(self.write)
         return f"{self.handler} violates {self.other}"
+
+
+def _one_by_one(site: Site) -> str:
+    """What a reader has to know of a batch."""
+    if not site.action.startswith("Batch"):
+        return ""
+    return f"; DynamoDB {'reads' if site.action in READS else 'writes'} each item of a batch by itself"
 
 
 def _of_item(names: tuple[str, ...]) -> str:

@@ -205,6 +205,8 @@ def _read_together(words: Words, _finding: Finding, named: Named) -> str:
     reads = [words.execution.operations[at] for at in (first.earlier, last.later)]
     if reads[0] is reads[1] or any(one.action not in READS for one in reads):
         return ""
+    if reads[0].action.startswith("Batch") and reads[0].source == reads[1].source:
+        return f"read both in one TransactGetItems instead of a {reads[0].action}, which reads each item by itself"
     return f"read both in one TransactGetItems instead of a {reads[0].action} and a {reads[1].action}"
 
 

@@ -1,7 +1,7 @@
 """Operations and executions: what the requests of one execution did, and in which order.
 
-An operation is one DynamoDB API call, or one item of a batch.  It is atomic, so an execution is a sequence of operations; all
-relations between them (reads-from, overwritten values, real time) follow from that sequence and the footprints.
+An operation is one DynamoDB API call, or a step of one that is a batch.  It is atomic, so an execution is a sequence of
+operations; all relations between them (reads-from, overwritten values, real time) follow from that sequence and the footprints.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ invisible character is shown as its escape, so that no stored value can move the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from toctou.history.footprint import ALL, shown_items
@@ -191,6 +192,9 @@ def _read(operation: Operation, focus: Focus) -> str:
         return "→ nothing" if count == 0 else f"→ {count} item{'s' if count > 1 else ''}"
     if "Count" in result:
         return f"→ count {result['Count']}"
+    if operation.action == "BatchGetItem" and len(items) == 1:
+        found, *_ = *chain.from_iterable((result.get("Responses") or {}).values()), None
+        return "→ " + _one_read(found, items[0], focus.get(str(items[0]), frozenset()))
     if isinstance(result.get("Responses"), list):
         found = [_one_read(part.get("Item"), None, frozenset()) for part in result["Responses"]]
         return "→ " + "; ".join(found)

@@ -52,7 +52,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 def _program_folders() -> tuple[str, ...]:
     folders = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *site.getsitepackages()}
     aws = os.path.join(os.path.expanduser("~"), ".aws")
-    return (*(os.path.realpath(folder) + os.sep for folder in folders), aws + os.sep, "/dev/", "/usr/share/zoneinfo/")
+    machine = "/dev/", "/usr/share/zoneinfo/", "/proc/cpuinfo", "/sys/devices/system/cpu/", "/sys/fs/cgroup/cpu"
+    return (*(os.path.realpath(folder) + os.sep for folder in folders), aws + os.sep, *machine)
 
 
 _PROGRAM_FOLDERS = _program_folders()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 
 import pytest
 
@@ -75,6 +76,16 @@ def test_source_that_is_read_as_data_counts_and_compiled_modules_do_not(tasks, t
     tasks.execute([rules.read_text, compiled.read_bytes])
     assert set(data_files.noted()) >= {str(rules)}
     assert str(compiled) not in data_files.noted()
+
+
+@pytest.mark.parametrize("name", ["/proc/cpuinfo", "/sys/devices/system/cpu/online", "/sys/fs/cgroup/cpu.max"])
+def test_what_processors_there_are_may_be_asked(tasks, name):
+    def asks():
+        with suppress(FileNotFoundError), open(name, encoding="utf-8") as file:
+            file.read()
+
+    tasks.execute([asks])
+    assert name not in data_files.noted()
 
 
 @pytest.mark.parametrize("name", ["/proc/self/status", "pipe"])
