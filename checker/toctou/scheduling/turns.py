@@ -1,11 +1,14 @@
 """Decides where a thread has nothing to do until the next turn of its loop, as a heartbeat between two beats.
 
-That is where it sleeps, or waits for an event, and calls nothing else from there to the end of a turn, or from the beginning of one to
-there: in the condition of a ``while``, in the first or last statement of its body that calls something, and in that of an ``if`` or a
-``try`` that is the first or last itself, or of a function that is called there.  Between a read and the write that follows from it,
-it is in the middle of something, whatever it waits for there.
+That is where it sleeps, or waits for an event, and calls nothing else from there to the end of a turn, or from the beginning of
+one to there: in the condition of a ``while``, in the first or last statement of its body that calls something, and in that of an
+``if`` or a ``try`` that is the first or last itself, or of a function that is called there.  Between a read and the write that
+follows from it, it is in the middle of something, whatever it waits for there.
 
 Loops are those that end when something happens: ``while``, and ``for`` over an iterator without an end, not over so many items.
+
+Where that cannot be seen, it shows when a thread comes back to the same place with the same in its variables, but for what a
+clock has told it (:func:`memory`): then it carries nothing from one turn to the next, and could do so for ever.
 """
 
 from __future__ import annotations
@@ -13,15 +16,22 @@ from __future__ import annotations
 import ast
 import linecache
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toctou.scheduling.origin import is_of_a_program
 
 _MOST_FILES = 256
 _ENDLESS = frozenset({"count", "cycle", "repeat"})
 """Functions of ``itertools`` over which a loop does not end by itself."""
+
+_OF_CLOCKS = frozenset({float, datetime, timedelta})
+_PLAIN = frozenset({int, str, bytes, bool, type(None)})
+
+Memory = tuple[Sequence[object], Sequence[object]]
+"""Where a thread is, and what it holds in its variables."""
 
 _Part = ast.expr | ast.stmt
 _CALLS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom)
@@ -47,6 +57,30 @@ def is_between_turns(frame: FrameType | None) -> bool:
             first, last = first and line in edges.first_of_functions, last and line in edges.last_of_functions
         frame = frame.f_back
     return False
+
+
+def memory(frame: FrameType | None) -> Memory:
+    """Where the functions of a program are that have called this, and what they hold in their variables; see :data:`Memory`."""
+    found = []
+    while frame is not None:
+        if is_of_a_program(frame.f_code.co_filename):
+            found.append((frame.f_code, frame.f_lineno, {name: _held(one) for name, one in frame.f_locals.items()}))
+        frame = frame.f_back
+    return [one[:2] for one in found], [one[2] for one in found]
+
+
+def _held(value: Any, *, within: bool = True) -> object:
+    """What stands for a value, the same for values that are alike."""
+    kind = type(value)
+    if kind in _OF_CLOCKS:
+        return kind
+    if kind in _PLAIN:
+        return value
+    if within and kind is dict:
+        return [(_held(key, within=False), _held(one, within=False)) for key, one in value.items()]
+    if within and kind in (list, tuple):
+        return [_held(one, within=False) for one in value]
+    return id(value)
 
 
 @lru_cache(maxsize=_MOST_FILES)
