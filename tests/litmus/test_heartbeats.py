@@ -6,6 +6,7 @@ items are then not as after any number of beats.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -39,7 +40,61 @@ def sleeps_last(stop: threading.Event, beat: Work) -> None:
         time.sleep(5)
 
 
-HEARTS = [waits_for_the_end, sleeps_first, sleeps_last]
+def sleeps_last_if_there_is_time(stop: threading.Event, beat: Work) -> None:
+    while not stop.is_set():
+        begun = time.monotonic()
+        beat()
+        now = time.monotonic()
+        if now < begun + 5:
+            time.sleep(begun + 5 - now)
+
+
+def sleeps_last_in_a_try(stop: threading.Event, beat: Work) -> None:
+    while not stop.is_set():
+        beat()
+        try:
+            time.sleep(5)
+        except KeyboardInterrupt:
+            return
+
+
+def sleeps_in_a_loop_that_counts(stop: threading.Event, beat: Work) -> None:
+    for _ in itertools.count():
+        if stop.is_set():
+            break
+        beat()
+        time.sleep(5)
+
+
+def pause() -> None:
+    time.sleep(5)
+
+
+def sleeps_in_a_function(stop: threading.Event, beat: Work) -> None:
+    while not stop.is_set():
+        beat()
+        pause()
+
+
+def sleeps_for_each_of_those_that_there_are(stop: threading.Event, beat: Work) -> None:
+    while not stop.is_set():
+        begun = time.monotonic()
+        for each in [beat]:
+            each()
+            time.sleep(begun + 5 - time.monotonic())
+        threading.get_ident()
+
+
+HEARTS = [
+    waits_for_the_end,
+    sleeps_first,
+    sleeps_last,
+    sleeps_last_if_there_is_time,
+    sleeps_last_in_a_try,
+    sleeps_in_a_loop_that_counts,
+    sleeps_in_a_function,
+    sleeps_for_each_of_those_that_there_are,
+]
 
 
 def beside(work: Work, heart: Heart, beat: Work) -> None:
@@ -75,6 +130,23 @@ def test_a_pause_between_a_read_and_a_write_is_no_end_of_a_turn(pause: Callable[
             left -= 1
             seen = read()
             pause(stop)
+            write(seen + 1)
+
+    result = checked(lambda: beside(bump, turns, bump))
+    assert result.verdict == "VIOLATED", result.detail
+
+
+def test_a_pause_at_the_end_of_a_function_is_no_end_of_a_turn_where_that_is_called_first() -> None:
+    def read_slowly() -> int:
+        seen = read()
+        time.sleep(5)
+        return seen
+
+    def turns(stop: threading.Event, _beat: Work) -> None:
+        left = 2
+        while left and not stop.is_set():
+            left -= 1
+            seen = read_slowly()
             write(seen + 1)
 
     result = checked(lambda: beside(bump, turns, bump))

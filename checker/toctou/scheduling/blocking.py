@@ -26,7 +26,6 @@ from toctou.scheduling import clock_functions, thread_starts
 from toctou.scheduling.built_in_functions import OfAttribute, OfMethod, Replacement
 from toctou.scheduling.origin import is_handlers_file
 from toctou.scheduling.strand import Ready, Strand, always, current
-from toctou.scheduling.turns import is_between_turns
 
 _LOCK: type = type(_thread.allocate_lock())
 _RLOCK: type = _thread.RLock
@@ -134,7 +133,7 @@ def _waited(strand: Strand, lock: Any, attempt: Ready, free: Ready, timeout: flo
         return _tried(strand, lock, attempt, free)
     deadline = scheduler.deadline(timeout)
     if strand.path and deadline is not None and (waiting := _waiting_for_an_event(sys._getframe(3))) is not None:
-        strand.beats, strand.turn_is_over = True, is_between_turns(waiting)
+        strand.beats, strand.turn_is_over = True, strand.ends_turn(waiting)
     while True:
         strand.wants = lock
         if not wait(strand, free, deadline):

@@ -118,6 +118,10 @@ def _name_service(arguments: tuple[Any, ...]) -> str:
     return f"the name service for {_name(arguments[0])!r}"
 
 
+def _addresses(arguments: tuple[Any, ...]) -> str:
+    return "" if _name(arguments[0]) == "127.0.0.1" else _name_service(arguments)  # which is an address already
+
+
 def _program(arguments: tuple[Any, ...]) -> str:
     return f"another program, {arguments[0]!r}"
 
@@ -236,7 +240,7 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "socket.sendto": _socket,
     "socket.sendmsg": _socket,
     "socket.bind": lambda arguments: f"a socket at {arguments[1]!r}",
-    "socket.getaddrinfo": _name_service,
+    "socket.getaddrinfo": _addresses,
     "socket.gethostbyname": _name_service,
     "socket.gethostbyaddr": _name_service,
     "socket.getnameinfo": _name_service,

@@ -25,7 +25,7 @@ from toctou import real_time
 from toctou.errors import OperationLimit, OutsideControl, SilentHandler, ThreadStarted, ToctouError
 from toctou.history.output import Written
 from toctou.history.request import SourceLine, label
-from toctou.scheduling import boundary, event_loop, output, thread_starts
+from toctou.scheduling import boundary, event_loop, output, own_names, thread_starts
 from toctou.scheduling.awaited_calls import AwaitedCall
 from toctou.scheduling.control import Control, Readings
 from toctou.scheduling.origin import Site, described, library
@@ -98,6 +98,7 @@ class Runner:
             self._control.installed(),
             event_loop.made_by(self._loop),
             thread_starts.announced(self._starts),
+            own_names.answered(),
             output.taken_by(self._take_output),
             watchdog(self._overdue),
         ):

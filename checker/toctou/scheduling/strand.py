@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from toctou.scheduling.origin import Site, sites
+from toctou.scheduling.turns import Memory, is_between_turns, memory
 
 Ready = Callable[[], bool]
 """Whether a strand can go on.  Any thread may ask, any number of times: the answer is the same on each, and changes nothing."""
@@ -104,6 +105,7 @@ class Strand:
     thread: int = 0  # identity of its thread, once it has run
     gate: Any = field(default=None, repr=False)  # its thread waits for this lock while another strand runs
     begun: tuple[Site, ...] = field(default=(), repr=False)
+    memories: list[Memory] = field(default_factory=list, repr=False)  # where it has waited, the last one of each place
     call: Any = field(
         default=None, repr=False
     )  # a task of a loop awaits it: there is no thread, and nothing but this is held
@@ -129,6 +131,17 @@ class Strand:
     def stack(self) -> list[Site]:
         """Where it is, innermost first, without the checker's own places."""
         return sites(self._innermost())
+
+    def ends_turn(self, frame: FrameType) -> bool:
+        """Whether its next turn begins where it waits there, by its code, or as it was there before and holds the same again."""
+        if is_between_turns(frame):
+            return True
+        place, held = memory(frame)
+        known = next((one for one in self.memories if one[0] == place), None)
+        if known is not None:
+            self.memories.remove(known)
+        self.memories.append((place, held))
+        return known is not None and known[1] == held
 
     def _innermost(self) -> FrameType | None:
         if self.frame is not None or self.state is not StrandState.RUNNING:

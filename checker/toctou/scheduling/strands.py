@@ -30,7 +30,6 @@ from toctou.scheduling import blocking, clock_functions, set_order
 from toctou.scheduling.awaited_calls import AwaitedCall
 from toctou.scheduling.deadlock import Deadlock
 from toctou.scheduling.strand import Ready, Strand, StrandState, always, current, enter, leave, never
-from toctou.scheduling.turns import is_between_turns
 
 _SLICE = 0.25
 """Seconds; how often the controller wakes up while a strand runs, for an exception that another thread has sent it."""
@@ -193,7 +192,7 @@ class Strands:
         if not self.several and strand is self._main:
             self._advance(seconds)
             return
-        strand.sleeps, strand.turn_is_over = True, bool(strand.path) and is_between_turns(sys._getframe(1))
+        strand.sleeps, strand.turn_is_over = True, bool(strand.path) and strand.ends_turn(sys._getframe(1))
         self.wait(strand, never, self._now() + seconds)
         strand.sleeps = False
 

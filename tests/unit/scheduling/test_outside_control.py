@@ -104,6 +104,41 @@ def test_it_is_kept_although_the_handler_swallows_it(tasks):
         tasks.execute([handler])
 
 
+@pytest.mark.parametrize(
+    ("ask", "expected"),
+    [
+        (socket.getfqdn, socket.gethostname()),
+        (lambda: socket.getfqdn("localhost"), socket.gethostname()),
+        (lambda: socket.gethostbyname(socket.gethostname()), "127.0.0.1"),
+        (lambda: socket.gethostbyname_ex("localhost")[0], socket.gethostname()),
+        (lambda: socket.gethostbyaddr("127.0.0.1")[2], ["127.0.0.1"]),
+        (lambda: socket.getaddrinfo("localhost", 443, type=socket.SOCK_STREAM)[0][4], ("127.0.0.1", 443)),
+    ],
+)
+def test_this_machine_is_known_without_the_name_service(tasks, ask, expected):
+    answers = []
+
+    def handler():
+        tasks.reach("GetItem")
+        answers.append(ask())
+
+    tasks.execute([handler])
+    assert answers == [expected]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: socket.getfqdn("example.invalid"),
+        lambda: socket.gethostbyname("example.invalid"),
+        lambda: socket.gethostbyaddr("192.0.2.1"),
+    ],
+)
+def test_another_machine_is_not(tasks, ask):
+    with pytest.raises(OutsideControl, match="reached the name service for"):
+        tasks.execute([ask])
+
+
 def test_program_files_are_not_input(tasks):
     def handler():
         with open(json.__file__) as file:
