@@ -108,15 +108,15 @@ class Laboratory:
         self._choices = Choices()
         self._held_back = False
         if self._remote is not None:
+            patience, division = Patience(limits.seconds, self._remote.settle_seconds), self._set_up.division
             self._relay = Relay(
                 self._runner,
                 self._perform,
                 self._choices,
-                patience=Patience(limits.seconds, self._remote.settle_seconds),
+                patience=patience,
                 diagnostics=self._remote.diagnostics,
-                division=self._set_up.division,
+                division=division,
             )
-
         self.isolated, self.because = False, ""
         self._isolation: Isolation | None = None
         if self._remote is None and isolation != "memory" and CAN_FORK:
@@ -235,8 +235,7 @@ class Laboratory:
             return False
         known, self._known = self._known, None
         self._runner.end()
-        if not because and known is not None:
-            because = memory_shared(self.model, known, self._watch)
+        because = because or ("" if known is None else memory_shared(self.model, known, self._watch))
         because = because or "in one process a schedule did not repeat"
         self.isolated, self.because, self._runner.separated = True, because, True
         remember_separated(self.model, because)
@@ -347,14 +346,8 @@ class Laboratory:
     def _walked(self, scenario: Scenario, walk: Walk) -> Execution:
         self._walk_read_clock = self._walk_read_clock or walk.reads_clock
         self._recording = Recording(walk.operations(), walk.responses())
-        endings: dict[int, int] = {}
-        performed = 0
-        for request, transition in walk.taken:
-            performed += transition.operation is not None
-            endings[request] = performed
-        choices = tuple([plain_choice(request) for request, _ in walk.taken])
-        stored = self.initial, walk.stored()
-        return self._recording.execution(scenario, Schedule(choices), endings, stored, isolated=self.isolated)
+        schedule, stored = Schedule(tuple(map(plain_choice, walk.order()))), (self.initial, walk.stored())
+        return self._recording.execution(scenario, schedule, walk.endings(), stored, isolated=self.isolated)
 
     def _run(
         self,
@@ -397,8 +390,7 @@ class Laboratory:
         if self._random_was_shared():
             raise Restart(Reason.NUMBERS_SHARED)
         self._check_concurrent()
-        without = [at for at, (_, one) in enumerate(steps) if one is None]
-        idle = idle_steps(choices, without, self._recording.operations)
+        idle = idle_steps(choices, [at for at, (_, one) in enumerate(steps) if one is None], self._recording.operations)
         schedule = Schedule(tuple(choices))
         stored = self.initial, self._backend.stored()
         execution = self._recording.execution(

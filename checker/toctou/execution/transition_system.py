@@ -377,6 +377,19 @@ class Walk:
         """Of the requests that have ended."""
         return {request: end.response for request, end in self._ended}
 
+    def order(self) -> list[int]:
+        """The requests that took the steps so far, a request for each."""
+        return [request for request, _ in self.taken]
+
+    def endings(self) -> dict[int, int]:
+        """By request, how many operations there were when it last took a step."""
+        found: dict[int, int] = {}
+        performed = 0
+        for request, transition in self.taken:
+            performed += transition.operation is not None
+            found[request] = performed
+        return found
+
     def stored(self) -> StoredImages:
         """What is stored now."""
         if self._state.stored is None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from toctou.client.service_names import Kind, footprint, kind_of
+from toctou.client.service_names import Kind, ServiceCall, footprint, kind_of
 from toctou.history.footprint import dependent
 
 Call = tuple[str, dict[str, Any]]
+REGION = "eu-central-1"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:works"
 EVENT = {"Source": "s", "DetailType": "d", "Detail": "{}"}
 SENT: Call = "events.PutEvents", {"Entries": [EVENT]}
@@ -17,7 +18,12 @@ SENT_TO_ORDERS: Call = "events.PutEvents", {"Entries": [{**EVENT, "EventBusName"
 
 
 def conflicting(one: Call, other: Call, *, refused: bool = False) -> bool:
-    return dependent(footprint(*one, failed=False), footprint(*other, failed=refused))
+    """Whether two calls of clients in one region conflict."""
+    (action, given), (other_action, other_given) = one, other
+    return dependent(
+        footprint(ServiceCall(action, REGION), given, failed=False),
+        footprint(ServiceCall(other_action, REGION), other_given, failed=refused),
+    )
 
 
 @pytest.mark.parametrize(
