@@ -83,7 +83,7 @@ class Laboratory:
         self.model = model
         self.initial: StoredImages = {}
         self.sharing = ""
-        self.polls_awake = False
+        self.polls_awake = self._held_back = self._walk_read_clock = False
         self.left: Sequence[str] = ()
         self._left_out: StoredImages = {}
         self.schemas: Mapping[str, Schema] = {}
@@ -104,9 +104,7 @@ class Laboratory:
         self._remote = under_test(model)
         self.undone = Undone(model)
         self._known: MemoisedSteps | None = None
-        self._walk_read_clock = False
         self._choices = Choices()
-        self._held_back = False
         if self._remote is not None:
             patience, division = Patience(limits.seconds, self._remote.settle_seconds), self._set_up.division
             self._relay = Relay(
