@@ -77,6 +77,7 @@ class Laboratory:
         because: why, if they had not at first.
         undone: what requests leave to do to threads and tasks that were there before.
         polls_awake: whether requests that poll without sleep are held back, too.
+        asks_services: whether requests may ask other services, which make up identifiers.
     """
 
     def __init__(self, model: type[Model], backend: Backend, limits: Limits, isolation: str = "memory") -> None:
@@ -90,6 +91,8 @@ class Laboratory:
         self._services = services_of(model, backend)
         self._backend = backend = backend if self._services is None else self._services
         self._setting_up = nullcontext if self._services is None else self._services.setup
+        self._drawing = nullcontext if self._services is None else self._services.drawing
+        self.asks_services = self._services is not None and self._services.in_use
         # Where requests can be separated, a doubt costs little; a process of its own gets all the time.
         auto = isolation == "auto" and CAN_FORK
         own = replace(limits, seconds=min(limits.seconds, SHORT_SECONDS)) if auto else limits
@@ -142,7 +145,7 @@ class Laboratory:
         ):
             with self._setting_up():
                 stored = self._set_up.run_first()
-            if stored or (self._services is not None and self._services.in_use):
+            if stored or self.asks_services:
                 self._store_initial({})
             yield self
 
@@ -480,14 +483,8 @@ class Laboratory:
     @contextmanager
     def reading(self, readings: Readings) -> Iterator[None]:
         """While inside, requests have these clocks and random numbers, and services other identifiers; run them afresh."""
-        drawing = nullcontext() if self._services is None else self._services.drawing(readings.seed)
-        with self._runner.reading(readings), drawing:
+        with self._runner.reading(readings), self._drawing(readings.seed):
             yield
-
-    @property
-    def asks_services(self) -> bool:
-        """Whether identifiers may be those that another service has made up."""
-        return self._services is not None and self._services.in_use
 
     def draw_afresh(self) -> None:
         """Requests draw as they would have drawn next, whatever others have done to the global generator since."""
