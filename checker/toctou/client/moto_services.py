@@ -41,7 +41,7 @@ from moto.moto_api._internal import mock_random
 from toctou.client.copies_of_moto import copy_of, state_of
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
-from toctou.client.service_names import contents, entry, split, things
+from toctou.client.service_names import as_text, contents, entry, split, things
 from toctou.client.unlogged import unlogged
 from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
@@ -122,7 +122,7 @@ class MotoServices:
         MotoServices._last = self, resets()
         if action == "sqs.ReceiveMessage":
             _put_in_order(parameters)
-        seed = repr((action, parameters, before))
+        seed = as_text([action, parameters, before])
         try:
             return self._asked(action, parameters, region, seed)
         except ClientError as missing:
@@ -133,7 +133,7 @@ class MotoServices:
         self.has_created = True
         for other, given in create:
             try:
-                self._asked(other, given, region, repr((other, given)))
+                self._asked(other, given, region, as_text([other, given]))
             except ClientError as refused:
                 if "Exist" not in str(refused) and "Own" not in str(refused):
                     raise
