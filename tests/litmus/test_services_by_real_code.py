@@ -14,6 +14,7 @@ from boto3.s3.transfer import TransferConfig
 
 import toctou
 from toctou import Model, Table, Verdict, handler
+from toctou.errors import ModelError
 
 KEYS = {"region_name": "eu-central-1", "aws_access_key_id": "x", "aws_secret_access_key": "y"}
 orders = boto3.resource("dynamodb", **KEYS).Table("Orders")
@@ -21,7 +22,7 @@ gone = orders.meta.client.exceptions.ConditionalCheckFailedException
 s3, ssm, secrets, scheduler, cognito = (
     boto3.client(name, **KEYS) for name in ("s3", "ssm", "secretsmanager", "scheduler", "cognito-idp")
 )
-translate, bedrock = (boto3.client(name, **KEYS) for name in ("translate", "bedrock-runtime"))
+translate, bedrock, ses = (boto3.client(name, **KEYS) for name in ("translate", "bedrock-runtime", "ses"))
 TARGET = {"Arn": "arn:aws:sqs:eu-central-1:111122223333:q", "RoleArn": "arn:aws:iam::111122223333:role/r"}
 
 
@@ -117,6 +118,22 @@ class Calculated(Orders):
         return 204 if deleted() else 404
 
 
+class Reported(Orders):
+    """A mail about each attempt, which is an effect unless the model says that it is none."""
+
+    answers = {"ses.SendEmail": lambda _: {"MessageId": "1"}}
+
+    @handler
+    def cancel(self, principal: str) -> int:
+        text = {"Data": f"{principal} tries to cancel"}
+        ses.send_email(Source="a@x.org", Destination={}, Message={"Subject": text, "Body": {"Text": text}})
+        return 204 if deleted() else 404
+
+
+class ReportedWithoutEffect(Reported):
+    answers = {name: toctou.no_effect(answer) for name, answer in Reported.answers.items()}
+
+
 class OfTheDefaultGroup(Orders):
     services = ["scheduler"]
 
@@ -163,14 +180,22 @@ class ByPartOfAnArn(Orders):
         return 200
 
 
-RACY = (Moved, OfTheDefaultGroup, ByArn, ByPartOfAnArn)
-FIXED = (Copied, InParts, InOnePart, Calculated)
+RACY = (Moved, Reported, OfTheDefaultGroup, ByArn, ByPartOfAnArn)
+FIXED = (Copied, InParts, InOnePart, Calculated, ReportedWithoutEffect)
 
 
 @pytest.mark.parametrize("model", [*RACY, *FIXED], ids=lambda model: model.__name__)
 def test_verdicts(model: type[Model]) -> None:
     result = toctou.check(model)
     assert result.verdict is (Verdict.VIOLATED if model in RACY else Verdict.VERIFIED), result.detail
+
+
+def test_an_answer_without_effect_is_checked_like_others() -> None:
+    class Misspelt(Reported):
+        answers = {"ses.SendEmail": toctou.no_effect({"MesageId": "1"})}
+
+    with pytest.raises(ModelError, match="MesageId"):
+        toctou.check(Misspelt)
 
 
 AT_IMPORT = '''

@@ -20,6 +20,7 @@ from toctou.client.backend import Performed
 from toctou.client.copying import copied
 from toctou.client.declared_answers import misfits
 from toctou.client.missing_things import Call, deletes_thing
+from toctou.client.no_effect import NoEffect
 from toctou.client.service_names import (
     SHOWN,
     UNHEEDED,
@@ -184,6 +185,8 @@ class OtherServices:
         kind, state = kind_of(call, parameters), self._state
         service, _ = split(call)
         answer = self._answer(call)
+        if answer is not None and isinstance(answer[0], NoEffect):
+            kind, answer = Kind.OBSERVES, (answer[0].answer,)
         result = error = None
         asked_moto = False
         try:
