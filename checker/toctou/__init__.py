@@ -22,6 +22,7 @@ from toctou.web.callers import authorizer, claims, iam
 
 if TYPE_CHECKING:
     from toctou.checking.check import check_model as check
+    from toctou.client.no_effect import no_effect
     from toctou.declaration.app import App
     from toctou.reporting.regression import assert_race_is_gone
 
@@ -46,6 +47,7 @@ __all__ = [
     "handler",
     "iam",
     "invariant",
+    "no_effect",
     "plain",
     "route",
 ]
@@ -54,6 +56,7 @@ _LOADED_WHEN_ASKED_FOR = {
     "App": ("toctou.declaration.app", "App"),
     "assert_race_is_gone": ("toctou.reporting.regression", "assert_race_is_gone"),
     "check": ("toctou.checking.check", "check_model"),
+    "no_effect": ("toctou.client.no_effect", "no_effect"),
 }
 """What needs the whole checker: the pytest plugin is loaded in every pytest run, and with it this package."""
 

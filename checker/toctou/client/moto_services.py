@@ -41,7 +41,7 @@ from toctou.client.copies_of_moto import copy_of, state_of
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
 from toctou.client.service_contents import LOOKS, number_messages
-from toctou.client.service_names import ServiceCall, region_of, split, things
+from toctou.client.service_names import ServiceCall, as_text, region_of, split, things
 from toctou.client.unlogged import unlogged
 from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction
@@ -126,7 +126,7 @@ class MotoServices:
         MotoServices._last = self, resets()
         if action == "sqs.ReceiveMessage":
             _put_in_order(parameters)
-        seed = repr((action, parameters, before, draw))
+        seed = as_text([action, parameters, before, draw])
         try:
             return self._asked(action, parameters, region, seed)
         except ClientError as missing:
@@ -137,7 +137,7 @@ class MotoServices:
         self.has_created = True
         for other, given in create:
             try:
-                self._asked(other, given, region, repr((other, given)))
+                self._asked(other, given, region, as_text([other, given]))
             except ClientError as refused:
                 if "Exist" not in str(refused) and "Own" not in str(refused):
                     raise

@@ -19,6 +19,7 @@ from toctou.client.backend import Performed
 from toctou.client.copying import copied
 from toctou.client.declared_answers import misfits
 from toctou.client.missing_things import Call, deletes_thing
+from toctou.client.no_effect import NoEffect
 from toctou.client.service_effects import Left, noted
 from toctou.client.service_names import (
     SHOWN,
@@ -219,6 +220,8 @@ class OtherServices:
         kind, state = kind_of(call, parameters), self._state
         service, _ = split(call)
         answer = self._answer(call)
+        if answer is not None and isinstance(answer[0], NoEffect):
+            kind, answer = Kind.OBSERVES, (answer[0].answer,)
         result = error = None
         asked_moto = was_there = False
         try:

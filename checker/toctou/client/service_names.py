@@ -28,6 +28,7 @@ _WHOLE: Attributes = frozenset({ALL, EXISTENCE})
 _EXISTS: Attributes = frozenset({EXISTENCE})
 _CONTENTS: Attributes = frozenset({"contents"})
 _LONGEST = 200
+_LONGEST_CONTENT = 10_000
 
 
 class Kind(Enum):
@@ -456,6 +457,8 @@ def as_text(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, bytes):
+        if len(value) > _LONGEST_CONTENT:
+            return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()}"
         try:
             return value.decode()
         except UnicodeDecodeError:

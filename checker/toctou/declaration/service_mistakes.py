@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from toctou.client.declared_answers import action_meant, is_answer, misfits, service_meant
+from toctou.client.no_effect import NoEffect
 from toctou.client.service_names import known_services
 from toctou.declaration.signatures import answers_later, mismatch, returns_nothing
 from toctou.declaration.validation import shown
@@ -73,6 +74,8 @@ def _of_answers(model: type[Any]) -> Iterator[ModelError]:
 
 
 def _of_answer(where: str, call: str, answer: Any) -> Iterator[ModelError]:
+    if isinstance(answer, NoEffect):
+        answer = answer.answer
     if not is_answer(answer):
         yield ModelError(
             f"{where} is {shown(answer)}",
