@@ -8,19 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import logging.handlers
+import os
 import queue
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
 import toctou
-from toctou import Model, Table, handler
+from toctou import Model, Table, handler, route
 from toctou.search.result import ModelResult
 
 cells = boto3.resource("dynamodb", region_name="eu-central-1").Table("Cells")
@@ -208,3 +213,105 @@ def test_a_race_is_found_beside_a_thread_that_goes_on_by_itself() -> None:
     with sleeps_between(bump):
         result = checked(bump)
     assert result.verdict == "VIOLATED", result.detail
+
+
+# Tasks that the lifespan of an application leaves.
+
+
+def application(consume: Callable[[asyncio.Queue[str]], Any], *, gives: bool) -> Any:
+    """Any ASGI application whose startup begins a task that is to do what its only endpoint puts into a queue."""
+    jobs: asyncio.Queue[str] = asyncio.Queue()
+    tasks = []
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            tasks.append(asyncio.create_task(consume(jobs)))
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        add()
+        if gives:
+            await jobs.put("work")
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return serve
+
+
+async def bumps(jobs: asyncio.Queue[str]) -> None:
+    while await jobs.get():
+        bump()
+
+
+async def only_listens(jobs: asyncio.Queue[str]) -> None:
+    while await jobs.get():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("consume", "verdict", "isolation"),
+    [
+        (bumps, "INCONCLUSIVE", "auto"),
+        (bumps, "INCONCLUSIVE", "memory"),
+        (bumps, "INCONCLUSIVE", "processes"),
+        (only_listens, "VERIFIED", "auto"),
+    ],
+)
+def test_work_that_is_left_to_a_task_of_the_lifespan_is_part_of_no_schedule(
+    consume: Callable[[asyncio.Queue[str]], Any], verdict: str, isolation: str
+) -> None:
+    attributes = {
+        "app": application(consume, gives=True),
+        "tables": (Table("Cells", "id"),),
+        "principals": ("u",),
+        "__module__": __name__,
+        "serve": route("POST /"),
+    }
+    result = toctou.check(type("Served", (Model,), attributes), requests=2, confirm=False, isolation=isolation)
+    assert result.verdict == verdict, result.detail
+    assert ("the lifespan's task bumps" in result.detail) == (verdict == "INCONCLUSIVE")
+
+
+# Threads of libraries belong to the models whose modules have started them.
+
+LIBRARY = """
+import threading, time
+class Heart:
+    def __init__(self, table):
+        self.table = table
+        threading.Thread(target=self.beat, daemon=True).start()
+    def beat(self):
+        while True:
+            time.sleep(0.02)
+            self.table.scan()
+"""
+SERVICE = """
+import boto3
+from toctou import Model, Table, handler
+cells = boto3.resource("dynamodb", region_name="eu-west-1").Table("Cells")
+def write(principal):
+    cells.put_item(Item={"id": "a", "by": principal})
+class Notes(Model):
+    tables = [Table("Cells", "id")]
+    write = handler(write)
+"""
+
+
+def test_a_thread_is_of_the_model_that_has_started_it(tmp_path: Path) -> None:
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "some_heart_library.py").write_text(LIBRARY)
+    (tmp_path / "with_heart.py").write_text(f"import some_heart_library\n{SERVICE}\nsome_heart_library.Heart(cells)\n")
+    (tmp_path / "without_heart.py").write_text(SERVICE)
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    told = subprocess.run(
+        [sys.executable, "-m", "toctou.cli", "check", "with_heart.py", "without_heart.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    verdicts = re.findall(r"^(with\w*)\.py:Notes +([A-Z]+)", told.stdout, re.MULTILINE)
+    assert dict(verdicts) == {"with_heart": "INCONCLUSIVE", "without_heart": "VERIFIED"}, told
+    assert "a thread of some_heart_library.Heart.beat (started at with_heart.py:" in told.stdout
