@@ -415,6 +415,15 @@ def test_the_same_findings_as_by_brute_force(model: type[Model]) -> None:
                 assert stands_for == every, str(scenario)
 
 
+@pytest.mark.parametrize("options", [{"isolation": "processes"}, {"every_step": True}, {"backend": "moto"}], ids=repr)
+@pytest.mark.parametrize(
+    "model", [LastIdentifier, TwoIdentifiers, OutOfOrder, QueueFound], ids=lambda model: model.__name__
+)
+def test_verdicts_however_they_are_run(model: type[Model], options: dict[str, Any]) -> None:
+    result = toctou.check(model, **options)
+    assert result.verdict is (Verdict.VIOLATED if model in RACY else Verdict.VERIFIED), result.detail
+
+
 def test_records_replace_no_other_records() -> None:
     class Recorded(Orders):
         services = ["kinesis"]
