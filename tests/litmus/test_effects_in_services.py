@@ -415,6 +415,15 @@ def test_the_same_findings_as_by_brute_force(model: type[Model]) -> None:
                 assert stands_for == every, str(scenario)
 
 
+@pytest.mark.parametrize("options", [{"isolation": "processes"}, {"every_step": True}, {"backend": "moto"}], ids=repr)
+@pytest.mark.parametrize(
+    "model", [LastIdentifier, TwoIdentifiers, OutOfOrder, QueueFound], ids=lambda model: model.__name__
+)
+def test_verdicts_however_they_are_run(model: type[Model], options: dict[str, Any]) -> None:
+    result = toctou.check(model, **options)
+    assert result.verdict is (Verdict.VIOLATED if model in RACY else Verdict.VERIFIED), result.detail
+
+
 def test_records_replace_no_other_records() -> None:
     class Recorded(Orders):
         services = ["kinesis"]
@@ -450,3 +459,30 @@ def test_messages_of_every_region_are_in_the_queues_table() -> None:
 
     assert toctou.check(Everywhere, isolation="memory").verdict is Verdict.VERIFIED
     assert [[one["MessageBody"], one["times"]] for one in found[-1]] == [["x", 2], ["x", 2]]
+
+
+def test_equal_messages_of_a_topic_are_counted_in_its_queues() -> None:
+    found: list[Any] = []
+
+    class Told(Orders):
+        services = ["sns", "sqs"]
+        principals = ("alice",)
+
+        def setup(self) -> None:
+            sqs.create_queue(QueueName="work")
+            sns.create_topic(Name="told")
+            sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint="arn:aws:sqs:eu-central-1:123456789012:work")
+
+        @handler
+        def tell(self, principal: str) -> int:
+            counted()
+            sns.publish(TopicArn=TOPIC, Message="x")
+            return 200
+
+        @toctou.invariant
+        def seen(self, items: Any) -> bool:
+            found.append(items["sqs:work"])
+            return True
+
+    assert toctou.check(Told, isolation="memory").verdict is Verdict.VERIFIED
+    assert [(json.loads(one["MessageBody"])["Message"], one["times"]) for one in found[-1]] == [("x", 2)]

@@ -26,7 +26,7 @@ def _messages(backend: Any) -> Iterator[tuple[ItemId, Image]]:
         shown: dict[str, dict[str, Any]] = {}
         places: dict[str, list[str]] = {}
         for message in queue._messages:
-            attributes = {"MessageBody": _OWN_ID.sub("", message.body)}
+            attributes = {"MessageBody": _OWN_ID.sub(r"\g<1>toctou", message.body)}
             if message.message_attributes:
                 attributes["MessageAttributes"] = repr(message.message_attributes)
             if message.group_id:
@@ -42,7 +42,7 @@ def _messages(backend: Any) -> Iterator[tuple[ItemId, Image]]:
             yield entry(contents("sqs", name), {**shown[text], **more}, text, times, backend.region_name)
 
 
-_OWN_ID = re.compile(r'"MessageId": "[^"]*", (?="TopicArn": )')
+_OWN_ID = re.compile(r'("MessageId": ")[^"]*(?=",\s*"Signature": )')
 """The identifier that SNS gives to a message in what it sends to a queue; of equal messages any may be any other."""
 
 _PLACE = "toctou_place"
