@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
+from moto import mock_aws
 
 import toctou
 from toctou import Model, Table, Verdict, handler
@@ -196,6 +197,30 @@ def test_an_answer_without_effect_is_checked_like_others() -> None:
 
     with pytest.raises(ModelError, match="MesageId"):
         toctou.check(Misspelt)
+
+
+def test_a_moto_that_only_a_set_up_starts_is_named() -> None:
+    started: list[Any] = []
+
+    class Late(Orders):
+        def setup(self) -> None:
+            if not started:
+                started.append(mock_aws())
+                started[0].start()
+            ssm.put_parameter(Name="n", Value="0", Type="String")
+
+        @handler
+        def bump(self, principal: str) -> int:
+            count()
+            return 200
+
+    try:
+        result = toctou.check(Late)
+    finally:
+        started[0].stop()
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "start it at the top of the model's file" in result.detail
+    assert 'services = ["ssm"]' in result.detail
 
 
 AT_IMPORT = '''
