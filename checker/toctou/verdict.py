@@ -66,8 +66,6 @@ class Evidence:
         replayed: executions that gave the same history when run a second time.
         violations: findings that a second execution has reproduced.
         stop_reason: why exploration ended early; ``None`` if nothing cut it short.
-        leaves_undone: requests leave work to threads or tasks that were there before, and are part of no schedule.
-        shares_memory: requests share memory of their process.
         vacuous: what some handler has done in no schedule, so that a pass would say nothing of it; ``None`` if there is none.
     """
 
@@ -77,8 +75,8 @@ class Evidence:
     violations: int
     stop_reason: StopReason | None
     vacuous: StopReason | None = None
-    leaves_undone: bool = False
     shares_memory: bool = False
+    leaves_undone: bool = False
 
 
 def certify(evidence: Evidence) -> tuple[Verdict, StopReason | None]:

@@ -107,7 +107,10 @@ def loop_of_a_thread(work: Job) -> Earlier:
     def give() -> None:
         asyncio.run_coroutine_threadsafe(serve(), loop)
 
-    with thread(loop.run_forever, lambda: loop.call_soon_threadsafe(loop.stop)):
+    def run() -> None:
+        loop.run_forever()
+
+    with thread(run, lambda: loop.call_soon_threadsafe(loop.stop)):
         yield give
     loop.close()
 

@@ -23,7 +23,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from toctou.client.reaching import Executed, calls_dynamodb
@@ -31,7 +31,7 @@ from toctou.client.while_importing import IMPORTED
 from toctou.declaration.fingerprint import modules_of
 from toctou.declaration.model import Model
 from toctou.errors import OutsideControl
-from toctou.scheduling.origin import is_handlers_file
+from toctou.scheduling.origin import is_handlers_file, is_of_a_program
 from toctou.scheduling.own_threads import is_own
 from toctou.scheduling.strand import name_of
 from toctou.web import asgi
@@ -50,7 +50,7 @@ class Waiting:
 
     Attributes:
         what: it is, for the user.
-        modules: it belongs to models that can reach one of these; to all if it is ``None``.
+        modules: it belongs to models that can reach one of these, or something of one of these packages.
         executed: what it is executing, innermost first.
         held: what it holds on to besides.
         given: whether what it waits for has come.
@@ -60,7 +60,7 @@ class Waiting:
     """
 
     what: str
-    modules: Collection[str] | None
+    modules: Collection[str]
     executed: Sequence[Executed]
     held: Sequence[Any] = ()
     given: Sequence[Given] = ()
@@ -120,7 +120,7 @@ class Undone:
 
     def __init__(self, model: type[Model]) -> None:
         self._application = model.app
-        self._modules = modules_of(model)
+        self._modules = frozenset(own := modules_of(model)) | _packages(own)
         self._by: dict[str, Sequence[str]] = {}
 
     def may_be(self) -> str:
@@ -148,8 +148,16 @@ class Undone:
         return str(_left_to(list(whom))) if whom else ""
 
     def _earlier(self) -> Iterator[Waiting]:
-        yield from (one for one in _earlier if one.modules is None or not self._modules.keys().isdisjoint(one.modules))
+        yield from (one for one in _earlier if not self._modules.isdisjoint(one.modules))
         yield from _of_lifespan(self._application)
+
+
+def _packages(modules: Iterable[str]) -> frozenset[str]:
+    """The libraries of which these modules have something by name."""
+    values = [one for name in modules for one in list(vars(sys.modules[name]).values())]
+    named = [one.__name__ if type(one) is ModuleType else str(getattr(type(one), "__module__", "")) for one in values]
+    named += [str(one.__module__) for one in values if isinstance(one, type | FunctionType)]
+    return frozenset(one.partition(".")[0] for one in named) - sys.stdlib_module_names
 
 
 def _of_lifespan(application: Any) -> Iterator[Waiting]:
@@ -157,7 +165,7 @@ def _of_lifespan(application: Any) -> Iterator[Waiting]:
         loop, tasks = lifespan
         yield Waiting(
             f"the lifespan's task {' and '.join(_of_task(one) for one in tasks)}",
-            None,
+            (),
             (),
             [one.get_coro() for one in tasks],
             [_called(loop)],
@@ -195,14 +203,19 @@ def _thread(thread: threading.Thread, frames: Sequence[FrameType]) -> Waiting:
     begun, importing = IMPORTED.threads.get(thread, (None, frozenset[str]()))
     # Its own name may be another one each time.
     named = f"a thread of {name_of(thread.run)}" + (f" (started at {begun})" if begun else "")
-    # What a module of the user's has not started, nor runs in, may be of any model.
+    # Where no module of the user's has started it, nor runs in it, it is of whoever uses the library.
+    packages = {
+        str(one.f_globals.get("__name__")).partition(".")[0]
+        for one in frames
+        if is_of_a_program(one.f_code.co_filename)
+    }
     modules = {
         *importing,
         *(one.f_globals.get("__name__", "") for one in frames if is_handlers_file(one.f_code.co_filename)),
     }
     pool = _pool(frames, thread)
     return Waiting(
-        named, modules or None, [Executed.by(one) for one in frames], held, given, goes_on, pool, bool(loops)
+        named, modules or packages, [Executed.by(one) for one in frames], held, given, goes_on, pool, bool(loops)
     )
 
 

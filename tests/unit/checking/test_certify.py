@@ -17,14 +17,15 @@ OBSTACLES = (
     (lambda one: one.coverage == Coverage.NOTHING, lambda _: StopReason.SAMPLED),
     (lambda one: one.coverage == Coverage.BOUND, lambda _: StopReason.BOUNDED),
     (lambda one: one.replayed < 1, lambda _: StopReason.NONDETERMINISTIC),
+    (lambda one: one.leaves_undone, lambda _: StopReason.OUTSIDE_CONTROL),
     (lambda one: one.shares_memory, lambda _: StopReason.SHARED_MEMORY),
     (lambda one: one.vacuous is not None, lambda one: one.vacuous),
 )
 
 EVERYTHING = [
-    Evidence(schedules, coverage, replayed, violations, stop_reason, vacuous, shares_memory)
-    for schedules, coverage, replayed, violations, stop_reason, vacuous, shares_memory in product(
-        COUNTS, Coverage, COUNTS, COUNTS, (None, *StopReason), (None, *StopReason), (False, True)
+    Evidence(*each)
+    for each in product(
+        COUNTS, Coverage, COUNTS, COUNTS, (None, *StopReason), (None, *StopReason), (False, True), (False, True)
     )
 ]
 
@@ -51,7 +52,7 @@ def test_a_pass_needs_all_of_its_evidence():
 
 def test_evidence_names_neither_a_vacuous_handler_nor_shared_memory_unless_told():
     least = Evidence(schedules=1, coverage=Coverage.EVERYTHING, replayed=1, violations=0, stop_reason=None)
-    assert (least.vacuous, least.shares_memory) == (None, False)
+    assert (least.vacuous, least.shares_memory, least.leaves_undone) == (None, False, False)
     assert certify(least) == (Verdict.VERIFIED, None)
 
 
