@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from toctou.client.service_descriptions import described
-from toctou.client.service_names import known_services, split
+from toctou.client.service_kinds import split
+from toctou.client.service_names import known_services
 from toctou.errors import nearest
 
 ANY_ACTION = "*"

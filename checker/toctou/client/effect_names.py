@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError
 
 from toctou.client.service_descriptions import described
-from toctou.client.service_names import spellings, split
+from toctou.client.service_kinds import split
+from toctou.client.service_names import spellings
 
 _BEGINS = "Create|Put|Add|Start|Attach|Associate|Register|Run|Send|Submit|Subscribe|Authorize|Grant"
 _SETS = "Update|Set|Modify|Tag|Enable|Disable"

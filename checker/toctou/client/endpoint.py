@@ -42,8 +42,7 @@ class EndpointBackend:
     def __init__(self, url: str, client: BaseClient | None = None) -> None:
         """``client``: one that sends to the URL, if there is one."""
         self.name = f"endpoint={url}"
-        with unlogged():
-            self._client = client or client_of(url)
+        self._client = client or client_of(url)
         self._schemas: dict[str, Schema] = {}
         self._initial: dict[str, dict[ItemId, Image]] = {}
         self._described: dict[str, Any] = {}  # each table with the initial items
@@ -223,20 +222,21 @@ def _order(item: ItemId) -> tuple[Any, ...]:
 
 def client_of(url: str, region: str = "us-east-1", **config: Any) -> BaseClient:
     """A client that sends to the URL; ``config`` is botocore's."""
-    session = botocore.session.get_session()
-    session.register_component("data_loader", shared_loader())
-    return cast(
-        "BaseClient",
-        boto3.Session(botocore_session=session).client(
-            "dynamodb",
-            region_name=region,
-            aws_access_key_id="toctou",
-            aws_secret_access_key="toctou",  # noqa: S106 - no service that checks it is ever called
-            endpoint_url=url,
-            # No retries: botocore would repeat a write whose reply was lost.
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, **config),
-        ),
-    )
+    with unlogged():
+        session = botocore.session.get_session()
+        session.register_component("data_loader", shared_loader())
+        return cast(
+            "BaseClient",
+            boto3.Session(botocore_session=session).client(
+                "dynamodb",
+                region_name=region,
+                aws_access_key_id="toctou",
+                aws_secret_access_key="toctou",  # noqa: S106 - no service that checks it is ever called
+                endpoint_url=url,
+                # No retries: botocore would repeat a write whose reply was lost.
+                config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, **config),
+            ),
+        )
 
 
 def _error(refused: ClientError) -> ErrorResponse:

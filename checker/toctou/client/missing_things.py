@@ -11,7 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from toctou.client.service_names import split, things
+from toctou.client.service_kinds import split
+from toctou.client.service_names import things
 
 Call = tuple[str, Mapping[str, Any]]
 """An action and its parameters."""

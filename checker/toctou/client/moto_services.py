@@ -41,7 +41,8 @@ from toctou.client.copies_of_moto import copy_of, state_of
 from toctou.client.missing_things import Call, creating, deletes_thing
 from toctou.client.seam import call_service
 from toctou.client.service_contents import LOOKS, number_messages
-from toctou.client.service_names import ServiceCall, as_text, region_of, split, things
+from toctou.client.service_kinds import split
+from toctou.client.service_names import ServiceCall, as_text, region_of, things
 from toctou.client.unlogged import unlogged
 from toctou.client.users_moto import note_use_at_import, resets, used_at_import, users_moto_is_active
 from toctou.errors import ToolMissing, UnsupportedAction

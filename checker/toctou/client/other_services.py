@@ -21,21 +21,16 @@ from toctou.client.declared_answers import misfits
 from toctou.client.missing_things import Call, deletes_thing
 from toctou.client.no_effect import NoEffect
 from toctou.client.service_effects import Left, noted
+from toctou.client.service_kinds import SHOWN, UNHEEDED, Kind, kind_of, shows_wholly, split
 from toctou.client.service_names import (
-    SHOWN,
-    UNHEEDED,
-    Kind,
     ServiceCall,
     as_text,
     changes_between,
     contents,
     footprint,
-    kind_of,
     objects_of,
     region_of,
     settings,
-    shows_wholly,
-    split,
     things,
 )
 from toctou.client.users_moto import used_at_import, users_moto_is_active

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from toctou.client.effect_names import Names, Verb, identifiers, is_called, names_given, names_of, verb_of
-from toctou.client.service_names import as_text, entry, region_key, region_of, split
+from toctou.client.service_kinds import split
+from toctou.client.service_names import as_text, entry, region_key, region_of
 from toctou.history.item import PLACES, TIMES, Image, ItemId
 
 _MADE = re.compile(r"(Id|Arn|ARN|Url)s?$", re.IGNORECASE)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from toctou.client.service_names import Kind, ServiceCall, footprint, kind_of
+from toctou.client.service_kinds import Kind, kind_of
+from toctou.client.service_names import ServiceCall, footprint
 from toctou.history.footprint import dependent
 
 Call = tuple[str, dict[str, Any]]
