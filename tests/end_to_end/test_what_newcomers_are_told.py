@@ -145,7 +145,7 @@ class Notes(Model):
 
     @handler()
     def secret(self, principal):
-        table.put_item(Item={"id": "n1", "text": secrets.get_secret_value(SecretId="key")["SecretString"]})
+        table.put_item(Item={"id": "n1", "text": secrets.get_secret_value(SecretId="unmade")["SecretString"]})
 
     @handler()
     def parameter(self, principal):
@@ -191,7 +191,7 @@ FUNCTION = (
 from toctou import Model, Table, route
 
 def lambda_handler(event, context):
-    key = boto3.client("secretsmanager").get_secret_value(SecretId="key")["SecretString"]
+    key = boto3.client("secretsmanager").get_secret_value(SecretId="unmade")["SecretString"]
     table.put_item(Item={"id": "n1", "text": key})
     return {"statusCode": 200}
 
@@ -352,7 +352,7 @@ def test_a_request_that_fastapi_does_not_accept(folder: Path, command: Command, 
 
 
 MADE = [
-    'boto3.client("secretsmanager").create_secret(Name="key", SecretString="…")',
+    'boto3.client("secretsmanager").create_secret(Name="unmade", SecretString="…")',
     'boto3.client("ssm").put_parameter(Name="/limit", Value="…", Type="SecureString")',
     'boto3.client("s3").put_object(Bucket="docs", Key="a.txt", Body=b"…")',
 ]

@@ -119,7 +119,8 @@ def _name_service(arguments: tuple[Any, ...]) -> str:
 
 
 def _addresses(arguments: tuple[Any, ...]) -> str:
-    return "" if _name(arguments[0]) == "127.0.0.1" else _name_service(arguments)  # which is an address already
+    host, port, *_ = arguments  # without a port nobody wants to connect
+    return "" if _name(host) == "127.0.0.1" and not port else _name_service(arguments)
 
 
 def _program(arguments: tuple[Any, ...]) -> str:
