@@ -112,7 +112,7 @@ def test_it_is_kept_although_the_handler_swallows_it(tasks):
         (lambda: socket.gethostbyname(socket.gethostname()), "127.0.0.1"),
         (lambda: socket.gethostbyname_ex("localhost")[0], socket.gethostname()),
         (lambda: socket.gethostbyaddr("127.0.0.1")[2], ["127.0.0.1"]),
-        (lambda: socket.getaddrinfo("localhost", 443, type=socket.SOCK_STREAM)[0][4], ("127.0.0.1", 443)),
+        (lambda: socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)[0][4], ("127.0.0.1", 0)),
     ],
 )
 def test_this_machine_is_known_without_the_name_service(tasks, ask, expected):
