@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -52,3 +54,18 @@ def not_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """What this test starts does not take itself for a part of this session of pytest-xdist."""
     for name in ("PYTEST_XDIST_TESTRUNUID", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test of a moto that the user starts is run in a process of its own where another test keeps moto started."""
+    moto: Any = sys.modules.get("moto.core.models")
+    if pyfuncitem.get_closest_marker("starts_moto") is None or moto is None or not moto.botocore_stubber.enabled:
+        return None
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", pyfuncitem.nodeid]
+    run = subprocess.run(
+        command, cwd=pyfuncitem.config.rootpath, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return True

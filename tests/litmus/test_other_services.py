@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import json
 import mmap
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from contextlib import closing
@@ -412,30 +409,9 @@ def test_a_patch_of_botocores_own_method_answers_other_services() -> None:
         assert toctou.check(Patched).verdict is Verdict.VERIFIED
 
 
-def runs_alone(request: pytest.FixtureRequest) -> bool:
-    """Whether this is a process of the test's own, which is run if it is not: other tests may keep moto started."""
-    if "TOCTOU_TEST_ALONE" in os.environ:
-        return True
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", request.node.nodeid]
-    run = subprocess.run(
-        command,
-        cwd=request.config.rootpath,
-        env={**environment, "TOCTOU_TEST_ALONE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return False
-
-
+@pytest.mark.starts_moto
 @pytest.mark.parametrize("isolation", ["memory", "processes"])
-def test_a_moto_that_the_user_has_started_is_used_and_left_as_it_was(
-    isolation: str, request: pytest.FixtureRequest
-) -> None:
-    if not runs_alone(request):
-        return
+def test_a_moto_that_the_user_has_started_is_used_and_left_as_it_was(isolation: str) -> None:
     with mock_aws():
         url = sqs.create_queue(QueueName="cancelled")["QueueUrl"]
         s3.create_bucket(Bucket="lists", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
@@ -466,11 +442,8 @@ def test_a_call_that_misses_a_queue_which_another_request_deleted_does_not_fail_
     assert not any("no other request" in one for one in texts)
 
 
-def test_a_bucket_that_a_handler_has_made_is_gone_in_the_next_schedule_beside_the_users_own(
-    request: pytest.FixtureRequest,
-) -> None:
-    if not runs_alone(request):
-        return
+@pytest.mark.starts_moto
+def test_a_bucket_that_a_handler_has_made_is_gone_in_the_next_schedule_beside_the_users_own() -> None:
     with mock_aws():
         s3.create_bucket(Bucket="lists", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         result = toctou.check(UndoneObject)

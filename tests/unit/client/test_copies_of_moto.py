@@ -113,6 +113,7 @@ def made_by_the_user(action: str, parameters: dict[str, Any]) -> Any:
     return call_service(client, name, parameters)
 
 
+@pytest.mark.starts_moto
 @pytest.mark.parametrize("name", CASES)
 def test_what_was_there_before_can_be_used_in_every_schedule(name: str) -> None:
     made, use = CASES[name]

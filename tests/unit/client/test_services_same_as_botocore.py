@@ -168,6 +168,7 @@ def answered_by_us(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.starts_moto
 @pytest.mark.parametrize("name", CALLS)
 def test_the_same_as_by_botocore(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with mock_aws():

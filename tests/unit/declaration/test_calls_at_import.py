@@ -103,6 +103,7 @@ CREATE = (
 )
 
 
+@pytest.mark.starts_moto
 def test_in_a_moto_of_the_users_own_the_first_to_create_a_declared_table_succeeds(loaded):
     model, module = loaded(
         "from ITS_MODULE import NAME, AGAIN",
@@ -229,6 +230,7 @@ def test_an_import_that_fails_looking_ahead_is_told_as_it_fails_here(loaded):
         loaded(CONFIG + 'config.get_item(Key={"pk": "none"})["Item"]')
 
 
+@pytest.mark.starts_moto
 def test_what_moto_answers_is_left_to_it(loaded):
     loaded(
         "from moto import mock_aws\nmocked = mock_aws()\nmocked.start()\n"
