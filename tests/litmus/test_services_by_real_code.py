@@ -199,6 +199,7 @@ def test_an_answer_without_effect_is_checked_like_others() -> None:
         toctou.check(Misspelt)
 
 
+@pytest.mark.starts_moto
 def test_a_moto_that_only_a_set_up_starts_is_named() -> None:
     started: list[Any] = []
 
