@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from typing import ClassVar
 
-from toctou.declaration.scenario import Scenario
+from toctou.client.backends import backend_named
+from toctou.declaration.model import Model
+from toctou.declaration.scenario import Scenario, scenarios
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import judged, signature
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import reordered, steps_of
-from toctou.history.footprint import EMPTY
+from toctou.history.footprint import EMPTY, dependent
 from toctou.history.operation import Execution
 from toctou.history.picks.pick_kind import PickKind
 from toctou.history.wording import changed_attributes
 from toctou.scheduling.dependence import Dependent, interleavings, real_time_siblings, shape
 from toctou.scheduling.restart import Restart
+from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.strategy import Strategy
 from toctou.verdict import Coverage
 
@@ -115,3 +119,19 @@ def _explored(laboratory: Laboratory, scenario: Scenario, strategy: Strategy, de
             found |= {signature(finding) for finding in judged(one, oracles)}
         found |= outcome(execution)
     return found, count
+
+
+def compare_with_brute_force(model: type[Model], *strategies: type[Strategy]) -> None:
+    """Assert that each pair of requests has the findings, and the number of interleavings, of all of them."""
+    with closing(backend_named("embedded")) as backend:
+        laboratory = Laboratory(model, backend, Limits())
+        with laboratory.opened():
+            for scenario in scenarios(model.requests(), 2):
+                try:
+                    brute_force, every = by_force(laboratory, scenario)
+                except Restart:
+                    brute_force, every = by_force(laboratory, scenario)
+                for strategy in (one() for one in strategies):
+                    explored, stands_for = by_class(laboratory, scenario, strategy, dependent)
+                    assert explored == brute_force, f"{scenario} by {strategy.name}"
+                    assert stands_for == every, f"{scenario} by {strategy.name}"

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import boto3
 import pytest
-from brute_force import by_class, by_force
+from brute_force import compare_with_brute_force
 
 import toctou
 from toctou import Model, Table, Verdict, handler, invariant
-from toctou.client.backends import backend_named
-from toctou.declaration.scenario import scenarios
-from toctou.execution.laboratory import Laboratory
-from toctou.history.footprint import dependent
 from toctou.reporting.document import violation_document
-from toctou.scheduling.restart import Restart
-from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
 
@@ -166,15 +159,4 @@ def test_a_large_one_has_steps_of_several_items_and_the_verdict_says_so():
 )
 def test_the_same_is_found_as_in_every_interleaving(functions: tuple[Callable[..., Any], ...]):
     model = model_of(*functions)
-    with closing(backend_named("embedded")) as backend:
-        laboratory = Laboratory(model, backend, Limits())
-        with laboratory.opened():
-            for scenario in scenarios(model.requests(), 2):
-                try:
-                    brute_force, every = by_force(laboratory, scenario)
-                except Restart:
-                    brute_force, every = by_force(laboratory, scenario)
-                for strategy in (Exhaustive(), Dpor()):
-                    explored, stands_for = by_class(laboratory, scenario, strategy, dependent)
-                    assert explored == brute_force, f"{scenario} by {strategy.name}"
-                    assert stands_for == every, f"{scenario} by {strategy.name}"
+    compare_with_brute_force(model, Exhaustive, Dpor)

@@ -7,21 +7,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from contextlib import closing
 from typing import Any
 
 import boto3
 import pytest
-from brute_force import by_class, by_force
+from brute_force import compare_with_brute_force
 
 import toctou
 from toctou import Model, Table, Verdict, handler
-from toctou.client.backends import backend_named
-from toctou.declaration.scenario import scenarios
-from toctou.execution.laboratory import Laboratory
-from toctou.history.footprint import dependent
-from toctou.scheduling.restart import Restart
-from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
 
 KEYS = {"region_name": "eu-central-1", "aws_access_key_id": "x", "aws_secret_access_key": "y"}
@@ -402,17 +395,7 @@ def test_verdicts(model: type[Model]) -> None:
     "model", [KeyedByIdentifier, LastIdentifier, OutOfOrder, InGroups], ids=lambda model: model.__name__
 )
 def test_the_same_findings_as_by_brute_force(model: type[Model]) -> None:
-    with closing(backend_named("embedded")) as backend:
-        laboratory = Laboratory(model, backend, Limits())
-        with laboratory.opened():
-            for scenario in scenarios(model.requests(), 2):
-                try:
-                    brute_force, every = by_force(laboratory, scenario)
-                except Restart:
-                    brute_force, every = by_force(laboratory, scenario)
-                explored, stands_for = by_class(laboratory, scenario, Dpor(), dependent)
-                assert explored == brute_force, str(scenario)
-                assert stands_for == every, str(scenario)
+    compare_with_brute_force(model, Dpor)
 
 
 @pytest.mark.parametrize("options", [{"isolation": "processes"}, {"every_step": True}, {"backend": "moto"}], ids=repr)

@@ -7,7 +7,6 @@ import json
 import mmap
 import uuid
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 from unittest import mock
 
@@ -16,18 +15,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
-from brute_force import by_class, by_force
+from brute_force import compare_with_brute_force
 from moto import mock_aws
 
 import toctou
 from toctou import Model, StopReason, Table, Verdict, handler
-from toctou.client.backends import backend_named
-from toctou.declaration.scenario import scenarios
 from toctou.errors import ModelError
-from toctou.execution.laboratory import Laboratory
-from toctou.history.footprint import dependent
-from toctou.scheduling.restart import Restart
-from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.dpor import Dpor
 from toctou.scheduling.strategies.exhaustive import Exhaustive
 
@@ -221,18 +214,7 @@ def test_verdicts(model: type[Model], options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("model", [*RACY, *FIXED], ids=lambda model: model.__name__)
 def test_the_same_findings_as_by_brute_force(model: type[Model]) -> None:
-    with closing(backend_named("embedded")) as backend:
-        laboratory = Laboratory(model, backend, Limits())
-        with laboratory.opened():
-            for scenario in scenarios(model.requests(), 2):
-                try:
-                    brute_force, every = by_force(laboratory, scenario)
-                except Restart:
-                    brute_force, every = by_force(laboratory, scenario)
-                for strategy in (Exhaustive(), Dpor()):
-                    explored, stands_for = by_class(laboratory, scenario, strategy, dependent)
-                    assert explored == brute_force, f"{scenario} by {strategy.name}"
-                    assert stands_for == every, f"{scenario} by {strategy.name}"
+    compare_with_brute_force(model, Exhaustive, Dpor)
 
 
 def test_the_second_backend_confirms_what_another_service_shows() -> None:

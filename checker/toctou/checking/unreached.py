@@ -18,6 +18,7 @@ from toctou.declaration.placeholders import NAME
 from toctou.declaration.served import Sends, serves_functions
 from toctou.gate.headers import headers_of
 from toctou.gate.service import HttpCall
+from toctou.history.item import texts_in
 from toctou.history.request import Request, Response
 from toctou.history.wording import listed
 from toctou.search.reachability import Seen, Vacuous
@@ -176,7 +177,7 @@ def _no_access(model: type[Model]) -> str:
     if owners and not {*owners} & {*known}:
         named = owners[:_MOST]
         return f"all items belong to {listed(named)}: say principals = {json.dumps(named)}, or change `items`"
-    texts = {text for item in _items(model) for text in _texts(item)}
+    texts = {text for item in _items(model) for text in texts_in(item)}
     if texts and not texts & {*known}:
         return f"no item in `items` names {listed(known)}: store some of theirs, or name others in `principals`"
     return "call it for principals who may do that (`principals`), with arguments of items that are theirs"
@@ -194,17 +195,6 @@ def _owners(model: type[Model]) -> Iterator[str]:
 def _items(model: type[Model]) -> Iterator[Mapping[str, Any]]:
     for items in model.items.values():
         yield from items
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for one in value:
-            yield from _texts(one)
 
 
 def _invalid(response: Response, said: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from toctou.client.effect_names import Names, Verb, identifiers, is_called, names_given, names_of, verb_of
 from toctou.client.service_kinds import split
 from toctou.client.service_names import as_text, entry, region_key, region_of
-from toctou.history.item import PLACES, TIMES, Image, ItemId
+from toctou.history.item import PLACES, TIMES, Image, ItemId, texts_in
 
 _MADE = re.compile(r"(Id|Arn|ARN|Url)s?$", re.IGNORECASE)
 """How the names of members end that hold what a service calls a thing that it has made."""
@@ -57,12 +57,12 @@ def noted(
         performed: whether the service has answered, so that equal identifiers are of one thing, and not the model.
     """
     verb, after = verb_of(split(call)[1]), dict(left)
-    made = frozenset(_made(result)).difference(_texts(parameters))
+    made = frozenset(_made(result)).difference(texts_in(parameters))
     if verb.ends and (undone := _undone(left, table, call, verb, parameters)) is not None:
         one = left[undone]
         times = int(one.image[TIMES]["N"]) if TIMES in one.image else 1
         if times > 1:
-            given = {*_texts(parameters)}
+            given = {*texts_in(parameters)}
             rest = [each for each in one.made if not each & given]
             after[undone] = replace(
                 one, image={**one.image, TIMES: {"N": str(times - 1)}}, made=tuple(rest[: times - 1])
@@ -139,7 +139,7 @@ def _undone(
     left: Mapping[ItemId, Left], table: str, call: str, verb: Verb, parameters: Mapping[str, Any]
 ) -> ItemId | None:
     """What a call undoes: what it gives the identifier of, or the names."""
-    service, region, given = split(call)[0], region_of(call, parameters), {*_texts(parameters)}
+    service, region, given = split(call)[0], region_of(call, parameters), {*texts_in(parameters)}
     alike = [
         item
         for item, one in left.items()
@@ -159,17 +159,6 @@ def _undone(
     same = [item for item in agreeing if left[item].names == names]
     found = same or agreeing
     return found[0] if len(found) == 1 else None
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
 
 
 def _made(result: Any) -> Iterator[str]:
