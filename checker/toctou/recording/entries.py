@@ -1,0 +1,259 @@
+"""Finds the functions to which the requests of tests go, as their modules are imported, and has their calls recorded.
+
+A Lambda function is one that takes an event and a context, or an object that is called with these (Mangum, Chalice).  Other
+functions and methods are named: ``module:function``, ``module:Class.method``, or ``module:*`` for all public functions and methods
+that a module defines.  A function is replaced in its module before whoever imports it can take it from there.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.machinery
+import inspect
+import re
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FunctionType, ModuleType
+from typing import Any
+
+from toctou.recording.recorder import Recorder
+from toctou.recording.requested import Entry
+
+_EVENT = re.compile(r"_*(event|evt|lambda_event|aws_event|event_data)_*")
+_CONTEXT = re.compile(r"_*(context|ctx|lambda_context|aws_context|_|__)_*")
+_LIBRARIES = ("/site-packages/", "/dist-packages/", sysconfig.get_path("stdlib"))
+_MARK = "__toctou_entry__"
+
+
+class Entries:
+    """Has the calls of functions recorded.
+
+    Args:
+        recorder: records them.
+        named: ``module:function``, ``module:Class.method`` or ``module:*``.
+
+    Attributes:
+        missing: of the named ones, those that no module has had.
+    """
+
+    def __init__(self, recorder: Recorder, named: Sequence[str]) -> None:
+        self._recorder = recorder
+        self._named: dict[str, set[str]] = {}
+        for one in named:
+            module, _, name = one.partition(":")
+            self._named.setdefault(module, set()).add(name or "*")
+        self.missing = {one: None for one in named}
+        self._kinds: list[tuple[type, Any]] = []
+
+    @contextmanager
+    def found(self) -> Iterator[None]:
+        """While inside, functions of modules are replaced as these are imported, or imported again."""
+        loader = importlib.machinery.SourceFileLoader
+        original = loader.exec_module
+
+        @functools.wraps(original)
+        def executed(own: Any, module: ModuleType) -> None:
+            original(own, module)
+            self._look(module)
+
+        loader.exec_module = executed  # type: ignore[method-assign]
+        for module in list(sys.modules.values()):
+            self._look(module)
+        try:
+            yield
+        finally:
+            loader.exec_module = original  # type: ignore[method-assign]
+            for kind, call in self._kinds:
+                kind.__call__ = call
+
+    def _look(self, module: Any) -> None:
+        file = getattr(module, "__file__", None) or ""
+        name = getattr(module, "__name__", "")
+        if name in self._named:
+            self._look_for_named(module, self._named[name])
+        if not isinstance(file, str) or any(one in file for one in _LIBRARIES) or name.startswith("toctou"):
+            return
+        for attribute, value in list(vars(module).items()):
+            if isinstance(value, FunctionType):
+                if value.__module__ == name and _is_lambda(value) and not hasattr(value, _MARK):
+                    setattr(module, attribute, self._recorded(value, "lambda", f"{name}:{attribute}"))
+            elif _is_lambda_object(value):
+                self._record_object(value, f"{name}:{attribute}")
+
+    def _look_for_named(self, module: Any, names: set[str]) -> None:
+        for name in names:
+            for path in _all_of(module) if name == "*" else (name,):
+                owner: Any = module
+                *outer, last = path.split(".")
+                with suppress(AttributeError, KeyError):
+                    for one in outer:
+                        owner = getattr(owner, one)
+                    raw = vars(owner)[last]
+                    self.missing.pop(f"{module.__name__}:{name}", None)
+                    self.missing.pop(module.__name__, None)
+                    self._replace(owner, last, raw, f"{module.__name__}:{path}")
+
+    def _replace(self, owner: Any, name: str, raw: Any, called: str) -> None:
+        function = raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw
+        if not callable(function) or hasattr(function, _MARK):
+            return
+        kind = "lambda" if isinstance(function, FunctionType) and _is_lambda(function) else "function"
+        recorded = self._recorded(function, kind, called)
+        setattr(owner, name, type(raw)(recorded) if isinstance(raw, staticmethod | classmethod) else recorded)
+
+    def _recorded(self, function: Callable[..., Any], kind: Any, name: str) -> Callable[..., Any]:
+        entry = Entry(kind, name, functools.partial(_performed, function), _route_of_event if kind == "lambda" else _none)
+        recorder = self._recorder
+        bound = functools.partial(_bound, _signature(function))
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*arguments: Any, **keywords: Any) -> Any:
+                with recorder.requested(entry, bound(arguments, keywords)) as request:
+                    returned = await function(*arguments, **keywords)
+                    if request is not None:
+                        request.returned = returned
+                return returned
+
+            setattr(awaited, _MARK, True)
+            return awaited
+
+        @functools.wraps(function)
+        def called(*arguments: Any, **keywords: Any) -> Any:
+            with recorder.requested(entry, bound(arguments, keywords)) as request:
+                returned = function(*arguments, **keywords)
+                if request is not None:
+                    request.returned = returned
+            return returned
+
+        setattr(called, _MARK, True)
+        return called
+
+    def _record_object(self, value: Any, name: str) -> None:
+        """Have calls of objects of this class recorded; others than those of modules are recorded under the same name."""
+        kind = type(value)
+        call = kind.__call__
+        if hasattr(call, _MARK):
+            call.__toctou_names__[id(value)] = name
+            return
+        recorder, names = self._recorder, {id(value): name}
+
+        @functools.wraps(call)
+        def called(own: Any, *arguments: Any, **keywords: Any) -> Any:
+            entry = Entry(
+                "lambda",
+                names.get(id(own), kind.__name__),
+                functools.partial(_performed, functools.partial(call, own)),
+                _route_of_event,
+            )
+            with recorder.requested(entry, _bound(None, arguments, keywords)) as request:
+                returned = call(own, *arguments, **keywords)
+                if request is not None:
+                    request.returned = returned
+            return returned
+
+        setattr(called, _MARK, True)
+        called.__toctou_names__ = names  # type: ignore[attr-defined]
+        self._kinds.append((kind, call))
+        kind.__call__ = called
+
+
+_POSITIONS = "*"
+"""The arguments that have no names."""
+
+
+def _bound(signature: inspect.Signature | None, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by name, as far as they have one."""
+    if signature is not None:
+        with suppress(TypeError):
+            bound = signature.bind(*arguments, **keywords)
+            named = {}
+            for name, value in bound.arguments.items():
+                kind = signature.parameters[name].kind
+                if kind is inspect.Parameter.VAR_POSITIONAL or kind is inspect.Parameter.POSITIONAL_ONLY:
+                    break
+                if kind is inspect.Parameter.VAR_KEYWORD:
+                    named.update(value)
+                else:
+                    named[name] = value
+            else:
+                return named
+    return {_POSITIONS: list(arguments), **keywords}
+
+
+def _performed(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    positional = arguments.pop(_POSITIONS, ())
+    return function(*positional, **arguments)
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        # Of the function that is called, not of one that it wraps: a decorator may add arguments or take some away.
+        return inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_lambda(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    return _are_of_lambda(parameters)
+
+
+def _are_of_lambda(parameters: Sequence[inspect.Parameter]) -> bool:
+    usual = [one for one in parameters if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    if len(usual) < 2 or any(one.default is inspect.Parameter.empty for one in usual[2:]):
+        return False
+    return bool(_EVENT.fullmatch(usual[0].name) and _CONTEXT.fullmatch(usual[1].name))
+
+
+def _is_lambda_object(value: Any) -> bool:
+    kind = type(value)
+    if isinstance(value, type | ModuleType | functools.partial) or kind.__module__ in ("builtins", "functools", "unittest.mock"):
+        return False
+    call = vars(kind).get("__call__") or next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
+    if not isinstance(call, FunctionType):
+        return False
+    try:
+        parameters = list(inspect.signature(call).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return False
+    return _are_of_lambda(parameters)
+
+
+def _all_of(module: Any) -> Iterator[str]:
+    """The public functions that a module defines, and the public methods of its public classes."""
+    for name, value in list(vars(module).items()):
+        if name.startswith("_") or getattr(value, "__module__", None) != module.__name__:
+            continue
+        if isinstance(value, type):
+            for method, raw in vars(value).items():
+                if not method.startswith("_") and isinstance(raw, FunctionType | staticmethod | classmethod):
+                    yield f"{name}.{method}"
+        elif isinstance(value, FunctionType):
+            yield name
+
+
+def _none(_: Mapping[str, Any]) -> str:
+    return ""
+
+
+def _route_of_event(arguments: Mapping[str, Any]) -> str:
+    """The method and the path of an event of API Gateway or a load balancer; else its source."""
+    event = arguments.get("event") or next((one for one in arguments.values() if isinstance(one, Mapping)), None)
+    if not isinstance(event, Mapping):
+        positional = arguments.get(_POSITIONS) or ()
+        event = positional[0] if positional and isinstance(positional[0], Mapping) else {}
+    http = (event.get("requestContext") or {}).get("http") if isinstance(event.get("requestContext"), Mapping) else None
+    method = event.get("httpMethod") or (http or {}).get("method")
+    path = event.get("rawPath") or event.get("path") or (http or {}).get("path") or event.get("resource")
+    if method:
+        return f"{method} {path or ''}".strip()
+    records = event.get("Records")
+    if isinstance(records, list) and records and isinstance(records[0], Mapping):
+        return str(records[0].get("eventSource") or records[0].get("EventSource") or "")
+    return str(event.get("routeKey") or event.get("source") or event.get("fieldName") or "")

@@ -1,0 +1,159 @@
+"""The log of a test session: which calls were made to AWS, in which order, and which request of which test made them.
+
+While tests run, as little as possible is done: parameters and results are copied and kept.  Everything that is concluded from
+them is computed after the last test (:mod:`toctou.recording.reconstruction`).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from botocore.client import BaseClient
+
+from toctou.client.source import Callers
+from toctou.declaration.response import response_to
+from toctou.history.request import SourceLine
+from toctou.recording.requested import Arguments, Entry, Requested, copied_arguments
+from toctou.recording.surroundings import Surrounding
+
+
+class Called(NamedTuple):
+    """A call of a client of AWS.
+
+    Attributes:
+        client: that made it; after the tests it still knows how to convert the parameters.
+        service, region, action: as boto3 names them, such as ``dynamodb`` and ``GetItem``.
+        parameters: as passed to the client, copied.
+        result: as the client returned it; ``None`` if it raised.
+        code: of the error; empty if it returned; ``?`` if what it raised is no error of a service.
+        request: the number of the request that made it; ``None`` for the test itself.
+        source: the line that made it.
+    """
+
+    client: Any
+    service: str
+    region: str
+    action: str
+    parameters: Mapping[str, Any]
+    result: Any
+    code: str
+    request: int | None
+    source: SourceLine | None
+
+
+class Found(NamedTuple):
+    """A table that was there before anything of it was recorded: its description, and its items, as the API writes them."""
+
+    description: Mapping[str, Any]
+    items: tuple[Mapping[str, Any], ...]
+
+
+class Forgotten(NamedTuple):
+    """Everything is gone: moto has begun anew."""
+
+
+Logged = Called | Found | Forgotten
+
+_CURRENT: ContextVar[int | None] = ContextVar("toctou_request", default=None)
+
+
+class Recorder:
+    """Records one test session.
+
+    Attributes:
+        log: what happened, in order.
+        requests: those of the tests, by number.
+        test: pytest's node id of the test that runs; empty between tests.
+        known: names of the tables of which everything since their creation is in the log.
+    """
+
+    def __init__(self) -> None:
+        self.log: list[Logged] = []
+        self.requests: list[Requested] = []
+        self.test = ""
+        self.known: set[str] = set()
+        self.surrounding = Surrounding()
+        self._line = Callers().line
+        self._open: list[int] = []
+
+    @property
+    def current(self) -> int | None:
+        """The request that runs in this context; if nothing says which, the only one that runs."""
+        number = _CURRENT.get()
+        if number is not None and number in self._open:
+            return number
+        return self._open[0] if len(self._open) == 1 else None
+
+    def line(self) -> SourceLine | None:
+        """The line outside of libraries that has led here."""
+        return self._line(sys._getframe(2))
+
+    @contextmanager
+    def requested(self, entry: Entry, arguments: Arguments) -> Iterator[Requested | None]:
+        """A request of a test, while inside; ``None`` within another request, whose part it is.
+
+        Set ``returned`` of it to what it returned; what is raised inside is noted, and goes on.
+        """
+        within = _CURRENT.get()
+        if not self.test or (within is not None and within in self._open) or (self._open and entry.kind == "function"):
+            yield None  # the last: an application may have called it in a thread of its own
+            return
+        one = Requested(
+            len(self.requests),
+            self.test,
+            entry,
+            copied_arguments(arguments),
+            self.surrounding.now(),
+            len(self.log),
+            source=self.line(),
+            time=time.time(),
+        )
+        self.requests.append(one)
+        for other in self._open:
+            one.unclear = self.requests[other].unclear = "the test runs several requests at once"
+        self._open.append(one.number)
+        token = _CURRENT.set(one.number)
+        try:
+            yield one
+        except BaseException as raised:
+            # Its traceback would keep everything of the test alive.
+            one.raised = response_to(raised, _no_coroutine)
+            raise
+        finally:
+            _CURRENT.reset(token)
+            self._open.remove(one.number)
+            one.ended = len(self.log)
+
+    def called(self, client: BaseClient, action: str, parameters: Any, result: Any, code: str) -> None:
+        """Note a call of a client, once it has returned or raised."""
+        meta = client.meta
+        self.log.append(
+            Called(
+                client,
+                meta.service_model.service_name,
+                meta.region_name or "",
+                action,
+                parameters,
+                result,
+                code,
+                self.current,
+                self._line(sys._getframe(2)),
+            )
+        )
+
+    def forget(self) -> None:
+        """Everything that was stored is gone."""
+        if self.log and not isinstance(self.log[-1], Forgotten):
+            self.log.append(Forgotten())
+        self.known.clear()
+
+
+def _no_coroutine(coroutine: Any) -> Any:
+    """What an exception answers that only a coroutine could tell is not known."""
+    coroutine.close()
+    raise RuntimeError("a coroutine outside of its loop")

@@ -1,0 +1,198 @@
+"""What stands around a request in its test, and would be gone after it: environment variables, patches, the working directory.
+
+Patches are those of pytest's ``monkeypatch`` and of :mod:`unittest.mock` that are in force at that moment.  Each is a place (an
+attribute of an object, or a key of a mapping) and the value that the test has put there, so that it can be put there again.
+"""
+
+from __future__ import annotations
+
+import os
+import unittest.mock
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+_MISSING = object()
+_OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST"})
+_OWN = ("moto.", "toctou.", "responses", "botocore.awsrequest")
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A value in a place: an attribute (``is_item`` false) or a key of ``target``."""
+
+    target: Any
+    name: Any
+    value: Any
+    is_item: bool = False
+
+    @property
+    def place(self) -> tuple[int, Any, bool]:
+        """The same for patches of the same place."""
+        return id(self.target), self.name, self.is_item
+
+    def __str__(self) -> str:
+        if self.is_item:
+            return f"a mapping's {self.name!r}"
+        return f"{getattr(self.target, '__name__', type(self.target).__name__)}.{self.name}"
+
+    def now(self) -> Any:
+        """What is there now."""
+        if self.is_item:
+            return self.target.get(self.name, _MISSING)
+        return vars(self.target).get(self.name, _MISSING) if hasattr(self.target, "__dict__") else _MISSING
+
+    def put(self, value: Any) -> None:
+        """Put a value there; nothing for what was not there."""
+        if value is _MISSING:
+            with suppress(KeyError, AttributeError):
+                if self.is_item:
+                    del self.target[self.name]
+                else:
+                    delattr(self.target, self.name)
+        elif self.is_item:
+            self.target[self.name] = value
+        else:
+            setattr(self.target, self.name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Of one request.
+
+    Attributes:
+        environment: all variables, shared by requests that have the same.
+        patches: those in force, in the order in which they were made.
+        folder: the working directory.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    patches: tuple[Patch, ...] = ()
+    folder: str = ""
+
+    def clash(self, other: Surroundings) -> str:
+        """The first thing in which two requests cannot be run side by side; ``""`` if they can."""
+        own = {one.place: one for one in self.patches}
+        for one in other.patches:
+            if one.place in own and own[one.place].value is not one.value and own[one.place].value != one.value:
+                return f"their tests replace {one} by different things"
+        return ""
+
+    @contextmanager
+    def restored(self, other: Surroundings | None = None) -> Iterator[None]:
+        """While inside, it is as it was; with what only ``other`` has besides."""
+        patches = {one.place: one for one in (other.patches if other else ())}
+        patches.update((one.place, one) for one in self.patches)
+        environment = {**(other.environment if other else {}), **self.environment}
+        with ExitStack() as stack:
+            stack.enter_context(_environment(environment))
+            if self.folder and os.path.isdir(self.folder):
+                before = os.getcwd()
+                os.chdir(self.folder)
+                stack.callback(os.chdir, before)
+            for one in patches.values():
+                stack.callback(one.put, one.now())
+                one.put(one.value)
+            yield
+
+
+@contextmanager
+def _environment(environment: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class Surrounding:
+    """Knows what surrounds a request at any moment, inside :meth:`watched`."""
+
+    def __init__(self) -> None:
+        self._monkeys: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._mocks: dict[int, Any] = {}
+        self._last: Mapping[str, str] = {}
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While inside, patches are noted as they are made."""
+        monkeypatch, patch = pytest.MonkeyPatch, unittest.mock._patch  # type: ignore[attr-defined] # there is no other way
+        of_mapping = unittest.mock._patch_dict  # type: ignore[attr-defined]
+        before = [(monkeypatch, "__init__"), (patch, "__enter__"), (patch, "__exit__")]
+        before += [(of_mapping, "_patch_dict"), (of_mapping, "_unpatch_dict")]
+        originals = [(kind, name, vars(kind)[name]) for kind, name in before]
+        made, enter, leave, apply, unapply = (one for _, _, one in originals)
+
+        def noted(self: Any, *arguments: Any, **keywords: Any) -> None:
+            made(self, *arguments, **keywords)
+            monkeys.add(self)
+
+        def entered(self: Any) -> Any:
+            value = enter(self)
+            mocks[id(self)] = self
+            return value
+
+        def left(self: Any, *raised: Any) -> Any:
+            mocks.pop(id(self), None)
+            return leave(self, *raised)
+
+        def applied(self: Any) -> Any:
+            value = apply(self)
+            mocks[id(self)] = self
+            return value
+
+        def unapplied(self: Any) -> Any:
+            mocks.pop(id(self), None)
+            return unapply(self)
+
+        monkeys, mocks = self._monkeys, self._mocks
+        for (kind, name, _), new in zip(originals, (noted, entered, left, applied, unapplied), strict=True):
+            setattr(kind, name, new)
+        try:
+            yield
+        finally:
+            for kind, name, original in originals:
+                setattr(kind, name, original)
+
+    def now(self) -> Surroundings:
+        """What surrounds a request now."""
+        environment = {name: value for name, value in os.environ.items() if name not in _OF_PYTEST}
+        if environment == self._last:
+            environment = self._last  # type: ignore[assignment] # shared, because most requests have the same
+        self._last = environment
+        try:
+            folder = os.getcwd()
+        except FileNotFoundError:
+            folder = ""
+        return Surroundings(environment, tuple(self._patches()), folder)
+
+    def _patches(self) -> Iterator[Patch]:
+        for monkey in list(self._monkeys):
+            for target, name, _ in monkey._setattr:
+                yield from _patch(Patch(target, name, None))
+            for target, name, _ in monkey._setitem:
+                if target is not os.environ:
+                    yield from _patch(Patch(target, name, None, is_item=True))
+        for mock in list(self._mocks.values()):
+            if hasattr(mock, "in_dict"):
+                target = mock.in_dict
+                if target is os.environ or isinstance(target, str):
+                    continue
+                for name in mock.values:
+                    yield from _patch(Patch(target, name, None, is_item=True))
+            else:
+                yield from _patch(Patch(mock.target, mock.attribute, None))
+
+
+def _patch(place: Patch) -> Iterator[Patch]:
+    value = place.now()
+    module = getattr(place.target, "__name__", "") if not isinstance(place.target, type) else place.target.__module__
+    if value is not _MISSING and not str(module).startswith(_OWN):
+        yield Patch(place.target, place.name, value, place.is_item)
