@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, NamedTuple
 
 from botocore.client import BaseClient
@@ -20,6 +21,7 @@ from toctou.declaration.response import response_to
 from toctou.history.request import SourceLine
 from toctou.recording.requested import Arguments, Entry, Requested, copied_arguments
 from toctou.recording.surroundings import Surrounding
+from toctou.scheduling.origin import is_handlers_file
 
 
 class Called(NamedTuple):
@@ -91,13 +93,23 @@ class Recorder:
 
     def line(self) -> SourceLine | None:
         """The line outside of libraries that has led here."""
-        return self._line(sys._getframe(2))
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and not is_handlers_file(frame.f_code.co_filename):
+            frame = frame.f_back
+        return None if frame is None else self._line(frame)
 
     @contextmanager
-    def requested(self, entry: Entry, arguments: Arguments) -> Iterator[Requested | None]:
+    def requested(
+        self, entry: Entry, arguments: Arguments, source: SourceLine | None = None
+    ) -> Iterator[Requested | None]:
         """A request of a test, while inside; ``None`` within another request, whose part it is.
 
         Set ``returned`` of it to what it returned; what is raised inside is noted, and goes on.
+
+        Args:
+            entry: where it comes in.
+            arguments: of it.
+            source: the line that makes it; ``None`` if that has led here, on this thread.
         """
         within = _CURRENT.get()
         if not self.test or (within is not None and within in self._open) or (self._open and entry.kind == "function"):
@@ -110,7 +122,7 @@ class Recorder:
             copied_arguments(arguments),
             self.surrounding.now(),
             len(self.log),
-            source=self.line(),
+            source=source or self.line(),
             time=time.time(),
         )
         self.requests.append(one)
@@ -124,6 +136,18 @@ class Recorder:
             # Its traceback would keep everything of the test alive.
             one.raised = response_to(raised, _no_coroutine)
             raise
+        finally:
+            _CURRENT.reset(token)
+            self._open.remove(one.number)
+            one.ended = len(self.log)
+
+    @contextmanager
+    def resumed(self, one: Requested) -> Iterator[None]:
+        """While inside, a request runs on whose answer is a stream, of which a part is read."""
+        self._open.append(one.number)
+        token = _CURRENT.set(one.number)
+        try:
+            yield
         finally:
             _CURRENT.reset(token)
             self._open.remove(one.number)
