@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import unittest.mock
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,9 +113,14 @@ def _environment(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 class Surrounding:
-    """Knows what surrounds a request at any moment, inside :meth:`watched`."""
+    """Knows what surrounds a request at any moment, inside :meth:`watched`.
+
+    Attributes:
+        others: ask for more patches that are in force, such as a framework's own.
+    """
 
     def __init__(self) -> None:
+        self.others: list[Callable[[], Iterable[Patch]]] = []
         self._monkeys: weakref.WeakSet[Any] = weakref.WeakSet()
         self._mocks: dict[int, Any] = {}
         self._last: Mapping[str, str] = {}
@@ -174,6 +179,8 @@ class Surrounding:
         return Surroundings(environment, tuple(self._patches()), folder)
 
     def _patches(self) -> Iterator[Patch]:
+        for others in self.others:
+            yield from others()
         for monkey in list(self._monkeys):
             for target, name, _ in monkey._setattr:
                 yield from _patch(Patch(target, name, None))

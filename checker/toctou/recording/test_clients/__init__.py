@@ -7,25 +7,27 @@ once the tests, or what they import, have imported the client's module.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any
 
 from toctou.recording.recorder import Recorder
-from toctou.recording.test_clients import httpx_asgi, httpx_wsgi, starlette_client, werkzeug_client
+from toctou.recording.test_clients import django_client, httpx_asgi, httpx_wsgi, starlette_client, werkzeug_client
 from toctou.recording.test_clients.applications import Applications
 from toctou.recording.test_clients.client import Client
 
 CLIENTS: tuple[Client, ...] = (
     werkzeug_client.CLIENT,
+    django_client.CLIENT,
+    django_client.ASYNC_CLIENT,
     starlette_client.CLIENT,
     httpx_asgi.CLIENT,
     httpx_wsgi.CLIENT,
 )
 
-_BY_MODULE: Mapping[str, Client] = {one.module: one for one in CLIENTS}
+_MODULES = frozenset(one.module for one in CLIENTS)
 
 
 @contextmanager
@@ -36,24 +38,23 @@ def clients_recorded(recorder: Recorder) -> Iterator[None]:
     applications = Applications()
     replaced: list[tuple[type, str, Any, Any]] = []
 
-    def look(name: str, module: ModuleType) -> None:
-        client = _BY_MODULE[name]
-        kind = getattr(module, client.kind, None)
-        if kind is None or client.method not in vars(kind):
-            return  # an earlier or a later version of it
-        original = vars(kind)[client.method]
-        new = client.wrapped(original, recorder, applications)
-        setattr(kind, client.method, new)
-        replaced.append((kind, client.method, original, new))
+    def look(name: str) -> None:
+        for client in CLIENTS:
+            kind = getattr(sys.modules[name], client.kind, None)
+            if client.module == name and kind is not None and client.method in vars(kind):
+                original = vars(kind)[client.method]
+                new = client.wrapped(original, recorder, applications)
+                setattr(kind, client.method, new)
+                replaced.append((kind, client.method, original, new))
 
     def executed(self: Any, module: ModuleType) -> None:
         execute(self, module)
-        if module.__name__ in _BY_MODULE:
-            look(module.__name__, module)
+        if module.__name__ in _MODULES:
+            look(module.__name__)
 
     loader.exec_module = executed
-    for name in _BY_MODULE.keys() & sys.modules.keys():
-        look(name, sys.modules[name])
+    for name in _MODULES & sys.modules.keys():
+        look(name)
     try:
         yield
     finally:

@@ -60,6 +60,7 @@ class Applications:
 
     def __init__(self) -> None:
         self._known: dict[int, Application] = {}
+        self._named: dict[str, Application] = {}
 
     def known(self, application: Any) -> Application:
         """What is known of one."""
@@ -68,6 +69,12 @@ class Applications:
             # Which keeps it, and so its identity.
             found = self._known[id(application)] = Application(application)
         return found
+
+    def named(self, name: str, made: Callable[[str], Application]) -> Application:
+        """What is known of one that has only a name."""
+        if name not in self._named:
+            self._named[name] = made(name)
+        return self._named[name]
 
 
 def innermost(application: Any) -> Any:

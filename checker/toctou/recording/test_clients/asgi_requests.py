@@ -5,16 +5,17 @@ Recorded on the thread and in the task in which the application is called, so th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import partial
 from typing import Any
 
+from toctou.declaration.response import response_to
 from toctou.history.request import Response, SourceLine
 from toctou.recording.recorder import Recorder
 from toctou.recording.test_clients.applications import Application
 from toctou.recording.test_clients.fastapi_state import State
-from toctou.recording.test_clients.http_arguments import Sent, answer_of
-from toctou.web import asgi
+from toctou.recording.test_clients.http_arguments import Sent, answer_of, no_coroutine
+from toctou.web import answered_exceptions, asgi
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,26 +25,37 @@ Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 _AROUND = ("scheme", "server", "client", "root_path", "http_version")
 
 
-def recorded(recorder: Recorder, application: Application, source: SourceLine | None = None) -> Asgi:
+def recorded(
+    recorder: Recorder,
+    application: Application,
+    source: SourceLine | None = None,
+    called: Asgi | None = None,
+    again: Asgi | None = None,
+) -> Asgi:
     """The application, whose requests are recorded.
 
     Args:
         recorder: records them.
         application: that is called.
         source: the line of the test, where it is called on another thread.
+        called: what calls it for the test; ``None`` if it is called as it is.
+        again: what calls it when a request is performed again; ``None`` for the same.
     """
+    called = called or application.application
+    again = again or called
 
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await application.application(scope, receive, send)
+            await called(scope, receive, send)
             return
         body = await _body(receive)
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        query = scope["query_string"].decode("latin-1")
+        headers = _texts(scope["headers"])
+        query = scope["query_string"]
+        query = query.decode("latin-1") if isinstance(query, bytes) else query  # a text of Django's
         sent = Sent.of(scope["method"], scope["path"], query, headers, body)
         around = {name: scope[name] for name in _AROUND if name in scope}
         state = State.of(application.routed, scope.get("state") or {})
-        entry = application.entry(partial(_performed, application.application, around, state, sent))
+        entry = application.entry(partial(_performed, again, around, state, sent))
         unread = [{"type": "http.request", "body": body, "more_body": False}]
         start: Message = {}
         parts: list[bytes] = []
@@ -59,12 +71,21 @@ def recorded(recorder: Recorder, application: Application, source: SourceLine | 
             await send(message)
 
         with recorder.requested(entry, sent.arguments, source) as one:
-            await application.application(scope, receive_again, noted)
+            if one is not None:
+                answered_exceptions.begin()
+            await called(scope, receive_again, noted)
             if one is not None and start:
-                named = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start.get("headers", ())]
-                one.returned = answer_of(start["status"], named, b"".join(parts))
+                raised = answered_exceptions.taken()
+                if raised is not None and start["status"] >= 500:
+                    one.raised = response_to(raised, no_coroutine)
+                else:
+                    one.returned = answer_of(start["status"], _texts(start.get("headers", ())), b"".join(parts))
 
     return call
+
+
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
 
 
 async def _body(receive: Receive) -> bytes:

@@ -73,11 +73,17 @@ def answer_of(status: int, headers: Iterable[tuple[str, str]], content: bytes) -
     return Response(status, decoded(content, dict(named).get("content-type", "")), headers=kept)
 
 
+def no_coroutine(coroutine: Any) -> Any:
+    """What only a coroutine could tell of an exception is not known."""
+    coroutine.close()
+    raise RuntimeError("a coroutine outside of its loop")
+
+
 def _arguments(method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes) -> dict[str, Any]:
     named: dict[str, str] = {}
     for name, value in headers:
         lower = name.lower()
-        if lower not in _NOT_SENT_AGAIN:
+        if lower not in _NOT_SENT_AGAIN and (value or lower != "cookie"):
             named[lower] = f"{named[lower]}{'; ' if lower == 'cookie' else ', '}{value}" if lower in named else value
     arguments: dict[str, Any] = {
         METHOD: method.upper(),

@@ -12,7 +12,7 @@ from toctou.history.request import Response
 from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Requested
 from toctou.recording.test_clients.applications import Application
-from toctou.recording.test_clients.http_arguments import Sent, answer_of
+from toctou.recording.test_clients.http_arguments import HEADERS, Sent, answer_of, no_coroutine
 from toctou.web import answered_exceptions, wsgi
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -24,20 +24,30 @@ _OF_REQUEST_BEGINS = ("HTTP_", "CONTENT_", "werkzeug.")
 _WITHOUT_BODY = (204, 304)
 
 
-def recorded(recorder: Recorder, application: Application) -> Wsgi:
-    """The application, whose requests are recorded."""
+def recorded(
+    recorder: Recorder, application: Application, called: Wsgi | None = None, again: Wsgi | None = None
+) -> Wsgi:
+    """The application, whose requests are recorded.
+
+    Args:
+        recorder: records them.
+        application: that is called.
+        called: what calls it for the test; ``None`` if it is called as it is.
+        again: what calls it when a request is performed again; ``None`` for the same.
+    """
+    called = called or application.application
+    again = again or called
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         query, body = environ.get("QUERY_STRING", ""), _read(environ)
         sent = Sent.of(environ["REQUEST_METHOD"], _path(environ), query, _headers(environ), body)
-        entry = application.entry(partial(_performed, application.application, _around(environ), sent))
+        entry = application.entry(partial(_performed, again, _around(environ), sent))
         with recorder.requested(entry, sent.arguments) as one:
             if one is None:
-                parts: Iterable[bytes] = application.application(environ, start_response)
-                return parts
+                return called(environ, start_response)
             answer = _Answer(recorder, one, start_response)
             answered_exceptions.begin()
-            return answer.of(application.application(environ, answer.start))
+            return answer.of(called(environ, answer.start))
 
     return call
 
@@ -118,14 +128,10 @@ class _Stream:
             _close(self._body)
 
 
-def no_coroutine(coroutine: Any) -> Any:
-    """What only a coroutine could tell of an exception is not known."""
-    coroutine.close()
-    raise RuntimeError("a coroutine outside of its loop")
-
-
 def _performed(application: Wsgi, around: dict[str, Any], sent: Sent, arguments: dict[str, Any]) -> Response:
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "host" not in arguments[HEADERS]:
+            environ.pop("HTTP_HOST", None)  # then the server's name is the host's
         return application({**environ, **around}, start_response)
 
     return wsgi.answer(call, sent.changed(arguments))
