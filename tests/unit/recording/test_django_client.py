@@ -255,7 +255,9 @@ def test_who_is_signed_in_by_force(recorder):
 
 
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""), "."]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""), "."])
+    )
     pytester.makeconftest(SETTINGS)
     pytester.makepyfile(shop_urls=URLS, **files)
     tests = sum(text.count("\ndef test_") for text in files.values())

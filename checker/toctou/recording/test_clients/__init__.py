@@ -14,7 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from toctou.recording.recorder import Recorder
-from toctou.recording.test_clients import django_client, httpx_asgi, httpx_wsgi, starlette_client, werkzeug_client
+from toctou.recording.test_clients import (
+    chalice_client,
+    django_client,
+    httpx_asgi,
+    httpx_wsgi,
+    starlette_client,
+    werkzeug_client,
+)
 from toctou.recording.test_clients.applications import Applications
 from toctou.recording.test_clients.client import Client
 
@@ -25,6 +32,8 @@ CLIENTS: tuple[Client, ...] = (
     starlette_client.CLIENT,
     httpx_asgi.CLIENT,
     httpx_wsgi.CLIENT,
+    chalice_client.GATEWAY,
+    chalice_client.FUNCTIONS,
 )
 
 _MODULES = frozenset(one.module for one in CLIENTS)

@@ -34,7 +34,7 @@ class Application:
     def __init__(self, application: Any, name: str = "") -> None:
         self.application = application
         self.routed = innermost(application)
-        self.name = name or _found(application) or _found(self.routed) or _own_name(self.routed)
+        self.name = name or name_in_module(application) or name_in_module(self.routed) or _own_name(self.routed)
 
     def entry(self, perform: Callable[[dict[str, Any]], Any]) -> Entry:
         """Where a request to it comes in."""
@@ -86,10 +86,11 @@ def innermost(application: Any) -> Any:
     return application
 
 
-def _found(application: Any) -> str:
+def name_in_module(wanted: Any) -> str:
+    """``module:name`` of a module's attribute; empty if no module has it."""
     for module in _modules():
         for name, value in list(vars(module).items()):
-            if value is application:
+            if value is wanted:
                 return f"{module.__name__}:{name}"
     return ""
 
