@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from toctou.recording.requested import Requested
 from toctou.recording.test_clients import clients_recorded
 from toctou.scheduling.control import EPOCH, Readings
 from toctou.scheduling.runner import Limits
+from toctou.scheduling.strategies.exhaustive import Exhaustive
 
 ORDERS: Mapping[str, Mapping[str, Any]] = {
     "o1": {"order_id": "o1", "owner": "alice", "state": "open"},
@@ -58,21 +59,40 @@ def actions(recorder: Recorder, request: Requested | None) -> list[str]:
     return [one.action for one in recorder.log[since:] if isinstance(one, Called) and one.request == number]
 
 
-def alone(request: Requested, stored: Mapping[str, Mapping[str, Any]] = ORDERS, **changed: Any) -> Response:
+def alone(request: Requested, **changed: Any) -> Response:
     """What a recorded request answers when only it runs, with some of its arguments changed."""
+    with laboratory_of([{"request": request, "changed": changed}]) as (laboratory, scenario):
+        (answer,), _ = laboratory.serial(scenario, [0])
+    return answer
 
+
+def at_once(*requests: Requested) -> set[tuple[int, ...]]:
+    """The statuses that recorded requests answer together, in every interleaving of their calls."""
+    found, strategy = set(), Exhaustive()
+    with laboratory_of([{"request": one, "changed": {}} for one in requests]) as (laboratory, scenario):
+        while strategy.begin():
+            execution = laboratory.execute(scenario, strategy)
+            if execution is not None:
+                found.add(tuple(one.status for one in execution.responses))
+    return found
+
+
+@contextmanager
+def laboratory_of(performed: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Laboratory, Scenario]]:
     class Recorded(Model):
         principals = ("caller",)
         tables = (Table("Orders", "order_id"),)
-        items = {"Orders": [dict(one) for one in stored.values()]}
+        items = {"Orders": [dict(one) for one in ORDERS.values()]}
 
-        @handler()
-        def act(self, principal: str) -> Any:
-            return request.perform({**request.arguments, **changed})
+        @handler(number=list(range(len(performed))))
+        def act(self, principal: str, number: int) -> Any:
+            request: Requested = performed[number]["request"]
+            return request.perform({**request.arguments, **performed[number]["changed"]})
 
-    then = Readings(epoch=request.time - EPOCH)  # as signed cookies say when they were made
-    with request.surroundings.restored():
+    first = performed[0]["request"]
+    then = Readings(epoch=first.time - EPOCH)  # as signed cookies say when they were made
+    requests = tuple(Request("caller", "act", (("number", number),)) for number in range(len(performed)))
+    with first.surroundings.restored():
         laboratory = Laboratory(Recorded, backend_named("embedded"), Limits())
         with laboratory.opened(), laboratory.reading(then):
-            (answer,), _ = laboratory.serial(Scenario((Request("caller", "act"),)), [0])
-    return answer
+            yield laboratory, Scenario(requests)

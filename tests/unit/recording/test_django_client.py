@@ -78,7 +78,8 @@ def export(request):
     )
 
 async def awaited(request, order_id):
-    return JsonResponse({"method": request.method, "body": request.body.decode(), **orders().get_item(Key={"order_id": order_id})["Item"]})
+    item = orders().get_item(Key={"order_id": order_id})["Item"]
+    return JsonResponse({"method": request.method, "body": request.body.decode(), **item})
 
 def fail(request):
     raise KeyError("status")

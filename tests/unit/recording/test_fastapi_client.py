@@ -5,10 +5,11 @@ import gzip
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
-from recorded_sessions import ORDERS, actions, alone, orders, recorded_session
+from recorded_sessions import ORDERS, actions, alone, at_once, orders, recorded_session
 
 fastapi = pytest.importorskip("fastapi", reason="no FastAPI: `pip install fastapi`")
 httpx = pytest.importorskip("httpx", reason="no httpx: `pip install httpx`")
@@ -120,6 +121,72 @@ def test_dependencies_are_replaced_for_the_request_that_had_them(recorder):
     assert [alone(one) for one in recorder.requests] == [one.returned for one in recorder.requests]
     app.dependency_overrides[signed_in] = lambda: "alice"
     assert testclient.TestClient(app).delete("/orders/o1").status_code == 204  # they can be replaced as before
+
+
+@dataclass(frozen=True)
+class User:
+    name: str
+    roles: tuple[str, ...] = ()
+
+
+def get_current_user() -> User:
+    raise fastapi.HTTPException(401)
+
+
+def loaded(order_id: str) -> Any:
+    found = orders().get_item(Key={"order_id": order_id})
+    if "Item" not in found:
+        raise fastapi.HTTPException(404)
+    return found["Item"]
+
+
+def looked_at(order_id: str) -> None:
+    orders().get_item(Key={"order_id": order_id})
+
+
+def two_step_shop() -> Any:
+    app = fastapi.FastAPI()
+
+    @app.delete("/orders/{order_id}", status_code=204)
+    async def cancel(
+        order_id: str,
+        order: Annotated[Any, fastapi.Depends(loaded)],
+        _: Annotated[Any, fastapi.Depends(looked_at)],  # while another request may go on
+        user: Annotated[Any, fastapi.Depends(get_current_user)],
+    ) -> None:
+        if order["owner"] != user.name:
+            raise fastapi.HTTPException(403)
+        orders().delete_item(Key={"order_id": order_id})
+
+    return app
+
+
+def test_who_calls_is_an_argument_where_a_test_says_so_by_a_dependency(recorder):
+    app = two_step_shop()
+    app.dependency_overrides[get_current_user] = lambda: User("bob")
+    assert app.dependency_overrides.copy().keys() == {get_current_user}
+    testclient.TestClient(app).delete("/orders/o1")
+    (request,) = recorder.requests
+    assert request.arguments["dependencies"] == {"current_user": {"name": "bob"}}
+    assert alone(request).status == request.returned.status == 403
+    assert alone(request, dependencies={"current_user": {"name": "alice"}}).status == 204
+
+
+def test_two_requests_at_once_have_each_its_own_dependencies(recorder):
+    app = two_step_shop()
+    client = testclient.TestClient(app)
+
+    def act_as(name: str) -> None:
+        app.dependency_overrides[get_current_user] = lambda: User(name)
+        client.delete("/orders/o1")
+
+    act_as("bob")
+    act_as("alice")
+    app.dependency_overrides.clear()
+    bob, alice = recorder.requests
+    assert [bob.returned.status, alice.returned.status] == [403, 204]
+    statuses = at_once(bob, alice)
+    assert statuses == {(403, 204), (404, 204)}
 
 
 def test_what_a_startup_has_left_is_there_again(recorder):

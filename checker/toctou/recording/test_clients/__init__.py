@@ -72,3 +72,5 @@ def clients_recorded(recorder: Recorder) -> Iterator[None]:
         for kind, method, original, new in replaced:
             if vars(kind)[method] is new:
                 setattr(kind, method, original)
+        for client in CLIENTS:
+            client.ended()

@@ -71,10 +71,13 @@ def recorded(
             await send(message)
 
         with recorder.requested(entry, sent.arguments, source) as one:
-            if one is not None:
-                answered_exceptions.begin()
-            await called(scope, receive_again, noted)
-            if one is not None and start:
+            if one is None:
+                await called(scope, receive_again, send)
+                return
+            answered_exceptions.begin()
+            with state.noted(one):
+                await called(scope, receive_again, noted)
+            if start:
                 raised = answered_exceptions.taken()
                 if raised is not None and start["status"] >= 500:
                     one.raised = response_to(raised, no_coroutine)
@@ -101,7 +104,7 @@ async def _performed(
     application: Asgi, around: dict[str, Any], state: State, sent: Sent, arguments: dict[str, Any]
 ) -> Response:
     async def call(scope: Message, receive: Receive, send: Send) -> None:
-        with state.restored():
+        with state.restored(arguments):
             await application({**scope, **around}, receive, send)
 
     return await asgi.answer(call, sent.changed(arguments), state.of_requests)

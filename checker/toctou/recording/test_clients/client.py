@@ -19,9 +19,11 @@ class Client:
         kind: its class there.
         method: of that class, which sends one request.
         wrapped: the method, so that its requests are recorded; takes also who records, and which applications are known.
+        ended: takes back what else was replaced.
     """
 
     module: str
     kind: str
     method: str
     wrapped: Callable[[Callable[..., Any], Recorder, Applications], Callable[..., Any]]
+    ended: Callable[[], None] = lambda: None

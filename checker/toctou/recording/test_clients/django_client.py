@@ -1,7 +1,7 @@
 """Django's test client, and that of Django REST framework, which differ in what their handler does with a request.
 
 The handler returns an object for the test, which is read here as a server would send it.  What the handler adds holds when a
-request is performed again: no check of CSRF tokens, and who is signed in, by force or by a session, whose database is gone by then.
+request is performed again: no check of CSRF tokens, and who is signed in, by force or by a session, whose database is gone.
 
 https://docs.djangoproject.com/en/stable/topics/testing/tools/ and https://www.django-rest-framework.org/api-guide/testing/.
 """

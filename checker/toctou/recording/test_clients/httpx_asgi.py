@@ -14,6 +14,7 @@ from toctou.recording.recorder import Recorder
 from toctou.recording.test_clients import asgi_requests
 from toctou.recording.test_clients.applications import Applications
 from toctou.recording.test_clients.client import Client
+from toctou.recording.test_clients.fastapi_state import plain_again
 
 
 def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: Applications) -> Callable[..., Any]:
@@ -28,4 +29,4 @@ def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: App
     return handle_async_request
 
 
-CLIENT = Client("httpx._transports.asgi", "ASGITransport", "handle_async_request", _wrapped)
+CLIENT = Client("httpx._transports.asgi", "ASGITransport", "handle_async_request", _wrapped, plain_again)
