@@ -28,12 +28,14 @@ class Entry:
         perform: performs a request again, given its arguments, which it may change; returns what a handler may return, or a
             coroutine that does.
         route: ``METHOD /path`` of a request, without its query; empty where arguments say none.
+        template: the same with the names of the path's parameters, as the application has it; empty if that is not known.
     """
 
     kind: Literal["lambda", "http", "function"]
     name: str
     perform: Callable[[dict[str, Any]], Any] = field(compare=False)
     route: Callable[[Arguments], str] = field(default=lambda _: "", compare=False)
+    template: Callable[[Arguments], str] = field(default=lambda _: "", compare=False)
 
 
 @dataclass(slots=True)
