@@ -15,7 +15,8 @@ from toctou.recording.callers import Callers, callers
 from toctou.recording.calls import calls_recorded
 from toctou.recording.entries import Entries
 from toctou.recording.kinds import names_of
-from toctou.recording.reconstruction import Reconstructed, reconstructed
+from toctou.recording.reconstruction import Reconstructed, raises_of, reconstructed
+from toctou.recording.interleaving import Interleaving
 from toctou.recording.recorder import Recorder
 from toctou.recording.table_of_windows import WindowRow, windows_of
 
@@ -57,6 +58,14 @@ class RecordingPlugin:
         self.names = names_of(self.requests)
         self.callers = callers(self.requests, self._principal, self._owner)
         self.windows = windows_of(self.requests, self.names, self.callers)
+        self.found = Interleaving(
+            self.requests,
+            self.names,
+            self.callers,
+            self.windows,
+            raises=raises_of(self._recorder.requests),
+            seconds=60,
+        ).run(lambda text: print(text, file=__import__("sys").stderr))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show what was concluded."""
@@ -64,5 +73,11 @@ class RecordingPlugin:
         for one, name in zip(self.requests, self.names, strict=True):
             terminalreporter.write_line(f"{one.requested.number} {name} {self.callers.of(one)} {one.response and one.response.status} {len(one.operations)} {one.doubt} {sorted(one.asks)}")
         terminalreporter.write_line(repr(self.callers))
+        for one in self.found.explored:
+            for verdict in one.verdicts:
+                terminalreporter.write_line(f"{one.name} {verdict}"[:400])
+            for v in one.violations:
+                terminalreporter.write_line(f"   {v.explanation.anomaly} {v.explanation.headline} {v.confirmed_on} {v.difference}"[:400])
+        terminalreporter.write_line(f"{self.found.unreplayable} {self.found.left} {self.found.faults} {self.found.seconds}")
         for row in self.windows:
             terminalreporter.write_line(f"{row.rank} {row.handler} {row.reads} {row.read} -> {row.action} {row.write} {row.unchecked} if {row.condition} {row.reasons} {len(row.tests)}")

@@ -32,7 +32,7 @@ _ABOUT = ("Item", "Items", "Attributes", "Count", "Responses", "LastEvaluatedKey
 """Members of results that say what is stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reconstructed:
     """A request with what was there before it, and what it did.
 

@@ -38,7 +38,7 @@ class Entry:
     template: Callable[[Arguments], str] = field(default=lambda _: "", compare=False)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Requested:
     """One request of a test.
 
