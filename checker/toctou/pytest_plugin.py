@@ -174,10 +174,28 @@ def _record(config: pytest.Config) -> None:
 
     named = config.known_args_namespace.toctou_entry or config.getini("toctou_entry")
     plugin = RecordingPlugin(
-        config, list(named), *(_known_setting(config, f"toctou_{one}") or "" for one in ("principal", "owner"))
+        config,
+        list(named),
+        principal=_known_setting(config, "toctou_principal"),
+        owner=_known_setting(config, "toctou_owner"),
+        seconds=_seconds(config),
+        fail_on=_known_setting(config, "toctou_fail_on"),
+        directory=str(_known_setting(config, "toctou_report")),
     )
     config.pluginmanager.register(plugin, "toctou-recording")
     plugin.begin()
+    config.add_cleanup(plugin.end)
+
+
+def _seconds(config: pytest.Config) -> float:
+    setting = _known_setting(config, "toctou_seconds")
+    try:
+        seconds = float(setting)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise pytest.UsageError(f"toctou_seconds is {setting!r}; expected a number of seconds, 0 for no interleaving")
+    return seconds
 
 
 def _known_setting(config: pytest.Config, name: str) -> Any:

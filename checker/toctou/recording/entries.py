@@ -36,6 +36,7 @@ class Entries:
 
     Attributes:
         missing: of the named ones, those that no module has had.
+        known: every entry that was found, by its name.
     """
 
     def __init__(self, recorder: Recorder, named: Sequence[str]) -> None:
@@ -44,7 +45,8 @@ class Entries:
         for one in named:
             module, _, name = one.partition(":")
             self._named.setdefault(module, set()).add(name or "*")
-        self.missing = {one: None for one in named}
+        self.missing = dict.fromkeys(named)
+        self.known: dict[str, Entry] = {}
         self._kinds: list[tuple[type, Any]] = []
 
     @contextmanager
@@ -105,6 +107,7 @@ class Entries:
 
     def _recorded(self, function: Callable[..., Any], kind: Any, name: str) -> Callable[..., Any]:
         entry = Entry(kind, name, functools.partial(_performed, function), _route_of_event if kind == "lambda" else _none)
+        self.known[name] = entry
         recorder = self._recorder
         bound = functools.partial(_bound, _signature(function))
         if inspect.iscoroutinefunction(function):
@@ -137,17 +140,14 @@ class Entries:
         call = kind.__call__
         if hasattr(call, _MARK):
             call.__toctou_names__[id(value)] = name
+            self.known[name] = _entry_of_object(value, call.__wrapped__, name)
             return
         recorder, names = self._recorder, {id(value): name}
+        self.known[name] = _entry_of_object(value, call, name)
 
         @functools.wraps(call)
         def called(own: Any, *arguments: Any, **keywords: Any) -> Any:
-            entry = Entry(
-                "lambda",
-                names.get(id(own), kind.__name__),
-                functools.partial(_performed, functools.partial(call, own)),
-                _route_of_event,
-            )
+            entry = _entry_of_object(own, call, names.get(id(own), kind.__name__))
             with recorder.requested(entry, _bound(None, arguments, keywords)) as request:
                 returned = call(own, *arguments, **keywords)
                 if request is not None:
@@ -158,6 +158,10 @@ class Entries:
         called.__toctou_names__ = names  # type: ignore[attr-defined]
         self._kinds.append((kind, call))
         kind.__call__ = called
+
+
+def _entry_of_object(value: Any, call: Callable[..., Any], name: str) -> Entry:
+    return Entry("lambda", name, functools.partial(_performed, functools.partial(call, value)), _route_of_event)
 
 
 _POSITIONS = "*"

@@ -7,6 +7,7 @@ Besides requests of two tests, a pair may be one request twice (sent again by it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,6 +27,7 @@ from toctou.recording.transplanting import as_caller, transplanted
 from toctou.scan.probe import Probe, SoloRun, probing
 from toctou.search.budget import Budget
 from toctou.search.options import Options
+from toctou.search.result import ModelResult
 from toctou.verdict import StopReason, Verdict
 
 _OF_ONE_STATE = 20.0
@@ -48,7 +50,7 @@ class Explored:
         verdicts: of each pair of handlers, with the reason if it is inconclusive.
         violations: what was found.
         schedules: how many were run.
-        tests: those whose requests took part in a violation, by the pair of handlers.
+        tests: by the name of each request, the test that it comes from.
     """
 
     base: Reconstructed
@@ -56,7 +58,7 @@ class Explored:
     verdicts: tuple[tuple[tuple[str, ...], Verdict, StopReason | None, str], ...] = ()
     violations: tuple[Violation, ...] = ()
     schedules: int = 0
-    tests: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    tests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -105,6 +107,11 @@ class Interleaving:
         self._raises = raises
         self._budget = seconds
         self._scores = _scores(windows)
+        counts: Counter[str] = Counter()
+        self._labels: dict[int, str] = {}
+        for one in requests:
+            counts[one.requested.test] += 1
+            self._labels[one.requested.number] = f"{one.requested.test.rpartition('::')[2]} #{counts[one.requested.test]}"
         usable = [one for one in requests if not one.doubt and one.response is not None and one.operations]
         kinds: dict[Hashable, list[Reconstructed]] = {}
         for one in usable:
@@ -163,7 +170,7 @@ class Interleaving:
         if not others:
             return None
         raises = frozenset(self._raises.get(base.requested.entry.name, ()))
-        first = Part(base, self._name(base), self._callers.of(base), base.requested.arguments, _label(base), raises)
+        first = Part(base, self._name(base), self._callers.of(base), base.requested.arguments, self._labels[base.requested.number], raises)
         surroundings = base.requested.surroundings
         with surroundings.restored(), services_as_they_were(base):
             parts = self._brought(first, others)
@@ -182,19 +189,20 @@ class Interleaving:
                 return None
         return self._concluded(base, pairs, met, run.models[0])
 
-    def _concluded(self, base: Reconstructed, pairs: Sequence[tuple[Part, Part]], met: Sequence[Hashable], result: object) -> Explored:
-        from toctou.search.result import ModelResult  # noqa: PLC0415
-
-        assert isinstance(result, ModelResult)  # noqa: S101
-        verdicts, tests = [], {}
-        by_requests = {tuple(part.request for part in pair): (pair, other) for pair, other in zip(pairs, met, strict=True)}
+    def _concluded(
+        self, base: Reconstructed, pairs: Sequence[tuple[Part, Part]], met: Sequence[frozenset[Hashable]], result: ModelResult
+    ) -> Explored:
+        by_requests = {
+            tuple(part.request for part in pair): (pair, other) for pair, other in zip(pairs, met, strict=True)
+        }
+        verdicts = []
         for scenario in result.scenarios:
             pair, other = by_requests[scenario.requests]
             names = tuple(part.handler for part in pair)
             verdicts.append((names, scenario.verdict, scenario.stop_reason, scenario.detail))
-            tests[names] = tuple(dict.fromkeys(part.recorded.requested.test for part in pair))
             if scenario.stop_reason not in (StopReason.MAX_SECONDS, StopReason.INTERRUPTED):
-                self._done.add(other)  # type: ignore[arg-type]
+                self._done.add(other)
+        tests = {part.label: part.recorded.requested.test for pair in pairs for part in pair}
         return Explored(base, base.requested.test, tuple(verdicts), result.violations, result.schedules, tests)
 
     def _name(self, request: Reconstructed) -> str:
@@ -239,7 +247,7 @@ class Interleaving:
         place = self._callers.places.get(other.requested.entry.name)
         for at, arguments in enumerate(transplanted(other, first.recorded, self._callers)):
             moved = replace(other, requested=replace(other.requested, arguments=arguments))
-            label = _label(other) + (f" ({at + 1})" if at else "")
+            label = self._labels[other.requested.number] + (f" ({at + 1})" if at else "")
             caller = self._callers.of(moved) if place is not None else NOBODY
             yield Part(other, self._name(other), caller, arguments, label, raises)
 
@@ -307,9 +315,3 @@ def _tables(request: Reconstructed) -> frozenset[str]:
             *(one.table for one in operation.footprint.ranges),
         )
     )
-
-
-def _label(request: Reconstructed) -> str:
-    """Which request it is: its test, and its number there."""
-    requested = request.requested
-    return f"{requested.test.rpartition('::')[2]} #{requested.number}"
