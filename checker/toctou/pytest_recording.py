@@ -6,6 +6,7 @@ own tests, and the last one to end interleaves the requests of all; its results 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import warnings
@@ -104,37 +105,26 @@ class RecordingPlugin:
         if self._seconds > 0 and any(one.operations for one in own):
             with self._shown() as show:
                 concluded.interleave(self._seconds, show)
-        documents = self._written(concluded)
-        self._recorded = concluded.document(list(self._entries.missing), documents, self._directory)
+        self._recorded = self._reported(concluded)
         if workers is not None:
             self._config.workeroutput[_OUTPUT] = json.dumps(self._recorded, default=str)  # type: ignore[attr-defined] # xdist's
         else:
             self._fail(session)
 
-    def _written(self, concluded: Session) -> list[Any]:
-        from toctou.reporting.single import write_found  # noqa: PLC0415 - it is needed where something was found
+    def _reported(self, concluded: Session) -> dict[str, Any]:
+        """Write the reports, and return all of it as a document."""
+        run: dict[str, Any] = {}
+        directory = Path(self._directory)
+        if concluded.interleaved is not None:
+            from toctou.reporting.sessions import directory_of_session  # noqa: PLC0415 - most sessions do not need them
+            from toctou.reporting.write import write_run  # noqa: PLC0415
 
-        documents: list[Any] = []
-        run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
-        explored = concluded.interleaved.explored if concluded.interleaved else ()
-        for at, one in enumerate(explored):
-            if one.violations:
-                documents += contained(
-                    "the reports",
-                    partial(
-                        write_found,
-                        Path(self._config.invocation_params.dir, self._directory),
-                        f"{one.name}.{at}",
-                        one.name,
-                        f"Requests of {one.name} and others.",
-                        one.violations,
-                        session=run,
-                        replay=partial(concluded.replay, one),
-                    ),
-                    [],
-                    concluded.faults,
-                )
-        return documents
+            name = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
+            with contextlib.chdir(self._config.invocation_params.dir):  # which is where commands will be pasted
+                directory = directory_of_session(directory, name) / "recorded"
+                written = partial(write_run, concluded.result, directory, None, concluded.replay)
+                (run,) = contained("the reports", written, [{}], concluded.faults)
+        return concluded.document(list(self._entries.missing), run, directory.as_posix())
 
     def _shown(self) -> _Status:
         return _Status(self._config, self._seconds)
@@ -143,7 +133,7 @@ class RecordingPlugin:
         if not self._fail_on or self._recorded is None or session.exitstatus not in (0, pytest.ExitCode.OK):
             return
         least = _LEVELS.index(self._fail_on)
-        found = [one["severity"]["level"] for one in self._recorded["documents"]]
+        found = [one["severity"]["level"] for one in self._recorded["run"].get("findings", ())]
         if any(level in _LEVELS[least:] for level in found):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

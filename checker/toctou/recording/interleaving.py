@@ -15,7 +15,6 @@ from itertools import combinations_with_replacement
 
 from toctou import real_time
 from toctou.checking.check import check
-from toctou.counterexample.violation import Violation
 from toctou.declaration.loading import LoadedModel
 from toctou.errors import ToctouError, contained
 from toctou.recording.callers import NOBODY, Callers
@@ -28,7 +27,7 @@ from toctou.scan.probe import Probe, SoloRun, probing
 from toctou.search.budget import Budget
 from toctou.search.options import Options
 from toctou.search.result import ModelResult
-from toctou.verdict import StopReason, Verdict
+from toctou.verdict import StopReason
 
 _OF_ONE_STATE = 20.0
 """Seconds that the pairs of one state may take, so that one large state does not take all of the budget."""
@@ -46,18 +45,12 @@ class Explored:
 
     Attributes:
         base: the request before which it was.
-        name: of the state, as models are named: the test.
-        verdicts: of each pair of handlers, with the reason if it is inconclusive.
-        violations: what was found.
-        schedules: how many were run.
+        result: of the state as a model, with a scenario for each pair.
         tests: by the name of each request, the test that it comes from.
     """
 
     base: Reconstructed
-    name: str
-    verdicts: tuple[tuple[tuple[str, ...], Verdict, StopReason | None, str], ...] = ()
-    violations: tuple[Violation, ...] = ()
-    schedules: int = 0
+    result: ModelResult
     tests: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -183,7 +176,7 @@ class Interleaving:
             model = model_of(base, everybody, pairs, owner=self._callers.owner)
             options = Options(requests=2, budget=Budget(max_seconds=seconds))
             try:
-                run = check([LoadedModel(base.requested.test, model)], options)
+                run = check([LoadedModel(f"{base.requested.test.rpartition('::')[0]}::{first.label}", model)], options)
             except ToctouError as refused:
                 self.result.unreplayable.setdefault(self._name(base), str(refused).partition("\n")[0])
                 return None
@@ -193,17 +186,13 @@ class Interleaving:
         self, base: Reconstructed, pairs: Sequence[tuple[Part, Part]], met: Sequence[frozenset[Hashable]], result: ModelResult
     ) -> Explored:
         by_requests = {
-            tuple(part.request for part in pair): (pair, other) for pair, other in zip(pairs, met, strict=True)
+            tuple(part.request for part in pair): other for pair, other in zip(pairs, met, strict=True)
         }
-        verdicts = []
         for scenario in result.scenarios:
-            pair, other = by_requests[scenario.requests]
-            names = tuple(part.handler for part in pair)
-            verdicts.append((names, scenario.verdict, scenario.stop_reason, scenario.detail))
             if scenario.stop_reason not in (StopReason.MAX_SECONDS, StopReason.INTERRUPTED):
-                self._done.add(other)
+                self._done.add(by_requests[scenario.requests])
         tests = {part.label: part.recorded.requested.test for pair in pairs for part in pair}
-        return Explored(base, base.requested.test, tuple(verdicts), result.violations, result.schedules, tests)
+        return Explored(base, result, tests)
 
     def _name(self, request: Reconstructed) -> str:
         return self._names[request.requested.number]

@@ -18,6 +18,10 @@ Arguments = Mapping[str, Any]
 """By name; mappings, lists and scalars where a request is data, and objects as they are where it is not."""
 
 
+def _unknown(_: Arguments) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Where requests come in.
@@ -34,8 +38,8 @@ class Entry:
     kind: Literal["lambda", "http", "function"]
     name: str
     perform: Callable[[dict[str, Any]], Any] = field(compare=False)
-    route: Callable[[Arguments], str] = field(default=lambda _: "", compare=False)
-    template: Callable[[Arguments], str] = field(default=lambda _: "", compare=False)
+    route: Callable[[Arguments], str] = field(default=_unknown, compare=False)
+    template: Callable[[Arguments], str] = field(default=_unknown, compare=False)
 
 
 @dataclass(slots=True, eq=False)

@@ -10,11 +10,13 @@ from typing import Any
 from toctou.counterexample.violation import Violation
 from toctou.errors import contained
 from toctou.recording.callers import NOBODY, Callers, callers
-from toctou.recording.interleaving import Explored, Interleaved, Interleaving
+from toctou.recording.interleaving import Interleaved, Interleaving
 from toctou.recording.kinds import names_of
 from toctou.recording.recorded_models import ARGUMENT
 from toctou.recording.reconstruction import Reconstructed, raises_of
 from toctou.recording.table_of_windows import WindowRow, windows_of
+from toctou.search.options import Options
+from toctou.search.result import RunResult
 
 
 @dataclass(slots=True)
@@ -64,20 +66,37 @@ class Session:
         ).run(status)
         self.faults += self.interleaved.faults
 
-    def replay(self, explored: Explored, violation: Violation) -> str:
+    @property
+    def result(self) -> RunResult:
+        """What was interleaved, as a run: each recorded state is a model."""
+        found = self.interleaved or Interleaved()
+        options = Options()
+        return RunResult(
+            models=tuple(one.result for one in found.explored),
+            backend=options.backend,
+            strategy=options.strategy,
+            reads=options.reads,
+            requests=options.requests,
+            seed=options.seed,
+            seconds=found.seconds,
+            faults=tuple(found.faults),
+        )
+
+    def replay(self, violation: Violation) -> str:
         """The command that records the requests of a violation again, and interleaves them."""
+        known = {label: test for one in (self.interleaved or Interleaved()).explored for label, test in one.tests.items()}
         labels = [str(dict(request.arguments)[ARGUMENT]) for request in violation.execution.requests]
-        tests = dict.fromkeys(explored.tests[one] for one in labels if one in explored.tests)
+        tests = dict.fromkeys(known[one] for one in labels if one in known)
         options = [f"--toctou-owner {shlex.quote(self.callers.owner)}"] if self.callers.owner else []
         return " ".join(["pytest --toctou", *options, *map(shlex.quote, tests)])
 
-    def document(self, missing: Sequence[str], documents: Sequence[Mapping[str, Any]], directory: str) -> dict[str, Any]:
+    def document(self, missing: Sequence[str], run: Mapping[str, Any], directory: str) -> dict[str, Any]:
         """All of it as plain data.
 
         Args:
             missing: entries that were named and not found.
-            documents: of the violations.
-            directory: where these are.
+            run: the document of :attr:`result`; empty if nothing was interleaved.
+            directory: where its reports are.
         """
         calling = [one for one in self.requests if one.operations]
         who = dict.fromkeys(self.callers.of(one) for one in self.requests)
@@ -91,23 +110,9 @@ class Session:
             "owner": self.callers.owner or "",
             "evidence": self.callers.evidence,
             "windows": [{**asdict(row), "rank": row.rank} for row in self.windows],
-            "interleaved": None if self.interleaved is None else _interleaved(self.interleaved),
-            "documents": list(documents),
+            "run": dict(run),
+            "unreplayable": self.interleaved.unreplayable if self.interleaved else {},
+            "left": [list(pair) for pair in self.interleaved.left] if self.interleaved else [],
             "directory": directory,
             "faults": self.faults,
         }
-
-
-def _interleaved(found: Interleaved) -> dict[str, Any]:
-    return {
-        "states": len(found.explored),
-        "schedules": sum(one.schedules for one in found.explored),
-        "seconds": found.seconds,
-        "verdicts": [
-            {"handlers": list(names), "verdict": str(verdict), "stop_reason": str(reason or ""), "detail": detail}
-            for one in found.explored
-            for names, verdict, reason, detail in one.verdicts
-        ],
-        "unreplayable": found.unreplayable,
-        "left": [list(pair) for pair in found.left],
-    }

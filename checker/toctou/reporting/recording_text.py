@@ -9,13 +9,15 @@ from typing import Any
 from rich.text import Text
 
 from toctou.reporting.document import Document
-from toctou.reporting.findings import findings
 from toctou.reporting.run_text import finding_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES
+from toctou.reporting.titles import finding_title
 
 _MOST_WINDOWS = 20
 _MOST_LISTED = 8
+_MOST_IN_FULL = 10
+_MOST_IN_LINES = 12
 
 
 def recording_lines(recorded: Document) -> Iterator[Text]:
@@ -25,13 +27,27 @@ def recording_lines(recorded: Document) -> Iterator[Text]:
         return
     yield from _windows(recorded["windows"])
     yield from _interleaved(recorded)
-    found = findings(recorded["documents"])
-    for finding in found:
+    yield from _findings(recorded)
+
+
+def _findings(recorded: Document) -> Iterator[Text]:
+    found = recorded["run"].get("findings", [])
+    in_full = [one for one in found if one["severity"]["level"] != "low"][:_MOST_IN_FULL]
+    for finding in in_full:
         yield Text()
         yield from finding_lines(finding, finding["replay"])
+    if rest := [one for one in found if one not in in_full]:
+        yield Text()
+        yield Text(f"And {len(rest)} less severe finding{'s' if len(rest) > 1 else ''}:")
+        for finding in rest[:_MOST_IN_LINES]:
+            level, score = finding["severity"]["level"], finding["severity"]["score"]
+            yield Text.assemble((f"  {level} {score}", LEVEL_STYLES.get(level, "")), f"  {visible(finding_title(finding))}")
+        if len(rest) > _MOST_IN_LINES:
+            yield Text(f"  and {len(rest) - _MOST_IN_LINES} more")
     if found:
         yield Text()
-        yield Text(f"Pages: {recorded['directory']}, one for each violation", "dim")
+        directory = recorded["directory"]
+        yield Text(f"Pages: {directory}/index.html, or `toctou report --open {directory}`", "dim")
 
 
 def _requests(recorded: Document) -> Iterator[Text]:
@@ -83,31 +99,33 @@ def _place(source: Document | None) -> str:
 
 
 def _interleaved(recorded: Document) -> Iterator[Text]:
-    explored: Document | None = recorded["interleaved"]
+    run = recorded["run"]
     yield Text()
-    if explored is None:
-        yield Text("Nothing was interleaved, as --toctou-seconds 0 asks.")
+    if not run:
+        yield Text("Nothing was interleaved: --toctou-seconds 0.")
         return
-    verdicts = Counter(one["verdict"] for one in explored["verdicts"])
+    pairs = [one for model in run["models"] for one in model["scenarios"]]
+    verdicts = Counter(one["verdict"] for one in pairs)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items(), reverse=True))
+    schedules = sum(model["schedules"] for model in run["models"])
     yield Text(
-        f"Interleaved: {len(explored['verdicts'])} pairs of requests in {explored['states']} recorded states, "
-        f"{explored['schedules']} schedules, {explored['seconds']:.1f} s" + (f": {counts}." if counts else "."),
+        f"Interleaved: {len(pairs)} pairs of requests in {len(run['models'])} recorded states, "
+        f"{schedules} schedules, {run['seconds']:.1f} s" + (f": {counts}." if counts else "."),
         "bold",
     )
     yield from _each(
         "Inconclusive",
         [
-            f"{' × '.join(one['handlers'])}: {one['stop_reason']}: {one['detail'].partition(chr(10))[0]}"
-            for one in explored["verdicts"]
+            f"{' ∥ '.join(one['requests'])}: {one['stop_reason']}: {one['detail'].partition(chr(10))[0]}"
+            for one in pairs
             if one["verdict"] == "INCONCLUSIVE"
         ],
     )
     yield from _each(
-        "Not replayed outside of their tests", [f"{name}: {why}" for name, why in explored["unreplayable"].items()]
+        "Not replayed outside of their tests", [f"{name}: {why}" for name, why in recorded["unreplayable"].items()]
     )
     yield from _each(
-        "Not explored, as the time was over (--toctou-seconds)", [" × ".join(pair) for pair in explored["left"]]
+        "Not explored, as the time was over (--toctou-seconds)", [" × ".join(pair) for pair in recorded["left"]]
     )
     for fault in recorded["faults"]:
         yield Text(fault, "red")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,14 +24,7 @@ _READABLE = 80
 
 
 def write_found(
-    directory: Path,
-    test: str,
-    model: str,
-    title: str,
-    violations: Sequence[Violation],
-    *,
-    session: str,
-    replay: Callable[[Violation], str] | None = None,
+    directory: Path, test: str, model: str, title: str, violations: Sequence[Violation], *, session: str
 ) -> list[Document]:
     """Write the reports of what one test found in one model, in every format; returns their documents, most severe first.
 
@@ -44,7 +37,6 @@ def write_found(
         title: first line of the model's docstring.
         violations: what was found; the most severe gets number 1.
         session: what all processes of the session that the test belongs to are called.
-        replay: the command that shows a violation again, where ``toctou replay`` cannot.
 
     Raises:
         ReportError: the directory cannot be written to.
@@ -56,9 +48,9 @@ def write_found(
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.glob(f"{stem}-*"):
             old.unlink(missing_ok=True)
-        for number, document in enumerate(ranked(_documents(model, title, violations, replay)), 1):
+        for number, document in enumerate(ranked(_documents(model, title, violations)), 1):
             file = directory / f"{stem}-{number}.json"
-            document.update({**stored_as(file), **({"replay": document["replay"]} if replay is not None else {})})
+            document.update(stored_as(file))
             faults: list[str] = []
             for suffix, render in stored_formats().items():
                 text = contained(f"{stem}-{number}{suffix}", partial(render, document), None, faults)
@@ -70,16 +62,10 @@ def write_found(
     return documents
 
 
-def _documents(
-    model: str, title: str, violations: Sequence[Violation], replay: Callable[[Violation], str] | None
-) -> list[Document]:
+def _documents(model: str, title: str, violations: Sequence[Violation]) -> list[Document]:
     """The documents that can be made."""
-    made = [(one, documented(model, one, title, [])) for one in violations]
-    return [
-        {**document, **({} if replay is None else {"replay": replay(one)})}
-        for one, document in made
-        if document is not None
-    ]
+    made = [documented(model, one, title, []) for one in violations]
+    return [one for one in made if one is not None]
 
 
 def _stem(test: str, model: str) -> str:
