@@ -96,7 +96,9 @@ class RecordingPlugin:
         workers = getattr(self._config, "workerinput", None)
         if workers is not None:
             exchange = Exchange(str(workers["testrunuid"]), int(workers["workercount"]))
-            everything = contained("the exchange between workers", partial(exchange.join, own, self._entries.known), own, faults)
+            everything = contained(
+                "the exchange between workers", partial(exchange.join, own, self._entries.known), own, faults
+            )
             if everything is None:  # others go on, and will conclude
                 return
             own = everything
@@ -171,7 +173,9 @@ def _texts(render: Callable[[dict[str, Any]], Any], recorded: dict[str, Any]) ->
 
 def _distributes(config: pytest.Config) -> bool:
     """Whether this process only hands tests to workers."""
-    return not hasattr(config, "workerinput") and bool(getattr(config.option, "tx", None) or getattr(config.option, "numprocesses", None))
+    return not hasattr(config, "workerinput") and bool(
+        getattr(config.option, "tx", None) or getattr(config.option, "numprocesses", None)
+    )
 
 
 class _Status:
@@ -190,7 +194,9 @@ class _Status:
     def _show(self, text: str) -> None:
         if self._reporter is not None and getattr(self._reporter, "isatty", False):
             self._shown = True
-            self._reporter.rewrite(f"toctou: interleaving for up to {self._seconds:g} s (Ctrl-C ends it): {text}"[:120], erase=True)
+            self._reporter.rewrite(
+                f"toctou: interleaving for up to {self._seconds:g} s (Ctrl-C ends it): {text}"[:120], erase=True
+            )
 
     def __exit__(self, *_: object) -> None:
         if self._shown:

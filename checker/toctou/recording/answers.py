@@ -20,7 +20,9 @@ from toctou.recording.requested import Requested
 __all__ = ["REFUSED", "answer_of", "as_plain", "refusal", "source_line"]
 
 REFUSED, CONFLICT = 400, 409
-_CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException"})
+_CONFLICTS = frozenset(
+    {"ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException"}
+)
 _DEPTH = 12
 
 

@@ -98,7 +98,12 @@ def _found(requests: Sequence[Reconstructed], stored: Counter[str]) -> Place | N
             if isinstance(value, str) and value and _CALLER.fullmatch(place[-1]):
                 seen.setdefault(place, Counter())[value] += 1
     scores = {
-        place: (not _STRONG.isdisjoint(map(str.lower, place)), -("body" in place), matched / values.total(), len(values))
+        place: (
+            not _STRONG.isdisjoint(map(str.lower, place)),
+            -("body" in place),
+            matched / values.total(),
+            len(values),
+        )
         for place, values in seen.items()
         if (matched := sum(count for value, count in values.items() if stored[value])) * 2 >= values.total()
     }

@@ -106,7 +106,9 @@ class Entries:
         setattr(owner, name, type(raw)(recorded) if isinstance(raw, staticmethod | classmethod) else recorded)
 
     def _recorded(self, function: Callable[..., Any], kind: Any, name: str) -> Callable[..., Any]:
-        entry = Entry(kind, name, functools.partial(_performed, function), _route_of_event if kind == "lambda" else _none)
+        entry = Entry(
+            kind, name, functools.partial(_performed, function), _route_of_event if kind == "lambda" else _none
+        )
         self.known[name] = entry
         recorder = self._recorder
         bound = functools.partial(_bound, _signature(function))
@@ -168,7 +170,9 @@ _POSITIONS = "*"
 """The arguments that have no names."""
 
 
-def _bound(signature: inspect.Signature | None, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(
+    signature: inspect.Signature | None, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> dict[str, Any]:
     """Arguments by name, as far as they have one."""
     if signature is not None:
         with suppress(TypeError):
@@ -217,9 +221,15 @@ def _are_of_lambda(parameters: Sequence[inspect.Parameter]) -> bool:
 
 def _is_lambda_object(value: Any) -> bool:
     kind = type(value)
-    if isinstance(value, type | ModuleType | functools.partial) or kind.__module__ in ("builtins", "functools", "unittest.mock"):
+    if isinstance(value, type | ModuleType | functools.partial) or kind.__module__ in (
+        "builtins",
+        "functools",
+        "unittest.mock",
+    ):
         return False
-    call = vars(kind).get("__call__") or next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
+    call = vars(kind).get("__call__") or next(
+        (vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None
+    )
     if not isinstance(call, FunctionType):
         return False
     try:

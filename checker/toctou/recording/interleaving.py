@@ -104,7 +104,9 @@ class Interleaving:
         self._labels: dict[int, str] = {}
         for one in requests:
             counts[one.requested.test] += 1
-            self._labels[one.requested.number] = f"{one.requested.test.rpartition('::')[2]} #{counts[one.requested.test]}"
+            self._labels[one.requested.number] = (
+                f"{one.requested.test.rpartition('::')[2]} #{counts[one.requested.test]}"
+            )
         usable = [one for one in requests if not one.doubt and one.response is not None and one.operations]
         kinds: dict[Hashable, list[Reconstructed]] = {}
         for one in usable:
@@ -163,7 +165,14 @@ class Interleaving:
         if not others:
             return None
         raises = frozenset(self._raises.get(base.requested.entry.name, ()))
-        first = Part(base, self._name(base), self._callers.of(base), base.requested.arguments, self._labels[base.requested.number], raises)
+        first = Part(
+            base,
+            self._name(base),
+            self._callers.of(base),
+            base.requested.arguments,
+            self._labels[base.requested.number],
+            raises,
+        )
         surroundings = base.requested.surroundings
         with surroundings.restored(), services_as_they_were(base):
             parts = self._brought(first, others)
@@ -183,11 +192,13 @@ class Interleaving:
         return self._concluded(base, pairs, met, run.models[0])
 
     def _concluded(
-        self, base: Reconstructed, pairs: Sequence[tuple[Part, Part]], met: Sequence[frozenset[Hashable]], result: ModelResult
+        self,
+        base: Reconstructed,
+        pairs: Sequence[tuple[Part, Part]],
+        met: Sequence[frozenset[Hashable]],
+        result: ModelResult,
     ) -> Explored:
-        by_requests = {
-            tuple(part.request for part in pair): other for pair, other in zip(pairs, met, strict=True)
-        }
+        by_requests = {tuple(part.request for part in pair): other for pair, other in zip(pairs, met, strict=True)}
         for scenario in result.scenarios:
             if scenario.stop_reason not in (StopReason.MAX_SECONDS, StopReason.INTERRUPTED):
                 self._done.add(by_requests[scenario.requests])

@@ -75,7 +75,12 @@ def _fits(name: str, template: str) -> bool:
 def kind(request: Reconstructed, name: str) -> Hashable:
     """The same for requests that are alike."""
     calls: list[Any] = [
-        (one.action, None if one.source is None else (one.source.file, one.source.line), one.error and one.error.code, bool(one.changes))
+        (
+            one.action,
+            None if one.source is None else (one.source.file, one.source.line),
+            one.error and one.error.code,
+            bool(one.changes),
+        )
         for one in request.operations
     ]
     status = None if request.response is None else request.response.status

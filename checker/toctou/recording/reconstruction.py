@@ -174,7 +174,9 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
             world.doubts.setdefault(table, difference)
     doubt = next((world.doubts[one] for one in sorted(touched) if one in world.doubts), "")
     request = called.request
-    operation = Operation(0, number, called.action, asked, *performed[:4], called.source) if request is not None else None
+    operation = (
+        Operation(0, number, called.action, asked, *performed[:4], called.source) if request is not None else None
+    )
     return operation, doubt
 
 

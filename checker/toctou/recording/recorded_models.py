@@ -173,5 +173,3 @@ def _moto() -> Callable[[], Any]:
     except ImportError as missing:
         raise InternalError(f"moto cannot be imported: {missing}") from missing
     return mock_aws
-
-

@@ -84,7 +84,9 @@ class Session:
 
     def replay(self, violation: Violation) -> str:
         """The command that records the requests of a violation again, and interleaves them."""
-        known = {label: test for one in (self.interleaved or Interleaved()).explored for label, test in one.tests.items()}
+        known = {
+            label: test for one in (self.interleaved or Interleaved()).explored for label, test in one.tests.items()
+        }
         labels = [str(dict(request.arguments)[ARGUMENT]) for request in violation.execution.requests]
         tests = dict.fromkeys(known[one] for one in labels if one in known)
         options = [f"--toctou-owner {shlex.quote(self.callers.owner)}"] if self.callers.owner else []

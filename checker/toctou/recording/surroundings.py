@@ -20,7 +20,17 @@ import pytest
 
 _MISSING = object()
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST"})
-_OWN = ("moto.", "toctou.", "responses", "requests.adapters", "botocore.awsrequest", "_pytest.", "pytest", "py.", "legacypath")
+_OWN = (
+    "moto.",
+    "toctou.",
+    "responses",
+    "requests.adapters",
+    "botocore.awsrequest",
+    "_pytest.",
+    "pytest",
+    "py.",
+    "legacypath",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,16 @@ class WindowRow:
 
 def windows_of(requests: Sequence[Reconstructed], names: Sequence[str], callers: Callers) -> list[WindowRow]:
     """The windows of recorded requests, those first that most deserve a look."""
-    found: dict[tuple[object, ...], list[tuple[Reconstructed, str, int, int, tuple[str, ...], tuple[str, ...], ItemId]]] = {}
+    found: dict[
+        tuple[object, ...], list[tuple[Reconstructed, str, int, int, tuple[str, ...], tuple[str, ...], ItemId]]
+    ] = {}
     for request, name in zip(requests, names, strict=True):
         keys = keys_of(request.tables)
         for window in windows(request.operations, keys):
             read, write = request.operations[window.read], request.operations[window.write]
-            item = next(one for one in (*write.footprint.writes, *write.footprint.increments) if str(one) == window.item)
+            item = next(
+                one for one in (*write.footprint.writes, *write.footprint.increments) if str(one) == window.item
+            )
             place = name, _place(read.source), _place(write.source), write.action
             found.setdefault(place, []).append(
                 (request, name, window.read, window.write, window.unchecked, window.condition, item)
@@ -97,9 +101,14 @@ def _row(
         score, reasons = score + 3, [*reasons, f"{callers.owner} is not guarded"]
     if (name, _place(read.source)) in deciding:
         score, reasons = score + 2, [*reasons, "a request was refused after this read"]
-    others = sorted({writer for writer, attributes in writers.get(item.table, ()) if writer != name and attributes - guards})
+    others = sorted(
+        {writer for writer, attributes in writers.get(item.table, ()) if writer != name and attributes - guards}
+    )
     if others:
-        score, reasons = score + 1, [*reasons, f"also written by {others[0]}" + (f" and {len(others) - 1} more" if others[1:] else "")]
+        score, reasons = (
+            score + 1,
+            [*reasons, f"also written by {others[0]}" + (f" and {len(others) - 1} more" if others[1:] else "")],
+        )
     return WindowRow(
         name,
         read.action,
@@ -136,7 +145,9 @@ def _writers(requests: Sequence[Reconstructed], names: Sequence[str]) -> dict[st
             for change in operation.changes:
                 if change.before is not None:
                     after = change.after or {}
-                    changed = frozenset(one for one in {*change.before, *after} if change.before.get(one) != after.get(one))
+                    changed = frozenset(
+                        one for one in {*change.before, *after} if change.before.get(one) != after.get(one)
+                    )
                     found.setdefault(change.item.table, []).append((name, changed or frozenset({ALL})))
     return found
 
@@ -154,5 +165,3 @@ def _deciding(requests: Sequence[Reconstructed], names: Sequence[str]) -> frozen
 
 def _reads_last(request: Reconstructed) -> bool:
     return bool(request.operations) and request.operations[-1].action not in _WRITES
-
-

@@ -59,7 +59,9 @@ def as_caller(request: Reconstructed, arguments: Mapping[str, Any], place: Place
         if not rest or (isinstance(value, str) and at):
             return renamed(value, lambda text: caller if text == before else text, at)
         if isinstance(value, Mapping):
-            return {name: walk(one, rest[1:], (*at, name)) if str(name) == rest[0] else one for name, one in value.items()}
+            return {
+                name: walk(one, rest[1:], (*at, name)) if str(name) == rest[0] else one for name, one in value.items()
+            }
         if isinstance(value, list):
             return [walk(one, rest[1:], (*at, str(i))) if str(i) == rest[0] else one for i, one in enumerate(value)]
         return value

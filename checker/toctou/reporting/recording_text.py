@@ -41,7 +41,9 @@ def _findings(recorded: Document) -> Iterator[Text]:
         yield Text(f"And {len(rest)} less severe finding{'s' if len(rest) > 1 else ''}:")
         for finding in rest[:_MOST_IN_LINES]:
             level, score = finding["severity"]["level"], finding["severity"]["score"]
-            yield Text.assemble((f"  {level} {score}", LEVEL_STYLES.get(level, "")), f"  {visible(finding_title(finding))}")
+            yield Text.assemble(
+                (f"  {level} {score}", LEVEL_STYLES.get(level, "")), f"  {visible(finding_title(finding))}"
+            )
         if len(rest) > _MOST_IN_LINES:
             yield Text(f"  and {len(rest) - _MOST_IN_LINES} more")
     if found:
@@ -58,7 +60,9 @@ def _requests(recorded: Document) -> Iterator[Text]:
             "  remedy: name the functions that serve requests: --toctou-entry shop.orders:* (or toctou_entry in the ini file)"
         )
     else:
-        yield Text(f"{recorded['requests']} requests to {recorded['handlers']} handlers were recorded in {recorded['tests']} tests.")
+        yield Text(
+            f"{recorded['requests']} requests to {recorded['handlers']} handlers were recorded in {recorded['tests']} tests."
+        )
     for missing in recorded["missing"]:
         yield Text(f"toctou_entry {missing!r}: no module that was imported has it", "yellow")
     if recorded["requests"]:
@@ -69,7 +73,9 @@ def _requests(recorded: Document) -> Iterator[Text]:
         if recorded["owner"]:
             yield Text(f"Items belong to whom {recorded['owner']!r} names: {recorded['evidence']}.")
         else:
-            yield Text("Whose an item is the tests do not show: --toctou-owner names the attribute, and owner checks are judged.")
+            yield Text(
+                "Whose an item is the tests do not show: --toctou-owner names the attribute, and owner checks are judged."
+            )
 
 
 def _windows(rows: Sequence[Document]) -> Iterator[Text]:
@@ -77,13 +83,17 @@ def _windows(rows: Sequence[Document]) -> Iterator[Text]:
     if not rows:
         yield Text("No request reads an item and then writes it without a guard on what it read.")
         return
-    yield Text("Windows: requests that read, decide, and then write without a guard on what they read. Such a window", "bold")
+    yield Text(
+        "Windows: requests that read, decide, and then write without a guard on what they read. Such a window", "bold"
+    )
     yield Text("is no race yet: what fits into it is what interleaving shows.", "bold")
     for row in rows[:_MOST_WINDOWS]:
         yield Text.assemble(
             (f"{row['rank']:<7}", LEVEL_STYLES.get(row["rank"], "")), f" {visible(row['handler'])}  ({row['table']})"
         )
-        yield Text(f"        {_place(row['read'])}  {row['reads']}  →  {_place(row['write'])}  {row['action']}{_guard(row)}")
+        yield Text(
+            f"        {_place(row['read'])}  {row['reads']}  →  {_place(row['write'])}  {row['action']}{_guard(row)}"
+        )
         if row["reasons"]:
             yield Text(f"        {'; '.join(row['reasons'])}", "dim")
     if len(rows) > _MOST_WINDOWS:

@@ -62,9 +62,7 @@ def documents(
     return run, stored
 
 
-def _documented(
-    model: ModelResult, violation: Violation, lost: list[str], replay: Replay | None
-) -> Document | None:
+def _documented(model: ModelResult, violation: Violation, lost: list[str], replay: Replay | None) -> Document | None:
     made = documented(model.model, violation, model.title, lost)
     return made if made is None or replay is None else {**made, "replay": replay(violation)}
 
