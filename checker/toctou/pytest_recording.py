@@ -1,7 +1,7 @@
 """``pytest --toctou``: records the requests of the tests, then says where they check and act apart, and interleaves them.
 
-Nothing of the tests' own outcome changes: what is recorded is looked at after the last one.  Under pytest-xdist each worker records its
-own tests, and the last one to end interleaves the requests of all; its results go to the controller, which shows them.
+Nothing of the tests' own outcome changes: what is recorded is looked at after the last one.  Under pytest-xdist each worker
+records its own tests, and the last one to end interleaves the requests of all; its results are shown by the controller.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from toctou.client.recorded_calls import calls_recorded
 from toctou.errors import contained
-from toctou.recording.calls import calls_recorded
 from toctou.recording.entries import Entries
 from toctou.recording.exchange import Exchange
 from toctou.recording.reconstruction import Reconstructed, reconstructed
@@ -96,9 +96,9 @@ class RecordingPlugin:
         workers = getattr(self._config, "workerinput", None)
         if workers is not None:
             exchange = Exchange(str(workers["testrunuid"]), int(workers["workercount"]))
-            everything = contained(
-                "the exchange between workers", partial(exchange.join, own, self._entries.known), own, faults
-            )
+            alone: list[Reconstructed] | None = own
+            join = partial(exchange.join, own, self._entries.known)
+            everything = contained("the exchange between workers", join, alone, faults)
             if everything is None:  # others go on, and will conclude
                 return
             own = everything
@@ -125,7 +125,8 @@ class RecordingPlugin:
             with contextlib.chdir(self._config.invocation_params.dir):  # which is where commands will be pasted
                 directory = directory_of_session(directory, name) / "recorded"
                 written = partial(write_run, concluded.result, directory, None, concluded.replay)
-                (run,) = contained("the reports", written, [{}], concluded.faults)
+                nothing: list[dict[str, Any]] = [{}]
+                (run,) = contained("the reports", written, nothing, concluded.faults)
         return concluded.document(list(self._entries.missing), run, directory.as_posix())
 
     def _shown(self) -> _Status:
@@ -160,7 +161,8 @@ class RecordingPlugin:
 
         terminalreporter.section("toctou")
         faults: list[str] = []
-        lines = contained("the text", partial(_texts, recording_lines, self._recorded), [], faults)
+        none: list[tuple[str, bool]] = []
+        lines = contained("the text", partial(_texts, recording_lines, self._recorded), none, faults)
         for line, red in lines:
             terminalreporter.write_line(line, red=red)
         for fault in faults:
@@ -182,7 +184,7 @@ class _Status:
     """Shows how far interleaving is, on a terminal."""
 
     def __init__(self, config: pytest.Config, seconds: float) -> None:
-        self._reporter = config.pluginmanager.get_plugin("terminalreporter")
+        self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
         self._seconds = seconds
         self._shown = False
 

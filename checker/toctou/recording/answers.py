@@ -1,7 +1,7 @@
 """Decides what a recorded request was answered, and what it answers when it is performed again.
 
-Lambda functions and applications answer as they do in any model.  A function of a service layer returns values, of which none is a
-status, and refuses by raising: an exception that the tests have seen from it, or a condition that failed, is its way to refuse.
+Lambda functions and applications answer as they do in any model.  A function of a service layer returns values, of which none is
+a status, and refuses by raising: an exception that the tests have seen from it, or a condition that failed, is its way to refuse.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toctou.history.footprint import EXISTENCE
+from toctou.engine import Schema
 from toctou.history.item import Image, ItemId, plain
 from toctou.recording.leaves import Place, leaves
 from toctou.recording.reconstruction import Reconstructed
@@ -74,7 +74,7 @@ def callers(requests: Sequence[Reconstructed], principal: str = "", owner: str =
             places[name] = place
     found = Callers(places)
     if owner:
-        return Callers(places, owner, "named")
+        return Callers(places, owner, "as the options say")
     return _with_owner(found, requests)
 
 
@@ -177,13 +177,11 @@ def _read(request: Reconstructed) -> Iterator[Image]:
             if any(one.covers(item) for one in operation.footprint.ranges):
                 looked_at.append(item)
         for item in dict.fromkeys(looked_at):
-            if item in images and operation.footprint.reads.get(item, {EXISTENCE, ""}):
+            if item in images:
                 yield images[item]
 
 
 def by_item(request: Reconstructed) -> dict[ItemId, Image]:
     """The items before a request by their names."""
-    from toctou.engine import Schema  # noqa: PLC0415 - a type's home
-
     schemas = {str(one["TableName"]): Schema.of(one) for one in request.tables}
     return {schemas[table].item_id(one): one for table, those in request.items.items() for one in those}

@@ -1,8 +1,8 @@
 """Finds the functions to which the requests of tests go, as their modules are imported, and has their calls recorded.
 
 A Lambda function is one that takes an event and a context, or an object that is called with these (Mangum, Chalice).  Other
-functions and methods are named: ``module:function``, ``module:Class.method``, or ``module:*`` for all public functions and methods
-that a module defines.  A function is replaced in its module before whoever imports it can take it from there.
+functions and methods are named: ``module:function``, ``module:Class.method``, or ``module:*`` for all public functions and
+methods that a module defines.  A function is replaced in its module before whoever imports it can take it from there.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Entries:
     @contextmanager
     def found(self) -> Iterator[None]:
         """While inside, functions of modules are replaced as these are imported, or imported again."""
-        loader = importlib.machinery.SourceFileLoader
+        loader: Any = importlib.machinery.SourceFileLoader
         original = loader.exec_module
 
         @functools.wraps(original)
@@ -60,15 +60,15 @@ class Entries:
             original(own, module)
             self._look(module)
 
-        loader.exec_module = executed  # type: ignore[method-assign]
+        loader.exec_module = executed
         for module in list(sys.modules.values()):
             self._look(module)
         try:
             yield
         finally:
-            loader.exec_module = original  # type: ignore[method-assign]
+            loader.exec_module = original
             for kind, call in self._kinds:
-                kind.__call__ = call
+                setattr(kind, "__call__", call)  # noqa: B010 - an assignment would need a type's own
 
     def _look(self, module: Any) -> None:
         file = getattr(module, "__file__", None) or ""
@@ -138,8 +138,8 @@ class Entries:
 
     def _record_object(self, value: Any, name: str) -> None:
         """Have calls of objects of this class recorded; others than those of modules are recorded under the same name."""
-        kind = type(value)
-        call = kind.__call__
+        kind: Any = type(value)
+        call: Any = kind.__call__
         if hasattr(call, _MARK):
             call.__toctou_names__[id(value)] = name
             self.known[name] = _entry_of_object(value, call.__wrapped__, name)

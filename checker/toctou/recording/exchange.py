@@ -77,7 +77,7 @@ def _portable(one: Reconstructed) -> Reconstructed:
     portable = replace(one, requested=plain, services=services, doubt=one.doubt or (_NOT_HERE if patched else ""))
     try:
         pickle.dumps(portable)
-    except Exception as odd:  # noqa: BLE001 - whatever is in it
+    except Exception as odd:
         return replace(
             portable, requested=replace(plain, arguments={}), services=(), doubt=f"it cannot leave its process: {odd}"
         )
@@ -87,7 +87,7 @@ def _portable(one: Reconstructed) -> Reconstructed:
 def _plain(value: Any) -> Any:
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - a context of a Lambda function, for example
+    except Exception:
         return _Attributes(
             {name: one for name, one in vars(value).items() if isinstance(one, str | int | float | bool | type(None))}
             if hasattr(value, "__dict__")

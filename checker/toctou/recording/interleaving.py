@@ -1,8 +1,8 @@
 """Interleaves recorded requests within a budget: which pairs, in which states, the most severe windows first.
 
 A pair is explored in the state that was recorded before one of its requests; the other one is brought there by replacing its
-identifiers (:mod:`toctou.recording.transplanting`), and counts as brought if it is answered there alone as it was in its own test.
-Besides requests of two tests, a pair may be one request twice (sent again by its client), or the same by two callers.
+identifiers (:mod:`toctou.recording.transplanting`), and counts as brought if it is answered there alone as it was in its own
+test.  Besides requests of two tests, a pair may be one request twice (sent again by its client), or the same by two callers.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from itertools import combinations_with_replacement
 
 from toctou import real_time
 from toctou.checking.check import check
+from toctou.client.performed_again import services_after
 from toctou.declaration.loading import LoadedModel
 from toctou.errors import ToctouError, contained
 from toctou.recording.callers import NOBODY, Callers
 from toctou.recording.kinds import kind
 from toctou.recording.reconstruction import Reconstructed
-from toctou.recording.recorded_models import Part, model_of, services_as_they_were
+from toctou.recording.recorded_models import Part, model_of
 from toctou.recording.table_of_windows import WindowRow
 from toctou.recording.transplanting import as_caller, transplanted
 from toctou.scan.probe import Probe, SoloRun, probing
@@ -174,7 +175,7 @@ class Interleaving:
             raises,
         )
         surroundings = base.requested.surroundings
-        with surroundings.restored(), services_as_they_were(base):
+        with surroundings.restored(), services_after(base.services):
             parts = self._brought(first, others)
             if not parts:
                 return None
@@ -291,7 +292,7 @@ def other_callers(first: Part, callers: Callers, known: Sequence[str]) -> Iterat
     if place is None:
         return
     for caller in [one for one in known if one not in (first.principal, NOBODY)][:_OTHER_CALLERS]:
-        arguments = as_caller(first.recorded, first.arguments, place, caller)
+        arguments = as_caller(first.arguments, place, caller)
         yield replace(first, principal=caller, arguments=arguments, label=f"{first.label} as {caller}")
 
 

@@ -1,7 +1,7 @@
 """Which recorded requests are alike: requests of one handler that made the same calls at the same lines, with the same status.
 
-A handler is named by its method and path, with ``{id}`` for each segment that is part of a key that the request touched; without a
-path, by its function.
+A handler is named by its method and path, with ``{id}`` for each segment that is part of a key that the request touched; without
+a path, by its function.
 """
 
 from __future__ import annotations

@@ -6,30 +6,24 @@ not, what follows in that table is doubtful until everything is made anew, and r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
 
-from botocore.client import BaseClient
-from botocore.exceptions import BotoCoreError, ClientError
-
-from toctou.client.backend import CreateTable, Performed
-from toctou.client.dynamodb_calls import DynamoDBMethod
+from toctou.client.backend import CreateTable
 from toctou.client.embedded import EmbeddedBackend
 from toctou.client.outside import creating
+from toctou.client.performed_again import asked_of, difference
+from toctou.client.recorded_calls import Called, Forgotten, Found, Logged
 from toctou.engine import Kind, actions_of
 from toctou.errors import ToctouError
-from toctou.history.operation import ErrorResponse, Operation, StoredImages
+from toctou.history.operation import Operation, StoredImages
 from toctou.history.request import Response
 from toctou.recording.answers import answer_of
-from toctou.recording.recorder import Called, Forgotten, Found, Logged, Recorder
+from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Requested
 
 _DESCRIBES = actions_of(Kind.DESCRIBES)
 _MANAGES = actions_of(Kind.MANAGES)
-_ABOUT = ("Item", "Items", "Attributes", "Count", "Responses", "LastEvaluatedKey")
-"""Members of results that say what is stored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,11 +141,9 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
     """Perform a call again; the operation, and what makes it doubtful."""
     if called.action in _DESCRIBES or called.code == "?":
         return None, "" if called.action in _DESCRIBES else "a call of it failed in another way than DynamoDB's"
-    method = _method(called.client, called.action)
-    try:
-        asked = _asked(method, called)
-    except (BotoCoreError, TypeError) as invalid:
-        return None, f"the parameters of its {called.action} cannot be read: {invalid}"
+    asked = asked_of(called)
+    if asked is None:
+        return None, f"the parameters of its {called.action} cannot be read"
     name = str(asked.get("TableName", ""))
     if called.action == "CreateTable" and not called.code and name in world.tables:
         # What deleted it was not seen, such as a server that was told to forget everything.
@@ -169,84 +161,15 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
     elif called.action == "UpdateTable" and performed.result is not None:
         world.tables[name] = creating(performed.result["TableDescription"])
     touched = {item.table for item in performed.footprint.items()} | {one.table for one in performed.footprint.ranges}
-    if difference := _difference(method, called, performed):
+    if differs := difference(called, performed):
         for table in touched or {name}:
-            world.doubts.setdefault(table, difference)
+            world.doubts.setdefault(table, differs)
     doubt = next((world.doubts[one] for one in sorted(touched) if one in world.doubts), "")
     request = called.request
     operation = (
         Operation(0, number, called.action, asked, *performed[:4], called.source) if request is not None else None
     )
     return operation, doubt
-
-
-_method = lru_cache(maxsize=64)(DynamoDBMethod)
-
-
-def _asked(method: DynamoDBMethod, called: Called) -> dict[str, Any]:
-    steps = method.preparing(dict(called.parameters))
-    answered: Any = None
-    while True:  # listeners of clients whose calls are awaited are coroutines, of which botocore's own never wait
-        try:
-            emitted = steps.send(answered)
-        except StopIteration as end:
-            return dict(end.value)
-        answered = _finished(emitted)
-
-
-def _finished(emitted: Any) -> Any:
-    if not hasattr(emitted, "send"):
-        return emitted
-    try:
-        emitted.send(None)
-    except StopIteration as end:
-        return end.value
-    raise TypeError("a listener of the client waits for something")
-
-
-def _difference(method: DynamoDBMethod, called: Called, performed: Performed) -> str:
-    """In what a call differs from what was recorded; ``""`` if in nothing that matters."""
-    code = "" if performed.error is None else performed.error.code
-    if code != called.code:
-        return f"{called.action} at {called.source} was answered {called.code or 'with a result'}, and here {code or 'with one'}"
-    if code or isinstance(called.client, BaseClient) is False:
-        return ""
-    try:
-        answer: Mapping[str, Any] = _answered(method, performed)
-    except (ClientError, BotoCoreError, TypeError, ValueError):
-        return ""
-    for name in _ABOUT:
-        if _sorted(answer.get(name)) != _sorted((called.result or {}).get(name)):
-            return f"{called.action} at {called.source} was answered another {name}"
-    return ""
-
-
-def _answered(method: DynamoDBMethod, performed: Performed) -> Mapping[str, Any]:
-    steps = method.answering(performed)
-    answered: Any = None
-    while True:
-        try:
-            emitted = steps.send(answered)
-        except StopIteration as end:
-            result: Mapping[str, Any] = end.value
-            return result
-        answered = _finished(emitted)
-
-
-def _sorted(value: Any) -> Any:
-    """Of items whose order nobody promises, and that may be empty or missing."""
-    if isinstance(value, list):
-        return sorted(map(repr, map(_sorted, value)))
-    if isinstance(value, Mapping):
-        return {name: _sorted(one) for name, one in sorted(value.items())}
-    if isinstance(value, set | frozenset):
-        return sorted(map(repr, value))
-    return value or None
-
-
-def failed(error: ErrorResponse | None) -> str:
-    """The code of an error."""
-    return "" if error is None else error.code
 
 
 def keys_of(tables: Sequence[CreateTable]) -> dict[str, frozenset[str]]:

@@ -6,20 +6,13 @@ Each request is an argument of its handler, named by the test that it comes from
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from toctou.client.environment import client_environment
-from toctou.client.service_kinds import Kind, kind_of
 from toctou.declaration.model import Handler, Model
 from toctou.declaration.scenario import Scenario
 from toctou.declaration.table import Table
-from toctou.errors import InternalError
 from toctou.history.item import plain
 from toctou.history.request import Request, Response
 from toctou.recording.answers import as_plain, refusal
@@ -143,33 +136,3 @@ def _table(parameters: Mapping[str, Any]) -> Table:
     first = parameters["KeySchema"][0]["AttributeName"]
     definition = {name: value for name, value in parameters.items() if name != "TableName"}
     return Table(str(parameters["TableName"]), first, definition=definition)
-
-
-@contextmanager
-def services_as_they_were(base: Reconstructed) -> Iterator[None]:
-    """While inside, other services hold what they held before a request, as far as calls to them tell it."""
-    if not base.services:
-        yield
-        return
-    mock_aws = _moto()
-    with client_environment(), mock_aws():
-        clients: dict[tuple[str, str], Any] = {}
-        for call in base.services:
-            if call.code or kind_of(f"{call.service}.{call.action}", call.parameters) is Kind.READS:
-                continue
-            key = call.service, call.region
-            if key not in clients:
-                clients[key] = boto3.client(call.service, region_name=call.region or None)  # type: ignore[call-overload]
-            try:
-                clients[key]._make_api_call(call.action, dict(call.parameters))
-            except (ClientError, BotoCoreError, TypeError, ValueError, NotImplementedError):
-                continue  # what depended on an identifier that was made up; running the requests shows what is missing
-        yield
-
-
-def _moto() -> Callable[[], Any]:
-    try:
-        from moto import mock_aws  # noqa: PLC0415 - it takes most of a second to import
-    except ImportError as missing:
-        raise InternalError(f"moto cannot be imported: {missing}") from missing
-    return mock_aws

@@ -12,8 +12,8 @@ from toctou.errors import contained
 from toctou.recording.callers import NOBODY, Callers, callers
 from toctou.recording.interleaving import Interleaved, Interleaving
 from toctou.recording.kinds import names_of
-from toctou.recording.recorded_models import ARGUMENT
 from toctou.recording.reconstruction import Reconstructed, raises_of
+from toctou.recording.recorded_models import ARGUMENT
 from toctou.recording.table_of_windows import WindowRow, windows_of
 from toctou.search.options import Options
 from toctou.search.result import RunResult

@@ -135,8 +135,8 @@ class Surrounding:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """While inside, patches are noted as they are made."""
-        monkeypatch, patch = pytest.MonkeyPatch, unittest.mock._patch  # type: ignore[attr-defined] # there is no other way
-        of_mapping = unittest.mock._patch_dict  # type: ignore[attr-defined]
+        monkeypatch, patch = pytest.MonkeyPatch, unittest.mock._patch
+        of_mapping = unittest.mock._patch_dict
         before = [(monkeypatch, "__init__"), (patch, "__enter__"), (patch, "__exit__")]
         before += [(of_mapping, "_patch_dict"), (of_mapping, "_unpatch_dict")]
         originals = [(kind, name, vars(kind)[name]) for kind, name in before]

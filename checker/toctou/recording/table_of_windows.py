@@ -1,8 +1,8 @@
 """The table of windows: where a recorded request reads, decides, and then writes without a guard on what it has read.
 
-This is evidence of a window and not of a race: whether anything harmful fits into it is what exploring shows.  Windows are ranked by
-what they would cost and by what the tests show of them: what is written, whether the owner is among what is not guarded, whether
-a request that read the same was refused (so that the read decides), and whether another request writes what was read.
+This is evidence of a window and not of a race: whether anything harmful fits into it is what exploring shows.  Windows are ranked
+by what they would cost and by what the tests show of them: what is written, whether the owner is among what is not guarded,
+whether a request that read the same was refused (so that the read decides), and whether another request writes what was read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from toctou.recording.callers import Callers
 from toctou.recording.reconstruction import Reconstructed, keys_of
 from toctou.scan.access import condition, windows
 
-_DELETES = frozenset({"DeleteItem", "BatchWriteItem"})
 _WRITES = actions_of(Kind.WRITES)
 _RANKS = ((6, "high"), (3, "medium"), (0, "low"))
 
@@ -90,7 +89,8 @@ def _row(
     request, name, read_at, write_at, unchecked, instead, item = group[0]
     read, write = request.operations[read_at], request.operations[write_at]
     score, reasons = 1, []
-    if write.action in _DELETES:
+    gone = [change for change in write.changes if change.item == item and change.after is None]
+    if gone:
         score, reasons = score + 2, ["deletes"]
     elif write.action == "PutItem":
         score, reasons = score + 1, ["replaces the whole item"]

@@ -1,8 +1,8 @@
 """Makes a recorded request that meets another one: the same, with its identifiers replaced by those of the other's test.
 
-Which identifiers correspond follows from what both touched: where one item of each has the same table and keys that differ only in a
-part that the request says itself, that part becomes the other's; and so with who owns it, versions and tokens that are stored
-in both items.  Whether the result is accepted there is found by running it.
+Which identifiers correspond follows from what both touched: where one item of each has the same table and keys that differ only
+in a part that the request says itself, that part becomes the other's; and so with who owns it, versions and tokens that are
+stored in both items.  Whether the result is accepted there is found by running it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def with_names(arguments: Mapping[str, Any], mapped: Mapped) -> dict[str, Any]:
     return found
 
 
-def as_caller(request: Reconstructed, arguments: Mapping[str, Any], place: Place, caller: str) -> dict[str, Any]:
+def as_caller(arguments: Mapping[str, Any], place: Place, caller: str) -> dict[str, Any]:
     """The arguments of a request that somebody else makes."""
     before = next((str(value) for one, value in leaves(arguments) if one == place), "")
     if not before:

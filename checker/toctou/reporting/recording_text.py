@@ -71,7 +71,7 @@ def _requests(recorded: Document) -> Iterator[Text]:
         else:
             yield Text("Who makes them is not known: name the place with --toctou-principal, such as headers.x-user.")
         if recorded["owner"]:
-            yield Text(f"Items belong to whom {recorded['owner']!r} names: {recorded['evidence']}.")
+            yield Text(f"Items belong to whom their {recorded['owner']!r} names ({recorded['evidence']}).")
         else:
             yield Text(
                 "Whose an item is the tests do not show: --toctou-owner names the attribute, and owner checks are judged."

@@ -17,7 +17,6 @@ from toctou.reporting.file_names import report_names
 from toctou.reporting.findings import findings, ranked
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 
-
 Replay = Callable[[Violation], str]
 """The command that shows a violation again, where ``toctou replay`` cannot."""
 
