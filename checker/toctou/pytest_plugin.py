@@ -34,6 +34,7 @@ _FOUND = "toctou_found"
 """Attribute of a test's report: the documents of its violations.  pytest-xdist hands it to the controller."""
 
 _FINDER = pytest.StashKey[ModelsFinder]()
+_RECORDING = pytest.StashKey[bool]()
 
 
 class CheckFailed(AssertionError):
@@ -105,6 +106,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="keep what handlers print out of reports, such as secrets",
     )
+    group.addoption(
+        "--toctou",
+        action="store_true",
+        default=None,
+        help="record the requests of the tests, and interleave them afterwards",
+    )
+    group.addoption(
+        "--toctou-seconds",
+        metavar="S",
+        type=float,
+        help="how long recorded requests are interleaved, after the tests (default 60; 0 for the table of windows only)",
+    )
+    group.addoption(
+        "--toctou-fail-on",
+        metavar="LEVEL",
+        choices=("low", "medium", "high", "critical"),
+        help="fail the run for findings of this severity or higher",
+    )
+    group.addoption(
+        "--toctou-entry",
+        metavar="MODULE:NAME",
+        action="append",
+        help="functions to which requests of the tests go, besides Lambda functions and test clients: module:function, module:*",
+    )
+    group.addoption("--toctou-principal", metavar="PLACE", help="where requests say who calls, such as headers.x-user")
+    group.addoption("--toctou-owner", metavar="ATTRIBUTE", help="the attribute of an item that says whose it is")
+    parser.addini("toctou", "record the requests of the tests", type="bool", default=False)
+    parser.addini("toctou_seconds", "how long recorded requests are interleaved", default="60")
+    parser.addini("toctou_fail_on", "fail the run for findings of this severity or higher", default="")
+    parser.addini("toctou_entry", "functions to which requests of the tests go", type="linelist", default=[])
+    parser.addini("toctou_principal", "where requests say who calls", default="")
+    parser.addini("toctou_owner", "the attribute of an item that says whose it is", default="")
     parser.addini("toctou_backend", "backend of toctou.check", default="embedded")
     parser.addini("toctou_requests", "concurrent requests, where toctou.check does not say how many", default="2")
     parser.addini("toctou_no_output", "keep what handlers print out of reports", type="bool", default=False)
@@ -115,11 +148,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """From here on, modules that use toctou are imported with nothing sent; also where a conftest.py imports them."""
     _find_models(early_config)
+    _record(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The same, where the plugin is loaded later."""
     _find_models(config)
+    _record(config)
 
 
 def _find_models(config: pytest.Config) -> None:
@@ -127,6 +162,45 @@ def _find_models(config: pytest.Config) -> None:
         finder = config.stash[_FINDER] = ModelsFinder()
         sys.meta_path.insert(0, finder)
         config.add_cleanup(lambda: sys.meta_path.remove(finder) if finder in sys.meta_path else None)
+
+
+def _record(config: pytest.Config) -> None:
+    """Begin to record, before any module of the application is imported."""
+    asked = config.known_args_namespace.toctou
+    if not (config.getini("toctou") if asked is None else asked) or config.stash.get(_RECORDING, False):
+        return
+    config.stash[_RECORDING] = True
+    from toctou.pytest_recording import RecordingPlugin  # noqa: PLC0415 - see the module's docstring
+
+    named = config.known_args_namespace.toctou_entry or config.getini("toctou_entry")
+    plugin = RecordingPlugin(
+        config,
+        list(named),
+        principal=_known_setting(config, "toctou_principal"),
+        owner=_known_setting(config, "toctou_owner"),
+        seconds=_seconds(config),
+        fail_on=_known_setting(config, "toctou_fail_on"),
+        directory=str(_known_setting(config, "toctou_report")),
+    )
+    config.pluginmanager.register(plugin, "toctou-recording")
+    plugin.begin()
+    config.add_cleanup(plugin.end)
+
+
+def _seconds(config: pytest.Config) -> float:
+    setting = _known_setting(config, "toctou_seconds")
+    try:
+        seconds = float(setting)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise pytest.UsageError(f"toctou_seconds is {setting!r}; expected a number of seconds, 0 for no interleaving")
+    return seconds
+
+
+def _known_setting(config: pytest.Config, name: str) -> Any:
+    value = getattr(config.known_args_namespace, name)
+    return config.getini(name) if value is None else value
 
 
 def pytest_exception_interact(call: pytest.CallInfo[Any], report: pytest.CollectReport | pytest.TestReport) -> None:

@@ -20,8 +20,9 @@ FLOORS: Sequence[frozenset[str]] = (
     frozenset({"distribution"}),
     frozenset({"checking"}),
     frozenset({"stateful", "scan"}),
+    frozenset({"recording"}),
     frozenset({"reporting"}),
-    frozenset({"", "cli", "pytest_plugin"}),
+    frozenset({"", "cli", "pytest_plugin", "pytest_recording"}),
 )
 """Units of ``toctou`` by floor, lowest first; ``""`` is ``toctou/__init__.py``.  The same table is in DESIGN.md."""
 
@@ -38,7 +39,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "referencing": ("toctou.openapi",),
     "yaml": ("toctou.openapi.reading",),
     "werkzeug": ("toctou.web",),
-    "moto": ("toctou.client.moto_backend", "toctou.client.moto_services"),
+    "moto": ("toctou.client.moto_backend", "toctou.client.moto_services", "toctou.client.performed_again"),
     "boto3": ("toctou.client",),
     "botocore": ("toctou.client",),
     "httptools": ("toctou.wire",),
@@ -87,6 +88,9 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ("toctou.client.moto_services", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.client.escapes", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.client.intercept", "sys._getframe"): "documented by Python, underscore and all",
+    ("toctou.client.recorded_calls", "sys._getframe"): "documented by Python, underscore and all",
+    ("toctou.recording.surroundings", "unittest.mock._patch"): "what `patch` returns has no other name",
+    ("toctou.recording.surroundings", "unittest.mock._patch_dict"): "what `patch.dict` returns has no other name",
 }
 """Foreign names with an underscore that are used all the same, with the reason."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from toctou.client.backend import UNASKED, CreateTable, Performed
 from toctou.engine import LARGE, Engine, Kind, Schema, ServiceError, actions_of, footprint
 from toctou.errors import ModelError
+from toctou.history.footprint import EMPTY
 from toctou.history.item import Image, ItemId
 from toctou.history.operation import ErrorResponse
 from toctou.scheduling.choices import Choices
@@ -70,6 +71,16 @@ class EmbeddedBackend:
             large=self._large,
         )
         return Performed(result, error, touched, changes)
+
+    def manage(self, action: str, parameters: Mapping[str, Any]) -> Performed:
+        """Perform a call that makes, changes or deletes a table, which no request may; items are touched by none of these."""
+        try:
+            result = self._engine.perform(action, parameters)
+        except ServiceError as refused:
+            return Performed(None, ErrorResponse(refused.code, refused.message, refused.fields or None), EMPTY, ())
+        if action == "CreateTable":
+            self._schemas[parameters["TableName"]] = Schema.of(parameters)
+        return Performed(result, None, EMPTY, ())
 
     def _large(self) -> Iterator[tuple[ItemId, Image]]:
         return self._engine.larger_than(LARGE)

@@ -96,18 +96,24 @@ class OwnDynamoDB:
         """The parameters that create a table as it is now."""
         if name not in self._altered:
             return self._created[name]
-        described = self._engine.perform("DescribeTable", {"TableName": name})["Table"]
-        parameters = {one: described[one] for one in _OF_TABLE if described.get(one)}
-        for kind in _INDEXES:
-            if described.get(kind):
-                parameters[kind] = [{one: index[one] for one in _OF_INDEX} for index in described[kind]]
-        return {**parameters, "BillingMode": "PAY_PER_REQUEST"}
+        return creating(self._engine.perform("DescribeTable", {"TableName": name})["Table"])
 
     def _declare(self, action: str, parameters: Mapping[str, Any], what: str) -> None:
         try:
             self._engine.perform(action, parameters)
         except ServiceError as refused:
             raise refused_declaration(what, refused.code, refused.message) from None
+
+
+def creating(described: Mapping[str, Any]) -> CreateTable:
+    """The parameters that create a table as it is described."""
+    parameters = {one: described[one] for one in _OF_TABLE if described.get(one)}
+    if not parameters.get("StreamSpecification", {}).get("StreamEnabled", True):
+        del parameters["StreamSpecification"]
+    for kind in _INDEXES:
+        if described.get(kind):
+            parameters[kind] = [{one: index[one] for one in _OF_INDEX} for index in described[kind]]
+    return {**parameters, "BillingMode": "PAY_PER_REQUEST"}
 
 
 def after(begin: Stored, calls: Sequence[Call]) -> Stored:

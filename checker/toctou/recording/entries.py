@@ -1,23 +1,22 @@
 """Finds the functions to which the requests of tests go, as their modules are imported, and has their calls recorded.
 
 A Lambda function is one that takes an event and a context, or an object that is called with these (Mangum, Chalice).  Other
-functions and methods are named: ``module:function``, ``module:Class.method``, or ``module:*`` for all public functions and methods
-that a module defines.  A function is replaced in its module before whoever imports it can take it from there.
+functions and methods are named: ``module:function``, ``module:Class.method``, or ``module:*`` for all public functions and
+methods that a module defines.  A function is replaced in its module before whoever imports it can take it from there.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.machinery
 import inspect
 import re
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FunctionType, ModuleType
 from typing import Any
 
+from toctou.recording.imported_modules import modules_seen
 from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Entry
 
@@ -36,6 +35,7 @@ class Entries:
 
     Attributes:
         missing: of the named ones, those that no module has had.
+        known: every entry that was found, by its name.
     """
 
     def __init__(self, recorder: Recorder, named: Sequence[str]) -> None:
@@ -44,29 +44,19 @@ class Entries:
         for one in named:
             module, _, name = one.partition(":")
             self._named.setdefault(module, set()).add(name or "*")
-        self.missing = {one: None for one in named}
+        self.missing = dict.fromkeys(named)
+        self.known: dict[str, Entry] = {}
         self._kinds: list[tuple[type, Any]] = []
 
     @contextmanager
     def found(self) -> Iterator[None]:
         """While inside, functions of modules are replaced as these are imported, or imported again."""
-        loader = importlib.machinery.SourceFileLoader
-        original = loader.exec_module
-
-        @functools.wraps(original)
-        def executed(own: Any, module: ModuleType) -> None:
-            original(own, module)
-            self._look(module)
-
-        loader.exec_module = executed  # type: ignore[method-assign]
-        for module in list(sys.modules.values()):
-            self._look(module)
         try:
-            yield
+            with modules_seen(self._look):
+                yield
         finally:
-            loader.exec_module = original  # type: ignore[method-assign]
             for kind, call in self._kinds:
-                kind.__call__ = call
+                setattr(kind, "__call__", call)  # noqa: B010 - an assignment would need a type's own
 
     def _look(self, module: Any) -> None:
         file = getattr(module, "__file__", None) or ""
@@ -104,7 +94,10 @@ class Entries:
         setattr(owner, name, type(raw)(recorded) if isinstance(raw, staticmethod | classmethod) else recorded)
 
     def _recorded(self, function: Callable[..., Any], kind: Any, name: str) -> Callable[..., Any]:
-        entry = Entry(kind, name, functools.partial(_performed, function), _route_of_event if kind == "lambda" else _none)
+        entry = Entry(
+            kind, name, functools.partial(_performed, function), _route_of_event if kind == "lambda" else _none
+        )
+        self.known[name] = entry
         recorder = self._recorder
         bound = functools.partial(_bound, _signature(function))
         if inspect.iscoroutinefunction(function):
@@ -133,21 +126,18 @@ class Entries:
 
     def _record_object(self, value: Any, name: str) -> None:
         """Have calls of objects of this class recorded; others than those of modules are recorded under the same name."""
-        kind = type(value)
-        call = kind.__call__
+        kind: Any = type(value)
+        call: Any = kind.__call__
         if hasattr(call, _MARK):
             call.__toctou_names__[id(value)] = name
+            self.known[name] = _entry_of_object(value, call.__wrapped__, name)
             return
         recorder, names = self._recorder, {id(value): name}
+        self.known[name] = _entry_of_object(value, call, name)
 
         @functools.wraps(call)
         def called(own: Any, *arguments: Any, **keywords: Any) -> Any:
-            entry = Entry(
-                "lambda",
-                names.get(id(own), kind.__name__),
-                functools.partial(_performed, functools.partial(call, own)),
-                _route_of_event,
-            )
+            entry = _entry_of_object(own, call, names.get(id(own), kind.__name__))
             with recorder.requested(entry, _bound(None, arguments, keywords)) as request:
                 returned = call(own, *arguments, **keywords)
                 if request is not None:
@@ -160,11 +150,17 @@ class Entries:
         kind.__call__ = called
 
 
+def _entry_of_object(value: Any, call: Callable[..., Any], name: str) -> Entry:
+    return Entry("lambda", name, functools.partial(_performed, functools.partial(call, value)), _route_of_event)
+
+
 _POSITIONS = "*"
 """The arguments that have no names."""
 
 
-def _bound(signature: inspect.Signature | None, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(
+    signature: inspect.Signature | None, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> dict[str, Any]:
     """Arguments by name, as far as they have one."""
     if signature is not None:
         with suppress(TypeError):
@@ -213,9 +209,15 @@ def _are_of_lambda(parameters: Sequence[inspect.Parameter]) -> bool:
 
 def _is_lambda_object(value: Any) -> bool:
     kind = type(value)
-    if isinstance(value, type | ModuleType | functools.partial) or kind.__module__ in ("builtins", "functools", "unittest.mock"):
+    if isinstance(value, type | ModuleType | functools.partial) or kind.__module__ in (
+        "builtins",
+        "functools",
+        "unittest.mock",
+    ):
         return False
-    call = vars(kind).get("__call__") or next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
+    call = vars(kind).get("__call__") or next(
+        (vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None
+    )
     if not isinstance(call, FunctionType):
         return False
     try:

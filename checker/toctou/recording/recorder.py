@@ -6,60 +6,16 @@ them is computed after the last test (:mod:`toctou.recording.reconstruction`).
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
-from botocore.client import BaseClient
-
-from toctou.client.source import Callers
+from toctou.client.recorded_calls import Forgotten, Logged
 from toctou.declaration.response import response_to
-from toctou.history.request import SourceLine
 from toctou.recording.requested import Arguments, Entry, Requested, copied_arguments
 from toctou.recording.surroundings import Surrounding
-from toctou.scheduling.origin import is_handlers_file
-
-
-class Called(NamedTuple):
-    """A call of a client of AWS.
-
-    Attributes:
-        client: that made it; after the tests it still knows how to convert the parameters.
-        service, region, action: as boto3 names them, such as ``dynamodb`` and ``GetItem``.
-        parameters: as passed to the client, copied.
-        result: as the client returned it; ``None`` if it raised.
-        code: of the error; empty if it returned; ``?`` if what it raised is no error of a service.
-        request: the number of the request that made it; ``None`` for the test itself.
-        source: the line that made it.
-    """
-
-    client: Any
-    service: str
-    region: str
-    action: str
-    parameters: Mapping[str, Any]
-    result: Any
-    code: str
-    request: int | None
-    source: SourceLine | None
-
-
-class Found(NamedTuple):
-    """A table that was there before anything of it was recorded: its description, and its items, as the API writes them."""
-
-    description: Mapping[str, Any]
-    items: tuple[Mapping[str, Any], ...]
-
-
-class Forgotten(NamedTuple):
-    """Everything is gone: moto has begun anew."""
-
-
-Logged = Called | Found | Forgotten
 
 _CURRENT: ContextVar[int | None] = ContextVar("toctou_request", default=None)
 
@@ -80,7 +36,6 @@ class Recorder:
         self.test = ""
         self.known: set[str] = set()
         self.surrounding = Surrounding()
-        self._line = Callers().line
         self._open: list[int] = []
 
     @property
@@ -91,25 +46,11 @@ class Recorder:
             return number
         return self._open[0] if len(self._open) == 1 else None
 
-    def line(self) -> SourceLine | None:
-        """The line outside of libraries that has led here."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and not is_handlers_file(frame.f_code.co_filename):
-            frame = frame.f_back
-        return None if frame is None else self._line(frame)
-
     @contextmanager
-    def requested(
-        self, entry: Entry, arguments: Arguments, source: SourceLine | None = None
-    ) -> Iterator[Requested | None]:
+    def requested(self, entry: Entry, arguments: Arguments) -> Iterator[Requested | None]:
         """A request of a test, while inside; ``None`` within another request, whose part it is.
 
         Set ``returned`` of it to what it returned; what is raised inside is noted, and goes on.
-
-        Args:
-            entry: where it comes in.
-            arguments: of it.
-            source: the line that makes it; ``None`` if that has led here, on this thread.
         """
         within = _CURRENT.get()
         if not self.test or (within is not None and within in self._open) or (self._open and entry.kind == "function"):
@@ -122,7 +63,6 @@ class Recorder:
             copied_arguments(arguments),
             self.surrounding.now(),
             len(self.log),
-            source=source or self.line(),
             time=time.time(),
         )
         self.requests.append(one)
@@ -152,23 +92,6 @@ class Recorder:
             _CURRENT.reset(token)
             self._open.remove(one.number)
             one.ended = len(self.log)
-
-    def called(self, client: BaseClient, action: str, parameters: Any, result: Any, code: str) -> None:
-        """Note a call of a client, once it has returned or raised."""
-        meta = client.meta
-        self.log.append(
-            Called(
-                client,
-                meta.service_model.service_name,
-                meta.region_name or "",
-                action,
-                parameters,
-                result,
-                code,
-                self.current,
-                self._line(sys._getframe(2)),
-            )
-        )
 
     def forget(self) -> None:
         """Everything that was stored is gone."""

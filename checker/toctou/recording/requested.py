@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from toctou.history.request import Response, SourceLine
+from toctou.history.request import Response
 from toctou.recording.surroundings import Surroundings
 
 Arguments = Mapping[str, Any]
 """By name; mappings, lists and scalars where a request is data, and objects as they are where it is not."""
+
+
+def _unknown(_: Arguments) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,11 @@ class Entry:
     kind: Literal["lambda", "http", "function"]
     name: str
     perform: Callable[[dict[str, Any]], Any] = field(compare=False)
-    route: Callable[[Arguments], str] = field(default=lambda _: "", compare=False)
-    template: Callable[[Arguments], str] = field(default=lambda _: "", compare=False)
+    route: Callable[[Arguments], str] = field(default=_unknown, compare=False)
+    template: Callable[[Arguments], str] = field(default=_unknown, compare=False)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Requested:
     """One request of a test.
 
@@ -51,7 +55,6 @@ class Requested:
         begun, ended: positions in the recorder's log.
         returned: what it returned, as the test saw it; ``raised`` is what a client is answered if it raised.
         unclear: why its calls cannot be told from others; empty if they can.
-        source: the line of the test, or of its fixture, that made it.
         time: by the clock that the test saw, in seconds since 1970.
     """
 
@@ -65,7 +68,6 @@ class Requested:
     returned: Any = None
     raised: Response | None = None
     unclear: str = ""
-    source: SourceLine | None = None
     time: float = 0.0
 
     def perform(self, arguments: Arguments | None = None) -> Any:
@@ -90,5 +92,5 @@ def _copied(value: Any) -> Any:
         return tuple([_copied(one) for one in value])
     try:
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - of whatever class it is
+    except Exception:
         return value

@@ -7,18 +7,30 @@ attribute of an object, or a key of a mapping) and the value that the test has p
 from __future__ import annotations
 
 import os
+import sys
 import unittest.mock
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 _MISSING = object()
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST"})
-_OWN = ("moto.", "toctou.", "responses", "botocore.awsrequest")
+_OWN = (
+    "moto.",
+    "toctou.",
+    "responses",
+    "requests.adapters",
+    "botocore.awsrequest",
+    "_pytest.",
+    "pytest",
+    "py.",
+    "legacypath",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +140,8 @@ class Surrounding:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """While inside, patches are noted as they are made."""
-        monkeypatch, patch = pytest.MonkeyPatch, unittest.mock._patch  # type: ignore[attr-defined] # there is no other way
-        of_mapping = unittest.mock._patch_dict  # type: ignore[attr-defined]
+        monkeypatch, patch = pytest.MonkeyPatch, unittest.mock._patch
+        of_mapping = unittest.mock._patch_dict
         before = [(monkeypatch, "__init__"), (patch, "__enter__"), (patch, "__exit__")]
         before += [(of_mapping, "_patch_dict"), (of_mapping, "_unpatch_dict")]
         originals = [(kind, name, vars(kind)[name]) for kind, name in before]
@@ -199,7 +211,14 @@ class Surrounding:
 
 
 def _patch(place: Patch) -> Iterator[Patch]:
-    value = place.now()
-    module = getattr(place.target, "__name__", "") if not isinstance(place.target, type) else place.target.__module__
-    if value is not _MISSING and not str(module).startswith(_OWN):
-        yield Patch(place.target, place.name, value, place.is_item)
+    """A patch with its value, unless it is one that moto, pytest or the like have made for themselves."""
+    value, target = place.now(), place.target
+    if isinstance(target, ModuleType):
+        module = target.__name__
+    else:
+        module = getattr(target if isinstance(target, type) else type(target), "__module__", "")
+    config: Any = sys.modules.get("moto.core.config")
+    if value is _MISSING or str(module).startswith(_OWN) or target is getattr(config, "default_user_config", _MISSING):
+        return
+    if (module, place.name) != ("boto3", "DEFAULT_SESSION"):
+        yield Patch(target, place.name, value, place.is_item)

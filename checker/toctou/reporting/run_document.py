@@ -5,7 +5,7 @@ It decides which violation is reported first, and so which gets number 1 in its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
@@ -17,18 +17,24 @@ from toctou.reporting.file_names import report_names
 from toctou.reporting.findings import findings, ranked
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 
+Replay = Callable[[Violation], str]
+"""The command that shows a violation again, where ``toctou replay`` cannot."""
 
-def documents(result: RunResult, directory: Path | None = None) -> tuple[Document, dict[str, Document]]:
+
+def documents(
+    result: RunResult, directory: Path | None = None, replay: Replay | None = None
+) -> tuple[Document, dict[str, Document]]:
     """The document of a run, and those of its violations by the name of their file without suffix, most severe first.
 
     Args:
         directory: where they are going to be stored, for their replay commands; ``None`` if they are not.
+        replay: gives the command instead.
     """
     faults: list[Document] = [_fault("", text) for text in result.faults]
     found = []
     for model in result.models:
         lost: list[str] = []
-        found.append([documented(model.model, one, model.title, lost) for one in model.violations])
+        found.append([_documented(model, one, lost, replay) for one in model.violations])
         faults += [_fault(model.model, text) for text in (*model.faults, *lost)]
     names = iter(report_names([(model.model, len(model.violations)) for model in result.models]))
     stored: dict[str, Document] = {}
@@ -37,7 +43,7 @@ def documents(result: RunResult, directory: Path | None = None) -> tuple[Documen
             name = next(names)
             file = Path(f"{name}.json")
             where = stored_as(None if directory is None else directory / file, RUN)
-            one.update({**where, "report": file.name})
+            one.update({**where, "report": file.name, **({"replay": one["replay"]} if replay is not None else {})})
             stored[name] = one
     run = {
         **envelope("run"),
@@ -53,6 +59,11 @@ def documents(result: RunResult, directory: Path | None = None) -> tuple[Documen
         "models": [_model(model, of_model) for model, of_model in zip(result.models, found, strict=True)],
     }
     return run, stored
+
+
+def _documented(model: ModelResult, violation: Violation, lost: list[str], replay: Replay | None) -> Document | None:
+    made = documented(model.model, violation, model.title, lost)
+    return made if made is None or replay is None else {**made, "replay": replay(violation)}
 
 
 def _fault(where: str, text: str) -> Document:

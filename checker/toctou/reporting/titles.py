@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from toctou.history.wording import listed
 from toctou.reporting.document import Document
 
-_HANDLER = re.compile(r": ([^\W\d]\w*)\(")
+_HANDLER = re.compile(r": ([^()]+)\(")
 _WORDS = {
     "phantom": "acted on an outdated query",
     "aba": "condition held on a changed item",

@@ -19,7 +19,7 @@ from toctou.errors import ReportError, contained
 from toctou.reporting.document import RUN, Document
 from toctou.reporting.registry import RENDERERS
 from toctou.reporting.renderer import Render
-from toctou.reporting.run_document import documents
+from toctou.reporting.run_document import Replay, documents
 from toctou.search.result import RunResult
 
 Further = Callable[[Document], Document]
@@ -50,16 +50,19 @@ def unwritable(directory: Path, error: OSError) -> ReportError:
     )
 
 
-def write_run(result: RunResult, directory: Path, further: Further | None = None) -> list[Document]:
+def write_run(
+    result: RunResult, directory: Path, further: Further | None = None, replay: Replay | None = None
+) -> list[Document]:
     """Write every report of a run, replacing those of an earlier one; returns the run's document, and the further one.
 
     Args:
         further: makes another document that is stored beside the run's.
+        replay: the command that shows a violation again, where ``toctou replay`` cannot.
 
     Raises:
         ReportError: see :func:`prepare_directory`; or the disk is full.
     """
-    run, violations = documents(result, directory)
+    run, violations = documents(result, directory, replay)
     whole = [run] if further is None else [run, further(run)]
     texts = _texts(whole, violations)
     prepare_directory(directory)

@@ -11,11 +11,11 @@ from moto import mock_aws
 
 from toctou import Model, Table, handler
 from toctou.client.backends import backend_named
+from toctou.client.recorded_calls import Called, calls_recorded
 from toctou.declaration.scenario import Scenario
 from toctou.execution.laboratory import Laboratory
 from toctou.history.request import Request, Response
-from toctou.recording.calls import calls_recorded
-from toctou.recording.recorder import Called, Recorder
+from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Requested
 from toctou.recording.test_clients import clients_recorded
 from toctou.scheduling.control import EPOCH, Readings

@@ -99,8 +99,6 @@ def test_a_request_is_recorded_and_performed_again(recorder):
     assert request.arguments["body"] == {"state": "paid"}
     assert request.entry.route(request.arguments) == "PUT /orders/o1"
     assert request.entry.template(request.arguments) == "PUT /orders/{order_id}"
-    assert request.source is not None
-    assert "TestClient(shop()).put" in request.source.text
     assert actions(recorder, request) == ["GetItem", "PutItem"]  # the last in a background task
     assert actions(recorder, None) == ["Scan"]
     assert not request.unclear
@@ -292,7 +290,6 @@ def test_a_test_awaits_one_request_after_the_other(recorder):
 
     asyncio.run(test())
     missing, failed = recorder.requests
-    assert missing.source.text.endswith('await client.get("/orders/o9")')
     assert actions(recorder, missing) == ["GetItem"]
     assert actions(recorder, None) == ["Scan"]
     assert not missing.unclear

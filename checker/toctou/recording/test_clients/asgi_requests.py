@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from toctou.declaration.response import response_to
-from toctou.history.request import Response, SourceLine
+from toctou.history.request import Response
 from toctou.recording.recorder import Recorder
 from toctou.recording.test_clients.applications import Application
 from toctou.recording.test_clients.fastapi_state import State
@@ -28,7 +28,6 @@ _AROUND = ("scheme", "server", "client", "root_path", "http_version")
 def recorded(
     recorder: Recorder,
     application: Application,
-    source: SourceLine | None = None,
     called: Asgi | None = None,
     again: Asgi | None = None,
 ) -> Asgi:
@@ -37,7 +36,6 @@ def recorded(
     Args:
         recorder: records them.
         application: that is called.
-        source: the line of the test, where it is called on another thread.
         called: what calls it for the test; ``None`` if it is called as it is.
         again: what calls it when a request is performed again; ``None`` for the same.
     """
@@ -70,7 +68,7 @@ def recorded(
                 parts.append(bytes(message.get("body", b"")))
             await send(message)
 
-        with recorder.requested(entry, sent.arguments, source) as one:
+        with recorder.requested(entry, sent.arguments) as one:
             if one is None:
                 await called(scope, receive_again, send)
                 return

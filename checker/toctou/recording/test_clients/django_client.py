@@ -77,7 +77,7 @@ def _wrapped_async(original: Callable[..., Any], recorder: Recorder, application
         async def send(_: asgi_requests.Message) -> None: ...
 
         known = applications.named(DjangoApplication.present_name(), DjangoApplication)
-        await asgi_requests.recorded(recorder, known, None, called, again)(scope, receive, send)
+        await asgi_requests.recorded(recorder, known, called, again)(scope, receive, send)
         return responses[0]
 
     return handle

@@ -1,0 +1,208 @@
+"""``pytest --toctou``: records the requests of the tests, then says where they check and act apart, and interleaves them.
+
+Nothing of the tests' own outcome changes: what is recorded is looked at after the last one.  Under pytest-xdist each worker
+records its own tests, and the last one to end interleaves the requests of all; its results are shown by the controller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toctou.client.recorded_calls import calls_recorded
+from toctou.errors import contained
+from toctou.recording.entries import Entries
+from toctou.recording.exchange import Exchange
+from toctou.recording.reconstruction import Reconstructed, reconstructed
+from toctou.recording.recorder import Recorder
+from toctou.recording.session import Session
+from toctou.recording.test_clients import clients_recorded
+
+_LEVELS = ("low", "medium", "high", "critical")
+_OUTPUT = "toctou_recorded"
+
+
+class RecordingPlugin:
+    """Records one session, from :meth:`begin` on.
+
+    Args:
+        config: pytest's.
+        named: entries that are named, as :class:`~toctou.recording.entries.Entries` takes them.
+        principal, owner: see :func:`toctou.recording.callers.callers`.
+        seconds: how long requests are interleaved.
+        fail_on: the lowest level of severity that fails the run; empty for none.
+        directory: where reports are written.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        named: Sequence[str],
+        *,
+        principal: str = "",
+        owner: str = "",
+        seconds: float = 60.0,
+        fail_on: str = "",
+        directory: str = "reports/pytest",
+    ) -> None:
+        self._config = config
+        self._principal, self._owner = principal, owner
+        self._seconds, self._fail_on, self._directory = seconds, fail_on, directory
+        self._recorder = Recorder()
+        self._entries = Entries(self._recorder, named)
+        self._stack = ExitStack()
+        self._recorded: dict[str, Any] | None = None
+
+    def begin(self) -> None:
+        """From now on calls and requests are recorded."""
+        self._stack.enter_context(calls_recorded(self._recorder))
+        self._stack.enter_context(self._recorder.surrounding.watched())
+        self._stack.enter_context(self._entries.found())
+        self._stack.enter_context(clients_recorded(self._recorder))
+
+    def end(self) -> None:
+        """Everything is as it was; also where a session ends before it has begun."""
+        self._stack.close()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Know which test runs."""
+        self._recorder.test = item.nodeid
+        try:
+            return (yield)
+        finally:
+            self._recorder.test = ""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Conclude from what was recorded, after everything else that ends with the session but the terminal's summary."""
+        self.end()
+        if not _distributes(self._config):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._conclude(session)
+
+    def _conclude(self, session: pytest.Session) -> None:
+        faults: list[str] = []
+        none: list[Reconstructed] = []
+        own = contained("what was recorded", partial(reconstructed, self._recorder), none, faults)
+        workers = getattr(self._config, "workerinput", None)
+        if workers is not None:
+            exchange = Exchange(str(workers["testrunuid"]), int(workers["workercount"]))
+            alone: list[Reconstructed] | None = own
+            join = partial(exchange.join, own, self._entries.known)
+            everything = contained("the exchange between workers", join, alone, faults)
+            if everything is None:  # others go on, and will conclude
+                return
+            own = everything
+        concluded = Session.of(own, principal=self._principal, owner=self._owner)
+        concluded.faults += faults
+        if self._seconds > 0 and any(one.operations for one in own):
+            with self._shown() as show:
+                concluded.interleave(self._seconds, show)
+        self._recorded = self._reported(concluded)
+        if workers is not None:
+            self._config.workeroutput[_OUTPUT] = json.dumps(self._recorded, default=str)  # type: ignore[attr-defined] # xdist's
+        else:
+            self._fail(session)
+
+    def _reported(self, concluded: Session) -> dict[str, Any]:
+        """Write the reports, and return all of it as a document."""
+        run: dict[str, Any] = {}
+        directory = Path(self._directory)
+        if concluded.interleaved is not None:
+            from toctou.reporting.sessions import directory_of_session  # noqa: PLC0415 - most sessions do not need them
+            from toctou.reporting.write import write_run  # noqa: PLC0415
+
+            name = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
+            with contextlib.chdir(self._config.invocation_params.dir):  # which is where commands will be pasted
+                directory = directory_of_session(directory, name) / "recorded"
+                written = partial(write_run, concluded.result, directory, None, concluded.replay)
+                nothing: list[dict[str, Any]] = [{}]
+                (run,) = contained("the reports", written, nothing, concluded.faults)
+        return concluded.document(list(self._entries.missing), run, directory.as_posix())
+
+    def _shown(self) -> _Status:
+        return _Status(self._config, self._seconds)
+
+    def _fail(self, session: pytest.Session) -> None:
+        if not self._fail_on or self._recorded is None or session.exitstatus not in (0, pytest.ExitCode.OK):
+            return
+        least = _LEVELS.index(self._fail_on)
+        found = [one["severity"]["level"] for one in self._recorded["run"].get("findings", ())]
+        if any(level in _LEVELS[least:] for level in found):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker has ended: what the last one has concluded is what is shown."""
+        text = getattr(node, "workeroutput", {}).get(_OUTPUT)
+        if text:
+            self._recorded = json.loads(text)
+            self._fail(self._session)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember the session, whose exit status findings may change."""
+        self._session = session
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show what was concluded."""
+        if self._recorded is None:
+            return
+        from toctou.reporting.recording_text import recording_lines  # noqa: PLC0415 - see above
+
+        terminalreporter.section("toctou")
+        faults: list[str] = []
+        none: list[tuple[str, bool]] = []
+        lines = contained("the text", partial(_texts, recording_lines, self._recorded), none, faults)
+        for line, red in lines:
+            terminalreporter.write_line(line, red=red)
+        for fault in faults:
+            terminalreporter.write_line(fault, red=True)
+
+
+def _texts(render: Callable[[dict[str, Any]], Any], recorded: dict[str, Any]) -> list[tuple[str, bool]]:
+    return [(line.plain, str(line.style) == "red") for line in render(recorded)]
+
+
+def _distributes(config: pytest.Config) -> bool:
+    """Whether this process only hands tests to workers."""
+    return not hasattr(config, "workerinput") and bool(
+        getattr(config.option, "tx", None) or getattr(config.option, "numprocesses", None)
+    )
+
+
+class _Status:
+    """Shows how far interleaving is, on a terminal."""
+
+    def __init__(self, config: pytest.Config, seconds: float) -> None:
+        self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self._seconds = seconds
+        self._shown = False
+
+    def __enter__(self) -> Callable[[str], None]:
+        if self._reporter is not None and getattr(self._reporter, "isatty", False):
+            self._reporter.ensure_newline()
+        return self._show
+
+    def _show(self, text: str) -> None:
+        if self._reporter is not None and getattr(self._reporter, "isatty", False):
+            self._shown = True
+            self._reporter.rewrite(
+                f"toctou: interleaving for up to {self._seconds:g} s (Ctrl-C ends it): {text}"[:120], erase=True
+            )
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            with suppress(Exception):
+                self._reporter.rewrite("", erase=True)

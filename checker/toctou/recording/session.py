@@ -1,0 +1,120 @@
+"""Concludes a recorded session: what was recorded, its windows, and what interleaving found, as one document for a renderer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from toctou.counterexample.violation import Violation
+from toctou.errors import contained
+from toctou.recording.callers import NOBODY, Callers, callers
+from toctou.recording.interleaving import Interleaved, Interleaving
+from toctou.recording.kinds import names_of
+from toctou.recording.reconstruction import Reconstructed, raises_of
+from toctou.recording.recorded_models import ARGUMENT
+from toctou.recording.table_of_windows import WindowRow, windows_of
+from toctou.search.options import Options
+from toctou.search.result import RunResult
+
+
+@dataclass(slots=True)
+class Session:
+    """A session that has ended.
+
+    Attributes:
+        requests: those that called DynamoDB, and the names of their handlers.
+        callers: who calls.
+        windows: the most severe first.
+        interleaved: what came of interleaving; ``None`` if nothing was to be.
+        faults: texts of faults of toctou itself.
+    """
+
+    requests: Sequence[Reconstructed]
+    names: Sequence[str] = ()
+    callers: Callers = field(default_factory=lambda: Callers({}))
+    windows: Sequence[WindowRow] = ()
+    interleaved: Interleaved | None = None
+    faults: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, requests: Sequence[Reconstructed], *, principal: str = "", owner: str = "") -> Session:
+        """What the requests show by themselves.
+
+        Args:
+            requests: of all tests, in order.
+            principal, owner: see :func:`toctou.recording.callers.callers`.
+        """
+        session = cls(requests)
+        session.names = contained("the names of handlers", lambda: names_of(requests), [], session.faults)
+        if len(session.names) == len(requests):
+            nobody = session.callers
+            session.callers = contained(
+                "the search for callers", lambda: callers(requests, principal, owner), nobody, session.faults
+            )
+            session.windows = contained(
+                "the table of windows", lambda: windows_of(requests, session.names, session.callers), [], session.faults
+            )
+        return session
+
+    def interleave(self, seconds: float, status: Callable[[str], None]) -> None:
+        """Interleave the requests for so many seconds at most."""
+        raises = raises_of(one.requested for one in self.requests)
+        self.interleaved = Interleaving(
+            self.requests, self.names, self.callers, self.windows, raises=raises, seconds=seconds
+        ).run(status)
+        self.faults += self.interleaved.faults
+
+    @property
+    def result(self) -> RunResult:
+        """What was interleaved, as a run: each recorded state is a model."""
+        found = self.interleaved or Interleaved()
+        options = Options()
+        return RunResult(
+            models=tuple(one.result for one in found.explored),
+            backend=options.backend,
+            strategy=options.strategy,
+            reads=options.reads,
+            requests=options.requests,
+            seed=options.seed,
+            seconds=found.seconds,
+            faults=tuple(found.faults),
+        )
+
+    def replay(self, violation: Violation) -> str:
+        """The command that records the requests of a violation again, and interleaves them."""
+        known = {
+            label: test for one in (self.interleaved or Interleaved()).explored for label, test in one.tests.items()
+        }
+        labels = [str(dict(request.arguments)[ARGUMENT]) for request in violation.execution.requests]
+        tests = dict.fromkeys(known[one] for one in labels if one in known)
+        options = [f"--toctou-owner {shlex.quote(self.callers.owner)}"] if self.callers.owner else []
+        return " ".join(["pytest --toctou", *options, *map(shlex.quote, tests)])
+
+    def document(self, missing: Sequence[str], run: Mapping[str, Any], directory: str) -> dict[str, Any]:
+        """All of it as plain data.
+
+        Args:
+            missing: entries that were named and not found.
+            run: the document of :attr:`result`; empty if nothing was interleaved.
+            directory: where its reports are.
+        """
+        calling = [one for one in self.requests if one.operations]
+        who = dict.fromkeys(self.callers.of(one) for one in self.requests)
+        return {
+            "requests": len(calling),
+            "handlers": len({name for one, name in zip(self.requests, self.names, strict=True) if one.operations}),
+            "tests": len({one.requested.test for one in calling}),
+            "missing": list(missing),
+            "callers": [one for one in who if one != NOBODY],
+            "principal": ", ".join(dict.fromkeys(".".join(place) for place in self.callers.places.values())),
+            "owner": self.callers.owner or "",
+            "evidence": self.callers.evidence,
+            "windows": [{**asdict(row), "rank": row.rank} for row in self.windows],
+            "run": dict(run),
+            "unreplayable": self.interleaved.unreplayable if self.interleaved else {},
+            "left": [list(pair) for pair in self.interleaved.left] if self.interleaved else [],
+            "directory": directory,
+            "faults": self.faults,
+        }
