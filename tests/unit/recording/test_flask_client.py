@@ -106,6 +106,19 @@ def test_a_session_and_other_cookies_are_sent_again(monkeypatch):
     assert "theme=dark" in request.arguments["headers"]["cookie"]
     assert alone(request).status == 204
     assert alone(request, headers={}).status == 403
+    assert request.arguments["session"] == {"user": "bob"}
+    assert alone(request, session={"user": "alice"}).status == 403
+    assert alone(request, session={"user": "alice"}, path="/orders/o1").status == 204
+
+
+def test_a_session_that_a_test_has_made_up_is_no_session(monkeypatch):
+    with recorded_session(monkeypatch) as recorder:
+        client = shop().test_client()
+        client.set_cookie("session", "eyJ1c2VyIjoiYm9iIn0.made.up")
+        assert client.delete("/orders/o2").status_code == 403
+    (request,) = recorder.requests
+    assert "session" not in request.arguments
+    assert alone(request) == request.returned
 
 
 def test_each_request_that_follows_a_redirect_is_one(monkeypatch):

@@ -12,6 +12,7 @@ from typing import Any
 from toctou.declaration.response import response_to
 from toctou.history.request import Response
 from toctou.recording.recorder import Recorder
+from toctou.recording.requested import Arguments
 from toctou.recording.test_clients.applications import Application
 from toctou.recording.test_clients.fastapi_state import State
 from toctou.recording.test_clients.http_arguments import Sent, answer_of, no_coroutine
@@ -29,7 +30,8 @@ def recorded(
     recorder: Recorder,
     application: Application,
     called: Asgi | None = None,
-    again: Asgi | None = None,
+    again: Callable[[Arguments], Asgi] | None = None,
+    note: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Asgi:
     """The application, whose requests are recorded.
 
@@ -37,10 +39,11 @@ def recorded(
         recorder: records them.
         application: that is called.
         called: what calls it for the test; ``None`` if it is called as it is.
-        again: what calls it when a request is performed again; ``None`` for the same.
+        again: what calls it when a request is performed again with these arguments; ``None`` for the same.
+        note: adds to the arguments what is known once it was called.
     """
     called = called or application.application
-    again = again or called
+    again = again or partial(_same, called)
 
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,8 +76,11 @@ def recorded(
                 await called(scope, receive_again, send)
                 return
             answered_exceptions.begin()
-            with state.noted(one):
-                await called(scope, receive_again, noted)
+            try:
+                with state.noted(one):
+                    await called(scope, receive_again, noted)
+            finally:
+                note(one.arguments)
             if start:
                 raised = answered_exceptions.taken()
                 if raised is not None and start["status"] >= 500:
@@ -83,6 +89,10 @@ def recorded(
                     one.returned = answer_of(start["status"], _texts(start.get("headers", ())), b"".join(parts))
 
     return call
+
+
+def _same(application: Asgi, _: Arguments) -> Asgi:
+    return application
 
 
 def _texts(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
@@ -99,8 +109,14 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _performed(
-    application: Asgi, around: dict[str, Any], state: State, sent: Sent, arguments: dict[str, Any]
+    again: Callable[[Arguments], Asgi],
+    around: dict[str, Any],
+    state: State,
+    sent: Sent,
+    arguments: dict[str, Any],
 ) -> Response:
+    application = again(arguments)
+
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         with state.restored(arguments):
             await application({**scope, **around}, receive, send)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from toctou.recording.recorder import Recorder
+from toctou.recording.requested import Arguments
 from toctou.recording.test_clients import asgi_requests, wsgi_requests
 from toctou.recording.test_clients.applications import Applications
 from toctou.recording.test_clients.client import Client
@@ -36,14 +37,15 @@ def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: App
 
         def called(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             responses.append(original(self, environ))
-            signed_in.note(responses[0].wsgi_request)
+            signed_in.note(handler, responses[0].wsgi_request)
             return _started(responses[0], start_response)
 
-        def again(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            return _started(original(signed_in.put_into(handler), environ), start_response)
+        def again(arguments: Arguments) -> wsgi_requests.Wsgi:
+            own = signed_in.put_into(handler, arguments)
+            return lambda environ, start_response: _started(original(own, environ), start_response)
 
         known = applications.named(DjangoApplication.present_name(), DjangoApplication)
-        body = wsgi_requests.recorded(recorder, known, called, again)(environ, _nothing)
+        body = wsgi_requests.recorded(recorder, known, called, again, signed_in.add_to)(environ, _nothing)
         (response,) = responses
         if response.streaming and not response.is_async:
             response.streaming_content = body
@@ -62,11 +64,15 @@ def _wrapped_async(original: Callable[..., Any], recorder: Recorder, application
 
         async def called(scope: Any, receive: Any, send: Any) -> None:
             responses.append(await original(self, await _with_body(scope, receive)))
-            signed_in.note(responses[0].asgi_request)
+            signed_in.note(handler, responses[0].asgi_request)
             await _sent(responses[0], send)
 
-        async def again(scope: Any, receive: Any, send: Any) -> None:
-            await _sent(await original(signed_in.put_into(handler), await _with_body(scope, receive)), send)
+        def again(arguments: Arguments) -> asgi_requests.Asgi:
+            async def call(scope: Any, receive: Any, send: Any) -> None:
+                await _sent(await original(own, await _with_body(scope, receive)), send)
+
+            own = signed_in.put_into(handler, arguments)
+            return call
 
         file = scope.pop("_body_file", None)
         body = b"" if file is None else file.read()
@@ -77,7 +83,7 @@ def _wrapped_async(original: Callable[..., Any], recorder: Recorder, application
         async def send(_: asgi_requests.Message) -> None: ...
 
         known = applications.named(DjangoApplication.present_name(), DjangoApplication)
-        await asgi_requests.recorded(recorder, known, called, again)(scope, receive, send)
+        await asgi_requests.recorded(recorder, known, called, again, signed_in.add_to)(scope, receive, send)
         return responses[0]
 
     return handle

@@ -22,7 +22,7 @@ def data_of(value: Any, depth: int = _DEPTH) -> Any:
         return NONE
     if isinstance(value, Mapping):
         members: Mapping[Any, Any] = value
-    elif dataclasses.is_dataclass(value) or hasattr(value, "model_fields_set"):
+    elif dataclasses.is_dataclass(value) or hasattr(type(value), "model_fields"):
         members = vars(value) if hasattr(value, "__dict__") else dataclasses.asdict(value)
     else:
         return NONE
