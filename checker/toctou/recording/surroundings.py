@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -90,7 +90,7 @@ class Surroundings:
         """The first thing in which two requests cannot be run side by side; ``""`` if they can."""
         own = {one.place: one for one in self.patches}
         for one in other.patches:
-            if one.place in own and own[one.place].value is not one.value and own[one.place].value != one.value:
+            if one.place in own and not _alike(own[one.place].value, one.value):
                 return f"their tests replace {one} by different things"
         return ""
 
@@ -122,6 +122,33 @@ def _environment(environment: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _alike(one: Any, other: Any, depth: int = 4) -> bool:
+    """Whether two tests have put the same there: fixtures and decorators make each its own function, or mock, of the same kind."""
+    if one is other:
+        return True
+    if depth == 0 or type(one) is not type(other):
+        return False
+    if isinstance(one, FunctionType):
+        cells = [[cell.cell_contents for cell in each.__closure__ or ()] for each in (one, other)]
+        return one.__code__ is other.__code__ and _all_alike(*cells, depth)
+    if isinstance(one, unittest.mock.NonCallableMock):
+        answers = [
+            [getattr(each, name, None) for name in ("_mock_return_value", "side_effect")] for each in (one, other)
+        ]
+        names = [sorted(each._mock_children) for each in (one, other)]
+        return names[0] == names[1] and _all_alike(*answers, depth)
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001 - of whatever class they are
+        return False
+
+
+def _all_alike(ones: list[Any], others: list[Any], depth: int) -> bool:
+    return len(ones) == len(others) and all(
+        _alike(one, other, depth - 1) for one, other in zip(ones, others, strict=True)
+    )
 
 
 class Surrounding:
