@@ -1,0 +1,102 @@
+"""Runs what README.md and the guides print, exactly as it is printed there, and holds their links against what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from printed_examples import ROOT, TEXTS, Example, blocks, examples, is_file, pattern, run, skip_unless_there, write
+
+EVERY = [example for text in TEXTS for example in examples(text)]
+LINK = re.compile(r"\]\((?P<target>[^()\s]+)\)")
+NAMED = {"sh", "python", "yaml", "json", "ini", "toml", "javascript", "rust"}
+"""Languages of blocks that a reader may paste."""
+
+
+@pytest.mark.parametrize("example", EVERY, ids=lambda example: example.name)
+def test_what_is_printed_comes_out(example: Example, tmp_path: Path) -> None:
+    skip_unless_there(example, tmp_path)
+    write(example.files, tmp_path)
+    output = ""
+    for command, status in zip(example.commands, example.statuses, strict=True):
+        finished = run(tmp_path, command)
+        output = finished.stdout
+        assert finished.returncode == status, output
+    for printed in example.prints:
+        assert pattern(printed).search(output), output
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def test_whatever_can_be_pasted_is_run_or_says_why_not(text: Path) -> None:
+    loose = [
+        block["text"]
+        for block in blocks(text)
+        if not block["other"] and block["kind"] is None and block["language"] in NAMED
+    ]
+    assert loose == []
+    assert text.read_text(encoding="utf-8").count("\n```") == 2 * sum(1 for block in blocks(text) if not block["other"])
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def test_every_file_that_is_printed_is_there_when_a_command_is_run(text: Path) -> None:
+    printed = {block["what"] for block in blocks(text) if block["kind"] == "example" and is_file(block["what"])}
+    used = {name for example in EVERY for name in example.files}
+    assert printed - used == set()
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def test_links_lead_to_something(text: Path) -> None:
+    broken = []
+    for found in LINK.finditer(without_code(text)):
+        address, _, anchor = found["target"].partition("#")
+        if address.startswith(("http://", "https://")):
+            continue
+        target = (text.parent / address).resolve() if address else text
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(found["target"])
+        assert target.is_relative_to(ROOT)
+    assert broken == []
+
+
+def test_the_index_of_the_guides_names_each_of_them_and_so_does_the_readme() -> None:
+    guides = {text.name for text in TEXTS if text.parent.name == "guide"} - {"README.md"}
+    assert len(guides) > 5
+    index = without_code(ROOT / "checker" / "guide" / "README.md")
+    assert [name for name in sorted(guides) if f"]({name})" not in index] == []
+    readme = without_code(ROOT / "README.md")
+    assert [name for name in sorted(guides) if f"](checker/guide/{name}" not in readme] == []
+
+
+def without_code(text: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", text.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: Path) -> set[str]:
+    """The anchors of a text's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", without_code(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_anchors_are_those_of_github(tmp_path: Path) -> None:
+    text = tmp_path / "text.md"
+    text.write_text("# `toctou check`, options\n```sh\n# a comment\n```\n## What it *is*\n", encoding="utf-8")
+    assert anchors(text) == {"toctou-check-options", "what-it-is"}
+
+
+@pytest.mark.parametrize(
+    ("printed", "output", "fits"),
+    [
+        ("one\ntwo", "zero\none\ntwo  \nthree\n", True),
+        ("one\ntwo", "one\nand\ntwo\n", False),
+        ("one\n…\ntwo", "one\nand\nmore\ntwo\n", True),
+        ("one\n…\ntwo", "one\ntwo\n", True),
+        ("one\n…\ntwo", "two\none\n", False),
+        ("one … seconds", "one 1.5 seconds\n", True),
+        ("one … seconds", "one 1.5 minutes\n", False),
+        ("a   b", "a b\n", True),
+        ("one", "one and more\n", False),
+    ],
+)
+def test_an_output_is_held_against_what_is_printed(printed: str, output: str, fits: bool) -> None:
+    assert (pattern(printed).search(output) is not None) == fits
