@@ -31,7 +31,7 @@ from node_packages import SDK, installed
 ROOT = Path(__file__).parents[2]
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "checker" / "guide").glob("*.md"))]
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<kind>example|not run): (?P<what>.+?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$"
+    r"^(?:<!-- (?P<kind>example|not run): (?P<what>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$"
     r"|^<!-- example: files of (?P<other>\S+) -->$",
     re.DOTALL | re.MULTILINE,
 )

@@ -29,13 +29,12 @@ def test_what_is_printed_comes_out(example: Example, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
 def test_whatever_can_be_pasted_is_run_or_says_why_not(text: Path) -> None:
-    loose = [
-        block["text"]
-        for block in blocks(text)
-        if not block["other"] and block["kind"] is None and block["language"] in NAMED
-    ]
-    assert loose == []
-    assert text.read_text(encoding="utf-8").count("\n```") == 2 * sum(1 for block in blocks(text) if not block["other"])
+    every = list(blocks(text))
+    assert [one["text"] for one in every if one["kind"] is None and one["language"] in NAMED] == []
+    # No block, and no comment above one, has gone unnoticed.
+    whole = text.read_text(encoding="utf-8")
+    assert len(re.findall("^```", whole, re.MULTILINE)) == 2 * sum(1 for one in every if not one["other"])
+    assert len(re.findall("<!-- (?:example|not run)", whole)) == sum(1 for one in every if one["kind"] or one["other"])
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
