@@ -6,6 +6,7 @@ A comment above a fenced block says what it is:
     <!-- example: files of ../../README.md -->        (without a block) the files that another text prints
     <!-- example: run, exits 1, needs flask -->       commands, one a line, of which the last one ends with that status (0 if none
                                                       is stated; `exits 1 0` states one for each); skipped without Flask
+    <!-- example: run, serves http://127.0.0.1:8000 -->  commands beside a `toctou serve`, which really has a port of its own
     <!-- example: prints -->                          what the last command above prints, among other lines; … is anything
     <!-- not run: it would install something -->      a block that no test runs, and why
 
@@ -22,6 +23,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +50,7 @@ class Example:
     statuses: list[int]
     needs: list[str]
     files: dict[str, str]
+    serves: str = ""
     prints: list[str] = field(default_factory=list)
 
     @property
@@ -96,12 +99,12 @@ def examples(source: Path) -> list[Example]:
 
 def _example(source: Path, block: re.Match[str], above: dict[str, str]) -> Example:
     said = {word: values for word, *values in (part.split() for part in block["what"].split(","))}
-    assert said.keys() <= {"run", "exits", "needs"}, f"{source.name}: {block['what']}"
+    assert said.keys() <= {"run", "exits", "needs", "serves"}, f"{source.name}: {block['what']}"
     lines = block["text"].replace("\\\n", " ").splitlines()
     commands = [line for line in lines if line.strip() and not line.startswith("#")]
     statuses = [int(one) for one in said.get("exits", ["0"])]
     statuses = [0] * (len(commands) - len(statuses)) + statuses if len(statuses) == 1 else statuses
-    return Example(source, commands, statuses, said.get("needs", []), above)
+    return Example(source, commands, statuses, said.get("needs", []), above, *said.get("serves", []))
 
 
 def skip_unless_there(example: Example, folder: Path) -> None:
@@ -153,6 +156,22 @@ def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
         timeout=500,
         check=False,
     )
+
+
+@contextmanager
+def serving(folder: Path, example: Example) -> Iterator[list[str]]:
+    """The commands of an example, with the URL of a server that runs meanwhile if they need one."""
+    if not example.serves:
+        yield example.commands
+        return
+    command = [sys.executable, "-m", "toctou.cli", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().rpartition(" ")[2].strip()
+            yield [one.replace(example.serves, url) for one in example.commands]
+        finally:
+            server.terminate()
 
 
 def pattern(printed: str) -> re.Pattern[str]:

@@ -6,7 +6,19 @@ import re
 from pathlib import Path
 
 import pytest
-from printed_examples import ROOT, TEXTS, Example, blocks, examples, is_file, pattern, run, skip_unless_there, write
+from printed_examples import (
+    ROOT,
+    TEXTS,
+    Example,
+    blocks,
+    examples,
+    is_file,
+    pattern,
+    run,
+    serving,
+    skip_unless_there,
+    write,
+)
 
 EVERY = [example for text in TEXTS for example in examples(text)]
 LINK = re.compile(r"\]\((?P<target>[^()\s]+)\)")
@@ -19,10 +31,11 @@ def test_what_is_printed_comes_out(example: Example, tmp_path: Path) -> None:
     skip_unless_there(example, tmp_path)
     write(example.files, tmp_path)
     output = ""
-    for command, status in zip(example.commands, example.statuses, strict=True):
-        finished = run(tmp_path, command)
-        output = finished.stdout
-        assert finished.returncode == status, output
+    with serving(tmp_path, example) as commands:
+        for command, status in zip(commands, example.statuses, strict=True):
+            finished = run(tmp_path, command)
+            output = finished.stdout
+            assert finished.returncode == status, output
     for printed in example.prints:
         assert pattern(printed).search(output), output
 
