@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from printed_examples import (
     ROOT,
     TEXTS,
     Example,
     blocks,
     examples,
+    files,
     is_file,
     pattern,
     run,
@@ -78,6 +81,33 @@ def test_the_index_of_the_guides_names_each_of_them_and_so_does_the_readme() -> 
     assert [name for name in sorted(guides) if f"]({name})" not in index] == []
     readme = without_code(ROOT / "README.md")
     assert [name for name in sorted(guides) if f"](checker/guide/{name}" not in readme] == []
+
+
+def test_a_model_of_an_existing_handler_has_under_thirty_lines() -> None:
+    assert len(files(ROOT / "README.md")["orders_model.py"].splitlines()) < 30
+
+
+def test_the_readme_is_about_two_screens() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line and not line.startswith("<!--")]) < 130
+
+
+def test_the_workflow_runs_what_the_guide_runs() -> None:
+    guide = ROOT / "checker" / "guide" / "ci.md"
+    (workflow,) = [text for name, text in files(guide).items() if name.endswith("races.yml")]
+    steps = [step["run"] for step in yaml.safe_load(workflow)["jobs"]["races"]["steps"] if "run" in step]
+    run_here = {command for example in examples(guide) for command in example.commands}
+    assert [step for step in steps if step.startswith("toctou")] == [step for step in steps if step in run_here]
+    assert len(steps) == 3
+
+
+def test_the_check_in_ci_finds_the_test_command() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (asked,) = re.findall(r"\$\(sed -n \"(.*?)\" README.md\)", script)
+    found = subprocess.run(
+        ["sh", "-c", f'sed -n "{asked}" README.md'], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "pytest\n"
 
 
 def without_code(text: Path) -> str:
