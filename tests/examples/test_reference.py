@@ -197,15 +197,17 @@ def test_every_kind_of_api_is_described() -> None:
     assert re.findall(r'`"(\w+)"`', row) == list(EVENTS)
 
 
-def test_every_format_is_described() -> None:
-    every, _, printed = section("## Formats").partition("`toctou report` writes")
-    whole = [name for name in formats() if "run" in RENDERERS[name].renders]
-    single = [name for name in formats() if "run" not in RENDERERS[name].renders]
-    assert re.findall(r"`([a-z]+)`", every) == [*whole, *single]
-    of_check, _, of_scan = printed.partition("`check` prints")[2].partition("; `scan`")
-    assert re.findall(r"`([a-z]+)`", of_check) == formats("run", printed=True)
-    left_out = re.findall(r"`([a-z]+)`", of_scan)
-    assert [one for one in formats("run", printed=True) if one not in left_out] == formats("scan", printed=True)
+def test_every_format_is_described_and_no_other_one() -> None:
+    assert rows("## Formats", "format | | printed by") == formats()
+    lines = {line.split("`")[1]: line for line in section("## Formats").splitlines() if line.startswith("| `")}
+    for name, line in lines.items():
+        assert ("of one violation" in line) == ("run" not in RENDERERS[name].renders)
+        printing = [f"`{command}`" for command, kind in PRINTED.items() if name in formats(kind, printed=True)]
+        assert line.split("|")[3].strip() == ", ".join(printing)
+
+
+PRINTED = {"check": "run", "scan": "scan"}
+"""What the commands print, by command."""
 
 
 def test_every_anomaly_is_described_and_no_other_one() -> None:
