@@ -6,11 +6,12 @@ A comment above a fenced block says what it is:
     <!-- example: files of ../../README.md -->        (without a block) the files that another text prints
     <!-- example: run, exits 1, needs flask -->       commands, one a line, of which the last one ends with that status (0 if none
                                                       is stated; `exits 1 0` states one for each); skipped without Flask
+    <!-- example: then, exits 1 -->                   commands in the folder of those above, with the files printed since
     <!-- example: run, serves http://127.0.0.1:8000 -->  commands beside a `toctou serve`, which really has a port of its own
     <!-- example: prints -->                          what the last command above prints, among other lines; … is anything
     <!-- not run: it would install something -->      a block that no test runs, and why
 
-Each block of commands is one test, with a folder of its own.
+Each block of commands is one test with a folder of its own, together with the blocks that go on in it.
 """
 
 from __future__ import annotations
@@ -42,20 +43,27 @@ PROGRAMS = {"node": "apt-get install nodejs npm", "cargo": "curl https://sh.rust
 
 
 @dataclass
+class Step:
+    """A command, what has to be in its folder by then, and what it should come to."""
+
+    files: dict[str, str]
+    command: str
+    status: int
+    prints: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Example:
-    """Commands of a text, with the files that stand above them, and what they should come to."""
+    """Commands that a text prints, in one folder."""
 
     source: Path
-    commands: list[str]
-    statuses: list[int]
     needs: list[str]
-    files: dict[str, str]
-    serves: str = ""
-    prints: list[str] = field(default_factory=list)
+    serves: str
+    steps: list[Step]
 
     @property
     def name(self) -> str:
-        return f"{self.source.name}: {self.commands[-1]}"
+        return f"{self.source.name}: {self.steps[-1].command}"
 
 
 def blocks(source: Path) -> Iterator[re.Match[str]]:
@@ -76,7 +84,7 @@ def _files(source: Path) -> Iterator[tuple[str, str]]:
 
 
 def is_file(what: str) -> bool:
-    return what.partition(",")[0] not in ("run", "prints")
+    return what.partition(",")[0] not in ("run", "then", "prints")
 
 
 def examples(source: Path) -> list[Example]:
@@ -89,9 +97,11 @@ def examples(source: Path) -> list[Example]:
         elif block["kind"] != "example":
             continue
         elif block["what"] == "prints":
-            found[-1].prints.append(block["text"])
+            found[-1].steps[-1].prints.append(block["text"])
         elif is_file(block["what"]):
             above[block["what"]] = block["text"]
+        elif block["what"].startswith("then"):
+            found[-1].steps.extend(_example(source, block, dict(above)).steps)
         else:
             found.append(_example(source, block, dict(above)))
     return found
@@ -99,12 +109,13 @@ def examples(source: Path) -> list[Example]:
 
 def _example(source: Path, block: re.Match[str], above: dict[str, str]) -> Example:
     said = {word: values for word, *values in (part.split() for part in block["what"].split(","))}
-    assert said.keys() <= {"run", "exits", "needs", "serves"}, f"{source.name}: {block['what']}"
+    assert said.keys() <= {"run", "then", "exits", "needs", "serves"}, f"{source.name}: {block['what']}"
     lines = block["text"].replace("\\\n", " ").splitlines()
     commands = [line for line in lines if line.strip() and not line.startswith("#")]
     statuses = [int(one) for one in said.get("exits", ["0"])]
     statuses = [0] * (len(commands) - len(statuses)) + statuses if len(statuses) == 1 else statuses
-    return Example(source, commands, statuses, said.get("needs", []), above, *said.get("serves", []))
+    steps = [Step(above, command, status) for command, status in zip(commands, statuses, strict=True)]
+    return Example(source, said.get("needs", []), " ".join(said.get("serves", [])), steps)
 
 
 def skip_unless_there(example: Example, folder: Path) -> None:
@@ -159,17 +170,17 @@ def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def serving(folder: Path, example: Example) -> Iterator[list[str]]:
-    """The commands of an example, with the URL of a server that runs meanwhile if they need one."""
+def serving(folder: Path, example: Example) -> Iterator[str]:
+    """The URL of a server that runs meanwhile if the example needs one."""
     if not example.serves:
-        yield example.commands
+        yield ""
         return
     command = [sys.executable, "-m", "toctou.cli", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             url = server.stdout.readline().rpartition(" ")[2].strip()
-            yield [one.replace(example.serves, url) for one in example.commands]
+            yield url
         finally:
             server.terminate()
 

@@ -32,15 +32,13 @@ NAMED = {"sh", "python", "yaml", "json", "ini", "toml", "javascript", "rust"}
 @pytest.mark.parametrize("example", EVERY, ids=lambda example: example.name)
 def test_what_is_printed_comes_out(example: Example, tmp_path: Path) -> None:
     skip_unless_there(example, tmp_path)
-    write(example.files, tmp_path)
-    output = ""
-    with serving(tmp_path, example) as commands:
-        for command, status in zip(commands, example.statuses, strict=True):
-            finished = run(tmp_path, command)
-            output = finished.stdout
-            assert finished.returncode == status, output
-    for printed in example.prints:
-        assert pattern(printed).search(output), output
+    with serving(tmp_path, example) as url:
+        for step in example.steps:
+            write(step.files, tmp_path)
+            finished = run(tmp_path, step.command.replace(example.serves, url) if url else step.command)
+            assert finished.returncode == step.status, finished.stdout
+            for printed in step.prints:
+                assert pattern(printed).search(finished.stdout), finished.stdout
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
@@ -56,7 +54,7 @@ def test_whatever_can_be_pasted_is_run_or_says_why_not(text: Path) -> None:
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
 def test_every_file_that_is_printed_is_there_when_a_command_is_run(text: Path) -> None:
     printed = {block["what"] for block in blocks(text) if block["kind"] == "example" and is_file(block["what"])}
-    used = {name for example in EVERY for name in example.files}
+    used = {name for example in EVERY for step in example.steps for name in step.files}
     assert printed - used == set()
 
 
@@ -96,7 +94,7 @@ def test_the_workflow_runs_what_the_guide_runs() -> None:
     guide = ROOT / "checker" / "guide" / "ci.md"
     (workflow,) = [text for name, text in files(guide).items() if name.endswith("races.yml")]
     steps = [step["run"] for step in yaml.safe_load(workflow)["jobs"]["races"]["steps"] if "run" in step]
-    run_here = {command for example in examples(guide) for command in example.commands}
+    run_here = {step.command for example in examples(guide) for step in example.steps}
     assert [step for step in steps if step.startswith("toctou")] == [step for step in steps if step in run_here]
     assert len(steps) == 3
 
