@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,40 @@ def test_what_is_printed_comes_out(example: Example, tmp_path: Path) -> None:
 )
 def test_an_output_is_held_against_what_is_printed(printed: str, output: str, fits: bool) -> None:
     assert (pattern(printed).search(output) is not None) == fits
+
+
+MADE_UP = """
+<!-- example: said.py -->
+```python
+print("one")
+```
+
+<!-- example: run, exits {status}, needs {needed} -->
+```sh
+python said.py
+```
+
+<!-- example: prints -->
+```text
+{printed}
+```
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "needed", "outcome"),
+    [
+        (0, "one", "json", None),
+        (1, "one", "json", AssertionError),
+        (0, "two", "json", AssertionError),
+        (0, "one", "no_such_package", pytest.skip.Exception),
+    ],
+)
+def test_an_example_fails_if_it_is_wrong_and_is_skipped_if_something_is_missing(
+    status: int, printed: str, needed: str, outcome: type[BaseException] | None, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.md"
+    text.write_text(MADE_UP.format(status=status, printed=printed, needed=needed), encoding="utf-8")
+    (example,) = examples(text)
+    with nullcontext() if outcome is None else pytest.raises(outcome):
+        test_what_is_printed_comes_out(example, tmp_path)
