@@ -25,6 +25,7 @@ from toctou.recording.exchange import Exchange
 from toctou.recording.reconstruction import Reconstructed, reconstructed
 from toctou.recording.recorder import Recorder
 from toctou.recording.session import Session
+from toctou.recording.test_clients import clients_recorded
 
 _LEVELS = ("low", "medium", "high", "critical")
 _OUTPUT = "toctou_recorded"
@@ -66,6 +67,7 @@ class RecordingPlugin:
         self._stack.enter_context(calls_recorded(self._recorder))
         self._stack.enter_context(self._recorder.surrounding.watched())
         self._stack.enter_context(self._entries.found())
+        self._stack.enter_context(clients_recorded(self._recorder))
 
     def end(self) -> None:
         """Everything is as it was; also where a session ends before it has begun."""

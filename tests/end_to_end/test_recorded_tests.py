@@ -243,7 +243,13 @@ def test_workers_bring_their_requests_together(project):
 
 def test_without_the_flag_nothing_is_loaded(project):
     project.write(
-        test_docs="import sys\n\ndef test_it():\n    assert not [one for one in sys.modules if one.startswith('toctou.recording')]\n"
+        test_docs="""
+import sys
+
+
+def test_it():
+    assert not [one for one in sys.modules if one.startswith('toctou.recording')]
+"""
     )
     assert project.run().returncode == 0
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from toctou.history.request import Response
+from toctou.history.request import Response, SourceLine
 from toctou.recording.surroundings import Surroundings
 
 Arguments = Mapping[str, Any]
@@ -55,7 +55,7 @@ class Requested:
         begun, ended: positions in the recorder's log.
         returned: what it returned, as the test saw it; ``raised`` is what a client is answered if it raised.
         unclear: why its calls cannot be told from others; empty if they can.
-        time: by the clock that the test saw, in seconds since 1970.
+        source: the line of the test, or of its fixture, that made it.
     """
 
     number: int
@@ -68,7 +68,7 @@ class Requested:
     returned: Any = None
     raised: Response | None = None
     unclear: str = ""
-    time: float = 0.0
+    source: SourceLine | None = None
 
     def perform(self, arguments: Arguments | None = None) -> Any:
         """Perform it again, with these arguments or its own."""

@@ -10,7 +10,7 @@ import os
 import sys
 import unittest.mock
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
@@ -125,23 +125,23 @@ def _environment(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def _alike(one: Any, other: Any, depth: int = 4) -> bool:
-    """Whether two tests have put the same there: fixtures and decorators make each its own function, or mock, of the same kind."""
+    """Whether two tests have put the same there: a fixture makes a function, or a mock, of the same kind for each."""
     if one is other:
         return True
     if depth == 0 or type(one) is not type(other):
         return False
     if isinstance(one, FunctionType):
         cells = [[cell.cell_contents for cell in each.__closure__ or ()] for each in (one, other)]
-        return one.__code__ is other.__code__ and _all_alike(*cells, depth)
+        return one.__code__ is other.__code__ and _all_alike(cells[0], cells[1], depth)
     if isinstance(one, unittest.mock.NonCallableMock):
         answers = [
             [getattr(each, name, None) for name in ("_mock_return_value", "side_effect")] for each in (one, other)
         ]
         names = [sorted(each._mock_children) for each in (one, other)]
-        return names[0] == names[1] and _all_alike(*answers, depth)
+        return names[0] == names[1] and _all_alike(answers[0], answers[1], depth)
     try:
         return bool(one == other)
-    except Exception:  # noqa: BLE001 - of whatever class they are
+    except Exception:
         return False
 
 
@@ -152,9 +152,14 @@ def _all_alike(ones: list[Any], others: list[Any], depth: int) -> bool:
 
 
 class Surrounding:
-    """Knows what surrounds a request at any moment, inside :meth:`watched`."""
+    """Knows what surrounds a request at any moment, inside :meth:`watched`.
+
+    Attributes:
+        others: ask for more patches that are in force, such as a framework's own.
+    """
 
     def __init__(self) -> None:
+        self.others: list[Callable[[], Iterable[Patch]]] = []
         self._monkeys: weakref.WeakSet[Any] = weakref.WeakSet()
         self._mocks: dict[int, Any] = {}
         self._last: Mapping[str, str] = {}
@@ -213,6 +218,8 @@ class Surrounding:
         return Surroundings(environment, tuple(self._patches()), folder)
 
     def _patches(self) -> Iterator[Patch]:
+        for others in self.others:
+            yield from others()
         for monkey in list(self._monkeys):
             for target, name, _ in monkey._setattr:
                 yield from _patch(Patch(target, name, None))
