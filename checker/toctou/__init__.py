@@ -3,7 +3,7 @@
     from toctou import Model, Table, check, handler
 
 Declare a :class:`Model` and run ``toctou check FILE``, use the ``toctou`` fixture in a pytest test,
-or call :func:`check`.
+or call :func:`check`.  Everything for users is here; ``checker/guide/reference.md`` describes it.
 """
 
 from importlib import import_module
@@ -13,6 +13,7 @@ from toctou.declaration.event import event
 from toctou.declaration.model import Handler, Model, handler, invariant
 from toctou.declaration.route import route
 from toctou.declaration.table import Table
+from toctou.errors import ToctouError
 from toctou.gate.service import HttpCall, Service
 from toctou.history.item import plain
 from toctou.history.request import Request, Response
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     from toctou.client.no_effect import no_effect
     from toctou.declaration.app import App
     from toctou.reporting.regression import assert_race_is_gone
+    from toctou.search.result import ModelResult
+    from toctou.stateful.machine import machine
 
 __all__ = [
     "App",
     "Handler",
     "HttpCall",
     "Model",
+    "ModelResult",
     "Request",
     "Response",
     "Service",
@@ -38,6 +42,7 @@ __all__ = [
     "StopReason",
     "StoredItems",
     "Table",
+    "ToctouError",
     "Verdict",
     "assert_race_is_gone",
     "authorizer",
@@ -47,6 +52,7 @@ __all__ = [
     "handler",
     "iam",
     "invariant",
+    "machine",
     "no_effect",
     "plain",
     "route",
@@ -54,8 +60,10 @@ __all__ = [
 
 _LOADED_WHEN_ASKED_FOR = {
     "App": ("toctou.declaration.app", "App"),
+    "ModelResult": ("toctou.search.result", "ModelResult"),
     "assert_race_is_gone": ("toctou.reporting.regression", "assert_race_is_gone"),
     "check": ("toctou.checking.check", "check_model"),
+    "machine": ("toctou.stateful.machine", "machine"),
     "no_effect": ("toctou.client.no_effect", "no_effect"),
 }
 """What needs the whole checker: the pytest plugin is loaded in every pytest run, and with it this package."""

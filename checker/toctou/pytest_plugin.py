@@ -292,19 +292,15 @@ def _checked(model: type[Model] | str, config: pytest.Config, options: dict[str,
     from toctou.checking.check import check_model  # noqa: PLC0415
     from toctou.declaration.model import Model  # noqa: PLC0415
     from toctou.errors import BadInput  # noqa: PLC0415
-    from toctou.search.budget import Budget  # noqa: PLC0415
     from toctou.search.options import Options  # noqa: PLC0415
 
     if isinstance(model, str):
         model = _loaded(model)
     if not (isinstance(model, type) and issubclass(model, Model)):
         raise BadInput(f"{model!r} is not a model", expected="a class that derives from toctou.Model, or file.py:Model")
-    known = {field.name for field in dataclasses.fields(Options)}
-    limits = {name: options.pop(name) for name in ("max_schedules", "max_seconds") if name in options}
+    known = {*(field.name for field in dataclasses.fields(Options)), "max_schedules", "max_seconds"}
     if unknown := sorted(options.keys() - known):
         raise BadInput(f"toctou.check has no option {unknown[0]!r}", expected=", ".join(sorted(known)))
-    if limits:
-        options["budget"] = Budget(**limits)
     options.setdefault("requests", _requests(config))
     options.setdefault("backend", _setting(config, "toctou_backend"))
     return check_model(model, **options)

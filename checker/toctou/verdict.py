@@ -41,7 +41,6 @@ class StopReason(StrEnum):
     NEVER_WRITES = "never_writes"  # without a write there is nothing to race for: a pass would be vacuous
     NEVER_CALLED = "never_called"  # it answered without a call to DynamoDB, so nothing was raced for
     NOT_REACHED = "not_reached"  # no request of a handler, of an argument's value, or of an operation was accepted
-    UNCONFIRMED = "unconfirmed"
     NOTHING_EXPLORED = "nothing_explored"
 
 

@@ -7,16 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from node_packages import installed
+from node_packages import SDK, installed
 from serving_process import serving
 
-PACKAGES = {"@aws-sdk/client-dynamodb": "3.1162.0", "@aws-sdk/lib-dynamodb": "3.1162.0"}
 SCRIPT = Path(__file__).with_name("sdk_for_javascript.mjs")
 
 
 @pytest.fixture(scope="module")
 def seen():
-    folder = installed(PACKAGES)
+    folder = installed(SDK)
     with serving() as server:
         done = subprocess.run(
             ["node", SCRIPT, server.url, folder], capture_output=True, text=True, timeout=60, check=False

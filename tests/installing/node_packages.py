@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+SDK = {"@aws-sdk/client-dynamodb": "3.1162.0", "@aws-sdk/lib-dynamodb": "3.1162.0"}
+"""The AWS SDK for JavaScript."""
+
 
 class NotInstalled(Exception):
     """Packages cannot be had; the text says why, and which command helps."""

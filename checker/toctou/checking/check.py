@@ -23,7 +23,7 @@ from toctou.distribution.work_queue import Slot, WorkQueue
 from toctou.errors import contained
 from toctou.execution.kept_memory import may_separate, memory_kept
 from toctou.search.bench import Bench
-from toctou.search.budget import Meter
+from toctou.search.budget import Budget, Meter
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
@@ -107,16 +107,21 @@ def _checked(
     )
 
 
-def check_model(model: type[Model], **options: Any) -> ModelResult:
+def check_model(
+    model: type[Model], *, max_schedules: int | None = None, max_seconds: float | None = None, **options: Any
+) -> ModelResult:
     """Check one model, as ``toctou check`` does.
 
     Args:
         model: the model's class.
-        options: fields of :class:`~toctou.search.options.Options`, for example ``requests=3``.
+        max_schedules: per scenario; ``None`` for no limit.
+        max_seconds: of the whole check; ``None`` for no limit.
+        options: other fields of :class:`~toctou.search.options.Options`, for example ``requests=3``.
 
     Raises:
         BadInput: the model, or an option, cannot be used.
     """
+    options.setdefault("budget", Budget(max_schedules, max_seconds))
     return check([named(model)], Options(**options)).models[0]
 
 

@@ -47,6 +47,7 @@ class Handler:
         changes_owner: it gives an item to another principal (the stateful machine has a rule for such requests).
         retryable: see :class:`Model`; ``None`` for the model's.
         operation: of an OpenAPI document, by ``operationId`` or as ``METHOD /path``; empty for the one of its name.
+        redelivered: equal requests are one that was sent, or delivered, again: see :func:`toctou.event`.
     """
 
     function: Function
@@ -241,7 +242,7 @@ def _check_some(cls: type[Model]) -> None:
     raise ModelError(
         f"the model {cls.__name__} has no handlers",
         expected="at least one method, or function, declared with @handler(...)",
-        remedy="see “Plugging in” in README.md",
+        remedy="for example cancel_order = handler(orders.cancel_order, order_id=['o1'])",
     )
 
 

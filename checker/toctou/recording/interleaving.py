@@ -186,7 +186,7 @@ class Interleaving:
             model = model_of(base, everybody, pairs, owner=self._callers.owner)
             options = Options(requests=2, budget=Budget(max_seconds=seconds))
             try:
-                run = check([LoadedModel(f"{base.requested.test.rpartition('::')[0]}::{first.label}", model)], options)
+                run = check([LoadedModel(_model_name(base, first), model)], options)
             except ToctouError as refused:
                 self.result.unreplayable.setdefault(self._name(base), str(refused).partition("\n")[0])
                 return None
@@ -216,7 +216,8 @@ class Interleaving:
         candidates: list[tuple[Hashable, Reconstructed, list[Part]]] = []
         for other, one in others:
             if one.requested.number != first.recorded.requested.number:
-                if first.recorded.requested.surroundings.clash(one.requested.surroundings):
+                if clash := first.recorded.requested.surroundings.clash(one.requested.surroundings):
+                    self.result.unreplayable.setdefault(f"{first.handler} × {self._name(one)}", clash)
                     continue
                 candidates.append((other, one, list(self._candidates(first, one))))
         everybody = [first, *(part for _, _, parts in candidates for part in parts)]
@@ -316,3 +317,10 @@ def _tables(request: Reconstructed) -> frozenset[str]:
             *(one.table for one in operation.footprint.ranges),
         )
     )
+
+
+def _model_name(base: Reconstructed, first: Part) -> str:
+    """As models are named: the file, and the test in it with the number of the request."""
+    file, _, inside = base.requested.test.partition("::")
+    outer = inside.rpartition("::")[0]
+    return f"{file}:{f'{outer}.' if outer else ''}{first.label}".replace("::", ".")

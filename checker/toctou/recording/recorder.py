@@ -6,7 +6,6 @@ them is computed after the last test (:mod:`toctou.recording.reconstruction`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -63,7 +62,6 @@ class Recorder:
             copied_arguments(arguments),
             self.surrounding.now(),
             len(self.log),
-            time=time.time(),
         )
         self.requests.append(one)
         for other in self._open:

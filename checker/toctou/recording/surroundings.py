@@ -1,4 +1,4 @@
-"""What stands around a request in its test, and would be gone after it: environment variables, patches, the working directory.
+"""What stands around a request in its test, and would be gone after it: environment, patches, working directory, and time.
 
 Patches are those of pytest's ``monkeypatch`` and of :mod:`unittest.mock` that are in force at that moment.  Each is a place (an
 attribute of an object, or a key of a mapping) and the value that the test has put there, so that it can be put there again.
@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import unittest.mock
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
+
+from toctou.scheduling.control import beginning
 
 _MISSING = object()
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST"})
@@ -80,17 +83,19 @@ class Surroundings:
         environment: all variables, shared by requests that have the same.
         patches: those in force, in the order in which they were made.
         folder: the working directory.
+        time: in seconds since 1970, by the test's clock; ``None`` if it does not matter.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     patches: tuple[Patch, ...] = ()
     folder: str = ""
+    time: float | None = None
 
     def clash(self, other: Surroundings) -> str:
         """The first thing in which two requests cannot be run side by side; ``""`` if they can."""
         own = {one.place: one for one in self.patches}
         for one in other.patches:
-            if one.place in own and own[one.place].value is not one.value and own[one.place].value != one.value:
+            if one.place in own and not _alike(own[one.place].value, one.value):
                 return f"their tests replace {one} by different things"
         return ""
 
@@ -106,6 +111,8 @@ class Surroundings:
                 before = os.getcwd()
                 os.chdir(self.folder)
                 stack.callback(os.chdir, before)
+            if self.time is not None:
+                stack.enter_context(beginning(self.time))
             for one in patches.values():
                 stack.callback(one.put, one.now())
                 one.put(one.value)
@@ -122,6 +129,33 @@ def _environment(environment: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _alike(one: Any, other: Any, depth: int = 4) -> bool:
+    """Whether two tests have put the same there: a fixture makes a function, or a mock, of the same kind for each."""
+    if one is other:
+        return True
+    if depth == 0 or type(one) is not type(other):
+        return False
+    if isinstance(one, FunctionType):
+        cells = [[cell.cell_contents for cell in each.__closure__ or ()] for each in (one, other)]
+        return one.__code__ is other.__code__ and _all_alike(cells[0], cells[1], depth)
+    if isinstance(one, unittest.mock.NonCallableMock):
+        answers = [
+            [getattr(each, name, None) for name in ("_mock_return_value", "side_effect")] for each in (one, other)
+        ]
+        names = [sorted(each._mock_children) for each in (one, other)]
+        return names[0] == names[1] and _all_alike(answers[0], answers[1], depth)
+    try:
+        return bool(one == other)
+    except Exception:
+        return False
+
+
+def _all_alike(ones: list[Any], others: list[Any], depth: int) -> bool:
+    return len(ones) == len(others) and all(
+        _alike(one, other, depth - 1) for one, other in zip(ones, others, strict=True)
+    )
 
 
 class Surrounding:
@@ -188,7 +222,7 @@ class Surrounding:
             folder = os.getcwd()
         except FileNotFoundError:
             folder = ""
-        return Surroundings(environment, tuple(self._patches()), folder)
+        return Surroundings(environment, tuple(self._patches()), folder, time.time())
 
     def _patches(self) -> Iterator[Patch]:
         for others in self.others:

@@ -93,9 +93,15 @@ def counterexample(document: Document) -> Counterexample:
     """What ``replay`` needs from a loaded document.
 
     Raises:
-        ReportError: an argument or an item was written in a way that cannot be read back.
+        ReportError: an argument or an item was written in a way that cannot be read back, or its requests are those of tests.
         ScheduleError: the schedule's text is damaged or of another version.
     """
+    if document["replay"].startswith("pytest "):
+        raise ReportError(
+            f"the requests of {document['model']} were recorded from tests, without which they cannot be made",
+            expected="a violation of a model",
+            remedy=f"run the tests again: {document['replay']}",
+        )
     return Counterexample(
         model=document["model"],
         requests=tuple(_request(one) for one in document["requests"]),

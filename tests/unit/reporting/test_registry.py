@@ -1,7 +1,4 @@
-"""One registry of renderers: names and files never meet, and the README lists what is in it."""
-
-import re
-from pathlib import Path
+"""One registry of renderers: names and files never meet."""
 
 import pytest
 from bare_documents import run_document
@@ -11,8 +8,6 @@ from toctou.errors import InternalError, ReportError
 from toctou.reporting.document import violation_document
 from toctou.reporting.registry import RENDERERS, formats, register, rendered
 from toctou.reporting.renderer import KINDS, Renderer
-
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_renderer_renders_something_that_there_is():
@@ -43,14 +38,3 @@ def test_a_format_that_does_not_render_a_document_names_those_that_do(run, viola
     assert caught.value.expected == f"one of the formats {', '.join(formats('run'))}"
     assert "toctou report REPORT.json --format mermaid" in caught.value.remedy
     assert rendered(violation_document(MODEL, violation), "mermaid")
-
-
-def test_the_readme_lists_every_format():
-    shown = re.findall(
-        r"`[a-z]+`", README.partition("\nFormats: ")[2].partition("\n\n")[0].partition("a test to commit")[0]
-    )
-    whole = [name for name in formats() if "run" in RENDERERS[name].renders]
-    single = [name for name in formats() if "run" not in RENDERERS[name].renders]
-    assert shown == [f"`{name}`" for name in [*whole, *single]]
-    printed = "\\|".join(formats("run", printed=True))
-    assert f"| `--format {printed}` |" in README

@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from toctou.scheduling.control import EPOCH
+from toctou.scheduling.control import EPOCH, beginning
+from toctou.scheduling.runner import Limits
 
 
 def draw():
@@ -66,6 +67,18 @@ def test_the_clock_starts_at_a_known_time(tasks):
     assert found[0][0]["time"] == pytest.approx(EPOCH, abs=0.01)
     assert found[1][0]["time"] == pytest.approx(EPOCH + 1, abs=0.01)
     assert found[0][0]["datetime"].year == 2026
+
+
+def test_the_clock_starts_when_its_maker_says(tasks):
+    then = EPOCH + 86_400 * 1000.0
+    with beginning(then):
+        tasks = type(tasks)(Limits(operations=5, seconds=0.3))
+    found = drawn(tasks)
+    assert [found[one][0]["time"] for one in (0, 1)] == [
+        pytest.approx(then, abs=0.01),
+        pytest.approx(then + 1, abs=0.01),
+    ]
+    assert drawn(tasks) == found
 
 
 def shuffled(tasks, order=()):

@@ -1,0 +1,465 @@
+"""``pytest --toctou`` as a team meets it: on tests of theirs, which stay as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.starts_moto
+
+HANDLERS = """
+import json
+import os
+
+import boto3
+from botocore.exceptions import ClientError
+
+table = boto3.resource("dynamodb", region_name="eu-central-1").Table(os.environ.get("TABLE", "docs"))
+
+
+def answer(status, body=None):
+    return {"statusCode": status, "body": json.dumps(body)}
+
+
+def owned(event):
+    item = table.get_item(Key={"id": event["pathParameters"]["id"]}).get("Item")
+    return item, item is not None and item["owner"] == event["requestContext"]["authorizer"]["claims"]["sub"]
+
+
+def lambda_handler(event, context):
+    caller = event["requestContext"]["authorizer"]["claims"]["sub"]
+    key = {"id": event["pathParameters"]["id"]}
+    if event["httpMethod"] == "PUT":
+        item = {**key, "owner": caller, "text": "", "likes": 0}
+        try:
+            table.put_item(Item=item, ConditionExpression="attribute_not_exists(id)")
+        except ClientError:
+            return answer(409)
+        return answer(201)
+    if event["httpMethod"] == "DELETE":
+        _, mine = owned(event)
+        if not mine:
+            return answer(403)
+        table.delete_item(Key=key)
+        return answer(204)
+    try:
+        table.update_item(
+            Key=key,
+            UpdateExpression="SET #o = :to",
+            ConditionExpression="#o = :caller",
+            ExpressionAttributeNames={"#o": "owner"},
+            ExpressionAttributeValues={":to": json.loads(event["body"])["to"], ":caller": caller},
+        )
+    except ClientError:
+        return answer(403)
+    return answer(200)
+"""
+GUARDED = HANDLERS.replace(
+    "        table.delete_item(Key=key)\n        return answer(204)\n",
+    """        try:
+            table.delete_item(
+                Key=key,
+                ConditionExpression="#o = :caller",
+                ExpressionAttributeNames={"#o": "owner"},
+                ExpressionAttributeValues={":caller": caller},
+            )
+        except ClientError:
+            return answer(403)
+        return answer(204)
+""",
+)
+CONFTEST = """
+import os
+
+os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", AWS_DEFAULT_REGION="eu-central-1")
+
+import boto3
+import pytest
+from moto import mock_aws
+
+
+@pytest.fixture
+def docs():
+    with mock_aws():
+        boto3.client("dynamodb", region_name="eu-central-1").create_table(
+            TableName="docs",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield boto3.resource("dynamodb", region_name="eu-central-1").Table("docs")
+
+
+@pytest.fixture
+def call(docs):
+    from handlers import lambda_handler
+
+    def call(method, identifier, caller, body=None):
+        event = {
+            "httpMethod": method, "path": f"/docs/{identifier}", "pathParameters": {"id": identifier},
+            "body": body, "requestContext": {"authorizer": {"claims": {"sub": caller}}},
+        }
+        return lambda_handler(event, None)["statusCode"]
+
+    return call
+"""
+TESTS = """
+import json
+
+
+def test_delete(call):
+    call("PUT", "doc-of-the-first-test", "ann")
+    assert call("DELETE", "doc-of-the-first-test", "bea") == 403
+    assert call("DELETE", "doc-of-the-first-test", "ann") == 204
+
+
+def test_give_away(call):
+    call("PUT", "another-doc", "ann")
+    assert call("POST", "another-doc", "ann", json.dumps({"to": "bea"})) == 200
+    assert call("POST", "another-doc", "ann", json.dumps({"to": "bea"})) == 403
+"""
+TITLE = "DELETE /docs/{id} × POST /docs/{id}: owner check bypassed"
+
+
+class Project:
+    """A folder with a service and its tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, **files: str) -> None:
+        for name, text in files.items():
+            (self.folder / f"{name}.py").write_text(text)
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AWS_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            cwd=self.folder,
+            env={**own, **environment, "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def run_document(self) -> dict[str, object]:
+        return json.loads((self.folder / "reports/pytest/recorded/run.json").read_text())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path)
+    made.write(handlers=HANDLERS, conftest=CONFTEST, test_docs=TESTS)
+    return made
+
+
+def test_the_race_between_two_tests_is_found_and_the_run_stays_green(project):
+    ended = project.run("--toctou")
+    assert ended.returncode == 0, ended.stdout
+    assert TITLE in ended.stdout
+    assert "They are made by ann, bea (event.requestContext.authorizer.claims.sub)." in ended.stdout
+    assert "Items belong to whom their 'owner' names" in ended.stdout
+    (first, *_) = project.run_document["findings"]
+    assert (first["anomaly"], first["severity"]["level"]) == ("toctou", "critical")
+    assert {
+        one["confirmed_on"]
+        for model in project.run_document["models"]
+        for scenario in model["scenarios"]
+        for one in scenario["violations"]
+    } == {"moto"}
+
+
+def test_the_window_is_shown_with_its_lines(project):
+    ended = project.run("--toctou", "--toctou-seconds", "0")
+    lines = HANDLERS.splitlines()
+    read = next(at for at, line in enumerate(lines, 1) if "get_item" in line)
+    write = next(at for at, line in enumerate(lines, 1) if "delete_item" in line)
+    assert f"handlers.py:{read} in owned  GetItem  →  handlers.py:{write} in lambda_handler  DeleteItem" in ended.stdout
+    assert "Nothing was interleaved" in ended.stdout
+    assert not (project.folder / "reports").exists()
+
+
+def test_what_is_guarded_is_verified(project):
+    project.write(handlers=GUARDED)
+    ended = project.run("--toctou")
+    assert "VIOLATED" not in ended.stdout
+    assert "VERIFIED" in ended.stdout
+    assert "No request reads an item and then writes it without a guard" in ended.stdout
+
+
+def test_the_command_of_a_finding_shows_it_again(project):
+    project.run("--toctou")
+    command = next(one["replay"] for one in project.run_document["findings"] if one["anomaly"] == "toctou")
+    program, *arguments = shlex.split(command)
+    assert program == "pytest"
+    ended = project.run(*arguments)
+    assert TITLE in ended.stdout
+    assert "2 passed" in ended.stdout
+
+
+def test_a_stored_violation_names_that_command(project):
+    project.run("--toctou")
+    report = next((project.folder / "reports/pytest/recorded").glob("*-1.json"))
+    ended = subprocess.run(
+        [sys.executable, "-m", "toctou.cli", "replay", str(report)],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "pytest --toctou" in ended.stderr
+    assert "test_docs.py::test_delete" in ended.stderr
+
+
+@pytest.mark.parametrize(("level", "status"), [("high", 1), ("critical", 1)])
+def test_findings_fail_the_run_only_if_asked_to(project, level, status):
+    assert project.run("--toctou", "--toctou-fail-on", level).returncode == status
+    project.write(handlers=GUARDED)
+    assert project.run("--toctou", "--toctou-fail-on", level).returncode == 0
+
+
+def test_a_failing_test_stays_what_it_is(project):
+    project.write(test_fails=TESTS.replace("== 204", "== 418"))
+    plain, recorded = project.run(), project.run("--toctou")
+    assert plain.returncode == recorded.returncode == 1
+    assert "1 failed, 3 passed" in plain.stdout
+    assert "1 failed, 3 passed" in recorded.stdout
+
+
+def test_workers_bring_their_requests_together(project):
+    ended = project.run("--toctou", "-n", "2")
+    assert TITLE in ended.stdout, ended.stdout
+    assert "2 passed" in ended.stdout
+    assert project.run("--toctou", "-n", "2", "--toctou-fail-on", "high").returncode == 1
+
+
+def test_without_the_flag_nothing_is_loaded(project):
+    project.write(
+        test_docs="""
+import sys
+
+
+def test_it():
+    assert not [one for one in sys.modules if one.startswith('toctou.recording')]
+"""
+    )
+    assert project.run().returncode == 0
+
+
+def test_patches_and_variables_of_a_test_are_there_again(project):
+    project.write(
+        handlers=HANDLERS.replace("    caller = event", "    check(event)\n    caller = event", 1)
+        + """
+
+def check(event):
+    raise RuntimeError("production only")
+""",
+        conftest=CONFTEST
+        + """
+
+@pytest.fixture(autouse=True)
+def without_check(monkeypatch, docs):
+    import handlers
+
+    monkeypatch.setattr(handlers, "check", lambda event: os.environ["STAGE"])
+    monkeypatch.setenv("STAGE", "test")
+""",
+    )
+    ended = project.run("--toctou")
+    assert TITLE in ended.stdout, ended.stdout
+
+
+def test_parts_that_two_tests_replace_differently_are_told(project):
+    project.write(
+        handlers=HANDLERS.replace("    caller = event", '    LIMITS["n"]\n    caller = event', 1) + "\nLIMITS = {}\n",
+        test_docs=TESTS
+        + """
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def limits(request, monkeypatch, docs):
+    import handlers
+
+    monkeypatch.setitem(handlers.LIMITS, "n", request.node.name)
+""",
+    )
+    ended = project.run("--toctou")
+    assert ended.returncode == 0
+    assert TITLE not in ended.stdout
+    assert "their tests replace" in ended.stdout
+
+
+UNITTEST = """
+import json
+import os
+import unittest
+from unittest import mock
+
+import boto3
+from moto import mock_aws
+
+
+@mock_aws
+class DocsTest(unittest.TestCase):
+    def setUp(self):
+        boto3.client("dynamodb", region_name="eu-central-1").create_table(
+            TableName="docs",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def call(self, method, identifier, caller, body=None):
+        import handlers
+
+        event = {
+            "httpMethod": method, "path": f"/docs/{identifier}", "pathParameters": {"id": identifier},
+            "body": body, "requestContext": {"authorizer": {"claims": {"sub": caller}}},
+        }
+        return handlers.lambda_handler(event, None)["statusCode"]
+
+    def test_delete(self):
+        self.call("PUT", "d1", "ann")
+        self.assertEqual(self.call("DELETE", "d1", "bea"), 403)
+        self.assertEqual(self.call("DELETE", "d1", "ann"), 204)
+
+    @mock.patch.dict(os.environ, {"STAGE": "test"})
+    def test_give_away(self):
+        self.call("PUT", "d2", "ann")
+        self.assertEqual(self.call("POST", "d2", "ann", json.dumps({"to": "bea"})), 200)
+"""
+
+
+def test_unittest_suites_are_recorded(project):
+    project.write(test_docs=UNITTEST, conftest=CONFTEST.partition("import boto3")[0])
+    ended = project.run("--toctou")
+    assert TITLE in ended.stdout, ended.stdout
+
+
+REPOSITORY = """
+import boto3
+from boto3.dynamodb.conditions import Attr
+
+
+class NotYours(Exception):
+    pass
+
+
+class Docs:
+    def __init__(self, table):
+        self.table = table
+
+    def add(self, identifier, user_id):
+        self.table.put_item(Item={"id": identifier, "owner": user_id, "likes": 0})
+
+    def like(self, identifier):
+        item = self.table.get_item(Key={"id": identifier})["Item"]
+        self.table.update_item(
+            Key={"id": identifier}, UpdateExpression="SET likes = :n", ExpressionAttributeValues={":n": item["likes"] + 1}
+        )
+
+    def delete(self, identifier, user_id):
+        item = self.table.get_item(Key={"id": identifier})["Item"]
+        if item["owner"] != user_id:
+            raise NotYours(identifier)
+        self.table.delete_item(Key={"id": identifier})
+
+    def give(self, identifier, user_id, to):
+        self.table.update_item(
+            Key={"id": identifier},
+            UpdateExpression="SET #o = :to",
+            ConditionExpression=Attr("owner").eq(user_id),
+            ExpressionAttributeNames={"#o": "owner"},
+            ExpressionAttributeValues={":to": to},
+        )
+"""
+TESTS_OF_REPOSITORY = """
+import pytest
+
+from repository import Docs, NotYours
+
+
+@pytest.fixture
+def repository(docs):
+    return Docs(docs)
+
+
+def test_like(repository):
+    repository.add("d1", "ann")
+    repository.like("d1")
+
+
+@pytest.mark.parametrize("identifier", ["d1", "d2"])
+def test_delete(repository, identifier):
+    repository.add(identifier, "ann")
+    with pytest.raises(NotYours):
+        repository.delete(identifier, "bea")
+    repository.delete(identifier, "ann")
+
+
+class TestGive:
+    def test_give(self, repository):
+        repository.add("d7", "ann")
+        repository.give("d7", "ann", "bea")
+"""
+
+
+def test_functions_that_are_named_are_recorded(project):
+    project.write(repository=REPOSITORY, test_docs=TESTS_OF_REPOSITORY)
+    ended = project.run("--toctou", "--toctou-entry", "repository:*", "-s")
+    assert "Docs.like × Docs.like: lost update" in ended.stdout, ended.stdout
+    assert "Docs.delete × Docs.give: owner check bypassed" in ended.stdout
+    assert "They are made by ann, bea (user_id)." in ended.stdout
+
+
+def test_an_entry_that_is_not_there_is_told(project):
+    ended = project.run("--toctou", "--toctou-entry", "repository:missing")
+    assert "'repository:missing': no module that was imported has it" in ended.stdout
+
+
+def test_tests_that_call_nothing_are_told_what_to_name(project):
+    project.write(test_docs="def test_it():\n    pass\n")
+    ended = project.run("--toctou")
+    assert ended.returncode == 0
+    assert "no request of a test was recorded" in ended.stdout
+    assert "--toctou-entry" in ended.stdout
+
+
+@pytest.mark.parametrize("value", ["-1", "soon"])
+def test_a_budget_that_is_none_is_refused(project, value):
+    assert project.run("--toctou", f"--toctou-seconds={value}").returncode == 4
+
+
+def test_other_services_are_as_they_were(project):
+    project.write(
+        handlers=HANDLERS.replace(
+            "        table.delete_item(Key=key)\n",
+            """        boto3.client("s3", region_name="us-east-1").get_object(Bucket="attic", Key="rules.txt")
+        table.delete_item(Key=key)
+        boto3.client("sqs", region_name="eu-central-1").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=key["id"])
+""",
+        ),
+        conftest=CONFTEST
+        + """
+
+@pytest.fixture(autouse=True)
+def services(docs, monkeypatch):
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="attic")
+    s3.put_object(Bucket="attic", Key="rules.txt", Body=b"none")
+    url = boto3.client("sqs", region_name="eu-central-1").create_queue(QueueName="gone")["QueueUrl"]
+    monkeypatch.setenv("QUEUE", url)
+""",
+    )
+    ended = project.run("--toctou")
+    assert TITLE in ended.stdout, ended.stdout
