@@ -7,6 +7,7 @@ them is computed after the last test (:mod:`toctou.recording.reconstruction`).
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -83,6 +84,7 @@ class Recorder:
             self.surrounding.now(),
             len(self.log),
             source=source or self.line(),
+            time=time.time(),
         )
         self.requests.append(one)
         for other in self._open:

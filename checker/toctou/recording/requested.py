@@ -56,6 +56,7 @@ class Requested:
         returned: what it returned, as the test saw it; ``raised`` is what a client is answered if it raised.
         unclear: why its calls cannot be told from others; empty if they can.
         source: the line of the test, or of its fixture, that made it.
+        time: by the clock that the test saw, in seconds since 1970.
     """
 
     number: int
@@ -69,6 +70,7 @@ class Requested:
     raised: Response | None = None
     unclear: str = ""
     source: SourceLine | None = None
+    time: float = 0.0
 
     def perform(self, arguments: Arguments | None = None) -> Any:
         """Perform it again, with these arguments or its own."""
