@@ -25,6 +25,7 @@ from toctou.recording.recorded_models import Part, model_of
 from toctou.recording.table_of_windows import WindowRow
 from toctou.recording.transplanting import as_caller, transplanted
 from toctou.scan.probe import Probe, SoloRun, probing
+from toctou.scheduling.control import beginning_at
 from toctou.search.budget import Budget
 from toctou.search.options import Options
 from toctou.search.result import ModelResult
@@ -175,7 +176,8 @@ class Interleaving:
             raises,
         )
         surroundings = base.requested.surroundings
-        with surroundings.restored(), services_after(base.services):
+        began = int(base.requested.time)
+        with surroundings.restored(), beginning_at(began), services_after(base.services):
             parts = self._brought(first, others)
             if not parts:
                 return None

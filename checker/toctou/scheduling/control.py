@@ -255,6 +255,17 @@ class Control:
 
 
 @contextmanager
+def beginning_at(seconds: int) -> Iterator[None]:
+    """While inside, clocks start at this time instead of :data:`EPOCH`: what was signed then must not be of the future."""
+    global EPOCH  # noqa: PLW0603
+    before, EPOCH = EPOCH, seconds
+    try:
+        yield
+    finally:
+        EPOCH = before
+
+
+@contextmanager
 def standing_still() -> Iterator[None]:
     """While inside, it is always :data:`EPOCH`: for services that requests share, which have no clock of any request."""
     with time_machine.travel(EPOCH, tick=False):
