@@ -89,9 +89,11 @@ class RecordingPlugin:
         if not _distributes(self._config):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._conclude(session)
+                self._conclude()
+        if not hasattr(self._config, "workerinput"):
+            self._fail(session)
 
-    def _conclude(self, session: pytest.Session) -> None:
+    def _conclude(self) -> None:
         faults: list[str] = []
         none: list[Reconstructed] = []
         own = contained("what was recorded", partial(reconstructed, self._recorder), none, faults)
@@ -112,8 +114,6 @@ class RecordingPlugin:
         self._recorded = self._reported(concluded)
         if workers is not None:
             self._config.workeroutput[_OUTPUT] = json.dumps(self._recorded, default=str)  # type: ignore[attr-defined] # xdist's
-        else:
-            self._fail(session)
 
     def _reported(self, concluded: Session) -> dict[str, Any]:
         """Write the reports, and return all of it as a document."""
@@ -148,12 +148,6 @@ class RecordingPlugin:
         text = getattr(node, "workeroutput", {}).get(_OUTPUT)
         if text:
             self._recorded = json.loads(text)
-            self._fail(self._session)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Remember the session, whose exit status findings may change."""
-        self._session = session
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show what was concluded."""

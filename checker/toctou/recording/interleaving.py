@@ -25,6 +25,7 @@ from toctou.recording.recorded_models import Part, model_of
 from toctou.recording.table_of_windows import WindowRow
 from toctou.recording.transplanting import as_caller, transplanted
 from toctou.scan.probe import Probe, SoloRun, probing
+from toctou.scheduling.control import beginning_at
 from toctou.search.budget import Budget
 from toctou.search.options import Options
 from toctou.search.result import ModelResult
@@ -113,6 +114,7 @@ class Interleaving:
         for one in usable:
             kinds.setdefault(kind(one, self._names[one.requested.number]), []).append(one)
         self._kinds = kinds
+        self._known_callers = list(dict.fromkeys(callers.of(one) for one in requests))
         self._done: set[frozenset[Hashable]] = set()
         self.result = Interleaved()
 
@@ -155,7 +157,7 @@ class Interleaving:
         found = [
             (other, one)
             for other, requests in self._kinds.items()
-            for one in requests[:1]
+            for one in (requests[1:2] if other == own else requests[:1])
             if one.accepted and (one.writes or other == own) and tables & _tables(one)
             if frozenset({own, other}) not in self._done
         ]
@@ -163,8 +165,6 @@ class Interleaving:
 
     def _explored(self, own: Hashable, base: Reconstructed, seconds: float) -> Explored | None:
         others = self._others(own, base)
-        if not others:
-            return None
         raises = frozenset(self._raises.get(base.requested.entry.name, ()))
         first = Part(
             base,
@@ -175,8 +175,9 @@ class Interleaving:
             raises,
         )
         surroundings = base.requested.surroundings
-        with surroundings.restored(), services_after(base.services):
-            parts = self._brought(first, others)
+        began = int(base.requested.time)
+        with surroundings.restored(), beginning_at(began), services_after(base.services):
+            parts = self._brought(own, first, others)
             if not parts:
                 return None
             pairs, met = self._pairs(own, first, parts)
@@ -210,24 +211,24 @@ class Interleaving:
         return self._names[request.requested.number]
 
     def _brought(
-        self, first: Part, others: Sequence[tuple[Hashable, Reconstructed]]
+        self, own: Hashable, first: Part, others: Sequence[tuple[Hashable, Reconstructed]]
     ) -> list[tuple[Hashable, Part, SoloRun]]:
         """The request itself, and those others that are answered in its state as they were in their own."""
-        candidates: list[tuple[Hashable, Reconstructed, list[Part]]] = []
+        candidates: list[tuple[Hashable, list[Part]]] = []
         for other, one in others:
-            if one.requested.number != first.recorded.requested.number:
-                if clash := first.recorded.requested.surroundings.clash(one.requested.surroundings):
-                    self.result.unreplayable.setdefault(f"{first.handler} × {self._name(one)}", clash)
-                    continue
-                candidates.append((other, one, list(self._candidates(first, one))))
-        everybody = [first, *(part for _, _, parts in candidates for part in parts)]
+            if clash := first.recorded.requested.surroundings.clash(one.requested.surroundings):
+                self.result.unreplayable.setdefault(f"{first.handler} × {self._name(one)}", clash)
+                continue
+            candidates.append((other, list(self._candidates(first, one))))
+        candidates += [(own, [one]) for one in other_callers(first, self._callers, self._known_callers)]
+        everybody = [first, *(part for _, parts in candidates for part in parts)]
         found: list[tuple[Hashable, Part, SoloRun]] = []
         with probing(model_of(first.recorded, everybody, (), owner=None), Options()) as probe:
             run = self._replayed(probe, first)
             if run is None:
                 return []
-            found.append((None, first, run))
-            for other, _, parts in candidates:
+            found.append((own, first, run))
+            for other, parts in candidates:
                 for part in parts:
                     solo = probe.run(part.request)
                     if solo.response is not None and solo.response.status == _status(part.recorded) and solo.operations:

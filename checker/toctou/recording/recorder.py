@@ -6,6 +6,7 @@ them is computed after the last test (:mod:`toctou.recording.reconstruction`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -62,6 +63,7 @@ class Recorder:
             copied_arguments(arguments),
             self.surrounding.now(),
             len(self.log),
+            time=time.time(),
         )
         self.requests.append(one)
         for other in self._open:

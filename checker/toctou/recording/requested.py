@@ -55,6 +55,7 @@ class Requested:
         begun, ended: positions in the recorder's log.
         returned: what it returned, as the test saw it; ``raised`` is what a client is answered if it raised.
         unclear: why its calls cannot be told from others; empty if they can.
+        time: by the clock that the test saw, in seconds since 1970.
     """
 
     number: int
@@ -67,6 +68,7 @@ class Requested:
     returned: Any = None
     raised: Response | None = None
     unclear: str = ""
+    time: float = 0.0
 
     def perform(self, arguments: Arguments | None = None) -> Any:
         """Perform it again, with these arguments or its own."""

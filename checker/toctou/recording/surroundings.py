@@ -1,4 +1,4 @@
-"""What stands around a request in its test, and would be gone after it: environment, patches, working directory, and time.
+"""What stands around a request in its test, and would be gone after it: environment variables, patches, the working directory.
 
 Patches are those of pytest's ``monkeypatch`` and of :mod:`unittest.mock` that are in force at that moment.  Each is a place (an
 attribute of an object, or a key of a mapping) and the value that the test has put there, so that it can be put there again.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import unittest.mock
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,8 +17,6 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
-
-from toctou.scheduling.control import beginning
 
 _MISSING = object()
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST"})
@@ -83,13 +80,11 @@ class Surroundings:
         environment: all variables, shared by requests that have the same.
         patches: those in force, in the order in which they were made.
         folder: the working directory.
-        time: in seconds since 1970, by the test's clock; ``None`` if it does not matter.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     patches: tuple[Patch, ...] = ()
     folder: str = ""
-    time: float | None = None
 
     def clash(self, other: Surroundings) -> str:
         """The first thing in which two requests cannot be run side by side; ``""`` if they can."""
@@ -111,8 +106,6 @@ class Surroundings:
                 before = os.getcwd()
                 os.chdir(self.folder)
                 stack.callback(os.chdir, before)
-            if self.time is not None:
-                stack.enter_context(beginning(self.time))
             for one in patches.values():
                 stack.callback(one.put, one.now())
                 one.put(one.value)
@@ -222,7 +215,7 @@ class Surrounding:
             folder = os.getcwd()
         except FileNotFoundError:
             folder = ""
-        return Surroundings(environment, tuple(self._patches()), folder, time.time())
+        return Surroundings(environment, tuple(self._patches()), folder)
 
     def _patches(self) -> Iterator[Patch]:
         for others in self.others:

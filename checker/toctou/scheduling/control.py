@@ -21,7 +21,6 @@ import random
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +32,7 @@ from toctou.scheduling.scratch_files import ScratchFiles
 from toctou.scheduling.task import Task
 
 EPOCH = 1_767_225_600
-"""2026-01-01T00:00:00Z, in seconds since 1970: where the clock of request 0 starts, unless :func:`beginning` says otherwise."""
+"""2026-01-01T00:00:00Z, in seconds since 1970: where the clock of request 0 starts."""
 
 _UPTIME = 100_000.0
 """What ``time.monotonic`` returns in request 0 when its clock starts, in seconds."""
@@ -55,7 +54,7 @@ class Readings:
     """What the clock and the random numbers of requests are like.
 
     Attributes:
-        epoch: seconds after the beginning at which the clock of request 0 starts.
+        epoch: seconds after :data:`EPOCH` at which the clock of request 0 starts.
         apart: seconds between the starts of two requests' clocks.
         pace: seconds per operation.
         seed: of random numbers.
@@ -65,19 +64,6 @@ class Readings:
     apart: float = 1.0
     pace: float = 0.001
     seed: int = 0
-
-
-_BEGIN: ContextVar[float] = ContextVar("toctou_clock_begins", default=EPOCH)
-
-
-@contextmanager
-def beginning(seconds: float) -> Iterator[None]:
-    """While inside, clocks are made that start then, in seconds since 1970: what was signed before would not be valid yet."""
-    token = _BEGIN.set(seconds)
-    try:
-        yield
-    finally:
-        _BEGIN.reset(token)
 
 
 class Control:
@@ -95,8 +81,7 @@ class Control:
         self._task: Task | None = None
         self._followed: Task | None = None
         self._late = False  # whether the clock has yet to be set to the task's time
-        self._begins = _BEGIN.get()
-        self._travel = time_machine.travel(self._begins, tick=False)
+        self._travel = time_machine.travel(EPOCH, tick=False)
         self._clock: Any = None
         self._pristine: Any = None
         self._untouched = random.Random(_SEED)  # noqa: S311
@@ -212,7 +197,7 @@ class Control:
             # Setting the clock takes longer than most steps, and few handlers read it.
             self._late = False
             of, performed = self.readings, task.operations
-            self._clock.move_to(self._begins + of.epoch + task.index * of.apart + performed * of.pace + task.slept)
+            self._clock.move_to(EPOCH + of.epoch + task.index * of.apart + performed * of.pace + task.slept)
         return int(self._time_ns())
 
     def _numbers(self, size: int, /) -> bytes:
@@ -267,6 +252,17 @@ class Control:
         self._followed.slept += _whole(seconds, math.ceil)  # never too early, as the machine
         self.advance()
         return True
+
+
+@contextmanager
+def beginning_at(seconds: int) -> Iterator[None]:
+    """While inside, clocks start at this time instead of :data:`EPOCH`: what was signed then must not be of the future."""
+    global EPOCH  # noqa: PLW0603
+    before, EPOCH = EPOCH, seconds
+    try:
+        yield
+    finally:
+        EPOCH = before
 
 
 @contextmanager
