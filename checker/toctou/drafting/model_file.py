@@ -44,6 +44,7 @@ def _head(sketch: Sketch) -> Iterator[str]:
         *(["import os"] if sketch.environment else []),
         *(["import sys"] if sketch.folders else []),
         *(["from decimal import Decimal"] if any(isinstance(one, Decimal) for one in inside) else []),
+        *(["from importlib import import_module"] if any(" = import_module(" in one for one in sketch.imports) else []),
         *(["from pathlib import Path"] if sketch.folders else []),
     ]
     yield from standard
@@ -61,7 +62,9 @@ def _head(sketch: Sketch) -> Iterator[str]:
         yield from ["", *above]
     if sketch.imports:
         yield from [""] * bool(above)
-        yield from (f"{line}  # noqa: E402" if above else line for line in sketch.imports)
+        yield from (
+            f"{one}  # noqa: E402" if above and one.startswith(("import ", "from ")) else one for one in sketch.imports
+        )
 
 
 def _folder(folder: str) -> str:
@@ -141,11 +144,15 @@ def _declaration(declared: Declared) -> Call:
 
 
 def _handler_names(sketch: Sketch) -> list[str]:
-    """A name for each handler that is an identifier, hides nothing of a model, and is used once."""
+    """A name for each handler that is an identifier, hides nothing of a model nor what it imports, and is used once."""
     found: list[str] = []
+    hidden = {
+        *dir(Model),
+        *(re.sub(r"^(from \S+ )?import |^.* as ", "", one).split(" ")[0].split(".")[0] for one in sketch.imports),
+    }
     for one in sketch.handlers:
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"\W+", "_", one.name)).strip("_").lower() or one.by
-        name = words if _is_name(words) and not hasattr(Model, words) else f"{one.by}_{words}"
+        name = words if _is_name(words) and words not in hidden else f"{one.by}_{words}"
         taken = [name, *(f"{name}_{count}" for count in range(2, len(sketch.handlers) + 2))]
         found.append(next(each for each in taken if each not in found))
     return found

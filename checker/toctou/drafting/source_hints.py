@@ -1,0 +1,252 @@
+"""Decides what the code of handlers says of what a template leaves open: routes, names in bodies and items, headers, services.
+
+The code is read, not run.  All of it is a guess: a name is followed to what it was assigned, within a function.  A draft says
+so, and what is wrong shows when the model is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_BODY = re.compile(r"json\.loads\(|get_json\(|\bjson_body\b|request\.json\b")
+_ITEM = re.compile(r"\[['\"]Items?['\"]\]|get\(['\"]Items?['\"]")
+_HEADERS = re.compile(r"headers(['\"]\]|['\"](, [^)]*)?\))?$")
+_CLAIMS = re.compile(r"claims['\"](\]|(, [^)]*)?\))$")
+_AUTHORIZER = re.compile(r"(authorizer|lambda)['\"](\]|(, [^)]*)?\))$")
+_NO_FIELDS = frozenset({"claims", "jwt", "lambda"})
+_WHOLE_ANSWERS = frozenset({"Item", "Items", "Attributes", "LastEvaluatedKey"})
+_DEEPEST = 4
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class RouteHint:
+    """A route that a decorator declares, such as ``@app.get("/orders/{id}")``, and the function below it."""
+
+    method: str
+    path: str
+    function: str
+    file: Path
+
+
+@dataclass(slots=True)
+class Hints:
+    """What files of code say.
+
+    Attributes:
+        routes: of decorators.
+        bodies: of each function, by file and name, the names that it reads from JSON which it has parsed.
+        calls: of each function, the names that it calls.
+        attributes: that are read from or written to items, with a value that the code compares or stores, or ``None``.
+        tables: names of tables, or of the environment variables that hold them.
+        keys: what is named in a ``Key``.
+        headers, claims, authorizer: what requests are asked for.
+        clients: services of boto3.
+        required: environment variables without which there is a ``KeyError``.
+        text: all of the code.
+    """
+
+    routes: list[RouteHint] = field(default_factory=list)
+    bodies: dict[tuple[Path, str], list[str]] = field(default_factory=dict)
+    calls: dict[tuple[Path, str], list[str]] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    tables: list[str] = field(default_factory=list)
+    keys: list[tuple[str, ...]] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
+    authorizer: list[str] = field(default_factory=list)
+    clients: list[str] = field(default_factory=list)
+    required: list[str] = field(default_factory=list)
+    text: str = ""
+
+    def body(self, file: Path, function: str) -> list[str]:
+        """The names that a function reads from a body, and those that functions of its file read which it calls."""
+        found, waiting, seen = list[str](), [function], set[str]()
+        while waiting:
+            name = waiting.pop(0)
+            if name not in seen:
+                seen.add(name)
+                found += self.bodies.get((file, name), [])
+                waiting += self.calls.get((file, name), [])
+        return list(dict.fromkeys(found))
+
+
+def hints_of(files: Iterable[Path]) -> Hints:
+    """What these files say; one that is no Python is passed over, as its import will tell."""
+    found = Hints()
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8")
+            tree = ast.parse(text)
+        except (OSError, ValueError, SyntaxError):
+            continue
+        found.text += text
+        _of_module(found, file, tree)
+    return found
+
+
+def _of_module(found: Hints, file: Path, tree: ast.Module) -> None:
+    classes = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.ClassDef)}
+    prefixes = dict(_prefixes(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            _of_call(found, node)
+        elif isinstance(node, ast.Subscript) and _text(node.value) == "os.environ" and isinstance(node.ctx, ast.Load):
+            found.required += _texts(node.slice)
+    functions = [one for one in ast.walk(tree) if isinstance(one, Function)]
+    for function in functions:
+        found.routes += _routes(function, file, prefixes)
+        found.calls[file, function.name] = [_text(one.func) for one in ast.walk(function) if isinstance(one, ast.Call)]
+        found.bodies[file, function.name] = list(_fields(function, classes))
+    for scope in [*functions, tree]:
+        _of_scope(found, file, scope)
+
+
+def _of_call(found: Hints, call: ast.Call) -> None:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    first = call.args[0] if call.args else None
+    if name == "Table" and first is not None:
+        found.tables += _texts(first) or (_texts(first.slice) if isinstance(first, ast.Subscript) else [])
+        found.tables += _texts(first.args[0]) if isinstance(first, ast.Call) and first.args else []
+    if name in ("client", "resource") and first is not None:
+        found.clients += [one for one in _texts(first) if one not in found.clients]
+    for keyword in call.keywords:
+        if keyword.arg == "TableName":
+            found.tables += _texts(keyword.value)
+        if not isinstance(keyword.value, ast.Dict):
+            continue
+        entries = [
+            (key.value, value)
+            for key, value in zip(keyword.value.keys, keyword.value.values, strict=True)
+            if isinstance(key, ast.Constant) and isinstance(key.value, str)
+        ]
+        if keyword.arg == "Key" and entries:
+            found.keys.append(tuple(key for key, _ in entries))
+        elif keyword.arg == "Item":
+            _store(found, entries)
+        elif keyword.arg == "ExpressionAttributeNames":
+            for _, value in entries:
+                for one in _texts(value):
+                    found.attributes.setdefault(one, None)
+
+
+def _store(found: Hints, entries: Sequence[tuple[str, ast.expr]]) -> None:
+    for key, value in entries:
+        known = value.value if isinstance(value, ast.Constant) else None
+        if found.attributes.get(key) is None:
+            found.attributes[key] = known
+
+
+def _of_scope(found: Hints, file: Path, scope: Function | ast.Module) -> None:
+    """What a function reads by constant keys, sorted by what it reads that from."""
+    assigned = dict[str, list[ast.expr]]()
+    for node in ast.walk(scope):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                assigned.setdefault(name, []).append(value)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                assigned.setdefault(name, []).append(value)
+            case ast.NamedExpr(target=ast.Name(id=name), value=value):
+                assigned.setdefault(name, []).append(value)
+            case (
+                ast.For(target=ast.Name(id=name), iter=value) | ast.comprehension(target=ast.Name(id=name), iter=value)
+            ):
+                assigned.setdefault(name, []).append(value)
+    bodies = found.bodies.setdefault((file, getattr(scope, "name", "")), [])
+    for node in ast.walk(scope):
+        read = _read(node)
+        if read is None:
+            continue
+        base, key = read
+        for origin in _origins(base, assigned, 0):
+            if _ITEM.search(origin):
+                if key not in _WHOLE_ANSWERS:
+                    found.attributes.setdefault(key, None)
+            elif _BODY.search(origin):
+                bodies += [key] if key not in bodies else []
+            elif _HEADERS.search(origin):
+                found.headers += [key] if key not in found.headers else []
+            elif _CLAIMS.search(origin):
+                found.claims += [key] if key not in found.claims else []
+            elif _AUTHORIZER.search(origin) and key not in _NO_FIELDS:
+                found.authorizer += [key] if key not in found.authorizer else []
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Compare) and (read := _read(node.left)) is not None and read[1] in found.attributes:
+            for other in node.comparators:
+                if isinstance(other, ast.Constant) and found.attributes[read[1]] is None:
+                    found.attributes[read[1]] = other.value
+
+
+def _read(node: ast.AST) -> tuple[ast.expr, str] | None:
+    """What is read from by a constant key, ``x["key"]`` or ``x.get("key")``, and the key."""
+    match node:
+        case ast.Subscript(value=base, slice=ast.Constant(value=str(key)), ctx=ast.Load()):
+            return base, key
+        case ast.Call(func=ast.Attribute(value=base, attr="get"), args=[ast.Constant(value=str(key)), *_]):
+            return base, key
+    return None
+
+
+def _origins(base: ast.expr, assigned: dict[str, list[ast.expr]], depth: int) -> Iterator[str]:
+    """The text of what a value comes from."""
+    yield ast.unparse(base)
+    if isinstance(base, ast.BoolOp):
+        for one in base.values:
+            yield from _origins(one, assigned, depth + 1)
+    if isinstance(base, ast.Name) and depth < _DEEPEST:
+        for one in assigned.get(base.id, []):
+            yield from _origins(one, assigned, depth + 1)
+
+
+def _routes(function: Function, file: Path, prefixes: dict[str, str]) -> Iterator[RouteHint]:
+    for one in function.decorator_list:
+        if not (isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.args):
+            continue
+        paths = _texts(one.args[0])
+        listed = [item for keyword in one.keywords if keyword.arg == "methods" for item in _listed(keyword.value)]
+        methods = [one.func.attr] if one.func.attr in _METHODS else (listed or ["get"]) * (one.func.attr == "route")
+        for method in methods:
+            for path in paths:
+                whole = prefixes.get(_text(one.func.value), "") + _PARAMETER.sub(r"{\1}", path)
+                yield RouteHint(method.upper(), whole or "/", function.name, file)
+
+
+def _prefixes(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The prefixes of blueprints and routers, by their names."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(keywords=keywords)):
+                for one in keywords:
+                    if one.arg in ("url_prefix", "prefix"):
+                        yield from ((name, text) for text in _texts(one.value))
+
+
+def _fields(function: Function, classes: dict[str, ast.ClassDef]) -> Iterator[str]:
+    """The fields of a parameter that is a model of pydantic, as FastAPI takes bodies."""
+    for argument in [*function.args.args, *function.args.kwonlyargs]:
+        declared = classes.get(_text(argument.annotation)) if argument.annotation is not None else None
+        if declared is not None and any("BaseModel" in _text(base) for base in declared.bases):
+            for one in declared.body:
+                if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name) and one.value is None:
+                    yield one.target.id
+
+
+def _texts(node: ast.AST) -> list[str]:
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def _listed(node: ast.expr) -> list[str]:
+    return (
+        [text for one in node.elts for text in _texts(one)] if isinstance(node, ast.List | ast.Tuple | ast.Set) else []
+    )
+
+
+def _text(node: ast.AST | None) -> str:
+    return "" if node is None else ast.unparse(node)
