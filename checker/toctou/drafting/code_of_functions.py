@@ -1,4 +1,4 @@
-"""Decides where the code of a Lambda function is: its module and attribute from ``Handler``, its folder from what holds the code."""
+"""Decides where the code of a Lambda function is: its module and attribute from ``Handler``, and the folder of both."""
 
 from __future__ import annotations
 

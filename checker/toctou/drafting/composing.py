@@ -1,7 +1,7 @@
 """Decides what a model makes of all that was found out: the sketch of its file.
 
-What stands in a document is taken; what does not is guessed from the code of the handlers and from names, and where even that says
-nothing, a note asks the person who completes the draft.
+What stands in a document is taken; what does not is guessed from the code of the handlers and from names, and where even that
+says nothing, a note asks the person who completes the draft.
 """
 
 from __future__ import annotations
@@ -115,9 +115,9 @@ def _tables(material: Material, hints: Hints) -> tuple[list[Table], dict[str, st
         return [], {}
     (name,) = names
     if name not in hints.required and not name.isupper():
-        return [Table(name, *keys[0][0])], {}
+        return [Table.keyed(name, keys[0][0])], {}
     value = material.environment.get(name) or singular(name.lower()).title() or "Items"
-    return [Table(value, *keys[0][0])], {name: value}
+    return [Table.keyed(value, keys[0][0])], {name: value}
 
 
 def _environment(material: Material, hints: Hints, tables: Sequence[Table]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Decides which environment variables of functions a draft knows; one whose value is made when it is deployed is told as unknown."""
+"""Decides which environment variables a draft knows; one whose value is made when it is deployed is told as unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides how a model file imports a team's code: which folders it puts on ``sys.path``, which lines it has, what things are called.
+"""Decides how a model file imports a team's code: its folders on ``sys.path``, its lines, what things are called.
 
 Lambda functions are imported from the folder of their code.  Where several have a module of one name, they are imported from the
 folder that holds all of them.

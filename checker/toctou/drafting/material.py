@@ -109,5 +109,5 @@ class Material:
     @property
     def functions(self) -> Sequence[Imported]:
         """The Lambda functions, each once."""
-        found = [one.function for one in [*self.routes, *self.events] if one.function is not None]
+        found = [*(one.function for one in self.routes if one.function), *(one.function for one in self.events)]
         return list(dict.fromkeys(found))

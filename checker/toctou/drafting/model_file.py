@@ -1,4 +1,4 @@
-"""Decides how a :class:`~toctou.drafting.sketch.Sketch` is written down: the text of a model file as a person would have written it.
+"""Decides how a :class:`~toctou.drafting.sketch.Sketch` is written down: the text of a model file, as a person would write it.
 
 Nothing is written that says what a model says anyway, and every name is one that Python and toctou accept.
 """

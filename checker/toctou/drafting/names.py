@@ -1,7 +1,7 @@
 """Decides what a name of an attribute, a parameter or a table stands for, and which value a draft gives it.
 
-People name identifiers after what they identify, and owners after people; everything else is a guess by the name, which shows in the
-first run if it is wrong.
+People name identifiers after what they identify, and owners after people; everything else is a guess by the name, which shows in
+the first run if it is wrong.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class Requesting:
         members = body if method in _WITH_BODIES else ()
         if members:
             options["body"] = {member: self._pooled(member, self._member(member, path), pools) for member in members}
-        name = self._declare(name or f"{method}_{path}", f"{method} {path}", options, pools, function, method)
+        name = self._declare(name or f"{method}_{path}", f"{method} {path}", options, pools, function=function)
         if method in _WITH_BODIES and not members:
             self._made.note(name, "TODO: body={…}, if it takes one.")
 
@@ -133,7 +133,7 @@ class Requesting:
         if headers:
             options["headers"] = headers
         text = f"{operation.method} {path}" + (f"?{'&'.join(query)}" if query else "")
-        self._declare(operation.id, text, options, pools, function, operation.method)
+        self._declare(operation.id, text, options, pools, function=function)
 
     def _meant(self, name: str, value: Any, operation: Operation) -> Any:
         """A member of a body: what it means by its name where the document allows that, and gives no example."""
@@ -152,8 +152,8 @@ class Requesting:
         subject: str,
         options: Mapping[str, Any],
         pools: Mapping[str, list[Any]],
+        *,
         function: Imported | None,
-        method: str,
     ) -> str:
         known = {one.name for one in self._made.handlers}
         if name in known:
@@ -161,7 +161,7 @@ class Requesting:
         more = dict(options)
         if function is not None and not self._alone:
             more["function"] = self._code[function]
-        if method in SAFE:
+        if subject.partition(" ")[0] in SAFE:
             more["read_only"] = True
         self._made.handlers.append(Declared(name, "route", subject, more, pools))
         return name

@@ -61,10 +61,10 @@ class Template:
                 return self._reference(name)
             case {"Fn::GetAtt": [str(name), str(attribute)]}:
                 return self._attribute(name, attribute)
-            case {"Fn::Sub": str(text)}:
-                return self._substituted(text, {})
-            case {"Fn::Sub": [str(text), Mapping() as values]}:
-                return self._substituted(text, values)
+            case {"Fn::Sub": str(written)}:
+                return self._substituted(written, {})
+            case {"Fn::Sub": [str(written), Mapping() as values]}:
+                return self._substituted(written, values)
             case {"Fn::Join": [str(between), list(parts)]}:
                 texts = [self.text(one) for one in parts]
                 return None if None in texts else between.join(one or "" for one in texts)
@@ -138,9 +138,7 @@ class Template:
                 "AttributeDefinitions": [{"AttributeName": one, "AttributeType": kind} for one, kind in kinds.items()],
                 "LocalSecondaryIndexes": local,
             }
-        return (
-            Table(name, primary[0], primary[1] if len(primary) > 1 else None, indexes, definition) if primary else None
-        )
+        return Table.keyed(name, primary, indexes=indexes, definition=definition) if primary else None
 
     def _reference(self, name: str) -> str | None:
         if name in _PSEUDO:
@@ -179,7 +177,7 @@ class Template:
             if found[1]:
                 return f"${{{name}}}"
             one, dot, attribute = name.partition(".")
-            value = (
+            value: str | None = (
                 self.text(values[name])
                 if name in values
                 else self._attribute(one, attribute)

@@ -48,14 +48,12 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
             continue
         for one in (shared, own):
             add_environment(found, mapping(mapping(one.get("Environment")).get("Variables")), template.text)
-        for event_name, event in mapping(properties.get("Events")).items():
-            _add(found, template, function, name, event_name, mapping(event))
+        for event in mapping(properties.get("Events")).values():
+            _add(found, template, function, name=name, event=mapping(event))
     return found
 
 
-def _add(
-    found: Material, template: Template, function: Imported, name: str, event_name: str, event: Mapping[str, Any]
-) -> None:
+def _add(found: Material, template: Template, function: Imported, *, name: str, event: Mapping[str, Any]) -> None:
     said = mapping(event.get("Properties"))
     match event.get("Type"):
         case "Api" | "HttpApi" as kind:
@@ -76,7 +74,7 @@ def _add(
         case "Schedule" | "ScheduleV2":
             found.events.append(Event("eventbridge", function, SCHEDULED, name))
         case other:
-            found.notes.append(not_such(name, f"{other} {event_name}"))
+            found.notes.append(not_such(name, str(other)))
 
 
 SCHEDULED: Mapping[str, Any] = {"source": "aws.events", "detail_type": "Scheduled Event", "detail": {}}
@@ -97,6 +95,7 @@ def from_pattern(pattern: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content(**known: Any) -> dict[str, Any]:
+    """What is known of an event, without what is not."""
     return {name: value for name, value in known.items() if value is not None}
 
 

@@ -22,6 +22,8 @@ from toctou.web.lambda_context import ACCOUNT, REGION
 _VARIABLE = re.compile(r"\$\{([^${}]+)\}")
 _KNOWN = {"sls:stage": "dev", "opt:stage": "dev", "aws:region": REGION, "opt:region": REGION, "aws:accountId": ACCOUNT}
 _DEEPEST = 20
+_OF_SERVERLESS_WSGI = "wsgi_handler.handler"
+"""Made by https://github.com/logandk/serverless-wsgi when it deploys; ``custom.wsgi.app`` names the application."""
 
 
 def is_service(data: Mapping[str, Any]) -> bool:
@@ -43,10 +45,14 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
         return None if known is not None and _VARIABLE.search(known) else known
 
     add_environment(found, mapping(provider.get("environment")), text)
+    wsgi = imported(mapping(mapping(resolved.get("custom")).get("wsgi")).get("app"), file.parent)
     for name, function in mapping(resolved.get("functions")).items():
         runtime = mapping(function).get("runtime", provider.get("runtime"))
         if not is_python(runtime):
             found.notes.append(not_here(name, runtime))
+            continue
+        if wsgi is not None and mapping(function).get("handler") == _OF_SERVERLESS_WSGI:
+            found.application = wsgi
             continue
         code = imported(mapping(function).get("handler"), file.parent)
         if code is None:
@@ -56,11 +62,11 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
         events = mapping(function).get("events")
         for event in events if isinstance(events, list) else ():
             for kind, said in event.items() if isinstance(event, Mapping) else [(str(event), {})]:
-                _add(found, template, code, name, kind, said)
+                _add(found, template, code, name=name, kind=kind, said=said)
     return found
 
 
-def _add(found: Material, template: Template, code: Imported, name: str, kind: str, said: Any) -> None:
+def _add(found: Material, template: Template, code: Imported, *, name: str, kind: str, said: Any) -> None:
     match kind:
         case "http" | "httpApi":
             found.api = "http" if kind == "httpApi" else found.api

@@ -1,7 +1,7 @@
 """Decides what a drafted model file can say: one plain value, which :mod:`toctou.drafting.model_file` writes down.
 
-Whatever a draft is made from (a template, an OpenAPI document, a recording of tests) ends in a :class:`Sketch`; nothing here knows
-how it was found out, or how it is written.
+Whatever a draft is made from (a template, an OpenAPI document, a recording of tests) ends in a :class:`Sketch`; nothing here
+knows how it was found out, or how it is written.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Table:
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def keyed(cls, name: str, keys: Sequence[str], **more: Any) -> Table:
+        """A table with these keys: one or two."""
+        return cls(name, keys[0], keys[1] if len(keys) > 1 else None, **more)
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The key attributes, with their types."""
@@ -62,7 +67,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """All that a drafted model file says.  What is empty, or ``None``, is not written; defaults are those of :class:`toctou.Model`.
+    """All that a drafted model file says.  What is empty, or ``None``, is not written, and is as :class:`toctou.Model` has it.
 
     Attributes:
         name: of the class; made an identifier when it is written.
@@ -78,8 +83,8 @@ class Sketch:
         api, caller, headers: how requests come, and how they say who calls.
         services, answers: other AWS services.
         handlers: in the order in which they are written.
-        notes: comments for who completes the draft, by the attribute or handler above which they stand; by ``""`` above the class.
-            One where a person has to decide begins with ``TODO:``.  They may stand where there is no such attribute.
+        notes: comments for who completes the draft, by the attribute or handler above which they stand; by ``""`` above the
+            class.  One where a person has to decide begins with ``TODO:``.  They may stand where there is no such attribute.
     """
 
     name: str

@@ -15,11 +15,14 @@ from typing import Any
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
-_BODY = re.compile(r"json\.loads\(|get_json\(|\bjson_body\b|request\.json\b")
-_ITEM = re.compile(r"\[['\"]Items?['\"]\]|get\(['\"]Items?['\"]")
-_HEADERS = re.compile(r"headers(['\"]\]|['\"](, [^)]*)?\))?$")
-_CLAIMS = re.compile(r"claims['\"](\]|(, [^)]*)?\))$")
-_AUTHORIZER = re.compile(r"(authorizer|lambda)['\"](\]|(, [^)]*)?\))$")
+_READ_FROM = {
+    "item": re.compile(r"\[['\"]Items?['\"]\]|get\(['\"]Items?['\"]"),
+    "body": re.compile(r"json\.loads\(|get_json\(|\bjson_body\b|request\.json\b"),
+    "headers": re.compile(r"headers(['\"]\]|['\"](, [^)]*)?\))?$"),
+    "claims": re.compile(r"claims['\"](\]|(, [^)]*)?\))$"),
+    "authorizer": re.compile(r"(authorizer|lambda)['\"](\]|(, [^)]*)?\))$"),
+}
+"""What a value is, by the text of what it comes from; the first that fits."""
 _NO_FIELDS = frozenset({"claims", "jwt", "lambda"})
 _WHOLE_ANSWERS = frozenset({"Item", "Items", "Attributes", "LastEvaluatedKey"})
 _DEEPEST = 4
@@ -147,41 +150,47 @@ def _store(found: Hints, entries: Sequence[tuple[str, ast.expr]]) -> None:
 def _of_scope(found: Hints, file: Path, scope: Function | ast.Module) -> None:
     """What a function reads by constant keys, sorted by what it reads that from."""
     assigned = dict[str, list[ast.expr]]()
+    for name, value in _assignments(scope):
+        assigned.setdefault(name, []).append(value)
+    lists = {
+        "body": found.bodies.setdefault((file, getattr(scope, "name", "")), []),
+        "headers": found.headers,
+        "claims": found.claims,
+        "authorizer": found.authorizer,
+    }
     for node in ast.walk(scope):
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                assigned.setdefault(name, []).append(value)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                assigned.setdefault(name, []).append(value)
-            case ast.NamedExpr(target=ast.Name(id=name), value=value):
-                assigned.setdefault(name, []).append(value)
-            case (
-                ast.For(target=ast.Name(id=name), iter=value) | ast.comprehension(target=ast.Name(id=name), iter=value)
-            ):
-                assigned.setdefault(name, []).append(value)
-    bodies = found.bodies.setdefault((file, getattr(scope, "name", "")), [])
-    for node in ast.walk(scope):
-        read = _read(node)
-        if read is None:
+        if (read := _read(node)) is None:
             continue
         base, key = read
-        for origin in _origins(base, assigned, 0):
-            if _ITEM.search(origin):
-                if key not in _WHOLE_ANSWERS:
-                    found.attributes.setdefault(key, None)
-            elif _BODY.search(origin):
-                bodies += [key] if key not in bodies else []
-            elif _HEADERS.search(origin):
-                found.headers += [key] if key not in found.headers else []
-            elif _CLAIMS.search(origin):
-                found.claims += [key] if key not in found.claims else []
-            elif _AUTHORIZER.search(origin) and key not in _NO_FIELDS:
-                found.authorizer += [key] if key not in found.authorizer else []
+        kinds = {_kind(origin) for origin in _origins(base, assigned, 0)}
+        if "item" in kinds and key not in _WHOLE_ANSWERS:
+            found.attributes.setdefault(key, None)
+        for kind, names in lists.items():
+            if kind in kinds and key not in names and not (kind == "authorizer" and key in _NO_FIELDS):
+                names.append(key)
     for node in ast.walk(scope):
-        if isinstance(node, ast.Compare) and (read := _read(node.left)) is not None and read[1] in found.attributes:
+        if isinstance(node, ast.Compare) and (read := _read(node.left)) is not None:
             for other in node.comparators:
-                if isinstance(other, ast.Constant) and found.attributes[read[1]] is None:
+                if isinstance(other, ast.Constant) and found.attributes.get(read[1], "") is None:
                     found.attributes[read[1]] = other.value
+
+
+def _assignments(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    for node in ast.walk(scope):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.NamedExpr(target=ast.Name(id=name), value=value)
+                | ast.For(target=ast.Name(id=name), iter=value)
+                | ast.comprehension(target=ast.Name(id=name), iter=value)
+            ):
+                yield name, value
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+
+
+def _kind(origin: str) -> str:
+    return next((kind for kind, pattern in _READ_FROM.items() if pattern.search(origin)), "")
 
 
 def _read(node: ast.AST) -> tuple[ast.expr, str] | None:

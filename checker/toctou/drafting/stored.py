@@ -1,4 +1,4 @@
-"""Decides what a drafted model stores at the start: one item for each table, and which identifiers a request has to name to meet it."""
+"""Decides what a drafted model stores at the start: an item for each table, and the identifiers by which a request means it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ def stored(tables: Sequence[Table], hints: Hints, collections: Sequence[str]) ->
             )
             continue
         described = len(tables) == 1 or holds(table.name, collections)
-        items[table.name] = [_item(table, hints.attributes if described else {})]
+        noun = next((one for one in collections if holds(table.name, [one])), "") or (
+            collections[0] if len(tables) == 1 and collections else table.name
+        )
+        items[table.name] = [_item(table, singular(noun), hints.attributes if described else {})]
     owner = _owner(tables, items)
     if owner is None:
         notes["owner"] = ['TODO: owner = "…", the attribute that names who owns an item, if items have owners.']
@@ -75,8 +78,7 @@ def stored(tables: Sequence[Table], hints: Hints, collections: Sequence[str]) ->
     return Stored(tables, items, owner, notes)
 
 
-def _item(table: Table, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    noun = singular(table.name)
+def _item(table: Table, noun: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     item = {key.partition(":")[0]: identifier(key, noun) for key in table.keys}
     for keys in table.indexes.values():
         for key in keys:

@@ -230,7 +230,7 @@ class _Builder:
     def _typed(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value
         tag = event.tag
-        if self._is_function(event):
+        if tag is not None and self._is_function(event):
             return _in_full(tag, text)
         # "!" forces a string; without a tag, only an unquoted scalar may be something else
         if tag is None or tag == "!":
