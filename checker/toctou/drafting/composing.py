@@ -68,7 +68,7 @@ def sketch_of(material: Material, output: Path, service: Mapping[str, Any] | Non
         notes["tables"] = [
             'TODO: tables = [Table("…", "…")], the tables that the handlers use, and `items` in them; or --table.'
         ]
-        notes.pop("items", None)
+        notes.pop("owner", None)
     headers = _headers(material, hints, sends_headers=not functions)
     if not headers and not functions:
         notes["headers"] = ['TODO: headers = {"…": "{principal}"}, what says who calls.']
@@ -122,7 +122,11 @@ def _tables(material: Material, hints: Hints) -> tuple[list[Table], dict[str, st
 
 def _environment(material: Material, hints: Hints, tables: Sequence[Table]) -> dict[str, str]:
     """The variables that the code asks for: what the template says, the table where there is one, else something."""
-    asked = {name: value for name, value in material.environment.items() if name in hints.text or not hints.text}
+    asked = {
+        name: value
+        for name, value in material.environment.items()
+        if name in hints.text or name.startswith("POWERTOOLS_") or not hints.text
+    }
     for name in hints.required:
         if name not in asked and name in hints.tables and len(tables) == 1:
             asked[name] = tables[0].name

@@ -17,7 +17,7 @@ from typing import Any
 from toctou.declaration.event import event
 from toctou.declaration.model import Model, handler
 from toctou.declaration.route import route
-from toctou.drafting.python_text import WIDTH, Call, assignment, every
+from toctou.drafting.python_text import WIDTH, Call, assignment, every, laid_out
 from toctou.drafting.sketch import Code, Declared, Sketch, Table
 from toctou.web.event_sources import SOURCES
 
@@ -55,13 +55,13 @@ def _head(sketch: Sketch) -> Iterator[str]:
     names |= {name for one in inside if isinstance(one, Code) for name in _names(one)} & _IN_EXPRESSIONS
     yield f"from toctou import {', '.join(sorted(names, key=lambda name: (name.islower(), name)))}"
     above = [
-        *(f"os.environ.setdefault({_text(name)}, {_text(value)})" for name, value in sketch.environment.items()),
+        *(laid_out(Call("os.environ.setdefault", one), 0) for one in sketch.environment.items()),
         *(f"sys.path.insert(0, {_folder(one)})" for one in sketch.folders),
     ]
     if above:
         yield from ["", *above]
     if sketch.imports:
-        yield from [""] * bool(above)
+        yield ""
         yield from (
             f"{one}  # noqa: E402" if above and one.startswith(("import ", "from ")) else one for one in sketch.imports
         )

@@ -24,6 +24,7 @@ _NUMBERS = re.compile(
     r"|level|number|age|rating|score|ttl|timestamp|expires\w*)$"
 )
 _FLAGS = re.compile(r"^(is|has)[A-Z_]|(active|enabled|done|checked|completed|deleted|locked|paid|confirmed)$")
+_IDENTIFIER = re.compile(r"(_id|Id|ID|_uuid|Uuid|_key)$")
 _TIMES = re.compile(r"(_at|At|_date|Date|_time|Time)$")
 _WITHOUT_MEANING = frozenset(
     {"pk", "sk", "hk", "rk", "hash", "range", "hashkey", "rangekey", "partitionkey", "sortkey", "key"}
@@ -67,6 +68,8 @@ def value_of(name: str, *, new: bool = False) -> Any:
         return "bob"
     if is_owner(name):
         return "alice"
+    if _IDENTIFIER.search(name):
+        return f"{plain[0]}1"
     if plain in ("version", "revision", "rev"):
         return 1
     if _FLAGS.search(name):

@@ -226,8 +226,7 @@ class Requesting:
             keys = next([key.partition(":")[0] for key in one.keys] for one in self._stored.tables if one.name == table)
             content["records"] = [{"keys": {key: items[0][key] for key in keys}, "new": dict(items[0])}]
         elif event.source == "s3":
-            content = {"bucket": content.get("bucket", "bucket"), "key": "{key}"}
-            pools["key"] = ["k1"]
+            content = {"bucket": "bucket", "key": "k1", **content}
         else:
             content = {"source": "app", "detail_type": "event", "detail": {}} | content
             note = "" if content["detail"] or content["source"] == "aws.events" else "TODO: what an event says."

@@ -145,7 +145,8 @@ class Template:
             return _PSEUDO[name]
         parameter = mapping(self.data.get("Parameters")).get(name)
         if isinstance(parameter, Mapping):
-            return self.text(parameter.get("Default"))
+            looked_up = str(parameter.get("Type")).startswith("AWS::SSM::")  # then the default is only where to look
+            return None if looked_up else self.text(parameter.get("Default"))
         kind = mapping(mapping(self.data.get("Resources")).get(name)).get("Type")
         if kind not in _NAMES:
             return None

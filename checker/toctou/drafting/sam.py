@@ -68,7 +68,9 @@ def _add(found: Material, template: Template, function: Imported, *, name: str, 
         case "DynamoDB":
             found.events.append(Event("dynamodb", function, content(table=template.named(said.get("Stream"))), name))
         case "S3":
-            found.events.append(Event("s3", function, content(bucket=template.named(said.get("Bucket"))), name))
+            happened = name_of_s3_event(said.get("Events"))
+            bucket = template.named(said.get("Bucket"))
+            found.events.append(Event("s3", function, content(bucket=bucket, event_name=happened), name))
         case "EventBridgeRule" | "CloudWatchEvent":
             found.events.append(Event("eventbridge", function, from_pattern(mapping(said.get("Pattern"))), name))
         case "Schedule" | "ScheduleV2":
@@ -92,6 +94,11 @@ def from_pattern(pattern: Mapping[str, Any]) -> dict[str, Any]:
     return content(
         source=first(pattern.get("source")), detail_type=first(pattern.get("detail-type")), detail=known or None
     )
+
+
+def name_of_s3_event(said: Any) -> str | None:
+    """The name of an event of S3 where it is not that of an object which was put."""
+    return "ObjectRemoved:Delete" if "Removed" in str(said) else None
 
 
 def content(**known: Any) -> dict[str, Any]:

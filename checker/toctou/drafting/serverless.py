@@ -16,7 +16,7 @@ from toctou.drafting.code_of_functions import imported, is_python, not_here, not
 from toctou.drafting.environments import add_environment
 from toctou.drafting.material import Event, Imported, Material, Route
 from toctou.drafting.resources import Template, mapping
-from toctou.drafting.sam import SCHEDULED, content, from_pattern
+from toctou.drafting.sam import SCHEDULED, content, from_pattern, name_of_s3_event
 from toctou.web.lambda_context import ACCOUNT, REGION
 
 _VARIABLE = re.compile(r"\$\{([^${}]+)\}")
@@ -68,6 +68,8 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
 
 def _add(found: Material, template: Template, code: Imported, *, name: str, kind: str, said: Any) -> None:
     match kind:
+        case "http" if isinstance(said, Mapping) and said.get("integration") in ("lambda", "LAMBDA"):
+            found.notes.append(not_such(name, "http (integration: lambda)"))
         case "http" | "httpApi":
             found.api = "http" if kind == "httpApi" else found.api
             method, path = (
@@ -89,7 +91,8 @@ def _add(found: Material, template: Template, code: Imported, *, name: str, kind
                 found.events.append(Event("dynamodb", code, content(table=template.named(stream)), name))
         case "s3":
             bucket = said.get("bucket") if isinstance(said, Mapping) else said
-            found.events.append(Event("s3", code, content(bucket=template.named(bucket)), name))
+            happened = name_of_s3_event(said.get("event")) if isinstance(said, Mapping) else None
+            found.events.append(Event("s3", code, content(bucket=template.named(bucket), event_name=happened), name))
         case "eventBridge":
             found.events.append(Event("eventbridge", code, from_pattern(mapping(mapping(said).get("pattern"))), name))
         case "schedule":

@@ -47,7 +47,7 @@ class Hints:
         routes: of decorators.
         bodies: of each function, by file and name, the names that it reads from JSON which it has parsed.
         calls: of each function, the names that it calls.
-        attributes: that are read from or written to items, with a value that the code compares or stores, or ``None``.
+        attributes: that are read from or written to items, with a value that the code asks for or stores, or ``None``.
         tables: names of tables, or of the environment variables that hold them.
         keys: what is named in a ``Key``.
         headers, claims, authorizer: what requests are asked for.
@@ -169,10 +169,28 @@ def _of_scope(found: Hints, file: Path, scope: Function | ast.Module) -> None:
             if kind in kinds and key not in names and not (kind == "authorizer" and key in _NO_FIELDS):
                 names.append(key)
     for node in ast.walk(scope):
-        if isinstance(node, ast.Compare) and (read := _read(node.left)) is not None:
-            for other in node.comparators:
-                if isinstance(other, ast.Constant) and found.attributes.get(read[1], "") is None:
-                    found.attributes[read[1]] = other.value
+        if isinstance(node, ast.If) and (compared := _compared(node.test)) is not None:
+            name, value, same = compared
+            if name in found.attributes and same is not _rejects(node.body):
+                found.attributes[name] = value
+
+
+def _compared(test: ast.expr) -> tuple[str, Any, bool] | None:
+    """What is compared with a constant, the constant, and whether it is asked to be that."""
+    if isinstance(test, ast.Compare) and (read := _read(test.left)) is not None and test.ops:
+        operator, other = test.ops[0], test.comparators[0]
+        if isinstance(operator, ast.Eq | ast.NotEq) and isinstance(other, ast.Constant):
+            return read[1], other.value, isinstance(operator, ast.Eq)
+    return None
+
+
+def _rejects(body: Sequence[ast.stmt]) -> bool:
+    """Whether a branch does nothing but give up."""
+    last = body[-1]
+    aborts = (
+        isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and _text(last.value.func).endswith("abort")
+    )
+    return len(body) == 1 and (aborts or isinstance(last, ast.Return | ast.Raise))
 
 
 def _assignments(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
@@ -194,8 +212,10 @@ def _kind(origin: str) -> str:
 
 
 def _read(node: ast.AST) -> tuple[ast.expr, str] | None:
-    """What is read from by a constant key, ``x["key"]`` or ``x.get("key")``, and the key."""
+    """What is read from by a constant key, ``x["key"]`` or ``x.get("key")``, or asked for one, and the key."""
     match node:
+        case ast.Compare(left=ast.Constant(value=str(key)), ops=[ast.In() | ast.NotIn()], comparators=[base]):
+            return base, key
         case ast.Subscript(value=base, slice=ast.Constant(value=str(key)), ctx=ast.Load()):
             return base, key
         case ast.Call(func=ast.Attribute(value=base, attr="get"), args=[ast.Constant(value=str(key)), *_]):
