@@ -63,7 +63,12 @@ def sketch_of(material: Material, output: Path, service: Mapping[str, Any] | Non
     alone = len(functions) == 1 and not (material.application and service is None)
     made = Requesting(material, hints, kept, imports.code, alone=alone).all()
     notes = {**kept.notes, **made.notes}
-    notes[""] = [*material.notes, *made.notes.get("", []), *_untold(material, hints, environment)]
+    absent = [
+        f"TODO: {one.module}.{one.attribute}, which is not in {one.folder.name}."
+        for one in imported
+        if one.file is None
+    ]
+    notes[""] = [*material.notes, *made.notes.get("", []), *absent, *_untold(material, hints, environment)]
     if not tables:
         notes["tables"] = [
             'TODO: tables = [Table("…", "…")], the tables that the handlers use, and `items` in them; or --table.'
@@ -136,8 +141,7 @@ def _environment(material: Material, hints: Hints, tables: Sequence[Table]) -> d
 
 
 def _untold(material: Material, hints: Hints, environment: Mapping[str, str]) -> Iterator[str]:
-    unknown = [name for name, value in environment.items() if value == "TODO"]
-    unknown += [name for name in material.unknown if name in hints.text and name not in environment]
+    unknown = [name for name in material.unknown if name in hints.text and name not in environment]
     if unknown:
         yield f"TODO: the environment variables {', '.join(unknown)}, whose values are made when it is deployed."
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toctou.declaration.arguments import simplest
@@ -57,8 +58,9 @@ class Requesting:
             for operation in self._material.operations:
                 self._operation(operation)
         else:
+            several = Counter(one.name for one in self._material.routes)
             for route in self._material.routes:
-                self._route(route)
+                self._route(route if several[route.name] == 1 else replace(route, name=""))
             if self._material.application is not None:
                 self._hinted(Route(ANY, "/{proxy+}"))
         for event in self._material.events:
@@ -156,6 +158,7 @@ class Requesting:
         function: Imported | None,
     ) -> str:
         known = {one.name for one in self._made.handlers}
+        name = _plain_name(name)
         if name in known:
             name = next(each for count in range(2, len(known) + 3) if (each := f"{name}_{count}") not in known)
         more = dict(options)
@@ -207,7 +210,7 @@ class Requesting:
 
     def _event(self, event: Event) -> None:
         content, pools = dict(event.content), dict[str, list[Any]]()
-        name = event.name or event.source
+        name = _plain_name(event.name or event.source)
         file = event.function.file
         note = ""
         if event.source == "sqs":
@@ -238,6 +241,11 @@ class Requesting:
         self._made.handlers.append(declared)
         if note:
             self._made.note(declared.name, note)
+
+
+def _plain_name(name: str) -> str:
+    """A name without what it is."""
+    return re.sub(r"(?<=[a-z])(Function|Lambda)$", "", name)
 
 
 def _before(path: str, name: str) -> list[str]:

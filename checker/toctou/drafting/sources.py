@@ -41,6 +41,7 @@ _EXPECTED = (
 )
 _SUFFIXES = (".yaml", ".yml", ".json")
 _USUAL = ("template.y*ml", "serverless.y*ml", "cdk.out/*.template.json", "*.template.json", "template.json")
+_BELOW = ("*/template.y*ml", "*/serverless.y*ml")
 _DOCUMENTS = ("openapi.*", "swagger.*", "*/openapi.*")
 _APPLICATIONS = (
     "app.py",
@@ -99,6 +100,8 @@ def _files(target: Path) -> list[Path]:
 def _of_folder(folder: Path) -> Iterator[Path]:
     """The first template there is, and an OpenAPI document beside it; or else an application."""
     templates = next((some for one in _USUAL if (some := _documents(folder, one))), [])
+    below = [] if templates else [one for pattern in _BELOW for one in _documents(folder, pattern)]
+    templates = templates or (below if len(below) == 1 else [])
     documents = next((some for one in _DOCUMENTS if (some := _documents(folder, one))), [])
     yield from templates
     yield from documents[:1]
