@@ -1,7 +1,7 @@
 """Decides where the code of a function is that the CDK, or ``aws cloudformation package``, has packed.
 
-The CDK copies it to a folder beside the template, which is named by the function's metadata or by the manifest of assets.  A model
-had better import the team's own files, so the folder of the project that holds the same handler is looked for first.
+The CDK copies it to a folder beside the template, which is named by the function's metadata or by the manifest of assets.  A
+model had better import the team's own files, so the folder of the project that holds the same handler is looked for first.
 
 Source: https://docs.aws.amazon.com/cdk/v2/guide/assets.html.
 """

@@ -93,9 +93,9 @@ def _documentation(text: str) -> list[str]:
     safe = " ".join(text.split()).replace("\\", "\\\\").replace('"""', "'''")
     if not safe:
         return []
-    lines = textwrap.wrap(f'"""{safe}', WIDTH - _INDENT)
-    if len(lines) == 1 and len(lines[0]) + len('"""') <= WIDTH - _INDENT and not safe.endswith('"'):
-        lines[0] += '"""'
+    lines = textwrap.wrap(f'"""{safe}', WIDTH - _INDENT - len('"""'), break_long_words=False, break_on_hyphens=False)
+    if len(lines) == 1:
+        lines[0] += ' """' if safe.endswith('"') else '"""'
     else:
         lines.append('"""')
     return [" " * _INDENT + line for line in lines]
@@ -151,7 +151,7 @@ def _handler_names(sketch: Sketch) -> list[str]:
         *(re.sub(r"^(from \S+ )?import |^.* as ", "", one).split(" ")[0].split(".")[0] for one in sketch.imports),
     }
     for one in sketch.handlers:
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"\W+", "_", one.name)).strip("_").lower() or one.by
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"[\W_]+", "_", one.name)).strip("_").lower() or one.by
         name = words if _is_name(words) and words not in hidden else f"{one.by}_{words}"
         taken = [name, *(f"{name}_{count}" for count in range(2, len(sketch.handlers) + 2))]
         found.append(next(each for each in taken if each not in found))
@@ -159,7 +159,7 @@ def _handler_names(sketch: Sketch) -> list[str]:
 
 
 def _class_name(text: str) -> str:
-    name = "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", text))
+    name = "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", text)) or "Drafted"
     return name if _is_name(name) and name not in ("Model", "Table", "Service") else f"Model{name}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from toctou.drafting.sketch import Code
@@ -77,12 +78,15 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str, bool]:
 def _scalar(value: Any) -> str:
     if isinstance(value, Code):
         return str(value)
-    if not isinstance(value, str):
+    if isinstance(value, Decimal):
+        return f'Decimal("{value}")'
+    if not isinstance(value, str | bytes):
         return repr(value)
-    quoted = repr(value)
-    if quoted[0] == '"' or value.count('"') > value.count("'"):
-        return quoted
-    return '"' + quoted[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
+    written = repr(value)
+    prefix, quoted = ("b", written[1:]) if isinstance(value, bytes) else ("", written)
+    if quoted[0] == '"' or quoted.count('"') > quoted.count("\\'"):  # which ruff leaves, since it would escape more
+        return written
+    return prefix + '"' + quoted[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
 
 
 def every(value: Any) -> Iterator[Any]:
