@@ -33,7 +33,7 @@ def folder_of_code(resource: Mapping[str, Any], properties: Mapping[str, Any], h
     if isinstance(code, str):  # a folder that `aws cloudformation package` will pack
         return file.parent / code
     packed = metadata.get(_PATH) if metadata.get(_PROPERTY) == "Code" else _listed(file, mapping(code).get("S3Key"))
-    if not isinstance(packed, str):
+    if not isinstance(packed, str) or not handler.rpartition(".")[0].strip("./"):
         return None
     folder = file.parent / packed
     module = Path(*handler.rpartition(".")[0].strip("./").replace("/", ".").split(".")).with_suffix(".py")

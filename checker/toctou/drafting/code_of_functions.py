@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from pathlib import Path
 
 from toctou.drafting.material import Imported
@@ -15,9 +16,10 @@ def is_python(runtime: str | None) -> bool:
 def imported(handler: str | None, folder: Path, libraries: tuple[Path, ...] = ()) -> Imported | None:
     """A function by its handler, such as ``orders.cancel`` or ``src/orders.cancel``; ``None`` if that is no handler."""
     module, _, attribute = (handler or "").rpartition(".")
-    if not module or not attribute.isidentifier():
+    module = module.strip("./").replace("/", ".")
+    if not all(module.split(".")) or not attribute.isidentifier() or keyword.iskeyword(attribute):
         return None
-    return Imported(folder.resolve(), module.strip("./").replace("/", "."), attribute, libraries)
+    return Imported(folder.resolve(), module, attribute, libraries)
 
 
 def not_here(name: str, runtime: str | None) -> str:

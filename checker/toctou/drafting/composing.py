@@ -13,7 +13,6 @@ from typing import Any
 
 from toctou.drafting.importing import imports_of
 from toctou.drafting.material import Material
-from toctou.drafting.names import singular
 from toctou.drafting.requests import Requesting
 from toctou.drafting.sketch import Code, Sketch, Table
 from toctou.drafting.source_hints import Hints, hints_of
@@ -121,7 +120,8 @@ def _tables(material: Material, hints: Hints) -> tuple[list[Table], dict[str, st
     (name,) = names
     if name not in hints.required and not name.isupper():
         return [Table.keyed(name, keys[0][0])], {}
-    value = material.environment.get(name) or singular(name.lower()).title() or "Items"
+    words = [one.title() for one in name.split("_") if one not in ("TABLE", "NAME", "DYNAMODB", "DDB")]
+    value = material.environment.get(name) or "".join(words) or "Items"
     return [Table.keyed(value, keys[0][0])], {name: value}
 
 

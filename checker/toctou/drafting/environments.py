@@ -19,5 +19,5 @@ def add_environment(found: Material, variables: Mapping[str, Any], text: Callabl
         known = text(value)
         if known is None:
             found.unknown.setdefault(name, str(value))
-        else:
-            found.environment.setdefault(name, known)
+        elif found.environment.setdefault(name, known) != known:
+            found.notes.append(f"{name} is {known!r} for another function; requests share one environment here.")

@@ -7,12 +7,15 @@ folder that holds all of them.
 from __future__ import annotations
 
 import ast
+import keyword
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toctou.drafting.material import Imported
+from toctou.drafting.python_text import Call, assignment
 from toctou.drafting.sketch import Code
 
 
@@ -41,12 +44,12 @@ def imports_of(things: Sequence[Imported], output: Path) -> Imports:
         else:
             folders.append(one.folder)
         folders += one.libraries
-        if all(part.isidentifier() for part in module.split(".")):
+        if all(part.isidentifier() and not keyword.iskeyword(part) for part in module.split(".")):
             lines.append(f"import {module}")
             code[one] = Code(f"{module}.{one.attribute}")
         else:  # a folder such as `create-order`
-            name = "".join(each if each.isalnum() else "_" for each in module)
-            lines.append(f'{name} = import_module("{module}")')
+            name = re.sub(r"\W|^(?=\d)", "_", module)
+            lines.append(assignment(name, Call("import_module", [module])))
             code[one] = Code(f"{name}.{one.attribute}")
     known = _known_folder(output)
     needed = [one for one in dict.fromkeys(each.resolve() for each in folders) if one != known]

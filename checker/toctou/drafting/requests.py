@@ -157,10 +157,7 @@ class Requesting:
         *,
         function: Imported | None,
     ) -> str:
-        known = {one.name for one in self._made.handlers}
-        name = _plain_name(name)
-        if name in known:
-            name = next(each for count in range(2, len(known) + 3) if (each := f"{name}_{count}") not in known)
+        name = self._unique(_plain_name(name))
         more = dict(options)
         if function is not None and not self._alone:
             more["function"] = self._code[function]
@@ -235,12 +232,15 @@ class Requesting:
             note = "" if content["detail"] or content["source"] == "aws.events" else "TODO: what an event says."
         if not self._alone:
             content["function"] = self._code[event.function]
-        declared = Declared(name, "event", event.source, {**content, "redelivered": True}, pools)
         if any(one.name == name for one in self._made.handlers):
-            declared = Declared(f"{name}_{event.source}", "event", event.source, declared.options, pools)
-        self._made.handlers.append(declared)
+            name = self._unique(f"{name}_{event.source}")
+        self._made.handlers.append(Declared(name, "event", event.source, {**content, "redelivered": True}, pools))
         if note:
-            self._made.note(declared.name, note)
+            self._made.note(name, note)
+
+    def _unique(self, name: str) -> str:
+        known = {one.name for one in self._made.handlers}
+        return next(one for one in [name, *(f"{name}_{at}" for at in range(2, len(known) + 3))] if one not in known)
 
 
 def _plain_name(name: str) -> str:

@@ -127,7 +127,7 @@ class Template:
         local = [
             {
                 "IndexName": self.text(one.get("IndexName")),
-                "KeySchema": list(one.get("KeySchema", [])),
+                "KeySchema": _mappings(one.get("KeySchema")),
                 "Projection": dict(mapping(one.get("Projection"))) or {"ProjectionType": "ALL"},
             }
             for one in _mappings(properties.get("LocalSecondaryIndexes"))
@@ -147,7 +147,7 @@ class Template:
         if isinstance(parameter, Mapping):
             looked_up = str(parameter.get("Type")).startswith("AWS::SSM::")  # then the default is only where to look
             return None if looked_up else self.text(parameter.get("Default"))
-        kind = mapping(mapping(self.data.get("Resources")).get(name)).get("Type")
+        kind = str(mapping(mapping(self.data.get("Resources")).get(name)).get("Type"))
         if kind not in _NAMES:
             return None
         named = self.physical_name(name)

@@ -46,8 +46,8 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
                 f"Not drafted: {name}, whose code stands in the template or whose Handler names no function."
             )
             continue
-        for one in (shared, own):
-            add_environment(found, mapping(mapping(one.get("Environment")).get("Variables")), template.text)
+        variables = [mapping(mapping(one.get("Environment")).get("Variables")) for one in (shared, own)]
+        add_environment(found, {**variables[0], **variables[1]}, template.text)
         for event in mapping(properties.get("Events")).values():
             _add(found, template, function, name=name, event=mapping(event))
     return found

@@ -44,21 +44,22 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
         known = template.text(value)
         return None if known is not None and _VARIABLE.search(known) else known
 
-    add_environment(found, mapping(provider.get("environment")), text)
-    wsgi = imported(mapping(mapping(resolved.get("custom")).get("wsgi")).get("app"), file.parent)
+    wsgi = imported(text(mapping(mapping(resolved.get("custom")).get("wsgi")).get("app")), file.parent)
     for name, function in mapping(resolved.get("functions")).items():
-        runtime = mapping(function).get("runtime", provider.get("runtime"))
+        runtime = text(mapping(function).get("runtime", provider.get("runtime")))
         if not is_python(runtime):
-            found.notes.append(not_here(name, runtime))
+            found.notes.append(not_here(name, runtime or ""))
             continue
         if wsgi is not None and mapping(function).get("handler") == _OF_SERVERLESS_WSGI:
             found.application = wsgi
+            add_environment(found, mapping(provider.get("environment")), text)
             continue
-        code = imported(mapping(function).get("handler"), file.parent)
+        code = imported(text(mapping(function).get("handler")), file.parent)
         if code is None:
             found.notes.append(f"Not drafted: {name}, whose handler names no function.")
             continue
-        add_environment(found, mapping(mapping(function).get("environment")), text)
+        own = {**mapping(provider.get("environment")), **mapping(mapping(function).get("environment"))}
+        add_environment(found, own, text)
         events = mapping(function).get("events")
         for event in events if isinstance(events, list) else ():
             for kind, said in event.items() if isinstance(event, Mapping) else [(str(event), {})]:

@@ -22,7 +22,10 @@ ORDERS = Sketch(
     environment={"TABLE": "Orders"},
     folders=["src"],
     imports=["import app"],
-    tables=[Table("Orders", "order_id", indexes={"by-owner": ("owner", "at:N")}), Table.keyed("Events", ("stream", "at:N"))],
+    tables=[
+        Table("Orders", "order_id", indexes={"by-owner": ("owner", "at:N")}),
+        Table.keyed("Events", ("stream", "at:N")),
+    ],
     items={"Orders": [{"order_id": "o1", "owner": "alice", "price": Decimal("1.5")}]},
     owner="owner",
     function=Code("app.lambda_handler"),
@@ -141,7 +144,9 @@ def test_a_class_has_a_name(name, expected):
 
 def test_pools_that_are_called_as_an_option_go_elsewhere():
     declared = Declared("x", "route", "POST /{body}/{a}", {}, {"body": ["b"], "a": ["1"]})
-    assert 'route("POST /{body}/{a}", a=["1"], arguments={"body": ["b"]})' in model_file(Sketch("A", handlers=[declared]))
+    assert 'route("POST /{body}/{a}", a=["1"], arguments={"body": ["b"]})' in model_file(
+        Sketch("A", handlers=[declared])
+    )
     declared = Declared("x", "event", "s3", {"bucket": "b", "key": "{key}"}, {"key": ["k"]})
     assert 'key="{key}", arguments={"key": ["k"]}' in model_file(Sketch("A", handlers=[declared]))
 
@@ -179,5 +184,7 @@ def test_values_are_laid_out_as_the_formatter_does_it(values: list[Any]):
 
 @given(VALUES)
 def test_a_value_is_read_back(value: Any):
-    made = eval(laid_out(value, 0), {"route": lambda *parts, **named: Call("route", list(parts), named), "Decimal": Decimal})
+    made = eval(
+        laid_out(value, 0), {"route": lambda *parts, **named: Call("route", list(parts), named), "Decimal": Decimal}
+    )
     assert made == value
