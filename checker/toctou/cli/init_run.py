@@ -19,6 +19,8 @@ from toctou.drafting.sketch import Sketch, Table
 from toctou.drafting.sources import SKETCH_OF_TESTS, are_tests, material_of
 from toctou.errors import BadInput
 
+_INCONCLUSIVE = 3
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Draft, write, check; returns the exit status."""
@@ -35,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         ) from None
     print(f"toctou: wrote {output}: {_contents(sketch)}", file=sys.stderr)
     try:
-        return 0 if arguments.no_check or not sketch.handlers else _checked(output)
+        return 0 if arguments.no_check else _checked(output) if sketch.handlers else _INCONCLUSIVE
     finally:
         _report_what_is_left(output, text)
 

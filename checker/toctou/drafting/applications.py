@@ -1,4 +1,4 @@
-"""Decides whether a Python file holds an application, and which: a WSGI or ASGI application, or one of Chalice.
+"""Decides whether a Python file holds an application, and which: of WSGI, ASGI or Chalice, or a Lambda function.
 
 The file is not imported, since what it needs for that may be what the draft has yet to say.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 from toctou.drafting.material import ANY, Imported, Material, Route
 
 _MADE_BY = ("Flask", "FastAPI", "Starlette", "Quart", "Chalice", "get_wsgi_application", "get_asgi_application")
+_FACTORIES = ("create_app", "make_app", "build_app", "get_app")
+_FUNCTION = "(event, context)"
 
 
 def is_application(file: Path) -> bool:
@@ -32,7 +34,7 @@ def read(file: Path) -> Material:
         else file.stem
     )
     found = Material(title=title, origins=[file])
-    if made_by == "Chalice":
+    if made_by in ("Chalice", _FUNCTION):
         found.routes.append(Route(ANY, "/{proxy+}", imported))
     else:
         found.application = imported
@@ -40,7 +42,7 @@ def read(file: Path) -> Material:
 
 
 def _found(file: Path) -> tuple[str, str] | None:
-    """The name of the application, and what makes it."""
+    """The expression of the application, or the function, in its module, and what makes it."""
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError):
@@ -51,4 +53,12 @@ def _found(file: Path) -> tuple[str, str] | None:
                 made_by = ast.unparse(function).rpartition(".")[2]
                 if made_by in _MADE_BY:
                     return name, made_by
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        taken = [one.arg for one in node.args.args]
+        if node.name in _FACTORIES and len(taken) == len(node.args.defaults):
+            return f"{node.name}()", node.name
+        if taken == ["event", "context"]:
+            return node.name, _FUNCTION
     return None

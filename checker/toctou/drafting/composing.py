@@ -7,22 +7,21 @@ says nothing, a note asks the person who completes the draft.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from toctou.drafting.code_files import files_of
 from toctou.drafting.importing import imports_of
 from toctou.drafting.material import Material
+from toctou.drafting.names import singular
 from toctou.drafting.requests import Requesting
 from toctou.drafting.sketch import Code, Sketch, Table
 from toctou.drafting.source_hints import Hints, hints_of
 from toctou.drafting.stored import stored
+from toctou.errors import letters
 from toctou.openapi.request import credentials
 
-_SKIPPED = frozenset(
-    {"node_modules", "site-packages", "venv", ".venv", "__pycache__", "tests", "test", "cdk.out", ".aws-sam"}
-)
-_MOST_FILES = 400
 _SERVICES = frozenset(
     {
         "sqs",
@@ -53,7 +52,7 @@ def sketch_of(material: Material, output: Path, service: Mapping[str, Any] | Non
     """
     functions = [] if service is not None else list(material.functions)
     imported = [*functions, *([material.application] if material.application is not None and service is None else [])]
-    hints = hints_of(_files({one.folder for one in imported}))
+    hints = hints_of(files_of(imported))
     tables, environment = _tables(material, hints)
     environment |= _environment(material, hints, tables)
     collections = [part for one in _paths(material, hints) for part in one.split("/") if part and "{" not in part]
@@ -98,31 +97,23 @@ def sketch_of(material: Material, output: Path, service: Mapping[str, Any] | Non
     )
 
 
-def _files(folders: Iterable[Path]) -> Iterator[Path]:
-    """The Python files in and below folders, without tests."""
-    left = _MOST_FILES
-    for folder in sorted(folders):
-        for one in sorted(folder.rglob("*.py")) if folder.is_dir() else ():
-            inside = one.relative_to(folder)
-            if left and not _SKIPPED & set(inside.parts) and not inside.name.startswith("test_"):
-                left -= 1
-                yield one
-
-
 def _tables(material: Material, hints: Hints) -> tuple[list[Table], dict[str, str]]:
     """The tables, and variables that name those which only the code names."""
     if material.tables:
         return list(material.tables), {}
-    keys = Counter(hints.keys).most_common(1)
     names = list(dict.fromkeys(hints.tables))
-    if len(names) != 1 or not keys:
-        return [], {}
-    (name,) = names
-    if name not in hints.required and not name.isupper():
-        return [Table.keyed(name, keys[0][0])], {}
-    words = [one.title() for one in name.split("_") if one not in ("TABLE", "NAME", "DYNAMODB", "DDB")]
-    value = material.environment.get(name) or "".join(words) or "Items"
-    return [Table.keyed(value, keys[0][0])], {name: value}
+    keys = [one for one, _ in Counter(hints.keys).most_common()]
+    tables, named = list[Table](), dict[str, str]()
+    for name in names:
+        words = [one.title() for one in name.split("_") if one not in ("TABLE", "NAME", "DYNAMODB", "DDB")]
+        in_environment = name in hints.required or name.isupper()
+        value = (material.environment.get(name) or "".join(words) or "Items") if in_environment else name
+        noun = singular(value)
+        fitting = keys if len(names) == 1 else [one for one in keys if noun and letters(one[0]).startswith(noun)]
+        if fitting:
+            tables.append(Table.keyed(value, fitting[0]))
+            named |= {name: value} if in_environment else {}
+    return tables, named
 
 
 def _environment(material: Material, hints: Hints, tables: Sequence[Table]) -> dict[str, str]:

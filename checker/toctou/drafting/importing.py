@@ -6,7 +6,6 @@ folder that holds all of them.
 
 from __future__ import annotations
 
-import ast
 import keyword
 import os
 import re
@@ -14,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toctou.drafting.code_files import imported_by
 from toctou.drafting.material import Imported
 from toctou.drafting.python_text import Call, assignment
 from toctou.drafting.sketch import Code
@@ -68,14 +68,5 @@ def _known_folder(output: Path) -> Path:
 
 def _imports_neighbours(one: Imported) -> bool:
     """Whether a module imports others of its folder, as it may where that is what is deployed."""
-    if one.file is None:
-        return False
-    try:
-        tree = ast.parse(one.file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, SyntaxError):
-        return False
-    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names] + [
-        node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0
-    ]
-    tops = {name.partition(".")[0] for name in names if name}
-    return any((one.folder / f"{top}.py").is_file() or (one.folder / top).is_dir() for top in tops)
+    tops = {name.partition(".")[0] for name in imported_by(one.file, one.folder)} if one.file is not None else set()
+    return any((one.folder / f"{top}.py").is_file() or (one.folder / top).is_dir() for top in tops if top)

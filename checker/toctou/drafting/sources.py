@@ -137,7 +137,7 @@ def _read(file: Path) -> Material:
             )
         raise BadInput(
             f"{file} holds no application",
-            expected="app = Flask(…), FastAPI(…), Chalice(…) or the like, at the top level of a module",
+            expected="app = Flask(…), FastAPI(…), Chalice(…) or the like, create_app(), or a function of (event, context)",
             remedy="name the file that makes it, or the template that names the functions",
         )
     data = _parsed(file)
