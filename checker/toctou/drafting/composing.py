@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toctou.drafting.code_files import files_of
 from toctou.drafting.importing import imports_of
@@ -88,7 +88,7 @@ def sketch_of(material: Material, output: Path, service: Mapping[str, Any] | Non
         app=application,
         function=imports.code[functions[0]] if alone and functions else None,
         service=service,
-        api=material.api if functions else "rest",
+        api=(material.api or _api(hints)) if functions else "rest",
         caller=_caller(hints) if functions else None,
         headers=headers,
         services=sorted({*hints.clients} & _SERVICES),
@@ -155,6 +155,16 @@ def _headers(material: Material, hints: Hints, *, sends_headers: bool) -> dict[s
         asked = [one for one in hints.headers if "user" in one.lower() or one.lower() == "authorization"]
         found = {one: "Bearer {principal}" if one.lower() == "authorization" else "{principal}" for one in asked}
     return found
+
+
+def _api(hints: Hints) -> Literal["rest", "http", "url", "alb"]:
+    """What the code takes its events for."""
+    if "LambdaFunctionUrlResolver" in hints.text:
+        return "url"
+    if "ALBResolver" in hints.text:
+        return "alb"
+    version_2 = ("APIGatewayHttpResolver", '["requestContext"]["http"]', '["jwt"]', "rawPath")
+    return "http" if any(one in hints.text for one in version_2) else "rest"
 
 
 def _caller(hints: Hints) -> Code | None:

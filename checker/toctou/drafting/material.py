@@ -76,7 +76,7 @@ class Material:
         unknown: variables whose value could not be found out, with the reason.
         application: the WSGI or ASGI application, or the Chalice application.
         operations: of an OpenAPI document.
-        api: what stands before the functions.
+        api: what stands before the functions, if that is known.
         notes: what a person has to know, about nothing else in particular.
     """
 
@@ -89,7 +89,7 @@ class Material:
     unknown: dict[str, str] = field(default_factory=dict)
     application: Imported | None = None
     operations: list[Operation] = field(default_factory=list)
-    api: Literal["rest", "http", "url", "alb"] = "rest"
+    api: Literal["rest", "http", "url", "alb"] | None = None
     notes: list[str] = field(default_factory=list)
 
     def add(self, other: Material) -> None:
@@ -103,7 +103,7 @@ class Material:
         self.unknown = other.unknown | self.unknown
         self.application = self.application or other.application
         self.operations += other.operations
-        self.api = other.api if self.api == "rest" else self.api
+        self.api = self.api or other.api
         self.notes += other.notes
 
     @property

@@ -57,7 +57,7 @@ def _add(found: Material, template: Template, function: Imported, *, name: str, 
     said = mapping(event.get("Properties"))
     match event.get("Type"):
         case "Api" | "HttpApi" as kind:
-            found.api = "http" if kind == "HttpApi" else found.api
+            found.api = "http" if kind == "HttpApi" else found.api or "rest"
             method = str(said.get("Method", "ANY")).upper()
             path = str(said.get("Path", "/{proxy+}"))
             found.routes.append(

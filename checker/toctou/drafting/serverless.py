@@ -72,7 +72,7 @@ def _add(found: Material, template: Template, code: Imported, *, name: str, kind
         case "http" if isinstance(said, Mapping) and said.get("integration") in ("lambda", "LAMBDA"):
             found.notes.append(not_such(name, "http (integration: lambda)"))
         case "http" | "httpApi":
-            found.api = "http" if kind == "httpApi" else found.api
+            found.api = "http" if kind == "httpApi" else found.api or "rest"
             method, path = (
                 (said.get("method", "ANY"), said.get("path", "/{proxy+}"))
                 if isinstance(said, Mapping)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,10 @@ def hints_of(files: Iterable[Path]) -> Hints:
 
 def _of_module(found: Hints, file: Path, tree: ast.Module) -> None:
     classes = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.ClassDef)}
-    prefixes = dict(_prefixes(tree))
+    prefixes, constants = dict(_prefixes(tree)), dict(_assignments(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            _of_call(found, node)
+            _of_call(found, node, constants)
         elif isinstance(node, ast.Subscript) and _text(node.value) == "os.environ" and isinstance(node.ctx, ast.Load):
             found.required += _texts(node.slice)
     functions = [one for one in ast.walk(tree) if isinstance(one, Function)]
@@ -108,21 +108,21 @@ def _of_module(found: Hints, file: Path, tree: ast.Module) -> None:
         found.routes += _routes(function, file, prefixes)
         found.calls[file, function.name] = [_text(one.func) for one in ast.walk(function) if isinstance(one, ast.Call)]
         found.bodies[file, function.name] = list(_fields(function, classes))
+        found.headers += [one for one in _header_parameters(function) if one not in found.headers]
     for scope in [*functions, tree]:
         _of_scope(found, file, scope)
 
 
-def _of_call(found: Hints, call: ast.Call) -> None:
+def _of_call(found: Hints, call: ast.Call, constants: Mapping[str, ast.expr]) -> None:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     first = call.args[0] if call.args else None
     if name == "Table" and first is not None:
-        found.tables += _texts(first) or (_texts(first.slice) if isinstance(first, ast.Subscript) else [])
-        found.tables += _texts(first.args[0]) if isinstance(first, ast.Call) and first.args else []
+        found.tables += _named(first, constants)
     if name in ("client", "resource") and first is not None:
         found.clients += [one for one in _texts(first) if one not in found.clients]
     for keyword in call.keywords:
         if keyword.arg == "TableName":
-            found.tables += _texts(keyword.value)
+            found.tables += _named(keyword.value, constants)
         if not isinstance(keyword.value, ast.Dict):
             continue
         entries = [
@@ -263,8 +263,43 @@ def _fields(function: Function, classes: dict[str, ast.ClassDef]) -> Iterator[st
         declared = classes.get(_text(argument.annotation)) if argument.annotation is not None else None
         if declared is not None and any("BaseModel" in _text(base) for base in declared.bases):
             for one in declared.body:
-                if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name) and one.value is None:
+                if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name) and _is_required(one.value):
                     yield one.target.id
+
+
+def _is_required(default: ast.expr | None) -> bool:
+    """Whether a field has no default: ``Field(min_length=1)`` is none."""
+    if not isinstance(default, ast.Call) or not _text(default.func).endswith("Field"):
+        return default is None
+    given = [one.arg for one in default.keywords]
+    return not {"default", "default_factory"} & {*given} and (not default.args or _text(default.args[0]) == "...")
+
+
+def _header_parameters(function: Function) -> Iterator[str]:
+    """The headers that FastAPI passes: a parameter declared by ``Header()``."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    defaults = dict(zip(reversed(arguments), reversed(function.args.defaults), strict=False))
+    for one in arguments:
+        if "Header(" in _text(one.annotation) + _text(defaults.get(one)):
+            yield one.arg.replace("_", "-")
+
+
+def _named(value: ast.expr, constants: Mapping[str, ast.expr], depth: int = 0) -> list[str]:
+    """The name of a table, or of the variable of the environment that holds it where there is no default."""
+    match value:
+        case ast.Constant(value=str(name)):
+            return [name]
+        case ast.Subscript(slice=ast.Constant(value=str(name))) if _text(value.value) == "os.environ":
+            return [name]
+        case ast.Call(args=[ast.Constant(value=str(name))]) if "environ" in _text(value.func) or "getenv" in _text(
+            value.func
+        ):
+            return [name]
+        case ast.Call(args=[_, ast.Constant(value=str(name))]) if "env" in _text(value.func):
+            return [name]
+        case ast.Name(id=name) if name in constants and depth < _DEEPEST:
+            return _named(constants[name], constants, depth + 1)
+    return []
 
 
 def _texts(node: ast.AST) -> list[str]:
