@@ -53,8 +53,8 @@ def sketch_of(material: Material, output: Path, service: Mapping[str, Any] | Non
     functions = [] if service is not None else list(material.functions)
     imported = [*functions, *([material.application] if material.application is not None and service is None else [])]
     hints = hints_of(files_of(imported))
-    tables, environment = _tables(material, hints)
-    environment |= _environment(material, hints, tables)
+    tables, named = _tables(material, hints)
+    environment = _environment(material, hints, tables) | named
     collections = [part for one in _paths(material, hints) for part in one.split("/") if part and "{" not in part]
     kept = stored(tables, hints, collections)
     imports = imports_of(imported, output)

@@ -9,12 +9,22 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_METHODS = ("get", "post", "put", "patch", "delete")
-_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+from toctou.drafting.framework_hints import (
+    Function,
+    RouteHint,
+    fields,
+    header_parameters,
+    prefixes,
+    routes,
+    text_of,
+    texts,
+)
+
 _READ_FROM = {
     "item": re.compile(r"\[['\"]Items?['\"]\]|get\(['\"]Items?['\"]"),
     "body": re.compile(r"json\.loads\(|get_json\(|\bjson_body\b|request\.json\b"),
@@ -26,17 +36,6 @@ _READ_FROM = {
 _NO_FIELDS = frozenset({"claims", "jwt", "lambda"})
 _WHOLE_ANSWERS = frozenset({"Item", "Items", "Attributes", "LastEvaluatedKey"})
 _DEEPEST = 4
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True, slots=True)
-class RouteHint:
-    """A route that a decorator declares, such as ``@app.get("/orders/{id}")``, and the function below it."""
-
-    method: str
-    path: str
-    function: str
-    file: Path
 
 
 @dataclass(slots=True)
@@ -83,32 +82,33 @@ class Hints:
 
 def hints_of(files: Iterable[Path]) -> Hints:
     """What these files say; one that is no Python is passed over, as its import will tell."""
-    found = Hints()
+    found, trees = Hints(), dict[Path, ast.Module]()
     for file in files:
-        try:
+        with suppress(OSError, ValueError, SyntaxError):
             text = file.read_text(encoding="utf-8")
-            tree = ast.parse(text)
-        except (OSError, ValueError, SyntaxError):
-            continue
-        found.text += text
-        _of_module(found, file, tree)
+            trees[file] = ast.parse(text)
+            found.text += text
+    classes = {one.name: one for tree in trees.values() for one in ast.walk(tree) if isinstance(one, ast.ClassDef)}
+    for file, tree in trees.items():
+        _of_module(found, file, tree, classes)
     return found
 
 
-def _of_module(found: Hints, file: Path, tree: ast.Module) -> None:
-    classes = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.ClassDef)}
-    prefixes, constants = dict(_prefixes(tree)), dict(_assignments(tree))
+def _of_module(found: Hints, file: Path, tree: ast.Module, classes: Mapping[str, ast.ClassDef]) -> None:
+    prefixed, constants = dict(prefixes(tree)), dict(_assignments(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             _of_call(found, node, constants)
-        elif isinstance(node, ast.Subscript) and _text(node.value) == "os.environ" and isinstance(node.ctx, ast.Load):
-            found.required += _texts(node.slice)
+        elif isinstance(node, ast.Subscript) and text_of(node.value) == "os.environ" and isinstance(node.ctx, ast.Load):
+            found.required += texts(node.slice)
     functions = [one for one in ast.walk(tree) if isinstance(one, Function)]
     for function in functions:
-        found.routes += _routes(function, file, prefixes)
-        found.calls[file, function.name] = [_text(one.func) for one in ast.walk(function) if isinstance(one, ast.Call)]
-        found.bodies[file, function.name] = list(_fields(function, classes))
-        found.headers += [one for one in _header_parameters(function) if one not in found.headers]
+        found.routes += routes(function, file, prefixed)
+        found.calls[file, function.name] = [
+            text_of(one.func) for one in ast.walk(function) if isinstance(one, ast.Call)
+        ]
+        found.bodies[file, function.name] = list(fields(function, classes))
+        found.headers += [one for one in header_parameters(function) if one not in found.headers]
     for scope in [*functions, tree]:
         _of_scope(found, file, scope)
 
@@ -119,7 +119,7 @@ def _of_call(found: Hints, call: ast.Call, constants: Mapping[str, ast.expr]) ->
     if name == "Table" and first is not None:
         found.tables += _named(first, constants)
     if name in ("client", "resource") and first is not None:
-        found.clients += [one for one in _texts(first) if one not in found.clients]
+        found.clients += [one for one in texts(first) if one not in found.clients]
     for keyword in call.keywords:
         if keyword.arg == "TableName":
             found.tables += _named(keyword.value, constants)
@@ -136,7 +136,7 @@ def _of_call(found: Hints, call: ast.Call, constants: Mapping[str, ast.expr]) ->
             _store(found, entries)
         elif keyword.arg == "ExpressionAttributeNames":
             for _, value in entries:
-                for one in _texts(value):
+                for one in texts(value):
                     found.attributes.setdefault(one, None)
 
 
@@ -188,7 +188,7 @@ def _rejects(body: Sequence[ast.stmt]) -> bool:
     """Whether a branch does nothing but give up."""
     last = body[-1]
     aborts = (
-        isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and _text(last.value.func).endswith("abort")
+        isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and text_of(last.value.func).endswith("abort")
     )
     return len(body) == 1 and (aborts or isinstance(last, ast.Return | ast.Raise))
 
@@ -234,83 +234,19 @@ def _origins(base: ast.expr, assigned: dict[str, list[ast.expr]], depth: int) ->
             yield from _origins(one, assigned, depth + 1)
 
 
-def _routes(function: Function, file: Path, prefixes: dict[str, str]) -> Iterator[RouteHint]:
-    for one in function.decorator_list:
-        if not (isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.args):
-            continue
-        paths = _texts(one.args[0])
-        listed = [item for keyword in one.keywords if keyword.arg == "methods" for item in _listed(keyword.value)]
-        methods = [one.func.attr] if one.func.attr in _METHODS else (listed or ["get"]) * (one.func.attr == "route")
-        for method in methods:
-            for path in paths:
-                whole = prefixes.get(_text(one.func.value), "") + _PARAMETER.sub(r"{\1}", path)
-                yield RouteHint(method.upper(), whole or "/", function.name, file)
-
-
-def _prefixes(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """The prefixes of blueprints and routers, by their names."""
-    for node in tree.body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(keywords=keywords)):
-                for one in keywords:
-                    if one.arg in ("url_prefix", "prefix"):
-                        yield from ((name, text) for text in _texts(one.value))
-
-
-def _fields(function: Function, classes: dict[str, ast.ClassDef]) -> Iterator[str]:
-    """The fields of a parameter that is a model of pydantic, as FastAPI takes bodies."""
-    for argument in [*function.args.args, *function.args.kwonlyargs]:
-        declared = classes.get(_text(argument.annotation)) if argument.annotation is not None else None
-        if declared is not None and any("BaseModel" in _text(base) for base in declared.bases):
-            for one in declared.body:
-                if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name) and _is_required(one.value):
-                    yield one.target.id
-
-
-def _is_required(default: ast.expr | None) -> bool:
-    """Whether a field has no default: ``Field(min_length=1)`` is none."""
-    if not isinstance(default, ast.Call) or not _text(default.func).endswith("Field"):
-        return default is None
-    given = [one.arg for one in default.keywords]
-    return not {"default", "default_factory"} & {*given} and (not default.args or _text(default.args[0]) == "...")
-
-
-def _header_parameters(function: Function) -> Iterator[str]:
-    """The headers that FastAPI passes: a parameter declared by ``Header()``."""
-    arguments = [*function.args.posonlyargs, *function.args.args]
-    defaults = dict(zip(reversed(arguments), reversed(function.args.defaults), strict=False))
-    for one in arguments:
-        if "Header(" in _text(one.annotation) + _text(defaults.get(one)):
-            yield one.arg.replace("_", "-")
-
-
 def _named(value: ast.expr, constants: Mapping[str, ast.expr], depth: int = 0) -> list[str]:
     """The name of a table, or of the variable of the environment that holds it where there is no default."""
     match value:
         case ast.Constant(value=str(name)):
             return [name]
-        case ast.Subscript(slice=ast.Constant(value=str(name))) if _text(value.value) == "os.environ":
+        case ast.Subscript(slice=ast.Constant(value=str(name))) if text_of(value.value) == "os.environ":
             return [name]
-        case ast.Call(args=[ast.Constant(value=str(name))]) if "environ" in _text(value.func) or "getenv" in _text(
+        case ast.Call(args=[ast.Constant(value=str(name))]) if "environ" in text_of(value.func) or "getenv" in text_of(
             value.func
         ):
             return [name]
-        case ast.Call(args=[_, ast.Constant(value=str(name))]) if "env" in _text(value.func):
+        case ast.Call(args=[_, ast.Constant(value=str(name))]) if "env" in text_of(value.func):
             return [name]
         case ast.Name(id=name) if name in constants and depth < _DEEPEST:
             return _named(constants[name], constants, depth + 1)
     return []
-
-
-def _texts(node: ast.AST) -> list[str]:
-    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
-
-
-def _listed(node: ast.expr) -> list[str]:
-    return (
-        [text for one in node.elts for text in _texts(one)] if isinstance(node, ast.List | ast.Tuple | ast.Set) else []
-    )
-
-
-def _text(node: ast.AST | None) -> str:
-    return "" if node is None else ast.unparse(node)

@@ -300,3 +300,87 @@ def test_templates_in_several_folders_have_to_be_named(tmp_path: Path):
     written(tmp_path, {"b/template.yaml": template})
     with pytest.raises(BadInput, match="holds nothing to draft"):
         material_of([tmp_path])
+
+
+def test_an_application_that_a_function_makes_is_made_by_it(tmp_path: Path):
+    code = """
+def create_app(testing=False):
+    app = Flask(__name__)
+
+    @app.get('/x')
+    def x(): ...
+    return app
+"""
+    sketch = drafted(tmp_path, {"app.py": code})
+    assert sketch.app == "app.create_app()"
+    assert [one.subject for one in sketch.handlers] == ["GET /x"]
+
+
+@pytest.mark.parametrize(
+    ("code", "api"),
+    [
+        ("app = APIGatewayHttpResolver()", "http"),
+        ("app = LambdaFunctionUrlResolver()", "url"),
+        ("app = ALBResolver()", "alb"),
+        ("app = APIGatewayRestResolver()", "rest"),
+    ],
+)
+def test_a_function_without_a_template_gets_the_events_that_it_takes(tmp_path: Path, code: str, api: str):
+    more = """
+
+@app.put('/notes/<note_id>')
+def change(note_id): ...
+
+def lambda_handler(event, context):
+    return app.resolve(event, context)
+"""
+    sketch = drafted(tmp_path, {"notes.py": code + more}, ["notes.py"])
+    assert (sketch.function, sketch.api) == ("notes.lambda_handler", api)
+    assert [one.subject for one in sketch.handlers] == ["PUT /notes/{note_id}"]
+
+
+def test_several_tables_of_the_code_get_the_keys_that_are_named_after_them(tmp_path: Path):
+    code = """
+import os
+import boto3
+from flask import Flask
+from shop import other
+
+app = Flask(__name__)
+database = boto3.resource("dynamodb")
+ORDERS = os.environ.get("ORDERS", "Orders")
+orders = database.Table(ORDERS)
+customers = database.Table(os.environ["CUSTOMERS_TABLE"])
+
+@app.get("/orders/<order_id>")
+def show(order_id):
+    return orders.get_item(Key={"order_id": order_id})["Item"]
+"""
+    other = "def find(customers, at):\n    return customers.get_item(Key={'customer_id': at, 'kind': 'x'})\n"
+    files = {"shop/__init__.py": "", "shop/app.py": code, "shop/other.py": other, "shop/unused.py": "Table('Unused')"}
+    sketch = drafted(tmp_path, files, ["shop/app.py"])
+    assert sketch.tables == [Table("Orders", "order_id"), Table("Customers", "customer_id", "kind")]
+    assert sketch.environment == {"CUSTOMERS_TABLE": "Customers"}
+
+
+def test_parameters_of_fastapi_are_headers_and_bodies(tmp_path: Path):
+    code = """
+from typing import Annotated
+from fastapi import FastAPI, Header
+from shop.bodies import New
+
+app = FastAPI()
+
+@app.post("/notes")
+def add(new: New, x_user: Annotated[str, Header()]): ...
+"""
+    bodies = """
+class New(BaseModel):
+    text: str = Field(min_length=2)
+    size: int = Field(3)
+    kind: str = Field(default='x')
+    owner: str = Field(...)
+"""
+    sketch = drafted(tmp_path, {"shop/__init__.py": "", "shop/app.py": code, "shop/bodies.py": bodies}, ["shop/app.py"])
+    assert sketch.handlers[0].options == {"body": {"text": "{text}", "owner": "{owner}"}}
+    assert sketch.headers == {"x-user": "{principal}"}
