@@ -215,6 +215,61 @@ def test_a_service_in_another_language_is_drafted_from_its_document(folder: Path
     )
 
 
+SERVICE = """
+import json
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+import boto3
+
+table = boto3.resource("dynamodb").Table("Seats")
+
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self, status, body=None):
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self):
+        seat = table.get_item(Key={"seat_id": self.path.split("/")[2]})["Item"]
+        self.answer(200, seat)
+
+    def do_POST(self):
+        note = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["note"]
+        seat_id = self.path.split("/")[2]
+        if "by" in table.get_item(Key={"seat_id": seat_id})["Item"]:
+            return self.answer(409)
+        table.put_item(Item={"seat_id": seat_id, "by": self.headers["X-User"], "note": note})
+        self.answer(200)
+
+
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def test_a_drafted_service_is_started_and_its_race_is_found(folder: Path, command: Command):
+    (folder / "openapi.yaml").write_text(OPENAPI)
+    (folder / "server.py").write_text(SERVICE)
+    (folder / "models").mkdir()
+    start = f"{sys.executable} server.py"
+    ended = command(
+        "init",
+        "--service",
+        start,
+        "--openapi",
+        "openapi.yaml",
+        "--table",
+        "Seats:seat_id",
+        "--output",
+        "models/seats.py",
+    )
+    assert ended.status == 1, ended.err
+    assert "book" in ended.out
+    assert 'folder=".."' in (folder / "models" / "seats.py").read_text(), "it is started where the command was given"
+
+
 @pytest.mark.parametrize(
     ("document", "arguments", "told"),
     [

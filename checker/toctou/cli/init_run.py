@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -55,7 +56,7 @@ def _sketch(arguments: argparse.Namespace) -> Sketch:
     material = material_of([*targets, *([arguments.openapi] if arguments.openapi is not None else [])])
     given = [_table(one) for one in arguments.tables]
     material.tables = [*given, *(one for one in material.tables if one.name not in {table.name for table in given})]
-    service = None if arguments.service is None else _service(arguments.service)
+    service = None if arguments.service is None else _service(arguments.service, arguments.output)
     if service is None and material.operations and not material.functions and material.application is None:
         raise BadInput(
             f"{material.origins[0]} says which requests there are, but not what serves them",
@@ -89,10 +90,16 @@ def _table(text: str) -> Table:
     return Table.keyed(name, keys)
 
 
-def _service(command: str) -> dict[str, Any]:
+def _service(command: str, output: Path) -> dict[str, Any]:
+    """The arguments of a service that is started here, wherever the model's file is."""
     words = shlex.split(command)
-    named = any("{port}" in one for one in words)
-    return {"command": words, **({} if named else {"environment": {"PORT": "{port}"}})}
+    folder = Path(os.path.relpath(Path.cwd(), output.absolute().parent)).as_posix()
+    given: dict[str, Any] = {"command": words}
+    if folder != ".":
+        given["folder"] = folder
+    if not any("{port}" in one for one in words):
+        given["environment"] = {"PORT": "{port}"}
+    return given
 
 
 def _refuse_to_overwrite(output: Path) -> None:
