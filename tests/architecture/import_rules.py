@@ -21,8 +21,8 @@ FLOORS: Sequence[frozenset[str]] = (
     frozenset({"checking"}),
     frozenset({"stateful", "scan"}),
     frozenset({"recording"}),
-    frozenset({"reporting"}),
-    frozenset({"", "cli", "pytest_plugin", "pytest_recording"}),
+    frozenset({"reporting", "drafting"}),
+    frozenset({"", "cli", "pytest_plugin", "pytest_recording", "pytest_drafting"}),
 )
 """Units of ``toctou`` by floor, lowest first; ``""`` is ``toctou/__init__.py``.  The same table is in DESIGN.md."""
 

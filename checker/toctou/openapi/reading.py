@@ -5,7 +5,8 @@ is read as version 1.2 (``on`` and ``no`` are strings).  A duplicate key is an e
 counts.
 
 Sources: https://yaml.org/spec/1.2.2/#103-core-schema, https://spec.openapis.org/oas/v3.1.1.html#format for the subset of YAML
-that OpenAPI allows, and https://yaml.org/type/merge.html for ``<<``.
+that OpenAPI allows, and https://yaml.org/type/merge.html for ``<<``.  Templates of CloudFormation are read here as well, with the
+tags of their functions, because the limits are the same.
 """
 
 from __future__ import annotations
@@ -47,14 +48,16 @@ _PLAIN: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")),
 )
 _MERGE = "<<"
+_FUNCTION = re.compile(r"![A-Z][A-Za-z0-9]*")
 
 
-def read(content: bytes, name: str, limits: Limits) -> Any:
+def read(content: bytes, name: str, limits: Limits, *, functions: bool = False) -> Any:
     """Parse a text.
 
     Args:
         content: UTF-8 (YAML also UTF-16).
         name: of the file, for messages; with the suffix ``.json``, invalid JSON is not tried as YAML.
+        functions: whether the tags of CloudFormation's intrinsic functions are allowed: ``!Ref x`` is read as ``{"Ref": "x"}``.
 
     Raises:
         DocumentError: it is neither JSON nor YAML, has a duplicate key, or exceeds a limit.
@@ -75,7 +78,7 @@ def read(content: bytes, name: str, limits: Limits) -> Any:
                     expected="one JSON value, in UTF-8",
                     remedy="correct the file, or give it the suffix .yaml if it is YAML",
                 ) from None
-    return _Builder(name, limits).build(content)
+    return _Builder(name, limits, functions=functions).build(content)
 
 
 def _json(content: bytes, name: str, limits: Limits) -> Any:
@@ -120,6 +123,7 @@ class _Open:
     anchor: str | None
     size_before: int
     key: str | None = None
+    function: str | None = None
     merged: list[Any] = field(default_factory=list)
 
 
@@ -127,7 +131,8 @@ class _Builder:
     # PyYAML's own constructor is recursive, creates program objects by tag, and lets aliases of aliases grow exponentially
     # ("billion laughs").  Here an alias shares its value, but counts with its expanded size.
 
-    def __init__(self, name: str, limits: Limits) -> None:
+    def __init__(self, name: str, limits: Limits, *, functions: bool) -> None:
+        self._functions = functions
         self._name = name
         self._limits = limits
         self._open: list[_Open] = []
@@ -165,13 +170,19 @@ class _Builder:
                 if event.anchor:
                     self._started.add(event.anchor)
                 self._open.append(
-                    _Open({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor, self._size)
+                    _Open(
+                        {} if isinstance(event, yaml.MappingStartEvent) else [],
+                        event.anchor,
+                        self._size,
+                        function=event.tag if self._is_function(event) else None,
+                    )
                 )
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 ended = self._open.pop()
                 for source in ended.merged:  # at the end, because explicit keys win even if they follow `<<`
                     ended.value.update({key: value for key, value in source.items() if key not in ended.value})
-                self._put(event, ended.value, ended.anchor, self._size - ended.size_before + 1)
+                value = ended.value if ended.function is None else _in_full(ended.function, ended.value)
+                self._put(event, value, ended.anchor, self._size - ended.size_before + 1)
             case yaml.ScalarEvent():
                 self._grow(1)
                 self._scalar(event)
@@ -219,6 +230,8 @@ class _Builder:
     def _typed(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value
         tag = event.tag
+        if tag is not None and self._is_function(event):
+            return _in_full(tag, text)
         # "!" forces a string; without a tag, only an unquoted scalar may be something else
         if tag is None or tag == "!":
             plain = event.implicit[0] and tag is None
@@ -238,8 +251,11 @@ class _Builder:
             self._fault(event, f"{text[:40]!r} is not a readable number", "a JSON number")
         return text
 
+    def _is_function(self, event: Any) -> bool:
+        return self._functions and _FUNCTION.fullmatch(event.tag or "") is not None
+
     def _known_tag(self, event: Any, known: tuple[str, ...]) -> None:
-        if event.tag not in (None, "!", *known):
+        if event.tag not in (None, "!", *known) and not self._is_function(event):
             self._fault(event, f"the tag {event.tag!r}", "only the tags of YAML's JSON schema")
 
     def _grow(self, size: int) -> None:
@@ -250,6 +266,14 @@ class _Builder:
     def _fault(self, event: Any, observed: str, expected: str) -> NoReturn:
         line = event.start_mark.line + 1
         raise DocumentError(f"{self._name}, line {line}: {observed}", expected=expected, remedy="correct the file")
+
+
+def _in_full(tag: str, value: Any) -> dict[str, Any]:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
+    name = tag.removeprefix("!")
+    if name == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
 
 
 def _duplicate_key(key: str, where: str) -> NoReturn:

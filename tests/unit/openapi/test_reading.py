@@ -112,3 +112,27 @@ def test_an_alias_counts_with_its_expanded_size():
         of_yaml(few, values=100)
     with pytest.raises(DocumentError, match="has 11 bytes"):
         of_yaml("a: 12345678", file_bytes=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: !Ref X", {"a": {"Ref": "X"}}),
+        ("a: !Condition X", {"a": {"Condition": "X"}}),
+        ("a: !GetAtt X.Y.Z", {"a": {"Fn::GetAtt": ["X", "Y.Z"]}}),
+        ("a: !GetAtt [X, Y]", {"a": {"Fn::GetAtt": ["X", "Y"]}}),
+        ("a: !Sub '${X}-1'", {"a": {"Fn::Sub": "${X}-1"}}),
+        ("a: !Join ['-', [!Ref X, 1]]", {"a": {"Fn::Join": ["-", [{"Ref": "X"}, 1]]}}),
+        ("a: !Transform {Name: x}", {"a": {"Fn::Transform": {"Name": "x"}}}),
+        ("a: &b !Ref X\nc: *b", {"a": {"Ref": "X"}, "c": {"Ref": "X"}}),
+    ],
+)
+def test_functions_of_cloudformation_are_read_in_full_where_they_are_allowed(text, value):
+    assert read(text.encode(), "template.yaml", Limits(), functions=True) == value
+    with pytest.raises(DocumentError, match="the tag '!"):
+        read(text.encode(), "openapi.yaml", Limits())
+
+
+def test_tags_that_are_no_functions_are_refused_there_too():
+    with pytest.raises(DocumentError, match="python"):
+        read(b"a: !!python/object:os.system x", "template.yaml", Limits(), functions=True)

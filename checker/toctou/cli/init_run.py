@@ -1,0 +1,153 @@
+"""What ``toctou init`` does, apart from its command line, which every ``toctou`` command loads."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from toctou.cli import check
+from toctou.cli.standard_output import standard_output
+from toctou.drafting.composing import sketch_of
+from toctou.drafting.model_file import model_file
+from toctou.drafting.sketch import Sketch, Table
+from toctou.drafting.sources import SKETCH_OF_TESTS, are_tests, material_of
+from toctou.errors import BadInput
+
+_INCONCLUSIVE = 3
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draft, write, check; returns the exit status."""
+    output: Path = arguments.output
+    _refuse_to_overwrite(output)
+    sketch = _sketch(arguments)
+    text = model_file(sketch)
+    try:
+        with output.open("x", encoding="utf-8") as file:  # not even if it was made meanwhile
+            file.write(text)
+    except OSError as fault:
+        raise BadInput(
+            f"{output} cannot be written: {fault.strerror}", remedy="name another file: --output FILE"
+        ) from None
+    print(f"toctou: wrote {output}: {_contents(sketch)}", file=sys.stderr)
+    try:
+        return 0 if arguments.no_check else _checked(output) if sketch.handlers else _INCONCLUSIVE
+    finally:
+        _report_what_is_left(output, text)
+
+
+def _sketch(arguments: argparse.Namespace) -> Sketch:
+    targets: list[Path] = arguments.targets or ([] if arguments.openapi is not None else [Path()])
+    if targets and all(are_tests(one) for one in targets):
+        if SKETCH_OF_TESTS is None:
+            raise BadInput(
+                f"{targets[0]} holds tests, from which no model can be drafted",
+                expected="a template, an OpenAPI document, or a Python file with an application",
+                remedy="toctou init template.yaml; or toctou init openapi.yaml app.py",
+            )
+        return SKETCH_OF_TESTS(targets)
+    material = material_of([*targets, *([arguments.openapi] if arguments.openapi is not None else [])])
+    given = [_table(one) for one in arguments.tables]
+    material.tables = [*given, *(one for one in material.tables if one.name not in {table.name for table in given})]
+    service = None if arguments.service is None else _service(arguments.service, arguments.output)
+    if service is None and material.operations and not material.functions and material.application is None:
+        raise BadInput(
+            f"{material.origins[0]} says which requests there are, but not what serves them",
+            expected="an application, functions or a service beside an OpenAPI document",
+            remedy="toctou init openapi.yaml app.py; or template.yaml; or --service COMMAND",
+        )
+    if not (material.operations or material.routes or material.events or material.application):
+        raise BadInput(
+            f"{material.origins[0]} names no function that a model can be drafted from"
+            + "".join(f"\n  {one}" for one in material.notes),
+            expected="functions in Python with events, or else routes of an OpenAPI document and a --service",
+            remedy='for example toctou init --service "node server.js" --openapi openapi.yaml',
+        )
+    return sketch_of(material, arguments.output, service)
+
+
+def _table(text: str) -> Table:
+    name, *parts = text.split(":")
+    keys: list[str] = []
+    for part in parts:
+        if keys and part in ("S", "N", "B"):
+            keys[-1] += f":{part}"
+        else:
+            keys.append(part)
+    if not name or len(keys) not in (1, 2) or not all(keys):
+        raise BadInput(
+            f"--table {text} is no table",
+            expected="its name, its partition key and, if it has one, its sort key",
+            remedy="for example --table Orders:order_id, or --table Events:stream:position:N",
+        )
+    return Table.keyed(name, keys)
+
+
+def _service(command: str, output: Path) -> dict[str, Any]:
+    """The arguments of a service that is started here, wherever the model's file is."""
+    words = shlex.split(command)
+    folder = Path(os.path.relpath(Path.cwd(), output.absolute().parent)).as_posix()
+    given: dict[str, Any] = {"command": words}
+    if folder != ".":
+        given["folder"] = folder
+    if not any("{port}" in one for one in words):
+        given["environment"] = {"PORT": "{port}"}
+    return given
+
+
+def _refuse_to_overwrite(output: Path) -> None:
+    if output.exists():
+        raise BadInput(
+            f"{output} exists already",
+            expected="a file that does not exist, since a draft overwrites nothing",
+            remedy=f"name another one: --output {output.with_name('drafted_' + output.name)}",
+        )
+    if output.suffix != ".py" or not output.stem.isidentifier():
+        raise BadInput(
+            f"--output {output} is no Python file that can be imported",
+            expected="a name such as toctou_model.py",
+            remedy=f"--output {re.sub(r'[^a-z0-9_]', '_', output.stem.lower()) or 'toctou_model'}.py",
+        )
+    if not output.absolute().parent.is_dir():
+        raise BadInput(
+            f"there is no folder {output.parent}", remedy="make it first, or name another file: --output FILE"
+        )
+
+
+def _contents(sketch: Sketch) -> str:
+    parts = [(len(sketch.tables), "table"), (len(sketch.handlers), "handler")]
+    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in parts)
+
+
+def _checked(output: Path) -> int:
+    """What ``toctou check`` does with the file."""
+    parser = argparse.ArgumentParser(prog="toctou")
+    check.add(parser.add_subparsers())
+    return check.run(parser.parse_args(["check", str(output)]))
+
+
+def _report_what_is_left(output: Path, text: str) -> None:
+    """List what the draft leaves to a person, by line."""
+    lines = text.split("\n")
+    left = [number for number, line in enumerate(lines, 1) if "TODO" in line]
+    standard_output().flush()
+    for number in left:
+        print(f"toctou: to complete: {output}:{number}: {_whole(lines[number - 1 :])}", file=sys.stderr)
+    if not left:
+        print(f"toctou: nothing is left open in {output}; look at its items, and at who calls", file=sys.stderr)
+
+
+def _whole(lines: Sequence[str]) -> str:
+    """The text of a comment, over as many lines as it has; or else the line."""
+    first = lines[0].strip()
+    if not first.startswith("#"):
+        return first
+    more = takewhile(lambda line: line.startswith("# ") and "TODO" not in line, (line.strip() for line in lines[1:]))
+    return " ".join(line.removeprefix("# ").removeprefix("TODO: ") for line in [first, *more])
