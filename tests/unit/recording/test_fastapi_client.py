@@ -307,7 +307,11 @@ def test_httpx_sends_to_a_wsgi_application(recorder):
     with httpx.Client(transport=httpx.WSGITransport(app=application), base_url="http://test") as client:
         assert client.post("/o1", content=gzip.compress(b"")).content.startswith(b"alice")
         assert client.post("/o2", content="!").text == "bob!"
-    binary, text = recorder.requests
+        with pytest.raises(KeyError):
+            client.get("/\N{SNOWMAN}")
+    binary, text, missing = recorder.requests
+    assert missing.arguments["path"] == "/\N{SNOWMAN}"
+    del recorder.requests[2]
     assert isinstance(binary.arguments["body"], bytes)
     assert text.arguments["body"] == "!"
     assert text.entry.name.endswith(":test_httpx_sends_to_a_wsgi_application.<locals>.application")

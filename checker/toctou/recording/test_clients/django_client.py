@@ -47,7 +47,7 @@ def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: App
         known = applications.named(DjangoApplication.present_name(), DjangoApplication)
         body = wsgi_requests.recorded(recorder, known, called, again, signed_in.add_to)(environ, _nothing)
         (response,) = responses
-        if response.streaming and not response.is_async:
+        if response.streaming and not _is_async(response):
             response.streaming_content = body
         return response
 
@@ -100,8 +100,12 @@ def _started(response: Any, start_response: Any) -> Iterable[bytes]:
     start_response(f"{response.status_code} {response.reason_phrase}", list(_headers(response)))
     if not response.streaming:
         return [response.content]
-    parts: Iterable[bytes] = [] if response.is_async else response.streaming_content
+    parts: Iterable[bytes] = [] if _is_async(response) else response.streaming_content
     return parts
+
+
+def _is_async(response: Any) -> bool:
+    return bool(getattr(response, "is_async", False))  # since Django 4.2
 
 
 async def _sent(response: Any, send: Any) -> None:

@@ -28,10 +28,10 @@ class SignedIn:
     def note(self, handler: Any, request: Any) -> None:
         """Keep what the request has read, unless it has changed it."""
         session = vars(request).get("session")
-        if session is not None and not session.modified:
+        if session is not None and not getattr(session, "modified", True):
             self._user = vars(request).get(_USER)
             self._session = copy.copy(vars(session).get(_SESSION))
-            self._accessed = session.accessed
+            self._accessed = getattr(session, "accessed", False)
         known = {name: getattr(getattr(handler, _FORCED, None) or self._user, name, None) for name in _TELLS_APART}
         self._data = {name: value for name, value in known.items() if isinstance(value, str | int) and value != ""}
 

@@ -177,7 +177,11 @@ def _read(environ: dict[str, Any]) -> bytes:
 
 
 def _path(environ: dict[str, Any]) -> str:
-    return str(environ.get("PATH_INFO", "")).encode("latin-1").decode(errors="replace")
+    path = str(environ.get("PATH_INFO", ""))
+    try:
+        return path.encode("latin-1").decode(errors="replace")
+    except UnicodeEncodeError:  # httpx does not encode it as the standard asks for
+        return path
 
 
 def _headers(environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
