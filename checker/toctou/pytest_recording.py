@@ -41,6 +41,9 @@ class RecordingPlugin:
         seconds: how long requests are interleaved.
         fail_on: the lowest level of severity that fails the run; empty for none.
         directory: where reports are written.
+
+    Attributes:
+        concluded: what was concluded, once the session has ended; ``None`` where others conclude.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class RecordingPlugin:
         self._entries = Entries(self._recorder, named)
         self._stack = ExitStack()
         self._recorded: dict[str, Any] | None = None
+        self.concluded: Session | None = None
 
     def begin(self) -> None:
         """From now on calls and requests are recorded."""
@@ -111,6 +115,7 @@ class RecordingPlugin:
         if self._seconds > 0 and any(one.operations for one in own):
             with self._shown() as show:
                 concluded.interleave(self._seconds, show)
+        self.concluded = concluded
         self._recorded = self._reported(concluded)
         if workers is not None:
             self._config.workeroutput[_OUTPUT] = json.dumps(self._recorded, default=str)  # type: ignore[attr-defined] # xdist's

@@ -463,3 +463,38 @@ def services(docs, monkeypatch):
     )
     ended = project.run("--toctou")
     assert TITLE in ended.stdout, ended.stdout
+
+
+def init(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AWS_"))}
+    command = [sys.executable, "-m", "toctou.cli", "init", *arguments]
+    return subprocess.run(command, cwd=project.folder, env=own, capture_output=True, text=True, check=False)
+
+
+def test_a_model_is_drafted_from_the_tests_and_shows_the_race(project):
+    ended = init(project, "test_docs.py")
+    assert ended.returncode == 1, ended.stderr
+    model = (project.folder / "toctou_model.py").read_text()
+    for line in (
+        'tables = [Table("docs", "id")]',
+        'owner = "owner"',
+        "function = handlers.lambda_handler",
+        'principals = ["ann", "bea"]',
+        'route("DELETE /docs/{id}"',
+        """body={"to": "bea"}""",
+    ):
+        assert line in model
+    assert "owner check bypassed" in ended.stdout
+    again = init(project, "test_docs.py")
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    assert (project.folder / "toctou_model.py").read_text() == model
+
+
+def test_tests_from_which_nothing_can_be_drafted_are_told(project):
+    project.write(test_docs="def test_it():\n    pass\n")
+    ended = init(project, "test_docs.py")
+    assert ended.returncode == 2
+    assert "make no request that calls DynamoDB" in ended.stderr
+    project.write(test_docs="import absent\n")
+    assert "make no request" in init(project, "test_docs.py").stderr

@@ -14,10 +14,10 @@ def add(subparsers: Any) -> None:
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "init",
-        help="draft a model file from a template, an OpenAPI document or an application",
-        description="Writes a model file from a SAM, CloudFormation, CDK or Serverless Framework template, an OpenAPI document, "
-        "or a Python file with an application, or several of these; then runs it as `toctou check` does, and lists what a person "
-        "has to decide.  A file that exists is never overwritten.",
+        help="draft a model file from tests, a template, an OpenAPI document or an application",
+        description="Writes a model file from tests on moto, which are run once, from a SAM, CloudFormation, CDK or Serverless "
+        "Framework template, an OpenAPI document, or a Python file with an application, or several of these; then runs it as "
+        "`toctou check` does, and lists what a person has to decide.  A file that exists is never overwritten.",
         epilog="Exit status: that of `toctou check` on the draft (0 verified, 1 violated, 3 inconclusive, 2 if it cannot be "
         "imported yet), 0 with --no-check; 2 too if nothing was written.",
     )

@@ -16,8 +16,9 @@ from toctou.cli import check
 from toctou.cli.standard_output import standard_output
 from toctou.drafting.composing import sketch_of
 from toctou.drafting.model_file import model_file
+from toctou.drafting.running_tests import sketch_of_tests
 from toctou.drafting.sketch import Sketch, Table
-from toctou.drafting.sources import SKETCH_OF_TESTS, are_tests, material_of
+from toctou.drafting.sources import are_tests, material_of
 from toctou.errors import BadInput
 
 _INCONCLUSIVE = 3
@@ -46,13 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _sketch(arguments: argparse.Namespace) -> Sketch:
     targets: list[Path] = arguments.targets or ([] if arguments.openapi is not None else [Path()])
     if targets and all(are_tests(one) for one in targets):
-        if SKETCH_OF_TESTS is None:
-            raise BadInput(
-                f"{targets[0]} holds tests, from which no model can be drafted",
-                expected="a template, an OpenAPI document, or a Python file with an application",
-                remedy="toctou init template.yaml; or toctou init openapi.yaml app.py",
-            )
-        return SKETCH_OF_TESTS(targets)
+        return sketch_of_tests(targets, arguments.output)
     material = material_of([*targets, *([arguments.openapi] if arguments.openapi is not None else [])])
     given = [_table(one) for one in arguments.tables]
     material.tables = [*given, *(one for one in material.tables if one.name not in {table.name for table in given})]

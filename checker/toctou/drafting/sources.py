@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from toctou.drafting import applications, cloudformation, openapi_document, sam, serverless
 from toctou.drafting.material import Material
-from toctou.drafting.sketch import Sketch
 from toctou.errors import BadInput, DocumentError
 from toctou.openapi.reading import Limits
 from toctou.openapi.reading import read as parsed
@@ -31,9 +30,6 @@ DOCUMENTS: Sequence[Source] = (
     Source("a serverless.yml", serverless.is_service, serverless.read),
     Source("a CloudFormation template", cloudformation.is_template, cloudformation.read),
 )
-
-SKETCH_OF_TESTS: Callable[[Sequence[Path]], Sketch] | None = None
-"""Drafts from a recording of tests, in files and folders; ``None`` where nothing records them."""
 
 _EXPECTED = (
     "a SAM, CloudFormation or CDK template, a serverless.yml, an OpenAPI document, a Python file with an application, "

@@ -94,9 +94,8 @@ class Entries:
         setattr(owner, name, type(raw)(recorded) if isinstance(raw, staticmethod | classmethod) else recorded)
 
     def _recorded(self, function: Callable[..., Any], kind: Any, name: str) -> Callable[..., Any]:
-        entry = Entry(
-            kind, name, functools.partial(_performed, function), _route_of_event if kind == "lambda" else _none
-        )
+        perform = functools.partial(_performed, function)
+        entry = Entry(kind, name, perform, *((route_of_event, template_of_event) if kind == "lambda" else ()))
         self.known[name] = entry
         recorder = self._recorder
         bound = functools.partial(_bound, _signature(function))
@@ -151,7 +150,9 @@ class Entries:
 
 
 def _entry_of_object(value: Any, call: Callable[..., Any], name: str) -> Entry:
-    return Entry("lambda", name, functools.partial(_performed, functools.partial(call, value)), _route_of_event)
+    return Entry(
+        "lambda", name, functools.partial(_performed, functools.partial(call, value)), route_of_event, template_of_event
+    )
 
 
 _POSITIONS = "*"
@@ -240,22 +241,42 @@ def _all_of(module: Any) -> Iterator[str]:
             yield name
 
 
-def _none(_: Mapping[str, Any]) -> str:
-    return ""
-
-
-def _route_of_event(arguments: Mapping[str, Any]) -> str:
-    """The method and the path of an event of API Gateway or a load balancer; else its source."""
+def event_of(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event that a Lambda function is called with; empty if it is none."""
     event = arguments.get("event") or next((one for one in arguments.values() if isinstance(one, Mapping)), None)
     if not isinstance(event, Mapping):
         positional = arguments.get(_POSITIONS) or ()
         event = positional[0] if positional and isinstance(positional[0], Mapping) else {}
-    http = (event.get("requestContext") or {}).get("http") if isinstance(event.get("requestContext"), Mapping) else None
-    method = event.get("httpMethod") or (http or {}).get("method")
-    path = event.get("rawPath") or event.get("path") or (http or {}).get("path") or event.get("resource")
+    return event
+
+
+def route_of_event(arguments: Mapping[str, Any]) -> str:
+    """The method and the path of an event of API Gateway or a load balancer; else its source."""
+    event = event_of(arguments)
+    http = _http(event)
+    method = event.get("httpMethod") or http.get("method")
+    path = event.get("rawPath") or event.get("path") or http.get("path") or event.get("resource")
     if method:
         return f"{method} {path or ''}".strip()
     records = event.get("Records")
     if isinstance(records, list) and records and isinstance(records[0], Mapping):
         return str(records[0].get("eventSource") or records[0].get("EventSource") or "")
     return str(event.get("routeKey") or event.get("source") or event.get("fieldName") or "")
+
+
+def template_of_event(arguments: Mapping[str, Any]) -> str:
+    """The method and the path with names, where an event says them: ``DELETE /notes/{id}``."""
+    event = event_of(arguments)
+    method = event.get("httpMethod") or _http(event).get("method")
+    resource, key = event.get("resource"), event.get("routeKey")
+    if isinstance(key, str) and " /" in key and "{proxy+}" not in key:
+        return key
+    if method and isinstance(resource, str) and "{" in resource and "{proxy+}" not in resource:
+        return f"{method} {resource}"
+    return ""
+
+
+def _http(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    context = event.get("requestContext")
+    http = context.get("http") if isinstance(context, Mapping) else None
+    return http if isinstance(http, Mapping) else {}

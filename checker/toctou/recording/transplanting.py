@@ -39,6 +39,11 @@ def transplanted(request: Reconstructed, into: Reconstructed, callers: Callers) 
             yield arguments
 
 
+def mapping(request: Reconstructed, into: Reconstructed, callers: Callers) -> dict[str, str]:
+    """What of a request has to be replaced by what, so that it meets another one in that one's state."""
+    return _corresponding(request, into, _texts(request.requested.arguments), callers, 0)
+
+
 def with_names(arguments: Mapping[str, Any], mapped: Mapped) -> dict[str, Any]:
     """The arguments with each text, or part of one between separators, that is mapped replaced."""
     if not mapped:
