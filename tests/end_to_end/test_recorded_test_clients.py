@@ -214,7 +214,7 @@ SUITES = {
 }
 
 
-def recorded(folder: Path, framework: str, guard: str) -> str:
+def recorded(folder: Path, framework: str, guard: str, *options: str) -> str:
     pytest.importorskip(framework, reason=f"no {framework}: `pip install {framework}`")
     if framework in ("httpx", "fastapi"):
         for package in ("fastapi", "httpx"):
@@ -223,7 +223,18 @@ def recorded(folder: Path, framework: str, guard: str) -> str:
     for name, text in files.items():
         (folder / name).write_text(text)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--toctou", "--toctou-seconds", "60"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--toctou",
+        "--toctou-seconds",
+        "60",
+        *options,
+    ]
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "4 passed" in run.stdout
@@ -244,3 +255,9 @@ def test_what_is_guarded_is_not_blamed(tmp_path, framework, not_a_worker):
     output = recorded(tmp_path, framework, GUARDED)
     assert "VIOLATED" not in output
     assert "VERIFIED" in output
+
+
+def test_requests_of_two_workers_meet(tmp_path, not_a_worker):
+    pytest.importorskip("xdist", reason="no pytest-xdist: `pip install pytest-xdist`")
+    output = recorded(tmp_path, "fastapi", UNGUARDED, "-n", "2")
+    assert "DELETE /orders/{order_id} × POST /orders/{order_id}/give: owner check bypassed" in output
