@@ -83,7 +83,7 @@ def test_an_option_that_takes_a_value_says_so(command: str) -> None:
     lines = section(f"### `toctou {command}`") + section("### `toctou check`")
     for option in parser_of(command)._actions:
         if option.option_strings and option.nargs is None:
-            assert re.search(rf"^\| `{option.option_strings[-1]} [A-Z]+` \|", lines, re.MULTILINE), (
+            assert re.search(rf"^\| `{option.option_strings[-1]} [A-Z][A-Z:\[\]]*` \|", lines, re.MULTILINE), (
                 option.option_strings
             )
 

@@ -2,8 +2,8 @@
 
 The state is that in which most handlers find their items, once the identifiers of their tests are replaced by its own; long ones
 that nobody would type become short.  What the tests do through an API (events of API Gateway, or requests of a test client)
-becomes routes; functions that were named as entries have no form that a model could call without knowing how their objects are made, and
-are left to a person.
+becomes routes.  Functions that were named as entries are left to a person: no model can call them without knowing how their
+objects are made.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def sketch_of_session(session: Session, started_with: Mapping[str, str], output:
     if others:
         notes.setdefault("", []).append(f"TODO: not drafted: requests to {', '.join(others)}")
     handlers = list(_handlers(own, base, session, notes))
-    principals = list(dict.fromkeys(session.callers.of(one) for one in session.requests))
+    principals = _principals(session)
     if session.callers.owner is None:
         notes.setdefault("owner", []).append('TODO: owner = "…", if an attribute says whose an item is')
     package, _, imported = module.rpartition(".")
@@ -84,7 +84,7 @@ def sketch_of_session(session: Session, started_with: Mapping[str, str], output:
         imports=[f"from {package} import {imported}" if package else f"import {module}"],
         tables=[_table(one) for one in base.tables],
         items={table: [_item(one, keys) for one in images] for table, images in base.items.items() if images},
-        principals=[one for one in principals if one != NOBODY][:_MOST_PRINCIPALS],
+        principals=principals[:_MOST_PRINCIPALS],
         owner=session.callers.owner,
         app=served if kind == "http" else None,
         function=served if kind == "lambda" else None,
@@ -129,6 +129,16 @@ def _representatives(session: Session) -> dict[str, Reconstructed]:
         if one.accepted and not one.doubt and one.operations:
             found[name] = max(found.get(name, one), one, key=lambda each: (each.writes, len(each.operations)))
     return found
+
+
+def _principals(session: Session) -> list[str]:
+    """Who calls; and who gets items, if nobody else does."""
+    found = dict.fromkeys(session.callers.of(one) for one in session.requests)
+    if len(found) < 2 and session.callers.owner:
+        changes = [change for one in session.requests for operation in one.operations for change in operation.changes]
+        owners = [(change.after or {}).get(session.callers.owner, {}).get("S") for change in changes]
+        found.update(dict.fromkeys(one for one in owners if one))
+    return [one for one in found if one != NOBODY]
 
 
 def _met(base: Reconstructed, others: Sequence[Reconstructed], session: Session) -> tuple[int, int]:

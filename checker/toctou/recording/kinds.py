@@ -26,7 +26,7 @@ def handler_name(request: Reconstructed) -> str:
         return entry.name.rpartition(":")[2]
     method, _, path = route.partition(" ")
     if not path:
-        return f"{entry.name.rpartition(':')[2]} ({method})"
+        return f"{method} {entry.name.rpartition(':')[2]}"
     keys = _key_texts(request)
     named, count = [], 0
     for segment in path.partition("?")[0].split("/"):
