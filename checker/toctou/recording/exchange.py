@@ -1,7 +1,8 @@
 """Brings the requests of all workers of pytest-xdist together in the last one that ends.
 
 Each worker stores what it has recorded in a folder of their session.  An entry is found again by its name, in the process that
-needs it; an application, which a test may have made, by a request of this process to the same one.  Patches of a test are objects of the process that it ran in, so that its requests are not replayed in another one.
+needs it; an application, which a test may have made, by a request of this process to the same one.  Patches of a test are objects
+of the process that it ran in, so that its requests are not replayed in another one.
 """
 
 from __future__ import annotations
