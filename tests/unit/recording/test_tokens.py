@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+from toctou.recording.leaves import leaves, renamed
 from toctou.recording.test_clients.tokens import Tokens
 
 
@@ -13,6 +14,16 @@ def token(signature: str, **claims: Any) -> str:
         ".".join(base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in parts)
         + f".{signature}"
     )
+
+
+def test_cookies_have_places_and_are_renamed():
+    arguments = {"headers": {"cookie": f"theme=dark; id={token('s1', sub='alice')}; flag"}}
+    assert dict(leaves(arguments)) == {
+        ("headers", "cookie", "theme"): "dark",
+        ("headers", "cookie", "id", "sub"): "alice",
+    }
+    other = renamed(arguments, lambda text: {"alice": "bob", "dark": "light"}.get(text, text))
+    assert other == {"headers": {"cookie": f"theme=light; id={token('s1', sub='bob')}; flag"}}
 
 
 def test_a_token_that_no_test_has_sent_is_replaced_by_that_of_its_caller():
