@@ -170,6 +170,19 @@ def test_who_calls_is_an_argument_where_a_test_says_so_by_a_dependency(recorder)
     assert alone(request, dependencies={"current_user": {"name": "alice"}}).status == 204
 
 
+def test_an_application_in_another_has_replaced_dependencies_of_its_own(recorder):
+    inner, outer = two_step_shop(), fastapi.FastAPI()
+    outer.mount("/v1", inner)
+    inner.dependency_overrides[get_current_user] = lambda: User("alice")
+    assert testclient.TestClient(outer).delete("/v1/orders/o1").status_code == 204
+    inner.dependency_overrides.clear()
+    (request,) = recorder.requests
+    assert request.entry.template(request.arguments) == "DELETE /v1/orders/{order_id}"
+    assert request.arguments["dependencies"] == {"current_user": {"name": "alice"}}
+    assert alone(request) == request.returned
+    assert alone(request, dependencies={"current_user": {"name": "bob"}}).status == 403
+
+
 def test_two_requests_at_once_have_each_its_own_dependencies(recorder):
     app = two_step_shop()
     client = testclient.TestClient(app)
