@@ -52,6 +52,15 @@ class Application:
         return f"{method} {_PARAMETER.sub(lambda one: f'{{{one[1] or one[2]}}}', found.path)}"
 
     @cached_property
+    def nested(self) -> list[Any]:
+        """The application that has the routes, and those that are mounted in it."""
+        found = [self.routed]
+        for one in found:
+            mounted = [innermost(route.app) for route in _routes_of(one) if hasattr(route, "app")]
+            found += [inner for inner in mounted if _has_routes(inner) and all(inner is not other for other in found)]
+        return found
+
+    @cached_property
     def _routes(self) -> list[Declared]:
         return declared_routes(self.routed)
 
@@ -94,6 +103,11 @@ def _has_routes(application: Any) -> bool:
     # By what it is, since a mock has whatever is asked for.
     routes, rules = getattr(application, "routes", None), getattr(application, "url_map", None)
     return isinstance(routes, list | dict) or type(rules).__name__ == "Map"
+
+
+def _routes_of(application: Any) -> list[Any]:
+    routes = getattr(application, "routes", None)
+    return routes if isinstance(routes, list) else []
 
 
 def _kept(application: Any) -> Iterator[Any]:

@@ -55,7 +55,7 @@ def recorded(
         query = query.decode("latin-1") if isinstance(query, bytes) else query  # a text of Django's
         sent = Sent.of(scope["method"], scope["path"], query, headers, body)
         around = {name: scope[name] for name in _AROUND if name in scope}
-        state = State.of(application.routed, scope.get("state") or {})
+        state = State.of(application.nested, scope.get("state") or {})
         entry = application.entry(partial(_performed, again, around, state, sent))
         unread = [{"type": "http.request", "body": body, "more_body": False}]
         start: Message = {}

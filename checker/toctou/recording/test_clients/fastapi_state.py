@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,9 +22,26 @@ from toctou.recording.test_clients.plain_values import NONE, data_of, with_data
 DEPENDENCIES = "dependencies"
 """The argument: what replaced dependencies have returned, by their names."""
 
-_OVERRIDES: ContextVar[Mapping[Any, Any] | None] = ContextVar("toctou_dependency_overrides", default=None)
+_OVERRIDES: ContextVar[Mapping[int, Mapping[Any, Any]] | None] = ContextVar("toctou_dependency_overrides", default=None)
+"""Of the request that runs in this context, by the identity of the application."""
+
 _NAME = "dependency_overrides"
 _PREFIXES = ("_", "get_", "require_", "verify_", "fetch_")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one application has at the moment of a request.
+
+    Attributes:
+        application: it, or one that is mounted in it.
+        own: what is in ``app.state``.
+        overrides: dependencies that are replaced, by what.
+    """
+
+    application: Any
+    own: Mapping[str, Any]
+    overrides: Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +49,20 @@ class State:
     """At the moment of a request.
 
     Attributes:
-        application: that has it.
-        of_requests: what its startup has left for requests.
-        own: what is in ``app.state``.
-        overrides: dependencies that are replaced, by what.
-        returned: what those of them have returned that take nothing, by their names.
+        of_requests: what a startup has left for requests.
+        parts: of the applications that may serve it.
+        returned: what those replaced dependencies have returned that take nothing, by their names.
     """
 
-    application: Any
     of_requests: dict[str, Any]
-    own: Mapping[str, Any]
-    overrides: Mapping[Any, Any]
+    parts: Sequence[Part]
     returned: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, application: Any, of_requests: Mapping[str, Any]) -> State:
+    def of(cls, applications: Iterable[Any], of_requests: Mapping[str, Any]) -> State:
         """What there is now."""
-        overrides = getattr(application, _NAME, None)
-        replaced = dict(overrides) if isinstance(overrides, dict) else {}
-        return cls(application, dict(of_requests), dict(_own(application)), replaced)
+        parts = [Part(one, dict(_own(one)), dict(_overrides(one) or ())) for one in applications]
+        return cls(dict(of_requests), parts)
 
     @contextmanager
     def noted(self, one: Requested) -> Iterator[None]:
@@ -62,34 +74,38 @@ class State:
                 self.returned[name] = value
                 one.arguments.setdefault(DEPENDENCIES, {})[name] = data
 
-        with self._in_force({one: _noted(one, instead, note) for one, instead in self.overrides.items()}):
+        with self._in_force(lambda dependency, instead: _noted(dependency, instead, note)):
             yield
 
     @contextmanager
     def restored(self, arguments: Arguments) -> Iterator[None]:
         """While inside, the request of this context has it, with what its arguments have of replaced dependencies."""
-        own = _own(self.application)
-        for name, value in self.own.items():
-            if own.get(name) is not value:  # or it would look as if a request had changed it
-                own[name] = value
+        for part in self.parts:
+            own = _own(part.application)
+            for name, value in part.own.items():
+                if own.get(name) is not value:  # or it would look as if a request had changed it
+                    own[name] = value
         given = arguments.get(DEPENDENCIES, {})
-        overrides = dict(self.overrides)
-        for one in overrides:
-            name = _name(one)
-            if name in self.returned and data_of(self.returned[name]) != given.get(name):
-                overrides[one] = _returning(with_data(self.returned[name], given.get(name)))
-        with self._in_force(overrides):
+
+        def changed(dependency: Any, instead: Any) -> Any:
+            name = _name(dependency)
+            if name not in self.returned or data_of(self.returned[name]) == given.get(name):
+                return instead
+            return _returning(with_data(self.returned[name], given.get(name)))
+
+        with self._in_force(changed):
             yield
 
     @contextmanager
-    def _in_force(self, overrides: Mapping[Any, Any]) -> Iterator[None]:
-        present = getattr(self.application, _NAME, None)
-        if not isinstance(present, dict) or not (overrides or present):
-            yield
-            return
-        if not isinstance(present, OverridesByRequest):
-            setattr(self.application, _NAME, OverridesByRequest(present))
-            _REPLACED.append(self.application)
+    def _in_force(self, instead: Callable[[Any, Any], Any]) -> Iterator[None]:
+        overrides: dict[int, Mapping[Any, Any]] = {}
+        for part in self.parts:
+            present = _overrides(part.application)
+            if present is not None and (part.overrides or present):
+                overrides[id(part.application)] = {one: instead(one, other) for one, other in part.overrides.items()}
+                if not isinstance(present, OverridesByRequest):
+                    setattr(part.application, _NAME, OverridesByRequest(present, id(part.application)))
+                    _REPLACED.append(part.application)
         token = _OVERRIDES.set(overrides)
         try:
             yield
@@ -100,13 +116,20 @@ class State:
 class OverridesByRequest(dict[Any, Any]):
     """Replaced dependencies: a dictionary as any, which FastAPI finds to be that of the request that runs in this context."""
 
+    def __init__(self, overrides: Mapping[Any, Any], application: int) -> None:
+        super().__init__(overrides)
+        self._application = application
+
+    def _of_request(self) -> Mapping[Any, Any] | None:
+        return (_OVERRIDES.get() or {}).get(self._application)
+
     def __len__(self) -> int:
-        of_request = _OVERRIDES.get()
+        of_request = self._of_request()
         return super().__len__() if of_request is None else len(of_request)
 
     def get(self, dependency: Any, otherwise: Any = None) -> Any:
         """What is instead of a dependency."""
-        of_request = _OVERRIDES.get()
+        of_request = self._of_request()
         return super().get(dependency, otherwise) if of_request is None else of_request.get(dependency, otherwise)
 
 
@@ -120,6 +143,11 @@ def plain_again() -> None:
         present = getattr(application, _NAME)
         if isinstance(present, OverridesByRequest):
             setattr(application, _NAME, dict(present))
+
+
+def _overrides(application: Any) -> dict[Any, Any] | None:
+    overrides = getattr(application, _NAME, None)
+    return overrides if isinstance(overrides, dict) else None
 
 
 def _own(application: Any) -> dict[str, Any]:
