@@ -161,8 +161,9 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
     elif called.action == "UpdateTable" and performed.result is not None:
         world.tables[name] = creating(performed.result["TableDescription"])
     touched = {item.table for item in performed.footprint.items()} | {one.table for one in performed.footprint.ranges}
+    touched = touched or {name}
     if differs := difference(called, performed):
-        for table in touched or {name}:
+        for table in touched:
             world.doubts.setdefault(table, differs)
     doubt = next((world.doubts[one] for one in sorted(touched) if one in world.doubts), "")
     request = called.request
