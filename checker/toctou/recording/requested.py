@@ -104,7 +104,7 @@ def _copied(value: Any) -> Any:
 
 
 def _is_data(kind: type) -> bool:
-    """Whether an object says something, rather than do something: a client, or a service, is one and the same for all requests."""
+    """Whether an object says something, rather than do something: a client, or a service, is the same for all requests."""
     if kind.__module__ in _OF_PYTHON or dataclasses.is_dataclass(kind):
         return True
     return any(hasattr(kind, name) for name in ("model_fields", "__fields__", "__attrs_attrs__", "__struct_fields__"))

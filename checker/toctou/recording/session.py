@@ -6,6 +6,7 @@ What explores is imported once something is to be interleaved: the table of wind
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ class Session:
         callers: who calls.
         windows: the most severe first.
         interleaved: what came of interleaving; ``None`` if nothing was to be.
+        outside: places of the project's code that called DynamoDB outside of any request.
+        options: of the command line, which a command that is printed has to repeat.
         faults: texts of faults of toctou itself.
     """
 
@@ -39,6 +42,8 @@ class Session:
     callers: Callers = field(default_factory=lambda: Callers({}))
     windows: Sequence[WindowRow] = ()
     interleaved: Interleaved | None = None
+    outside: Sequence[str] = ()
+    options: Sequence[str] = ()
     faults: list[str] = field(default_factory=list)
 
     @classmethod
@@ -95,8 +100,8 @@ class Session:
         known = {label: test for one in explored for label, test in one.tests.items()}
         labels = [str(value) for request in violation.execution.requests for _, value in request.arguments]
         tests = dict.fromkeys(known[one] for one in labels if one in known)
-        options = [f"--toctou-owner {shlex.quote(self.callers.owner)}"] if self.callers.owner else []
-        return " ".join(["pytest --toctou", *options, *map(shlex.quote, tests)])
+        own = [f"--toctou-owner={self.callers.owner}"] if self.callers.owner else []
+        return shlex.join(["pytest", "--toctou", *own, *self.options, *tests])
 
     def document(self, missing: Sequence[str], run: Mapping[str, Any], directory: str) -> dict[str, Any]:
         """All of it as plain data.
@@ -117,6 +122,8 @@ class Session:
             "principal": ", ".join(dict.fromkeys(".".join(place) for place in self.callers.places.values())),
             "owner": self.callers.owner or "",
             "evidence": self.callers.evidence,
+            "outside": list(self.outside),
+            "doubts": dict(Counter(one.doubt for one in self.requests if one.doubt)),
             "windows": [{**asdict(row), "rank": row.rank} for row in self.windows],
             "run": dict(run),
             "unreplayable": self.interleaved.unreplayable if self.interleaved else {},
