@@ -89,7 +89,6 @@ PRIVATE_ON_PURPOSE: Mapping[tuple[str, str], str] = {
     ("toctou.client.escapes", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.client.intercept", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.client.recorded_calls", "sys._getframe"): "documented by Python, underscore and all",
-    ("toctou.recording.recorder", "sys._getframe"): "documented by Python, underscore and all",
     ("toctou.recording.surroundings", "unittest.mock._patch"): "what `patch` returns has no other name",
     ("toctou.recording.surroundings", "unittest.mock._patch_dict"): "what `patch.dict` returns has no other name",
 }

@@ -8,16 +8,15 @@ methods that a module defines.  A function is replaced in its module before whoe
 from __future__ import annotations
 
 import functools
-import importlib.machinery
 import inspect
 import re
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
+from toctou.recording.imported_modules import modules_seen
 from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Entry
 
@@ -52,21 +51,10 @@ class Entries:
     @contextmanager
     def found(self) -> Iterator[None]:
         """While inside, functions of modules are replaced as these are imported, or imported again."""
-        loader: Any = importlib.machinery.SourceFileLoader
-        original = loader.exec_module
-
-        @functools.wraps(original)
-        def executed(own: Any, module: ModuleType) -> None:
-            original(own, module)
-            self._look(module)
-
-        loader.exec_module = executed
-        for module in list(sys.modules.values()):
-            self._look(module)
         try:
-            yield
+            with modules_seen(self._look):
+                yield
         finally:
-            loader.exec_module = original
             for kind, call in self._kinds:
                 setattr(kind, "__call__", call)  # noqa: B010 - an assignment would need a type's own
 

@@ -1,7 +1,8 @@
 """Brings the requests of all workers of pytest-xdist together in the last one that ends.
 
 Each worker stores what it has recorded in a folder of their session.  An entry is found again by its name, in the process that
-needs it; patches of a test are objects of the process that it ran in, so that its requests are not replayed in another one.
+needs it; an application, which a test may have made, by a request of this process to the same one.  Patches of a test are objects
+of the process that it ran in, so that its requests are not replayed in another one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from toctou.recording.leaves import leaves
 from toctou.recording.reconstruction import Reconstructed
 from toctou.recording.requested import Entry
 from toctou.recording.surroundings import Surroundings
@@ -54,7 +56,7 @@ class Exchange:
                 return None
         stored = [one for file in others for one in pickle.loads(file.read_bytes())]  # noqa: S301 - of our own session
         shutil.rmtree(self._folder, ignore_errors=True)
-        found = [*own, *(_here(one, known) for one in stored)]
+        found = [*own, *(_here(one, known, own) for one in stored)]
         found.sort(key=lambda one: (one.requested.test, one.requested.number))
         for number, one in enumerate(found):
             one.requested.number = number
@@ -64,7 +66,7 @@ class Exchange:
 def _portable(one: Reconstructed) -> Reconstructed:
     """The same without what another process cannot have."""
     requested = one.requested
-    patched = bool(requested.surroundings.patches)
+    patched = not all(patch.everywhere for patch in requested.surroundings.patches)
     entry = Entry(requested.entry.kind, requested.entry.name, _unknown)
     plain = replace(
         requested,
@@ -107,9 +109,14 @@ def _unknown(_: dict[str, Any]) -> Any:
     raise LookupError("the entry is not known in this process")
 
 
-def _here(one: Reconstructed, known: Mapping[str, Entry]) -> Reconstructed:
+def _here(one: Reconstructed, known: Mapping[str, Entry], own: Sequence[Reconstructed]) -> Reconstructed:
     """A request of another worker with the entry of this process."""
     name = one.requested.entry.name
+    if one.requested.entry.kind == "http" and (alike := _most_alike(one, own)) is not None:
+        one.requested.entry = alike.requested.entry
+        patches = tuple(patch for patch in alike.requested.surroundings.patches if patch.everywhere)
+        one.requested.surroundings = replace(one.requested.surroundings, patches=patches)
+        return one
     entry = known.get(name)
     if entry is None:
         module, _, _ = name.partition(":")
@@ -120,3 +127,15 @@ def _here(one: Reconstructed, known: Mapping[str, Entry]) -> Reconstructed:
         return replace(one, doubt=one.doubt or f"{name} cannot be found in this process (pytest-xdist)")
     one.requested.entry = entry
     return one
+
+
+def _most_alike(one: Reconstructed, own: Sequence[Reconstructed]) -> Reconstructed | None:
+    """The request of this process to the same application that says as much of its caller in the same places.
+
+    An application may have been made by a test, and has no other way in than that of a test client.
+    """
+    places = {place for place, _ in leaves(one.requested.arguments)}
+    same = [other for other in own if other.requested.entry == one.requested.entry]
+    return max(
+        same, key=lambda other: -len(places ^ {place for place, _ in leaves(other.requested.arguments)}), default=None
+    )

@@ -37,6 +37,9 @@ from toctou.verdict import StopReason
 _OF_ONE_STATE = 20.0
 """Seconds that the pairs of one state may take, so that one large state does not take all of the budget."""
 
+_LONGEST_SESSION = 86_400.0
+"""Seconds between the first and the last request of a session whose clock nobody has stopped."""
+
 _MOST_OTHERS = 24
 _OTHER_CALLERS = 2
 
@@ -191,7 +194,7 @@ class Interleaving:
             raises,
         )
         surroundings = base.requested.surroundings
-        began = int(base.requested.time)
+        began = _began(base, [one for _, one in others])
         with surroundings.restored(), beginning_at(began), services_after(base.services):
             parts = self._brought(own, first, others)
             if not parts:
@@ -302,6 +305,15 @@ class Interleaving:
             if frozenset({one, another}) not in self._done and tables[one] & tables[another]:
                 self.result.left.append((names[one], names[another]))
         self.result.left = list(dict.fromkeys(self.result.left))
+
+
+def _began(base: Reconstructed, others: Sequence[Reconstructed]) -> int:
+    """When clocks begin: with the last of the requests, or what was signed for it would not be valid yet.
+
+    A test that has stopped its clock at some other time is not waited for.
+    """
+    times = [one.requested.time for one in (base, *others)]
+    return int(max(time for time in times if time - times[0] < _LONGEST_SESSION)) + 1
 
 
 def other_callers(first: Part, callers: Callers, known: Sequence[str]) -> Iterator[Part]:

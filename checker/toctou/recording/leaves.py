@@ -1,7 +1,8 @@
 """The values of a request by where they stand, and the same request with other values.
 
 A place is a path of names and indexes, such as ``event.requestContext.authorizer.claims.sub`` or ``headers.authorization.sub``:
-bodies in JSON, tokens (JWT, which nobody verifies here) and basic credentials are looked into, and so are the segments of paths.
+bodies in JSON, tokens (JWT, which nobody verifies here), basic credentials and cookies are looked into, and so are the segments
+of paths.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ Rename = Callable[[str], str]
 _PATHS = frozenset({"path", "rawPath", "resourcePath", "query", "rawQueryString", "resource"})
 _TOKEN = re.compile(r"(?P<scheme>[Bb]earer\s+)?(?P<head>eyJ[\w-]+)\.(?P<body>[\w-]+)\.(?P<rest>[\w-]*)")
 _BASIC = re.compile(r"(?P<scheme>[Bb]asic\s+)(?P<body>[A-Za-z0-9+/=]+)")
+_COOKIE = "cookie"
 _DEPTH = 16
 
 
@@ -50,6 +52,8 @@ def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
 def _inside(text: str, place: Place) -> Any:
     if place and place[-1] in _PATHS and ("/" in text or "=" in text):
         return [unquote(one) for one in re.split(r"[/?&=]", text) if one]
+    if place and place[-1].lower() == _COOKIE and "=" in text:
+        return dict(one.split("=", 1) for one in text.split("; ") if "=" in one)
     if (found := _TOKEN.fullmatch(text)) and (claims := _claims(found["body"])) is not None:
         return claims
     if found := _BASIC.fullmatch(text):
@@ -87,6 +91,9 @@ def renamed(value: Any, rename: Rename, place: Place = ()) -> Any:
             one if at % 2 else quote(rename(unquote(one)), safe="@:+,;~!$'()*") if "%" in one else rename(one)
             for at, one in enumerate(re.split(r"([/?&=])", value))
         )
+    if place and place[-1].lower() == _COOKIE and "=" in value:
+        pairs = [one.partition("=") for one in value.split("; ")]
+        return "; ".join(f"{name}{sign}{renamed(one, rename, (*place, name))}" for name, sign, one in pairs)
     if (found := _TOKEN.fullmatch(value)) and (claims := _claims(found["body"])) is not None:
         other = renamed(claims, rename)
         if other == claims:

@@ -6,21 +6,16 @@ them is computed after the last test (:mod:`toctou.recording.reconstruction`).
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FrameType
 from typing import Any
 
 from toctou.client.recorded_calls import Forgotten, Logged
-from toctou.client.source import Callers
 from toctou.declaration.response import response_to
-from toctou.history.request import SourceLine
 from toctou.recording.requested import Arguments, Entry, Requested, copied_arguments
 from toctou.recording.surroundings import Surrounding
-from toctou.scheduling.origin import is_handlers_file
 
 _CURRENT: ContextVar[int | None] = ContextVar("toctou_request", default=None)
 
@@ -41,7 +36,6 @@ class Recorder:
         self.test = ""
         self.known: set[str] = set()
         self.surrounding = Surrounding()
-        self._line = Callers().line
         self._open: list[int] = []
 
     @property
@@ -52,25 +46,11 @@ class Recorder:
             return number
         return self._open[0] if len(self._open) == 1 else None
 
-    def line(self) -> SourceLine | None:
-        """The line outside of libraries that has led here."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and not is_handlers_file(frame.f_code.co_filename):
-            frame = frame.f_back
-        return None if frame is None else self._line(frame)
-
     @contextmanager
-    def requested(
-        self, entry: Entry, arguments: Arguments, source: SourceLine | None = None
-    ) -> Iterator[Requested | None]:
+    def requested(self, entry: Entry, arguments: Arguments) -> Iterator[Requested | None]:
         """A request of a test, while inside; ``None`` within another request, whose part it is.
 
         Set ``returned`` of it to what it returned; what is raised inside is noted, and goes on.
-
-        Args:
-            entry: where it comes in.
-            arguments: of it.
-            source: the line that makes it; ``None`` if that has led here, on this thread.
         """
         within = _CURRENT.get()
         if not self.test or (within is not None and within in self._open) or (self._open and entry.kind == "function"):
@@ -83,7 +63,6 @@ class Recorder:
             copied_arguments(arguments),
             self.surrounding.now(),
             len(self.log),
-            source=source or self.line(),
             time=time.time(),
         )
         self.requests.append(one)

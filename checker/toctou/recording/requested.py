@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from toctou.history.request import Response, SourceLine
+from toctou.history.request import Response
 from toctou.recording.surroundings import Surroundings
 
 _OF_PYTHON = frozenset({"builtins", "datetime", "decimal", "uuid", "collections", "types", "fractions"})
@@ -58,7 +58,6 @@ class Requested:
         begun, ended: positions in the recorder's log.
         returned: what it returned, as the test saw it; ``raised`` is what a client is answered if it raised.
         unclear: why its calls cannot be told from others; empty if they can.
-        source: the line of the test, or of its fixture, that made it.
         time: by the clock that the test saw, in seconds since 1970.
     """
 
@@ -72,7 +71,6 @@ class Requested:
     returned: Any = None
     raised: Response | None = None
     unclear: str = ""
-    source: SourceLine | None = None
     time: float = 0.0
 
     def perform(self, arguments: Arguments | None = None) -> Any:

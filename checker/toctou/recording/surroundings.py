@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -36,7 +36,13 @@ _OWN = (
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A value in a place: an attribute (``is_item`` false) or a key of ``target``."""
+    """A value in a place: an attribute (``is_item`` false) or a key of ``target``.
+
+    Attributes:
+        everywhere: whether another process that runs tests of the session has the same.
+    """
+
+    everywhere: ClassVar[bool] = False
 
     target: Any
     name: Any

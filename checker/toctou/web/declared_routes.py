@@ -76,8 +76,11 @@ def _routes(application: Any) -> Iterator[Declared]:
 
 def _of_starlette(routes: Iterable[Any], before: str, deeper: int) -> Iterator[Declared]:
     for one in routes:
+        included = getattr(one, "effective_candidates", None)  # of a router that FastAPI has included, with the whole paths
         below = getattr(one, "routes", None)
-        if below and deeper:
+        if included is not None and deeper:
+            yield from _of_starlette(included(), before, deeper - 1)
+        elif below and deeper:
             yield from _of_starlette(below, before + one.path, deeper - 1)
         elif hasattr(one, "path"):
             yield Declared(frozenset(getattr(one, "methods", None) or ()), before + one.path)

@@ -18,7 +18,7 @@ from toctou.history.request import Request, Response
 from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Requested
 from toctou.recording.test_clients import clients_recorded
-from toctou.scheduling.control import EPOCH, Readings
+from toctou.scheduling.control import beginning_at
 from toctou.scheduling.runner import Limits
 from toctou.scheduling.strategies.exhaustive import Exhaustive
 
@@ -90,9 +90,9 @@ def laboratory_of(performed: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Labo
             return request.perform({**request.arguments, **performed[number]["changed"]})
 
     first = performed[0]["request"]
-    then = Readings(epoch=first.time - EPOCH)  # as signed cookies say when they were made
     requests = tuple(Request("caller", "act", (("number", number),)) for number in range(len(performed)))
-    with first.surroundings.restored():
+    began = int(first.time)  # or a signed cookie would not be valid yet
+    with first.surroundings.restored(), beginning_at(began):
         laboratory = Laboratory(Recorded, backend_named("embedded"), Limits())
-        with laboratory.opened(), laboratory.reading(then):
+        with laboratory.opened():
             yield laboratory, Scenario(requests)

@@ -118,7 +118,6 @@ def test_requests_are_recorded_and_performed_again(recorder):
     assert shown.entry.template(shown.arguments) == "GET /orders/{order_id}"
     for path, template in [("archive/o1", "archive/{order_id}/"), ("v2/orders/o1/", "v2/orders/{order_id}/"), ("nothing", "")]:
         assert shown.entry.template({**shown.arguments, "path": "/" + path}) == (template and "GET /" + template)
-    assert "client.get" in shown.source.text
     assert [actions(recorder, one) for one in (shown, refused, None)] == [["GetItem"], ["GetItem"], ["Scan"]]
     again, before = answers(recorder)
     assert again == before
@@ -156,6 +155,9 @@ def test_who_is_signed_in_is_so_again_without_the_database(recorder):
     again, before = answers(recorder)
     assert [one.status for one in before] == [403, 204]
     assert again == before
+    user = recorder.requests[0].arguments["user"]
+    assert user["username"] == "alice"
+    assert alone(recorder.requests[0], user={**user, "username": "bob"}).status == 204
 
 def test_settings_of_a_test_are_those_of_its_requests(recorder):
     with override_settings(MOST_ORDERS=3):
@@ -252,6 +254,9 @@ def test_who_is_signed_in_by_force(recorder):
     assert [one.status for one in before] == [403, 200, 403, 200, 204, 403]
     assert before[3].body == {"by": "bob", "token": "b", "data": {"state": "paid"}}
     assert [alone(one) for one in recorder.requests] == before
+    names = [one.arguments.get("user", {}).get("username") for one in recorder.requests]
+    assert names == [None, "alice", "alice", "bob", "bob", "bob"]
+    assert alone(recorder.requests[2], user={"username": "bob"}).status == 204
 """
 
 

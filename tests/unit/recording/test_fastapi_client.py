@@ -36,7 +36,7 @@ def shop(**options: Any) -> Any:
             raise fastapi.HTTPException(404, "no such order")
         return item
 
-    @app.delete("/orders/{order_id}", status_code=204)
+    @app.delete("/orders/{order_id}", status_code=204, response_model=None)
     async def cancel(order_id: str, caller: Annotated[str, fastapi.Depends(signed_in)]) -> None:
         if orders().get_item(Key={"order_id": order_id})["Item"]["owner"] != caller:
             raise fastapi.HTTPException(403)
@@ -99,8 +99,6 @@ def test_a_request_is_recorded_and_performed_again(recorder):
     assert request.arguments["body"] == {"state": "paid"}
     assert request.entry.route(request.arguments) == "PUT /orders/o1"
     assert request.entry.template(request.arguments) == "PUT /orders/{order_id}"
-    assert request.source is not None
-    assert "TestClient(shop()).put" in request.source.text
     assert actions(recorder, request) == ["GetItem", "PutItem"]  # the last in a background task
     assert actions(recorder, None) == ["Scan"]
     assert not request.unclear
@@ -147,7 +145,7 @@ def looked_at(order_id: str) -> None:
 def two_step_shop() -> Any:
     app = fastapi.FastAPI()
 
-    @app.delete("/orders/{order_id}", status_code=204)
+    @app.delete("/orders/{order_id}", status_code=204, response_model=None)
     async def cancel(
         order_id: str,
         order: Annotated[Any, fastapi.Depends(loaded)],
@@ -170,6 +168,19 @@ def test_who_calls_is_an_argument_where_a_test_says_so_by_a_dependency(recorder)
     assert request.arguments["dependencies"] == {"current_user": {"name": "bob"}}
     assert alone(request).status == request.returned.status == 403
     assert alone(request, dependencies={"current_user": {"name": "alice"}}).status == 204
+
+
+def test_an_application_in_another_has_replaced_dependencies_of_its_own(recorder):
+    inner, outer = two_step_shop(), fastapi.FastAPI()
+    outer.mount("/v1", inner)
+    inner.dependency_overrides[get_current_user] = lambda: User("alice")
+    assert testclient.TestClient(outer).delete("/v1/orders/o1").status_code == 204
+    inner.dependency_overrides.clear()
+    (request,) = recorder.requests
+    assert request.entry.template(request.arguments) == "DELETE /v1/orders/{order_id}"
+    assert request.arguments["dependencies"] == {"current_user": {"name": "alice"}}
+    assert alone(request) == request.returned
+    assert alone(request, dependencies={"current_user": {"name": "bob"}}).status == 403
 
 
 def test_two_requests_at_once_have_each_its_own_dependencies(recorder):
@@ -227,7 +238,8 @@ def test_what_is_compressed_is_recorded_as_it_was_before(recorder):
     assert len(answer.json()["padding"]) == 1000
     (request,) = recorder.requests
     assert request.returned.body == answer.json()
-    assert alone(request) == request.returned
+    again = alone(request)
+    assert (again.status, again.body) == (request.returned.status, request.returned.body)
 
 
 def test_the_calls_of_a_stream_are_those_of_its_request(recorder):
@@ -292,7 +304,6 @@ def test_a_test_awaits_one_request_after_the_other(recorder):
 
     asyncio.run(test())
     missing, failed = recorder.requests
-    assert missing.source.text.endswith('await client.get("/orders/o9")')
     assert actions(recorder, missing) == ["GetItem"]
     assert actions(recorder, None) == ["Scan"]
     assert not missing.unclear
@@ -309,7 +320,11 @@ def test_httpx_sends_to_a_wsgi_application(recorder):
     with httpx.Client(transport=httpx.WSGITransport(app=application), base_url="http://test") as client:
         assert client.post("/o1", content=gzip.compress(b"")).content.startswith(b"alice")
         assert client.post("/o2", content="!").text == "bob!"
-    binary, text = recorder.requests
+        with pytest.raises(KeyError):
+            client.get("/\N{SNOWMAN}")
+    binary, text, missing = recorder.requests
+    assert missing.arguments["path"] == "/\N{SNOWMAN}"
+    del recorder.requests[2]
     assert isinstance(binary.arguments["body"], bytes)
     assert text.arguments["body"] == "!"
     assert text.entry.name.endswith(":test_httpx_sends_to_a_wsgi_application.<locals>.application")

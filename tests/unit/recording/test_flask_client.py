@@ -1,11 +1,30 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
 from recorded_sessions import ORDERS, actions, alone, orders, recorded_session
 
+from toctou.recording.transplanting import as_caller
+
 flask = pytest.importorskip("flask", reason="no Flask: `pip install flask`")
+
+
+def signed(caller: str) -> str:
+    """As PyJWT makes it."""
+    head, body = (
+        urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in ({"alg": "x"}, {"sub": caller})
+    )
+    return f"{head}.{body}.{hashlib.sha256(f'secret {caller}'.encode()).hexdigest()}"
+
+
+def signed_in() -> str:
+    """Whom a valid token names."""
+    token = flask.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return next((caller for caller in ("alice", "bob") if token == signed(caller)), "")
 
 
 def shop(**config: Any) -> Any:
@@ -20,7 +39,7 @@ def shop(**config: Any) -> Any:
 
     @app.delete("/orders/<string:order_id>")
     def cancel(order_id: str) -> Any:
-        caller = flask.request.headers.get("X-User") or flask.session.get("user")
+        caller = flask.request.headers.get("X-User") or flask.session.get("user") or signed_in()
         if orders().get_item(Key={"order_id": order_id})["Item"]["owner"] != caller:
             return "", 403
         orders().delete_item(Key={"order_id": order_id})
@@ -69,8 +88,6 @@ def test_a_request_is_recorded_and_performed_again(monkeypatch):
     assert request.arguments["body"] is None
     assert request.entry.route(request.arguments) == "DELETE /orders/o1"
     assert request.entry.template(request.arguments) == "DELETE /orders/{order_id}"
-    assert request.source is not None
-    assert "test_client().delete" in request.source.text
     assert actions(recorder, request) == ["GetItem", "DeleteItem"]
     assert actions(recorder, None) == ["Scan"]
     assert request.returned.status == 204
@@ -108,6 +125,33 @@ def test_a_session_and_other_cookies_are_sent_again(monkeypatch):
     assert "theme=dark" in request.arguments["headers"]["cookie"]
     assert alone(request).status == 204
     assert alone(request, headers={}).status == 403
+    assert request.arguments["session"] == {"user": "bob"}
+    assert alone(request, session={"user": "alice"}).status == 403
+    assert alone(request, session={"user": "alice"}, path="/orders/o1").status == 204
+
+
+def test_a_session_that_a_test_has_made_up_is_no_session(monkeypatch):
+    with recorded_session(monkeypatch) as recorder:
+        client = shop().test_client()
+        client.set_cookie("session", "eyJ1c2VyIjoiYm9iIn0.made.up")
+        assert client.delete("/orders/o2").status_code == 403
+    (request,) = recorder.requests
+    assert "session" not in request.arguments
+    assert alone(request) == request.returned
+
+
+def test_another_caller_has_the_token_that_a_test_has_for_it(monkeypatch):
+    with recorded_session(monkeypatch) as recorder:
+        client = shop().test_client()
+        statuses = [
+            client.delete("/orders/o1", headers={"Authorization": f"Bearer {signed(one)}"}).status_code
+            for one in ("bob", "alice")
+        ]
+    assert statuses == [403, 204]
+    bob, alice = recorder.requests
+    headers = as_caller(bob.arguments, ("headers", "authorization", "sub"), "alice")["headers"]
+    assert headers["authorization"] != alice.arguments["headers"]["authorization"]  # its signature is bob's
+    assert alone(bob, headers=headers).status == 204
 
 
 def test_each_request_that_follows_a_redirect_is_one(monkeypatch):

@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from toctou.scheduling.control import EPOCH
+from toctou.scheduling.control import EPOCH, beginning_at
+from toctou.scheduling.runner import Limits
 
 
 def draw():
@@ -66,6 +67,19 @@ def test_the_clock_starts_at_a_known_time(tasks):
     assert found[0][0]["time"] == pytest.approx(EPOCH, abs=0.01)
     assert found[1][0]["time"] == pytest.approx(EPOCH + 1, abs=0.01)
     assert found[0][0]["datetime"].year == 2026
+
+
+def test_the_clock_starts_when_it_is_told_to(tasks):
+    then = EPOCH + 86_400 * 1000
+    with beginning_at(then):
+        tasks = type(tasks)(Limits(operations=5, seconds=0.3))
+        found = drawn(tasks)
+        again = drawn(tasks)
+    assert [found[one][0]["time"] for one in (0, 1)] == [
+        pytest.approx(then, abs=0.01),
+        pytest.approx(then + 1, abs=0.01),
+    ]
+    assert again == found
 
 
 def shuffled(tasks, order=()):

@@ -17,6 +17,15 @@ def test_the_routes_of_applications_and_of_what_is_mounted_in_them():
     assert [str(one) for one in declared_routes(chalice)] == ["POST /notes"]
 
 
+def test_routers_that_fastapi_has_included():
+    fastapi = pytest.importorskip("fastapi", reason="no FastAPI: `pip install fastapi`")
+    notes, versioned, app = fastapi.APIRouter(prefix="/notes"), fastapi.APIRouter(prefix="/v1"), fastapi.FastAPI()
+    notes.delete("/{note_id}")(lambda note_id: note_id)
+    versioned.include_router(notes)
+    app.include_router(versioned, prefix="/api")
+    assert "DELETE /api/v1/notes/{note_id}" in map(str, declared_routes(app))
+
+
 @pytest.mark.parametrize("application", [None, object(), SimpleNamespace(url_map=3), SimpleNamespace(routes=[3])])
 def test_what_says_nothing_of_its_routes_has_none(application):
     assert declared_routes(application) == []

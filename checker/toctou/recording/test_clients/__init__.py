@@ -6,13 +6,12 @@ once the tests, or what they import, have imported the client's module.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any
 
+from toctou.recording.imported_modules import modules_seen
 from toctou.recording.recorder import Recorder
 from toctou.recording.test_clients import (
     chalice_client,
@@ -36,39 +35,29 @@ CLIENTS: tuple[Client, ...] = (
     chalice_client.FUNCTIONS,
 )
 
-_MODULES = frozenset(one.module for one in CLIENTS)
+_BY_MODULE = {name: [one for one in CLIENTS if one.module == name] for name in {one.module for one in CLIENTS}}
 
 
 @contextmanager
 def clients_recorded(recorder: Recorder) -> Iterator[None]:
     """While inside, the requests of test clients are recorded."""
-    loader: Any = SourceFileLoader
-    execute = loader.exec_module
     applications = Applications()
     replaced: list[tuple[type, str, Any, Any]] = []
 
-    def look(name: str) -> None:
-        for client in CLIENTS:
-            kind = getattr(sys.modules[name], client.kind, None)
-            if client.module == name and kind is not None and client.method in vars(kind):
-                original = vars(kind)[client.method]
-                new = client.wrapped(original, recorder, applications)
-                setattr(kind, client.method, new)
-                replaced.append((kind, client.method, original, new))
+    def look(module: ModuleType) -> None:
+        for client in _BY_MODULE.get(getattr(module, "__name__", ""), ()):
+            kind = getattr(module, client.kind, None)
+            if kind is None or client.method not in vars(kind):
+                continue  # an earlier or a later version of it
+            original = vars(kind)[client.method]
+            new = client.wrapped(original, recorder, applications)
+            setattr(kind, client.method, new)
+            replaced.append((kind, client.method, original, new))
 
-    def executed(self: Any, module: ModuleType) -> None:
-        execute(self, module)
-        if module.__name__ in _MODULES:
-            look(module.__name__)
-
-    loader.exec_module = executed
-    for name in _MODULES & sys.modules.keys():
-        look(name)
     try:
-        yield
+        with modules_seen(look):
+            yield
     finally:
-        if loader.exec_module is executed:  # or something else is in front of it, which stays
-            loader.exec_module = execute
         for kind, method, original, new in replaced:
             if vars(kind)[method] is new:
                 setattr(kind, method, original)

@@ -6,6 +6,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ _OWN_NAMES = ("import_name", "app_name", "title")
 """Attributes of Flask, Chalice and FastAPI."""
 
 _PARAMETER = re.compile(r"<(?:[^<>:]*:)?([^<>]*)>|\{([^{}:+]*)[^{}]*\}")
-_DEEPEST = 10
+_DEEPEST, _MOST = 10, 100
 
 
 class Application:
@@ -78,12 +79,30 @@ class Applications:
 
 
 def innermost(application: Any) -> Any:
-    """The application that has routes, under middleware that is called around it."""
+    """The application that has routes, in what is called around it: middleware, or a function that keeps it."""
+    level, seen = [application], set[int]()
     for _ in range(_DEEPEST):
-        if hasattr(application, "routes") or hasattr(application, "url_map"):
-            break
-        application = getattr(application, "app", None) or getattr(application, "wsgi_app", None) or application
+        for one in level:
+            if _has_routes(one):
+                return one
+        seen.update(map(id, level))
+        level = [inner for one in level for inner in _kept(one) if id(inner) not in seen][:_MOST]
     return application
+
+
+def _has_routes(application: Any) -> bool:
+    # By what it is, since a mock has whatever is asked for.
+    routes, rules = getattr(application, "routes", None), getattr(application, "url_map", None)
+    return isinstance(routes, list | dict) or type(rules).__name__ == "Map"
+
+
+def _kept(application: Any) -> Iterator[Any]:
+    """What an application keeps that may be another one."""
+    held = list(vars(application).values()) if hasattr(application, "__dict__") else []
+    for cell in getattr(application, "__closure__", None) or ():
+        with suppress(ValueError):  # it has no contents yet
+            held.append(cell.cell_contents)
+    yield from (one for one in held if callable(one) and not isinstance(one, type))
 
 
 def name_in_module(wanted: Any) -> str:

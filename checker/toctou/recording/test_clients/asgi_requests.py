@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from toctou.declaration.response import response_to
-from toctou.history.request import Response, SourceLine
+from toctou.history.request import Response
 from toctou.recording.recorder import Recorder
+from toctou.recording.requested import Arguments
 from toctou.recording.test_clients.applications import Application
 from toctou.recording.test_clients.fastapi_state import State
 from toctou.recording.test_clients.http_arguments import Sent, answer_of, no_coroutine
@@ -28,21 +29,21 @@ _AROUND = ("scheme", "server", "client", "root_path", "http_version")
 def recorded(
     recorder: Recorder,
     application: Application,
-    source: SourceLine | None = None,
     called: Asgi | None = None,
-    again: Asgi | None = None,
+    again: Callable[[Arguments], Asgi] | None = None,
+    note: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Asgi:
     """The application, whose requests are recorded.
 
     Args:
         recorder: records them.
         application: that is called.
-        source: the line of the test, where it is called on another thread.
         called: what calls it for the test; ``None`` if it is called as it is.
-        again: what calls it when a request is performed again; ``None`` for the same.
+        again: what calls it when a request is performed again with these arguments; ``None`` for the same.
+        note: adds to the arguments what is known once it was called.
     """
     called = called or application.application
-    again = again or called
+    again = again or partial(_same, called)
 
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,13 +71,16 @@ def recorded(
                 parts.append(bytes(message.get("body", b"")))
             await send(message)
 
-        with recorder.requested(entry, sent.arguments, source) as one:
+        with recorder.requested(entry, sent.arguments) as one:
             if one is None:
                 await called(scope, receive_again, send)
                 return
             answered_exceptions.begin()
-            with state.noted(one):
-                await called(scope, receive_again, noted)
+            try:
+                with state.noted(one):
+                    await called(scope, receive_again, noted)
+            finally:
+                note(one.arguments)
             if start:
                 raised = answered_exceptions.taken()
                 if raised is not None and start["status"] >= 500:
@@ -85,6 +89,10 @@ def recorded(
                     one.returned = answer_of(start["status"], _texts(start.get("headers", ())), b"".join(parts))
 
     return call
+
+
+def _same(application: Asgi, _: Arguments) -> Asgi:
+    return application
 
 
 def _texts(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
@@ -101,8 +109,14 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _performed(
-    application: Asgi, around: dict[str, Any], state: State, sent: Sent, arguments: dict[str, Any]
+    again: Callable[[Arguments], Asgi],
+    around: dict[str, Any],
+    state: State,
+    sent: Sent,
+    arguments: dict[str, Any],
 ) -> Response:
+    application = again(arguments)
+
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         with state.restored(arguments):
             await application({**scope, **around}, receive, send)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from toctou.recording.recorder import Recorder
+from toctou.recording.requested import Arguments
 from toctou.recording.test_clients import asgi_requests, wsgi_requests
 from toctou.recording.test_clients.applications import Applications
 from toctou.recording.test_clients.client import Client
@@ -36,16 +37,17 @@ def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: App
 
         def called(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             responses.append(original(self, environ))
-            signed_in.note(responses[0].wsgi_request)
+            signed_in.note(handler, responses[0].wsgi_request)
             return _started(responses[0], start_response)
 
-        def again(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            return _started(original(signed_in.put_into(handler), environ), start_response)
+        def again(arguments: Arguments) -> wsgi_requests.Wsgi:
+            own = signed_in.put_into(handler, arguments)
+            return lambda environ, start_response: _started(original(own, environ), start_response)
 
         known = applications.named(DjangoApplication.present_name(), DjangoApplication)
-        body = wsgi_requests.recorded(recorder, known, called, again)(environ, _nothing)
+        body = wsgi_requests.recorded(recorder, known, called, again, signed_in.add_to)(environ, _nothing)
         (response,) = responses
-        if response.streaming and not response.is_async:
+        if response.streaming and not _is_async(response):
             response.streaming_content = body
         return response
 
@@ -62,11 +64,15 @@ def _wrapped_async(original: Callable[..., Any], recorder: Recorder, application
 
         async def called(scope: Any, receive: Any, send: Any) -> None:
             responses.append(await original(self, await _with_body(scope, receive)))
-            signed_in.note(responses[0].asgi_request)
+            signed_in.note(handler, responses[0].asgi_request)
             await _sent(responses[0], send)
 
-        async def again(scope: Any, receive: Any, send: Any) -> None:
-            await _sent(await original(signed_in.put_into(handler), await _with_body(scope, receive)), send)
+        def again(arguments: Arguments) -> asgi_requests.Asgi:
+            async def call(scope: Any, receive: Any, send: Any) -> None:
+                await _sent(await original(own, await _with_body(scope, receive)), send)
+
+            own = signed_in.put_into(handler, arguments)
+            return call
 
         file = scope.pop("_body_file", None)
         body = b"" if file is None else file.read()
@@ -77,7 +83,7 @@ def _wrapped_async(original: Callable[..., Any], recorder: Recorder, application
         async def send(_: asgi_requests.Message) -> None: ...
 
         known = applications.named(DjangoApplication.present_name(), DjangoApplication)
-        await asgi_requests.recorded(recorder, known, None, called, again)(scope, receive, send)
+        await asgi_requests.recorded(recorder, known, called, again, signed_in.add_to)(scope, receive, send)
         return responses[0]
 
     return handle
@@ -94,8 +100,12 @@ def _started(response: Any, start_response: Any) -> Iterable[bytes]:
     start_response(f"{response.status_code} {response.reason_phrase}", list(_headers(response)))
     if not response.streaming:
         return [response.content]
-    parts: Iterable[bytes] = [] if response.is_async else response.streaming_content
+    parts: Iterable[bytes] = [] if _is_async(response) else response.streaming_content
     return parts
+
+
+def _is_async(response: Any) -> bool:
+    return bool(getattr(response, "is_async", False))  # since Django 4.2
 
 
 async def _sent(response: Any, send: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from toctou.recording.surroundings import Patch
 
@@ -22,6 +22,8 @@ _ABSENT = object()
 @dataclass(frozen=True, slots=True)
 class Setting(Patch):
     """A setting, whose change Django hears of."""
+
+    everywhere: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return f"the setting {self.name}"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
-_USER, _SESSION = "_cached_user", "_session_cache"
-"""Where Django keeps, in a request and in a session, what it has read of them."""
+from toctou.recording.requested import Arguments
+
+USER = "user"
+"""The argument: who is signed in, by what tells users apart."""
+
+_USER, _FORCED, _SESSION = "_cached_user", "_force_user", "_session_cache"
+"""Where a request, the handler of Django REST framework and a session keep what they know of them."""
+_TELLS_APART = ("id", "username", "email")
 
 
 class SignedIn:
@@ -16,33 +23,52 @@ class SignedIn:
         self._user: Any = None
         self._session: dict[str, Any] | None = None
         self._accessed = False
+        self._data: dict[str, Any] = {}
 
-    def note(self, request: Any) -> None:
+    def note(self, handler: Any, request: Any) -> None:
         """Keep what the request has read, unless it has changed it."""
         session = vars(request).get("session")
-        if session is not None and not session.modified:
+        if session is not None and not getattr(session, "modified", True):
             self._user = vars(request).get(_USER)
             self._session = copy.copy(vars(session).get(_SESSION))
-            self._accessed = session.accessed
+            self._accessed = getattr(session, "accessed", False)
+        known = {name: getattr(getattr(handler, _FORCED, None) or self._user, name, None) for name in _TELLS_APART}
+        self._data = {name: value for name, value in known.items() if isinstance(value, str | int) and value != ""}
 
-    def put_into(self, handler: Any) -> Any:
-        """A handler whose requests have it."""
-        if self._user is None and self._session is None:
-            return handler
-        own = copy.copy(handler)
-        for name in ("get_response", "get_response_async"):
-            setattr(own, name, self._given(getattr(handler, name)))
+    def add_to(self, arguments: dict[str, Any]) -> None:
+        """Say who it is."""
+        if self._data:
+            arguments[USER] = self._data
+
+    def put_into(self, handler: Any, arguments: Arguments) -> Any:
+        """A handler whose requests have it, or another user, as the arguments say."""
+        own, user = copy.copy(handler), self._user
+        other = {name: value for name, value in arguments.get(USER, {}).items() if value != self._data.get(name)}
+        if other and getattr(own, _FORCED, None) is not None:
+            setattr(own, _FORCED, _changed(getattr(own, _FORCED), other))
+        elif other:
+            user = _changed(user, other)
+        if user is not None or self._session is not None:
+            for name in ("get_response", "get_response_async"):
+                setattr(own, name, self._given(getattr(own, name), user))
         return own
 
-    def _given(self, respond: Any) -> Any:
+    def _given(self, respond: Any, user: Any) -> Any:
         def given(request: Any) -> Any:
-            if self._user is not None:
-                setattr(request, _USER, self._user)
+            if user is not None:
+                setattr(request, _USER, user)
             if self._session is not None:
                 request.__class__ = _with_session(type(request), self._session, accessed=self._accessed)
             return respond(request)
 
         return given
+
+
+def _changed(user: Any, data: Mapping[str, Any]) -> Any:
+    another = copy.copy(user)
+    for name, value in data.items():
+        setattr(another, name, value)
+    return another
 
 
 def _with_session(kind: type, data: dict[str, Any], *, accessed: bool) -> type:

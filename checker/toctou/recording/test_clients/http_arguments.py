@@ -20,6 +20,7 @@ from toctou.history.normal_form import decoded
 from toctou.history.request import Response
 from toctou.openapi.request import HttpRequest
 from toctou.recording.requested import Arguments
+from toctou.recording.test_clients.tokens import TOKENS
 
 METHOD, PATH, QUERY, HEADERS, BODY, FORM = "method", "path", "query", "headers", "body", "form"
 
@@ -54,7 +55,8 @@ class Sent:
         same = arguments.get(BODY) == own[BODY] and arguments.get(FORM) == own.get(FORM)
         path, query = quote(arguments[PATH], safe=_IN_PATH), quote(arguments[QUERY], safe=f"{_IN_QUERY}%&=+;")
         content = self.body if same else _content(arguments)
-        return HttpRequest(arguments[METHOD], f"{path}?{query}" if query else path, arguments[HEADERS], content)
+        headers = {name: TOKENS.valid(value) if "eyJ" in value else value for name, value in arguments[HEADERS].items()}
+        return HttpRequest(arguments[METHOD], f"{path}?{query}" if query else path, headers, content)
 
 
 def route_of(arguments: Arguments) -> str:
@@ -85,6 +87,8 @@ def _arguments(method: str, path: str, query: str, headers: Iterable[tuple[str, 
         lower = name.lower()
         if lower not in _NOT_SENT_AGAIN and (value or lower != "cookie"):
             named[lower] = f"{named[lower]}{'; ' if lower == 'cookie' else ', '}{value}" if lower in named else value
+            if "eyJ" in value:  # as every token begins
+                TOKENS.note(value)
     arguments: dict[str, Any] = {
         METHOD: method.upper(),
         PATH: path,

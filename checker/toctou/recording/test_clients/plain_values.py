@@ -22,8 +22,10 @@ def data_of(value: Any, depth: int = _DEPTH) -> Any:
         return NONE
     if isinstance(value, Mapping):
         members: Mapping[Any, Any] = value
-    elif dataclasses.is_dataclass(value) or hasattr(value, "model_fields_set"):
-        members = vars(value) if hasattr(value, "__dict__") else dataclasses.asdict(value)
+    elif dataclasses.is_dataclass(value):
+        members = {one.name: getattr(value, one.name, None) for one in dataclasses.fields(value)}
+    elif hasattr(type(value), "model_fields"):
+        members = vars(value)
     else:
         return NONE
     found = {str(name): data_of(one, depth - 1) for name, one in members.items()}

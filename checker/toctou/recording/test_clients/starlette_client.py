@@ -23,7 +23,7 @@ def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: App
     @functools.wraps(original)
     def handle_request(self: Any, request: Any) -> Any:
         sending = copy.copy(self)
-        sending.app = asgi_requests.recorded(recorder, applications.known(self.app), recorder.line())
+        sending.app = asgi_requests.recorded(recorder, applications.known(self.app))
         return original(sending, request)
 
     return handle_request

@@ -14,6 +14,7 @@ from toctou.recording.recorder import Recorder
 from toctou.recording.test_clients import wsgi_requests
 from toctou.recording.test_clients.applications import Applications
 from toctou.recording.test_clients.client import Client
+from toctou.recording.test_clients.flask_session import FlaskSession
 
 
 def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: Applications) -> Callable[..., Any]:
@@ -23,7 +24,10 @@ def _wrapped(original: Callable[..., Any], recorder: Recorder, applications: App
     def run_wsgi_app(self: Any, *arguments: Any, **keywords: Any) -> Any:
         # Its cookies are the same dictionary.
         sending = copy.copy(self)
-        sending.application = wsgi_requests.recorded(recorder, applications.known(self.application))
+        session = FlaskSession(self.application)
+        sending.application = wsgi_requests.recorded(
+            recorder, applications.known(self.application), None, session.again, session.add_to
+        )
         return original(sending, *arguments, **keywords)
 
     return run_wsgi_app

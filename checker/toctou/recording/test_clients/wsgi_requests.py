@@ -10,7 +10,7 @@ from typing import Any
 from toctou.declaration.response import response_to
 from toctou.history.request import Response
 from toctou.recording.recorder import Recorder
-from toctou.recording.requested import Requested
+from toctou.recording.requested import Arguments, Requested
 from toctou.recording.test_clients.applications import Application
 from toctou.recording.test_clients.http_arguments import HEADERS, Sent, answer_of, no_coroutine
 from toctou.web import answered_exceptions, wsgi
@@ -25,7 +25,11 @@ _WITHOUT_BODY = (204, 304)
 
 
 def recorded(
-    recorder: Recorder, application: Application, called: Wsgi | None = None, again: Wsgi | None = None
+    recorder: Recorder,
+    application: Application,
+    called: Wsgi | None = None,
+    again: Callable[[Arguments], Wsgi] | None = None,
+    note: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Wsgi:
     """The application, whose requests are recorded.
 
@@ -33,10 +37,11 @@ def recorded(
         recorder: records them.
         application: that is called.
         called: what calls it for the test; ``None`` if it is called as it is.
-        again: what calls it when a request is performed again; ``None`` for the same.
+        again: what calls it when a request is performed again with these arguments; ``None`` for the same.
+        note: adds to the arguments what is known once it was called.
     """
     called = called or application.application
-    again = again or called
+    again = again or partial(_same, called)
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         query, body = environ.get("QUERY_STRING", ""), _read(environ)
@@ -47,9 +52,16 @@ def recorded(
                 return called(environ, start_response)
             answer = _Answer(recorder, one, start_response)
             answered_exceptions.begin()
-            return answer.of(called(environ, answer.start))
+            try:
+                return answer.of(called(environ, answer.start))
+            finally:
+                note(one.arguments)
 
     return call
+
+
+def _same(application: Wsgi, _: Arguments) -> Wsgi:
+    return application
 
 
 class _Answer:
@@ -128,7 +140,11 @@ class _Stream:
             _close(self._body)
 
 
-def _performed(application: Wsgi, around: dict[str, Any], sent: Sent, arguments: dict[str, Any]) -> Response:
+def _performed(
+    again: Callable[[Arguments], Wsgi], around: dict[str, Any], sent: Sent, arguments: dict[str, Any]
+) -> Response:
+    application = again(arguments)
+
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if "host" not in arguments[HEADERS]:
             environ.pop("HTTP_HOST", None)  # then the server's name is the host's
@@ -161,7 +177,11 @@ def _read(environ: dict[str, Any]) -> bytes:
 
 
 def _path(environ: dict[str, Any]) -> str:
-    return str(environ.get("PATH_INFO", "")).encode("latin-1").decode(errors="replace")
+    path = str(environ.get("PATH_INFO", ""))
+    try:
+        return path.encode("latin-1").decode(errors="replace")
+    except UnicodeEncodeError:  # httpx does not encode it as the standard asks for
+        return path
 
 
 def _headers(environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
