@@ -177,6 +177,15 @@ def test_an_openapi_document_and_a_flask_application_become_a_model(folder: Path
     assert "to complete: seats_model.py:" in ended.err, "who owns a seat is not known"
 
 
+def test_what_a_draft_lacks_is_told(lambda_service: Path, command: Command):
+    topic = 'Api: {Type: SNS, Properties: {Topic: "arn"}}'
+    text = TEMPLATE.replace('Api: {Type: HttpApi, Properties: {Path: "/orders/{order_id}", Method: delete}}', topic)
+    (lambda_service / "template.yaml").write_text(text)
+    ended = command("init", "--no-check")
+    assert "toctou: not drafted: the SNS event of CancelOrder. A method that makes" in ended.err
+    assert "wrote toctou_model.py: 1 table, 1 handler" in ended.err
+
+
 def test_a_draft_is_formatted_and_runs_again_as_it_is(lambda_service: Path, command: Command):
     command("init", "--no-check")
     file = lambda_service / "toctou_model.py"

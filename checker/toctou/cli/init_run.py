@@ -21,6 +21,7 @@ from toctou.drafting.sources import SKETCH_OF_TESTS, are_tests, material_of
 from toctou.errors import BadInput
 
 _INCONCLUSIVE = 3
+_LACKS = "Not drafted"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -134,12 +135,16 @@ def _checked(output: Path) -> int:
 
 
 def _report_what_is_left(output: Path, text: str) -> None:
-    """List what the draft leaves to a person, by line."""
+    """List what the draft lacks, and what it leaves to a person, by line."""
     lines = text.split("\n")
-    left = [number for number, line in enumerate(lines, 1) if "TODO" in line]
     standard_output().flush()
-    for number in left:
-        print(f"toctou: to complete: {output}:{number}: {_whole(lines[number - 1 :])}", file=sys.stderr)
+    left = False
+    for number, line in enumerate(lines, 1):
+        if _LACKS in line:
+            print(f"toctou: {_whole(lines[number - 1 :])}", file=sys.stderr)
+        elif "TODO" in line:
+            left = True
+            print(f"toctou: to complete: {output}:{number}: {_whole(lines[number - 1 :])}", file=sys.stderr)
     if not left:
         print(f"toctou: nothing is left open in {output}; look at its items, and at who calls", file=sys.stderr)
 
@@ -149,5 +154,8 @@ def _whole(lines: Sequence[str]) -> str:
     first = lines[0].strip()
     if not first.startswith("#"):
         return first
-    more = takewhile(lambda line: line.startswith("# ") and "TODO" not in line, (line.strip() for line in lines[1:]))
-    return " ".join(line.removeprefix("# ").removeprefix("TODO: ") for line in [first, *more])
+    following = (line.strip() for line in lines[1:])
+    more = takewhile(lambda line: line.startswith("# ") and "TODO" not in line and _LACKS not in line, following)
+    return " ".join(line.removeprefix("# ").removeprefix("TODO: ") for line in [first, *more]).replace(
+        _LACKS, "not drafted"
+    )
