@@ -7,8 +7,6 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return 0 if arguments.no_check else _checked(output) if sketch.handlers else _INCONCLUSIVE
     finally:
-        _report_what_is_left(output, text)
+        _report_what_is_left(output, text, sketch)
 
 
 def _sketch(arguments: argparse.Namespace) -> Sketch:
@@ -134,28 +132,20 @@ def _checked(output: Path) -> int:
     return check.run(parser.parse_args(["check", str(output)]))
 
 
-def _report_what_is_left(output: Path, text: str) -> None:
+def _report_what_is_left(output: Path, text: str, sketch: Sketch) -> None:
     """List what the draft lacks, and what it leaves to a person, by line."""
-    lines = text.split("\n")
     standard_output().flush()
-    left = False
-    for number, line in enumerate(lines, 1):
-        if _LACKS in line:
-            print(f"toctou: {_whole(lines[number - 1 :])}", file=sys.stderr)
-        elif "TODO" in line:
-            left = True
-            print(f"toctou: to complete: {output}:{number}: {_whole(lines[number - 1 :])}", file=sys.stderr)
-    if not left:
+    left = dict[int, str]()
+    lines = text.split("\n")
+    for note in (one for notes in sketch.notes.values() for one in notes):
+        begins = "# " + " ".join(note.split()[:3])  # a comment breaks later than that
+        at = (at for at, line in enumerate(lines, 1) if line.lstrip().startswith(begins) and at not in left)
+        left[next(at, len(lines) + len(left))] = note
+    left |= {at: line for at, line in enumerate(lines, 1) if line.startswith("os.environ") and '"TODO"' in line}
+    for at, note in sorted(left.items()):
+        if note.startswith(_LACKS):
+            print(f"toctou: {note.replace(_LACKS, 'not drafted', 1)}", file=sys.stderr)
+        elif "TODO" in note:
+            print(f"toctou: to complete: {output}:{at}: {note.removeprefix('TODO: ')}", file=sys.stderr)
+    if not any("TODO" in note for note in left.values()):
         print(f"toctou: nothing is left open in {output}; look at its items, and at who calls", file=sys.stderr)
-
-
-def _whole(lines: Sequence[str]) -> str:
-    """The text of a comment, over as many lines as it has; or else the line."""
-    first = lines[0].strip()
-    if not first.startswith("#"):
-        return first
-    following = (line.strip() for line in lines[1:])
-    more = takewhile(lambda line: line.startswith("# ") and "TODO" not in line and _LACKS not in line, following)
-    return " ".join(line.removeprefix("# ").removeprefix("TODO: ") for line in [first, *more]).replace(
-        _LACKS, "not drafted"
-    )
