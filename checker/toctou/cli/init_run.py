@@ -139,8 +139,8 @@ def _report_what_is_left(output: Path, text: str, sketch: Sketch) -> None:
     lines = text.split("\n")
     for note in (one for notes in sketch.notes.values() for one in notes):
         begins = "# " + " ".join(note.split()[:3])  # a comment breaks later than that
-        at = (at for at, line in enumerate(lines, 1) if line.lstrip().startswith(begins) and at not in left)
-        left[next(at, len(lines) + len(left))] = note
+        free = (at for at, line in enumerate(lines, 1) if line.lstrip().startswith(begins) and at not in left)
+        left[next(free, len(lines) + len(left))] = note
     left |= {at: line for at, line in enumerate(lines, 1) if line.startswith("os.environ") and '"TODO"' in line}
     for at, note in sorted(left.items()):
         if note.startswith(_LACKS):
