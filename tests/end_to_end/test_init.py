@@ -209,6 +209,13 @@ def test_a_file_that_exists_is_not_overwritten(lambda_service: Path, command: Co
     assert command("init", "--no-check", "--output", "other_model.py").status == 0
 
 
+def test_a_file_that_would_hide_the_handlers_is_not_written(lambda_service: Path, command: Command):
+    ended = command("init", "--output", "orders_of_template.py")
+    assert ended.status == 2
+    assert "--output orders_of_template_model.py" in ended.err
+    assert not (lambda_service / "orders_of_template.py").exists()
+
+
 def test_a_service_in_another_language_is_drafted_from_its_document(folder: Path, command: Command):
     (folder / "openapi.yaml").write_text(OPENAPI)
     ended = command(

@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output
     _refuse_to_overwrite(output)
     sketch = _sketch(arguments)
+    _refuse_name_of_a_module(output, sketch)
     text = model_file(sketch)
     try:
         with output.open("x", encoding="utf-8") as file:  # not even if it was made meanwhile
@@ -117,6 +118,16 @@ def _refuse_to_overwrite(output: Path) -> None:
     if not output.absolute().parent.is_dir():
         raise BadInput(
             f"there is no folder {output.parent}", remedy="make it first, or name another file: --output FILE"
+        )
+
+
+def _refuse_name_of_a_module(output: Path, sketch: Sketch) -> None:
+    modules = {line.removeprefix("import ").split(".")[0].strip() for line in sketch.imports}
+    if output.stem in modules:
+        raise BadInput(
+            f"--output {output} has the name of a module that it imports",
+            expected="a name that no module of the handlers has",
+            remedy=f"--output {output.with_name(output.stem + '_model.py')}",
         )
 
 

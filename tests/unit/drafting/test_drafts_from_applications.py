@@ -454,3 +454,30 @@ def test_identifiers_are_named_after_what_they_identify(key: str, noun: str, val
 def test_keys_that_are_called_by_their_role_are_not_guessed(key: str):
     assert is_generic(key)
     assert not is_generic(f"order_{key}")
+
+
+def test_classes_of_pynamodb_say_what_is_stored(tmp_path: Path):
+    code = """
+app = FastAPI()
+
+class Account(Model):
+    class Meta:
+        table_name = "Accounts"
+        region = "eu-west-1"
+
+    number = NumberAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True, attr_name="opened")
+    owner: str = UnicodeAttribute(null=False)
+    balance = attributes.NumberAttribute(default=0)
+    version = VersionAttribute()
+    changed = UTCDateTimeAttribute()
+    other = 7
+
+@app.get("/accounts/{number}")
+def show(number: int): ...
+"""
+    sketch = drafted(tmp_path, {"bank.py": code}, ["bank.py"])
+    assert sketch.tables == [Table("Accounts", "number:N", "opened")]
+    stored = {"owner": "alice", "balance": 10, "version": 1, "changed": "2026-01-01T00:00:00.000000+0000"}
+    assert sketch.items == {"Accounts": [{"number": 1, "opened": "o1", **stored}]}
+    assert sketch.handlers[0].pools == {"number": [1]}
