@@ -481,3 +481,14 @@ def show(number: int): ...
     stored = {"owner": "alice", "balance": 10, "version": 1, "changed": "2026-01-01T00:00:00.000000+0000"}
     assert sketch.items == {"Accounts": [{"number": 1, "opened": "o1", **stored}]}
     assert sketch.handlers[0].pools == {"number": [1]}
+
+
+def test_an_operation_whose_schema_is_none_is_told_and_hides_no_other(tmp_path: Path):
+    data = json.loads(document())
+    body = {"content": {"application/json": {"schema": {"type": True}}}, "required": True}
+    data["paths"]["/orders/{orderId}"]["patch"]["requestBody"] = body
+    sketch = drafted(tmp_path, {"openapi.json": json.dumps(data)}, ["openapi.json"], service=SERVICE)
+    assert [one.subject for one in sketch.handlers] == ["GET /v1/orders/{orderId}"]
+    (note,) = sketch.notes[""]
+    assert note.startswith("Not drafted: PATCH /v1/orders/{orderId}: ")
+    assert "schema is not valid" in note
