@@ -85,7 +85,7 @@ def _requests(recorded: Document) -> Iterator[Text]:
         else:
             why = recorded["evidence"] or "the tests do not show it"
             yield Text(
-                f"Whose an item is is not known ({why}): --toctou-owner names the attribute; owner checks are judged then."
+                f"Whose an item is, is not known ({why}); once --toctou-owner names it, owner checks are judged."
             )
 
 
