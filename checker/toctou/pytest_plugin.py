@@ -35,6 +35,7 @@ _FOUND = "toctou_found"
 
 _FINDER = pytest.StashKey[ModelsFinder]()
 _RECORDING = pytest.StashKey[bool]()
+_LEVELS = ("low", "medium", "high", "critical")
 
 
 class CheckFailed(AssertionError):
@@ -121,7 +122,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--toctou-fail-on",
         metavar="LEVEL",
-        choices=("low", "medium", "high", "critical"),
+        choices=_LEVELS,
         help="fail the run for findings of this severity or higher",
     )
     group.addoption(
@@ -179,12 +180,27 @@ def _record(config: pytest.Config) -> None:
         principal=_known_setting(config, "toctou_principal"),
         owner=_known_setting(config, "toctou_owner"),
         seconds=_seconds(config),
-        fail_on=_known_setting(config, "toctou_fail_on"),
+        fail_on=_level(config),
+        options=_given(config),
         directory=str(_known_setting(config, "toctou_report")),
     )
     config.pluginmanager.register(plugin, "toctou-recording")
     plugin.begin()
     config.add_cleanup(plugin.end)
+
+
+def _given(config: pytest.Config) -> list[str]:
+    """The options that say what is recorded, as they were given; settings are read again."""
+    given = config.known_args_namespace
+    named = [f"--toctou-entry={one}" for one in given.toctou_entry or ()]
+    return [*named, *([f"--toctou-principal={given.toctou_principal}"] if given.toctou_principal else [])]
+
+
+def _level(config: pytest.Config) -> str:
+    level = str(_known_setting(config, "toctou_fail_on"))
+    if level and level not in _LEVELS:
+        raise pytest.UsageError(f"toctou_fail_on is {level!r}; expected one of {', '.join(_LEVELS)}")
+    return level
 
 
 def _seconds(config: pytest.Config) -> float:

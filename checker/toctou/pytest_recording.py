@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from toctou.client.recorded_calls import calls_recorded
-from toctou.errors import contained
+from toctou.errors import ReportError, contained
 from toctou.recording.entries import Entries
 from toctou.recording.exchange import Exchange
-from toctou.recording.reconstruction import Reconstructed, reconstructed
+from toctou.recording.reconstruction import Reconstructed, calls_outside, reconstructed
 from toctou.recording.recorder import Recorder
 from toctou.recording.session import Session
 from toctou.recording.test_clients import clients_recorded
@@ -39,6 +39,7 @@ class RecordingPlugin:
         named: entries that are named, as :class:`~toctou.recording.entries.Entries` takes them.
         principal, owner: see :func:`toctou.recording.callers.callers`.
         seconds: how long requests are interleaved.
+        options: of the command line, to be repeated by whoever runs the same again.
         fail_on: the lowest level of severity that fails the run; empty for none.
         directory: where reports are written.
 
@@ -55,11 +56,12 @@ class RecordingPlugin:
         owner: str = "",
         seconds: float = 60.0,
         fail_on: str = "",
+        options: Sequence[str] = (),
         directory: str = "reports/pytest",
     ) -> None:
         self._config = config
         self._principal, self._owner = principal, owner
-        self._seconds, self._fail_on, self._directory = seconds, fail_on, directory
+        self._seconds, self._fail_on, self._directory, self._options = seconds, fail_on, directory, options
         self._recorder = Recorder()
         self._entries = Entries(self._recorder, named)
         self._stack = ExitStack()
@@ -112,6 +114,7 @@ class RecordingPlugin:
             own = everything
         concluded = Session.of(own, principal=self._principal, owner=self._owner)
         concluded.faults += faults
+        concluded.outside, concluded.options = calls_outside(self._recorder), self._options
         if self._seconds > 0 and any(one.operations for one in own):
             with self._shown() as show:
                 concluded.interleave(self._seconds, show)
@@ -130,10 +133,13 @@ class RecordingPlugin:
 
             name = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
             with contextlib.chdir(self._config.invocation_params.dir):  # which is where commands will be pasted
-                directory = directory_of_session(directory, name) / "recorded"
-                written = partial(write_run, concluded.result, directory, None, concluded.replay)
-                nothing: list[dict[str, Any]] = [{}]
-                (run,) = contained("the reports", written, nothing, concluded.faults)
+                try:
+                    directory = directory_of_session(directory, name) / "recorded"
+                    written = partial(write_run, concluded.result, directory, None, concluded.replay)
+                    nothing: list[dict[str, Any]] = [{}]
+                    (run,) = contained("the reports", written, nothing, concluded.faults)
+                except (OSError, ReportError) as unwritable:
+                    concluded.faults.append(f"reports cannot be written to {directory}: {unwritable}")
         return concluded.document(list(self._entries.missing), run, directory.as_posix())
 
     def _shown(self) -> _Status:

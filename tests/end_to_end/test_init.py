@@ -177,6 +177,15 @@ def test_an_openapi_document_and_a_flask_application_become_a_model(folder: Path
     assert "to complete: seats_model.py:" in ended.err, "who owns a seat is not known"
 
 
+def test_what_a_draft_lacks_is_told(lambda_service: Path, command: Command):
+    topic = 'Api: {Type: SNS, Properties: {Topic: "arn"}}'
+    text = TEMPLATE.replace('Api: {Type: HttpApi, Properties: {Path: "/orders/{order_id}", Method: delete}}', topic)
+    (lambda_service / "template.yaml").write_text(text)
+    ended = command("init", "--no-check")
+    assert "toctou: not drafted: the SNS event of CancelOrder. A method that makes" in ended.err
+    assert "wrote toctou_model.py: 1 table, 1 handler" in ended.err
+
+
 def test_a_draft_is_formatted_and_runs_again_as_it_is(lambda_service: Path, command: Command):
     command("init", "--no-check")
     file = lambda_service / "toctou_model.py"
@@ -198,6 +207,13 @@ def test_a_file_that_exists_is_not_overwritten(lambda_service: Path, command: Co
     assert "--output" in ended.err
     assert (lambda_service / "toctou_model.py").read_text() == "mine = True\n"
     assert command("init", "--no-check", "--output", "other_model.py").status == 0
+
+
+def test_a_file_that_would_hide_the_handlers_is_not_written(lambda_service: Path, command: Command):
+    ended = command("init", "--output", "orders_of_template.py")
+    assert ended.status == 2
+    assert "--output orders_of_template_model.py" in ended.err
+    assert not (lambda_service / "orders_of_template.py").exists()
 
 
 def test_a_service_in_another_language_is_drafted_from_its_document(folder: Path, command: Command):

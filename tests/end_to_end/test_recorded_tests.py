@@ -498,3 +498,159 @@ def test_tests_from_which_nothing_can_be_drafted_are_told(project):
     assert "make no request that calls DynamoDB" in ended.stderr
     project.write(test_docs="import absent\n")
     assert "make no request" in init(project, "test_docs.py").stderr
+
+
+def test_a_level_that_is_none_is_refused_in_the_settings_too(project):
+    ended = project.run("--toctou", "-o", "toctou_fail_on=severe")
+    assert ended.returncode == 4
+    assert "toctou_fail_on is 'severe'; expected one of low, medium, high, critical" in ended.stderr
+
+
+def test_nothing_is_sent_to_aws(project):
+    project.write(
+        conftest=CONFTEST.partition("import boto3")[0],
+        test_docs="""
+from botocore.stub import Stubber
+from handlers import lambda_handler, table
+
+
+def test_it(monkeypatch):
+    import botocore.httpsession
+
+    sent = []
+    monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda self, request: sent.append(request.url))
+    with Stubber(table.meta.client) as stubber:
+        stubber.add_response("get_item", {})
+        event = {
+            "httpMethod": "DELETE", "path": "/docs/d1", "pathParameters": {"id": "d1"},
+            "requestContext": {"authorizer": {"claims": {"sub": "ann"}}},
+        }
+        assert lambda_handler(event, None)["statusCode"] == 403
+    assert sent == []
+""",
+    )
+    ended = project.run("--toctou")
+    assert "1 passed" in ended.stdout, ended.stdout
+
+
+def test_tests_of_one_name_in_two_classes_are_told_apart(project):
+    project.write(
+        test_docs="""
+import json
+
+
+class TestDelete:
+    def test_ok(self, call):
+        call("PUT", "doc-of-the-first-test", "ann")
+        assert call("DELETE", "doc-of-the-first-test", "bea") == 403
+        assert call("DELETE", "doc-of-the-first-test", "ann") == 204
+
+
+class TestGiveAway:
+    def test_ok(self, call):
+        call("PUT", "another-doc", "ann")
+        assert call("POST", "another-doc", "ann", json.dumps({"to": "bea"})) == 200
+"""
+    )
+    project.run("--toctou")
+    command = next(one["replay"] for one in project.run_document["findings"] if one["anomaly"] == "toctou")
+    assert "TestDelete::test_ok" in command
+    assert "TestGiveAway::test_ok" in command
+    assert TITLE in project.run(*shlex.split(command)[1:]).stdout
+
+
+TWO_NAMES = HANDLERS.replace('"likes": 0}', '"likes": 0, "assignee": caller}')
+
+
+def test_an_owner_that_two_attributes_may_say_is_the_one_called_so(project):
+    project.write(handlers=TWO_NAMES)
+    assert "Items belong to whom their 'owner' names" in project.run("--toctou", "--toctou-seconds=0").stdout
+    project.write(handlers=TWO_NAMES.replace("owner", "author"))
+    assert "both may say it" in project.run("--toctou", "--toctou-seconds=0").stdout
+
+
+def test_calls_outside_of_requests_are_told(project):
+    project.write(
+        test_docs="""
+def test_it(docs):
+    import handlers
+
+    handlers.owned({"pathParameters": {"id": "d1"}, "requestContext": {}})
+"""
+    )
+    assert "in owned (1)" in project.run("--toctou").stdout
+
+
+def test_other_values_of_the_same_handler_meet(project):
+    project.write(
+        repository=REPOSITORY
+        + """
+    def label(self, identifier, label):
+        item = self.table.get_item(Key={"id": identifier})["Item"]
+        labels = item.get("labels", set())
+        labels.add(label)
+        self.table.put_item(Item={**item, "labels": labels})
+""",
+        test_docs="""
+import pytest
+
+from repository import Docs
+
+
+@pytest.mark.parametrize("label", ["blue", "green"])
+def test_label(docs, label):
+    repository = Docs(docs)
+    repository.add("d1", "ann")
+    repository.label("d1", label)
+""",
+    )
+    ended = project.run("--toctou", "--toctou-entry=repository:Docs")
+    assert "Docs.label × Docs.label: lost update" in ended.stdout, ended.stdout
+
+
+APPSYNC = """
+import boto3
+
+table = boto3.resource("dynamodb", region_name="eu-central-1").Table("docs")
+
+
+class Sold(Exception):
+    pass
+
+
+def handler(event, context):
+    try:
+        table.update_item(
+            Key={"id": event["arguments"]["id"]},
+            UpdateExpression="SET buyer = :b",
+            ConditionExpression="attribute_not_exists(buyer)",
+            ExpressionAttributeValues={":b": event["identity"]["sub"]},
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException as error:
+        raise Sold from error
+    return {"id": event["arguments"]["id"]}
+"""
+
+
+def test_what_tests_see_a_function_raise_is_its_way_to_refuse(project):
+    project.write(
+        handlers=APPSYNC,
+        test_docs="""
+import pytest
+
+
+def test_buy(docs):
+    import handlers
+
+    def buy(caller):
+        return handlers.handler({"arguments": {"id": "d1"}, "identity": {"sub": caller}}, None)
+
+    docs.put_item(Item={"id": "d1"})
+    assert buy("ann") == {"id": "d1"}
+    with pytest.raises(handlers.Sold):
+        buy("bea")
+""",
+    )
+    ended = project.run("--toctou")
+    assert "VIOLATED" not in ended.stdout, ended.stdout
+    assert "VERIFIED" in ended.stdout

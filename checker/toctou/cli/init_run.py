@@ -7,8 +7,6 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from toctou.drafting.sources import are_tests, material_of
 from toctou.errors import BadInput
 
 _INCONCLUSIVE = 3
+_LACKS = "Not drafted"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output
     _refuse_to_overwrite(output)
     sketch = _sketch(arguments)
+    _refuse_name_of_a_module(output, sketch)
     text = model_file(sketch)
     try:
         with output.open("x", encoding="utf-8") as file:  # not even if it was made meanwhile
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return 0 if arguments.no_check else _checked(output) if sketch.handlers else _INCONCLUSIVE
     finally:
-        _report_what_is_left(output, text)
+        _report_what_is_left(output, text, sketch)
 
 
 def _sketch(arguments: argparse.Namespace) -> Sketch:
@@ -116,6 +116,16 @@ def _refuse_to_overwrite(output: Path) -> None:
         )
 
 
+def _refuse_name_of_a_module(output: Path, sketch: Sketch) -> None:
+    modules = {line.removeprefix("import ").split(".")[0].strip() for line in sketch.imports}
+    if output.stem in modules:
+        raise BadInput(
+            f"--output {output} has the name of a module that it imports",
+            expected="a name that no module of the handlers has",
+            remedy=f"--output {output.with_name(output.stem + '_model.py')}",
+        )
+
+
 def _contents(sketch: Sketch) -> str:
     parts = [(len(sketch.tables), "table"), (len(sketch.handlers), "handler")]
     return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in parts)
@@ -128,21 +138,20 @@ def _checked(output: Path) -> int:
     return check.run(parser.parse_args(["check", str(output)]))
 
 
-def _report_what_is_left(output: Path, text: str) -> None:
-    """List what the draft leaves to a person, by line."""
-    lines = text.split("\n")
-    left = [number for number, line in enumerate(lines, 1) if "TODO" in line]
+def _report_what_is_left(output: Path, text: str, sketch: Sketch) -> None:
+    """List what the draft lacks, and what it leaves to a person, by line."""
     standard_output().flush()
-    for number in left:
-        print(f"toctou: to complete: {output}:{number}: {_whole(lines[number - 1 :])}", file=sys.stderr)
-    if not left:
+    left = dict[int, str]()
+    lines = text.split("\n")
+    for note in (one for notes in sketch.notes.values() for one in notes):
+        begins = "# " + " ".join(note.split()[:3])  # a comment breaks later than that
+        free = (at for at, line in enumerate(lines, 1) if line.lstrip().startswith(begins) and at not in left)
+        left[next(free, len(lines) + len(left))] = note
+    left |= {at: line for at, line in enumerate(lines, 1) if line.startswith("os.environ") and '"TODO"' in line}
+    for at, note in sorted(left.items()):
+        if note.startswith(_LACKS):
+            print(f"toctou: {note.replace(_LACKS, 'not drafted', 1)}", file=sys.stderr)
+        elif "TODO" in note:
+            print(f"toctou: to complete: {output}:{at}: {note.removeprefix('TODO: ')}", file=sys.stderr)
+    if not any("TODO" in note for note in left.values()):
         print(f"toctou: nothing is left open in {output}; look at its items, and at who calls", file=sys.stderr)
-
-
-def _whole(lines: Sequence[str]) -> str:
-    """The text of a comment, over as many lines as it has; or else the line."""
-    first = lines[0].strip()
-    if not first.startswith("#"):
-        return first
-    more = takewhile(lambda line: line.startswith("# ") and "TODO" not in line, (line.strip() for line in lines[1:]))
-    return " ".join(line.removeprefix("# ").removeprefix("TODO: ") for line in [first, *more])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import boto3
@@ -21,13 +21,23 @@ from toctou.client.service_kinds import Kind, kind_of
 _ABOUT = ("Item", "Items", "Attributes", "Count", "Responses", "LastEvaluatedKey")
 """Members of results that say what is stored."""
 
-_method = lru_cache(maxsize=64)(DynamoDBMethod)
+
+@cache
+def _method(action: str, converts: bool) -> DynamoDBMethod:  # noqa: FBT001 - a part of what is cached
+    return DynamoDBMethod(_client(converts), action)
+
+
+@cache
+def _client(converts: bool) -> Any:  # noqa: FBT001
+    with client_environment():
+        session = boto3.Session()
+        return session.resource("dynamodb").meta.client if converts else session.client("dynamodb")
 
 
 def asked_of(called: Called) -> dict[str, Any] | None:
     """The parameters of a call of DynamoDB as the API has them; ``None`` if they are not valid."""
     try:
-        return _outcome(_method(called.client, called.action).preparing(dict(called.parameters)))
+        return _outcome(_method(called.action, called.converts).preparing(dict(called.parameters)))
     except (BotoCoreError, TypeError):
         return None
 
@@ -61,7 +71,7 @@ def difference(called: Called, performed: Performed) -> str:
     if code:
         return ""
     try:
-        answer = _outcome(_method(called.client, called.action).answering(performed))
+        answer = _outcome(_method(called.action, called.converts).answering(performed))
     except (ClientError, BotoCoreError, TypeError, ValueError):
         return ""
     for name in _ABOUT:

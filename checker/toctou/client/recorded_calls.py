@@ -1,8 +1,9 @@
 """Records every call of every client of AWS while tests run; each is performed as ever.
 
 The same method of botocore is wrapped as for a check (:mod:`toctou.client.intercept`), so nothing of boto3 escapes.  Results are
-kept as the caller gets them.  A table that was there before is read once, when it is first named: only moto and local endpoints
-have such tables in a test, and reading them changes nothing.
+kept as the caller gets them, and no client is: each test makes its own, and what is kept is walked by each garbage collection.  A
+table that was there before is read once, when it is first named, but only from moto or an endpoint on this machine: nothing is
+ever sent to AWS that the tests do not send.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
-import boto3
+import botocore.session
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from toctou.client import asynchronous
-from toctou.client.copying import copied
+from toctou.client.events import Listeners
 from toctou.client.seam import SEAM
 from toctou.client.source import Callers
+from toctou.client.users_moto import users_moto_is_active
 from toctou.engine import Kind, actions_of
 from toctou.history.request import SourceLine
+from toctou.scheduling.origin import is_handlers_file
 
 _OF_ITEMS = actions_of(Kind.READS, Kind.WRITES)
 _NAMED_IN = ("RequestItems", "TransactItems")
@@ -31,7 +37,7 @@ class Called(NamedTuple):
     """A call of a client of AWS.
 
     Attributes:
-        client: that made it; after the tests it still knows how to convert the parameters.
+        converts: whether parameters and results are in Python's types, as boto3's resources have them.
         service, region, action: as boto3 names them, such as ``dynamodb`` and ``GetItem``.
         parameters: as passed to the client, copied.
         result: as the client returned it; ``None`` if it raised.
@@ -40,7 +46,7 @@ class Called(NamedTuple):
         source: the line that made it.
     """
 
-    client: Any
+    converts: bool
     service: str
     region: str
     action: str
@@ -90,6 +96,7 @@ class _Calls:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._line = Callers().line
+        self._converts: WeakKeyDictionary[BaseClient, bool] = WeakKeyDictionary()
 
     def begun(self, client: BaseClient, action: str, parameters: Any, original: Callable[..., Any] | None) -> Any:
         """A call is about to be performed; returns a copy of its parameters."""
@@ -98,7 +105,7 @@ class _Calls:
             for table in _unknown(self._listener, action, parameters):
                 self._listener.known.add(table)
                 _find(self._listener, client, table, original)
-        return copied(parameters)
+        return _kept(parameters)
 
     def failed(self, client: BaseClient, action: str, parameters: Any, raised: BaseException) -> None:
         """It has raised."""
@@ -109,13 +116,45 @@ class _Calls:
         """It has returned."""
         if action == "CreateTable" and client.meta.service_model.service_name == "dynamodb":
             self._listener.known.add(str(parameters.get("TableName")))
-        self._note(client, action, parameters, copied(result), "")
+        self._note(client, action, parameters, _kept(result), "")
 
     def _note(self, client: BaseClient, action: str, parameters: Any, result: Any, code: str) -> None:
         meta, listener = client.meta, self._listener
         service, region = meta.service_model.service_name, meta.region_name or ""
-        source = self._line(sys._getframe(3))
-        listener.log.append(Called(client, service, region, action, parameters, result, code, listener.current, source))
+        converts = self._converts.get(client)
+        if converts is None:
+            converts = self._converts[client] = service == "dynamodb" and _converts(client)
+        source = self._source(sys._getframe(3))
+        request = listener.current
+        listener.log.append(Called(converts, service, region, action, parameters, result, code, request, source))
+
+    def _source(self, frame: FrameType | None) -> SourceLine | None:
+        """The innermost line that is no library's."""
+        innermost = frame
+        while frame is not None and not is_handlers_file(frame.f_code.co_filename):
+            frame = frame.f_back
+        return self._line(frame or innermost)
+
+
+def _converts(client: BaseClient) -> bool:
+    """Whether it is the client of one of boto3's resources."""
+    event = "provide-client-params.dynamodb.GetItem"
+    listeners = Listeners(client.meta.events, (event,)).to(event)
+    return any(getattr(one, "__name__", "") == "copy_dynamodb_params" for one in listeners)
+
+
+def _kept(value: Any) -> Any:
+    """A copy of all that a caller may change."""
+    kind = type(value)
+    if kind is dict:
+        return {name: _kept(one) for name, one in value.items()}
+    if kind is list:
+        return [_kept(one) for one in value]
+    if kind is tuple:
+        return tuple([_kept(one) for one in value])
+    if kind is set:
+        return set(value)
+    return bytes(value) if kind is bytearray else value
 
 
 @contextmanager
@@ -174,6 +213,8 @@ def _unknown(listener: Listener, action: str, parameters: Mapping[str, Any]) -> 
 
 def _find(listener: Listener, client: BaseClient, table: str, original: Callable[..., Any]) -> None:
     """Read a table through a client of its own, whose listeners convert nothing."""
+    if not _is_local(client.meta.endpoint_url):
+        return
     with suppress(Exception):  # whatever is wrong, the caller is going to be told by its own call
         plain = _plain_client(client)
         described = original(plain, "DescribeTable", {"TableName": table})["Table"]
@@ -190,7 +231,8 @@ def _find(listener: Listener, client: BaseClient, table: str, original: Callable
 
 def _plain_client(client: BaseClient) -> BaseClient:
     credentials = client._request_signer._credentials  # type: ignore[attr-defined] # as the caller's
-    return boto3.client(
+    session = botocore.session.Session()  # of its own: boto3's default one belongs to the tests
+    return session.create_client(
         "dynamodb",
         region_name=client.meta.region_name,
         endpoint_url=client.meta.endpoint_url,
@@ -198,6 +240,15 @@ def _plain_client(client: BaseClient) -> BaseClient:
         aws_secret_access_key=getattr(credentials, "secret_key", None) or "toctou",
         aws_session_token=getattr(credentials, "token", None),
     )
+
+
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104 - nothing listens there
+
+
+def _is_local(endpoint: str) -> bool:
+    """Whether nothing that is asked there leaves the machine, or the network of its containers."""
+    host = urlsplit(endpoint).hostname or ""
+    return users_moto_is_active() or host in _LOCAL or "." not in host or host.endswith((".localhost", ".local"))
 
 
 _hooked: list[tuple[Any, Any]] = []

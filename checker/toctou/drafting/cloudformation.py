@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from toctou.drafting.assets import folder_of_code
-from toctou.drafting.code_of_functions import imported, is_python, not_here
+from toctou.drafting.code_of_functions import imported, is_python, not_here, not_invoked
 from toctou.drafting.environments import add_environment
-from toctou.drafting.material import Event, Imported, Material, Route
+from toctou.drafting.material import ANY, Event, Imported, Material, Route
 from toctou.drafting.resources import TABLES, Template, mapping
 from toctou.drafting.sam import SCHEDULED, content, from_pattern
 
@@ -34,9 +34,25 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
     found = Material(title=title, origins=[file], tables=template.tables())
     functions = dict(_functions(template, file, found))
     found.routes += [*_rest(template, functions), *_http(template, functions)]
-    found.api = "http" if any(template.resources("AWS::ApiGatewayV2::Route")) else "rest"
+    urls = list(_urls(template, functions))
+    found.api = (
+        "http"
+        if any(template.resources("AWS::ApiGatewayV2::Route"))
+        else "url"
+        if urls and not found.routes
+        else "rest"
+    )
+    found.routes += urls
     found.events += [*_mapped(template, functions), *_rules(template, functions), *_buckets(template, functions)]
+    invoked = found.functions
+    found.notes += [not_invoked(template.physical_name(name)) for name, one in functions.items() if one not in invoked]
     return found
+
+
+def _urls(template: Template, functions: Mapping[str, Imported]) -> Iterator[Route]:
+    for _, properties in template.resources("AWS::Lambda::Url"):
+        for name in _named(properties.get("TargetFunctionArn"), functions):
+            yield Route(ANY, "/{proxy+}", functions[name], template.physical_name(name))
 
 
 def _functions(template: Template, file: Path, found: Material) -> Iterator[tuple[str, Imported]]:
@@ -73,7 +89,7 @@ def _rest(template: Template, functions: Mapping[str, Imported]) -> Iterator[Rou
     for _, properties in template.resources("AWS::ApiGateway::Method"):
         integration = mapping(properties.get("Integration"))
         for name in _named(integration.get("Uri"), functions):
-            method = str(properties.get("HttpMethod", "ANY")).upper()
+            method = str(properties.get("HttpMethod", ANY)).upper()
             yield Route(
                 method, path(properties.get("ResourceId")) or "/", functions[name], template.physical_name(name)
             )
@@ -85,7 +101,7 @@ def _http(template: Template, functions: Mapping[str, Imported]) -> Iterator[Rou
         for integration in _named(properties.get("Target"), integrations):
             for name in _named(integrations[integration].get("IntegrationUri"), functions):
                 method, _, path = str(properties.get("RouteKey", "$default")).partition(" ")
-                route = ("ANY", "/{proxy+}") if method == "$default" else (method.upper(), path)
+                route = (ANY, "/{proxy+}") if method == "$default" else (method.upper(), path)
                 yield Route(*route, functions[name], template.physical_name(name))
 
 

@@ -30,6 +30,11 @@ def not_here(name: str, runtime: str | None) -> str:
     )
 
 
+def not_invoked(name: str) -> str:
+    """What is noted of a function without events."""
+    return f"Not drafted: {name}, which no event of the template invokes."
+
+
 def not_such(name: str, kind: str) -> str:
     """What is noted of an event source that models have no word for."""
     return f"Not drafted: the {kind} event of {name}. A method that makes the event and calls the function may be a handler."

@@ -56,7 +56,7 @@ def sketch_of(material: Material, output: Path, service: Mapping[str, Any] | Non
     tables, named = _tables(material, hints)
     environment = _environment(material, hints, tables) | named
     collections = [part for one in _paths(material, hints) for part in one.split("/") if part and "{" not in part]
-    kept = stored(tables, hints, collections)
+    kept = stored(tables, hints, collections, material.schemas)
     imports = imports_of(imported, output)
     alone = len(functions) == 1 and not (material.application and service is None)
     made = Requesting(material, hints, kept, imports.code, alone=alone).all()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from toctou.drafting.sketch import Table
 from toctou.openapi.operations import Operation
+from toctou.openapi.references import Place
 
 ANY = "ANY"
 """The method of a route that takes every one, so that what it serves stands elsewhere."""
@@ -75,7 +76,7 @@ class Material:
         environment: variables of the functions.
         unknown: variables whose value could not be found out, with the reason.
         application: the WSGI or ASGI application, or the Chalice application.
-        operations: of an OpenAPI document.
+        operations, schemas: of an OpenAPI document.
         api: what stands before the functions, if that is known.
         notes: what a person has to know, about nothing else in particular.
     """
@@ -89,6 +90,7 @@ class Material:
     unknown: dict[str, str] = field(default_factory=dict)
     application: Imported | None = None
     operations: list[Operation] = field(default_factory=list)
+    schemas: dict[str, Place] = field(default_factory=dict)
     api: Literal["rest", "http", "url", "alb"] | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -103,6 +105,7 @@ class Material:
         self.unknown = other.unknown | self.unknown
         self.application = self.application or other.application
         self.operations += other.operations
+        self.schemas = other.schemas | self.schemas
         self.api = self.api or other.api
         self.notes += other.notes
 

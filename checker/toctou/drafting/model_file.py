@@ -172,7 +172,9 @@ def _comments(sketch: Sketch, about: str, indent: int) -> list[str]:
     return [
         line
         for one in sketch.notes.get(about, ())
-        for line in textwrap.wrap(one, WIDTH, initial_indent=before, subsequent_indent=before, break_on_hyphens=False)
+        for line in textwrap.wrap(
+            " ".join(one.split()), WIDTH, initial_indent=before, subsequent_indent=before, break_on_hyphens=False
+        )
     ]
 
 

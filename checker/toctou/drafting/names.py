@@ -19,13 +19,31 @@ OWNERS = (
 """How attributes are called that name a person, the most telling first; without case and separators."""
 
 _RECIPIENTS = ("to", "newowner", "newownerid", "recipient", "recipientid", "touser", "touserid", "target", "targetuser")
-_NUMBERS = re.compile(
-    r"(count|stock|quantity|amount|price|balance|total|capacity|available|remaining|likes|views|seats|size|limit|qty|points"
-    r"|level|number|age|rating|score|ttl|timestamp|expires\w*)$"
+_NUMBERS = frozenset(
+    {
+        *(
+            "count",
+            "stock",
+            "quantity",
+            "qty",
+            "amount",
+            "price",
+            "balance",
+            "total",
+            "capacity",
+            "available",
+            "remaining",
+        ),
+        *("likes", "views", "seats", "size", "limit", "points", "level", "number", "age", "rating", "score"),
+        *("ttl", "timestamp", "expires", "expiry"),
+    }
 )
-_FLAGS = re.compile(r"^(is|has)[A-Z_]|(active|enabled|done|checked|completed|deleted|locked|paid|confirmed)$")
-_IDENTIFIER = re.compile(r"(_id|Id|ID|_uuid|Uuid|_key)$")
-_TIMES = re.compile(r"(_at|At|_date|Date|_time|Time)$")
+_FLAGS = frozenset({"active", "enabled", "done", "checked", "completed", "deleted", "locked", "paid", "confirmed"})
+_TIMES = frozenset({"at", "date", "time"})
+_IDENTIFIERS = frozenset({"id", "uuid", "key"})
+"""Last words of names of attributes, by what is stored there."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WITHOUT_MEANING = frozenset(
     {"pk", "sk", "hk", "rk", "hash", "range", "hashkey", "rangekey", "partitionkey", "sortkey", "key"}
 )
@@ -68,15 +86,17 @@ def value_of(name: str, *, new: bool = False) -> Any:
         return "bob"
     if is_owner(name):
         return "alice"
-    if _IDENTIFIER.search(name):
+    words = [word.lower() for word in _WORD.findall(name)] or [""]
+    last = words[-1]
+    if last in _IDENTIFIERS and len(words) > 1:
         return f"{plain[0]}1"
     if plain in ("version", "revision", "rev"):
         return 1
-    if _FLAGS.search(name):
+    if last in _FLAGS or words[0] in ("is", "has"):
         return new
-    if _TIMES.search(name):
+    if last in _TIMES:
         return "2026-01-01T00:00:00Z"
-    if _NUMBERS.search(plain):
+    if last in _NUMBERS:
         return 1 if new else 10
     return "new" if new else "old"
 

@@ -61,6 +61,8 @@ def source(value: Any) -> str:
 def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str, bool]:
     """Brackets, what is between them, each with what stands before it, and whether this is a call."""
     match value:
+        case Decimal():
+            return "Decimal(", [("", str(value))], ")", True
         case Call():
             named = [(f"{name}=", one) for name, one in value.named.items()]
             return f"{value.function}(", [*(("", one) for one in value.arguments), *named], ")", True
@@ -78,13 +80,12 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str, bool]:
 def _scalar(value: Any) -> str:
     if isinstance(value, Code):
         return str(value)
-    if isinstance(value, Decimal):
-        return f'Decimal("{value}")'
     if not isinstance(value, str | bytes):
         return repr(value)
     written = repr(value)
+    text = value if isinstance(value, str) else value.decode("latin-1")
     prefix, quoted = ("b", written[1:]) if isinstance(value, bytes) else ("", written)
-    if quoted[0] == '"' or quoted.count('"') > quoted.count("\\'"):  # which ruff leaves, since it would escape more
+    if quoted[0] == '"' or text.count('"') > text.count("'"):  # double quotes would have to be escaped more often
         return written
     return prefix + '"' + quoted[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Any
 
 from toctou.declaration.arguments import simplest
 from toctou.declaration.placeholders import NAME
+from toctou.declaration.route import route
 from toctou.drafting.material import ANY, Event, Imported, Material, Route
 from toctou.drafting.names import value_of
 from toctou.drafting.sketch import Code, Declared
@@ -24,6 +26,7 @@ from toctou.openapi.values import valid
 
 _WITH_BODIES = ("POST", "PUT", "PATCH")
 _JSON = "json:"
+_OPTIONS = frozenset(inspect.signature(route).parameters)
 
 
 @dataclass(slots=True)
@@ -59,30 +62,30 @@ class Requesting:
                 self._operation(operation)
         else:
             several = Counter(one.name for one in self._material.routes)
-            for route in self._material.routes:
-                self._route(route if several[route.name] == 1 else replace(route, name=""))
+            for one in self._material.routes:
+                self._route(one if several[one.name] == 1 else replace(one, name=""))
             if self._material.application is not None:
                 self._hinted(Route(ANY, "/{proxy+}"))
         for event in self._material.events:
             self._event(event)
         return self._made
 
-    def _route(self, route: Route) -> None:
-        if route.method == ANY or "+}" in route.path:
-            self._hinted(route)
+    def _route(self, served: Route) -> None:
+        if served.method == ANY or "+}" in served.path:
+            self._hinted(served)
         else:
-            file = route.function.file if route.function is not None else None
-            names = self._hints.body(file, route.function.attribute) if file and route.function is not None else []
-            self._plain(route.name, route.method, route.path, names, route.function)
+            file = served.function.file if served.function is not None else None
+            names = self._hints.body(file, served.function.attribute) if file and served.function is not None else []
+            self._plain(served.name, served.method, served.path, names, served.function)
 
-    def _hinted(self, route: Route) -> None:
+    def _hinted(self, served: Route) -> None:
         """The routes that the code declares, where the API hands on all that come."""
-        folder = route.function.folder if route.function is not None else None
+        folder = served.function.folder if served.function is not None else None
         found = [one for one in self._hints.routes if folder is None or folder in one.file.parents]
         for one in found:
-            self._plain(one.function, one.method, one.path, self._hints.body(one.file, one.function), route.function)
+            self._plain(one.function, one.method, one.path, self._hints.body(one.file, one.function), served.function)
         if not found:
-            text = f"{route.method} {route.path}" + (f" of {route.name}" if route.name else "")
+            text = f"{served.method} {served.path}" + (f" of {served.name}" if served.name else "")
             self._made.note(
                 "", f"TODO: the routes behind {text}, which take more than one method or path; or --openapi."
             )
@@ -182,7 +185,7 @@ class Requesting:
         plain = re.sub(r"\W", "_", name)
         if plain[:1].isdigit() or plain == "principal":
             return value
-        if plain in pools and pools[plain] != [value]:
+        if plain in _OPTIONS or (plain in pools and pools[plain] != [value]):
             plain = f"new_{plain}"
         pools[plain] = [value]
         return f"{{{plain}}}"

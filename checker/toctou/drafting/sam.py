@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toctou.drafting.code_of_functions import imported, is_python, not_here, not_such
+from toctou.drafting.code_of_functions import imported, is_python, not_here, not_invoked, not_such
 from toctou.drafting.environments import add_environment
-from toctou.drafting.material import Event, Imported, Material, Route
+from toctou.drafting.material import ANY, Event, Imported, Material, Route
 from toctou.drafting.resources import Template, mapping
 
 TRANSFORM = "AWS::Serverless"
@@ -48,8 +48,14 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
             continue
         variables = [mapping(mapping(one.get("Environment")).get("Variables")) for one in (shared, own)]
         add_environment(found, {**variables[0], **variables[1]}, template.text)
-        for event in mapping(properties.get("Events")).values():
+        events = mapping(properties.get("Events"))
+        for event in events.values():
             _add(found, template, function, name=name, event=mapping(event))
+        if "FunctionUrlConfig" in properties:
+            found.api = found.api or "url"
+            found.routes.append(Route(ANY, "/{proxy+}", function, name))
+        elif not events:
+            found.notes.append(not_invoked(name))
     return found
 
 
@@ -58,10 +64,10 @@ def _add(found: Material, template: Template, function: Imported, *, name: str, 
     match event.get("Type"):
         case "Api" | "HttpApi" as kind:
             found.api = "http" if kind == "HttpApi" else found.api or "rest"
-            method = str(said.get("Method", "ANY")).upper()
+            method = str(said.get("Method", ANY)).upper()
             path = str(said.get("Path", "/{proxy+}"))
             found.routes.append(
-                Route("ANY" if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" else method, path, function, name)
+                Route(ANY if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" else method, path, function, name)
             )
         case "SQS":
             found.events.append(Event("sqs", function, content(queue=template.named(said.get("Queue"))), name))

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toctou.drafting.code_of_functions import imported, is_python, not_here, not_such
+from toctou.drafting.code_of_functions import imported, is_python, not_here, not_invoked, not_such
 from toctou.drafting.environments import add_environment
-from toctou.drafting.material import Event, Imported, Material, Route
+from toctou.drafting.material import ANY, Event, Imported, Material, Route
 from toctou.drafting.resources import Template, mapping
 from toctou.drafting.sam import SCHEDULED, content, from_pattern, name_of_s3_event
 from toctou.web.lambda_context import ACCOUNT, REGION
@@ -61,6 +61,11 @@ def read(data: Mapping[str, Any], file: Path) -> Material:
         own = {**mapping(provider.get("environment")), **mapping(mapping(function).get("environment"))}
         add_environment(found, own, text)
         events = mapping(function).get("events")
+        if mapping(function).get("url"):
+            found.api = found.api or "url"
+            found.routes.append(Route(ANY, "/{proxy+}", code, name))
+        elif not events:
+            found.notes.append(not_invoked(name))
         for event in events if isinstance(events, list) else ():
             for kind, said in event.items() if isinstance(event, Mapping) else [(str(event), {})]:
                 _add(found, template, code, name=name, kind=kind, said=said)
@@ -74,11 +79,11 @@ def _add(found: Material, template: Template, code: Imported, *, name: str, kind
         case "http" | "httpApi":
             found.api = "http" if kind == "httpApi" else found.api or "rest"
             method, path = (
-                (said.get("method", "ANY"), said.get("path", "/{proxy+}"))
+                (said.get("method", ANY), said.get("path", "/{proxy+}"))
                 if isinstance(said, Mapping)
                 else str(said).partition(" ")[::2]
             )
-            method = "ANY" if method in ("*", "") else str(method).upper()
+            method = ANY if method in ("*", "") else str(method).upper()
             path = "/{proxy+}" if path in ("*", "") else f"/{str(path).lstrip('/')}"
             found.routes.append(Route(method, path, code, name))
         case "sqs":

@@ -24,6 +24,7 @@ from toctou.drafting.framework_hints import (
     text_of,
     texts,
 )
+from toctou.drafting.pynamodb_hints import stored_by
 
 _READ_FROM = {
     "item": re.compile(r"\[['\"]Items?['\"]\]|get\(['\"]Items?['\"]"),
@@ -101,6 +102,10 @@ def _of_module(found: Hints, file: Path, tree: ast.Module, classes: Mapping[str,
             _of_call(found, node, constants)
         elif isinstance(node, ast.Subscript) and text_of(node.value) == "os.environ" and isinstance(node.ctx, ast.Load):
             found.required += texts(node.slice)
+    for one in stored_by(tree):
+        found.tables += _named(one.table, constants)
+        found.keys += [one.keys] * bool(one.keys)
+        found.attributes = one.attributes | found.attributes
     functions = [one for one in ast.walk(tree) if isinstance(one, Function)]
     for function in functions:
         found.routes += routes(function, file, prefixed)

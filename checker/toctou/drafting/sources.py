@@ -47,6 +47,8 @@ _APPLICATIONS = (
     "asgi.py",
     "*/app.py",
     "*/main.py",
+    "*/*/app.py",
+    "*/*/main.py",
     "*/__init__.py",
     "*.py",
 )

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toctou.drafting.names import OWNERS, holds, identifier, is_generic, is_owner, singular, value_of
+from toctou.drafting.openapi_document import attributes
 from toctou.drafting.sketch import Table
 from toctou.drafting.source_hints import Hints
 from toctou.errors import letters
+from toctou.openapi.references import Place
 
 _MOST = 12
 """Attributes of an item besides its keys: a person would not write more before the first run."""
@@ -49,12 +51,15 @@ class Stored:
         return None
 
 
-def stored(tables: Sequence[Table], hints: Hints, collections: Sequence[str]) -> Stored:
+def stored(
+    tables: Sequence[Table], hints: Hints, collections: Sequence[str], schemas: Mapping[str, Place] | None = None
+) -> Stored:
     """What is stored in these tables.
 
     Args:
         hints: from the code of the handlers.
         collections: the segments of the paths of the API, by which a table is known that requests are about.
+        schemas: of an OpenAPI document, by name.
     """
     items = dict[str, list[dict[str, Any]]]()
     notes = dict[str, list[str]]()
@@ -69,7 +74,9 @@ def stored(tables: Sequence[Table], hints: Hints, collections: Sequence[str]) ->
         noun = next((one for one in collections if holds(table.name, [one])), "") or (
             collections[0] if len(tables) == 1 and collections else table.name
         )
-        items[table.name] = [_item(table, singular(noun), hints.attributes if described else {})]
+        alike = [one for name, one in (schemas or {}).items() if letters(name) == singular(noun)]
+        told = attributes(alike[0]) if alike else {}
+        items[table.name] = [_item(table, singular(noun), {**(hints.attributes if described else {}), **told})]
     owner = _owner(tables, items)
     if owner is None:
         notes["owner"] = ['TODO: owner = "…", the attribute that names who owns an item, if items have owners.']
@@ -78,13 +85,13 @@ def stored(tables: Sequence[Table], hints: Hints, collections: Sequence[str]) ->
     return Stored(tables, items, owner, notes)
 
 
-def _item(table: Table, noun: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _item(table: Table, noun: str, others: Mapping[str, Any]) -> dict[str, Any]:
     item = {key.partition(":")[0]: identifier(key, noun) for key in table.keys}
     for keys in table.indexes.values():
         for key in keys:
             name, _, kind = key.partition(":")
             item.setdefault(name, 1 if kind == "N" else b"1" if kind == "B" else _text(value_of(name)))
-    for name, known in list(attributes.items())[:_MOST]:
+    for name, known in list(others.items())[:_MOST]:
         if name.isidentifier():
             item.setdefault(name, value_of(name) if known is None or is_owner(name) else known)
     return item

@@ -259,7 +259,7 @@ def _kinds(schema: Mapping[str, Any]) -> Sequence[str]:
     kinds = schema.get("type")
     if isinstance(kinds, str):
         return (kinds,)
-    if kinds is not None:
+    if isinstance(kinds, list | tuple):  # anything else is no schema, which the validator tells
         return tuple(kinds)
     return tuple(kind for kind, keywords in _TYPES.items() if any(one in schema for one in keywords)) or ("string",)
 

@@ -35,7 +35,7 @@ def answer_of(request: Requested, raises: Collection[str] = ()) -> Response | No
     """
     if request.raised is not None:
         exception = request.raised.exception
-        if request.entry.kind == "function" and exception is not None and exception.type in raises:
+        if refuses_by_raising(request) and exception is not None and exception.type in raises:
             return Response(REFUSED, {exception.type: exception.message})
         return request.raised
     if request.entry.kind == "function":
@@ -46,15 +46,33 @@ def answer_of(request: Requested, raises: Collection[str] = ()) -> Response | No
         return None
 
 
+def refuses_by_raising(request: Requested) -> bool:
+    """Whether nothing makes a status of what it raises: of a function, or a Lambda function that no API calls."""
+    return request.entry.kind == "function" or (
+        request.entry.kind == "lambda" and "/" not in request.entry.route(request.arguments)
+    )
+
+
 def refusal(raised: BaseException, raises: Collection[str]) -> Response | None:
     """What a function refuses by raising; ``None`` if it has failed."""
-    code = getattr(raised, "response", None)
-    code = code.get("Error", {}).get("Code", "") if isinstance(code, Mapping) else ""
-    if code in _CONFLICTS:
-        return Response(CONFLICT, {code: ""})
+    for one in _with_causes(raised):
+        code = getattr(one, "response", None)
+        code = code.get("Error", {}).get("Code", "") if isinstance(code, Mapping) else ""
+        if code in _CONFLICTS:
+            return Response(CONFLICT, {code: ""})
     if type(raised).__name__ in raises:
         return Response(REFUSED, {type(raised).__name__: message_of(raised)})
     return None
+
+
+def _with_causes(raised: BaseException) -> list[BaseException]:
+    """It, and what it was raised from, which libraries wrap."""
+    found: list[BaseException] = []
+    one: Any = raised
+    while isinstance(one, BaseException) and one not in found and len(found) < _DEPTH:
+        found.append(one)
+        one = one.__cause__ or getattr(one, "cause", None)
+    return found
 
 
 def as_plain(value: Any, depth: int = _DEPTH) -> Any:

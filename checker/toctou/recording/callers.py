@@ -142,15 +142,25 @@ def _with_owner(known: Callers, requests: Sequence[Reconstructed]) -> Callers:
                     kept[name] += 1
                 else:
                     broken.add(name)
-        elif request.response is not None and request.response.status in (400, 401, 403, 404) and not request.writes:
+        elif _denied(request):
             for name in {name for name, owner in _owners(_read(request)) if owner != caller}:
                 refused[name] += 1
     borne_out = [name for name in kept if name not in broken and refused[name]]
-    best = max(borne_out, key=lambda name: (bool(_OWNER.fullmatch(name)), refused[name], kept[name]), default=None)
+    called_owner = [name for name in borne_out if "owner" in name.lower()]
+    best = next(iter(called_owner or borne_out), None)
     if best is None:
         return known
+    if len(called_owner or borne_out) > 1:  # a rule that nobody made would be worse than none
+        several = " and ".join(map(repr, called_owner or borne_out))
+        return Callers(known.places, None, f"{several} both may say it")
     times = f"{kept[best]} change{'s' if kept[best] > 1 else ''} of their own items, {refused[best]} refusal"
     return Callers(known.places, best, f"{times}{'s' if refused[best] > 1 else ''} of others'")
+
+
+def _denied(request: Reconstructed) -> bool:
+    """Whether somebody was refused who asked for what is another one's."""
+    refused = (400,) if request.requested.entry.kind == "function" else (401, 403, 404)
+    return request.response is not None and request.response.status in refused and not request.writes
 
 
 def _owners(images: Iterator[Image]) -> Iterator[tuple[str, str]]:

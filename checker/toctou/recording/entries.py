@@ -13,15 +13,15 @@ import re
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from toctou.recording.imported_modules import modules_seen
 from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Entry
 
-_EVENT = re.compile(r"_*(event|evt|lambda_event|aws_event|event_data)_*")
-_CONTEXT = re.compile(r"_*(context|ctx|lambda_context|aws_context|_|__)_*")
+_EVENT = re.compile(r"_*(event|evt|lambda_event|aws_event|event_data|payload|input|message|data|request)_*")
+_CONTEXT = re.compile(r"_*((lambda|aws|unused)_)?(context|ctx|_|__)_*")
 _LIBRARIES = ("/site-packages/", "/dist-packages/", sysconfig.get_path("stdlib"))
 _MARK = "__toctou_entry__"
 
@@ -66,15 +66,15 @@ class Entries:
         if not isinstance(file, str) or any(one in file for one in _LIBRARIES) or name.startswith("toctou"):
             return
         for attribute, value in list(vars(module).items()):
-            if isinstance(value, FunctionType):
-                if value.__module__ == name and _is_lambda(value) and not hasattr(value, _MARK):
+            if isinstance(value, FunctionType | MethodType):
+                if not hasattr(value, _MARK) and _is_lambda(value) and not _is_of_library(value):
                     setattr(module, attribute, self._recorded(value, "lambda", f"{name}:{attribute}"))
             elif _is_lambda_object(value):
                 self._record_object(value, f"{name}:{attribute}")
 
     def _look_for_named(self, module: Any, names: set[str]) -> None:
         for name in names:
-            for path in _all_of(module) if name == "*" else (name,):
+            for path in _paths(module, name):
                 owner: Any = module
                 *outer, last = path.split(".")
                 with suppress(AttributeError, KeyError):
@@ -193,6 +193,12 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
+def _is_of_library(function: Any) -> bool:
+    """Whether a function was taken from a library as it is; a decorator's has closed over the user's own."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", "")
+    return getattr(function, "__closure__", None) is None and any(one in file for one in _LIBRARIES)
+
+
 def _is_lambda(function: Callable[..., Any]) -> bool:
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -228,15 +234,30 @@ def _is_lambda_object(value: Any) -> bool:
     return _are_of_lambda(parameters)
 
 
+def _paths(module: Any, name: str) -> Iterator[str]:
+    """What a name stands for: a class for its public methods."""
+    named = getattr(module, name, None)
+    if name == "*":
+        yield from _all_of(module)
+    elif isinstance(named, type):
+        yield from _methods(name, named)
+    else:
+        yield name
+
+
+def _methods(name: str, kind: type) -> Iterator[str]:
+    for method, raw in vars(kind).items():
+        if not method.startswith("_") and isinstance(raw, FunctionType | staticmethod | classmethod):
+            yield f"{name}.{method}"
+
+
 def _all_of(module: Any) -> Iterator[str]:
     """The public functions that a module defines, and the public methods of its public classes."""
     for name, value in list(vars(module).items()):
         if name.startswith("_") or getattr(value, "__module__", None) != module.__name__:
             continue
         if isinstance(value, type):
-            for method, raw in vars(value).items():
-                if not method.startswith("_") and isinstance(raw, FunctionType | staticmethod | classmethod):
-                    yield f"{name}.{method}"
+            yield from _methods(name, value)
         elif isinstance(value, FunctionType):
             yield name
 

@@ -75,7 +75,7 @@ def _portable(one: Reconstructed) -> Reconstructed:
         returned=None,
         arguments={name: _plain(value) for name, value in requested.arguments.items()},
     )
-    services = tuple(call._replace(client=None, result=None) for call in one.services)
+    services = tuple(call._replace(result=None) for call in one.services)
     portable = replace(one, requested=plain, services=services, doubt=one.doubt or (_NOT_HERE if patched else ""))
     try:
         pickle.dumps(portable)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations_with_replacement
+from typing import Any
 
 from toctou import real_time
 from toctou.checking.check import check
@@ -20,10 +21,12 @@ from toctou.declaration.loading import LoadedModel
 from toctou.errors import ToctouError, contained
 from toctou.recording.callers import NOBODY, Callers
 from toctou.recording.kinds import kind
+from toctou.recording.leaves import Place, leaves
 from toctou.recording.reconstruction import Reconstructed
 from toctou.recording.recorded_models import Part, model_of
+from toctou.recording.requested import Arguments
 from toctou.recording.table_of_windows import WindowRow
-from toctou.recording.transplanting import as_caller, transplanted
+from toctou.recording.transplanting import as_caller, mapping, transplanted, with_names
 from toctou.scan.probe import Probe, SoloRun, probing
 from toctou.scheduling.control import beginning_at
 from toctou.search.budget import Budget
@@ -106,12 +109,16 @@ class Interleaving:
         self._budget = seconds
         self._scores = _scores(windows)
         counts: Counter[str] = Counter()
+        tests = dict.fromkeys(one.requested.test for one in requests)
+        alike = Counter(one.rpartition("::")[2] for one in tests)
+        alike_inside = Counter(one.partition("::")[2] for one in tests)
         self._labels: dict[int, str] = {}
         for one in requests:
             counts[one.requested.test] += 1
-            self._labels[one.requested.number] = (
-                f"{one.requested.test.rpartition('::')[2]} #{counts[one.requested.test]}"
-            )
+            short = one.requested.test.rpartition("::")[2]
+            name = short if alike[short] == 1 else one.requested.test.partition("::")[2]
+            name = name if alike_inside[name] <= 1 else one.requested.test
+            self._labels[one.requested.number] = f"{name} #{counts[one.requested.test]}"
         usable = [one for one in requests if not one.doubt and one.response is not None and one.operations]
         kinds: dict[Hashable, list[Reconstructed]] = {}
         for one in usable:
@@ -160,11 +167,20 @@ class Interleaving:
         found = [
             (other, one)
             for other, requests in self._kinds.items()
-            for one in (requests[1:2] if other == own else requests[:1])
+            for one in (self._other_values(base, requests) if other == own else requests[:1])
             if one.accepted and (one.writes or other == own) and tables & _tables(one)
             if frozenset({own, other}) not in self._done
         ]
         return sorted(found, key=lambda one: (one[0] != own, -self._score(one[1])))[:_MOST_OTHERS]
+
+    def _other_values(self, base: Reconstructed, requests: Sequence[Reconstructed]) -> list[Reconstructed]:
+        """The first request of the same kind that says something else, whatever its identifiers."""
+        for one in requests[:_MOST_OTHERS]:
+            if one is not base:
+                own = with_names(one.requested.arguments, mapping(one, base, self._callers))
+                if _data_of(own) != _data_of(base.requested.arguments):
+                    return [one]
+        return []
 
     def _explored(self, own: Hashable, base: Reconstructed, seconds: float) -> Explored | None:
         others = self._others(own, base)
@@ -310,6 +326,10 @@ def other_callers(first: Part, callers: Callers, known: Sequence[str]) -> Iterat
         yield replace(first, principal=caller, arguments=arguments, label=f"{first.label} as {caller}")
 
 
+def _data_of(arguments: Arguments) -> list[tuple[Place, Any]]:
+    return list(leaves(arguments))
+
+
 def _scores(windows: Sequence[WindowRow]) -> dict[str, int]:
     found: dict[str, int] = {}
     for one in windows:
@@ -335,5 +355,4 @@ def _tables(request: Reconstructed) -> frozenset[str]:
 def _model_name(base: Reconstructed, first: Part) -> str:
     """As models are named: the file, and the test in it with the number of the request."""
     file, _, inside = base.requested.test.partition("::")
-    outer = inside.rpartition("::")[0]
-    return f"{file}:{f'{outer}.' if outer else ''}{first.label}".replace("::", ".")
+    return f"{file}:{inside} #{first.label.rpartition('#')[2]}".replace("::", ".")

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from toctou.recording.reconstruction import Reconstructed
 
 _SHORTEST = 1
+_GENERIC = frozenset({"handler", "lambda_handler", "main", "handle", "run"})
 
 
 def handler_name(request: Reconstructed) -> str:
@@ -22,11 +23,14 @@ def handler_name(request: Reconstructed) -> str:
     if template:
         return template
     route = entry.route(request.requested.arguments)
+    module, _, function = entry.name.rpartition(":")
+    if function in _GENERIC:
+        function = f"{module.rpartition('.')[2]}.{function}"
     if not route:
-        return entry.name.rpartition(":")[2]
+        return function
     method, _, path = route.partition(" ")
     if not path:
-        return f"{method} {entry.name.rpartition(':')[2]}"
+        return f"{method} {function}"
     keys = _key_texts(request)
     named, count = [], 0
     for segment in path.partition("?")[0].split("/"):
@@ -40,7 +44,7 @@ def handler_name(request: Reconstructed) -> str:
 
 
 def _is_part(text: str, key: str) -> bool:
-    return key == text or any(key.endswith(f"{by}{text}") or key.startswith(f"{text}{by}") for by in "#:/|_")
+    return key == text or any(key.endswith(f"{by}{text}") or f"{by}{text}{by}" in key for by in "#:/|_")
 
 
 def _key_texts(request: Reconstructed) -> set[str]:

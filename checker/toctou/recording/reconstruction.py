@@ -6,6 +6,7 @@ not, what follows in that table is doubtful until everything is made anew, and r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Requested
 
 _DESCRIBES = actions_of(Kind.DESCRIBES)
+_OF_ITEMS = actions_of(Kind.READS, Kind.WRITES)
 _MANAGES = actions_of(Kind.MANAGES)
 
 
@@ -161,8 +163,9 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
     elif called.action == "UpdateTable" and performed.result is not None:
         world.tables[name] = creating(performed.result["TableDescription"])
     touched = {item.table for item in performed.footprint.items()} | {one.table for one in performed.footprint.ranges}
+    touched = touched or {name}
     if differs := difference(called, performed):
-        for table in touched or {name}:
+        for table in touched:
             world.doubts.setdefault(table, differs)
     doubt = next((world.doubts[one] for one in sorted(touched) if one in world.doubts), "")
     request = called.request
@@ -170,6 +173,23 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
         Operation(0, number, called.action, asked, *performed[:4], called.source) if request is not None else None
     )
     return operation, doubt
+
+
+def calls_outside(recorder: Recorder) -> list[str]:
+    """Places of the project, but for its tests, that called DynamoDB outside of any request, and how often."""
+    calls = [
+        one for one in recorder.log if isinstance(one, Called) and one.service == "dynamodb" and one.request is None
+    ]
+    sources = [one.source for one in calls if one.source is not None and one.action in _OF_ITEMS]
+    places = Counter(f"{one.file}:{one.line} in {one.function}" for one in sources if not _of_tests(one.file))
+    return [f"{place} ({count})" for place, count in places.most_common()]
+
+
+def _of_tests(file: str) -> bool:
+    *folders, name = file.split("/")
+    return (
+        name.startswith(("test_", "conftest")) or name.endswith("_test.py") or not {"tests", "test"}.isdisjoint(folders)
+    )
 
 
 def keys_of(tables: Sequence[CreateTable]) -> dict[str, frozenset[str]]:

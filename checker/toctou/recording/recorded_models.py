@@ -15,7 +15,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.declaration.table import Table
 from toctou.history.item import plain
 from toctou.history.request import Request, Response
-from toctou.recording.answers import as_plain, refusal
+from toctou.recording.answers import as_plain, refusal, refuses_by_raising
 from toctou.recording.reconstruction import Reconstructed
 from toctou.recording.requested import Arguments
 
@@ -47,6 +47,10 @@ class Part:
         """It, as a scenario has it."""
         return Request(self.principal, self.handler, ((ARGUMENT, self.label),))
 
+    @property
+    def _refuses(self) -> bool:
+        return refuses_by_raising(self.recorded.requested)
+
     def perform(self) -> Any:
         """Make the request; returns what a handler returns, or a coroutine that does."""
         entry = self.recorded.requested.entry
@@ -57,7 +61,7 @@ class Part:
         try:
             returned = self.recorded.requested.perform(self.arguments)
         except Exception as raised:
-            if entry.kind == "function" and (answer := refusal(raised, self.raises)) is not None:
+            if self._refuses and (answer := refusal(raised, self.raises)) is not None:
                 return answer
             raise
         return self._awaited(returned) if inspect.isawaitable(returned) else _answer(entry.kind, returned)
@@ -67,7 +71,7 @@ class Part:
         try:
             returned = await (self.recorded.requested.perform(self.arguments) if coroutine is None else coroutine)
         except Exception as raised:
-            if entry.kind == "function" and (answer := refusal(raised, self.raises)) is not None:
+            if self._refuses and (answer := refusal(raised, self.raises)) is not None:
                 return answer
             raise
         return _answer(entry.kind, returned)
@@ -118,7 +122,7 @@ def model_of(
         "tables": [_table(one) for one in base.tables],
         "items": {table: [plain(image) for image in images] for table, images in base.items.items() if images},
         "principals": list(dict.fromkeys(one.principal for one in parts)),
-        "owner": owner,
+        "owner": owner if any(owner in image for images in base.items.values() for image in images) else None,
         "services": sorted(asks),
         "isolation": "processes" if lambdas else "auto",
         "handlers": classmethod(lambda _: dict(handlers)),

@@ -7,12 +7,15 @@ arguments are plain data wherever that is possible, so that the identifiers of o
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from toctou.history.request import Response
 from toctou.recording.surroundings import Surroundings
+
+_OF_PYTHON = frozenset({"builtins", "datetime", "decimal", "uuid", "collections", "types", "fractions"})
 
 Arguments = Mapping[str, Any]
 """By name; mappings, lists and scalars where a request is data, and objects as they are where it is not."""
@@ -90,7 +93,16 @@ def _copied(value: Any) -> Any:
         return [_copied(one) for one in value]
     if kind is tuple:
         return tuple([_copied(one) for one in value])
+    if not _is_data(kind):
+        return value
     try:
         return copy.deepcopy(value)
-    except Exception:
+    except Exception:  # of whatever class it is
         return value
+
+
+def _is_data(kind: type) -> bool:
+    """Whether an object says something, rather than do something: a client, or a service, is the same for all requests."""
+    if kind.__module__ in _OF_PYTHON or dataclasses.is_dataclass(kind):
+        return True
+    return any(hasattr(kind, name) for name in ("model_fields", "__fields__", "__attrs_attrs__", "__struct_fields__"))

@@ -1,22 +1,26 @@
-"""Concludes a recorded session: what was recorded, its windows, and what interleaving found, as one document for a renderer."""
+"""Concludes a recorded session: what was recorded, its windows, and what interleaving found, as one document for a renderer.
+
+What explores is imported once something is to be interleaved: the table of windows must cost next to nothing.
+"""
 
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toctou.counterexample.violation import Violation
 from toctou.errors import contained
 from toctou.recording.callers import NOBODY, Callers, callers
-from toctou.recording.interleaving import Interleaved, Interleaving
 from toctou.recording.kinds import names_of
 from toctou.recording.reconstruction import Reconstructed, raises_of
-from toctou.recording.recorded_models import ARGUMENT
 from toctou.recording.table_of_windows import WindowRow, windows_of
-from toctou.search.options import Options
-from toctou.search.result import RunResult
+
+if TYPE_CHECKING:
+    from toctou.counterexample.violation import Violation
+    from toctou.recording.interleaving import Interleaved
+    from toctou.search.result import RunResult
 
 
 @dataclass(slots=True)
@@ -28,6 +32,8 @@ class Session:
         callers: who calls.
         windows: the most severe first.
         interleaved: what came of interleaving; ``None`` if nothing was to be.
+        outside: places of the project's code that called DynamoDB outside of any request.
+        options: of the command line, which a command that is printed has to repeat.
         faults: texts of faults of toctou itself.
     """
 
@@ -36,6 +42,8 @@ class Session:
     callers: Callers = field(default_factory=lambda: Callers({}))
     windows: Sequence[WindowRow] = ()
     interleaved: Interleaved | None = None
+    outside: Sequence[str] = ()
+    options: Sequence[str] = ()
     faults: list[str] = field(default_factory=list)
 
     @classmethod
@@ -60,6 +68,8 @@ class Session:
 
     def interleave(self, seconds: float, status: Callable[[str], None]) -> None:
         """Interleave the requests for so many seconds at most."""
+        from toctou.recording.interleaving import Interleaving  # noqa: PLC0415 - see the module's docstring
+
         raises = raises_of(one.requested for one in self.requests)
         self.interleaved = Interleaving(
             self.requests, self.names, self.callers, self.windows, raises=raises, seconds=seconds
@@ -69,28 +79,29 @@ class Session:
     @property
     def result(self) -> RunResult:
         """What was interleaved, as a run: each recorded state is a model."""
-        found = self.interleaved or Interleaved()
-        options = Options()
+        from toctou.search.options import Options  # noqa: PLC0415 - see the module's docstring
+        from toctou.search.result import RunResult  # noqa: PLC0415
+
+        found, options = self.interleaved, Options()
         return RunResult(
-            models=tuple(one.result for one in found.explored),
+            models=tuple(one.result for one in found.explored) if found else (),
             backend=options.backend,
             strategy=options.strategy,
             reads=options.reads,
             requests=options.requests,
             seed=options.seed,
-            seconds=found.seconds,
-            faults=tuple(found.faults),
+            seconds=found.seconds if found else 0.0,
+            faults=tuple(found.faults) if found else (),
         )
 
     def replay(self, violation: Violation) -> str:
         """The command that records the requests of a violation again, and interleaves them."""
-        known = {
-            label: test for one in (self.interleaved or Interleaved()).explored for label, test in one.tests.items()
-        }
-        labels = [str(dict(request.arguments)[ARGUMENT]) for request in violation.execution.requests]
+        explored = self.interleaved.explored if self.interleaved else ()
+        known = {label: test for one in explored for label, test in one.tests.items()}
+        labels = [str(value) for request in violation.execution.requests for _, value in request.arguments]
         tests = dict.fromkeys(known[one] for one in labels if one in known)
-        options = [f"--toctou-owner {shlex.quote(self.callers.owner)}"] if self.callers.owner else []
-        return " ".join(["pytest --toctou", *options, *map(shlex.quote, tests)])
+        own = [f"--toctou-owner={self.callers.owner}"] if self.callers.owner else []
+        return shlex.join(["pytest", "--toctou", *own, *self.options, *tests])
 
     def document(self, missing: Sequence[str], run: Mapping[str, Any], directory: str) -> dict[str, Any]:
         """All of it as plain data.
@@ -111,6 +122,8 @@ class Session:
             "principal": ", ".join(dict.fromkeys(".".join(place) for place in self.callers.places.values())),
             "owner": self.callers.owner or "",
             "evidence": self.callers.evidence,
+            "outside": list(self.outside),
+            "doubts": dict(Counter(one.doubt for one in self.requests if one.doubt)),
             "windows": [{**asdict(row), "rank": row.rank} for row in self.windows],
             "run": dict(run),
             "unreplayable": self.interleaved.unreplayable if self.interleaved else {},

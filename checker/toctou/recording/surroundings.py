@@ -26,6 +26,7 @@ _OWN = (
     "responses",
     "requests.adapters",
     "botocore.awsrequest",
+    "unittest.mock",
     "_pytest.",
     "pytest",
     "py.",

@@ -23,8 +23,18 @@ _MOST_IN_LINES = 12
 def recording_lines(recorded: Document) -> Iterator[Text]:
     """The lines, given what :func:`toctou.recording.session.concluded` says."""
     yield from _requests(recorded)
+    for fault in recorded["faults"]:
+        yield Text(fault, "red")
     if not recorded["requests"]:
+        yield from _each("Calls to DynamoDB were made", recorded["outside"])
         return
+    yield from _each(
+        "Calls to DynamoDB outside of any recorded request, whose functions --toctou-entry may name",
+        recorded["outside"],
+    )
+    yield from _each(
+        "Requests that cannot be relied on", [f"{why} ({count})" for why, count in recorded["doubts"].items()]
+    )
     yield from _windows(recorded["windows"])
     yield from _interleaved(recorded)
     yield from _findings(recorded)
@@ -73,8 +83,9 @@ def _requests(recorded: Document) -> Iterator[Text]:
         if recorded["owner"]:
             yield Text(f"Items belong to whom their {recorded['owner']!r} names ({recorded['evidence']}).")
         else:
+            why = recorded["evidence"] or "the tests do not show it"
             yield Text(
-                "Whose an item is the tests do not show: --toctou-owner names the attribute, and owner checks are judged."
+                f"Whose an item is, is not known ({why}); once --toctou-owner names it, owner checks are judged."
             )
 
 
@@ -137,8 +148,6 @@ def _interleaved(recorded: Document) -> Iterator[Text]:
     yield from _each(
         "Not explored, as the time was over (--toctou-seconds)", [" × ".join(pair) for pair in recorded["left"]]
     )
-    for fault in recorded["faults"]:
-        yield Text(fault, "red")
 
 
 def _each(title: str, lines: Sequence[Any]) -> Iterator[Text]:

@@ -76,7 +76,9 @@ def _routes(application: Any) -> Iterator[Declared]:
 
 def _of_starlette(routes: Iterable[Any], before: str, deeper: int) -> Iterator[Declared]:
     for one in routes:
-        included = getattr(one, "effective_candidates", None)  # of a router that FastAPI has included, with the whole paths
+        included = getattr(
+            one, "effective_candidates", None
+        )  # of a router that FastAPI has included, with the whole paths
         below = getattr(one, "routes", None)
         if included is not None and deeper:
             yield from _of_starlette(included(), before, deeper - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from drafts import drafted, handlers, written
 
 from toctou.drafting.composing import sketch_of
 from toctou.drafting.model_file import model_file
+from toctou.drafting.names import identifier, is_generic, value_of
 from toctou.drafting.sketch import Table
 from toctou.drafting.source_hints import hints_of
 from toctou.drafting.sources import are_tests, material_of
@@ -384,3 +386,109 @@ class New(BaseModel):
     sketch = drafted(tmp_path, {"shop/__init__.py": "", "shop/app.py": code, "shop/bodies.py": bodies}, ["shop/app.py"])
     assert sketch.handlers[0].options == {"body": {"text": "{text}", "owner": "{owner}"}}
     assert sketch.headers == {"x-user": "{principal}"}
+
+
+def test_what_is_stored_is_like_the_schema_that_a_table_is_named_after(tmp_path: Path):
+    order = {
+        "type": "object",
+        "required": ["id"],
+        "properties": {
+            "id": {"type": "string"},
+            "customerId": {"type": "string"},
+            "title": {"type": "string"},
+            "state": {"enum": ["open", "shut"]},
+            "price": {"type": "number", "minimum": 1.5, "maximum": 1.5},
+            "lines": {"type": "array", "items": {"type": "integer"}, "maxItems": 0},
+        },
+    }
+    text = document(components={"schemas": {"Order": order, "Error": {"type": "object", "properties": {"text": {}}}}})
+    given = material_of([written(tmp_path, {"openapi.json": text}) / "openapi.json"])
+    given.tables.append(Table("Orders", "id"))
+    sketch = sketch_of(given, tmp_path / "toctou_model.py", SERVICE)
+    stored = {"customerId": "alice", "title": "old", "state": "open", "price": Decimal("1.5"), "lines": []}
+    assert sketch.items == {"Orders": [{"id": "o1", **stored}]}
+    assert sketch.owner == "customerId"
+    assert "from decimal import Decimal" in model_file(sketch)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("title", "old", "new"),
+        ("message", "old", "new"),
+        ("ownerId", "alice", "bob"),
+        ("to", "bob", "bob"),
+        ("stock", 10, 1),
+        ("maxSize", 10, 1),
+        ("version", 1, 1),
+        ("is_open", False, True),
+        ("issue", "old", "new"),
+        ("paid", False, True),
+        ("productId", "p1", "p1"),
+        ("API_KEY", "a1", "a1"),
+        ("created_at", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("format", "old", "new"),
+    ],
+)
+def test_values_follow_the_names_of_attributes(name: str, old: Any, new: Any):
+    assert (value_of(name), value_of(name, new=True)) == (old, new)
+
+
+@pytest.mark.parametrize(
+    ("key", "noun", "value"),
+    [
+        ("order_id", "x", "o1"),
+        ("id", "order", "o1"),
+        ("ID", "order", "o1"),
+        ("number:N", "x", 1),
+        ("hash:B", "x", b"1"),
+        ("user_id", "x", "alice"),
+        ("vin", "bike", "v1"),
+    ],
+)
+def test_identifiers_are_named_after_what_they_identify(key: str, noun: str, value: Any):
+    assert identifier(key, noun) == value
+
+
+@pytest.mark.parametrize("key", ["pk", "SK", "GSI1PK", "gsi_2_sk", "partition_key", "hashKey", "key"])
+def test_keys_that_are_called_by_their_role_are_not_guessed(key: str):
+    assert is_generic(key)
+    assert not is_generic(f"order_{key}")
+
+
+def test_classes_of_pynamodb_say_what_is_stored(tmp_path: Path):
+    code = """
+app = FastAPI()
+
+class Account(Model):
+    class Meta:
+        table_name = "Accounts"
+        region = "eu-west-1"
+
+    number = NumberAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True, attr_name="opened")
+    owner: str = UnicodeAttribute(null=False)
+    balance = attributes.NumberAttribute(default=0)
+    version = VersionAttribute()
+    changed = UTCDateTimeAttribute()
+    other = 7
+
+@app.get("/accounts/{number}")
+def show(number: int): ...
+"""
+    sketch = drafted(tmp_path, {"bank.py": code}, ["bank.py"])
+    assert sketch.tables == [Table("Accounts", "number:N", "opened")]
+    stored = {"owner": "alice", "balance": 10, "version": 1, "changed": "2026-01-01T00:00:00.000000+0000"}
+    assert sketch.items == {"Accounts": [{"number": 1, "opened": "o1", **stored}]}
+    assert sketch.handlers[0].pools == {"number": [1]}
+
+
+def test_an_operation_whose_schema_is_none_is_told_and_hides_no_other(tmp_path: Path):
+    data = json.loads(document())
+    body = {"content": {"application/json": {"schema": {"type": True}}}, "required": True}
+    data["paths"]["/orders/{orderId}"]["patch"]["requestBody"] = body
+    sketch = drafted(tmp_path, {"openapi.json": json.dumps(data)}, ["openapi.json"], service=SERVICE)
+    assert [one.subject for one in sketch.handlers] == ["GET /v1/orders/{orderId}"]
+    (note,) = sketch.notes[""]
+    assert note.startswith("Not drafted: PATCH /v1/orders/{orderId}: ")
+    assert "schema is not valid" in note

@@ -364,3 +364,29 @@ def test_a_template_may_hold_anything():
     }
     assert Template(data).tables() == []
     assert Template({"Resources": []}).tables() == []
+
+
+def test_a_function_with_a_url_serves_every_route_and_one_without_events_is_told(tmp_path: Path):
+    sam = """
+    Transform: AWS::Serverless-2016-10-31
+    Globals: {Function: {Runtime: python3.12}}
+    Resources:
+      Api: {Type: AWS::Serverless::Function, Properties: {Handler: app.handler, FunctionUrlConfig: {AuthType: NONE}}}
+      Lonely: {Type: AWS::Serverless::Function, Properties: {Handler: app.lonely}}
+    """
+    plain = """
+    Resources:
+      Api: {Type: "AWS::Lambda::Function", Properties: {Handler: app.handler, Runtime: python3.12, Code: .}}
+      Lonely: {Type: "AWS::Lambda::Function", Properties: {Handler: app.lonely, Runtime: python3.12, Code: .}}
+      Url: {Type: "AWS::Lambda::Url", Properties: {TargetFunctionArn: !GetAtt Api.Arn}}
+    """
+    serverless = """
+    service: x
+    provider: {name: aws, runtime: python3.12}
+    functions: {Api: {handler: app.handler, url: true}, Lonely: {handler: app.lonely}}
+    """
+    code = "@app.get('/notes')\ndef notes(): ...\n" + CODE
+    for name, text in (("template.yaml", sam), ("template.yml", plain), ("serverless.yml", serverless)):
+        sketch = drafted(tmp_path, {name: text, "app.py": code}, [name])
+        assert (sketch.api, [one.subject for one in sketch.handlers]) == ("url", ["GET /notes"]), name
+        assert sketch.notes[""] == ["Not drafted: Lonely, which no event of the template invokes."]
