@@ -41,7 +41,7 @@ ROUTED = Routed("/orders/{order_id}", "/orders/recent", "/files/{path+}")
 def test_the_routes_are_those_of_the_application_within(application):
     known = Application(application)
     assert known.routed is ROUTED
-    assert known.name.endswith("test_applications:ROUTED")
+    assert known.name.endswith("test_applications_of_clients:ROUTED")
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,6 @@ def test_the_template_is_that_of_the_route(method, path, template):
 
 def test_an_application_without_a_module_has_its_own_name():
     assert Application(Routed()).name == "shop"
-    assert Application(around(SimpleNamespace())).name.endswith("test_applications:around.<locals>.application")
+    assert Application(around(SimpleNamespace())).name.endswith(
+        "test_applications_of_clients:around.<locals>.application"
+    )
