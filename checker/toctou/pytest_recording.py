@@ -29,6 +29,7 @@ from toctou.recording.test_clients import clients_recorded
 
 _LEVELS = ("low", "medium", "high", "critical")
 _OUTPUT = "toctou_recorded"
+_WIDTH = 100
 
 
 class RecordingPlugin:
@@ -116,7 +117,7 @@ class RecordingPlugin:
         concluded.faults += faults
         concluded.outside, concluded.options = calls_outside(self._recorder), self._options
         if self._seconds > 0 and any(one.operations for one in own):
-            with self._shown() as show:
+            with self._unheard(), self._shown() as show:
                 concluded.interleave(self._seconds, show)
         self.concluded = concluded
         self._recorded = self._reported(concluded)
@@ -141,6 +142,20 @@ class RecordingPlugin:
                 except (OSError, ReportError) as unwritable:
                     concluded.faults.append(f"reports cannot be written to {directory}: {unwritable}")
         return concluded.document(list(self._entries.missing), run, directory.as_posix())
+
+    @contextlib.contextmanager
+    def _unheard(self) -> Generator[None]:
+        """While inside, what the requests print and log goes where it goes during tests, and is dropped after."""
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        if capture is None or capture.is_capturing() is False:  # -s: whatever is printed is wanted
+            yield
+            return
+        capture.resume_global_capture()
+        try:
+            yield
+        finally:
+            capture.suspend_global_capture(in_=True)
+            capture.read_global_capture()
 
     def _shown(self) -> _Status:
         return _Status(self._config, self._seconds)
@@ -192,22 +207,25 @@ class _Status:
 
     def __init__(self, config: pytest.Config, seconds: float) -> None:
         self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
         self._seconds = seconds
-        self._shown = False
+        self._terminal = bool(getattr(self._reporter, "isatty", False))
 
     def __enter__(self) -> Callable[[str], None]:
-        if self._reporter is not None and getattr(self._reporter, "isatty", False):
-            self._reporter.ensure_newline()
+        if self._terminal:
+            self._write("\n")
         return self._show
 
     def _show(self, text: str) -> None:
-        if self._reporter is not None and getattr(self._reporter, "isatty", False):
-            self._shown = True
-            self._reporter.rewrite(
-                f"toctou: interleaving for up to {self._seconds:g} s (Ctrl-C ends it): {text}"[:120], erase=True
-            )
+        if self._terminal:
+            shown = f"toctou: interleaving for up to {self._seconds:g} s (Ctrl-C ends it): {text}"
+            self._write(f"\r{shown[:_WIDTH]:<{_WIDTH}}")
+
+    def _write(self, text: str) -> None:
+        heard = contextlib.nullcontext() if self._capture is None else self._capture.global_and_fixture_disabled()
+        with suppress(Exception), heard:
+            self._reporter.write(text, flush=True)
 
     def __exit__(self, *_: object) -> None:
-        if self._shown:
-            with suppress(Exception):
-                self._reporter.rewrite("", erase=True)
+        if self._terminal:
+            self._write(f"\r{'':<{_WIDTH}}\r")

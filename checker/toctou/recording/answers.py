@@ -38,12 +38,17 @@ def answer_of(request: Requested, raises: Collection[str] = ()) -> Response | No
         if refuses_by_raising(request) and exception is not None and exception.type in raises:
             return Response(REFUSED, {exception.type: exception.message})
         return request.raised
-    if request.entry.kind == "function":
+    if request.entry.kind == "function" and not is_proxy_answer(request.returned):
         return Response(200, as_plain(request.returned))
     try:
         return response_of(request.returned, request.entry.name, _no_coroutine)
     except (ModelError, RuntimeError):
         return None
+
+
+def is_proxy_answer(returned: Any) -> bool:
+    """Whether a function has answered as API Gateway has it."""
+    return isinstance(returned, Mapping) and isinstance(returned.get("statusCode"), int)
 
 
 def refuses_by_raising(request: Requested) -> bool:

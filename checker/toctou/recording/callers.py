@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from toctou.engine import Schema
 from toctou.history.item import Image, ItemId, plain
 from toctou.recording.leaves import Place, leaves
-from toctou.recording.reconstruction import Reconstructed
+from toctou.recording.reconstruction import Reconstructed, keys_of
 
 NOBODY = "caller"
 """Who a request acts for if nothing says so."""
@@ -28,6 +28,9 @@ _CALLER = re.compile(
     re.IGNORECASE,
 )
 _STRONG = frozenset({"claims", "authorizer", "jwt", "identity", "authorization"})
+_TARGETS = frozenset({"pathParameters", "queryStringParameters", "multiValueQueryStringParameters", "path", "query"})
+"""Where requests say what they are about, rather than who makes them."""
+
 _OWNER = re.compile(
     r"(owner|created_?by|author|user|account|customer|tenant|member|holder|assignee|seller|creator)([-_]?(id|name|email|sub))?",
     re.IGNORECASE,
@@ -95,7 +98,7 @@ def _found(requests: Sequence[Reconstructed], stored: Counter[str]) -> Place | N
     seen: dict[Place, Counter[str]] = {}
     for request in requests:
         for place, value in leaves(request.requested.arguments):
-            if isinstance(value, str) and value and _CALLER.fullmatch(place[-1]):
+            if isinstance(value, str) and value and _CALLER.fullmatch(place[-1]) and _TARGETS.isdisjoint(place):
                 seen.setdefault(place, Counter())[value] += 1
     scores = {
         place: (
@@ -134,16 +137,17 @@ def _with_owner(known: Callers, requests: Sequence[Reconstructed]) -> Callers:
     refused: Counter[str] = Counter()
     for request in requests:
         caller = known.of(request)
+        keys = frozenset().union(*keys_of(request.tables).values())
         if caller == NOBODY or request.doubt:
             continue
         if request.accepted:
-            for name, owner in _owners(before for before in _changed(request)):
+            for name, owner in _owners(_changed(request), keys):
                 if owner == caller:
                     kept[name] += 1
                 else:
                     broken.add(name)
         elif _denied(request):
-            for name in {name for name, owner in _owners(_read(request)) if owner != caller}:
+            for name in {name for name, owner in _owners(_read(request), keys) if owner != caller}:
                 refused[name] += 1
     borne_out = [name for name in kept if name not in broken and refused[name]]
     called_owner = [name for name in borne_out if "owner" in name.lower()]
@@ -163,11 +167,11 @@ def _denied(request: Reconstructed) -> bool:
     return request.response is not None and request.response.status in refused and not request.writes
 
 
-def _owners(images: Iterator[Image]) -> Iterator[tuple[str, str]]:
-    """Attributes that may name an owner, and whom."""
+def _owners(images: Iterator[Image], keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Attributes that may name an owner, and whom; a key does not change."""
     for image in images:
         for name, value in image.items():
-            if "S" in value and _OWNER.fullmatch(name):
+            if "S" in value and _OWNER.fullmatch(name) and name not in keys:
                 yield name, value["S"]
 
 

@@ -200,11 +200,12 @@ def _is_of_library(function: Any) -> bool:
 
 
 def _is_lambda(function: Callable[..., Any]) -> bool:
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return False
-    return _are_of_lambda(parameters)
+    # A decorator such as those of Powertools may make a Lambda function of another one, or the other way round.
+    for follow in (True, False):
+        with suppress(TypeError, ValueError):
+            if _are_of_lambda(list(inspect.signature(function, follow_wrapped=follow).parameters.values())):
+                return True
+    return False
 
 
 def _are_of_lambda(parameters: Sequence[inspect.Parameter]) -> bool:
@@ -276,7 +277,8 @@ def route_of_event(arguments: Mapping[str, Any]) -> str:
     event = event_of(arguments)
     http = _http(event)
     method = event.get("httpMethod") or http.get("method")
-    path = event.get("rawPath") or event.get("path") or http.get("path") or event.get("resource")
+    paths = (event.get("rawPath"), event.get("path"), http.get("path"), event.get("resource"))
+    path = next((one for one in paths if isinstance(one, str) and one), "")
     if method:
         return f"{method} {path or ''}".strip()
     records = event.get("Records")

@@ -34,7 +34,7 @@ from toctou.search.options import Options
 from toctou.search.result import ModelResult
 from toctou.verdict import StopReason
 
-_OF_ONE_STATE = 20.0
+_OF_ONE_STATE = 10.0
 """Seconds that the pairs of one state may take, so that one large state does not take all of the budget."""
 
 _LONGEST_SESSION = 86_400.0
@@ -196,7 +196,7 @@ class Interleaving:
         surroundings = base.requested.surroundings
         began = _began(base, [one for _, one in others])
         with surroundings.restored(), beginning_at(began), services_after(base.services):
-            parts = self._brought(own, first, others)
+            parts = self._brought(own, first, others, real_time.seconds() + seconds / 2)
             if not parts:
                 return None
             pairs, met = self._pairs(own, first, parts)
@@ -230,7 +230,7 @@ class Interleaving:
         return self._names[request.requested.number]
 
     def _brought(
-        self, own: Hashable, first: Part, others: Sequence[tuple[Hashable, Reconstructed]]
+        self, own: Hashable, first: Part, others: Sequence[tuple[Hashable, Reconstructed]], until: float
     ) -> list[tuple[Hashable, Part, SoloRun]]:
         """The request itself, and those others that are answered in its state as they were in their own."""
         candidates: list[tuple[Hashable, list[Part]]] = []
@@ -248,7 +248,7 @@ class Interleaving:
                 return []
             found.append((own, first, run))
             for other, parts in candidates:
-                for part in parts:
+                for part in parts if real_time.seconds() < until else ():
                     solo = probe.run(part.request)
                     if solo.response is not None and solo.response.status == _status(part.recorded) and solo.operations:
                         found.append((other, part, solo))

@@ -23,9 +23,7 @@ def handler_name(request: Reconstructed) -> str:
     if template:
         return template
     route = entry.route(request.requested.arguments)
-    module, _, function = entry.name.rpartition(":")
-    if function in _GENERIC:
-        function = f"{module.rpartition('.')[2]}.{function}"
+    function = _function(entry.name)
     if not route:
         return function
     method, _, path = route.partition(" ")
@@ -41,6 +39,11 @@ def handler_name(request: Reconstructed) -> str:
         else:
             named.append(segment)
     return f"{method} {'/'.join(named)}"
+
+
+def _function(entry: str) -> str:
+    module, _, function = entry.rpartition(":")
+    return f"{module.rpartition('.')[2]}.{function}" if function in _GENERIC else function
 
 
 def _is_part(text: str, key: str) -> bool:
@@ -61,6 +64,14 @@ def _key_texts(request: Reconstructed) -> set[str]:
 def names_of(requests: Sequence[Reconstructed]) -> list[str]:
     """The handlers' names; one whose request touched nothing has the name of the only other one that fits."""
     names = [handler_name(one) for one in requests]
+    entries: dict[str, set[str]] = {}
+    for one, name in zip(requests, names, strict=True):
+        entries.setdefault(name, set()).add(one.requested.entry.name)
+    # Events of tests often have one and the same path, or none.
+    names = [
+        name if len(entries[name]) == 1 else f"{name} {_function(one.requested.entry.name)}"
+        for one, name in zip(requests, names, strict=True)
+    ]
     templates = [one for one in dict.fromkeys(names) if "{" in one]
     found = []
     for name in names:

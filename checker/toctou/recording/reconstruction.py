@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from toctou.client.backend import CreateTable
 from toctou.client.embedded import EmbeddedBackend
@@ -24,6 +25,7 @@ from toctou.recording.recorder import Recorder
 from toctou.recording.requested import Requested
 
 _DESCRIBES = actions_of(Kind.DESCRIBES)
+_READS = actions_of(Kind.READS)
 _OF_ITEMS = actions_of(Kind.READS, Kind.WRITES)
 _MANAGES = actions_of(Kind.MANAGES)
 
@@ -147,6 +149,8 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
     if asked is None:
         return None, f"the parameters of its {called.action} cannot be read"
     name = str(asked.get("TableName", ""))
+    if called.action == "CreateTable" and not called.code:
+        asked = _on_demand(asked)
     if called.action == "CreateTable" and not called.code and name in world.tables:
         # What deleted it was not seen, such as a server that was told to forget everything.
         world.backend.manage("DeleteTable", {"TableName": name})
@@ -164,15 +168,26 @@ def _performed(world: _World, called: Called, number: int) -> tuple[Operation | 
         world.tables[name] = creating(performed.result["TableDescription"])
     touched = {item.table for item in performed.footprint.items()} | {one.table for one in performed.footprint.ranges}
     touched = touched or {name}
-    if differs := difference(called, performed):
+    differs = difference(called, performed)
+    if differs and called.action not in _READS:  # what is stored may differ now; a read that does says so itself
         for table in touched:
             world.doubts.setdefault(table, differs)
-    doubt = next((world.doubts[one] for one in sorted(touched) if one in world.doubts), "")
+    doubt = differs or next((world.doubts[one] for one in sorted(touched) if one in world.doubts), "")
     request = called.request
     operation = (
         Operation(0, number, called.action, asked, *performed[:4], called.source) if request is not None else None
     )
     return operation, doubt
+
+
+def _on_demand(asked: CreateTable) -> dict[str, Any]:
+    """The same table without capacities, which moto does not ask of indexes as DynamoDB does."""
+    parameters = {name: value for name, value in asked.items() if name not in ("ProvisionedThroughput", "BillingMode")}
+    if indexes := parameters.get("GlobalSecondaryIndexes"):
+        parameters["GlobalSecondaryIndexes"] = [
+            {name: value for name, value in one.items() if name != "ProvisionedThroughput"} for one in indexes
+        ]
+    return {**parameters, "BillingMode": "PAY_PER_REQUEST"}
 
 
 def calls_outside(recorder: Recorder) -> list[str]:

@@ -15,7 +15,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.declaration.table import Table
 from toctou.history.item import plain
 from toctou.history.request import Request, Response
-from toctou.recording.answers import as_plain, refusal, refuses_by_raising
+from toctou.recording.answers import as_plain, is_proxy_answer, refusal, refuses_by_raising
 from toctou.recording.reconstruction import Reconstructed
 from toctou.recording.requested import Arguments
 
@@ -64,25 +64,24 @@ class Part:
             if self._refuses and (answer := refusal(raised, self.raises)) is not None:
                 return answer
             raise
-        return self._awaited(returned) if inspect.isawaitable(returned) else _answer(entry.kind, returned)
+        return self._awaited(returned) if inspect.isawaitable(returned) else _answer(returned)
 
     async def _awaited(self, coroutine: Any = None) -> Any:
-        entry = self.recorded.requested.entry
         try:
             returned = await (self.recorded.requested.perform(self.arguments) if coroutine is None else coroutine)
         except Exception as raised:
             if self._refuses and (answer := refusal(raised, self.raises)) is not None:
                 return answer
             raise
-        return _answer(entry.kind, returned)
+        return _answer(returned)
 
 
 def _function(perform: Any) -> Any:
     return perform.args[0] if getattr(perform, "args", ()) else perform
 
 
-def _answer(kind: str, returned: Any) -> Any:
-    if kind == "lambda" and isinstance(returned, Mapping) and "statusCode" in returned:
+def _answer(returned: Any) -> Any:
+    if is_proxy_answer(returned):
         return returned
     return Response(200, as_plain(returned))
 
@@ -110,8 +109,7 @@ def model_of(
 
         own = [one for one in parts if one.handler == name]
         pools = {ARGUMENT: list(dict.fromkeys(one.label for one in own))}
-        read_only = not any(one.recorded.writes for one in own)
-        return Handler(perform, pools, list(dict.fromkeys(one.principal for one in own)), read_only=read_only)
+        return Handler(perform, pools, list(dict.fromkeys(one.principal for one in own)))
 
     handlers = {name: handler_of(name) for name in dict.fromkeys(one.handler for one in parts)}
     asks = frozenset().union(*(one.recorded.asks for one in parts))

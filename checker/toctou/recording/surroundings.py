@@ -27,6 +27,7 @@ _OWN = (
     "requests.adapters",
     "botocore.awsrequest",
     "unittest.mock",
+    "mock.",
     "_pytest.",
     "pytest",
     "py.",
@@ -170,50 +171,61 @@ class Surrounding:
         self._monkeys: weakref.WeakSet[Any] = weakref.WeakSet()
         self._mocks: dict[int, Any] = {}
         self._last: Mapping[str, str] = {}
+        self._replaced: list[tuple[type, str, Any]] = []
+        self._watched: set[type] = set()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """While inside, patches are noted as they are made."""
-        monkeypatch, patch = pytest.MonkeyPatch, unittest.mock._patch
-        of_mapping = unittest.mock._patch_dict
-        before = [(monkeypatch, "__init__"), (patch, "__enter__"), (patch, "__exit__")]
-        before += [(of_mapping, "_patch_dict"), (of_mapping, "_unpatch_dict")]
-        originals = [(kind, name, vars(kind)[name]) for kind, name in before]
-        made, enter, leave, apply, unapply = (one for _, _, one in originals)
+        made, monkeys = pytest.MonkeyPatch.__init__, self._monkeys
 
         def noted(self: Any, *arguments: Any, **keywords: Any) -> None:
             made(self, *arguments, **keywords)
             monkeys.add(self)
 
-        def entered(self: Any) -> Any:
-            value = enter(self)
-            mocks[id(self)] = self
-            return value
-
-        def left(self: Any, *raised: Any) -> Any:
-            mocks.pop(id(self), None)
-            return leave(self, *raised)
-
-        def applied(self: Any) -> Any:
-            value = apply(self)
-            mocks[id(self)] = self
-            return value
-
-        def unapplied(self: Any) -> Any:
-            mocks.pop(id(self), None)
-            return unapply(self)
-
-        monkeys, mocks = self._monkeys, self._mocks
-        for (kind, name, _), new in zip(originals, (noted, entered, left, applied, unapplied), strict=True):
-            setattr(kind, name, new)
+        self._replace(pytest.MonkeyPatch, "__init__", noted)
+        self._watch(unittest.mock._patch, unittest.mock._patch_dict)
         try:
             yield
         finally:
-            for kind, name, original in originals:
+            while self._replaced:
+                kind, name, original = self._replaced.pop()
                 setattr(kind, name, original)
+
+    def _replace(self, kind: type, name: str, new: Any) -> None:
+        self._replaced.append((kind, name, vars(kind)[name]))
+        setattr(kind, name, new)
+
+    def _watch(self, patch: type, of_mapping: type) -> None:
+        """Note what these two classes of a library of mocks put in place, and when they take it away."""
+        mocks = self._mocks
+
+        def begins(original: Any) -> Any:
+            def begun(self: Any) -> Any:
+                value = original(self)
+                mocks[id(self)] = self
+                return value
+
+            return begun
+
+        def ends(original: Any) -> Any:
+            def ended(self: Any, *raised: Any) -> Any:
+                mocks.pop(id(self), None)
+                return original(self, *raised)
+
+            return ended
+
+        self._watched.add(patch)
+        self._replace(patch, "__enter__", begins(vars(patch)["__enter__"]))
+        self._replace(patch, "__exit__", ends(vars(patch)["__exit__"]))
+        self._replace(of_mapping, "_patch_dict", begins(vars(of_mapping)["_patch_dict"]))
+        self._replace(of_mapping, "_unpatch_dict", ends(vars(of_mapping)["_unpatch_dict"]))
 
     def now(self) -> Surroundings:
         """What surrounds a request now."""
+        backport: Any = sys.modules.get("mock.mock")  # of PyPI, whose first patches are made before any request
+        if backport is not None and backport._patch not in self._watched:
+            self._watch(backport._patch, backport._patch_dict)
         environment = {name: value for name, value in os.environ.items() if name not in _OF_PYTEST}
         if environment == self._last:
             environment = self._last  # type: ignore[assignment] # shared, because most requests have the same
