@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from recorded_projects import CONFTEST, HANDLERS, TITLE, Project, project
+from recorded_projects import CONFTEST, HANDLERS, TESTS, TITLE, Project, project
 
 __all__ = ["project"]
 
@@ -369,3 +369,24 @@ def test_buy(docs):
     ended = project.run("--toctou")
     assert "VIOLATED" not in ended.stdout, ended.stdout
     assert "VERIFIED" in ended.stdout
+
+
+INTERRUPTED = (
+    TESTS
+    + """
+
+
+def test_last(request):
+    import threading, os, signal, time
+
+    threading.Timer(float(os.environ["AFTER"]), lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+"""
+)
+
+
+def test_an_interrupt_ends_interleaving_and_nothing_else(project):
+    project.write(test_docs=INTERRUPTED)
+    ended = project.run("--toctou", AFTER="0.3")
+    assert "3 passed" in ended.stdout, ended.stdout
+    assert "Not explored" in ended.stdout
+    assert ended.returncode == 0

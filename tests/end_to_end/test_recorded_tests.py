@@ -20,6 +20,8 @@ def test_the_race_between_two_tests_is_found_and_the_run_stays_green(project):
     assert TITLE in ended.stdout
     assert "They are made by ann, bea (event.requestContext.authorizer.claims.sub)." in ended.stdout
     assert "Items belong to whom their 'owner' names" in ended.stdout
+    assert "Not brought together: neither is accepted in a recorded state of the other:" in ended.stdout
+    assert "\n  PUT /docs/{id} × DELETE /docs/{id}\n" in ended.stdout
     (first, *_) = project.run_document["findings"]
     assert (first["anomaly"], first["severity"]["level"]) == ("toctou", "critical")
     assert {

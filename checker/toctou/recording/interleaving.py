@@ -41,6 +41,8 @@ _LONGEST_SESSION = 86_400.0
 """Seconds between the first and the last request of a session whose clock nobody has stopped."""
 
 _MOST_OTHERS = 24
+_MOST_BASES = 3
+_MOST_STATES = 6
 _OTHER_CALLERS = 2
 
 Names = Mapping[int, str]
@@ -70,6 +72,7 @@ class Interleaved:
         explored: one entry for each state.
         unreplayable: handlers whose requests are not answered outside of their tests as they were in them, and why.
         left: pairs of handlers that were not explored, because the budget had ended.
+        apart: pairs of handlers that write in the same tables, and of which neither was accepted in a state of the other.
         faults: texts of faults of toctou itself.
         seconds: how long it took.
     """
@@ -77,6 +80,7 @@ class Interleaved:
     explored: list[Explored] = field(default_factory=list)
     unreplayable: dict[str, str] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
+    apart: list[tuple[str, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -125,6 +129,8 @@ class Interleaving:
             kinds.setdefault(kind(one, self._names[one.requested.number]), []).append(one)
         self._kinds = kinds
         self._known_callers = list(dict.fromkeys(callers.of(one) for one in requests))
+        self._tried: set[Hashable] = set()
+        self._interrupted = False
         self._done: set[frozenset[Hashable]] = set()
         self.result = Interleaved()
 
@@ -133,30 +139,63 @@ class Interleaving:
         begun = real_time.seconds()
         bases = self._bases()
         try:
-            for at, (own, base) in enumerate(bases, 1):
-                rest = self._budget - (real_time.seconds() - begun)
-                if rest <= 0:
-                    break
-                status(f"{at} of {len(bases)}: {self._names[base.requested.number]}")
-                explore = partial(self._explored, own, base, min(rest, _OF_ONE_STATE))
-                name = f"the requests around {self._names[base.requested.number]}"
-                explored = contained(name, explore, None, self.result.faults)
-                if explored is not None:
-                    self.result.explored.append(explored)
+            for at, (own, candidates) in enumerate(bases, 1):
+                name = self._name(candidates[0])
+                status(f"{at} of {len(bases)}: {name}")
+                for base in candidates:
+                    rest = self._budget - (real_time.seconds() - begun)
+                    if rest <= 0:
+                        break
+                    self._tried.add(own)
+                    explore = partial(self._explored, own, base, min(rest, _OF_ONE_STATE))
+                    explored = contained(f"the requests around {name}", explore, None, self.result.faults)
+                    if explored is not None:
+                        self.result.explored.append(explored)
+                        _raise_if_interrupted(explored.result)
+                    if name not in self.result.unreplayable:
+                        break
+                    if base is not candidates[-1]:
+                        del self.result.unreplayable[name]
+            self._meet_elsewhere(begun, status)
         except KeyboardInterrupt:
-            pass
+            self._interrupted = True
         self.result.seconds = real_time.seconds() - begun
         self._note_left()
         return self.result
 
-    def _bases(self) -> list[tuple[Hashable, Reconstructed]]:
-        """One accepted request of each kind, those with the most severe windows first, then those that write."""
+    def _meet_elsewhere(self, begun: float, status: Callable[[str], None]) -> None:
+        """Bring pairs together in later states of their kinds, that were not in the first ones."""
+        pending = list(self._unexplored())
+        for at, (own, other) in enumerate(pending, 1):
+            status(f"pairs that have not met: {at} of {len(pending)}")
+            for one, another in ((own, other), (other, own)):
+                for base in self._kinds[one][1:_MOST_STATES]:
+                    rest = self._budget - (real_time.seconds() - begun)
+                    if rest <= 0:
+                        return
+                    if frozenset({one, another}) in self._done or not base.accepted:
+                        continue
+                    explore = partial(self._explored, one, base, min(rest, _OF_ONE_STATE), another)
+                    explored = contained("requests that have not met", explore, None, self.result.faults)
+                    if explored is not None:
+                        self.result.explored.append(explored)
+                        _raise_if_interrupted(explored.result)
+
+    def _unexplored(self) -> Iterator[tuple[Hashable, Hashable]]:
+        """Pairs of kinds that write in the same tables, and neither were explored nor commute."""
+        writing = [(own, one[0]) for own, one in self._kinds.items() if one[0].accepted and one[0].writes]
+        for (own, one), (other, another) in combinations_with_replacement(writing, 2):
+            if frozenset({own, other}) not in self._done and _tables(one) & _tables(another):
+                yield own, other
+
+    def _bases(self) -> list[tuple[Hashable, Sequence[Reconstructed]]]:
+        """Accepted requests of each kind, those with the most severe windows first, then those that write."""
         found = [
-            (own, requests[0])
+            (own, requests[:_MOST_BASES])
             for own, requests in self._kinds.items()
-            if requests[0].accepted and requests[0].operations and (requests[0].writes or self._score(requests[0]))
+            if requests[0].accepted and (requests[0].writes or self._score(requests[0]))
         ]
-        return sorted(found, key=lambda one: -self._score(one[1]))
+        return sorted(found, key=lambda one: -self._score(one[1][0]))
 
     def _score(self, request: Reconstructed) -> int:
         return self._scores.get(self._names[request.requested.number], 0)
@@ -182,8 +221,10 @@ class Interleaving:
                     return [one]
         return []
 
-    def _explored(self, own: Hashable, base: Reconstructed, seconds: float) -> Explored | None:
-        others = self._others(own, base)
+    def _explored(
+        self, own: Hashable, base: Reconstructed, seconds: float, only: Hashable | None = None
+    ) -> Explored | None:
+        others = self._others(own, base) if only is None else [(only, self._kinds[only][0])]
         raises = frozenset(self._raises.get(base.requested.entry.name, ()))
         first = Part(
             base,
@@ -287,24 +328,27 @@ class Interleaving:
             if alone.conflicts_with(solo):
                 pairs.append((first, part))
                 met.append(frozenset({own, other}))
+            else:
+                self._done.add(frozenset({own, other}))  # whichever comes first makes no difference
         return pairs, met
 
     def _note_left(self) -> None:
-        """The pairs that the budget has left out."""
-        names: dict[Hashable, str] = {own: self._name(requests[0]) for own, requests in self._kinds.items()}
-        tables = {own: _tables(requests[0]) for own, requests in self._kinds.items()}
-        tried = {one.base.requested.number for one in self.result.explored}
-        pending = [
-            own
-            for own, requests in self._kinds.items()
-            if requests[0].accepted and requests[0].writes and requests[0].requested.number not in tried
-        ]
-        if self.result.seconds < self._budget:
-            return
-        for one, another in combinations_with_replacement(pending, 2):
-            if frozenset({one, another}) not in self._done and tables[one] & tables[another]:
-                self.result.left.append((names[one], names[another]))
+        """The pairs that were not explored, and why."""
+        spent = self._interrupted or self.result.seconds >= self._budget
+        for own, other in self._unexplored():
+            pair = self._name(self._kinds[own][0]), self._name(self._kinds[other][0])
+            if spent and not (own in self._tried and other in self._tried):
+                self.result.left.append(pair)
+            elif not {f"{pair[0]} × {pair[1]}", *pair} & self.result.unreplayable.keys():
+                self.result.apart.append(pair)
         self.result.left = list(dict.fromkeys(self.result.left))
+        self.result.apart = list(dict.fromkeys(self.result.apart))
+
+
+def _raise_if_interrupted(result: ModelResult) -> None:
+    """A check ends at an interrupt, and returns what it has; the others are not to begin."""
+    if any(one.stop_reason is StopReason.INTERRUPTED for one in result.scenarios):
+        raise KeyboardInterrupt
 
 
 def _began(base: Reconstructed, others: Sequence[Reconstructed]) -> int:

@@ -128,6 +128,7 @@ class Session:
             "run": dict(run),
             "unreplayable": self.interleaved.unreplayable if self.interleaved else {},
             "left": [list(pair) for pair in self.interleaved.left] if self.interleaved else [],
+            "apart": [list(pair) for pair in self.interleaved.apart] if self.interleaved else [],
             "directory": directory,
             "faults": self.faults,
         }

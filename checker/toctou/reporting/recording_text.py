@@ -146,6 +146,10 @@ def _interleaved(recorded: Document) -> Iterator[Text]:
         "Not replayed outside of their tests", [f"{name}: {why}" for name, why in recorded["unreplayable"].items()]
     )
     yield from _each(
+        "Not brought together: neither is accepted in a recorded state of the other",
+        [" × ".join(pair) for pair in recorded["apart"]],
+    )
+    yield from _each(
         "Not explored, as the time was over (--toctou-seconds)", [" × ".join(pair) for pair in recorded["left"]]
     )
 
