@@ -96,7 +96,8 @@ class RecordingPlugin:
         if not _distributes(self._config):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._conclude()
+                with suppress(KeyboardInterrupt):  # of the tests nothing is lost by that
+                    self._conclude()
         if not hasattr(self._config, "workerinput"):
             self._fail(session)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from recorded_projects import CONFTEST, HANDLERS, TESTS, TITLE, Project, project
+from recorded_projects import CONFTEST, HANDLERS, TITLE, Project, project
 
 __all__ = ["project"]
 
@@ -371,22 +371,36 @@ def test_buy(docs):
     assert "VERIFIED" in ended.stdout
 
 
-INTERRUPTED = (
-    TESTS
-    + """
+INTERRUPTING = """
+
+import signal
+import sys
+import threading
+import time
 
 
-def test_last(request):
-    import threading, os, signal, time
+def interrupt():
+    while "Interleaving" not in vars(sys.modules.get("toctou.recording.interleaving", object)):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Timer(float(os.environ["AFTER"]), lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+threading.Thread(target=interrupt, daemon=True).start()
 """
-)
 
 
 def test_an_interrupt_ends_interleaving_and_nothing_else(project):
-    project.write(test_docs=INTERRUPTED)
-    ended = project.run("--toctou", AFTER="0.3")
-    assert "3 passed" in ended.stdout, ended.stdout
-    assert "Not explored" in ended.stdout
+    project.write(repository=REPOSITORY, test_docs=TESTS_OF_REPOSITORY, conftest=CONFTEST + INTERRUPTING)
+    ended = project.run("--toctou", "--toctou-entry", "repository:*")
+    assert "4 passed" in ended.stdout, ended.stdout
+    assert "Windows: requests that read" in ended.stdout
+    assert "lost update" not in ended.stdout
     assert ended.returncode == 0
+
+
+def test_who_acts_for_nobody_breaks_no_rule_of_ownership(project):
+    project.write(repository=REPOSITORY, test_docs=TESTS_OF_REPOSITORY)
+    project.run("--toctou", "--toctou-entry", "repository:*")
+    judged = {(one["handler"], one["anomaly"]) for one in project.run_document["findings"]}
+    assert ("Docs.delete", "toctou") in judged
+    assert ("Docs.like", "missing_check") not in judged

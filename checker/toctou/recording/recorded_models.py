@@ -16,6 +16,7 @@ from toctou.declaration.table import Table
 from toctou.history.item import plain
 from toctou.history.request import Request, Response
 from toctou.recording.answers import as_plain, is_proxy_answer, refusal, refuses_by_raising
+from toctou.recording.callers import NOBODY
 from toctou.recording.reconstruction import Reconstructed
 from toctou.recording.requested import Arguments
 
@@ -86,6 +87,14 @@ def _answer(returned: Any) -> Any:
     return Response(200, as_plain(returned))
 
 
+class _Recorded(Handler):
+    """A handler whose requests may act for somebody unknown, whom no rule of ownership judges."""
+
+    @property
+    def acts_for_nobody(self) -> Sequence[str]:
+        return [one for one in self.principals or () if one == NOBODY]
+
+
 def model_of(
     base: Reconstructed,
     parts: Sequence[Part],
@@ -109,24 +118,30 @@ def model_of(
 
         own = [one for one in parts if one.handler == name]
         pools = {ARGUMENT: list(dict.fromkeys(one.label for one in own))}
-        return Handler(perform, pools, list(dict.fromkeys(one.principal for one in own)))
+        return _Recorded(perform, pools, list(dict.fromkeys(one.principal for one in own)))
 
     handlers = {name: handler_of(name) for name in dict.fromkeys(one.handler for one in parts)}
     asks = frozenset().union(*(one.recorded.asks for one in parts))
     lambdas = any(one.recorded.requested.entry.kind == "lambda" for one in parts)
+    callers = [one for one in dict.fromkeys(one.principal for one in parts) if one != NOBODY]
     members: dict[str, Any] = {
         "__doc__": f"What was stored in {base.requested.test}.",
         "__module__": _module(base),
         "tables": [_table(one) for one in base.tables],
         "items": {table: [plain(image) for image in images] for table, images in base.items.items() if images},
-        "principals": list(dict.fromkeys(one.principal for one in parts)),
-        "owner": owner if any(owner in image for images in base.items.values() for image in images) else None,
+        "principals": callers or [NOBODY],
+        "owner": owner if callers and _has(base, owner) else None,
         "services": sorted(asks),
         "isolation": "processes" if lambdas else "auto",
         "handlers": classmethod(lambda _: dict(handlers)),
         "scenarios": classmethod(lambda _, __: [Scenario(tuple(one.request for one in pair)) for pair in pairs]),
     }
     return type("Recorded", (Model,), members)
+
+
+def _has(base: Reconstructed, attribute: str | None) -> bool:
+    """Whether an item that is stored there has an attribute."""
+    return any(attribute in image for images in base.items.values() for image in images)
 
 
 def _module(base: Reconstructed) -> str:

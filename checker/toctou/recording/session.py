@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Session:
         callers: who calls.
         windows: the most severe first.
         interleaved: what came of interleaving; ``None`` if nothing was to be.
+        seconds: how long requests were to be interleaved.
         outside: places of the project's code that called DynamoDB outside of any request.
         options: of the command line, which a command that is printed has to repeat.
         faults: texts of faults of toctou itself.
@@ -42,6 +44,7 @@ class Session:
     callers: Callers = field(default_factory=lambda: Callers({}))
     windows: Sequence[WindowRow] = ()
     interleaved: Interleaved | None = None
+    seconds: float = 0.0
     outside: Sequence[str] = ()
     options: Sequence[str] = ()
     faults: list[str] = field(default_factory=list)
@@ -67,14 +70,19 @@ class Session:
         return session
 
     def interleave(self, seconds: float, status: Callable[[str], None]) -> None:
-        """Interleave the requests for so many seconds at most."""
-        from toctou.recording.interleaving import Interleaving  # noqa: PLC0415 - see the module's docstring
+        """Interleave the requests for so many seconds at most; an interrupt ends it."""
+        self.seconds = seconds
+        with suppress(KeyboardInterrupt):
+            from toctou.recording.interleaving import Interleaving  # noqa: PLC0415 - see the module's docstring
 
-        raises = raises_of(one.requested for one in self.requests)
-        self.interleaved = Interleaving(
-            self.requests, self.names, self.callers, self.windows, raises=raises, seconds=seconds
-        ).run(status)
-        self.faults += self.interleaved.faults
+            raises = raises_of(one.requested for one in self.requests)
+            interleaving = Interleaving(
+                self.requests, self.names, self.callers, self.windows, raises=raises, seconds=seconds
+            )
+            self.interleaved = interleaving.result
+            interleaving.run(status)
+        if self.interleaved is not None:
+            self.faults += self.interleaved.faults
 
     @property
     def result(self) -> RunResult:
@@ -126,6 +134,7 @@ class Session:
             "doubts": dict(Counter(one.doubt for one in self.requests if one.doubt)),
             "windows": [{**asdict(row), "rank": row.rank} for row in self.windows],
             "run": dict(run),
+            "seconds": self.seconds,
             "unreplayable": self.interleaved.unreplayable if self.interleaved else {},
             "left": [list(pair) for pair in self.interleaved.left] if self.interleaved else [],
             "apart": [list(pair) for pair in self.interleaved.apart] if self.interleaved else [],

@@ -16,6 +16,7 @@ from toctou.reporting.titles import finding_title
 
 _MOST_WINDOWS = 20
 _MOST_LISTED = 8
+_MOST_CALLERS = 5
 _MOST_IN_FULL = 10
 _MOST_IN_LINES = 12
 
@@ -77,7 +78,10 @@ def _requests(recorded: Document) -> Iterator[Text]:
         yield Text(f"toctou_entry {missing!r}: no module that was imported has it", "yellow")
     if recorded["requests"]:
         if recorded["callers"]:
-            yield Text(f"They are made by {', '.join(recorded['callers'])} ({recorded['principal']}).")
+            several = recorded["callers"][:_MOST_CALLERS]
+            more = len(recorded["callers"]) - len(several)
+            who = ", ".join(several) + (f" and {more} more" if more else "")
+            yield Text(f"They are made by {who} ({recorded['principal']}).")
         else:
             yield Text("Who makes them is not known: name the place with --toctou-principal, such as headers.x-user.")
         if recorded["owner"]:
@@ -123,7 +127,9 @@ def _interleaved(recorded: Document) -> Iterator[Text]:
     run = recorded["run"]
     yield Text()
     if not run:
-        yield Text("Nothing was interleaved: --toctou-seconds 0.")
+        yield Text(
+            f"Nothing was interleaved: {'--toctou-seconds 0' if recorded['seconds'] == 0 else 'it was interrupted'}."
+        )
         return
     pairs = [one for model in run["models"] for one in model["scenarios"]]
     verdicts = Counter(one["verdict"] for one in pairs)
