@@ -13,6 +13,7 @@ from typing import Any
 
 from toctou.client.source import source_line
 from toctou.declaration.response import response_of
+from toctou.declaration.statuses import status_of
 from toctou.errors import ModelError, message_of
 from toctou.history.request import Response
 from toctou.recording.requested import Requested
@@ -48,7 +49,7 @@ def answer_of(request: Requested, raises: Collection[str] = ()) -> Response | No
 
 def is_proxy_answer(returned: Any) -> bool:
     """Whether a function has answered as API Gateway has it."""
-    return isinstance(returned, Mapping) and isinstance(returned.get("statusCode"), int)
+    return isinstance(returned, Mapping) and status_of(returned.get("statusCode")) is not None
 
 
 def refuses_by_raising(request: Requested) -> bool:

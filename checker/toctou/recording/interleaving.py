@@ -42,6 +42,7 @@ _LONGEST_SESSION = 86_400.0
 
 _MOST_OTHERS = 24
 _MOST_BASES = 3
+_ENDED = (StopReason.MAX_SECONDS, StopReason.INTERRUPTED)
 _MOST_STATES = 6
 _OTHER_CALLERS = 2
 
@@ -130,6 +131,7 @@ class Interleaving:
         self._kinds = kinds
         self._known_callers = list(dict.fromkeys(callers.of(one) for one in requests))
         self._tried: set[Hashable] = set()
+        self._unfinished: set[frozenset[Hashable]] = set()
         self._interrupted = False
         self._done: set[frozenset[Hashable]] = set()
         self.result = Interleaved()
@@ -262,8 +264,8 @@ class Interleaving:
     ) -> Explored:
         by_requests = {tuple(part.request for part in pair): other for pair, other in zip(pairs, met, strict=True)}
         for scenario in result.scenarios:
-            if scenario.stop_reason not in (StopReason.MAX_SECONDS, StopReason.INTERRUPTED):
-                self._done.add(by_requests[scenario.requests])
+            pair = by_requests[scenario.requests]
+            (self._unfinished if scenario.stop_reason in _ENDED else self._done).add(pair)
         tests = {part.label: part.recorded.requested.test for pair in pairs for part in pair}
         return Explored(base, result, tests)
 
@@ -337,7 +339,7 @@ class Interleaving:
         spent = self._interrupted or self.result.seconds >= self._budget
         for own, other in self._unexplored():
             pair = self._name(self._kinds[own][0]), self._name(self._kinds[other][0])
-            if spent and not (own in self._tried and other in self._tried):
+            if frozenset({own, other}) in self._unfinished or (spent and not {own, other} <= self._tried):
                 self.result.left.append(pair)
             elif not {f"{pair[0]} × {pair[1]}", *pair} & self.result.unreplayable.keys():
                 self.result.apart.append(pair)

@@ -69,7 +69,9 @@ def names_of(requests: Sequence[Reconstructed]) -> list[str]:
         entries.setdefault(name, set()).add(one.requested.entry.name)
     # Events of tests often have one and the same path, or none.
     names = [
-        name if len(entries[name]) == 1 else f"{name} {_function(one.requested.entry.name)}"
+        name
+        if len(entries[name]) == 1 or one.requested.entry.kind == "http"
+        else f"{name} {_function(one.requested.entry.name)}"
         for one, name in zip(requests, names, strict=True)
     ]
     templates = [one for one in dict.fromkeys(names) if "{" in one]

@@ -145,7 +145,7 @@ def _interleaved(recorded: Document) -> Iterator[Text]:
         [
             f"{' ∥ '.join(one['requests'])}: {one['stop_reason']}: {one['detail'].partition(chr(10))[0]}"
             for one in pairs
-            if one["verdict"] == "INCONCLUSIVE"
+            if one["verdict"] == "INCONCLUSIVE" and one["stop_reason"] not in ("max_seconds", "interrupted")
         ],
     )
     yield from _each(
