@@ -261,3 +261,61 @@ def test_requests_of_two_workers_meet(tmp_path, not_a_worker):
     pytest.importorskip("xdist", reason="no pytest-xdist: `pip install pytest-xdist`")
     output = recorded(tmp_path, "fastapi", UNGUARDED, "-n", "2")
     assert "DELETE /orders/{order_id} × POST /orders/{order_id}/give: owner check bypassed" in output
+
+
+LABELS = """
+import warnings
+
+import boto3
+import fastapi
+import pydantic
+import pytest
+from moto import mock_aws
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
+
+app = fastapi.FastAPI()
+
+
+class Label(pydantic.BaseModel):
+    label: str
+
+
+@app.post("/orders/{order_id}/labels")
+def add(order_id: str, body: Label):
+    orders = boto3.resource("dynamodb", region_name="eu-central-1").Table("Orders")
+    labels = orders.get_item(Key={"order_id": order_id})["Item"]["labels"]
+    orders.update_item(
+        Key={"order_id": order_id},
+        UpdateExpression="SET labels = :l",
+        ExpressionAttributeValues={":l": sorted({*labels, body.label})},
+    )
+    return {}
+
+
+def test_a_label_is_added():
+    with mock_aws():
+        orders = boto3.resource("dynamodb", region_name="eu-central-1").create_table(
+            TableName="Orders",
+            KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        orders.put_item(Item={"order_id": "o1", "labels": []})
+        assert TestClient(app).post("/orders/o1/labels", json={"label": "blue"}).status_code == 200
+"""
+
+
+def test_a_schema_shows_what_the_tests_do_not(tmp_path, not_a_worker):
+    pytest.importorskip("fastapi", reason="no FastAPI: `pip install fastapi`")
+    pytest.importorskip("httpx", reason="no httpx: `pip install httpx`")
+    (tmp_path / "test_labels.py").write_text(LABELS)
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--toctou", "test_labels.py"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, **keys}, capture_output=True, text=True, check=False
+    )
+    assert "1 passed" in ended.stdout, ended.stdout
+    assert "POST /orders/{order_id}/labels × POST /orders/{order_id}/labels: lost update" in ended.stdout

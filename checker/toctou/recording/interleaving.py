@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, islice
 from typing import Any
 
 from toctou import real_time
@@ -45,6 +45,7 @@ _MOST_BASES = 3
 _ENDED = (StopReason.MAX_SECONDS, StopReason.INTERRUPTED)
 _MOST_STATES = 6
 _OTHER_CALLERS = 2
+_OTHER_BODIES = 3
 
 Names = Mapping[int, str]
 """By a request's number, its handler."""
@@ -282,6 +283,8 @@ class Interleaving:
                 self.result.unreplayable.setdefault(f"{first.handler} × {self._name(one)}", clash)
                 continue
             candidates.append((other, list(self._candidates(first, one))))
+        if first.recorded.writes and not any(other == own for other, _ in others):
+            candidates.append((own, list(_with_other_bodies(first))))
         candidates += [(own, [one]) for one in other_callers(first, self._callers, self._known_callers)]
         everybody = [first, *(part for _, parts in candidates for part in parts)]
         found: list[tuple[Hashable, Part, SoloRun]] = []
@@ -360,6 +363,12 @@ def _began(base: Reconstructed, others: Sequence[Reconstructed]) -> int:
     """
     times = [one.requested.time for one in (base, *others)]
     return int(max(time for time in times if time - times[0] < _LONGEST_SESSION)) + 1
+
+
+def _with_other_bodies(first: Part) -> Iterator[Part]:
+    """The same request with other bodies, which the suite does not show, but the application's schema allows."""
+    for at, arguments in enumerate(islice(first.recorded.requested.entry.others(first.arguments), _OTHER_BODIES), 1):
+        yield replace(first, arguments=arguments, label=f"{first.label}, another body ({at})")
 
 
 def other_callers(first: Part, callers: Callers, known: Sequence[str]) -> Iterator[Part]:

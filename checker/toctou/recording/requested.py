@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,6 +25,10 @@ def _unknown(_: Arguments) -> str:
     return ""
 
 
+def _none(_: Arguments) -> Iterable[dict[str, Any]]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Where requests come in.
@@ -36,6 +40,7 @@ class Entry:
             coroutine that does.
         route: ``METHOD /path`` of a request, without its query; empty where arguments say none.
         template: the same with the names of the path's parameters, as the application has it; empty if that is not known.
+        others: the arguments with other bodies, where the application has a schema of them.
     """
 
     kind: Literal["lambda", "http", "function"]
@@ -43,6 +48,7 @@ class Entry:
     perform: Callable[[dict[str, Any]], Any] = field(compare=False)
     route: Callable[[Arguments], str] = field(default=_unknown, compare=False)
     template: Callable[[Arguments], str] = field(default=_unknown, compare=False)
+    others: Callable[[Arguments], Iterable[dict[str, Any]]] = field(default=_none, compare=False)
 
 
 @dataclass(slots=True, eq=False)

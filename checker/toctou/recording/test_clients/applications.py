@@ -13,6 +13,7 @@ from typing import Any
 
 from toctou.recording.requested import Arguments, Entry
 from toctou.recording.test_clients.http_arguments import METHOD, PATH, route_of
+from toctou.recording.test_clients.schemas import bodies
 from toctou.web.declared_routes import Declared, declared_routes, matches
 
 _LIBRARIES = ("/site-packages/", "/dist-packages/", sysconfig.get_path("stdlib"))
@@ -39,7 +40,7 @@ class Application:
 
     def entry(self, perform: Callable[[dict[str, Any]], Any]) -> Entry:
         """Where a request to it comes in."""
-        return Entry("http", self.name, perform, route_of, self.template)
+        return Entry("http", self.name, perform, route_of, self.template, self.others)
 
     def template(self, arguments: Arguments) -> str:
         """``METHOD /path/{parameter}`` of a request; empty if no route serves it."""
@@ -50,6 +51,10 @@ class Application:
         # Frameworks that take the first one list the literal ones first.
         found = min(fitting, key=lambda one: len(_PARAMETER.findall(one.path)))
         return f"{method} {_PARAMETER.sub(lambda one: f'{{{one[1] or one[2]}}}', found.path)}"
+
+    def others(self, arguments: Arguments) -> Iterator[dict[str, Any]]:
+        """The arguments with other bodies, where the application says which are valid."""
+        return bodies(self.routed, self.template(arguments), arguments)
 
     @cached_property
     def nested(self) -> list[Any]:
