@@ -2,8 +2,8 @@
 
     python tests/benchmarks/recording.py [--tests N] [--rounds N]
 
-A suite of tests on moto, each of which makes a table, stores an item and calls a Lambda function four times, is run without the flag
-and with ``--toctou --toctou-seconds 0``, in turns; processor time of the whole process, imports included.
+A suite of tests on moto, each of which makes a table, stores an item and calls a Lambda function four times, is run without the
+flag and with ``--toctou --toctou-seconds 0``, in turns; processor time of the whole process, imports included.
 """
 
 from __future__ import annotations

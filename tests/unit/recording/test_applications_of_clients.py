@@ -36,7 +36,9 @@ ROUTED = Routed("/orders/{order_id}", "/orders/recent", "/files/{path+}")
 
 
 @pytest.mark.parametrize(
-    "application", [ROUTED, Middleware(ROUTED), around(ROUTED), Middleware(around(Middleware(ROUTED)))], ids=repr
+    "application",
+    [ROUTED, Middleware(ROUTED), around(ROUTED), Middleware(around(Middleware(ROUTED)))],
+    ids=["itself", "in middleware", "in a function", "in several"],
 )
 def test_the_routes_are_those_of_the_application_within(application):
     known = Application(application)
