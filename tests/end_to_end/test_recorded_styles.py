@@ -404,3 +404,125 @@ def test_who_acts_for_nobody_breaks_no_rule_of_ownership(project):
     judged = {(one["handler"], one["anomaly"]) for one in project.run_document["findings"]}
     assert ("Docs.delete", "toctou") in judged
     assert ("Docs.like", "missing_check") not in judged
+
+
+SEVERAL = """
+import json
+
+import boto3
+
+
+def notes():
+    return boto3.resource("dynamodb", region_name="eu-central-1").Table("docs")
+
+
+def owned(event):
+    item = notes().get_item(Key={"id": event["pathParameters"]["id"]}).get("Item")
+    return item is not None and item["owner"] == event["requestContext"]["authorizer"]["claims"]["sub"]
+"""
+DELETE = """
+import common
+
+
+def handler(event, context):
+    if not common.owned(event):
+        return {"statusCode": 403}
+    common.notes().delete_item(Key={"id": event["pathParameters"]["id"]})
+    return {"statusCode": 204}
+"""
+GIVE = """
+import json
+
+import common
+
+
+def handler(event, context):
+    if not common.owned(event):
+        return {"statusCode": 403}
+    common.notes().update_item(
+        Key={"id": event["pathParameters"]["id"]}, UpdateExpression="SET #o = :to",
+        ExpressionAttributeNames={"#o": "owner"}, ExpressionAttributeValues={":to": json.loads(event["body"])["to"]},
+    )
+    return {"statusCode": 200}
+"""
+TESTS_OF_SEVERAL = """
+import json
+
+import delete_doc
+import give_doc
+
+
+def event(method, resource, caller, body=None):
+    return {
+        "httpMethod": method, "path": resource.replace("{id}", "d1"), "resource": resource, "pathParameters": {"id": "d1"},
+        "body": json.dumps(body), "requestContext": {"authorizer": {"claims": {"sub": caller}}},
+    }
+
+
+def test_delete(docs):
+    docs.put_item(Item={"id": "d1", "owner": "ann"})
+    assert delete_doc.handler(event("DELETE", "/docs/{id}", "bea"), None)["statusCode"] == 403
+    assert delete_doc.handler(event("DELETE", "/docs/{id}", "ann"), None)["statusCode"] == 204
+
+
+def test_give(docs):
+    docs.put_item(Item={"id": "d1", "owner": "ann"})
+    assert give_doc.handler(event("POST", "/docs/{id}/owner", "ann", {"to": "bea"}), None)["statusCode"] == 200
+"""
+
+
+def test_functions_of_their_own_for_each_route_are_drafted_as_such(project):
+    project.write(common=SEVERAL, delete_doc=DELETE, give_doc=GIVE, test_docs=TESTS_OF_SEVERAL)
+    ended = init(project, "test_docs.py")
+    assert ended.returncode == 1, ended.stderr
+    model = (project.folder / "toctou_model.py").read_text()
+    assert "function=delete_doc.handler" in model
+    assert "function=give_doc.handler" in model
+    assert "owner check bypassed" in ended.stdout
+
+
+ORDERS = """
+import boto3
+
+
+def docs():
+    return boto3.resource("dynamodb", region_name="eu-central-1").Table("docs")
+
+
+def delete(user_id, identifier):
+    item = docs().get_item(Key={"id": identifier})["Item"]
+    if item["owner"] != user_id:
+        return 403
+    docs().delete_item(Key={"id": identifier})
+    return 204
+
+
+def give(user_id, identifier, to):
+    docs().update_item(
+        Key={"id": identifier}, UpdateExpression="SET #o = :to", ConditionExpression="#o = :o",
+        ExpressionAttributeNames={"#o": "owner"}, ExpressionAttributeValues={":to": to, ":o": user_id},
+    )
+    return 200
+"""
+TESTS_OF_ORDERS = """
+from orders import delete, give
+
+
+def test_delete(docs):
+    docs.put_item(Item={"id": "d1", "owner": "ann"})
+    delete("ann", "d1")
+
+
+def test_give(docs):
+    docs.put_item(Item={"id": "d1", "owner": "ann"})
+    give("ann", "d1", "bea")
+"""
+
+
+def test_functions_become_handlers(project):
+    project.write(orders=ORDERS, test_docs=TESTS_OF_ORDERS)
+    (project.folder / "pytest.ini").write_text("[pytest]\ntoctou_entry = orders:*\ntoctou_owner = owner\n")
+    ended = init(project, "test_docs.py")
+    model = (project.folder / "toctou_model.py").read_text()
+    assert 'handler(orders.give, identifier=["d1"], to=["bea"])' in model
+    assert "owner check bypassed" in ended.stdout

@@ -2,8 +2,8 @@
 
 The state is that in which most handlers find their items, once the identifiers of their tests are replaced by its own; long ones
 that nobody would type become short.  What the tests do through an API (events of API Gateway, or requests of a test client)
-becomes routes.  Functions that were named as entries are left to a person: no model can call them without knowing how their
-objects are made.
+becomes routes; functions that were named as entries become handlers, if their first argument is the caller.  Methods are left to
+a person: no model can call them without knowing how their objects are made.
 """
 
 from __future__ import annotations
@@ -56,39 +56,37 @@ def sketch_of_session(session: Session, started_with: Mapping[str, str], output:
         output: the file that it is for.
     """
     chosen = _representatives(session)
-    entry = Counter(one.requested.entry.name for one in chosen.values()).most_common(1)
-    if not entry:
+    kinds = Counter(one.requested.entry.kind for one in chosen.values()).most_common(1)
+    if not kinds:
         return None
-    name = entry[0][0]
-    others = sorted({one.requested.entry.name for one in chosen.values()} - {name})
-    own = {handler: one for handler, one in chosen.items() if one.requested.entry.name == name}
+    kind = kinds[0][0]
+    entries = Counter(one.requested.entry.name for one in chosen.values() if one.requested.entry.kind == kind)
+    most = [name for name, _ in entries.most_common(1 if kind == "http" else None)]
+    own = {handler: one for handler, one in chosen.items() if one.requested.entry.name in most}
     base = max(own.values(), key=lambda one: _met(one, list(own.values()), session))
-    module, _, path = name.partition(":")
-    first = next(iter(own.values())).requested
-    kind = first.entry.kind
-    served = Code(f"{module.rpartition('.')[2]}.{path}") if path else None
-    caller, headers, notes = _who_calls(session, name)
-    if others:
+    calls, imports = _imported(most)
+    caller, headers, notes = (None, {}, {}) if kind == "function" else _who_calls(session, most)
+    if others := sorted({one.requested.entry.name for one in chosen.values()} - {*most}):
         notes.setdefault("", []).append(f"TODO: not drafted: requests to {', '.join(others)}")
-    handlers = list(_handlers(own, base, session, notes))
-    principals = _principals(session)
+    handlers = list(_handlers(own, base, session, notes, calls if len(most) > 1 or kind == "function" else {}))
     if session.callers.owner is None:
         notes.setdefault("owner", []).append('TODO: owner = "…", if an attribute says whose an item is')
-    package, _, imported = module.rpartition(".")
     keys = [key["AttributeName"] for one in base.tables for key in one["KeySchema"]]
+    package = most[0].partition(":")[0].partition(".")[0]
+    served = calls.get(most[0]) if len(most) == 1 else None
     sketch = Sketch(
-        name="".join(part.title() for part in re.split(r"\W|_", module.partition(".")[0]) if part) or "Recorded",
+        name="".join(part.title() for part in re.split(r"\W|_", package) if part) or "Recorded",
         docstring=f"Drafted from {base.requested.test}.",
         environment=_environment(base, started_with),
-        folders=_folders(module, output),
-        imports=[f"from {package} import {imported}" if package else f"import {module}"],
+        folders=list(dict.fromkeys(folder for name in most for folder in _folders(name.partition(":")[0], output))),
+        imports=imports,
         tables=[_table(one) for one in base.tables],
         items={table: [_item(one, keys) for one in images] for table, images in base.items.items() if images},
-        principals=principals[:_MOST_PRINCIPALS],
+        principals=_principals(session)[:_MOST_PRINCIPALS],
         owner=session.callers.owner,
         app=served if kind == "http" else None,
         function=served if kind == "lambda" else None,
-        api=_api(first.arguments) if kind == "lambda" else "rest",
+        api=_api(next(iter(own.values())).requested.arguments) if kind == "lambda" else "rest",
         caller=caller,
         headers=headers,
         services=sorted(frozenset().union(*(one.asks for one in own.values()))),
@@ -113,6 +111,8 @@ class _Short:
         self._known: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
+        if isinstance(text, Code):
+            return text
         return _UUID.sub(lambda found: self._known.setdefault(found[0], f"id-{len(self._known) + 1}"), text)
 
 
@@ -161,32 +161,74 @@ def _named(item: ItemId, mapped: Mapping[str, str]) -> ItemId:
     return ItemId(item.table, key)
 
 
+def _imported(entries: Sequence[str]) -> tuple[dict[str, Code], list[str]]:
+    """By entry, the expression for it; and the lines that import their modules, each under a name of its own."""
+    modules = list(dict.fromkeys(name.partition(":")[0] for name in entries if ":" in name))
+    last = Counter(one.rpartition(".")[2] for one in modules)
+    lines, alias = [], {}
+    for module in modules:
+        package, _, name = module.rpartition(".")
+        alias[module] = name if last[name] == 1 else module.replace(".", "_")
+        renaming = "" if alias[module] == name else f" as {alias[module]}"
+        lines.append(f"from {package} import {name}{renaming}" if package else f"import {name}{renaming}")
+    parts = [(name, *name.partition(":")[::2]) for name in entries if ":" in name]
+    return {name: Code(f"{alias[module]}.{path}") for name, module, path in parts}, lines
+
+
 def _handlers(
-    own: Mapping[str, Reconstructed], base: Reconstructed, session: Session, notes: dict[str, list[str]]
+    own: Mapping[str, Reconstructed],
+    base: Reconstructed,
+    session: Session,
+    notes: dict[str, list[str]],
+    calls: Mapping[str, Code],
 ) -> Iterator[Declared]:
+    """The handlers; ``calls`` are the entries, where each has its own."""
     taken: set[str] = set()
     for handler, one in own.items():
         arguments = with_names(one.requested.arguments, mapping(one, base, session.callers))
-        sent = _sent(one.requested.entry.kind, arguments)
+        entry = one.requested.entry
+        place = session.callers.places.get(entry.name, ())
         name = _name_of(handler, one, taken)
         taken.add(name)
-        if sent is None:
-            notes.setdefault("", []).append(f"TODO: {handler}: its requests are no HTTP requests, and were not drafted")
+        if entry.kind == "function":
+            declared = _of_function(name, calls.get(entry.name), arguments, place)
+            why = "a model calls functions whose first argument is the caller, with plain data"
+        else:
+            declared = _of_request(name, handler, _sent(entry.kind, arguments), place)
+            why = "its requests are no HTTP requests"
+        if declared is None:
+            notes.setdefault("", []).append(f"TODO: {handler} is not drafted: {why}")
             continue
-        template, pools = _pools(handler, sent)
-        options: dict[str, Any] = {}
-        if sent.body is not None:
-            options["body"] = sent.body
-        if sent.form is not None:
-            options["form"] = dict(sent.form)
-        place = session.callers.places.get(one.requested.entry.name, ())
-        if further := {key: value for key, value in sent.headers.items() if _is_of_request(key, place)}:
-            options["headers"] = further
-        if not one.writes:
-            options["read_only"] = True
-        yield Declared(
-            name, "route", f"{sent.method} {template}{'?' + sent.query if sent.query else ''}", options, pools
-        )
+        options = {**declared.options, **({} if one.writes else {"read_only": True})}
+        if entry.kind == "lambda" and entry.name in calls:
+            options["function"] = calls[entry.name]
+        yield replace(declared, options=options)
+
+
+def _of_function(name: str, call: Code | None, arguments: Mapping[str, Any], place: Sequence[str]) -> Declared | None:
+    """A function as a handler, if it can be called with a principal and plain data."""
+    first, *others = arguments
+    if call is None or call.count(".") != 1 or tuple(place) != (first,):
+        return None
+    pools = {one: [arguments[one]] for one in others}
+    if not all(isinstance(value, str | int | float | bool | dict | list | None) for (value,) in pools.values()):
+        return None
+    return Declared(name, "handler", call, {}, pools)
+
+
+def _of_request(name: str, handler: str, sent: _Sent | None, place: Sequence[str]) -> Declared | None:
+    """A request over HTTP as a route."""
+    if sent is None:
+        return None
+    template, pools = _pools(handler, sent)
+    options: dict[str, Any] = {}
+    if sent.body is not None:
+        options["body"] = sent.body
+    if sent.form is not None:
+        options["form"] = dict(sent.form)
+    if further := {key: value for key, value in sent.headers.items() if _is_of_request(key, place)}:
+        options["headers"] = further
+    return Declared(name, "route", f"{sent.method} {template}{'?' + sent.query if sent.query else ''}", options, pools)
 
 
 def _is_of_request(header: str, caller: Sequence[str]) -> bool:
@@ -252,9 +294,9 @@ def _body(body: Any) -> Any:
         return body
 
 
-def _who_calls(session: Session, entry: str) -> tuple[Code | None, dict[str, Any], dict[str, list[str]]]:
+def _who_calls(session: Session, entries: Sequence[str]) -> tuple[Code | None, dict[str, Any], dict[str, list[str]]]:
     """What a model says of callers: `caller` for a function, or `headers`; and notes."""
-    place = session.callers.places.get(entry)
+    place = next((session.callers.places[one] for one in entries if one in session.callers.places), None)
     if place is None:
         return None, {}, {"": ["TODO: the tests do not show who calls: `headers`, or `caller` of a function"]}
     lowered = [part.lower() for part in place]
