@@ -97,11 +97,11 @@ class RecordingPlugin:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with suppress(KeyboardInterrupt):  # of the tests nothing is lost by that
-                    self._conclude()
+                    self._conclude(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
         if not hasattr(self._config, "workerinput"):
             self._fail(session)
 
-    def _conclude(self) -> None:
+    def _conclude(self, *, interrupted: bool) -> None:
         faults: list[str] = []
         none: list[Reconstructed] = []
         own = contained("what was recorded", partial(reconstructed, self._recorder), none, faults)
@@ -117,7 +117,7 @@ class RecordingPlugin:
         concluded = Session.of(own, principal=self._principal, owner=self._owner)
         concluded.faults += faults
         concluded.outside, concluded.options = calls_outside(self._recorder), self._options
-        if self._seconds > 0 and any(one.operations for one in own):
+        if self._seconds > 0 and not interrupted and any(one.operations for one in own):
             with self._unheard(), self._shown() as show:
                 concluded.interleave(self._seconds, show)
         self.concluded = concluded
@@ -155,8 +155,9 @@ class RecordingPlugin:
         try:
             yield
         finally:
-            capture.suspend_global_capture(in_=True)
-            capture.read_global_capture()
+            with suppress(AssertionError):  # it has ended meanwhile
+                capture.suspend_global_capture(in_=True)
+                capture.read_global_capture()
 
     def _shown(self) -> _Status:
         return _Status(self._config, self._seconds)
@@ -178,7 +179,7 @@ class RecordingPlugin:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show what was concluded."""
-        if self._recorded is None:
+        if self._recorded is None or self._config.option.collectonly:
             return
         from toctou.reporting.recording_text import recording_lines  # noqa: PLC0415 - see above
 

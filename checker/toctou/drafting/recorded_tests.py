@@ -74,6 +74,12 @@ def sketch_of_session(session: Session, started_with: Mapping[str, str], output:
     keys = [key["AttributeName"] for one in base.tables for key in one["KeySchema"]]
     package = most[0].partition(":")[0].partition(".")[0]
     served = calls.get(most[0]) if len(most) == 1 else None
+    if kind == "http" and served is None:
+        served, imports = _factory(most[0])
+        if served is None:
+            notes.setdefault("", []).append(
+                f"TODO: app = …, the application {most[0]!r}, which the tests make themselves"
+            )
     sketch = Sketch(
         name="".join(part.title() for part in re.split(r"\W|_", package) if part) or "Recorded",
         docstring=f"Drafted from {base.requested.test}.",
@@ -143,14 +149,20 @@ def _principals(session: Session) -> list[str]:
 
 def _met(base: Reconstructed, others: Sequence[Reconstructed], session: Session) -> tuple[int, int]:
     """How many requests find their items in the state before this one, and how much is stored there."""
-    there = by_item(base)
-    met = 0
-    for one in others:
-        mapped = mapping(one, base, session.callers)
-        own = by_item(one)
-        looked_up = [item for operation in one.operations for item in operation.footprint.reads if item in own]
-        met += all(_named(item, mapped) in there for item in looked_up)
+    met = sum(_finds(one, base, _mapping(one, base, session)) for one in others)
     return met, sum(map(len, base.items.values()))
+
+
+def _finds(one: Reconstructed, base: Reconstructed, mapped: Mapping[str, str]) -> bool:
+    """Whether a request finds its items in the state before another one."""
+    there, own = by_item(base), by_item(one)
+    looked_up = [item for operation in one.operations for item in operation.footprint.reads if item in own]
+    return all(_named(item, mapped) in there for item in looked_up)
+
+
+def _mapping(one: Reconstructed, base: Reconstructed, session: Session) -> dict[str, str]:
+    """What of a request is replaced in that state: nothing, if it finds its items there as it is."""
+    return {} if _finds(one, base, {}) else mapping(one, base, session.callers)
 
 
 def _named(item: ItemId, mapped: Mapping[str, str]) -> ItemId:
@@ -159,6 +171,19 @@ def _named(item: ItemId, mapped: Mapping[str, str]) -> ItemId:
         for kind, value in item.key
     )
     return ItemId(item.table, key)
+
+
+_FACTORIES = ("create_app", "make_app", "build_app", "get_app", "app_factory")
+
+
+def _factory(name: str) -> tuple[Code | None, list[str]]:
+    """How an application that no module has is made, if the module that it is named after makes it."""
+    module = sys.modules.get(name.partition(":")[0])
+    found = next((one for one in _FACTORIES if callable(getattr(module, one, None))), None)
+    if module is None or found is None:
+        return None, []
+    package, _, last = module.__name__.rpartition(".")
+    return Code(f"{last}.{found}()"), [f"from {package} import {last}" if package else f"import {last}"]
 
 
 def _imported(entries: Sequence[str]) -> tuple[dict[str, Code], list[str]]:
@@ -185,7 +210,7 @@ def _handlers(
     """The handlers; ``calls`` are the entries, where each has its own."""
     taken: set[str] = set()
     for handler, one in own.items():
-        arguments = with_names(one.requested.arguments, mapping(one, base, session.callers))
+        arguments = with_names(one.requested.arguments, _mapping(one, base, session))
         entry = one.requested.entry
         place = session.callers.places.get(entry.name, ())
         name = _name_of(handler, one, taken)

@@ -89,7 +89,8 @@ def _named(requests: Sequence[Reconstructed], principal: str) -> Place | None:
     wanted = tuple(principal.split("."))
     for request in requests:
         for place, _ in leaves(request.requested.arguments):
-            if place[-len(wanted) :] == wanted or ".".join(place).casefold().endswith(principal.casefold()):
+            names = [".".join(one).casefold() for one in (place, place[:-1])]  # what is in a token need not be named
+            if place[-len(wanted) :] == wanted or any(one.endswith(principal.casefold()) for one in names):
                 return place
     return None
 

@@ -2,7 +2,8 @@
 
 A Lambda function is one that takes an event and a context, or an object that is called with these (Mangum, Chalice).  Other
 functions and methods are named: ``module:function``, ``module:Class.method``, or ``module:*`` for all public functions and
-methods that a module defines.  A function is replaced in its module before whoever imports it can take it from there.
+methods that a module, or a package, defines.  A function is replaced in its module before whoever
+imports it can take it from there.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ class Entries:
         name = getattr(module, "__name__", "")
         if name in self._named:
             self._look_for_named(module, self._named[name])
+        for package, names in self._named.items():
+            if "*" in names and name.startswith(f"{package}."):  # all of a package is all of its modules
+                self._look_for_named(module, {"*"})
+                self.missing.pop(f"{package}:*", None)
+                self.missing.pop(package, None)
         if not isinstance(file, str) or any(one in file for one in _LIBRARIES) or name.startswith("toctou"):
             return
         for attribute, value in list(vars(module).items()):

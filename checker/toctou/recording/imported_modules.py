@@ -14,7 +14,7 @@ from typing import Any
 def modules_seen(look: Callable[[ModuleType], None]) -> Iterator[None]:
     """While inside, ``look`` is called with each module that is there, or has been imported, or imported again."""
     loader: Any = SourceFileLoader
-    execute = loader.exec_module
+    execute, inherited = loader.exec_module, "exec_module" not in vars(loader)
 
     def executed(self: Any, module: ModuleType) -> None:
         execute(self, module)
@@ -30,3 +30,5 @@ def modules_seen(look: Callable[[ModuleType], None]) -> Iterator[None]:
     finally:
         if loader.exec_module is executed:  # or something else is in front of it, which stays
             loader.exec_module = execute
+            if inherited:
+                del loader.exec_module

@@ -20,6 +20,7 @@ Rename = Callable[[str], str]
 
 _PATHS = frozenset({"path", "rawPath", "resourcePath", "query", "rawQueryString", "resource"})
 _TOKEN = re.compile(r"(?P<scheme>[Bb]earer\s+)?(?P<head>eyJ[\w-]+)\.(?P<body>[\w-]+)\.(?P<rest>[\w-]*)")
+_SCHEME = re.compile(r"(?P<scheme>(?:[Bb]earer|[Tt]oken|[Aa]pi-?[Kk]ey)\s+)(?P<token>[^\s.]+)")
 _BASIC = re.compile(r"(?P<scheme>[Bb]asic\s+)(?P<body>[A-Za-z0-9+/=]+)")
 _COOKIE = "cookie"
 _DEPTH = 16
@@ -56,11 +57,14 @@ def _inside(text: str, place: Place) -> Any:
         return dict(one.split("=", 1) for one in text.split("; ") if "=" in one)
     if (found := _TOKEN.fullmatch(text)) and (claims := _claims(found["body"])) is not None:
         return claims
+    if found := _SCHEME.fullmatch(text):
+        return {"user": found["token"]}
     if found := _BASIC.fullmatch(text):
         try:
-            return base64.b64decode(found["body"], validate=True).decode().split(":")
+            user, _, password = base64.b64decode(found["body"], validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
+        return {"user": user, "password": password}
     if text[:1] in "{[" and text[-1:] in "}]":
         try:
             return json.loads(text)
@@ -84,8 +88,10 @@ def renamed(value: Any, rename: Rename, place: Place = ()) -> Any:
         return [renamed(one, rename, (*place, str(at))) for at, one in enumerate(value)]
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return tuple(renamed(one, rename, (*place, str(at))) for at, one in enumerate(value))
-    if not isinstance(value, str):
-        return value
+    return _renamed_text(value, rename, place) if isinstance(value, str) else value
+
+
+def _renamed_text(value: str, rename: Rename, place: Place) -> str:
     if place and place[-1] in _PATHS and ("/" in value or "=" in value):
         return "".join(
             one if at % 2 else quote(rename(unquote(one)), safe="@:+,;~!$'()*") if "%" in one else rename(one)
@@ -100,8 +106,10 @@ def renamed(value: Any, rename: Rename, place: Place = ()) -> Any:
             return value
         body = base64.urlsafe_b64encode(json.dumps(other).encode()).decode().rstrip("=")
         return f"{found['scheme'] or ''}{found['head']}.{body}.{found['rest']}"
-    if (found := _BASIC.fullmatch(value)) and isinstance(parts := _inside(value, place), list):
-        return found["scheme"] + base64.b64encode(":".join(map(rename, parts)).encode()).decode()
+    if found := _SCHEME.fullmatch(value):
+        return found["scheme"] + rename(found["token"])
+    if (found := _BASIC.fullmatch(value)) and isinstance(parts := _inside(value, place), dict):
+        return found["scheme"] + base64.b64encode(":".join(map(rename, parts.values())).encode()).decode()
     if value[:1] in "{[" and value[-1:] in "}]":
         try:
             inner = json.loads(value)

@@ -85,19 +85,38 @@ def _corresponding(
     """What to replace by what, beginning with the item of the other request at this position."""
     mapped: dict[str, str] = {}
     own_items, other_items = _touched(request), _touched(into)
-    own_images, other_images = by_item(request), by_item(into)
+    own_images, other_images = _with_made(request), _with_made(into)
     others = list(other_items[start:]) + list(other_items[:start])
     caller = callers.of(request)
     for own in own_items:
         for other in others:
             found = _same_key(own, other, texts)
-            if found is None or any(mapped.get(one, to) != to for one, to in found.items()):
+            if found is None or any(mapped.get(one, to) != to or to in texts for one, to in found.items()):
+                continue  # the last: two things of one request must not become one
+            if (
+                found
+                and own in own_images
+                and other in other_images
+                and not _alike(own_images[own], other_images[other])
+            ):
                 continue
             mapped.update(found)
             if own in own_images and other in other_images:
                 _map_contents(own_images[own], other_images[other], texts, caller, mapped)
             break
     return {one: to for one, to in mapped.items() if one != to}
+
+
+def _with_made(request: Reconstructed) -> dict[ItemId, Image]:
+    """The items before a request, and those that it has made."""
+    changes = [change for operation in request.operations for change in operation.changes]
+    return {**{change.item: change.after for change in changes if change.after is not None}, **by_item(request)}
+
+
+def _alike(own: Image, other: Image) -> bool:
+    """Whether two items are of one kind: tables may hold several, which have other attributes."""
+    both, either = own.keys() & other.keys(), own.keys() | other.keys()
+    return len(both) * 2 >= len(either)
 
 
 def _same_key(own: ItemId, other: ItemId, texts: set[str]) -> dict[str, str] | None:

@@ -90,6 +90,8 @@ def windows(operations: Sequence[Operation], keys: Mapping[str, frozenset[str]])
             read = _read_attributes(operations[read_at], item) - own
             covered = condition(write, item)
             bound = covered - own - {EXISTENCE}
+            if covered and any(change.item == item and change.before is None for change in write.changes):
+                continue  # there was nothing but that it was not there, and the condition covers that
             if not bound & read and not (ALL in read and bound):
                 # A condition on key attributes alone checks existence, whichever function it uses.
                 instead = _named(covered - own) or ((_EXISTENCE,) if covered else ())
