@@ -294,7 +294,7 @@ def test_a_drafted_service_is_started_and_its_race_is_found(folder: Path, comman
         (("broken.yaml", "a: [1"), ["broken.yaml"], "is not YAML"),
         (("openapi.yaml", OPENAPI), ["openapi.yaml"], "not what serves them"),
         (("nothing.txt", ""), [], "holds nothing to draft a model from"),
-        (("test_orders.py", "def test_it(): pass"), ["test_orders.py"], "holds tests"),
+        (("test_orders.py", "def test_it(): pass"), ["test_orders.py"], "make no request that calls DynamoDB"),
         (("plain.py", "x = 1"), ["plain.py"], "holds no application"),
         (("x.txt", ""), ["absent.yaml"], "there is no 'absent.yaml'"),
         (

@@ -35,10 +35,14 @@ def sketch_of_tests(targets: Sequence[Path], output: Path) -> Sketch:
         file = Path(folder, "sketch.pickle")
         environment = {**os.environ, "TOCTOU_DRAFT": str(file), "TOCTOU_DRAFT_OUTPUT": str(output)}
         command = [sys.executable, "-m", "pytest", *_OPTIONS, *map(str, targets)]
-        ended = subprocess.run(command, env=environment, stdout=sys.stderr, check=False)  # noqa: S603 - the user's own tests
+        with subprocess.Popen(  # noqa: S603 - the user's own tests
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as running:
+            for line in running.stdout or ():
+                sys.stderr.write(line)
         if not file.exists():
             raise BadInput(
-                f"pytest ended with status {ended.returncode} before anything could be recorded",
+                f"pytest ended with status {running.returncode} before anything could be recorded",
                 expected="tests that run in this environment",
                 remedy="run them with pytest first; what they need must be installed where toctou is",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
@@ -29,7 +29,7 @@ ORDERS: Mapping[str, Mapping[str, Any]] = {
 
 
 def orders() -> Any:
-    return boto3.resource("dynamodb", region_name="us-east-1").Table("Orders")
+    return boto3.resource("dynamodb", region_name="eu-west-3").Table("Orders")
 
 
 @contextmanager
@@ -39,7 +39,12 @@ def recorded_session(monkeypatch: Any) -> Iterator[Recorder]:
         monkeypatch.setenv(name, "testing")
     recorder = Recorder()
     with mock_aws(), calls_recorded(recorder), recorder.surrounding.watched(), clients_recorded(recorder):
-        boto3.client("dynamodb", region_name="us-east-1").create_table(
+        client = boto3.client("dynamodb", region_name="eu-west-3")
+        with suppress(
+            client.exceptions.ResourceNotFoundException
+        ):  # moto forgets nothing where another test keeps it started
+            client.delete_table(TableName="Orders")
+        client.create_table(
             TableName="Orders",
             AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
