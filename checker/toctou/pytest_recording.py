@@ -21,7 +21,6 @@ import pytest
 from toctou.client.recorded_calls import calls_recorded
 from toctou.errors import ReportError, contained
 from toctou.recording.entries import Entries
-from toctou.recording.exchange import Exchange
 from toctou.recording.reconstruction import Reconstructed, calls_outside, reconstructed
 from toctou.recording.recorder import Recorder
 from toctou.recording.session import Session
@@ -107,6 +106,8 @@ class RecordingPlugin:
         own = contained("what was recorded", partial(reconstructed, self._recorder), none, faults)
         workers = getattr(self._config, "workerinput", None)
         if workers is not None:
+            from toctou.recording.exchange import Exchange  # noqa: PLC0415 - its locks are not there on every system
+
             exchange = Exchange(str(workers["testrunuid"]), int(workers["workercount"]))
             alone: list[Reconstructed] | None = own
             join = partial(exchange.join, own, self._entries.known)
@@ -115,7 +116,7 @@ class RecordingPlugin:
                 return
             own = everything
         concluded = Session.of(own, principal=self._principal, owner=self._owner)
-        concluded.faults += faults
+        concluded.faults += [*faults, *self._recorder.lost]
         concluded.outside, concluded.options = calls_outside(self._recorder), self._options
         if self._seconds > 0 and not interrupted and any(one.operations for one in own):
             with self._unheard(), self._shown() as show:
@@ -179,7 +180,13 @@ class RecordingPlugin:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show what was concluded."""
-        if self._recorded is None or self._config.option.collectonly:
+        if self._config.option.collectonly:
+            return
+        if self._recorded is None:
+            terminalreporter.section("toctou")
+            terminalreporter.write_line(
+                "nothing was concluded: a worker, or the session, ended before the last test did"
+            )
             return
         from toctou.reporting.recording_text import recording_lines  # noqa: PLC0415 - see above
 

@@ -11,14 +11,11 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
-from toctou.client.source import source_line
 from toctou.declaration.response import response_of
 from toctou.declaration.statuses import status_of
 from toctou.errors import ModelError, message_of
 from toctou.history.request import Response
 from toctou.recording.requested import Requested
-
-__all__ = ["REFUSED", "answer_of", "as_plain", "refusal", "source_line"]
 
 REFUSED, CONFLICT = 400, 409
 _CONFLICTS = frozenset(

@@ -27,6 +27,7 @@ class Recorder:
         log: what happened, in order.
         requests: those of the tests, by number.
         test: pytest's node id of the test that runs; empty between tests.
+        lost: texts on requests that could not be recorded.
         known: names of the tables of which everything since their creation is in the log.
     """
 
@@ -35,6 +36,7 @@ class Recorder:
         self.requests: list[Requested] = []
         self.test = ""
         self.known: set[str] = set()
+        self.lost: list[str] = []
         self.surrounding = Surrounding()
         self._open: list[int] = []
 
@@ -56,15 +58,22 @@ class Recorder:
         if not self.test or (within is not None and within in self._open) or (self._open and entry.kind == "function"):
             yield None  # the last: an application may have called it in a thread of its own
             return
-        one = Requested(
-            len(self.requests),
-            self.test,
-            entry,
-            copied_arguments(arguments),
-            self.surrounding.now(),
-            len(self.log),
-            time=time.time(),
-        )
+        try:
+            one = Requested(
+                len(self.requests),
+                self.test,
+                entry,
+                copied_arguments(arguments),
+                self.surrounding.now(),
+                len(self.log),
+                time=time.time(),
+            )
+        except Exception as odd:  # whatever a test has put around its request, it must not fail for our sake
+            self.lost.append(
+                f"{self.test}: a request to {entry.name} could not be recorded: {type(odd).__name__}: {odd}"
+            )
+            yield None
+            return
         self.requests.append(one)
         for other in self._open:
             one.unclear = self.requests[other].unclear = "the test runs several requests at once"
@@ -74,7 +83,10 @@ class Recorder:
             yield one
         except BaseException as raised:
             # Its traceback would keep everything of the test alive.
-            one.raised = response_to(raised, _no_coroutine)
+            try:
+                one.raised = response_to(raised, _no_coroutine)
+            except Exception as odd:  # the test's own exception is what it has to see
+                one.unclear = f"what it raised cannot be compared: {odd}"
             raise
         finally:
             _CURRENT.reset(token)
