@@ -153,3 +153,8 @@ def limits(request, monkeypatch, docs):
     assert ended.returncode == 0
     assert TITLE not in ended.stdout
     assert "their tests replace" in ended.stdout
+
+
+def test_an_owner_that_no_item_has_is_told(project):
+    ended = project.run("--toctou", "--toctou-seconds=0", "--toctou-owner=ownr")
+    assert "no stored item has the attribute 'ownr' that was named" in ended.stdout

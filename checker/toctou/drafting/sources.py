@@ -32,8 +32,8 @@ DOCUMENTS: Sequence[Source] = (
 )
 
 _EXPECTED = (
-    "a SAM, CloudFormation or CDK template, a serverless.yml, an OpenAPI document, a Python file with an application, "
-    "or a folder that holds one"
+    "tests on moto, a SAM, CloudFormation or CDK template, a serverless.yml, an OpenAPI document, a Python file with an "
+    "application, or a folder that holds one"
 )
 _SUFFIXES = (".yaml", ".yml", ".json")
 _USUAL = ("template.y*ml", "serverless.y*ml", "cdk.out/*.template.json", "*.template.json", "template.json")

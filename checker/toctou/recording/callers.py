@@ -77,6 +77,11 @@ def callers(requests: Sequence[Reconstructed], principal: str = "", owner: str =
             places[name] = place
     found = Callers(places)
     if owner:
+        attribute = owner.partition(".")[0]
+        images = [image for one in requests for those in one.items.values() for image in those]
+        images += [change.after or {} for one in requests for call in one.operations for change in call.changes]
+        if not any(attribute in image for image in images):
+            return Callers(places, None, f"no stored item has the attribute {owner!r} that was named")
         return Callers(places, owner, "as the options say")
     return _with_owner(found, requests)
 

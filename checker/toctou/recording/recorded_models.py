@@ -141,7 +141,8 @@ def model_of(
 
 def _has(base: Reconstructed, attribute: str | None) -> bool:
     """Whether an item that is stored there has an attribute."""
-    return any(attribute in image for images in base.items.values() for image in images)
+    first = (attribute or "").partition(".")[0]
+    return any(first in image for images in base.items.values() for image in images)
 
 
 def _module(base: Reconstructed) -> str:
