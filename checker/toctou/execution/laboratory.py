@@ -14,11 +14,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
+from toctou.analysis.edits import Edit
 from toctou.client.access_tracker import AccessTracker
-from toctou.client.backend import Backend
+from toctou.client.backend import Backend, Performed
 from toctou.client.environment import client_environment
 from toctou.client.intercept import intercepted, perform
 from toctou.client.other_services import is_service_call
+from toctou.client.patches import Patches
 from toctou.declaration.model import Model
 from toctou.declaration.remote import under_test
 from toctou.declaration.scenario import Scenario
@@ -67,6 +69,7 @@ class Laboratory:
 
     Args:
         isolation: one of :data:`~toctou.declaration.isolation.ISOLATIONS`; a service has processes of its own anyway.
+        edits: a remedy to apply to the calls of handlers.
 
     Attributes:
         initial: the items stored at the start.
@@ -78,9 +81,17 @@ class Laboratory:
         undone: what requests leave to do to threads and tasks that were there before.
         polls_awake: whether requests that poll without sleep are held back, too.
         asks_services: whether requests may ask other services, which make up identifiers.
+        patches: applies the remedy.
     """
 
-    def __init__(self, model: type[Model], backend: Backend, limits: Limits, isolation: str = "memory") -> None:
+    def __init__(
+        self,
+        model: type[Model],
+        backend: Backend,
+        limits: Limits,
+        isolation: str = "memory",
+        edits: Sequence[Edit] = (),
+    ) -> None:
         self.model = model
         self.initial: StoredImages = {}
         self.sharing = ""
@@ -100,6 +111,7 @@ class Laboratory:
         self._set_up = SetUp(model, self._runner.set_up)
         self._handlers = model.handlers()
         self._recording = Recording()
+        self.patches = Patches(edits, self.performed, lambda: self.schemas)
         self._instance: Model  # a new one for each schedule
         self._observes = observed(model)
         self._states = StatesAfter(backend, self._complete)
@@ -139,7 +151,12 @@ class Laboratory:
             served,
             client_environment(),
             nullcontext() if self._services is None else self._services.opened(),
-            intercepted(*calls, setup=self._services, division=self._set_up.division),
+            intercepted(
+                *calls,
+                setup=self._services,
+                division=self._set_up.division,
+                patches=self.patches if self.patches.edits else None,
+            ),
             self._runner.installed(),
             long_lived_set_aside(),
         ):
@@ -151,6 +168,7 @@ class Laboratory:
 
     def _store_initial(self, left_out: StoredImages) -> None:
         tables, images = self._set_up.initial
+        tables = [*tables, *self.patches.tables]
         if missing := self.by_name(left_out).keys():
             images = {
                 table: [one for one in stored if self.schemas[table].item_id(one) not in missing]
@@ -546,6 +564,7 @@ class Laboratory:
             self._store_initial(scenario.left_out)
         self._backend.restore()
         self._recording = Recording()
+        self.patches.begin(scenario.requests)
         self._tracker.begin()
         self._runner.begin([partial(self._serve, index, request) for index, request in enumerate(scenario.requests)])
         if self.isolated and self._isolation is not None:
@@ -558,8 +577,13 @@ class Laboratory:
     def _serve(self, index: int, request: Request) -> None:
         if self.isolated and self._isolation is not None:
             readings, tracked = self._runner.readings, self._tracker.on
-            answered = partial(self._recording.answered, index)
-            self._isolation.serve(index, request, readings, tracked=tracked, answered=answered)
+            self._isolation.serve(
+                index,
+                request,
+                readings,
+                tracked=tracked,
+                answered=lambda response: self._recording.answered(index, self._patched(index, response)),
+            )
             return
         if self._tracker.on:  # what is written now is going to be shown
             warn_again()
@@ -567,17 +591,38 @@ class Laboratory:
         if self._remote is not None:
             sent = partial(self._remote.serve, index, request, relay=self._relay, point=self._runner)
         handler = self._handlers[request.handler]
-        self._recording.responses[index] = answer(handler, self._instance, request, self._runner, sent)
+        response = answer(handler, self._instance, request, self._runner, sent)
+        self._recording.responses[index] = self._patched(index, response)
         if self._remote is None:
             self.undone.look(request.handler)
 
+    def _patched(self, index: int, response: Response) -> Response:
+        """The response of a request with the remedy that is tried, if one is."""
+        if not self.patches.edits:
+            return response
+        left = self.patches.left(index)
+        if left is not None and not response.refused:  # what is refused is not to be stored
+            turn = self._runner.reach(left.action, left.parameters)
+            held = HeldCall(left.action, left.parameters, lambda _: None)
+            performed = left.answered(self._performed(turn, held)[1])
+            if performed.error is not None:
+                return Response(409)
+        return self.patches.answer(index, response)
+
     def _perform(self, turn: Turn, call: HeldCall) -> Operation:
+        patched = self.patches.patched(turn.request, call.action, call.parameters, call.source)
+        if patched is None:
+            return self._performed(turn, call)[0]
+        instead = replace(call, action=patched.action, parameters=patched.parameters)
+        return operation_of(turn, call, patched.answered(self._performed(turn, instead)[1]))
+
+    def _performed(self, turn: Turn, call: HeldCall) -> tuple[Operation, Performed]:
         performed = perform(
             self._runner, self._backend, self._choices, call.action, call.parameters, source=call.source
         )
         operation = operation_of(turn, call, performed)
         self._record(operation)
-        return operation
+        return operation, performed
 
     def _read(self, call: HeldCall) -> Operation:
         return operation_of(Turn(0, 0), call, self._backend.perform(call.action, call.parameters))

@@ -50,7 +50,7 @@ class Bench:
             self.close()
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
             isolation = isolation_of(model, self._options.isolation)
-            opened = Laboratory(model, backend, self._options.limits, isolation).opened()
+            opened = Laboratory(model, backend, self._options.limits, isolation, self._options.edits).opened()
             laboratory = self._stack.enter_context(opened)
             laboratory.memoise(taken=not self._options.every_step)
             self._explorer = Explorer(laboratory, self._options)
