@@ -52,7 +52,10 @@ def remedies(words: Words, finding: Finding, named: Named) -> tuple[Remedy, ...]
     shown = Shown(words, finding)
     found: list[Remedy] = []
     for edits in _candidates(words, finding, named):
-        one = Remedy(edits, remedy_text(shown, edits))
+        text = remedy_text(shown, edits)
+        one = Remedy(
+            edits, f"{text}.  Better: {told[0][:1].lower()}{told[0][1:]}" if named.anomaly.key == "aba" else text
+        )
         if edits and one.text not in {known.text for known in found}:
             found.append(one)
     if found:
@@ -78,9 +81,12 @@ def _candidates(words: Words, finding: Finding, named: Named) -> Iterator[tuple[
     elif finding.oracle == "no_exception":
         yield from find.answered()
     else:
-        yield from find.guarded()
+        found = list(find.guarded())
+        yield from found
         if key == "duplicate_effect" and not named.cycle:
             yield from find.once()
+        if not found:  # the write is guarded, perhaps, but what becomes of that is not handled
+            yield from find.answered()
 
 
 class _Candidates:
@@ -183,7 +189,7 @@ class _Candidates:
         if item is not None and item in _written(write) and not self._exists(first):
             key = self._key_of(item, at)
             if key:
-                terms = tuple(Term(name, "absent") for name in key)
+                terms = (Term(key[0], "absent"),)
                 if guard := self._unless_asked(Conditional(self._place(at), terms, None), at):
                     yield (guard,)
         ranges = [one for one in self._operations[first.earlier].footprint.ranges if one.index is not None]
@@ -336,6 +342,9 @@ def _in_key(item: ItemId, value: Mapping[str, object]) -> bool:
 
 
 def _written(write: Operation) -> set[ItemId]:
+    """The items that a call is to write; one that failed, or found nothing to delete, is to write what it is about."""
+    if write.action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
+        return {*write.footprint.items()}
     return {*write.footprint.writes, *write.footprint.increments, *(change.item for change in write.changes)}
 
 

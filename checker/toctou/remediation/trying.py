@@ -116,21 +116,26 @@ class _Trying:
         self._left = max(LEAST_SCHEDULES, _MORE * sum(one.schedules for one in results))
 
     def attempts(self, key: Hashable, violations: Sequence[Violation]) -> Iterator[Attempt]:
-        """The remedies of a cause with what came of each, until one removes it."""
+        """The remedies of a cause with what came of each, until one removes it: as they are, and then extended."""
         faults: list[str] = []
-        for remedy in violations[0].explanation.remedies[:MOST_CANDIDATES]:
-            if not remedy.edits:
-                yield Attempt(remedy, Tried("not_tried", remedy.untried))
-                continue
-            attempt = contained("trying a fix", partial(self._attempt, remedy, key, violations), None, faults)
-            if attempt is None:
-                yield Attempt(remedy, Tried("not_tried", "the checker failed while trying it"))
-                return
-            if attempt.tried.outcome == "refused":
-                continue
-            yield attempt
-            if attempt.tried.outcome in ("removed", "not_tried"):
-                return
+        candidates = violations[0].explanation.remedies[:MOST_CANDIDATES]
+        failed: list[Attempt] = []
+        for rounds in (1, MOST_ROUNDS):
+            for remedy in candidates if rounds == 1 else [one.remedy for one in failed]:
+                if not remedy.edits:
+                    yield Attempt(remedy, Tried("not_tried", remedy.untried))
+                    continue
+                trying = partial(self._attempt, remedy, key, violations, rounds)
+                attempt = contained("trying a fix", trying, None, faults)
+                if attempt is None:
+                    yield Attempt(remedy, Tried("not_tried", "the checker failed while trying it"))
+                    return
+                if attempt.tried.outcome in ("removed", "not_tried"):
+                    yield attempt
+                    return
+                if attempt.tried.outcome != "refused" and rounds == 1:
+                    failed.append(attempt)
+        yield from failed
 
     def all_together(
         self, found: dict[Hashable, tuple[Attempt, tuple[Attempt, ...]]]
@@ -158,18 +163,18 @@ class _Trying:
             for key, (best, rest) in found.items()
         }
 
-    def _attempt(self, remedy: Remedy, key: Hashable, violations: Sequence[Violation]) -> Attempt:
+    def _attempt(self, remedy: Remedy, key: Hashable, violations: Sequence[Violation], rounds: int) -> Attempt:
         handler = violations[0].cause.handler
         first = {one.execution.requests for one in violations}
         scenarios = [one for one in self._results if any(request.handler == handler for request in one.requests)]
         scenarios.sort(key=lambda one: one.requests not in first)
-        for _ in range(MOST_ROUNDS):
+        for at in range(rounds):
             outcome = self._explored(remedy.edits, key, scenarios)
             met = outcome.violation
             if met is None or (cause_key(met) != key and met.cause.handler != handler):
                 return Attempt(remedy, outcome.tried)
             wider = next((one for one in _extended(remedy, met) if one.edits != remedy.edits), None)
-            if wider is None:
+            if wider is None or at == rounds - 1:
                 break
             remedy = wider
         return Attempt(remedy, outcome.tried)
