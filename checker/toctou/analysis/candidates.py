@@ -139,8 +139,8 @@ class _Candidates:
     def all_or_nothing(self) -> Iterator[tuple[Edit, ...]]:
         """Make all writes of the request at once."""
         for request in self._finding.requests:
-            if together := self._together(request):
-                yield together
+            if writes := self._in_one_transaction(request):
+                yield (Together(writes, at_end=len(writes) == 1),)
 
     def missing_check(self) -> Iterator[tuple[Edit, ...]]:
         """Ask for the owner where the write does not."""
@@ -205,9 +205,9 @@ class _Candidates:
         terms = self._terms(first, item, wide=wide)
         if not terms:
             return None
-        read = self._place(first.earlier)
+        read = self._place(first.earlier, item)
         if item in _written(self._operations[at]):
-            return self._unless_asked(Conditional(self._place(at), terms, read), at)
+            return self._unless_asked(Conditional(self._place(at, item), terms, read), at)
         return Checked(self._place(at), terms, read)
 
     def _guard_of_other(self, edge: Dependency) -> tuple[Edit, ...]:
@@ -277,11 +277,16 @@ class _Candidates:
 
     def _together(self, request: int) -> tuple[Edit, ...]:
         """All writes of a request in one transaction, if it makes several, and they can be in one."""
+        places = self._in_one_transaction(request)
+        several = len(self._writes_of(request)) > 1 and places
+        # What a loop writes at one place is all made when the request has ended.
+        return (Together(places, at_end=len(places) == 1),) if several else ()
+
+    def _in_one_transaction(self, request: int) -> tuple[Place, ...]:
         writes = self._writes_of(request)
         items = [item for at in writes for item in _written(self._operations[at])]
-        if len(writes) < 2 or len(items) != len({*items}):  # a transaction has one operation on an item
-            return ()
-        return (Together(tuple(dict.fromkeys(map(self._place, writes)))),)
+        # A transaction has one operation on an item.
+        return tuple(dict.fromkeys(map(self._place, writes))) if len(items) == len({*items}) else ()
 
     def _writes_of(self, request: int) -> list[int]:
         own = self._execution.of_request(request)
@@ -307,13 +312,15 @@ class _Candidates:
     def _exists(self, first: Dependency) -> bool:
         return first.item is not None and self._words.versions.at(first.item, first.earlier) is not None
 
-    def _place(self, at: int) -> Place:
+    def _place(self, at: int, item: ItemId | None = None) -> Place:
         operation = self._operations[at]
         handler = self._execution.requests[operation.request].handler
-        tables = sorted(
-            {item.table for item in _written(operation)} or {item.table for item in operation.footprint.items()}
-        )
-        table = str(operation.parameters.get("TableName") or next(iter(tables), ""))
+        if item is not None:
+            return Place(handler, operation.action, item.table, operation.source, at)
+        tables = sorted(item.table for item in _written(operation) or operation.footprint.items())
+        # A request token is read and written like an item, of a table that no execution begins with.
+        known = [table for table in tables if table in self._execution.initial]
+        table = str(operation.parameters.get("TableName") or next(iter(known), ""))
         return Place(handler, operation.action, table, operation.source, at)
 
     def _key_of(self, item: ItemId, at: int) -> list[str]:

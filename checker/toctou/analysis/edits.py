@@ -92,10 +92,15 @@ class Consistent:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Make all writes of a request in one TransactWriteItems, when the last of them is made."""
+    """Make all writes of a request in one TransactWriteItems, when the last of them is made.
+
+    Attributes:
+        at_end: which one is the last is not known: they are made when the request has ended.
+    """
 
     kind: ClassVar[str] = "together"
     places: tuple[Place, ...]
+    at_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,9 @@ def merged(edits: Iterable[Edit], more: Iterable[Edit]) -> tuple[Edit, ...]:
         elif isinstance(one, Together):
             known = found[at]
             places = known.places if isinstance(known, Together) else ()
-            found[at] = Together((*places, *(place for place in one.places if place not in places)))
+            more_places = tuple(place for place in one.places if place not in places)
+            at_end = one.at_end or bool(more_places) or (isinstance(known, Together) and known.at_end)
+            found[at] = Together((*places, *more_places), at_end)
     guarded = {one.place for one in found if isinstance(one, Conditional)}
     return tuple(one for one in found if not (isinstance(one, Added) and one.place in guarded))
 
@@ -202,7 +209,7 @@ def merged(edits: Iterable[Edit], more: Iterable[Edit]) -> tuple[Edit, ...]:
 def _same_place(one: Edit, other: Edit) -> bool:
     if isinstance(one, Together) or isinstance(other, Together):
         both = isinstance(one, Together) and isinstance(other, Together)
-        return both and bool({*one.places} & {*other.places})  # type: ignore[union-attr]
+        return both and one.places[0].handler == other.places[0].handler  # type: ignore[union-attr]
     if isinstance(one, Conditional | Checked) and isinstance(other, Conditional | Checked):
         return type(one) is type(other) and (one.place, one.read) == (other.place, other.read)
     return one == other

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from toctou.analysis.edits import (
     Added,
@@ -56,6 +56,15 @@ _REFUSED = 409
 _UNTOLD = 500
 
 
+class _Held(NamedTuple):
+    """A write that is made later: the call that was to make it, the write, and the line."""
+
+    action: str
+    parameters: Mapping[str, Any]
+    write: Write
+    source: SourceLine | None
+
+
 class Patches:
     """The edits of a remedy, applied to the requests of one execution after the other.
 
@@ -83,7 +92,7 @@ class Patches:
         self._operations = operations
         self._schemas = schemas
         self._requests: Sequence[Request] = ()
-        self._held: dict[int, list[tuple[str, Mapping[str, Any], Write]]] = {}
+        self._held: dict[int, list[_Held]] = {}
         self._lost: set[int] = set()
 
     @property
@@ -106,23 +115,24 @@ class Patches:
         if not own:
             return None
         try:
-            found = self._rewritten(request, action, parameters, own)
+            found = self._rewritten(request, action, parameters, own, source)
         except Unfit as why:
             self.unfit = str(why)
             return None
         return None if found is None else self._noted(request, found)
 
-    def left(self, request: int) -> Patched | None:
-        """What a request that has answered still holds back, as one call."""
+    def left(self, request: int) -> tuple[Patched, SourceLine | None] | None:
+        """What a request that has answered still holds back, as one call, and the line that made the last part of it."""
         held = self._held.pop(request, [])
         if not held:
             return None
-        action, parameters, _ = held[-1]
+        last = held[-1]
         try:
-            return self._noted(request, put_together(action, parameters, [write for _, _, write in held]))
+            found = put_together(last.action, last.parameters, [one.write for one in held])
         except Unfit as why:
             self.unfit = str(why)
             return None
+        return self._noted(request, found), last.source
 
     def answer(self, request: int, response: Response) -> Response:
         """The response of a request, with a 409 in the place of what its handler has let out."""
@@ -152,7 +162,12 @@ class Patches:
         return Patched(found.action, found.parameters, answered)
 
     def _rewritten(
-        self, request: int, action: str, parameters: Mapping[str, Any], edits: Sequence[Edit]
+        self,
+        request: int,
+        action: str,
+        parameters: Mapping[str, Any],
+        edits: Sequence[Edit],
+        source: SourceLine | None,
     ) -> Patched | None:
         if any(isinstance(one, Consistent) for one in edits):
             return Patched(action, consistent(action, parameters), lambda performed: performed)
@@ -164,27 +179,24 @@ class Patches:
             writes = self._changed(request, writes, one)
         together = next((one for one in edits if isinstance(one, Together)), None)
         if together is not None:
-            return self._joined(request, action, parameters, writes, together)
+            return self._joined(request, [_Held(action, parameters, one, source) for one in writes], together)
         return None if writes == before else put_together(action, parameters, writes)
 
-    def _joined(
-        self, request: int, action: str, parameters: Mapping[str, Any], writes: Sequence[Write], together: Together
-    ) -> Patched | None:
+    def _joined(self, request: int, writes: Sequence[_Held], together: Together) -> Patched:
         """Hold writes back until the last of them is made."""
         held = self._held.setdefault(request, [])
-        if len(together.places) > 1 and together.places[-1].action == action and self._is_last(request, together):
-            writes = [*(write for _, _, write in held), *writes]
+        action, parameters, _, source = writes[0]
+        last = together.places[-1]
+        is_last = last.is_of(last.handler, action, source) and len(held) >= len(together.places) - 1
+        if is_last and not together.at_end:
             del self._held[request]
-            return put_together(action, parameters, writes)
+            return put_together(action, parameters, [one.write for one in (*held, *writes)])
         if returns_values(parameters):
             raise Unfit(
                 f"the {action} asks for values ({parameters['ReturnValues']}), which a transaction does not return"
             )
-        held += [(action, parameters, one) for one in writes]
+        held += writes
         return held_back(action)
-
-    def _is_last(self, request: int, together: Together) -> bool:
-        return len(self._held[request]) >= len(together.places) - 1
 
     def _changed(self, request: int, writes: list[Write], edit: Edit) -> list[Write]:
         """The writes of a call with one edit."""

@@ -600,11 +600,12 @@ class Laboratory:
         """The response of a request with the remedy that is tried, if one is."""
         if not self.patches.edits:
             return response
-        left = self.patches.left(index)
-        if left is not None and not response.refused:  # what is refused is not to be stored
-            turn = self._runner.reach(left.action, left.parameters)
-            held = HeldCall(left.action, left.parameters, lambda _: None)
-            performed = left.answered(self._performed(turn, held)[1])
+        held = self.patches.left(index)
+        if held is not None and not response.refused:  # what is refused is not to be stored
+            left, source = held
+            turn = self._runner.reach(left.action, left.parameters, source)
+            call = HeldCall(left.action, left.parameters, lambda _: None, source)
+            performed = left.answered(self._performed(turn, call)[1])
             if performed.error is not None:
                 return Response(409)
         return self.patches.answer(index, response)

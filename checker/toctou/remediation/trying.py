@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from toctou.analysis.cause import Site
-from toctou.analysis.edits import Attempt, Edit, Remedy, Tried, merged
+from toctou.analysis.edits import Attempt, Edit, Remedy, Together, Tried, merged
 from toctou.client.backends import backend_named
 from toctou.client.patches import Patches
 from toctou.counterexample.violation import Violation
@@ -89,6 +89,13 @@ def cause_key(violation: Violation) -> Hashable:
     return cause.handler, _site(cause.read), _site(cause.write), cause.other
 
 
+def _decision(violation: Violation, edits: Sequence[Edit]) -> Hashable:
+    """The key of a cause, without its write where edits move the writes of the handler to another place."""
+    cause = violation.cause
+    moved = any(isinstance(one, Together) and one.places[0].handler == cause.handler for one in edits)
+    return (cause.handler, _site(cause.read), None if moved else _site(cause.write), cause.other)
+
+
 def _site(site: Site | None) -> Hashable:
     return None if site is None else site.source or site.tables
 
@@ -112,7 +119,8 @@ class _Trying:
         self._results = results
         self._options = options
         self._meter = meter
-        self._known = {cause_key(violation) for one in results for violation in one.violations}
+        self._all = [violation for one in results for violation in one.violations]
+        self._known = {cause_key(violation) for violation in self._all}
         self._left = max(LEAST_SCHEDULES, _MORE * sum(one.schedules for one in results))
 
     def attempts(self, key: Hashable, violations: Sequence[Violation]) -> Iterator[Attempt]:
@@ -207,19 +215,22 @@ class _Trying:
                     raise KeyboardInterrupt
                 if patches.refused:
                     return _Outcome(Tried("refused", patches.refused, schedules, explored))
-                against = [
-                    violation for violation in result.violations if stop_at_known or self._is_against(violation, key)
-                ]
+                known = () if stop_at_known else self._others(key, edits)
+                against = [violation for violation in result.violations if _decision(violation, edits) not in known]
                 if against:
+                    if patches.unfit and not patches.applied:
+                        return _Outcome(Tried("not_tried", patches.unfit))
                     return _Outcome(_met(against[0], key, schedules, explored), against[0])
                 others = others or bool(result.violations)
                 if result.verdict is Verdict.INCONCLUSIVE or self._left <= 0:
                     return _Outcome(self._cut_off(result, schedules, explored, len(scenarios)))
         return _Outcome(self._concluded(patches, edits, schedules, explored, others=others))
 
-    def _is_against(self, violation: Violation, key: Hashable) -> bool:
-        own = cause_key(violation)
-        return own == key or own not in self._known
+    def _others(self, key: Hashable, edits: Sequence[Edit]) -> set[Hashable]:
+        """The causes of the other findings, which are not to be removed."""
+        others = [one for one in self._all if cause_key(one) != key]
+        own = {_decision(one, edits) for one in self._all if cause_key(one) == key}
+        return {_decision(one, edits) for one in others} - own
 
     def _cut_off(self, result: ScenarioResult, schedules: int, explored: int, total: int) -> Tried:
         why = result.detail.partition("\n")[0] or "the budget was spent"
