@@ -195,7 +195,7 @@ class _Candidates:
         ranges = [one for one in self._operations[first.earlier].footprint.ranges if one.index is not None]
         for one in ranges:
             names = one.index.attributes if one.index is not None else ()
-            if names and write.action in ("PutItem", "TransactWriteItems", "UpdateItem"):
+            if names and any(change.after is not None for change in write.changes):
                 yield (Claimed(self._place(at), (names[0][0],)),)
 
     def _guard(self, at: int, first: Dependency, *, wide: bool) -> Edit | None:
@@ -350,7 +350,7 @@ def _in_key(item: ItemId, value: Mapping[str, object]) -> bool:
 
 def _written(write: Operation) -> set[ItemId]:
     """The items that a call is to write; one that failed, or found nothing to delete, is to write what it is about."""
-    if write.action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
+    if "TransactItems" not in write.parameters and write.action not in READS:
         return {*write.footprint.items()}
     return {*write.footprint.writes, *write.footprint.increments, *(change.item for change in write.changes)}
 

@@ -85,7 +85,11 @@ def _fails_in(shown: Shown, edits: Sequence[Edit]) -> int | None:
 
 def _together(together: Together, guards: Sequence[Conditional | Checked]) -> str:
     writes = ", ".join(dict.fromkeys(place.action for place in together.places))
-    text = f"make the request's writes ({writes}) in one TransactWriteItems"
+    when = " when it has succeeded" if together.at_end else ""
+    handler = together.places[0].handler
+    text = (
+        f"make the writes of {handler} ({writes}) in one TransactWriteItems{when}, so that all of them happen or none"
+    )
     conditions = [
         f"the {one.place.action} with {condition(one.terms)}"
         if isinstance(one, Conditional)
@@ -100,6 +104,10 @@ def _clause(shown: Shown, one: Edit) -> str:
         case Conditional(place, terms, _):
             has_one = conditional(shown.words.execution.operations[place.at])
             put = f"extend the condition of the {place.action}" if has_one else f"make the {place.action} conditional"
+            if place.action == "TransactWriteItems":
+                put = (
+                    f"give the operation on {place.table} in the TransactWriteItems a condition, beside any that it has"
+                )
             if place.action == "BatchWriteItem":
                 put = "write the items one by one instead of by BatchWriteItem, which takes no condition, each"
             return f"{put}: {condition(terms)}"
@@ -109,7 +117,7 @@ def _clause(shown: Shown, one: Edit) -> str:
                 f"{condition(terms)}"
             )
         case Consistent(place):
-            return f"make the {place.action} of {shown.item(place)} with ConsistentRead=True"
+            return f"make the {place.action} with ConsistentRead=True"
         case Added(_, attribute):
             return (
                 f"use UpdateExpression='ADD #{attribute} :change', which needs neither a read nor a condition, if {attribute} is "

@@ -58,3 +58,8 @@ class Explanation:
     decided: tuple[str, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     traceback: tuple[SourceLine, ...] = ()
+
+    @property
+    def remedy(self) -> str:
+        """The first of the remedies in words; ``""`` if there is none."""
+        return self.remedies[0].text if self.remedies else ""

@@ -18,7 +18,7 @@ from toctou.engine.service_error import ServiceError
 from toctou.history.item import AttributeValue, Image
 from toctou.history.operation import ErrorResponse
 
-VERBS: Mapping[str, str] = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
+VERBS: Mapping[str, str] = {f"{verb}Item": verb for verb in ("Put", "Update", "Delete")}
 _ACTIONS = {verb: action for action, verb in VERBS.items()}
 _OF_TRANSACTIONS = (
     *("TableName", "Key", "Item", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames"),

@@ -51,7 +51,7 @@ def with_remedies(
     found: dict[Hashable, tuple[Attempt, tuple[Attempt, ...]]] = {}
     for at, (key, violations) in enumerate(causes.items(), 1):
         status(f"trying fixes: {at} of {len(causes)}")
-        attempts = list(trying.attempts(key, violations)) if options.remedies else _untried(violations[0])
+        attempts = list(trying.attempts(key, violations)) if options.fixes else _untried(violations[0])
         if attempts:
             best = min(attempts, key=lambda one: _ORDER.index(one.tried.outcome))
             shown = tuple(one for one in attempts if one is not best and one.tried.outcome == "remains")
@@ -197,10 +197,10 @@ class _Trying:
     ) -> _Outcome:
         """Explore scenarios with edits until something speaks against them."""
         budget = replace(self._options.budget, max_schedules=self._options.budget.max_schedules or self._left)
-        options = replace(self._options, edits=edits, confirm=False, remedies=False, budget=budget)
+        options = replace(self._options, confirm=False, budget=budget)
         meter = replace(self._meter, budget=budget) if budget.max_seconds is not None else options.started()
         schedules, explored, others = 0, 0, False
-        with closing(Bench(options)) as bench:
+        with closing(Bench(options, edits)) as bench:
             explorer = bench.explorer(self._model)
             patches = explorer.patches
             for one in scenarios:

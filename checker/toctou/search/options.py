@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from toctou import real_time
-from toctou.analysis.edits import Edit
 from toctou.declaration.isolation import check_isolation
 from toctou.errors import BadInput
 from toctou.scheduling.runner import Limits
@@ -33,8 +32,7 @@ class Options:
             begin in memory, and to separate them once they are seen to share it.  A model may say so, too.
         seed: for the random strategy.
         limits: what one request may use.
-        remedies: try remedies for what was found.
-        edits: a remedy that is applied to the calls of handlers.
+        fixes: try fixes for what is found.
     """
 
     requests: int = 2
@@ -48,8 +46,7 @@ class Options:
     isolation: str = "auto"
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
-    remedies: bool = True
-    edits: tuple[Edit, ...] = ()
+    fixes: bool = True
 
     def __post_init__(self) -> None:
         if self.requests < 1:
