@@ -89,7 +89,7 @@ def _checked(
     try:
         for confirmed in exploring.finish(explored, options):
             loaded = explored[len(concluded)][0]
-            trying = partial(with_remedies, loaded, confirmed, options, meter, conclusion.trying)
+            trying = partial(with_remedies, loaded, confirmed, options, meter, conclusion.fixing)
             results = contained("trying fixes", trying, confirmed, conclusion.faults)
             concluded.append(conclusion.concluded(len(concluded), results, options))
     except KeyboardInterrupt:  # what was found stands, if it is not confirmed
@@ -180,8 +180,9 @@ class _Conclusion:
         self._show(partial(self._progress.end_model, result))
         return result
 
-    def trying(self, what: str) -> None:
-        """Report what is being done about what was found."""
+    def fixing(self, at: int, total: int) -> None:
+        """Report that a fix is about to be tried for a finding."""
+        self._show(partial(self._progress.fixing, at, total))
 
     def _show(self, show: Callable[[], None]) -> None:
         contained("the display of the progress", show, None, self.faults)

@@ -96,6 +96,10 @@ class ConsoleProgress:
             self._told |= reasons or set()
         self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
 
+    def fixing(self, at: int, total: int) -> None:
+        """See :class:`toctou.distribution.progress.Progress`."""
+        self._bar.update(self._task, where=f"trying fixes: {at} of {total}")
+
     def end_model(self, result: ModelResult) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""
 

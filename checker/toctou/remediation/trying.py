@@ -37,11 +37,12 @@ MOST_CANDIDATES = 6
 LEAST_SCHEDULES = 2_000
 _MORE = 4  # times the schedules that the model took
 
-Status = Callable[[str], None]
+Fixing = Callable[[int, int], None]
+"""Is told the number of the finding that is about to be looked at, and how many there are."""
 
 
 def with_remedies(
-    loaded: LoadedModel, results: Sequence[ScenarioResult], options: Options, meter: Meter, status: Status
+    loaded: LoadedModel, results: Sequence[ScenarioResult], options: Options, meter: Meter, fixing: Fixing
 ) -> tuple[ScenarioResult, ...]:
     """The results of a model, each violation with its remedy and what came of it."""
     causes = _by_cause(results)
@@ -50,7 +51,7 @@ def with_remedies(
     trying = _Trying(loaded.model, results, options, meter)
     found: dict[Hashable, tuple[Attempt, tuple[Attempt, ...]]] = {}
     for at, (key, violations) in enumerate(causes.items(), 1):
-        status(f"trying fixes: {at} of {len(causes)}")
+        fixing(at, len(causes))
         attempts = list(trying.attempts(key, violations)) if options.fixes else _untried(violations[0])
         if attempts:
             best = min(attempts, key=lambda one: _ORDER.index(one.tried.outcome))
