@@ -8,8 +8,7 @@ Nothing here is a promise: one execution shows what was relied on in it, and onl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from toctou.analysis.accesses import decided, decisive, parts
 from toctou.analysis.advice import advice
@@ -135,6 +134,8 @@ class _Candidates:
 
     def all_or_nothing(self) -> Iterator[tuple[Edit, ...]]:
         """Make all writes of the request at once."""
+        if not all(is_call(self._operations[at]) for at in self._changing()):
+            return  # what was done in another service, no transaction takes back
         for request in self._finding.requests:
             if writes := self._in_one_transaction(request):
                 yield (Together(writes, at_end=len(writes) == 1),)
@@ -321,23 +322,39 @@ class _Candidates:
 
     def _key_of(self, item: ItemId, at: int) -> list[str]:
         """The names of the item's key attributes, the partition key first."""
+        if named := self._named_key(item):
+            return named
         changes = [change for one in self._operations for change in one.changes if change.item == item]
         images = [change.after or change.before or {} for change in changes]
         image = self._words.versions.at(item, at)
+        # An attribute that an index is ordered by may have the same value as the key.
+        of_indexes = {
+            name
+            for one in self._operations
+            for found in one.footprint.ranges
+            if found.index is not None
+            for name in found.index.names
+        }
         names = key_names(item, [*images, *([image] if image else [])])
+        names = names - of_indexes if len(names) > len(item.key) else names
         every = {**image} if image else {name: value for one in images for name, value in one.items()}
-        ordered = [name for part in item.key for name in sorted(names) if every.get(name) == {part[0]: part[1]}]
-        return list(dict.fromkeys(ordered)) or _written_key(self._operations, item)
+        return list(
+            dict.fromkeys(name for kind, part in item.key for name in sorted(names) if every.get(name) == {kind: part})
+        )
 
-
-def _written_key(operations: Sequence[Operation], item: ItemId) -> list[str]:
-    for operation in operations:
-        for part in parts(operation.parameters):
-            given: Mapping[str, Any] = {**(part.get("Item") or {}), **(part.get("Key") or {})}
-            names = [name for kind, value in item.key for name, written in given.items() if written == {kind: value}]
-            if names and part.get("TableName") == item.table:
-                return list(dict.fromkeys(names))
-    return []
+    def _named_key(self, item: ItemId) -> list[str]:
+        """The same, as some call to the table gives them in its ``Key``, which names them for certain."""
+        for operation in self._operations:
+            for part in parts(operation.parameters):
+                given = part.get("Key")
+                if not isinstance(given, Mapping) or part.get("TableName") != item.table:
+                    continue
+                own = [one for one in operation.footprint.items() if one.table == item.table]
+                for one in own:
+                    names = [name for kind, value in one.key for name, found in given.items() if found == {kind: value}]
+                    if len(names) == len(one.key) == len({*names}):
+                        return names
+        return []
 
 
 def _in_key(item: ItemId, value: Mapping[str, object]) -> bool:
