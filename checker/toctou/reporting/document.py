@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -50,6 +51,9 @@ RUN = "run.json"
 
 Document = dict[str, Any]
 """A document, or a part of one, as JSON holds it."""
+
+_RECORDED = re.compile(r" #\d+$")
+"""How the name of a recorded state ends: the number of the request before which it was, in its test."""
 
 FINGERPRINT_LENGTH = 16
 """Hexadecimal digits; enough for the causes of one project never to meet."""
@@ -176,11 +180,12 @@ def _home_of(report: Path) -> str:
 def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
     # function and text instead of file and line: moved lines and edits elsewhere must not change a finding's identity
     read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
-    places = [
-        one and [one["action"], one["tables"], one["source"] and [one["source"]["function"], one["source"]["text"]]]
-        for one in (read, write)
-    ]
-    digest = hashlib.sha256(json.dumps([model, cause.handler, places, cause.other]).encode()).hexdigest()
+    window = (cause.window.read, cause.window.write)
+    places = [one and [one.action, list(one.tables), _code(one.source)] for one in window]
+    # A window within one function is one, whichever handlers call that function.
+    files = [_portable_file(one.source.file) for one in window if one is not None and one.source is not None]
+    place = files[0] if cause.window.shared and files else cause.handler
+    digest = hashlib.sha256(json.dumps([scope_of(model), place, places, cause.other]).encode()).hexdigest()
     return {
         "fingerprint": digest[:FINGERPRINT_LENGTH],
         "text": str(cause),
@@ -188,6 +193,15 @@ def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
         "read": read,
         "write": write,
     }
+
+
+def _code(source: SourceLine | None) -> list[str] | None:
+    return None if source is None else [source.function, source.text.strip()]
+
+
+def scope_of(model: str) -> str:
+    """What a cause belongs to: a model, or whatever was recorded, since each state of each test is a model of its own there."""
+    return "" if _RECORDED.search(model) else model
 
 
 def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document | None:

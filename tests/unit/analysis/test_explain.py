@@ -54,7 +54,7 @@ def test_a_race_on_the_owner_is_told_from_end_to_end():
     ]
     assert told.contradiction == (
         "If every request were a single step, A (alice) would have to come before B (alice), because A's GetItem did not "
-        "see B's UpdateItem; and B before A, because A's DeleteItem overwrote B's UpdateItem; no order satisfies both"
+        "see B's UpdateItem; and B before A, because A's DeleteItem removed what B's UpdateItem had left; no order satisfies both"
     )
     assert told.decision == "owner of Items[i1]"
 
@@ -90,8 +90,8 @@ def test_a_deletion_that_came_between():
     )
     told = explain(execution, serial(execution))
     assert told.headline == (
-        "B (alice) performed DeleteItem on Items[i1] although it no longer existed by then: delete_item checked "
-        "existence of Items[i1] before A's delete_item, and did not check again"
+        "B (alice)'s delete_item answered 200 from what it had read, although A (alice) had removed Items[i1] by then: its "
+        "own DeleteItem changed nothing"
     )
     assert told.decision == "existence of Items[i1]"
 
@@ -256,7 +256,7 @@ def headline_of(text):
         (
             "A.query(*) B.put(x owner=bob) B.delete(x) A.put(x owner=alice if no owner)",
             "aba",
-            "alice's request overwrote what bob's request had written: its condition found Items[x] without owner, the same "
+            "alice's request created again what bob's request had written: its condition found Items[x] without owner, the same "
             "as before bob created Items[x]",
             "Items[x] without owner: the same when it was read and when the condition was evaluated",
         ),
@@ -264,7 +264,7 @@ def headline_of(text):
             "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
             "lost_update",
             "bob's request overwrote what alice's request had written: alice changed n of Items[x] from 0 to 1, "
-            "then bob stored n 1, computed from the older value",
+            "then bob stored n 1, having read the older value",
             "n of Items[x]",
         ),
         (
