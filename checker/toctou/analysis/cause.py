@@ -41,7 +41,8 @@ class Window:
 
     Attributes:
         read: the first of the reads of one item that follow one another without a write.
-        write: the first write after it, since all that follow from one decision are corrected together.
+        write: the first write after it, since all that follow from one decision are corrected together; of an exception that
+            is the whole story, where it was raised.
         shared: whether it lies within one function, so that it is the same one in every handler that calls this.
     """
 
@@ -123,7 +124,8 @@ def cause(execution: Execution, finding: Finding, explanation: Explanation) -> C
         decided=explanation.decided if read and write else (),
         returned=_returned(execution, explanation),
         refused=anomaly == UNHANDLED_REFUSAL,
-        window=_window(execution, read_at, write_at, explanation.cycle[0].item if explanation.cycle else ""),
+        window=_raising(explanation, finding, read)
+        or _window(execution, read_at, write_at, explanation.cycle[0].item if explanation.cycle else ""),
     )
 
 
@@ -165,6 +167,13 @@ def _positions(
         about = finding.requests[0] if finding.requests else 0
         request = about if write_at is None else execution.operations[write_at].request
     return execution.requests[request].handler, read_at, write_at
+
+
+def _raising(explanation: Explanation, finding: Finding, read: Site | None) -> Window | None:
+    """Where an exception came from that is the whole story; ``None`` for any other one."""
+    if finding.oracle != "no_exception" or read is not None or explanation.anomaly == UNHANDLED_REFUSAL:
+        return None
+    return Window(None, Site("raise", (), explanation.traceback[-1])) if explanation.traceback else None
 
 
 def _window(execution: Execution, read_at: int | None, write_at: int | None, item: str) -> Window:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from toctou.analysis.accesses import decided
+from toctou.analysis.cause import READS
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
 from toctou.analysis.paths import overwritten, replaces
 from toctou.analysis.patterns import came_back
 from toctou.analysis.refusals import UNHANDLED_REFUSAL, refused_last
+from toctou.analysis.repeated import same_calls
 from toctou.analysis.wording import Words
 from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind
@@ -190,8 +192,14 @@ def _read_skew(words: Words, cycle: Cycle) -> str:
 
 
 def _non_repeatable_read(words: Words, cycle: Cycle) -> str:
-    first = cycle[0]
-    victim = words.execution.operations[first.earlier].request
+    first, again = cycle[0], words.execution.operations[cycle[-1].later]
+    read = words.execution.operations[first.earlier]
+    victim = read.request
+    if again.action not in READS:
+        return (
+            f"{words.handler(victim)} met {first.item} in two different states, by its {read.action} and by its "
+            f"{again.action}: in between {words.operation(first.later)} {words.written(first.later, first)}"
+        )
     return (
         f"{words.handler(victim)} read {first.item} twice with two different results: in between "
         f"{words.operation(first.later)} {words.written(first.later, first)}"
@@ -201,12 +209,8 @@ def _non_repeatable_read(words: Words, cycle: Cycle) -> str:
 def _duplicate(words: Words, cycle: Cycle) -> str:
     first = cycle[0]
     victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
-    effects = [
-        change_text(change)
-        for operation in words.execution.operations
-        if operation.request == victim
-        for change in operation.changes
-    ]
+    repeated = same_calls(words.execution, victim, other)
+    effects = [change_text(change) for at in repeated for change in words.execution.operations[at].changes]
     return (
         f"{words.handler(victim)} {listed(effects[:2])} although {words.handler(other)} had done the same: it relied on "
         f"{decided_on(words, first)}, read before that"

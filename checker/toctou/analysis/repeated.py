@@ -7,7 +7,7 @@ from itertools import pairwise
 from toctou.analysis.paths import replaced
 from toctou.analysis.patterns import Scene
 from toctou.history.footprint import EXISTENCE
-from toctou.history.operation import Operation
+from toctou.history.operation import Execution, Operation
 
 
 def effect_twice(scene: Scene) -> bool:
@@ -16,11 +16,16 @@ def effect_twice(scene: Scene) -> bool:
     one, other = (scene.execution.requests[index] for index in (left, right))
     if (one.handler, one.arguments) != (other.handler, other.arguments) or _only_added(scene):
         return False
+    return bool(same_calls(scene.execution, left, right))
+
+
+def same_calls(execution: Execution, one: int, other: int) -> list[int]:
+    """The positions of a request's calls that changed something, and that another request made as well, to some effect."""
     effects = [
-        [operation for operation in scene.execution.operations if operation.request == index and operation.changes]
-        for index in (left, right)
+        [at for at in execution.of_request(request) if execution.operations[at].changes] for request in (one, other)
     ]
-    return any(_same_call(first, second) for first in effects[0] for second in effects[1])
+    operations = execution.operations
+    return [at for at in effects[0] if any(_same_call(operations[at], operations[each]) for each in effects[1])]
 
 
 def _only_added(scene: Scene) -> bool:

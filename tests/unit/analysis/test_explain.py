@@ -320,3 +320,28 @@ def headline_of(text):
 )
 def test_every_anomaly_has_its_headline(text, anomaly, headline, decision):
     assert headline_of(text) == (anomaly, headline, decision)
+
+
+def test_an_effect_that_occurred_twice_names_what_both_requests_wrote():
+    execution = parse(
+        "item c used=0\nA.get(c) B.get(c) A.put(log1 n=1) A.add(b.n=10) A.set(c.used=1) "
+        "B.put(log2 n=1) B.add(b.n=10) B.set(c.used=1)"
+    )
+    told = explain(execution, serial(execution))
+    assert told.anomaly == "duplicate_effect"
+    assert "Items[b]" in told.headline
+    assert "log" not in told.headline
+
+
+def test_a_condition_that_meets_another_state_is_no_second_read():
+    execution = parse("item x n=0\nA.get(x) B.set(x.n=1) A.set(x.n=2 if n=0)! A=409")
+    told = explain(execution, serial(execution))
+    assert told.headline == (
+        "alice's request met Items[x] in two different states, by its GetItem and by its UpdateItem: in between bob's "
+        "UpdateItem changed n of Items[x] from 0 to 1"
+    )
+
+
+def test_two_entries_of_one_item_are_not_told_as_overwritten():
+    execution = parse("item x n=0\nA.get(x) B.add(x.n=1) A.add(x.n=1)")
+    assert "overwr" not in f"{explain(execution, serial(execution))}"
