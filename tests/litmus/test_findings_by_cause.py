@@ -320,3 +320,21 @@ def test_an_index_is_told_by_its_name():
     assert finding["anomaly"] == "phantom"
     assert "Shop.by-mail['a@x']" in finding["headline"]
     assert "Shop[*]" not in f"{finding}"
+
+
+class Uploading(Shop):
+    """The same object is put twice, which is nothing, and a number is lost."""
+
+    services = ["s3"]
+
+    @handler
+    def upload(self, principal: str) -> int:
+        n = int(stored("counter").get("n", 0))
+        boto3.client("s3", region_name="eu-central-1").put_object(Bucket="files", Key="a", Body=b"text")
+        shop.put_item(Item={"id": "counter", "n": n + 1})
+        return 200
+
+
+def test_an_object_that_is_put_twice_is_no_effect_that_occurred_twice():
+    (finding,) = found(Uploading)
+    assert finding["anomaly"] == "lost_update"

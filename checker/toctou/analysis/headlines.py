@@ -25,14 +25,24 @@ from toctou.history.wording import LONGEST_VALUE, attribute_words, change_text, 
 def headline(key: str, words: Words, cycle: Cycle, finding: Finding) -> str:
     """The sentence; the finding's own statement, if no cycle shows it or an exception is the story."""
     if key == "fails_alone":
-        return f"{finding.statement}, with no other request involved"
+        return f"{_first_lines(words, finding)}, with no other request involved"
     if key == UNHANDLED_REFUSAL:
         return _unhandled_refusal(words, finding)
     if not cycle or finding.oracle in {"no_exception", "exactly_once"}:
-        return finding.statement
+        return _first_lines(words, finding)
     if key == "toctou":
         return _toctou(words, cycle, finding.attributes)
     return _TEMPLATES.get(key, _interference)(words, cycle)
+
+
+def _first_lines(words: Words, finding: Finding) -> str:
+    """The statement with the first line of each exception's text: some hold whole tracebacks."""
+    text = finding.statement
+    for request in finding.requests:
+        raised = words.execution.responses[request].exception
+        if raised is not None and "\n" in raised.message.strip():
+            text = text.replace(raised.message, f"{raised.message.strip().partition(chr(10))[0]} …")
+    return text
 
 
 def decided_on(words: Words, one: Dependency, about: tuple[str, ...] = ()) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from toctou.analysis.paths import replaced
 from toctou.analysis.patterns import Scene
 from toctou.history.footprint import EXISTENCE
+from toctou.history.item import PLACES, TIMES
 from toctou.history.operation import Execution, Operation
 
 
@@ -21,11 +22,15 @@ def effect_twice(scene: Scene) -> bool:
 
 def same_calls(execution: Execution, one: int, other: int) -> list[int]:
     """The positions of a request's calls that changed something, and that another request made as well, to some effect."""
-    effects = [
-        [at for at in execution.of_request(request) if execution.operations[at].changes] for request in (one, other)
-    ]
     operations = execution.operations
+    effects = [[at for at in execution.of_request(request) if _adds_up(operations[at])] for request in (one, other)]
     return [at for at in effects[0] if any(_same_call(operations[at], operations[each]) for each in effects[1])]
+
+
+def _adds_up(operation: Operation) -> bool:
+    """Whether an operation had an effect that counts each time; the same object, put once more into a bucket, is there once."""
+    counted = "." not in operation.action
+    return any(counted or change.after is None or {TIMES, PLACES} & {*change.after} for change in operation.changes)
 
 
 def _only_added(scene: Scene) -> bool:

@@ -345,3 +345,14 @@ def test_a_condition_that_meets_another_state_is_no_second_read():
 def test_two_entries_of_one_item_are_not_told_as_overwritten():
     execution = parse("item x n=0\nA.get(x) B.add(x.n=1) A.add(x.n=1)")
     assert "overwr" not in f"{explain(execution, serial(execution))}"
+
+
+def test_of_an_exception_that_holds_a_traceback_the_first_line_is_told():
+    execution = parse("A.get(x) A=raises(BatchError: failed)")
+    (response,) = execution.responses
+    longer = replace(response.exception, message="all failed\nTraceback (most recent call last):\n  File")
+    execution = replace(execution, responses=(replace(response, exception=longer),))
+    (finding,) = NoException().judge(execution)
+    told = explain(execution, finding)
+    assert "raised BatchError: all failed …" in told.headline
+    assert "Traceback" not in told.headline
