@@ -32,6 +32,7 @@ from toctou.analysis.edits import (
     is_call,
     merged,
 )
+from toctou.analysis.refusals import UNHANDLED_REFUSAL, remedy_of_refusal
 from toctou.analysis.versions import key_names
 from toctou.analysis.wording import Words
 from toctou.history.finding import Finding
@@ -42,16 +43,17 @@ from toctou.history.operation import Operation
 MOST_TERMS = 12
 """Attributes that a condition compares at most; what compares more should compare a version."""
 
-_REFUSALS = ("ConditionalCheckFailedException", "TransactionCanceledException")
+_ERROR = 500
 
 
 def remedies(words: Words, finding: Finding, named: Named) -> tuple[Remedy, ...]:
     """What to try, in this order; one remedy without edits if there is only advice, none if there is not even that."""
     told = advice(words, finding, named)
+    of_refusal = remedy_of_refusal(words.execution, finding) if named.anomaly.key == UNHANDLED_REFUSAL else ""
     shown = Shown(words, finding)
     found: list[Remedy] = []
     for edits in _candidates(words, finding, named):
-        text = remedy_text(shown, edits)
+        text = of_refusal[:1].upper() + of_refusal[1:] or remedy_text(shown, edits)
         one = Remedy(
             edits, f"{text}.  Better: {told[0][:1].lower()}{told[0][1:]}" if named.anomaly.key == "aba" else text
         )
@@ -68,7 +70,9 @@ def _candidates(words: Words, finding: Finding, named: Named) -> Iterator[tuple[
     yield from find.strongly()
     if key in ("fails_alone", "not_a_race"):
         return
-    if finding.oracle == "exactly_once":
+    if key == UNHANDLED_REFUSAL:
+        yield from find.answered()
+    elif finding.oracle == "exactly_once":
         yield from find.once()
     elif key == "partial_effect":
         yield from find.all_or_nothing()
@@ -174,9 +178,10 @@ class _Candidates:
         """Answer 409 where an exception leaves the handler."""
         found = []
         for request in self._finding.requests:
-            raised = self._execution.responses[request].exception
-            if raised is not None:
-                found.append(Answered(self._execution.requests[request].handler, raised.type, 409))
+            response = self._execution.responses[request]
+            if response.exception is not None or response.status >= _ERROR:
+                raised = response.exception.type if response.exception is not None else ""
+                found.append(Answered(self._execution.requests[request].handler, raised, 409))
         if found:
             yield tuple(dict.fromkeys(found))
 

@@ -88,15 +88,16 @@ def _by_cause(results: Sequence[ScenarioResult]) -> dict[Hashable, list[Violatio
 
 def cause_key(violation: Violation) -> Hashable:
     """What is the same for violations of one cause, whether or not a remedy has changed their calls."""
-    cause = violation.cause
-    return cause.handler, _site(cause.read), _site(cause.write), cause.other
+    return _decision(violation, ())
 
 
 def _decision(violation: Violation, edits: Sequence[Edit]) -> Hashable:
     """The key of a cause, without its write where edits move the writes of the handler to another place."""
     cause = violation.cause
+    window = cause.window
     moved = any(isinstance(one, Together) and one.places[0].handler == cause.handler for one in edits)
-    return (cause.handler, _site(cause.read), None if moved else _site(cause.write), cause.other)
+    place = "" if window.shared else cause.handler
+    return place, _site(window.read), None if moved else _site(window.write), cause.other
 
 
 def _site(site: Site | None) -> Hashable:
@@ -176,14 +177,14 @@ class _Trying:
         }
 
     def _attempt(self, remedy: Remedy, key: Hashable, violations: Sequence[Violation], rounds: int) -> Attempt:
-        handler = violations[0].cause.handler
+        handlers = {one.cause.handler for one in violations}
         first = {one.execution.requests for one in violations}
-        scenarios = [one for one in self._results if any(request.handler == handler for request in one.requests)]
+        scenarios = [one for one in self._results if any(request.handler in handlers for request in one.requests)]
         scenarios.sort(key=lambda one: one.requests not in first)
         for at in range(rounds):
             outcome = self._explored(remedy.edits, key, scenarios)
             met = outcome.violation
-            if met is None or (cause_key(met) != key and met.cause.handler != handler):
+            if met is None or (cause_key(met) != key and met.cause.handler not in handlers):
                 return Attempt(remedy, outcome.tried)
             wider = next((one for one in _extended(remedy, met) if one.edits != remedy.edits), None)
             if wider is None or at == rounds - 1:

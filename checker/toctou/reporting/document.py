@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -37,12 +38,12 @@ from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Image
 from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.output import Written
-from toctou.history.request import HandlerException, Request, Response, label
+from toctou.history.request import HandlerException, Request, Response, SourceLine, label
 from toctou.history.wording import attribute_words
 from toctou.reporting import summary
 from toctou.reporting.encoding import encode
 from toctou.reporting.remedy_document import remedy_document
-from toctou.reporting.source_document import source_document
+from toctou.reporting.source_document import portable_file, source_document
 
 FORMAT = 3
 """Version of both kinds of document; a change that an old reader would misread makes it the next number."""
@@ -52,6 +53,9 @@ RUN = "run.json"
 
 Document = dict[str, Any]
 """A document, or a part of one, as JSON holds it."""
+
+_RECORDED = re.compile(r" #\d+$")
+"""How the name of a recorded state ends: the number of the request before which it was, in its test."""
 
 FINGERPRINT_LENGTH = 16
 """Hexadecimal digits; enough for the causes of one project never to meet."""
@@ -179,11 +183,12 @@ def _home_of(report: Path) -> str:
 def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
     # function and text instead of file and line: moved lines and edits elsewhere must not change a finding's identity
     read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
-    places = [
-        one and [one["action"], one["tables"], one["source"] and [one["source"]["function"], one["source"]["text"]]]
-        for one in (read, write)
-    ]
-    digest = hashlib.sha256(json.dumps([model, cause.handler, places, cause.other]).encode()).hexdigest()
+    window = (cause.window.read, cause.window.write)
+    places = [one and [one.action, list(one.tables), _code(one.source)] for one in window]
+    # A window within one function is one, whichever handlers call that function.
+    files = [portable_file(one.source.file) for one in window if one is not None and one.source is not None]
+    place = files[0] if cause.window.shared and files else cause.handler
+    digest = hashlib.sha256(json.dumps([scope_of(model), place, places, cause.other]).encode()).hexdigest()
     return {
         "fingerprint": digest[:FINGERPRINT_LENGTH],
         "text": str(cause),
@@ -191,6 +196,15 @@ def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
         "read": read,
         "write": write,
     }
+
+
+def _code(source: SourceLine | None) -> list[str] | None:
+    return None if source is None else [source.function, source.text.strip()]
+
+
+def scope_of(model: str) -> str:
+    """What a cause belongs to: a model, or whatever was recorded, since each state of each test is a model of its own there."""
+    return "" if _RECORDED.search(model) else model
 
 
 def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document | None:

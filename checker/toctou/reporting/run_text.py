@@ -144,6 +144,8 @@ def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
     for broken in finding.get("rules", ()):
         where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["report"] != finding["report"] else ""
         yield Text(f"  rule: {visible(broken['statement'])}{where}")
+    if way := finding.get("way"):
+        yield Text(f"  {way['number']} of {way['of']} ways to break {visible(way['rule'])}")
     for line in finding.get("traceback", ()):
         place = f"{line['file']}:{line['line']} in {line['function']}: {line['text']}"
         yield Text(f"  at {visible(place)}", "dim")

@@ -82,6 +82,7 @@ _FINDING: Shape = {
     **_texts("report", "replay"),
     "severity": _SEVERITY,
     "handlers": Missing([str]),
+    "way": Missing({"rule": str, "number": int, "of": int}),
     "anomalies": [str],
     "oracles": [str],
     "confirmed_on": Maybe(str),

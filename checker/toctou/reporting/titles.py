@@ -37,7 +37,7 @@ def finding_title(finding: Document) -> str:
     """The title of a finding of a run or a scan, which is that of its clearest violation."""
     clearest: Document = finding["scenarios"][0] if finding["scenarios"] else {"requests": [], "oracle": ""}
     named = [match[1] for match in map(_HANDLER.search, clearest["requests"]) if match]
-    if handlers := finding.get("handlers"):  # of requests that fail alone, at the same line
+    if finding["anomaly"] == "fails_alone" and (handlers := finding.get("handlers")):
         return f"{listed(handlers)}: fail alone, for one cause"
     return _title(named or [finding["handler"]], finding, clearest["oracle"])
 
