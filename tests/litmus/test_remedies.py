@@ -259,7 +259,7 @@ REMOVED = [
     (InTransaction, "condition", "#held = :held"),
     (UniqueByIndex, "claim", "whose key is the title itself"),
     (InBatch, "condition", "which takes no condition"),
-    (GuardedButNotHandled, "answer", "Handle ConditionalCheckFailedException"),
+    (GuardedButNotHandled, "answer", "handle ConditionalCheckFailedException: another request won the race"),
 ]
 
 
