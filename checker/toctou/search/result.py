@@ -25,6 +25,7 @@ class ScenarioResult:
         sharing: what requests were seen to share besides DynamoDB, as text for the user; else ``""``.
         isolated: whether each request had a process of its own.
         remarks: what a reader of the verdict should know besides, as sentences.
+        replayed: executions that were run a second time and gave the same history.
         stands_for: how many scenarios it represents, itself included; the others differ by names only.
     """
 
@@ -42,6 +43,7 @@ class ScenarioResult:
     isolated: bool = False
     remarks: tuple[str, ...] = ()
     stands_for: int = 1
+    replayed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
