@@ -159,6 +159,7 @@ class _Conclusion:
                 of_model = self.explored[-1] = Explored(slot.loaded, Reachability(slot.loaded.model), of_model.total)
             of_model.first = of_model.first or slot
             of_model.reached.add(tally.reached)
+            of_model.accesses.add(tally.accesses)
             of_model.seconds += tally.seconds
             of_model.results.append(replace(tally.result(slot.scenario), stands_for=slot.represents))
             self._show(partial(self._progress.end_scenario, slot.loaded.name, of_model.results[-1]))

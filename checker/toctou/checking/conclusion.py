@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
+from toctou.checking.coverage import coverage_of
 from toctou.checking.unreached import advice, who_calls
 from toctou.client.backends import is_repeatable
 from toctou.client.other_services import undeclared_service
@@ -13,6 +14,7 @@ from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
 from toctou.distribution.work_queue import Slot
 from toctou.scheduling.strategies import selected
+from toctou.search.accesses import Accesses
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability, Vacuous, names_of
 from toctou.search.result import ModelResult, ScenarioResult
@@ -29,6 +31,7 @@ class Explored:
     results: list[ScenarioResult] = field(default_factory=list)
     seconds: float = 0.0
     first: Slot | None = None
+    accesses: Accesses = field(default_factory=Accesses)
 
 
 _NEARLY_CERTAIN = 0.9999
@@ -81,6 +84,7 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         scenarios=tuple(results),
         seconds=explored.seconds,
         unreached=tuple((one.name, one.instead) for one in vacuous if one.name not in failing),
+        coverage=coverage_of(loaded.model, explored.accesses, results, explored.total, options),
     )
 
 

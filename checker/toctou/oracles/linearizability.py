@@ -47,7 +47,7 @@ class Linearizability(Serializability):
         self._specification = specification
         self._walked: _Walked | None = None
 
-    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:  # noqa: ARG002 - the signature of all
         """What is not ignored; of that, what the reference looks at."""
         return self._ignored.compared(change.item.table, changed)
 

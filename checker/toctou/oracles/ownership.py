@@ -92,7 +92,7 @@ class Ownership(Oracle):
                         "so with `owns(self, principal, item, items)`"
                     )
 
-    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:  # noqa: ARG002 - the signature of all
         """All of a change to an item that somebody owns, or may own by a rule of the model's."""
         by_nobody = change.item.service or change.before is None or (self._by_owner and not self._is_judged(change))
         return frozenset() if by_nobody else changed

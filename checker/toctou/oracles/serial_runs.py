@@ -75,7 +75,7 @@ class SerialRuns(Serializability):
         self._left_out: dict[str, None] = {}
         self.varying = self._left_out.keys()
 
-    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:  # noqa: ARG002 - the signature of all
         """What is not ignored."""
         return self.ignored.compared(change.item.table, changed)
 

@@ -1,6 +1,7 @@
 """What an operation of an API does in DynamoDB, and where it checks and then acts without an atomic condition.
 
-Windows are those of one item (:mod:`toctou.search.windows`).  A window deserves a review; exploring decides whether it is harmful.
+Windows are those of one item (:mod:`toctou.search.windows`).  A window deserves a review; exploring decides whether it is
+harmful.
 """
 
 from __future__ import annotations
@@ -8,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from toctou.history.footprint import ALL, EXISTENCE
+from toctou.history.footprint import EXISTENCE
 from toctou.history.operation import Operation
 from toctou.history.request import SourceLine
-from toctou.search.windows import condition, same_item_windows
-
-_EVERYTHING = "the whole item"
-_EXISTENCE = "existence"
+from toctou.search.windows import condition, named, same_item_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,9 @@ def access(operation: Operation, keys: Mapping[str, frozenset[str]]) -> Access:
     return Access(
         operation.action,
         tuple(dict.fromkeys(items)),
-        _named(reads),
-        _named(bound - own) or ((_EXISTENCE,) if bound else ()),
-        _named(writes),
+        named(reads),
+        named(bound - own) or (named(frozenset({EXISTENCE})) if bound else ()),
+        named(writes),
         operation.source,
     )
 
@@ -79,11 +77,5 @@ def windows(operations: Sequence[Operation], keys: Mapping[str, frozenset[str]])
     for one in same_item_windows(operations, keys):
         # A condition on key attributes alone checks existence, whichever function it uses.
         own = keys.get(one.item.table, frozenset())
-        instead = _named(one.condition - own) or ((_EXISTENCE,) if one.condition else ())
-        yield Window(str(one.item), one.read, one.write, _named(one.unchecked), instead)
-
-
-def _named(attributes: frozenset[str]) -> tuple[str, ...]:
-    if ALL in attributes:
-        return (_EVERYTHING,)
-    return tuple(sorted(one if one != EXISTENCE else _EXISTENCE for one in attributes))
+        instead = named(one.condition - own) or (named(frozenset({EXISTENCE})) if one.condition else ())
+        yield Window(str(one.item), one.read, one.write, named(one.unchecked), instead)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from toctou.client.access_tracker import Watched
-from toctou.history.footprint import ALL, EXISTENCE, dependent
+from toctou.history.footprint import ALL, EXISTENCE, Attributes, dependent
 from toctou.history.item import ItemId
 from toctou.history.operation import Execution, Operation
 from toctou.history.request import Request, Response, SourceLine
@@ -57,26 +57,36 @@ class Guard(NamedTuple):
     earlier: bool
 
 
+class Changed(NamedTuple):
+    """A kind of change.
+
+    Attributes:
+        attributes: those whose values changed.
+        created: whether there was no such item before.
+        judged: by oracle, those of the attributes that it judges, if there are any.
+    """
+
+    attributes: Attributes
+    created: bool
+    judged: frozenset[tuple[str, Attributes]]
+
+
 @dataclass(slots=True)
 class Write:
     """What was written at a place.
 
     Attributes:
         attributes: those that a call set or removed, whether their values changed or not.
-        changed: those whose values changed.
-        judged: by oracle, those of ``changed`` that it judges.
+        changes: what this changed.
     """
 
     attributes: set[str] = field(default_factory=set)
-    changed: set[str] = field(default_factory=set)
-    judged: dict[str, set[str]] = field(default_factory=dict)
+    changes: set[Changed] = field(default_factory=set)
 
     def add(self, other: Write) -> None:
         """Merge what was seen of the same place elsewhere."""
         self.attributes |= other.attributes
-        self.changed |= other.changed
-        for oracle, attributes in other.judged.items():
-            self.judged.setdefault(oracle, set()).update(attributes)
+        self.changes |= other.changes
 
 
 @dataclass(slots=True)
@@ -237,10 +247,9 @@ class Observer:
         for change in operation.changes:
             write = self._write(request, call, change.item)
             changed = frozenset(changed_attributes(change))
-            write.changed |= changed
-            for oracle in self._oracles:
-                if judged := oracle.judges(request, change, changed):
-                    write.judged.setdefault(oracle.name, set()).update(judged)
+            judged = ((one.name, one.judges(request, change, changed)) for one in self._oracles)
+            by_oracle = frozenset((name, attributes) for name, attributes in judged if attributes)
+            write.changes.add(Changed(changed, change.before is None, by_oracle))
 
     def _write(self, request: Request, call: Call, item: ItemId) -> Write:
         return self.accesses.writes.setdefault(WriteSite(request.handler, call, item.table), Write())
@@ -254,7 +263,7 @@ class Observer:
             SeenWindow(
                 read={window.item.table: set(window.unchecked)},
                 written={one.table for one in written},
-                condition=set(covered or window.condition and {EXISTENCE}),
+                condition=set(covered or (window.condition and {EXISTENCE})),
                 distant=window.distant,
                 guards=frozenset(_guards(window, operations)),
             )
@@ -272,7 +281,9 @@ def _watched(tables: Mapping[str, list[dict[str, Any]]], looked: dict[str, set[s
     def note(table: str, *names: str) -> None:
         looked.setdefault(table, set()).update(names)
 
-    return Watched({table: [Watched(item, partial(note, table)) for item in items] for table, items in tables.items()}, see)
+    return Watched(
+        {table: [Watched(item, partial(note, table)) for item in items] for table, items in tables.items()}, see
+    )
 
 
 def _beside(execution: Execution, index: int, read: Operation, begin: int, end: int) -> set[str]:

@@ -151,5 +151,6 @@ class Tally:
             sharing=self.sharing,
             isolated=self.isolated,
             remarks=tuple(self.remarks),
-            replayed=self.replayed,
+            # Each work item has run its first execution again, and how many there are depends on how many processes explore.
+            replayed=min(self.replayed, 1 + len(self.kept)),
         )

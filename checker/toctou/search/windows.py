@@ -112,3 +112,10 @@ def _last_read(operations: Sequence[Operation], item: ItemId) -> int | None:
         if read_attributes(operations[at], item):
             return at
     return None
+
+
+def named(attributes: Attributes) -> tuple[str, ...]:
+    """Attributes as texts, sorted."""
+    if ALL in attributes:
+        return ("the whole item",)
+    return tuple(sorted(one if one != EXISTENCE else "existence" for one in attributes))
