@@ -19,9 +19,12 @@ from toctou.search.accesses import Accesses
 from toctou.search.coverage import ModelCoverage, Stated
 from toctou.search.options import Options
 from toctou.search.result import ScenarioResult
-from toctou.verdict import Coverage, Verdict
+from toctou.verdict import Coverage, StopReason, Verdict
 
 _SEPARATED = "each request was run in a process of its own: "
+_EXPLORED = {StopReason.NEVER_WRITES, StopReason.NEVER_CALLED, StopReason.NOT_REACHED, StopReason.SHARED_MEMORY}
+"""Reasons why nothing is concluded from schedules although all of them were run."""
+
 _COVERED = {
     Coverage.EVERYTHING: "every class of equivalent interleavings is run once",
     Coverage.BOUND: "only schedules within its bound are run",
@@ -178,7 +181,7 @@ def _retryable(model: type[Model]) -> str:
 def _remaining(results: Sequence[ScenarioResult], missing: int) -> Iterator[str]:
     if missing:
         yield f"{missing:,} scenario{'' if missing == 1 else 's'} of the scope {'was' if missing == 1 else 'were'} not explored"
-    stopped = [one for one in results if one.verdict is Verdict.INCONCLUSIVE and one.stop_reason is not None]
+    stopped = [one for one in results if one.verdict is Verdict.INCONCLUSIVE and one.stop_reason not in _EXPLORED]
     for reason, count in sorted(Counter(str(one.stop_reason) for one in stopped).items()):
         schedules = sum(one.schedules for one in stopped if str(one.stop_reason) == reason)
         yield (

@@ -12,7 +12,7 @@ from typing import NoReturn
 from toctou.declaration.model import Model
 from toctou.errors import InternalError
 from toctou.execution.judging import oracles_of
-from toctou.history.footprint import ALL, Attributes
+from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.wording import attribute_words
 from toctou.oracles.exactly_once import ExactlyOnce
 from toctou.oracles.ignored import BODY
@@ -123,6 +123,8 @@ def _of_write(site: WriteSite, write: Write, accesses: Accesses, model: type[Mod
             *(_attributes(name, site.table, change, accesses) for name, _ in change.judged if name != comparison)
         )
         compared = dict(change.judged).get(comparison, _NOTHING)
+        if EXISTENCE in change.attributes and not change.created and EXISTENCE in by_rules:
+            continue  # with the item, whatever it had is gone
         if ignored := change.attributes - compared - by_rules:
             why = (
                 "`ignore` leaves it out of comparisons"

@@ -111,11 +111,11 @@ def _reasons(site: WindowSite, seen: SeenWindow, writers: Mapping[str, Mapping[s
             yield f"only {site.handler} itself writes {what}"
     if seen.interleaved:
         yield (
-            f"{listed(sorted(seen.beside))} wrote what had been read in between in {seen.interleaved:,} of the "
-            f"{seen.schedules:,} schedules with it"
+            f"in {seen.interleaved:,} of the {seen.schedules:,} schedules with it, {listed(sorted(seen.beside))} wrote what had "
+            "been read in between"
         )
     else:
-        yield f"no other request wrote what had been read in between, in any of the {seen.schedules:,} schedules with it"
+        yield f"in none of the {seen.schedules:,} schedules with it another request wrote what had been read in between"
     if seen.condition:
         yield f"its condition covers {listed(named(frozenset(seen.condition)))}" + (
             " only" if seen.condition == {EXISTENCE} else " instead"

@@ -20,6 +20,7 @@ from toctou.history.request import Request, Response, SourceLine
 from toctou.history.wording import changed_attributes
 from toctou.oracles.invariant import plain_tables
 from toctou.oracles.oracle import Oracle
+from toctou.scheduling.dependence import Dependent
 from toctou.search.windows import Keys, OpenWindow, condition, distant_windows, same_item_windows
 
 MOST = 20_000
@@ -99,7 +100,7 @@ class SeenWindow:
         condition: what the write's condition covers instead, key attributes left out; ``EXISTENCE`` if it covers only that.
         distant: whether the write never was of an item that was read.
         schedules: in how many executions it occurred.
-        interleaved: in how many of these another request wrote, between the read and the write, what had been read.
+        interleaved: in how many of these, or in equivalent ones, another request wrote what had been read, before the write.
         beside: the handlers of these.
         guards: conditions on other items that held whenever it occurred.
     """
@@ -163,16 +164,19 @@ class Accesses:
         self.varying |= later.varying
 
 
-_Windows = Sequence[tuple[WindowSite, OpenWindow, Operation]]
+_Windows = Sequence[tuple[WindowSite, OpenWindow]]
 
 
 class Observer:
     """Collects :class:`Accesses` of the executions of a scenario; what a request does in one local state is analysed once."""
 
-    def __init__(self, accesses: Accesses, oracles: Sequence[Oracle], keys: Keys) -> None:
+    def __init__(
+        self, accesses: Accesses, oracles: Sequence[Oracle], keys: Keys, depends: Dependent = dependent
+    ) -> None:
         self.accesses = accesses
         self._oracles = oracles
         self._keys = keys
+        self._depends = depends
         # With the operations, so that no other ones get their identity.
         self._known: dict[tuple[object, ...], tuple[Sequence[Operation], _Windows]] = {}
 
@@ -183,9 +187,9 @@ class Observer:
             positions[operation.request].append(at)
         occurred: dict[WindowSite, set[str]] = {}
         for index, own in enumerate(positions):
-            for site, window, read in self._windows(execution, index, own):
+            for site, window in self._windows(execution, index, own):
                 beside = occurred.setdefault(site, set())
-                beside.update(_beside(execution, index, read, own[window.read], own[window.write]))
+                beside |= _beside(execution, index, own[window.read], own[window.write], self._depends)
         for site, beside in occurred.items():
             seen = self.accesses.windows[site]
             seen.schedules += 1
@@ -234,7 +238,7 @@ class Observer:
         if not writes or len(operations) == 1:
             return ()
         return [
-            (self._seen(handler, window, operations), window, operations[window.read])
+            (self._seen(handler, window, operations), window)
             for found in (same_item_windows, distant_windows)
             for window in found(operations, self._keys)
         ]
@@ -286,13 +290,21 @@ def _watched(tables: Mapping[str, list[dict[str, Any]]], looked: dict[str, set[s
     )
 
 
-def _beside(execution: Execution, index: int, read: Operation, begin: int, end: int) -> set[str]:
-    """The handlers of other requests that wrote what was read, between two positions."""
-    return {
-        execution.requests[one.request].handler
-        for one in execution.operations[begin + 1 : end]
-        if one.request != index and one.footprint.writes_something and dependent(read.footprint, one.footprint)
-    }
+def _beside(execution: Execution, index: int, read_at: int, write_at: int, depends: Dependent) -> set[str]:
+    """The handlers of other requests that wrote what was read after that, and not only after the write.
+
+    Where their write commutes with it, an equivalent schedule has it in between.
+    """
+    read, found = execution.operations[read_at].footprint, set[str]()
+    after, behind = {index}, [execution.operations[write_at].footprint]
+    for at in range(read_at + 1, len(execution.operations)):
+        one = execution.operations[at]
+        if at > write_at and (one.request in after or any(depends(earlier, one.footprint) for earlier in behind)):
+            after.add(one.request)
+            behind.append(one.footprint)
+        elif one.request != index and one.footprint.writes_something and dependent(read, one.footprint):
+            found.add(execution.requests[one.request].handler)
+    return found
 
 
 def _guards(window: OpenWindow, operations: Sequence[Operation]) -> set[Guard]:

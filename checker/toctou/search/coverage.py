@@ -28,7 +28,7 @@ class UnguardedWrite:
         condition: what the write's condition covers instead, likewise; empty if it has none.
         distant: whether the write is of other items than those that were read.
         schedules: in how many schedules it occurred.
-        interleaved: in how many of these another request wrote, in between, what had been read.
+        interleaved: in how many of these, or in equivalent ones, another request wrote, in between, what had been read.
         beside: the handlers of these requests.
         outcome: what exploring has shown.
         reasons: why, as far as that can be said, as sentences.

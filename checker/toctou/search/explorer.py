@@ -153,7 +153,7 @@ class Explorer:
             RenamedScenarios(self._name_independence, work_item.scenario, work_item.renamings),
             sighted,
             work_item.interchangeable,
-            Observer(tally.accesses, oracles, keys),
+            Observer(tally.accesses, oracles, keys, self._depends),
         )
 
     def _explore(self, exploration: Exploration, meter: Meter, pause: Pause) -> None:
