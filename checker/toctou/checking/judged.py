@@ -38,7 +38,7 @@ def judged_by(accesses: Accesses, model: type[Model], handlers: Sequence[str]) -
 def unjudged(accesses: Accesses, model: type[Model], handlers: Sequence[str]) -> list[Unjudged]:
     """What no rule of the model has judged; ``handlers`` are those that were explored."""
     found = [one for site, write in accesses.writes.items() for one in _of_write(site, write, accesses, model)]
-    found.sort(key=lambda one: (one.kind != "write", one.handler, str(one.call), one.table))
+    found.sort(key=_rank)
     found += [
         Unjudged("answer", f"`ignore` leaves {name} out of the body of responses", attributes=(name,))
         for name in model.ignore.get(BODY, ())
@@ -58,6 +58,12 @@ def unjudged(accesses: Accesses, model: type[Model], handlers: Sequence[str]) ->
         if name not in handlers
     ]
     return found
+
+
+def _rank(one: Unjudged) -> tuple[object, ...]:
+    source = one.call.source if one.call else None
+    place = ("", 0) if source is None else (source.file, source.line)
+    return one.kind != "write", one.handler, place, str(one.call), one.table, one.reason
 
 
 def _oracles(model: type[Model]) -> list[Oracle]:

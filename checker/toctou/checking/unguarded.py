@@ -50,7 +50,13 @@ def unguarded_writes(
             outcome, reasons = Outcome.HARMLESS, []
         reasons += [*_reasons(site, seen, writers)]
         found.append(_unguarded(site, seen, outcome, reasons))
-    return sorted(found, key=lambda one: (_RANKS.index(one.outcome), one.handler, _place(one.write), _place(one.read)))
+    return sorted(found, key=_rank)
+
+
+def _rank(one: UnguardedWrite) -> tuple[object, ...]:
+    sources = [call.source for call in (one.write, one.read)]
+    places = [("", 0) if source is None else (source.file, source.line) for source in sources]
+    return _RANKS.index(one.outcome), one.handler, places, one.write.action, one.read.action
 
 
 def _unguarded(site: WindowSite, seen: SeenWindow, outcome: Outcome, reasons: Sequence[str]) -> UnguardedWrite:

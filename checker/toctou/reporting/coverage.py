@@ -128,20 +128,16 @@ def unguarded_words(one: Document) -> str:
 
 def unjudged_words(one: Document) -> str:
     """What no rule has judged, and why."""
-    attributes = listed(one["attributes"])
-    match one["kind"]:
-        case "write" | "attribute":
-            return f"{one['handler']}: {place_words(one['call'])} of {one['table']} ({attributes}): {one['reason']}"
-        case "table":
-            return f"the table {one['table']}: {one['reason']}"
-        case "handler":
-            return f"{one['handler']}: {one['reason']}"
-    return str(one["reason"])
+    if one["call"]:
+        attributes = listed(one["attributes"])
+        return f"{one['handler']}: {place_words(one['call'])} of {one['table']} ({attributes}): {one['reason']}"
+    about = f"the table {one['table']}" if one["table"] else one["handler"]
+    return f"{about}: {one['reason']}" if about else str(one["reason"])
 
 
 def outcome_words(outcome: str) -> str:
     """What exploring has shown of an unguarded write."""
-    return _OUTCOMES[outcome]
+    return _OUTCOMES.get(outcome, outcome)
 
 
 def notable(coverage: Document) -> str:
