@@ -90,7 +90,7 @@ def is_between(
 
 
 @given(PROGRAMS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_what_is_covered_equals_an_independent_count(programs: list[list[Step]]) -> None:
     model = model_of(programs)
     coverage = check_model(model, symmetry=False, confirm=False).coverage
@@ -128,7 +128,7 @@ def test_what_is_covered_equals_an_independent_count(programs: list[list[Step]])
 
 
 @given(PROGRAMS)
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_symmetry_leaves_out_schedules_and_no_interleaving(programs: list[list[Step]]) -> None:
     whole, reduced = (check_model(model_of(programs), symmetry=one, confirm=False).coverage for one in (False, True))
     assert whole is not None

@@ -91,8 +91,9 @@ def _judged(oracle: Oracle, accesses: Accesses, model: type[Model], handlers: Se
 def _rule(oracle: Oracle, model: type[Model]) -> str:
     match oracle:
         case Ownership():
-            by = f"its attribute {model.owner} names" if model.owner and model.owns is Model.owns else "`owns` says"
-            return f"an item is changed for whom {by} at that moment"
+            by_attribute = model.owner is not None and model.owns is Model.owns
+            who = f"its attribute {model.owner} names" if by_attribute else "`owns` of the model allows"
+            return f"an item is changed only for a principal whom {who} at that moment"
         case Linearizability():
             return "answers and stored items are those of the reference, one request at a time"
         case SerialRuns():

@@ -36,7 +36,6 @@ def unguarded_writes(
         (one.cause.handler, one.cause.write.action, one.cause.write.source) for one in violations if one.cause.write
     }
     shown = _shown(violations, _keys(model))
-    writers = _writers(accesses)
     found = []
     for site, seen in accesses.windows.items():
         violated = site in shown or (site.handler, *site.write) in blamed
@@ -48,7 +47,9 @@ def unguarded_writes(
             outcome, reasons = Outcome.OPEN, [_open(site.handler, unverified, len(scenarios))]
         else:
             outcome, reasons = Outcome.HARMLESS, []
-        reasons += [*_reasons(site, seen, writers)]
+        reasons += [*_reasons(site, seen, accesses)]
+        if outcome is Outcome.HARMLESS and seen.interleaved:
+            reasons.append("no oracle objected to any of these")
         found.append(_unguarded(site, seen, outcome, reasons))
     return sorted(found, key=_rank)
 
@@ -88,12 +89,14 @@ def _shown(violations: Sequence[Violation], keys: Keys) -> set[WindowSite]:
     return {site for site, seen in observer.accesses.windows.items() if seen.interleaved}
 
 
-def _writers(accesses: Accesses) -> dict[str, dict[str, frozenset[str]]]:
-    """By table and handler, the attributes that were written."""
-    found: dict[str, dict[str, frozenset[str]]] = {}
+def _writers(accesses: Accesses, table: str, *, existing: bool = False) -> dict[str, frozenset[str]]:
+    """By handler, the attributes of a table's items that it wrote; ``existing``: that it changed in items that were there."""
+    found: dict[str, frozenset[str]] = {}
     for site, write in accesses.writes.items():
-        of_table = found.setdefault(site.table, {})
-        of_table[site.handler] = of_table.get(site.handler, frozenset()) | write.attributes
+        if site.table == table:
+            changed = frozenset[str]().union(*(one.attributes for one in write.changes if not one.created))
+            written = changed if existing else frozenset(write.attributes)
+            found[site.handler] = found.get(site.handler, frozenset()) | written
     return found
 
 
@@ -106,15 +109,17 @@ def _open(handler: str, unverified: Sequence[ScenarioResult], scenarios: int) ->
     return f"{len(unverified)} of {scenarios} scenarios with {handler} are not verified"
 
 
-def _reasons(site: WindowSite, seen: SeenWindow, writers: Mapping[str, Mapping[str, frozenset[str]]]) -> Iterator[str]:
+def _reasons(site: WindowSite, seen: SeenWindow, accesses: Accesses) -> Iterator[str]:
+    used = accesses.used.get((site.handler, site.read), {})
     for table, attributes in sorted(seen.read.items()):
-        read = frozenset(attributes)
-        writing = [handler for handler, written in writers.get(table, {}).items() if overlap(read, written)]
+        read, looked = frozenset(attributes), frozenset(used.get(table, ())) - {EXISTENCE}
         what = f"anything of {table}" if ALL in read else f"{listed(named(read))} of {table}"
-        if not writing:
-            yield f"no handler of the model writes {what}"
-        elif writing == [site.handler]:
-            yield f"only {site.handler} itself writes {what}"
+        if by := _written_by(site.handler, read, _writers(accesses, table)):
+            yield f"{by} writes {what}"
+        elif looked and ALL not in looked:
+            only = f"alone, {site.handler} looks at {listed(named(looked))} of {table} only"
+            if by := _written_by(site.handler, looked, _writers(accesses, table, existing=True)):
+                yield f"{only}, which {by} changes in an item that is there"
     if seen.interleaved:
         yield (
             f"in {seen.interleaved:,} of the {seen.schedules:,} schedules with it, {listed(sorted(seen.beside))} wrote what had "
@@ -127,13 +132,23 @@ def _reasons(site: WindowSite, seen: SeenWindow, writers: Mapping[str, Mapping[s
             " only" if seen.condition == {EXISTENCE} else " instead"
         )
     for guard in sorted(seen.guards or (), key=str):
-        yield _guarded(guard)
+        yield _guarded(guard, distant=seen.distant)
 
 
-def _guarded(guard: Guard) -> str:
+def _written_by(handler: str, attributes: frozenset[str], writers: Mapping[str, frozenset[str]]) -> str:
+    """Who writes any of these, if that is no other handler; ``""`` otherwise."""
+    writing = [name for name, written in writers.items() if overlap(attributes, written)]
+    if not writing:
+        return "no handler of the model"
+    return f"only {handler} itself" if writing == [handler] else ""
+
+
+def _guarded(guard: Guard, *, distant: bool) -> str:
     if guard.earlier:
         return f"its request has made a conditional {guard.call.action} of {guard.table}{_at(guard.call)} before"
-    return f"it is made on a condition on another item, of {guard.table}"
+    if distant:
+        return f"it has a condition, on items of {guard.table}"
+    return f"its transaction has a condition on another item, of {guard.table}"
 
 
 def _at(call: Call) -> str:

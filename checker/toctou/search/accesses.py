@@ -6,7 +6,7 @@ Everything here is a union or a sum over executions, so that it does not depend 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -116,8 +116,7 @@ class SeenWindow:
 
     def add(self, other: SeenWindow) -> None:
         """Merge what was seen of the same window elsewhere."""
-        for table, attributes in other.read.items():
-            self.read.setdefault(table, set()).update(attributes)
+        _merge(self.read, other.read)
         self.written |= other.written
         self.condition |= other.condition
         self.distant = self.distant and other.distant
@@ -134,6 +133,7 @@ class Accesses:
 
     Attributes:
         looked: by oracle that asks a function of the model about stored items, the attributes it looked at, by table.
+        used: by handler and read, what the handler looked at in the result where it ran alone, by table.
         tables: those of which a request has read or written something.
         refused: handlers that refused a request, or failed.
         clocks: handlers that read the clock or random numbers before a call.
@@ -143,6 +143,7 @@ class Accesses:
     writes: dict[WriteSite, Write] = field(default_factory=dict)
     windows: dict[WindowSite, SeenWindow] = field(default_factory=dict)
     looked: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    used: dict[tuple[str, Call], dict[str, set[str]]] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     clocks: set[str] = field(default_factory=set)
@@ -155,13 +156,18 @@ class Accesses:
         for window, seen in later.windows.items():
             self.windows.setdefault(window, SeenWindow()).add(seen)
         for oracle, by_table in later.looked.items():
-            known = self.looked.setdefault(oracle, {})
-            for table, attributes in by_table.items():
-                known.setdefault(table, set()).update(attributes)
+            _merge(self.looked.setdefault(oracle, {}), by_table)
+        for read, by_table in later.used.items():
+            _merge(self.used.setdefault(read, {}), by_table)
         self.tables |= later.tables
         self.refused |= later.refused
         self.clocks |= later.clocks
         self.varying |= later.varying
+
+
+def _merge(known: dict[str, set[str]], more: Mapping[str, Iterable[str]]) -> None:
+    for table, attributes in more.items():
+        known.setdefault(table, set()).update(attributes)
 
 
 _Windows = Sequence[tuple[WindowSite, OpenWindow]]
@@ -210,6 +216,16 @@ class Observer:
             for stored in (execution.initial, execution.final):
                 with suppress(Exception):  # what is wrong with it shows where it judges
                     rule(_watched(plain_tables(stored), looked))
+
+    def see_uses(self, execution: Execution) -> None:
+        """Note what handlers looked at in results, of an execution in which that was tracked."""
+        for operation in execution.operations:
+            if operation.accessed is not None:
+                read = execution.requests[operation.request].handler, _call(operation)
+                used = self.accesses.used.setdefault(read, {})
+                for item, attributes in operation.accessed.items():
+                    if item is not None:
+                        _merge(used, {item.table: attributes})
 
     def _windows(self, execution: Execution, index: int, positions: Sequence[int]) -> _Windows:
         """The windows of a request, which is analysed if it was not seen to do this before."""

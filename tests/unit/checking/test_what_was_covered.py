@@ -73,8 +73,24 @@ def test_an_unguarded_write_to_what_nobody_else_changes_is_harmless_in_this_scop
     assert one.write.source.text.startswith("dynamodb.update_item(")
     assert one.outcome == "harmless"
     assert "only write itself writes anything of Notes" in one.reasons
+    assert "no oracle objected to any of these" in one.reasons
     assert one.interleaved == 1  # that of two equal requests of alice: bob's are refused
     assert "1 unguarded write is harmless in this scope" in notable(coverage_document(result.coverage))
+
+
+def test_a_write_is_harmless_where_what_the_handler_looks_at_is_never_changed():
+    class Retitled(Notes):
+        @handler(principals=["alice"])
+        def retitle(self, principal):
+            update("Notes", "n1", "title", principal, ConditionExpression="attribute_exists(id)")
+            return 200
+
+    one = unguarded(check_model(Retitled))["write", "UpdateItem"]
+    assert (one.outcome, one.beside) == ("harmless", ("retitle", "write"))
+    assert (
+        "alone, write looks at owner of Notes only, which no handler of the model changes in an item that is there"
+        in one.reasons
+    )
 
 
 def test_a_conflicting_handler_makes_it_violated_and_no_longer_harmless():
