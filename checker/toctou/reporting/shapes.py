@@ -140,6 +140,7 @@ SCAN: Shape = {
     **_texts("toctou", "model", "backend", "strategy"),
     "document": _texts("name", "openapi"),
     "pairs": {"total": int, "conflicting": int},
+    "covered": Missing([str]),
     "operations": [
         {
             **_texts("operation", "name", "verdict", "detail", "unreached"),
