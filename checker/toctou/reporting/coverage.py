@@ -20,7 +20,7 @@ _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _OUTCOMES = {
     "violation": "of a finding",
     "harmless": "harmless in this scope",
-    "open": "neither harmless nor of a finding",
+    "open": "undecided",
 }
 _MOST_PLACES = 3
 
