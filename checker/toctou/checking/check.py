@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from toctou import real_time
 from toctou.checking.conclusion import Explored, concluded_model, without_conclusion
+from toctou.checking.coverage import coverage_of
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
@@ -174,6 +175,10 @@ class _Conclusion:
         explored, faults = self.explored[at], list[str]()
         concluded = contained("the conclusion", partial(concluded_model, explored, results, options), None, faults)
         result = concluded or without_conclusion(explored, results, faults[0])
+        covers = partial(
+            coverage_of, explored.loaded.model, explored.accesses, result.scenarios, explored.total, options
+        )
+        result = replace(result, coverage=contained("the account of what was covered", covers, None, self.faults))
         self._show(partial(self._progress.end_model, result))
         return result
 

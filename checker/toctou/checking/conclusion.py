@@ -6,7 +6,6 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Context
 
-from toctou.checking.coverage import coverage_of
 from toctou.checking.unreached import advice, who_calls
 from toctou.client.backends import is_repeatable
 from toctou.client.other_services import undeclared_service
@@ -84,7 +83,6 @@ def concluded_model(explored: Explored, confirmed: Sequence[ScenarioResult], opt
         scenarios=tuple(results),
         seconds=explored.seconds,
         unreached=tuple((one.name, one.instead) for one in vacuous if one.name not in failing),
-        coverage=coverage_of(loaded.model, explored.accesses, results, explored.total, options),
     )
 
 

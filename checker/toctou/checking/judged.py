@@ -140,14 +140,16 @@ def _of_write(site: WriteSite, write: Write, accesses: Accesses, model: type[Mod
             )
             found.setdefault(("attribute", why), set()).update(ignored)
         if left := (change.attributes & compared) - by_rules:
-            why = f"{_without_rule(change, model)}: only compared with the requests one after the other"
+            why = f"{_without_rule(site.table, change, model)}: only compared with the requests one after the other"
             found.setdefault(("write", why), set()).update(left)
     for (kind, why), attributes in sorted(found.items()):
         yield Unjudged(kind, why, site.handler, site.table, site.call, attribute_words(attributes))
 
 
-def _without_rule(change: Changed, model: type[Model]) -> str:
+def _without_rule(table: str, change: Changed, model: type[Model]) -> str:
     """Why no rule judges a change."""
+    if ":" in table:
+        return "it is in another service, and no invariant looks there"
     if model.owner is None and model.owns is Model.owns:
         return (
             "the model names no owner, and no invariant looks at it" if model.invariants() else "the model has no rule"

@@ -68,11 +68,14 @@ def distant_windows(operations: Sequence[Operation], keys: Keys) -> Iterator[Ope
         for read_at, read in enumerate(operations[:at]):
             if read.footprint.writes_something:
                 continue
+            ranges = read.footprint.ranges
             for item, attributes in read.footprint.reads.items():
+                if any(one.covers(item) for one in ranges):  # the range stands for what was found in it
+                    continue
                 checked = footprint.reads.get(item, frozenset()) - {EXISTENCE}
                 if item not in written and not checked and _last_read(operations[:at], item) == read_at:
                     yield OpenWindow(item, read_at, at, attributes - keys.get(item.table, frozenset()), distant=True)
-            for one in read.footprint.ranges:
+            for one in ranges:
                 if not any(one.covers(item) for item in written):
                     seen = one.attributes - keys.get(one.table, frozenset()) or frozenset({EXISTENCE})
                     yield OpenWindow(one, read_at, at, seen, distant=True)
