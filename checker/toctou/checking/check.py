@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from toctou import real_time
 from toctou.checking.conclusion import Explored, concluded_model, without_conclusion
+from toctou.checking.coverage import coverage_of
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
@@ -163,6 +164,7 @@ class _Conclusion:
                 of_model = self.explored[-1] = Explored(slot.loaded, Reachability(slot.loaded.model), of_model.total)
             of_model.first = of_model.first or slot
             of_model.reached.add(tally.reached)
+            of_model.accesses.add(tally.accesses)
             of_model.seconds += tally.seconds
             of_model.results.append(replace(tally.result(slot.scenario), stands_for=slot.represents))
             self._show(partial(self._progress.end_scenario, slot.loaded.name, of_model.results[-1]))
@@ -177,6 +179,10 @@ class _Conclusion:
         explored, faults = self.explored[at], list[str]()
         concluded = contained("the conclusion", partial(concluded_model, explored, results, options), None, faults)
         result = concluded or without_conclusion(explored, results, faults[0])
+        covers = partial(
+            coverage_of, explored.loaded.model, explored.accesses, result.scenarios, explored.total, options
+        )
+        result = replace(result, coverage=contained("the account of what was covered", covers, None, self.faults))
         self._show(partial(self._progress.end_model, result))
         return result
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from toctou.reporting.coverage import notable, total_words
 from toctou.reporting.document import Document
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
@@ -113,6 +114,7 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
         for remark in filter(None, remarks):
             for row in remark.splitlines():
                 yield Text(f"  {visible(row)}")
+    yield from _covered(document)
     for finding in document["findings"]:
         yield Text()
         report = f"{directory and directory.rstrip('/') + '/'}{finding['report']}" if finding["report"] else ""
@@ -122,6 +124,17 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
         yield Text(
             f"Pages: {directory.rstrip('/')}/index.html, or `toctou report --open {directory.rstrip('/')}`", "dim"
         )
+
+
+def _covered(document: Document) -> Iterator[Text]:
+    """What all verdicts rest on, and what deserves to be known of one of them."""
+    if not (total := total_words(document["models"])):
+        return
+    yield Text()
+    yield Text(f"Covered: {total}; {document['strategy']}, {document['reads']} reads, no failing calls.", "dim")
+    for model in document["models"]:
+        if (coverage := model.get("coverage")) and (line := notable(coverage)):
+            yield Text(f"  {visible(model['model'])}: {visible(line)}")
 
 
 def finding_lines(finding: Document, replay: str) -> Iterator[Text]:

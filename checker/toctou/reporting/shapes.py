@@ -98,6 +98,27 @@ _SCENARIO: Shape = {
     **dict.fromkeys(("schedules", "interleavings", "stands_for"), int),
     "violations": [_texts("oracle", "anomaly", "severity", "report")],
 }
+_CALL: Shape = {"action": str, "source": _SOURCE}
+_STATED: Shape = [_texts("name", "text")]
+_COVERAGE: Shape = {
+    "scenarios": dict.fromkeys(("explored", "represented", "total"), int),
+    **dict.fromkeys(("requests", "schedules", "redundant", "interleavings", "replayed", "longest"), int),
+    "exhaustive": bool,
+    "scope": _STATED,
+    "assumptions": _STATED,
+    "judged": [{**_texts("oracle", "rule"), "handlers": [str]}],
+    "unjudged": [{**_texts("kind", "handler", "table", "reason"), "call": Maybe(_CALL), "attributes": [str]}],
+    "unguarded": [
+        {
+            **_texts("handler", "outcome"),
+            "read": _CALL,
+            "write": _CALL,
+            "unchecked": [{"table": str, "attributes": [str]}],
+            **{one: [str] for one in ("tables", "condition", "beside", "reasons")},
+        }
+    ],
+    "remaining": [str],
+}
 RUN: Shape = {
     **_texts("toctou", "backend", "strategy", "reads"),
     "requests": int,
@@ -111,6 +132,7 @@ RUN: Shape = {
             "stop_reason": Maybe(str),
             "schedules": int,
             "unreached": [_texts("handler", "reason")],
+            "coverage": Missing(Maybe(_COVERAGE)),
             "scenarios": [_SCENARIO],
         }
     ],
@@ -119,6 +141,7 @@ SCAN: Shape = {
     **_texts("toctou", "model", "backend", "strategy"),
     "document": _texts("name", "openapi"),
     "pairs": {"total": int, "conflicting": int},
+    "covered": Missing([str]),
     "operations": [
         {
             **_texts("operation", "name", "verdict", "detail", "unreached"),
