@@ -97,7 +97,8 @@ def _interceptors(
     setup: Setup | None,
     original: Callable[..., Any],
 ) -> tuple[Callable[..., Any], asynchronous.Replacing]:
-    line = Callers().line
+    callers = Callers()
+    line = callers.line
     method_of = lru_cache(maxsize=_MOST_METHODS)(_method)
     # By the user, as moto's documentation says to for what moto does not perform.
     patched = not str(getattr(original, "__module__", "")).startswith(("botocore.", "toctou."))
@@ -111,25 +112,29 @@ def _interceptors(
         if other and setup is not None and setup.in_setup:
             return method.answered(setup.perform(method.action, asked))
         source = line(sys._getframe(1))
+        stack = callers.stack(sys._getframe(1)) if tracker.on else ()
         action = method.action
         steps = _Steps(division.steps(action, asked))
         for step in steps:
-            steps.done(*performed_in(point.reach(action, step, source), action, step, source))
+            steps.done(*performed_in(point.reach(action, step, source), action, step, source, stack))
         performed = steps.joined()
         answer = method.answered(performed)
         return tracker.tracked(steps.operations, performed.result, answer) if tracker.on and not other else answer
 
     def performed_in(
-        turn: Turn, action: str, asked: Mapping[str, Any], source: SourceLine | None
+        turn: Turn, action: str, asked: Mapping[str, Any], source: SourceLine | None, stack: tuple[SourceLine, ...]
     ) -> tuple[Operation, Performed]:
         performed = perform(point, backend, choices, action, asked, source=source)
         operation = _operation(turn, action, asked, performed, source)
+        if tracker.on:
+            tracker.called(operation, stack)
         record(operation)
         return operation, performed
 
     def replaced(own: asynchronous.Coroutine) -> asynchronous.Coroutine:
         async def awaited_call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
             method, source = method_of(client, operation_name), line(sys._getframe(1))
+            stack = callers.stack(sys._getframe(1)) if tracker.on else ()
             other = isinstance(method, ServiceMethod)
             if isinstance(method, ServiceMethod) and method.stubbed:
                 return cast("dict[str, Any]", await own(client, operation_name, api_params))
@@ -144,7 +149,7 @@ def _interceptors(
             action = method.action
             steps = _Steps(division.steps(action, asked))
             for step in steps:
-                perform_it = partial(performed_in, action=action, asked=step, source=source)
+                perform_it = partial(performed_in, action=action, asked=step, source=source, stack=stack)
                 steps.done(*await point.reach_awaited(action, step, source, perform_it))
             performed = steps.joined()
             answer = await asynchronous.done(method.answering(performed))

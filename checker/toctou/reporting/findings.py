@@ -12,6 +12,7 @@ from toctou.history.request import size
 from toctou.history.schedule import parse_schedule
 from toctou.history.wording import listed
 from toctou.reporting.document import Document
+from toctou.reporting.model_names import identity
 
 
 def findings(violations: Sequence[Document]) -> list[Document]:
@@ -54,9 +55,14 @@ def flow(violation: Document) -> list[Document]:
 def _groups(violations: Sequence[Document]) -> list[list[Document]]:
     groups: dict[object, list[Document]] = {}
     for one in violations:
-        groups.setdefault(_raised_alone(one) or one["cause"]["fingerprint"], []).append(one)
+        groups.setdefault(_raised_alone(one) or (_model(one), one["cause"]["fingerprint"]), []).append(one)
     ordered = [_clearest_first(group) for group in groups.values()]
     return sorted(ordered, key=lambda group: _rank(group[0]))
+
+
+def _model(violation: Document) -> str:
+    """The model, since two may be called the same; all that was recorded from tests counts as one."""
+    return violation["model"] if identity(violation["model"]) else ""
 
 
 def _raised_alone(violation: Document) -> tuple[str, ...] | None:
@@ -155,6 +161,7 @@ def _finding(group: Sequence[Document]) -> Document:
         "confirmed_on": clearest["confirmed_on"],
         "read": cause["read"],
         "write": cause["write"],
+        **({"accepts": cause["accepts"]} if cause.get("accepts") else {}),
         "flow": flow(clearest),
         "report": clearest["report"],
         "replay": clearest["replay"],

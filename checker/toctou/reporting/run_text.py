@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
 from toctou.reporting.titles import finding_title
@@ -114,9 +115,12 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
             for row in remark.splitlines():
                 yield Text(f"  {visible(row)}")
     for finding in document["findings"]:
+        if "accepted" in finding:
+            continue
         yield Text()
         report = f"{directory and directory.rstrip('/') + '/'}{finding['report']}" if finding["report"] else ""
         yield from finding_lines(finding, f"toctou replay {report}" if report else "")
+    yield from outcome_lines(document)
     if document["findings"] and directory:
         yield Text()
         yield Text(

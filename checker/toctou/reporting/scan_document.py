@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from toctou.openapi.operations import Operation, Scheme
-from toctou.reporting.document import Document, envelope, portable_target, source_document
+from toctou.reporting.causes import source_document
+from toctou.reporting.document import Document, envelope
+from toctou.reporting.model_names import portable_target
 from toctou.reporting.sarif import weaknesses
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import Members, ScannedOperation, ScanResult
@@ -36,6 +38,7 @@ def scan_document(result: ScanResult, model: str, run: Document) -> Document:
         "operations": [_operation(one, run["findings"]) for one in result.operations],
         "unusable": [{"operation": one.id, "name": one.name, "reason": one.reason} for one in result.unusable],
         "idle_handlers": list(result.idle_handlers),
+        **({"outcome": run["outcome"]} if "outcome" in run else {}),
     }
 
 
