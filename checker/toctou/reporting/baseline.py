@@ -17,6 +17,7 @@ from typing import Any
 
 from toctou.errors import BadInput
 from toctou.reporting.document import Document
+from toctou.reporting.model_names import relative_path
 from toctou.reporting.titles import finding_title
 from toctou.reporting.write import write_atomically
 
@@ -210,7 +211,7 @@ def read_baseline(path: Path) -> Baseline:
         if entry.fingerprint in entries:
             raise BadInput(f"{path}: {entry.fingerprint} is accepted twice", remedy=f"remove entry {number}")
         entries[entry.fingerprint] = entry
-    return Baseline(path.as_posix(), entries)
+    return Baseline(relative_path(path), entries)
 
 
 def _read(path: Path, number: int, content: Any) -> Entry:
