@@ -12,7 +12,7 @@ from toctou.openapi.operations import Operation, Scheme
 from toctou.reporting.causes import source_document
 from toctou.reporting.document import Document, envelope
 from toctou.reporting.model_names import portable_target
-from toctou.reporting.sarif import weaknesses
+from toctou.reporting.sarif_rules import weaknesses
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import Members, ScannedOperation, ScanResult
 
