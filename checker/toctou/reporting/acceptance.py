@@ -51,6 +51,7 @@ class Policy:
         """Note in the document of a run which findings are accepted, and what comes of it."""
         notes: dict[str, None] = {}
         for finding in run["findings"]:
+            finding.pop("accepted", None)
             accepted = self.accepted(finding, notes)
             if accepted is not None:
                 finding["accepted"] = accepted
