@@ -65,10 +65,10 @@ class Callers:
             if line is not None:
                 (own if is_handlers_file(frame.f_code.co_filename) else of_libraries).append(line)
             if elsewhere:
-                before = [one for one in callers(frame) if not one.module.startswith(_NOT_THE_HANDLER)]
-                own += [_line_at(one) for one in before if is_of_the_handler(one)]
                 break
             frame = frame.f_back
+        # Whoever started what runs here: a task, a worker function or, where no frame is left, a thread.
+        own += [_line_at(one) for one in callers(frame) if _is_the_users(one)]
         return tuple(reversed(own or of_libraries))
 
     def _look_up(self, frame: FrameType) -> tuple[CodeType, SourceLine | None, bool]:
@@ -98,6 +98,10 @@ def _extent(frame: FrameType) -> Extent | None:
     if line is None or last_line is None or column is None or last_column is None:
         return None
     return Extent(frame.f_code.co_filename, line, column, last_line, last_column)
+
+
+def _is_the_users(site: Site) -> bool:
+    return is_of_the_handler(site) and not site.module.startswith(_NOT_THE_HANDLER)
 
 
 def _line_at(site: Site) -> SourceLine:
