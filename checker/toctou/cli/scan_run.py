@@ -34,15 +34,20 @@ def run(arguments: argparse.Namespace) -> int:
         result = scan(loaded, document, options, progress if console.is_terminal else None)
     try:
         run, found = write_run(
-            result.run, arguments.report, lambda run: scan_document(result, loaded.name, run), judge=accepting.judge
+            result.run, arguments.report, lambda run: _document(result, loaded.name, run), judge=accepting.judge
         )
     except ReportError:  # what was explored is not lost with a disk that is full
         show(scan_document(result, loaded.name, documents(result.run)[0]), arguments.format)
         raise
     faults = show(found, arguments.format, str(arguments.report))
     return (
-        InternalError.exit_status if report_faults([*faults_of(run), *faults]) else exit_status(result, run["outcome"])
+        InternalError.exit_status if report_faults([*faults_of(run), *faults]) else int(found["outcome"]["exit_status"])
     )
+
+
+def _document(result: ScanResult, model: str, run: dict[str, Any]) -> dict[str, Any]:
+    outcome = {**run["outcome"], "exit_status": exit_status(result, run["outcome"])}
+    return {**scan_document(result, model, run), "outcome": outcome}
 
 
 def exit_status(result: ScanResult, outcome: dict[str, Any]) -> int:

@@ -38,7 +38,6 @@ def scan_document(result: ScanResult, model: str, run: Document) -> Document:
         "operations": [_operation(one, run["findings"]) for one in result.operations],
         "unusable": [{"operation": one.id, "name": one.name, "reason": one.reason} for one in result.unusable],
         "idle_handlers": list(result.idle_handlers),
-        **({"outcome": run["outcome"]} if "outcome" in run else {}),
     }
 
 
