@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from toctou.history.wording import listed
-from toctou.reporting.document import Document, source_document
+from toctou.reporting.document import Document
+from toctou.reporting.source_document import source_document
 from toctou.search.accesses import Call
 from toctou.search.coverage import ModelCoverage, Stated, UnguardedWrite
 

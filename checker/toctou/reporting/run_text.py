@@ -11,6 +11,7 @@ from rich.text import Text
 
 from toctou.reporting.coverage import notable, total_words
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
 from toctou.reporting.titles import finding_title
@@ -116,9 +117,12 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
                 yield Text(f"  {visible(row)}")
     yield from _covered(document)
     for finding in document["findings"]:
+        if "accepted" in finding:
+            continue
         yield Text()
         report = f"{directory and directory.rstrip('/') + '/'}{finding['report']}" if finding["report"] else ""
         yield from finding_lines(finding, f"toctou replay {report}" if report else "")
+    yield from outcome_lines(document)
     if document["findings"] and directory:
         yield Text()
         yield Text(
