@@ -197,11 +197,11 @@ def _window(execution: Execution, read_at: int | None, write_at: int | None, ite
         return Window(None, write, shared=refused and write.source is not None, write_at=first)
     since = max((one for one in own if one < read_at and _writes(operations[one])), default=-1)
     before = [one for one in own if since < one <= read_at and operations[one].action in READS]
-    read_at = min((one for one in before if _reads(operations[one], item)), default=read_at)
+    decided_at, read_at = read_at, min((one for one in before if _reads(operations[one], item)), default=read_at)
     read = _site(execution, read_at)
     if write_at is None:
         return Window(read, None, read_at=read_at)
-    write_at = next((one for one in own if one > before[-1] and _writes(operations[one])), write_at)
+    write_at = next((one for one in own if one > decided_at and _writes(operations[one])), write_at)
     write = _site(execution, write_at)
     here, there = read.source, write.source
     shared = None not in (here, there) and _function(here) == _function(there)
