@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, partial
 from importlib import metadata
@@ -40,6 +40,7 @@ from toctou.history.output import Written
 from toctou.history.request import HandlerException, Request, Response, SourceLine, label
 from toctou.history.wording import attribute_words
 from toctou.reporting import summary
+from toctou.reporting.code import excerpts
 from toctou.reporting.encoding import encode
 
 FORMAT = 3
@@ -82,6 +83,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         ],
         "final": _stored(execution.final),
         **({"output": _output(execution, names)} if execution.output else {}),
+        **({"code": code} if (code := _code(violation.cause, names)) else {}),
         "finding": _finding(violation.finding, names),
         "explanation": _explanation(violation.explanation, violation.finding.closest, names),
         "isolation": isolation_name(isolated=execution.isolated),
@@ -199,6 +201,23 @@ def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document |
         "tables": list(site.tables),
         "source": source_document(site.source),
     }
+
+
+def _code(cause: Cause, names: Sequence[str]) -> list[Document]:
+    """The code around the read and the write."""
+    marks = [
+        (names[at], source)
+        for site, at in ((cause.read, cause.read_at), (cause.write, cause.write_at))
+        if site is not None and at is not None
+        for source in _lines_of(site)
+    ]
+    return [{**one, "file": _portable_file(str(one["file"]))} for one in excerpts(marks)]
+
+
+def _lines_of(site: Site) -> Iterable[SourceLine]:
+    """The handler's own line, and the one that makes the call."""
+    stack: Sequence[SourceLine] = getattr(site, "stack", ())
+    return dict.fromkeys(one for one in (*stack[:1], site.source) if one is not None)
 
 
 def _request(index: int, request: Request) -> Document:

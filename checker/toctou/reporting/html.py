@@ -24,7 +24,7 @@ from toctou.reporting.lanes import marked
 from toctou.reporting.page_content import details, edges, moments, serial_order, stored_tables
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.scan_text import member_points, ranked_operations, window_text
-from toctou.reporting.stored import item_text, just_before, left_out
+from toctou.reporting.stored import item_text, left_out
 from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, accessed_words, backend_words, visible
 from toctou.reporting.text import closest_words, confirmation
 from toctou.reporting.titles import finding_title, violation_title
@@ -48,7 +48,6 @@ def render_violation(document: Document) -> str:
         edges=drawn,
         kinds={kind: meaning for kind, meaning in EDGE_MEANINGS.items() if kind in present},
         stored=stored_tables(document),
-        just_before=just_before(document),
         left_out=left_out(document),
         confirmation=confirmation(document),
         simulated=SIMULATED[:1].upper() + SIMULATED[1:],

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toctou.history.item import plain
+from toctou.history.literals import literal
 from toctou.reporting.document import Document
 from toctou.reporting.encoding import decode
 from toctou.reporting.expressions import conditions, expressions, listing, mapping
@@ -88,8 +89,8 @@ def _side_by_side(item: str, before: Any, after: Any) -> Document:
     rows = [
         {
             "name": name,
-            "before": repr(old[name]) if name in old else "",
-            "after": repr(new[name]) if name in new else "",
+            "before": literal(old[name]) if name in old else "",
+            "after": literal(new[name]) if name in new else "",
             "changed": (name in old) != (name in new) or old.get(name) != new.get(name),
         }
         for name in sorted({*old, *new})

@@ -72,6 +72,7 @@ VIOLATION: Shape = {
     "responses": [{**_texts("request", "text"), "status": int, "after": int}],
     "final": dict,
     "output": Missing([{**_texts("request", "stream", "text"), "step": Maybe(str)}]),
+    "code": Missing([{"file": str, "first": int, "lines": [str], "marks": [{"line": int, "step": str}]}]),
     "finding": _texts("oracle", "statement"),
     "explanation": _EXPLANATION,
     "confirmed_on": Maybe(str),

@@ -10,7 +10,8 @@ from toctou.reporting.document import Document
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.run_text import run_lines
 from toctou.reporting.scan_text import scan_lines
-from toctou.reporting.text import WIDTH, render_violation, violation_lines
+from toctou.reporting.text import render_violation, violation_lines
+from toctou.reporting.wrapping import WIDTH
 
 
 def show(document: Document, console: Console, directory: str = "") -> None:

@@ -1,6 +1,7 @@
-"""Titles of violations and findings: the handlers, and what went wrong between them.
+"""Titles of violations and findings: the handlers, what went wrong between them, and where.
 
     delete_item × transfer: owner check bypassed
+    app.py:89 reads → app.py:170 deletes
 
 Titles name handlers, not principals or requests, so that findings are distinguishable in a list; the headline below says who
 did what.  They are made of fields that documents have had all along, so stored reports get them too.
@@ -9,6 +10,7 @@ did what.  They are made of fields that documents have had all along, so stored 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from toctou.history.wording import listed
@@ -16,6 +18,7 @@ from toctou.reporting.document import Document
 
 _HANDLER = re.compile(r": ([^()]+)\(")
 _WORDS = {
+    "toctou": "check bypassed",
     "phantom": "acted on an outdated query",
     "aba": "condition held on a changed item",
     "partial_effect": "failed request left a write",
@@ -25,6 +28,19 @@ _WORDS = {
     "not_a_race": "wrong without concurrency",
 }
 """What went wrong, where the anomaly's own title does not say it."""
+
+_DOES = {
+    "GetItem": "reads",
+    "BatchGetItem": "reads a batch",
+    "TransactGetItems": "reads in a transaction",
+    "Query": "queries",
+    "Scan": "scans",
+    "PutItem": "puts",
+    "UpdateItem": "updates",
+    "DeleteItem": "deletes",
+    "BatchWriteItem": "writes a batch",
+    "TransactWriteItems": "writes in a transaction",
+}
 
 
 def violation_title(document: Document) -> str:
@@ -42,13 +58,50 @@ def finding_title(finding: Document) -> str:
     return _title(named or [finding["handler"]], finding, clearest["oracle"])
 
 
+def harm(finding: Document) -> str:
+    """What went wrong, without the handlers: ``owner check bypassed``."""
+    return finding_title(finding).partition(": ")[2]
+
+
+def pattern(anomaly: str, title: str = "") -> str:
+    """An anomaly in a word or two, where nothing else is known of the violation."""
+    return _WORDS.get(anomaly) or title or anomaly.replace("_", " ")
+
+
+def places(cause: Document) -> str:
+    """Where a cause is, in the handler's own lines; ``""`` if that is not known.
+
+    Where those call code that others share, its line follows: ``app.py:89 (store.py:12) reads``.
+
+    Args:
+        cause: of a violation, or a finding: what has a ``read`` and a ``write``.
+    """
+    return " → ".join(_place(site) for site in (cause["read"], cause["write"]) if site and site["source"])
+
+
+def _place(site: Document) -> str:
+    own, inner = own_line(site), site["source"]
+    through = f" ({_at(inner)})" if _at(inner) != _at(own) else ""
+    return f"{_at(own)}{through} {_DOES.get(site['action'], 'calls ' + site['action'])}"
+
+
+def own_line(site: Document) -> Document:
+    """The line of the handler itself that leads to a call; that of the call where nothing else is known."""
+    stack = site.get("stack") or [site["source"]]
+    return dict(stack[0] or site["source"])
+
+
+def _at(source: Document) -> str:
+    return f"{source['file']}:{source['line']}"
+
+
 def _title(handlers: Iterable[str], explained: Document, oracle: str) -> str:
-    anomaly = explained["anomaly"]
-    what = _WORDS.get(anomaly) or explained["anomaly_title"] or anomaly
-    if anomaly == "toctou":
+    what = pattern(explained["anomaly"], explained["anomaly_title"])
+    if explained["anomaly"] == "toctou":
         # a decision reads "owner of Items[i1]"; one about a range, or about a whole item, names no attribute
         checked, of, _ = explained["decision"].partition(" of ")
         what = f"{checked if of else 'ownership'} check bypassed"
         if oracle != "ownership":
             what = f"{checked} changed between check and use" if of else what.replace("ownership", "earlier")
-    return f"{' × '.join(handlers)}: {what}"
+    named = [name if count == 1 else f"{name} ×{count}" for name, count in Counter(handlers).items()]
+    return f"{' × '.join(named)}: {what}"
