@@ -19,6 +19,7 @@ from toctou import real_time
 from toctou.distribution.progress import Status
 from toctou.reporting.run_document import scenario_document
 from toctou.reporting.run_text import scenario_line
+from toctou.reporting.wrapping import UNBOUNDED, columns, hung
 from toctou.search.result import ModelResult, ScenarioResult
 from toctou.verdict import StopReason, Verdict
 
@@ -94,7 +95,8 @@ class ConsoleProgress:
                 self._more += result.verdict is not Verdict.VERIFIED
                 return
             self._told |= reasons or set()
-        self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
+        for line in hung([scenario_line(model, scenario_document(result))], columns(self._console, UNBOUNDED)):
+            self._console.print(line, soft_wrap=True, highlight=False)
 
     def end_model(self, result: ModelResult) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""

@@ -1,7 +1,7 @@
 """How a value is written for people: as Python writes it, but for what says more about Python than about the value.
 
-A set is ``{'green', 'red'}``, whichever of Python's types holds it, in one order; a page of HTML that a handler answers is what it is
-called, because its markup says nothing about a race.
+A set is ``{'green', 'red'}``, whichever of Python's types holds it, in one order; a page of HTML that a handler answers is what
+it is called, because its markup says nothing about a race.
 """
 
 from __future__ import annotations

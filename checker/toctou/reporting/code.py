@@ -50,7 +50,9 @@ def excerpts(marks: Iterable[Mark]) -> Iterator[dict[str, object]]:
             "file": meant[0][1].file,
             "first": lines.start,
             "lines": _shown(_read(path)[lines.start - 1 : lines.stop - 1]),
-            "marks": [{"line": source.line, "step": step} for step, source in sorted(meant, key=lambda one: one[1].line)],
+            "marks": [
+                {"line": source.line, "step": step} for step, source in sorted(meant, key=lambda one: one[1].line)
+            ],
         }
 
 

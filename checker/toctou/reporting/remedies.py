@@ -5,6 +5,8 @@ A report of an older version has the remedy's text alone, which nothing has trie
 
 from __future__ import annotations
 
+import shlex
+
 from toctou.reporting.document import Document
 
 _REPLAY = "toctou replay "
@@ -42,11 +44,17 @@ def attempts(remedy: Document) -> list[str]:
     ]
 
 
-def fix_command(document: Document) -> str:
-    """What prints the remedy as a change of the source; ``""`` where it is advice only, or the report is not stored."""
-    remedy, replay = remedy_of(document), document["replay"]
+def fix_command(document: Document, replay: str, directory: str = "") -> str:
+    """What prints the remedy as a change of the source; ``""`` where it is advice only, or the report is not stored.
+
+    Args:
+        document: a violation, or a finding.
+        replay: the command that shows it again, which has the way to the report, unless tests have to be run for that.
+        directory: where the report is, for the latter.
+    """
+    remedy = remedy_of(document)
     if not remedy or not remedy.get("edits") or not document["report"]:
         return ""
-    # the way to the report is known from the command that replays it, unless tests have to be run for that
-    report = replay.removeprefix(_REPLAY) if replay.startswith(_REPLAY) else document["report"]
-    return f"toctou fix {report}"
+    if replay.startswith(_REPLAY):
+        return f"toctou fix {replay.removeprefix(_REPLAY)}"
+    return f"toctou fix {shlex.quote(directory.rstrip('/') + '/' * bool(directory) + document['report'])}"

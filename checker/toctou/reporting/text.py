@@ -1,7 +1,7 @@
 """A violation as text for a terminal.
 
-It decides the order in which a person learns what happened: what is wrong and where, who did what when, what would prevent it, and
-only then why it cannot have been right, and the rest of the evidence.  The words themselves come from the document.
+It decides the order in which a person learns what happened: what is wrong and where, who did what when, what would prevent it,
+and only then why it cannot have been right, and the rest of the evidence.  The words themselves come from the document.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _remedy(document: Document, width: int) -> Iterator[Text]:
         yield from hanging(Text("  "), remedy["text"], width)
         for attempt in attempts(remedy):
             yield from hanging(Text("  tried before  ", style="dim"), attempt, width)
-    if change := fix_command(document):
+    if change := fix_command(document, document["replay"]):
         yield command(f"  {visible(change)}")
     if document["replay"]:
         yield command(f"  {visible(document['replay'])}")
@@ -224,12 +224,14 @@ def _about(document: Document, width: int) -> Iterator[Text]:
     yield _title("About this report", "", width)
     words = f"{severity['level']} {severity['score']} ({scale()}): {severity['meaning']}"
     yield from hanging(Text("  severity  ", style="dim"), words, width)
-    yield command(f"{'':12}{severity['vector']}", "dim")
+    yield from hanging(Text(" " * 12), severity["vector"], width, "dim")
     kind = explanation.get("anomaly_title") or explanation["anomaly"].replace("_", " ")
     yield from hanging(Text("  pattern   ", style="dim"), kind, width)
     yield from hanging(Text("  found on  ", style="dim"), confirmation(document), width)
     yield command("", "").append("  schedule  ", "dim").append(document["schedule"])
-    yield from hanging(Text(" " * 12), "the request that makes the next call, call by call, and a checksum", width, "dim")
+    yield from hanging(
+        Text(" " * 12), "the request that makes the next call, call by call, and a checksum", width, "dim"
+    )
 
 
 def confirmation(document: Document) -> str:

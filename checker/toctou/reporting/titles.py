@@ -29,17 +29,17 @@ _WORDS = {
 }
 """What went wrong, where the anomaly's own title does not say it."""
 
+_ACTION = re.compile(r"(batch|transact)?(get|query|scan|put|update|delete|write)", re.IGNORECASE)
 _DOES = {
-    "GetItem": "reads",
-    "BatchGetItem": "reads a batch",
-    "TransactGetItems": "reads in a transaction",
-    "Query": "queries",
-    "Scan": "scans",
-    "PutItem": "puts",
-    "UpdateItem": "updates",
-    "DeleteItem": "deletes",
-    "BatchWriteItem": "writes a batch",
-    "TransactWriteItems": "writes in a transaction",
+    "get": "reads",
+    "query": "queries",
+    "scan": "scans",
+    "put": "puts",
+    "update": "updates",
+    "delete": "deletes",
+    "write": "writes",
+    "batch": " a batch",
+    "transact": " in a transaction",
 }
 
 
@@ -60,7 +60,7 @@ def finding_title(finding: Document) -> str:
 
 def harm(finding: Document) -> str:
     """What went wrong, without the handlers: ``owner check bypassed``."""
-    return finding_title(finding).partition(": ")[2]
+    return finding_title(finding).rpartition(": ")[2]
 
 
 def pattern(anomaly: str, title: str = "") -> str:
@@ -82,7 +82,14 @@ def places(cause: Document) -> str:
 def _place(site: Document) -> str:
     own, inner = own_line(site), site["source"]
     through = f" ({_at(inner)})" if _at(inner) != _at(own) else ""
-    return f"{_at(own)}{through} {_DOES.get(site['action'], 'calls ' + site['action'])}"
+    return f"{_at(own)}{through} {_does(site['action'])}"
+
+
+def _does(action: str) -> str:
+    """What a call does, as a verb."""
+    if (known := _ACTION.match(action)) is None:
+        return f"calls {action}"
+    return _DOES[known[2].lower()] + _DOES.get((known[1] or "").lower(), "")
 
 
 def own_line(site: Document) -> Document:

@@ -21,6 +21,8 @@ from toctou.reporting.summary import visible
 WIDTH = 100
 """Columns where nothing says how many there are, as in files."""
 
+UNBOUNDED = 10_000
+
 NARROWEST, WIDEST = 40, 160
 """Less is no width to read in, and longer lines are hard to follow."""
 
@@ -29,10 +31,14 @@ _HEAD = re.compile(r"\s*(?:\S.{0,30}?\s{2,}(?=\S))?")
 """What stands before a line's body: indentation, and a word or two that two blanks set off."""
 
 
-def columns(console: Console) -> int:
-    """How wide a console's lines may be; ``COLUMNS`` decides where it is no terminal, too."""
+def columns(console: Console, unknown: int = WIDTH) -> int:
+    """How wide a console's lines may be; ``COLUMNS`` decides where it is no terminal, too.
+
+    Args:
+        unknown: where neither says so; records of which each is a line are :data:`UNBOUNDED`, so that programs can read them.
+    """
     known = console.is_terminal or os.environ.get("COLUMNS", "").isdigit()
-    return within(console.width if known else WIDTH)
+    return within(console.width) if known else unknown
 
 
 def terminal_columns() -> int:
@@ -94,7 +100,7 @@ def _lines(text: str, first: int, further: int) -> Iterator[tuple[int, int]]:
             yield start, end
             room, start = further, before
         while cell_len(text[start:after]) > room:  # a word that is longer than a line
-            cut = next(at for at in range(after, start, -1) if at == start + 1 or cell_len(text[start:at]) <= room)
+            cut = _cut(text, start, after, room)
             yield start, cut
             room, start = further, cut
         end = after
@@ -107,4 +113,13 @@ def _words(text: str, room: int) -> Iterator[tuple[int, int]]:
         if cell_len(word[2]) <= room:
             yield word.span(2)
         else:
-            yield from ((word.start(2) + one.start(), word.start(2) + one.end()) for one in re.finditer(r"\S+", word[2]))
+            yield from (
+                (word.start(2) + one.start(), word.start(2) + one.end()) for one in re.finditer(r"\S+", word[2])
+            )
+
+
+def _cut(text: str, start: int, end: int, room: int) -> int:
+    """Where to split a word that is longer than a line: after a slash, or else wherever the line ends."""
+    most = next(at for at in range(end, start, -1) if at == start + 1 or cell_len(text[start:at]) <= room)
+    slash = text.rfind("/", start, most) + 1
+    return slash if slash > start + (most - start) // 2 else most
