@@ -64,14 +64,9 @@ def _title(title: str, remark: str, width: int) -> Text:
 
 def _headline(document: Document, width: int) -> Iterator[Text]:
     explanation, severity = document["explanation"], document["severity"]
-    verdict = Text.assemble(
-        ("VIOLATED", VERDICT_STYLES["VIOLATED"]),
-        "  ",
-        (f"{severity['level']} {severity['score']}", LEVEL_STYLES.get(severity["level"], "")),
-        "  ",
-    )
-    yield from hanging(verdict, document["model"], width, "bold")
-    yield from hanging(Text("  "), violation_title(document), width, "bold")
+    level = (f"{severity['level']} {severity['score']}", LEVEL_STYLES.get(severity["level"], ""))
+    yield from hanging(Text("VIOLATED  ", style=VERDICT_STYLES["VIOLATED"]), document["model"], width)
+    yield from hanging(Text.assemble("  ", level, "  "), violation_title(document), width, "bold")
     yield from hanging(Text("  "), places(document["cause"]), width) if places(document["cause"]) else ()
     yield Text()
     yield from hanging(Text("  "), explanation["headline"], width)

@@ -88,7 +88,7 @@ def test_everything_a_reader_needs_is_there(violation, tmp_path, monkeypatch):
     document = violation_document(MODEL, violation, report=tmp_path / "delete_item.ReadThenDelete-1.json")
     rendered = " ".join(text.render_violation(document).split())
     for expected in (
-        f"VIOLATED critical 9.5 {MODEL} delete_item × transfer: owner check bypassed "
+        f"VIOLATED {MODEL} critical 9.5 delete_item × transfer: owner check bypassed "
         "models/delete_item.py:31 reads → models/delete_item.py:34 deletes",
         "checked was replaced before the delete. rule broken: ownership · found by running the handlers under simulated",
         "A alice: delete_item(item_id='i1')",
