@@ -18,6 +18,7 @@ FLOORS: Sequence[frozenset[str]] = (
     frozenset({"counterexample"}),
     frozenset({"search"}),
     frozenset({"distribution"}),
+    frozenset({"remediation"}),
     frozenset({"checking"}),
     frozenset({"stateful", "scan"}),
     frozenset({"recording"}),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from toctou.analysis.accesses import decided
 from toctou.analysis.alone import traceback_of
 from toctou.analysis.anomalies import UNNAMED, Named, name
+from toctou.analysis.candidates import remedies
 from toctou.analysis.cause import Site, places
 from toctou.analysis.cycles import Cycle, cycles
 from toctou.analysis.dependencies import Accesses, Dependency
@@ -18,7 +19,6 @@ from toctou.analysis.explanation import Edge, Explanation
 from toctou.analysis.happens_before import operation_graph, request_graph
 from toctou.analysis.headlines import condition_of, decided_on, headline
 from toctou.analysis.patterns import came_back
-from toctou.analysis.remedy import remedy
 from toctou.analysis.threads import by_thread
 from toctou.analysis.versions import Versions
 from toctou.analysis.wording import Words, acts
@@ -28,7 +28,7 @@ from toctou.history.operation import Execution
 from toctou.history.request import label
 from toctou.history.wording import attribute_words, listed
 
-_OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a failed request ", "in the end ")
+_OURS = ("no ", "afterwards ", "if ", "each ", "a condition ", "the ", "every ", "a failed request ", "in the end ")
 """How sentences of ours begin, if not with a name."""
 
 
@@ -47,7 +47,8 @@ def identities(execution: Execution, findings: Sequence[Finding]) -> list[Identi
         named = _named(versions, one, _dependencies(accesses, one))
         if not named.cycle and (of_threads := _between_threads(execution, one)) is not None:
             named = of_threads[2]
-        found.append((named.anomaly.key, *places(execution, one, named.cycle, _witness(execution, one, named.cycle))))
+        witness = _witness(execution, one, named.cycle)
+        found.append((named.anomaly.key, *places(execution, one, named.cycle, witness, named.anomaly.key)))
     return found
 
 
@@ -71,7 +72,7 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         contradiction=_sentence(_contradiction(words, finding, named)),
         decision=_decision(words, finding, named),
         decided=_decided(words, finding, named),
-        remedy=_capital(remedy(words, finding, named)),
+        remedies=remedies(words, finding, named),
         traceback=traceback_of(execution, finding),
     )
 
@@ -110,16 +111,21 @@ def _named(versions: Versions, finding: Finding, found: Sequence[Dependency]) ->
     # Refusals that no serial order has to hold cannot contradict one.
     ordered = finding.requests if finding.oracle == "linearizability" else range(len(execution.requests))
     graph = request_graph(execution, found, ordered)
-    return name(versions, finding, cycles(graph, finding.operations, finding.requests))
+    between = cycles(graph, finding.operations, finding.requests)
+    # A request that misses its own write comes before itself.
+    own = [(one,) for one in found if one.stale and one.changed and _within(execution, one) in finding.requests]
+    return name(versions, finding, [*between, *own])
+
+
+def _within(execution: Execution, one: Dependency) -> int | None:
+    """The request that both operations belong to; ``None`` if they belong to two."""
+    earlier, later = (execution.operations[at].request for at in (one.earlier, one.later))
+    return earlier if earlier == later else None
 
 
 def _sentence(text: str) -> str:
     """Upper case at the start, unless that is a name or code."""
     return text[:1].upper() + text[1:] if text.startswith(_OURS) else text
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _edge(words: Words, one: Dependency) -> Edge:

@@ -79,7 +79,9 @@ def add(subparsers: Any) -> None:
     )
     add_shared(parser, "run")
     parser.add_argument(
-        "--verbose", action="store_true", help="also print the scenarios that are verified, a line each"
+        "--verbose",
+        action="store_true",
+        help="also print the scenarios that are verified, a line each, and all of what was covered",
     )
     parser.add_argument(
         "--expect", type=Path, metavar="FILE", help="JSON file that maps models to the verdicts that should come out"

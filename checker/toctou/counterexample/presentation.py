@@ -32,7 +32,7 @@ def presented(laboratory: Laboratory, sighting: Sighting, backend: str) -> Viola
         faults,
     )
     execution = contained(
-        "the record of what handlers accessed", lambda: _tracked(laboratory, shown.execution), shown.execution, faults
+        "the record of what handlers accessed", lambda: tracked(laboratory, shown.execution), shown.execution, faults
     )
     finding = contained(
         "the closest serial order", lambda: _placed(laboratory, shown.finding, execution), shown.finding, faults
@@ -70,7 +70,7 @@ def _in_order(laboratory: Laboratory, sighting: Sighting) -> Sighting:
     return sighting
 
 
-def _tracked(laboratory: Laboratory, execution: Execution) -> Execution:
+def tracked(laboratory: Laboratory, execution: Execution) -> Execution:
     """The execution with what its handlers accessed and wrote, if tracking does not change it.
 
     If its steps were memoised, what was written is seen only now.

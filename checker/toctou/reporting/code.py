@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from toctou.history.request import SourceLine
+from toctou.reporting.source_document import own_line
 
 AROUND = 5
 """Lines shown before and after the one that is meant."""
@@ -22,18 +23,21 @@ AROUND = 5
 LONGEST_LINE = 160
 LARGEST_FILE = 2_000_000
 
-Mark = tuple[str, SourceLine]
+Source = dict[str, Any]
+"""A line of code, as documents have it."""
+
+Mark = tuple[str, Source]
 """The name of a step, and a line that it comes from."""
 
 
-def excerpts(marks: Iterable[Mark]) -> Iterator[dict[str, object]]:
-    """Stretches of code, each once, in the order of the first line that is meant in it.
+def excerpts(cause: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The code of a cause: around the handler's own lines, and around those that make the calls if these are others.
 
-    Each has the ``file`` as its :class:`SourceLine` names it, the number of its ``first`` line, its ``lines`` without the
-    indentation that they share, and ``marks``: which ``line`` is meant, and by which ``step``.
+    Stretches of code, each once: the ``file``, the number of the ``first`` line, the ``lines`` without the indentation that they
+    share, and ``marks``: which ``line`` is meant, and by which ``step``.
     """
     stretches: list[tuple[Path, range, list[Mark]]] = []
-    for step, source in marks:
+    for step, source in _marks(cause):
         if (found := _around(source)) is None:
             continue
         path, lines = found
@@ -47,27 +51,38 @@ def excerpts(marks: Iterable[Mark]) -> Iterator[dict[str, object]]:
         stretches[stretches.index(near)] = path, both, meant
     for path, lines, meant in stretches:
         yield {
-            "file": meant[0][1].file,
+            "file": meant[0][1]["file"],
             "first": lines.start,
             "lines": _shown(_read(path)[lines.start - 1 : lines.stop - 1]),
             "marks": [
-                {"line": source.line, "step": step} for step, source in sorted(meant, key=lambda one: one[1].line)
+                {"line": source["line"], "step": step}
+                for step, source in sorted(meant, key=lambda one: int(one[1]["line"]))
             ],
         }
+
+
+def _marks(cause: dict[str, Any]) -> Iterator[Mark]:
+    for site in (cause["read"], cause["write"]):
+        if site and site["source"]:
+            own, call = own_line(site), site["source"]
+            yield site["step"], own
+            if (own["file"], own["line"]) != (call["file"], call["line"]):
+                yield site["step"], call
 
 
 def _touch(one: range, other: range) -> bool:
     return one.start <= other.stop and other.start <= one.stop
 
 
-def _around(source: SourceLine) -> tuple[Path, range] | None:
+def _around(source: Source) -> tuple[Path, range] | None:
     """The file and the lines to show; ``None`` if they cannot be read, or are not those that ran."""
-    for path in _candidates(source.file):
+    line: int = source["line"]
+    for path in _candidates(source["file"]):
         lines = _read(path)
-        if 0 < source.line <= len(lines) and _is_it(lines[source.line - 1], source.text):
-            within = _function(path, source.line) or range(1, len(lines) + 1)
-            first = max(source.line - AROUND, within.start)
-            return path, _without_blank(lines, range(first, min(source.line + AROUND + 1, within.stop)))
+        if 0 < line <= len(lines) and _is_it(lines[line - 1], source["text"]):
+            within = _function(path, line) or range(1, len(lines) + 1)
+            first = max(line - AROUND, within.start)
+            return path, _without_blank(lines, range(first, min(line + AROUND + 1, within.stop)))
     return None
 
 

@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, partial
 from importlib import metadata
@@ -32,7 +33,7 @@ from toctou.analysis.versions import Versions
 from toctou.counterexample.violation import Violation
 from toctou.declaration.isolation import isolation_name
 from toctou.errors import contained
-from toctou.history.finding import Finding, SerialOrder
+from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Image
 from toctou.history.operation import Execution, Operation, StoredImages
@@ -42,6 +43,8 @@ from toctou.history.wording import attribute_words
 from toctou.reporting import summary
 from toctou.reporting.code import excerpts
 from toctou.reporting.encoding import encode
+from toctou.reporting.remedy_document import remedy_document
+from toctou.reporting.source_document import portable_file, source_document
 
 FORMAT = 3
 """Version of both kinds of document; a change that an old reader would misread makes it the next number."""
@@ -51,6 +54,9 @@ RUN = "run.json"
 
 Document = dict[str, Any]
 """A document, or a part of one, as JSON holds it."""
+
+_RECORDED = re.compile(r" #\d+$")
+"""How the name of a recorded state ends: the number of the request before which it was, in its test."""
 
 FINGERPRINT_LENGTH = 16
 """Hexadecimal digits; enough for the causes of one project never to meet."""
@@ -66,13 +72,14 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
     """
     execution = violation.execution
     names = operation_names(execution)
+    cause = _cause(portable_target(model), violation.cause, names)
     return {
         **envelope("violation"),
         "model": portable_target(model),
         "title": title,
         **stored_as(report),
         "severity": {**asdict(violation.severity), "level": str(violation.severity.level)},
-        "cause": _cause(portable_target(model), violation.cause, names),
+        "cause": cause,
         "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
         "initial": _stored(execution.initial),
         "left_out": _stored(execution.left_out),
@@ -83,9 +90,10 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         ],
         "final": _stored(execution.final),
         **({"output": _output(execution, names)} if execution.output else {}),
-        **({"code": code} if (code := _code(violation.cause, names)) else {}),
+        **({"code": code} if (code := [*excerpts(cause)]) else {}),
         "finding": _finding(violation.finding, names),
-        "explanation": _explanation(violation.explanation, violation.finding.closest, names),
+        "explanation": _explanation(violation, names),
+        **remedy_document(violation, names),
         "isolation": isolation_name(isolated=execution.isolated),
         "found_on": violation.found_on,
         "confirmed_on": violation.confirmed_on,
@@ -178,11 +186,12 @@ def _home_of(report: Path) -> str:
 def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
     # function and text instead of file and line: moved lines and edits elsewhere must not change a finding's identity
     read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
-    places = [
-        one and [one["action"], one["tables"], one["source"] and [one["source"]["function"], one["source"]["text"]]]
-        for one in (read, write)
-    ]
-    digest = hashlib.sha256(json.dumps([model, cause.handler, places, cause.other]).encode()).hexdigest()
+    window = (cause.window.read, cause.window.write)
+    places = [one and [one.action, list(one.tables), _code(one.source)] for one in window]
+    # A window within one function is one, whichever handlers call that function.
+    files = [portable_file(one.source.file) for one in window if one is not None and one.source is not None]
+    place = files[0] if cause.window.shared and files else cause.handler
+    digest = hashlib.sha256(json.dumps([scope_of(model), place, places, cause.other]).encode()).hexdigest()
     return {
         "fingerprint": digest[:FINGERPRINT_LENGTH],
         "text": str(cause),
@@ -190,6 +199,15 @@ def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
         "read": read,
         "write": write,
     }
+
+
+def _code(source: SourceLine | None) -> list[str] | None:
+    return None if source is None else [source.function, source.text.strip()]
+
+
+def scope_of(model: str) -> str:
+    """What a cause belongs to: a model, or whatever was recorded, since each state of each test is a model of its own there."""
+    return "" if _RECORDED.search(model) else model
 
 
 def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document | None:
@@ -201,23 +219,6 @@ def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document |
         "tables": list(site.tables),
         "source": source_document(site.source),
     }
-
-
-def _code(cause: Cause, names: Sequence[str]) -> list[Document]:
-    """The code around the read and the write."""
-    marks = [
-        (names[at], source)
-        for site, at in ((cause.read, cause.read_at), (cause.write, cause.write_at))
-        if site is not None and at is not None
-        for source in _lines_of(site)
-    ]
-    return [{**one, "file": _portable_file(str(one["file"]))} for one in excerpts(marks)]
-
-
-def _lines_of(site: Site) -> Iterable[SourceLine]:
-    """The handler's own line, and the one that makes the call."""
-    stack: Sequence[SourceLine] = getattr(site, "stack", ())
-    return dict.fromkeys(one for one in (*stack[:1], site.source) if one is not None)
 
 
 def _request(index: int, request: Request) -> Document:
@@ -265,29 +266,6 @@ def _exception(exception: HandlerException | None) -> Document | None:
     if exception is None:
         return None
     return {"type": exception.type, "message": exception.message, "source": source_document(exception.source)}
-
-
-def source_document(source: SourceLine | None) -> Document | None:
-    """A line of code; its file is named so that it reads the same on every machine."""
-    if source is None:
-        return None
-    return {
-        "file": _portable_file(source.file),
-        "line": source.line,
-        "function": source.function,
-        "text": source.text.strip(),
-    }
-
-
-def _portable_file(file: str) -> str:
-    if not os.path.isabs(file):
-        return PurePath(file).as_posix()
-    path = Path(file)
-    if path.is_relative_to(Path.cwd()):
-        return path.relative_to(Path.cwd()).as_posix()
-    parts = path.parts
-    packages = [at for at, part in enumerate(parts) if part in {"site-packages", "dist-packages"}]
-    return "/".join(parts[packages[-1] + 1 :] if packages else ("…", *parts[-2:]))
 
 
 def _stored(items: StoredImages) -> Document:
@@ -394,7 +372,10 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if text.startswith(("no ", "afterwards ", "the rule ")) else text
 
 
-def _explanation(explanation: Explanation, closest: SerialOrder | None, names: Sequence[str]) -> Document:
+def _explanation(violation: Violation, names: Sequence[str]) -> Document:
+    explanation, closest = violation.explanation, violation.finding.closest
+    best = explanation.remedies[0] if violation.remedy is None and explanation.remedies else None
+    remedy = violation.remedy.remedy.text if violation.remedy else best.text if best else ""
     return {
         "anomaly": explanation.anomaly,
         "anomaly_title": explanation.anomaly_title,
@@ -402,7 +383,7 @@ def _explanation(explanation: Explanation, closest: SerialOrder | None, names: S
         "headline": explanation.headline,
         "decision": explanation.decision,
         "decided": list(explanation.decided),
-        "remedy": explanation.remedy,
+        "remedy": remedy,
         "edges": [_edge(edge, names) for edge in explanation.edges],
         "witness": [names[position] for position in explanation.witness],
         "cycle": [_edge(edge, names) for edge in explanation.cycle],

@@ -12,8 +12,9 @@ from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
 from toctou.reporting.remedies import remedy_of, remedy_title
 from toctou.reporting.renderer import Renderer
+from toctou.reporting.source_document import own_line
 from toctou.reporting.summary import visible
-from toctou.reporting.titles import finding_title, own_line, places
+from toctou.reporting.titles import finding_title, places
 
 COMMANDS = {"critical": "error", "high": "error", "medium": "warning", "low": "notice"}
 """Level of a finding to the command that shows it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from toctou.reporting.coverage import total_words
 from toctou.reporting.document import Document
 from toctou.reporting.run_text import finding_lines
 from toctou.reporting.summary import visible
@@ -119,6 +120,8 @@ def _windows(rows: Sequence[Document]) -> Iterator[Text]:
         )
         if row["reasons"]:
             yield Text(f"        {'; '.join(row['reasons'])}", "dim")
+        if row["shown"]:
+            yield Text(f"        {row['shown']}", "dim")
     if len(rows) > _MOST_WINDOWS:
         yield Text(f"and {len(rows) - _MOST_WINDOWS} more, less severe ones")
 
@@ -148,6 +151,8 @@ def _interleaved(recorded: Document) -> Iterator[Text]:
         f"{schedules} schedules, {run['seconds']:.1f} s" + (f": {counts}." if counts else "."),
         "bold",
     )
+    if total := total_words(run["models"]):
+        yield Text(f"Covered: {total}; strong reads, no failing calls.", "dim")
     yield from _each(
         "Inconclusive",
         [

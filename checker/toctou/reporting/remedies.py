@@ -14,7 +14,7 @@ _REPLAY = "toctou replay "
 
 def remedy_of(document: Document) -> Document | None:
     """The remedy of a violation, or of a finding; ``None`` if there is nothing to suggest."""
-    stored = document.get("remedy")
+    stored = document.get("fix") or document.get("remedy")
     if isinstance(stored, dict):
         return stored
     text = stored or document.get("explanation", {}).get("remedy", "")

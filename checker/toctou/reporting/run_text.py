@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from toctou.reporting.coverage import notable, total_words
 from toctou.reporting.document import Document
 from toctou.reporting.remedies import fix_command, remedy_of, remedy_title
 from toctou.reporting.summary import visible
@@ -114,6 +115,7 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
             "dim",
         )
     yield from _notes(document["models"])
+    yield from _covered(document)
     for finding in document["findings"]:
         yield Text()
         report = f"{directory and directory.rstrip('/') + '/'}{finding['report']}" if finding["report"] else ""
@@ -145,6 +147,17 @@ def _notes(models: Iterable[Document]) -> Iterator[Text]:
             yield Text(f"  {visible(what if known else row)}")
 
 
+def _covered(document: Document) -> Iterator[Text]:
+    """What all verdicts rest on, and what deserves to be known of one of them."""
+    if not (total := total_words(document["models"])):
+        return
+    yield Text()
+    yield Text(f"Covered: {total}; {document['strategy']}, {document['reads']} reads, no failing calls.", "dim")
+    for model in document["models"]:
+        if (coverage := model.get("coverage")) and (line := notable(coverage)):
+            yield Text(f"  {visible(model['model'])}: {visible(line)}")
+
+
 def finding_lines(finding: Document, replay: str, directory: str = "") -> Iterator[Text]:
     """A cause, reported once: severity, title and places, the headline of its clearest report, the fix, and the replay.
 
@@ -164,6 +177,8 @@ def finding_lines(finding: Document, replay: str, directory: str = "") -> Iterat
     for broken in finding.get("rules", ()):
         where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["report"] != finding["report"] else ""
         yield Text(f"  rule: {visible(broken['statement'])}{where}")
+    if way := finding.get("way"):
+        yield Text(f"  {way['number']} of {way['of']} ways to break {visible(way['rule'])}")
     for line in finding.get("traceback", ()):
         place = f"{line['file']}:{line['line']} in {line['function']}: {line['text']}"
         yield Text(f"  at {visible(place)}", "dim")

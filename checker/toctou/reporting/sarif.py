@@ -34,6 +34,7 @@ WEAKNESSES = {
 _WEAKNESSES_OF = {
     "fails_alone": ("248",),
     "unhandled_exception": ("248",),
+    "unhandled_refusal": ("248",),
     "toctou": ("367",),
     "missing_check": ("639",),
     "aba": ("367",),

@@ -28,6 +28,8 @@ def scan_lines(document: Document, directory: str) -> Iterator[Text]:
     )
     for remark in document.get("remarks", ()):
         yield from _point("note", remark)
+    for sentence in document.get("covered", ()):
+        yield from _point("covered", sentence)
     for operation in ranked_operations(document):
         yield Text()
         yield from _operation(operation, directory)

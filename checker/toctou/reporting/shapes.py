@@ -53,6 +53,13 @@ _STEP: Shape = {
     "witness": bool,
     "wrong": bool,
 }
+_TRIED: Shape = _texts("outcome", "text")
+_REMEDY: Shape = {
+    "text": str,
+    "edits": [dict],
+    "tried": _TRIED,
+    "attempts": [{"text": str, "tried": _TRIED}],
+}
 _EXPLANATION: Shape = {
     **_texts("anomaly", "anomaly_title", "source", "headline", "decision", "remedy", "contradiction"),
     "decided": [str],
@@ -72,6 +79,7 @@ VIOLATION: Shape = {
     "responses": [{**_texts("request", "text"), "status": int, "after": int}],
     "final": dict,
     "output": Missing([{**_texts("request", "stream", "text"), "step": Maybe(str)}]),
+    "remedy": Missing(_REMEDY),
     "code": Missing([{"file": str, "first": int, "lines": [str], "marks": [{"line": int, "step": str}]}]),
     "finding": _texts("oracle", "statement"),
     "explanation": _EXPLANATION,
@@ -83,6 +91,8 @@ _FINDING: Shape = {
     **_texts("report", "replay"),
     "severity": _SEVERITY,
     "handlers": Missing([str]),
+    "fix": Missing(_REMEDY),
+    "way": Missing({"rule": str, "number": int, "of": int}),
     "anomalies": [str],
     "oracles": [str],
     "confirmed_on": Maybe(str),
@@ -98,6 +108,27 @@ _SCENARIO: Shape = {
     **dict.fromkeys(("schedules", "interleavings", "stands_for"), int),
     "violations": [_texts("oracle", "anomaly", "severity", "report")],
 }
+_CALL: Shape = {"action": str, "source": _SOURCE}
+_STATED: Shape = [_texts("name", "text")]
+_COVERAGE: Shape = {
+    "scenarios": dict.fromkeys(("explored", "represented", "total"), int),
+    **dict.fromkeys(("requests", "schedules", "redundant", "interleavings", "replayed", "longest"), int),
+    "exhaustive": bool,
+    "scope": _STATED,
+    "assumptions": _STATED,
+    "judged": [{**_texts("oracle", "rule"), "handlers": [str]}],
+    "unjudged": [{**_texts("kind", "handler", "table", "reason"), "call": Maybe(_CALL), "attributes": [str]}],
+    "unguarded": [
+        {
+            **_texts("handler", "outcome"),
+            "read": _CALL,
+            "write": _CALL,
+            "unchecked": [{"table": str, "attributes": [str]}],
+            **{one: [str] for one in ("tables", "condition", "beside", "reasons")},
+        }
+    ],
+    "remaining": [str],
+}
 RUN: Shape = {
     **_texts("toctou", "backend", "strategy", "reads"),
     "requests": int,
@@ -111,6 +142,7 @@ RUN: Shape = {
             "stop_reason": Maybe(str),
             "schedules": int,
             "unreached": [_texts("handler", "reason")],
+            "coverage": Missing(Maybe(_COVERAGE)),
             "scenarios": [_SCENARIO],
         }
     ],
@@ -119,6 +151,7 @@ SCAN: Shape = {
     **_texts("toctou", "model", "backend", "strategy"),
     "document": _texts("name", "openapi"),
     "pairs": {"total": int, "conflicting": int},
+    "covered": Missing([str]),
     "operations": [
         {
             **_texts("operation", "name", "verdict", "detail", "unreached"),

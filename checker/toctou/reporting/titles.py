@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 from toctou.history.wording import listed
 from toctou.reporting.document import Document
+from toctou.reporting.source_document import own_line
 
 _HANDLER = re.compile(r": ([^()]+)\(")
 _WORDS = {
@@ -53,7 +54,7 @@ def finding_title(finding: Document) -> str:
     """The title of a finding of a run or a scan, which is that of its clearest violation."""
     clearest: Document = finding["scenarios"][0] if finding["scenarios"] else {"requests": [], "oracle": ""}
     named = [match[1] for match in map(_HANDLER.search, clearest["requests"]) if match]
-    if handlers := finding.get("handlers"):  # of requests that fail alone, at the same line
+    if finding["anomaly"] == "fails_alone" and (handlers := finding.get("handlers")):
         return f"{listed(handlers)}: fail alone, for one cause"
     return _title(named or [finding["handler"]], finding, clearest["oracle"])
 
@@ -90,12 +91,6 @@ def _does(action: str) -> str:
     if (known := _ACTION.match(action)) is None:
         return f"calls {action}"
     return _DOES[known[2].lower()] + _DOES.get((known[1] or "").lower(), "")
-
-
-def own_line(site: Document) -> Document:
-    """The line of the handler itself that leads to a call; that of the call where nothing else is known."""
-    stack = site.get("stack") or [site["source"]]
-    return dict(stack[0] or site["source"])
 
 
 def _at(source: Document) -> str:

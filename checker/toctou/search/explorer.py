@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from toctou import real_time
+from toctou.client.patches import Patches
 from toctou.counterexample.violation import clarity
 from toctou.declaration.model import Model
 from toctou.errors import UncontrolledHandler, contained
@@ -22,6 +23,7 @@ from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.strategies import selected
 from toctou.scheduling.strategies.strategy import Shareable, Strategy
+from toctou.search.accesses import Observer
 from toctou.search.budget import Meter, spent
 from toctou.search.exploration import Exploration
 from toctou.search.name_independence import NameIndependence, RenamedScenarios
@@ -75,6 +77,11 @@ class Explorer:
         """The model whose laboratory is open."""
         return self._laboratory.model
 
+    @property
+    def patches(self) -> Patches:
+        """The remedy that is applied."""
+        return self._laboratory.patches
+
     def advance(
         self, work_item: WorkItem, meter: Meter, pause: Pause = no_pause, pieces: int = 1, *, alone: bool = False
     ) -> Advance:
@@ -104,6 +111,7 @@ class Explorer:
             return Advance(tally, again=again)
         finally:
             tally.seconds = real_time.seconds() - begun
+            exploration.observer.end()
             tally.apart = frozenset(exploration.renamed.apart)
             tally.sharing, tally.isolated = self._laboratory.sharing, self._laboratory.isolated
             tally.undone = self._laboratory.undone.of({one.handler for one in work_item.scenario.requests})
@@ -137,14 +145,21 @@ class Explorer:
             self._laboratory.separate(work_item.because)
         if work_item.sharing:
             self._laboratory.run_every_step(work_item.sharing)
+        oracles = self._judges.of(work_item.scenario, own_numbers=work_item.own_numbers)
+        tally = Tally(Reachability(self._laboratory.model), known=known)
+        keys = {
+            table: frozenset(part.name for part in one.key.attributes)
+            for table, one in self._laboratory.schemas.items()
+        }
         return Exploration(
             work_item,
-            self._judges.of(work_item.scenario, own_numbers=work_item.own_numbers),
+            oracles,
             self._depends,
-            Tally(Reachability(self._laboratory.model), known=known),
+            tally,
             RenamedScenarios(self._name_independence, work_item.scenario, work_item.renamings),
             sighted,
             work_item.interchangeable,
+            Observer(tally.accesses, oracles, keys, self._depends),
         )
 
     def _explore(self, exploration: Exploration, meter: Meter, pause: Pause) -> None:

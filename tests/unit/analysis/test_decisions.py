@@ -75,7 +75,7 @@ def test_conditions_of_a_transaction_are_told_apart_by_item():
     execution = parse("item x n=1\nA.transact(check x if n=1; put y m=2 if absent)")
     assert {str(item): set(names) for item, names in conditions(execution.operations[0]).items()} == {
         "Items[x]": {"n"},
-        "Items[y]": {"absent"},  # the notation's own word
+        "Items[y]": {"item_id"},  # the notation's own word
     }
 
 
@@ -89,12 +89,12 @@ def test_conditions_of_a_transaction_are_told_apart_by_item():
         (parse("item x n=1\nA.get(x) B.delete(x) A.put(x n=2)"), None, "ConditionExpression='attribute_exists(item_id)'"),
         (parse("A.get(x) B.put(x n=1) A.put(x n=2)"), None, "ConditionExpression='attribute_not_exists(item_id)'"),
         (parse("item x n=1\nA.get(x) B.set(x.n=2) A.set(x.n=3)"), None,
-         "If n is only incremented or decremented, use UpdateExpression='ADD #n :change', which needs neither"),
+         "Use UpdateExpression='ADD #n :change', which needs neither a read nor a condition, if n is only incremented"),
         (parse("item x s=a\nA.get(x) B.set(x.s=b) A.set(x.s=c)"), None, "or answer 409"),
         (seen("item x n=1\nA.get(x) B.set(x.at=2) A.set(x.at=3)", "at"), None,
-         "ConditionExpression='attribute_not_exists(#at)', ExpressionAttributeNames={'#at': 'at'}; if that fails"),
+         "ConditionExpression='attribute_not_exists(#at) AND attribute_exists(item_id)', ExpressionAttributeNames={'#at': 'at'}"),
         (seen("item x n=1\nA.get(x) B.set(x.at=2,n=2) A.set(x.at=3)", "at", "n"), None,
-         "'attribute_not_exists(#at) AND #n = :n', where :n"),
+         "'attribute_not_exists(#at) AND #n = :n'"),
         (parse("item x on=1\nitem y on=1\nA.get(x) A.get(y) B.get(x) B.get(y) A.set(x.on=0) B.set(y.on=0)"), None,
          "make the UpdateItem in one TransactWriteItems with a ConditionCheck of Items["),
         (parse("A.query(*) B.query(*) A.put(y n=1) B.put(z n=2)"), None, "No condition covers a range such as Items[*]"),
@@ -102,11 +102,12 @@ def test_conditions_of_a_transaction_are_told_apart_by_item():
          "leaves the item with v 1 again: increment it, or store a new unique value on every write"),
         (parse("item x n=0\nB.set(x.n=1) B=200 A.get(x@0)"), None, "Make the GetItem with ConsistentRead=True"),
         (parse("item x n=1\nitem y n=1\nA.get(x) B.set(x.n=2) B.set(y.n=2) A.get(y)"), None, "one TransactGetItems"),
-        (parse("item x n=1\nA.set(x.n=2) A=409"), NoPartialEffect(), "in one TransactWriteItems, so that all of them happen"),
+        (parse("item x n=1\nA.set(x.n=2) A=409"), NoPartialEffect(), "in one TransactWriteItems when it has succeeded"),
         (parse("item x n=1\nB.delete(x) A.get(x) A=raises(KeyError: 'Item')"), NoException(), "Handle KeyError"),
         (parse("A.get(x) A=raises(KeyError: 'Item')"), NoException(), "It fails with no other request, so this is no race"),
         (parse("item x owner=alice\nB.delete(x)"), OWNERSHIP, "Make the DeleteItem conditional: ConditionExpression='#owner"),
-        (parse("item x n=1\nA.get(x) B.set(x.n=2) A.set(y.k=1) A.set(x.n=2)"), None, "the one to Items[x] with Condit"),
+        (parse("item x s=a\nA.get(x) B.set(x.s=b) A.set(y.k=1) A.set(x.s=c)"), None,
+         "when it has succeeded, so that all of them happen or none, the UpdateItem with ConditionExpression="),
     ],
 )  # fmt: skip
 def test_a_suggestion_is_concrete(execution, oracle, suggestion):

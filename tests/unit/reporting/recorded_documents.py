@@ -37,6 +37,7 @@ RECORDED = {
             "write": SOURCE,
             "action": "DeleteItem",
             "condition": ["version"],
+            "shown": LONG.strip(),
             "reasons": ["deletes", LONG.strip()],
         }
     ],

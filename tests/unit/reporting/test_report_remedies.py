@@ -42,7 +42,7 @@ def shown(document) -> tuple[str, str]:
     ],
 )
 def test_the_title_says_what_came_of_trying_it(document, stored, title):
-    finding = {**run_document(make_run(make_model(make_violation())))["findings"][0], "remedy": stored}
+    finding = {**run_document(make_run(make_model(make_violation())))["findings"][0], "fix": stored}
     found = " ".join(line.plain for line in finding_lines(finding, "toctou replay x-1.json"))
     for rendered in (*shown({**document, "remedy": stored}), " ".join(found.split())):
         assert f"{title} Make the DeleteItem conditional" in rendered
@@ -73,6 +73,6 @@ def test_advice_is_no_change(document):
 
 def test_a_report_that_tests_replay_is_named_by_its_folder():
     finding = run_document(make_run(make_model(make_violation())))["findings"][0]
-    finding |= {"remedy": remedy(), "report": "x-1.json"}
+    finding |= {"fix": remedy(), "report": "x-1.json"}
     lines = [line.plain for line in finding_lines(finding, "pytest --toctou tests", "reports/pytest/recorded")]
     assert "    toctou fix reports/pytest/recorded/x-1.json" in lines

@@ -1,0 +1,1 @@
+"""Tries remedies: applies them to the calls of handlers, and explores again."""
