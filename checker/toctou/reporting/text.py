@@ -118,7 +118,9 @@ def _code(document: Document, width: int) -> Iterator[Text]:
     stretches = document.get("code", ())
     if stretches:
         yield _title("Code", "", width)
-    for stretch in stretches:
+    for at, stretch in enumerate(stretches):
+        if at:
+            yield Text()
         steps: dict[int, str] = {}
         for mark in stretch["marks"]:
             steps[mark["line"]] = " ".join(filter(None, (steps.get(mark["line"], ""), mark["step"])))
