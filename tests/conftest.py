@@ -22,6 +22,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 sys.dont_write_bytecode = True
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# pytest-xdist tells its workers how wide the terminal is; what is printed in a test is as wide as where nothing says so.
+os.environ.pop("COLUMNS", None)
+
 # Thousands of collected tests are looked at again in each full collection of garbage: a fourteenth of all processor time.
 gc.set_threshold(20_000, 20, 20)
 

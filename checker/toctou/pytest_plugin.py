@@ -298,11 +298,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _summarise(terminalreporter: pytest.TerminalReporter, found: Sequence[Document]) -> None:
     from toctou.reporting.findings import findings  # noqa: PLC0415
     from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
+    from toctou.reporting.wrapping import hung, terminal_columns  # noqa: PLC0415
 
     for finding in findings(found):
         title, *lines = finding_lines(finding, finding["replay"])
-        terminalreporter.write_line(title.plain, red=True)
-        for line in lines:
+        for line in hung([title], terminal_columns()):
+            terminalreporter.write_line(line.plain, red=True)
+        for line in hung(lines, terminal_columns()):
             terminalreporter.write_line(line.plain)
 
 
@@ -426,18 +428,24 @@ def _failure_text(result: ModelResult, expect: str, documents: Sequence[Document
 def _violation_lines(documents: Sequence[Document]) -> list[str]:
     from toctou.reporting.findings import findings  # noqa: PLC0415
     from toctou.reporting.run_text import finding_lines  # noqa: PLC0415
+    from toctou.reporting.wrapping import hung, terminal_columns  # noqa: PLC0415
 
     lines = [*_text(documents[0])] if documents else []
     for finding in findings(documents)[1:]:
-        lines += ["also:", *(f"  {line.plain}" for line in finding_lines(finding, finding["replay"]))]
+        shown = hung(finding_lines(finding, finding["replay"]), terminal_columns() - 2)
+        lines += ["also:", *(f"  {line.plain}" for line in shown)]
     return lines
 
 
 def _text(document: Document) -> Sequence[str]:
     from toctou.reporting.output import section  # noqa: PLC0415
     from toctou.reporting.text import render_violation  # noqa: PLC0415
+    from toctou.reporting.wrapping import terminal_columns  # noqa: PLC0415
 
-    return [render_violation(document), *(f"{line}\n" for line in ["\n".join(section(document))] if line)]
+    return [
+        render_violation(document, width=terminal_columns()),
+        *(f"{line}\n" for line in ["\n".join(section(document))] if line),
+    ]
 
 
 def _shown_or_fault(item: pytest.Item, failure: BaseException) -> tuple[str, Sequence[Document]] | None:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -199,19 +199,22 @@ class RecordingPlugin:
             )
             return
         from toctou.reporting.recording_text import recording_lines  # noqa: PLC0415 - see above
+        from toctou.reporting.wrapping import terminal_columns  # noqa: PLC0415
 
         terminalreporter.section("toctou")
         faults: list[str] = []
         none: list[tuple[str, bool]] = []
-        lines = contained("the text", partial(_texts, recording_lines, self._recorded), none, faults)
+        lines = contained(
+            "the text", partial(_texts, recording_lines(self._recorded, terminal_columns())), none, faults
+        )
         for line, red in lines:
             terminalreporter.write_line(line, red=red)
         for fault in faults:
             terminalreporter.write_line(fault, red=True)
 
 
-def _texts(render: Callable[[dict[str, Any]], Any], recorded: dict[str, Any]) -> list[tuple[str, bool]]:
-    return [(line.plain, str(line.style) == "red") for line in render(recorded)]
+def _texts(lines: Iterable[Any]) -> list[tuple[str, bool]]:
+    return [(line.plain, str(line.style) == "red") for line in lines]
 
 
 def _distributes(config: pytest.Config) -> bool:

@@ -166,7 +166,7 @@ def test_a_format_that_cannot_be_rendered_leaves_the_others(checked, monkeypatch
     ended, run = checked()
     assert ended.status == 70
     assert verdicts(run) == [("VIOLATED", None), ("VERIFIED", None)]
-    assert "linearizability: lost_update" in ended.out
+    assert "linearizability: lost update" in ended.out
     left_out = {fault["text"].partition(" failed")[0] for fault in run["faults"]}
     assert {Path(file).suffix for file in left_out} == {one.suffix}
     assert not left_out & set(run["files"])

@@ -318,4 +318,4 @@ def test_a_schema_shows_what_the_tests_do_not(tmp_path, not_a_worker):
         command, cwd=tmp_path, env={**os.environ, **keys}, capture_output=True, text=True, check=False
     )
     assert "1 passed" in ended.stdout, ended.stdout
-    assert "POST /orders/{order_id}/labels × POST /orders/{order_id}/labels: lost update" in ended.stdout
+    assert "POST /orders/{order_id}/labels ×2: lost update" in ended.stdout

@@ -1,17 +1,20 @@
-"""The gallery: the clearest report of each racy model, in four formats, as it is in ``reports/gallery``.
+"""The gallery: the clearest report of each racy model in four formats, as in ``reports/gallery``, and README's picture of one.
 
-It holds no line number, no version, no time and no path but the model's own, so that it changes when, and only when, what
-is found or how it is told has changed.  ``pytest tests/golden --refresh-golden`` writes it anew.
+It holds no version, no time, and no path or line but of the models themselves, so that it changes when, and only when, a model,
+what is found in it or how it is told has changed.  ``pytest tests/golden --refresh-golden`` writes it anew, and takes the
+picture with Chromium.
 """
 
 import difflib
+import hashlib
 import json
 import os
 import re
 from pathlib import Path
 
 import pytest
-from bare_documents import without_places
+from browser import CHROMIUM, browser
+from picture_text import text_in, with_text
 
 from toctou.checking.check import check
 from toctou.cli import main
@@ -27,6 +30,8 @@ GALLERY = Path("reports/gallery")
 EXPECTED = json.loads((ROOT / "models" / "expected.json").read_text(encoding="utf-8"))
 RACY = [model for model, verdict in EXPECTED.items() if verdict == "VIOLATED"]
 SHOWN = ("text", "json", "mermaid", "html")
+PICTURE, PICTURED = ROOT / "reports" / "picture.png", "models/delete_item.py:ReadThenDelete"
+PICTURE_HEIGHT = 1180
 NAMES = {model: model.removeprefix("models/").replace(".py:", ".") for model in RACY}
 
 
@@ -47,7 +52,7 @@ def samples() -> dict[str, Document]:
 
 def _sample(document: Document, name: str) -> Document:
     report = GALLERY / f"{name}.json"
-    return {**without_places(document), "report": report.name, "replay": f"toctou replay {report.as_posix()}"}
+    return {**document, "toctou": "", "report": report.name, "replay": f"toctou replay {report.as_posix()}"}
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -73,12 +78,29 @@ def test_the_gallery_holds_nothing_else():
     assert {file.name for file in (ROOT / GALLERY).iterdir()} == expected
 
 
-def test_no_place_and_no_time():
+def test_no_place_but_in_the_models_and_no_time():
     home = "|".join(re.escape(str(one)) for one in {ROOT, Path.home()})
     for file in (ROOT / GALLERY).iterdir():
         text = file.read_text(encoding="utf-8")
-        assert not re.search(rf"{home}|\.py:\d|\.py\", line|\b20\d\d-\d\d-\d\d\b|\d\d:\d\d:\d\d", text), file.name
-        assert '"line"' not in text, file.name
+        assert not re.search(rf"{home}|\b20\d\d-\d\d-\d\d\b|\d\d:\d\d:\d\d", text), file.name
+        places = re.findall(r"([\w./-]+\.py):\d", text) + re.findall(r'"file": "([^"]+)"', text)
+        assert all(place.startswith("models/") for place in places), file.name
+
+
+def test_the_picture_is_of_the_page_as_it_is_now(samples, request):
+    page = rendered(samples[PICTURED], "html").encode()
+    digest = hashlib.sha256(page).hexdigest()
+    if request.config.getoption("--refresh-golden", default=False):
+        assert CHROMIUM, "the picture is taken with Chromium: `apt-get install chromium`"
+        file = ROOT / GALLERY / f"{NAMES[PICTURED]}.html"
+        file.write_bytes(page)
+        with browser() as tab:
+            tab.open(file, height=PICTURE_HEIGHT)
+            tab.screenshot(PICTURE, whole=False)
+        PICTURE.write_bytes(with_text(PICTURE.read_bytes(), "page", digest))
+    assert text_in(PICTURE.read_bytes(), "page") == digest, (
+        f"{PICTURE.name} is not of the page of {PICTURED} as it is now: pytest tests/golden --refresh-golden"
+    )
 
 
 def test_a_sample_can_be_replayed(monkeypatch, capsys):

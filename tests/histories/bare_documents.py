@@ -20,7 +20,7 @@ def without_places(document: Document) -> Document:
             }
         return [bare(one) for one in part] if isinstance(part, list) else part
 
-    return {**bare(document), "toctou": ""}
+    return {**bare({name: one for name, one in document.items() if name != "code"}), "toctou": ""}
 
 
 def run_document(result) -> Document:

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from toctou import real_time
 from toctou.distribution.progress import Status
@@ -21,6 +22,7 @@ from toctou.reporting.coverage import coverage_document, coverage_lines
 from toctou.reporting.run_document import scenario_document
 from toctou.reporting.run_text import scenario_line
 from toctou.reporting.summary import visible
+from toctou.reporting.wrapping import UNBOUNDED, columns, hung
 from toctou.search.result import ModelResult, ScenarioResult
 from toctou.verdict import StopReason, Verdict
 
@@ -96,7 +98,8 @@ class ConsoleProgress:
                 self._more += result.verdict is not Verdict.VERIFIED
                 return
             self._told |= reasons or set()
-        self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
+        for line in hung([scenario_line(model, scenario_document(result))], columns(self._console, UNBOUNDED)):
+            self._console.print(line, soft_wrap=True, highlight=False)
 
     def fixing(self, at: int, total: int) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""
@@ -107,8 +110,8 @@ class ConsoleProgress:
         if self._verbose and (coverage := coverage_document(result.coverage)) is not None:
             self._console.print(result.model, soft_wrap=True, highlight=False, markup=False, style="bold")
             for head, text in coverage_lines(coverage):
-                line = f"  {head:<11} {visible(text)}"
-                self._console.print(line, soft_wrap=True, highlight=False, markup=False, style="dim")
+                for line in hung([Text(f"  {head:<11}  {visible(text)}", "dim")], columns(self._console)):
+                    self._console.print(line, soft_wrap=True, highlight=False)
 
     def _tell_more(self) -> None:
         for count, what in (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from toctou.history.literals import body_text, literal
 from toctou.history.normal_form import normal_body, normal_headers
 
 
@@ -35,7 +36,7 @@ class Request:
         return sum((size(value) for _, value in self.arguments), Decimal(0))
 
     def __str__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
+        arguments = ", ".join(f"{name}={literal(value)}" for name, value in self.arguments)
         return f"{self.principal}: {self.handler}({arguments})"
 
 
@@ -127,7 +128,7 @@ class Response:
     def __str__(self) -> str:
         if self.exception is not None:
             return f"{self.status} ({self.exception.type}: {self.exception.message})"
-        shown = str(self.status) if self.body is None else f"{self.status} {self.body!r}"
+        shown = str(self.status) if self.body is None else f"{self.status} {body_text(self.body)}"
         headers = [f"{name}: {value}" for name, value in self.headers if name != "content-type"]
         return f"{shown} ({', '.join(headers)})" if headers else shown
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from toctou.history.footprint import ALL, EXISTENCE
 from toctou.history.item import PLACES, TIMES, AttributeValue, Change, Image, plain_value
+from toctou.history.literals import literal
 from toctou.history.request import Request, ThreadOf, label
 
 LONGEST_VALUE = 60
@@ -26,7 +27,7 @@ def value_text(value: AttributeValue | None) -> str:
     """One stored value, at most :data:`LONGEST_VALUE` characters; ``nothing`` for a missing attribute."""
     if value is None:
         return "nothing"
-    text = repr(plain_value(value))
+    text = literal(plain_value(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 

@@ -1,7 +1,7 @@
 """The second zoom level in text: each operation in full, after the report that fits a screen.
 
 An operation shows the line of the handler that made it, its expressions with the values filled in, what it read or how it
-failed, each item that it changed before and after, and what the handler wrote.
+failed, each item that it changed as it left it, and what the handler wrote.  What was stored at first stands above the first one.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from toctou.reporting.document import Document
-from toctou.reporting.lanes import wrapped
 from toctou.reporting.output import pieces_at, rows
 from toctou.reporting.page_content import details
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.stored import item_text
 from toctou.reporting.summary import accessed_words, call, visible
-from toctou.reporting.text import WIDTH, render_violation
+from toctou.reporting.text import render_violation, stored_lines
+from toctou.reporting.wrapping import WIDTH, wrapped
 
 _MARGIN = 13
 _LABELS = {"KeyCondition": "key", "Condition": "if", "Projection": "only"}
@@ -24,7 +24,8 @@ _LABELS = {"KeyCondition": "key", "Condition": "if", "Projection": "only"}
 
 def render(document: Document, *, width: int = WIDTH) -> str:
     """The report as text, then every step in full; lines of at most ``width`` columns, ending in a newline."""
-    lines = [render_violation(document, width=width).rstrip("\n"), "", "STEP BY STEP"]
+    lines = [render_violation(document, width=width, stored=False).rstrip("\n"), "", "STEP BY STEP"]
+    lines += [line.plain.rstrip() for line in stored_lines(document, width, only_first=True)]
     output = dict(pieces_at(document))
     for detail in details(document):
         step, request = detail["step"], detail["request"]
@@ -58,17 +59,12 @@ def _facts(detail: Document) -> Iterator[tuple[str, str]]:
         yield "read", "{" + ", ".join(f"{name}: {value}" for name, value in item.items()) + "}"
     for change in step["changes"]:
         yield "item", change["item"]
-        yield "before", _image(change["before"])
-        yield "after", _image(change["after"])
+        yield "is now", "deleted" if change["after"] is None else item_text(change["after"])
 
 
 def _output(pieces: Sequence[Document], width: int) -> Iterator[str]:
     for label, text in rows(pieces):
         yield from _row(f"    {label}", text, width)
-
-
-def _image(image: Document | None) -> str:
-    return "no such item" if image is None else item_text(image)
 
 
 def _row(head: str, text: str, width: int) -> Iterator[str]:

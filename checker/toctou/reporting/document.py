@@ -37,7 +37,7 @@ from toctou.history.output import Written
 from toctou.history.request import HandlerException, Request, Response, label
 from toctou.history.wording import attribute_words
 from toctou.reporting import summary
-from toctou.reporting.causes import cause_document
+from toctou.reporting.code import excerpts
 from toctou.reporting.encoding import encode
 from toctou.reporting.model_names import portable_target, relative_path
 from toctou.reporting.remedy_document import remedy_document
@@ -63,13 +63,14 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
     """
     execution = violation.execution
     names = operation_names(execution)
+    cause = cause_document(portable_target(model), violation.cause, execution, names)
     return {
         **envelope("violation"),
         "model": portable_target(model),
         "title": title,
         **stored_as(report),
         "severity": {**asdict(violation.severity), "level": str(violation.severity.level)},
-        "cause": cause_document(portable_target(model), violation.cause, execution, names),
+        "cause": cause,
         "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
         "initial": _stored(execution.initial),
         "left_out": _stored(execution.left_out),
@@ -80,6 +81,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         ],
         "final": _stored(execution.final),
         **({"output": _output(execution, names)} if execution.output else {}),
+        **({"code": code} if (code := [*excerpts(cause)]) else {}),
         "finding": _finding(violation.finding, names),
         "explanation": _explanation(violation, names),
         **remedy_document(violation, names),

@@ -236,6 +236,7 @@ def _finding(group: Sequence[Document]) -> Document:
         "headline": explanation["headline"],
         "decision": explanation["decision"],
         "remedy": explanation["remedy"],
+        **({"fix": clearest["remedy"]} if clearest.get("remedy") else {}),
         **({"traceback": explanation["traceback"]} if explanation.get("traceback") else {}),
         "anomaly": explanation["anomaly"],
         "anomaly_title": explanation["anomaly_title"],

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
 from toctou.reporting.places import model_file, place_of
+from toctou.reporting.remedies import remedy_of, remedy_title
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.summary import visible
-from toctou.reporting.titles import finding_title
+from toctou.reporting.titles import finding_title, places
 
 COMMANDS = {"critical": "error", "high": "error", "medium": "warning", "low": "notice"}
 """Level of a finding to the command that shows it."""
@@ -26,12 +27,13 @@ def render(document: Document) -> str:
 
 def _finding(finding: Document) -> str:
     source = place_of(finding)
+    remedy = remedy_of(finding)
     severity = finding["severity"]
     count = len(finding["scenarios"])
     lines = [
+        *filter(None, [places(finding)]),
         finding["headline"],
-        f"Cause: {finding['cause']}.",
-        *([f"Suggested fix (not verified): {finding['remedy']}."] if finding["remedy"] else []),
+        *([remedy_title(remedy), f"{remedy['text'].rstrip('.')}."] if remedy else []),
         f"{severity['level']} {severity['score']} of 10: {severity['meaning']} ({severity['vector']})",
         *([f"{count} violations have this cause."] if count > 1 else []),
         *([f"Replay: {finding['replay']}"] if finding["replay"] else []),

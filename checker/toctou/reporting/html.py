@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,20 +23,21 @@ from toctou.reporting.coverage import counts_words, number_words, outcome_words,
 from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
 from toctou.reporting.lanes import marked
-from toctou.reporting.page_content import details, edges, moments, serial_order, stored_tables
+from toctou.reporting.page_content import details, edges, moments, serial_order
+from toctou.reporting.remedies import attempts, fix_command, remedy_of, remedy_title
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.scan_text import member_points, ranked_operations, window_text
-from toctou.reporting.stored import item_text, just_before, left_out
+from toctou.reporting.stored import item_text, left_out
 from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, accessed_words, backend_words, visible
 from toctou.reporting.text import closest_words, confirmation
-from toctou.reporting.titles import finding_title, violation_title
+from toctou.reporting.titles import finding_title, pattern, places, violation_title
 
 LANE_COLOURS = 6
 
 
 def render_violation(document: Document) -> str:
     """A violation as one page."""
-    drawn, serial = edges(document), serial_order(document)
+    drawn, serial, remedy = edges(document), serial_order(document), remedy_of(document)
     present = {edge["kind"] for edge in drawn}
     return _page(
         "violation.html.j2",
@@ -44,12 +46,15 @@ def render_violation(document: Document) -> str:
         document=document,
         explanation=document["explanation"],
         heading=violation_title(document),
+        places=places(document["cause"]),
         moments=moments(document),
         details=details(document),
         edges=drawn,
         kinds={kind: meaning for kind, meaning in EDGE_MEANINGS.items() if kind in present},
-        stored=stored_tables(document),
-        just_before=just_before(document),
+        remedy=remedy,
+        remedy_title=remedy_title(remedy) if remedy else "",
+        attempts=attempts(remedy) if remedy else [],
+        fix_command=fix_command(document, document["replay"]),
         left_out=left_out(document),
         confirmation=confirmation(document),
         simulated=SIMULATED[:1].upper() + SIMULATED[1:],
@@ -100,12 +105,23 @@ def _filters(findings: Sequence[Document]) -> list[Document]:
     """What the index can be narrowed by, each with the values that occur."""
     if len(findings) < 2:
         return []
-    levels = [finding["severity"]["level"] for finding in findings]
+    every = {
+        "severity": [[finding["severity"]["level"] for finding in findings]],
+        "model": [sorted({finding["model"] for finding in findings})],
+        "anomaly": [finding["anomalies"] for finding in findings],
+        "oracle": [sorted({one for finding in findings for one in finding["oracles"]})],
+    }
+    labels = {"severity": "Severity", "model": "Model", "anomaly": "Pattern", "oracle": "Rule"}
     return [
-        {"label": "Severity", "name": "severity", "values": list(dict.fromkeys(levels))},
-        {"label": "Model", "name": "model", "values": sorted({finding["model"] for finding in findings})},
-        {"label": "Anomaly", "name": "anomaly", "values": sorted({one for it in findings for one in it["anomalies"]})},
-        {"label": "Oracle", "name": "oracle", "values": sorted({one for it in findings for one in it["oracles"]})},
+        {
+            "label": labels[name],
+            "name": name,
+            "values": [
+                (value, pattern(value) if name == "anomaly" else value)
+                for value in dict.fromkeys(chain.from_iterable(values))
+            ],
+        }
+        for name, values in every.items()
     ]
 
 
@@ -144,6 +160,10 @@ def _environment() -> Environment:
     environment.filters["item"] = item_text
     environment.filters["accessed"] = accessed_words
     environment.filters["title"] = finding_title
+    environment.filters["places"] = places
+    environment.filters["remedy"] = remedy_of
+    environment.filters["remedy_title"] = remedy_title
+    environment.globals["pattern"] = pattern
     environment.filters |= {
         "readable": number_words,
         "counts": counts_words,

@@ -6,18 +6,18 @@ above and below.  Where the columns would be too narrow to read, the same rows c
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 from rich.text import Text
 
 from toctou.reporting.document import Document
 from toctou.reporting.expressions import conditions
 from toctou.reporting.stored import in_time
-from toctou.reporting.summary import call, visible
+from toctou.reporting.summary import call
+from toctou.reporting.wrapping import wrapped
 
 MIN_COLUMN = 18
 LANE_STYLES = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
@@ -29,14 +29,6 @@ ANSWER = "◀"
 def lane_style(index: int) -> str:
     """The colour of a request's lane; colours repeat, letters do not."""
     return LANE_STYLES[index % len(LANE_STYLES)]
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most ``width`` terminal cells, with unprintable characters as escapes."""
-    shown = visible(text)
-    if cell_len(shown) != len(shown):  # wide characters: count cells, not letters
-        return chop_cells(shown, max(width, 2)) or [""]
-    return textwrap.wrap(shown, max(width, 1), break_on_hyphens=False) or [""]
 
 
 @dataclass(frozen=True, slots=True)

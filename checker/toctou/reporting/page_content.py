@@ -1,4 +1,4 @@
-"""What a violation's page shows, prepared from its document: rows of the lanes, edges, details of a step, stored items.
+"""What a violation's page shows, prepared from its document: rows of the lanes, edges, details of a step.
 
 Templates lay out what they are given and decide nothing; whatever takes thought about a document is here.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toctou.history.item import plain
+from toctou.history.literals import literal
 from toctou.reporting.document import Document
 from toctou.reporting.encoding import decode
 from toctou.reporting.expressions import conditions, expressions, listing, mapping
@@ -53,6 +54,9 @@ def details(document: Document) -> list[Document]:
 
 def _detail(step: Document, document: Document, stored: list[Document], output: Sequence[Document]) -> Document:
     parameters = decode(step.get("parameters") or {})
+    read = _items_read(decode(step.get("result") or {}))
+    shown = [{name: value_text(one[name]) for name in sorted(one)} for one in read]
+    seen = ["{" + ", ".join(f"{name}: {value}" for name, value in one.items()) + "}" for one in shown]
     request = next(one for one in document["requests"] if one["letter"] == step["request"])
     return {
         "step": step,
@@ -60,8 +64,10 @@ def _detail(step: Document, document: Document, stored: list[Document], output: 
         "expressions": expressions(parameters),
         "changes": [_side_by_side(one["item"], one["before"], one["after"]) for one in step.get("changes", [])],
         "stored": stored,
+        # what a step changes, or reads, is shown as that
+        "besides": [one for one in stored if not one["changed"] and one["before"] not in seen],
         "output": output,
-        "read": _items_read(decode(step.get("result") or {})),
+        "read": shown,
         "parameters": _indented(step.get("parameters")),
         "result": _indented(step["result"]) if step.get("result") else "",
     }
@@ -88,8 +94,8 @@ def _side_by_side(item: str, before: Any, after: Any) -> Document:
     rows = [
         {
             "name": name,
-            "before": repr(old[name]) if name in old else "",
-            "after": repr(new[name]) if name in new else "",
+            "before": literal(old[name]) if name in old else "",
+            "after": literal(new[name]) if name in new else "",
             "changed": (name in old) != (name in new) or old.get(name) != new.get(name),
         }
         for name in sorted({*old, *new})
@@ -100,37 +106,8 @@ def _side_by_side(item: str, before: Any, after: Any) -> Document:
 def _items_read(result: Document) -> list[Document]:
     images = [result.get("Item"), *listing(result.get("Items"))]
     images += [mapping(one).get("Item") for one in listing(result.get("Responses"))]
-    return [{name: value_text(one[name]) for name in sorted(one)} for one in images if isinstance(one, dict)]
+    return [one for one in images if isinstance(one, dict)]
 
 
 def _indented(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def stored_tables(document: Document) -> list[Document]:
-    """Stored items at the start and at the end, the same item on one line where its key is known."""
-    tables = []
-    for table in sorted({*document["initial"], *document["final"]}):
-        keys = _key_attributes(document, table)
-        before = {_identity(image, keys): image for image in document["initial"].get(table, [])}
-        after = {_identity(image, keys): image for image in document["final"].get(table, [])}
-        items = [
-            _side_by_side("", before.get(identity), after.get(identity))
-            for identity in dict.fromkeys([*before, *after])
-        ]
-        if items or not document["left_out"].get(table):
-            tables.append({"table": table, "rows": items})
-    return tables
-
-
-def _key_attributes(document: Document, table: str) -> frozenset[str]:
-    for step in document["steps"]:
-        parameters = step.get("parameters") or {}
-        if parameters.get("TableName") == table and isinstance(parameters.get("Key"), dict):
-            return frozenset(parameters["Key"])
-    return frozenset()
-
-
-def _identity(image: Document, keys: frozenset[str]) -> str:
-    known = {name: value for name, value in image.items() if not keys or name in keys}
-    return json.dumps(known, sort_keys=True)

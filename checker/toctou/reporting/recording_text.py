@@ -14,7 +14,8 @@ from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.run_text import finding_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES
-from toctou.reporting.titles import finding_title
+from toctou.reporting.titles import finding_title, places
+from toctou.reporting.wrapping import hung
 
 _MOST_WINDOWS = 20
 _MOST_LISTED = 8
@@ -23,8 +24,12 @@ _MOST_IN_FULL = 10
 _MOST_IN_LINES = 12
 
 
-def recording_lines(recorded: Document) -> Iterator[Text]:
-    """The lines, given what :func:`toctou.recording.session.concluded` says."""
+def recording_lines(recorded: Document, width: int) -> Iterator[Text]:
+    """The lines, at most that wide, given what :func:`toctou.recording.session.concluded` says."""
+    return hung(_lines(recorded), width)
+
+
+def _lines(recorded: Document) -> Iterator[Text]:
     yield from _requests(recorded)
     for fault in recorded["faults"]:
         yield Text(fault, "red")
@@ -49,7 +54,7 @@ def _findings(recorded: Document) -> Iterator[Text]:
     in_full = [one for one in found if one["severity"]["level"] != "low"][:_MOST_IN_FULL]
     for finding in in_full:
         yield Text()
-        yield from finding_lines(finding, finding["replay"])
+        yield from finding_lines(finding, finding["replay"], recorded["directory"])
     if rest := [one for one in found if one not in in_full]:
         yield Text()
         yield Text(f"And {len(rest)} less severe finding{'s' if len(rest) > 1 else ''}:")
@@ -58,6 +63,8 @@ def _findings(recorded: Document) -> Iterator[Text]:
             yield Text.assemble(
                 (f"  {level} {score}", LEVEL_STYLES.get(level, "")), f"  {visible(finding_title(finding))}"
             )
+            if where := places(finding):
+                yield Text(f"    {visible(where)}")
         if len(rest) > _MOST_IN_LINES:
             yield Text(f"  and {len(rest) - _MOST_IN_LINES} more")
     if recorded["run"]:
@@ -104,9 +111,10 @@ def _windows(rows: Sequence[Document]) -> Iterator[Text]:
         yield Text("No request reads an item and then writes it without a guard on what it read.")
         return
     yield Text(
-        "Windows: requests that read, decide, and then write without a guard on what they read. Such a window", "bold"
+        "Windows: requests that read, decide, and then write without a guard on what they read. Such a window "
+        "is no race yet: what fits into it is what interleaving shows.",
+        "bold",
     )
-    yield Text("is no race yet: what fits into it is what interleaving shows.", "bold")
     for row in rows[:_MOST_WINDOWS]:
         yield Text.assemble(
             (f"{row['rank']:<7}", LEVEL_STYLES.get(row["rank"], "")), f" {visible(row['handler'])}  ({row['table']})"

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from toctou.reporting.coverage import notable, total_words
 from toctou.reporting.document import Document
 from toctou.reporting.outcome_text import outcome_lines
+from toctou.reporting.remedies import fix_command, remedy_of, remedy_title
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
-from toctou.reporting.titles import finding_title
-
-UNBOUNDED = 10_000
-"""Columns for a table that is not shown on a terminal: it takes what it needs."""
+from toctou.reporting.titles import finding_title, harm, pattern, places
+from toctou.reporting.wrapping import UNBOUNDED, columns, command, hung
 
 
 def scenario_line(model: str, scenario: Document) -> Text:
@@ -32,47 +30,59 @@ def scenario_line(model: str, scenario: Document) -> Text:
     if scenario["stands_for"] > 1:
         line.append(f", representing {scenario['stands_for']} equivalent scenarios", style="dim")
     if scenario["violations"]:
-        found = dict.fromkeys(f"{one['oracle']}: {one['anomaly']}" for one in scenario["violations"])
+        found = dict.fromkeys(
+            f"{one['oracle']}: {pattern(one['anomaly'], one.get('anomaly_title', ''))}"
+            for one in scenario["violations"]
+        )
         line.append(f"  {', '.join(found)}", style="red")
     elif scenario["stop_reason"]:
         line.append(f"  {scenario['stop_reason']}", style="yellow")
     return line
 
 
-def run_lines(document: Document, console: Console, directory: str = "") -> Iterator[Text | Table]:
+def run_lines(document: Document, console: Console, directory: str = "") -> Iterator[Text]:
     """The closing table of a run, then whatever a person has to act on.
 
     Args:
-        console: for which it is; anything but a terminal gets plain lines that are never cut or wrapped.
+        console: for which it is; anything but a terminal gets a table that is never cut or wrapped.
         directory: where the reports were written, put before their names; ``""`` for the bare names.
     """
-    if console.is_terminal:
-        yield _run_table(document, terminal=True)
-    else:
-        # as text, because a table that is printed takes the console's width, and its rows trailing blanks
-        stream = io.StringIO()
-        Console(file=stream, no_color=True, width=UNBOUNDED).print(_run_table(document, terminal=False))
-        yield from (Text(line.rstrip()) for line in stream.getvalue().splitlines())
-    yield from _run_remarks(document, directory)
+    yield from _rows(document, columns(console, UNBOUNDED))
+    yield from hung(_run_remarks(document, directory), columns(console))
 
 
-def _run_table(document: Document, *, terminal: bool) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if terminal else "")
-    table.add_column("model", overflow="fold", no_wrap=not terminal)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("scenarios", justify="right", no_wrap=True)
-    table.add_column("schedules", justify="right", no_wrap=True)
-    table.add_column("found", overflow="fold", no_wrap=not terminal)
-    for model in document["models"]:
-        verdict = model["verdict"]
-        table.add_row(
-            Text(visible(model["model"])),
-            Text(verdict, style=VERDICT_STYLES.get(verdict, "")),
+def _rows(document: Document, width: int) -> Iterator[Text]:
+    """The table of verdicts; what was found has lines of its own where there is no room beside it."""
+    heads = ("model", "verdict", "scenarios", "schedules", "found")
+    rows = [
+        (
+            visible(model["model"]),
+            model["verdict"],
             _scenarios(model),
             str(model["schedules"]),
-            Text(_found(model, document["findings"])),
+            _found(model, document["findings"]),
         )
-    return table
+        for model in document["models"]
+    ]
+    wide = [max(cell_len(row[at]) for row in (heads, *rows)) for at in range(4)]
+    beside = sum(wide) + 8 + max(cell_len(row[4]) for row in (heads, *rows)) <= width
+    if not beside:
+        wide[0] = min(wide[0], max(width - sum(wide[1:]) - 6, 20))
+    for row in (heads, *rows):
+        model, verdict, scenarios, schedules, found = row
+        style = "bold" if row is heads else VERDICT_STYLES.get(verdict, "")
+        line = Text.assemble(
+            (f"{model}{' ' * (wide[0] - cell_len(model))}", "bold" if row is heads else ""),
+            "  ",
+            (f"{verdict:<{wide[1]}}", style),
+            (f"  {scenarios:>{wide[2]}}  {schedules:>{wide[3]}}", "bold" if row is heads else ""),
+        )
+        if beside:
+            line.append(f"  {found}", "bold" if row is heads else "")
+        line.rstrip()
+        yield from hung([line], width)
+        if not beside and found and row is not heads:
+            yield from hung([Text(f"    {found}")], width)
 
 
 def _scenarios(model: Document) -> str:
@@ -86,9 +96,9 @@ def represented(models: Iterable[Document]) -> int:
 
 
 def _found(model: Document, findings: list[Document]) -> str:
-    texts = [f"{one['severity']['level']} {one['anomaly']}" for one in findings if one["model"] == model["model"]]
+    texts = [f"{one['severity']['level']}: {harm(one)}" for one in findings if one["model"] == model["model"]]
     counts = {text: texts.count(text) for text in texts}
-    return ", ".join(f"{count} × {text}" if count > 1 else text for text, count in counts.items()) or (
+    return ", ".join(f"{text} ×{count}" if count > 1 else text for text, count in counts.items()) or (
         model["stop_reason"] or ""
     )
 
@@ -105,16 +115,7 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
             f"{explored:,} of {all_of_them:,} scenarios were explored: the others differ from these only in names.",
             "dim",
         )
-    for model in document["models"]:
-        remarks = [model["detail"], *(f"{one['handler']}: {one['reason']}" for one in model["unreached"])]
-        remarks += [f"note: {one}" for one in model.get("remarks", ())]
-        if not any(remarks):
-            continue
-        yield Text()
-        yield Text(visible(model["model"]), style="bold")
-        for remark in filter(None, remarks):
-            for row in remark.splitlines():
-                yield Text(f"  {visible(row)}")
+    yield from _notes(document["models"])
     yield from _covered(document)
     for finding in document["findings"]:
         if "accepted" in finding:
@@ -130,6 +131,26 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
         )
 
 
+def _notes(models: Iterable[Document]) -> Iterator[Text]:
+    """What there is to say of models, each once, below all models of which it is to be said."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for model in models:
+        remarks = [model["detail"], *(f"{one['handler']}: {one['reason']}" for one in model["unreached"])]
+        remarks += [f"note: {one}" for one in model.get("remarks", ())]
+        if rows := tuple(row for remark in filter(None, remarks) for row in remark.splitlines()):
+            said.setdefault(rows, []).append(model["model"])
+    advice: set[str] = set()
+    for rows, names in said.items():
+        yield Text()
+        for name in names:
+            yield Text(visible(name), style="bold")
+        for row in rows:
+            what, semicolon, further = row.rpartition("; ")
+            known = row.startswith("note: ") and semicolon and further in advice
+            advice.add(further)
+            yield Text(f"  {visible(what if known else row)}")
+
+
 def _covered(document: Document) -> Iterator[Text]:
     """What all verdicts rest on, and what deserves to be known of one of them."""
     if not (total := total_words(document["models"])):
@@ -141,23 +162,22 @@ def _covered(document: Document) -> Iterator[Text]:
             yield Text(f"  {visible(model['model'])}: {visible(line)}")
 
 
-def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
-    """A cause, reported once: severity, model, title, the headline of its clearest report, how often, and the replay.
+def finding_lines(finding: Document, replay: str, directory: str = "") -> Iterator[Text]:
+    """A cause, reported once: severity, title and places, the headline of its clearest report, the fix, and the replay.
 
     Args:
         finding: as in the document of a run.
         replay: the command; ``""`` if its report is not stored.
+        directory: where its report is, if that command does not say so.
     """
     severity, count = finding["severity"], len(finding["scenarios"])
     yield Text.assemble(
         (f"{severity['level']} {severity['score']}", LEVEL_STYLES.get(severity["level"], "")),
-        ("  ", ""),
-        (visible(finding["model"]), "bold"),
-        f"  {', '.join(finding['anomalies'])}",
+        "  ",
+        (visible(finding_title(finding)), "bold"),
     )
-    yield Text(f"  {visible(finding_title(finding))}")
+    yield Text(f"  {visible(places(finding) or finding['cause'])}")
     yield Text(f"  {visible(finding['headline'])}")
-    yield Text(f"  {visible(finding['cause'])}")
     for broken in finding.get("rules", ()):
         where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["report"] != finding["report"] else ""
         yield Text(f"  rule: {visible(broken['statement'])}{where}")
@@ -166,9 +186,13 @@ def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
     for line in finding.get("traceback", ()):
         place = f"{line['file']}:{line['line']} in {line['function']}: {line['text']}"
         yield Text(f"  at {visible(place)}", "dim")
-    if finding["remedy"]:
-        yield Text(f"  fix: {visible(finding['remedy'])}")
+    if remedy := remedy_of(finding):
+        yield Text(f"  {visible(remedy_title(remedy))}")
+        yield Text(f"    {visible(remedy['text'])}")
     found = f"{count} violations" if count > 1 else "1 violation"
-    yield Text(f"  {found} of {', '.join(finding['oracles'])} · {severity['vector']}", "dim")
+    yield Text(f"  {found} of {', '.join(finding['oracles'])} in {visible(finding['model'])}", "dim")
+    yield Text(f"  {severity['vector']}", "dim")
     if replay:
-        yield Text(f"    {visible(replay)}", "dim")
+        if change := fix_command(finding, replay, directory):
+            yield command(f"    {visible(change)}", "dim")
+        yield command(f"    {visible(replay)}", "dim")

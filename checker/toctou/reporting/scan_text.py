@@ -8,9 +8,11 @@ from rich.text import Text
 
 from toctou.reporting.document import Document
 from toctou.reporting.outcome_text import outcome_lines
+from toctou.reporting.remedies import fix_command, remedy_of, remedy_title
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
-from toctou.reporting.titles import finding_title
+from toctou.reporting.titles import finding_title, places
+from toctou.reporting.wrapping import command
 
 _SHOWN = 16
 _RANKS = {"VIOLATED": 0, "INCONCLUSIVE": 1, "VERIFIED": 2}
@@ -149,10 +151,14 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
             (f"{head:<12}", LEVEL_STYLES.get(severity["level"], "")),
             f"  {visible(finding_title(finding))} ({', '.join(finding['weaknesses'])})",
         )
+        if where := places(finding):
+            yield Text(f"  {'':<12}  {visible(where)}")
         yield Text(f"  {'':<12}  {visible(finding['headline'])}")
-        if finding["remedy"]:
-            yield Text(f"  {'fix':<12}  {visible(finding['remedy'])}")
+        if remedy := remedy_of(finding):
+            yield Text(f"  {'fix':<12}  {visible(remedy_title(remedy))}")
+            yield Text(f"  {'':<12}  {visible(remedy['text'])}")
         if finding["report"]:
-            yield Text(
-                f"  {'replay':<12}  toctou replay {directory and directory.rstrip('/') + '/'}{finding['report']}", "dim"
-            )
+            replay = f"toctou replay {directory and directory.rstrip('/') + '/'}{finding['report']}"
+            if change := fix_command(finding, replay):
+                yield command(f"  {'':<12}  {visible(change)}", "dim")
+            yield command(f"  {'replay':<12}  {visible(replay)}", "dim")

@@ -66,6 +66,13 @@ _STEP: Shape = {
     "witness": bool,
     "wrong": bool,
 }
+_TRIED: Shape = _texts("outcome", "text")
+_REMEDY: Shape = {
+    "text": str,
+    "edits": [dict],
+    "tried": _TRIED,
+    "attempts": [{"text": str, "tried": _TRIED}],
+}
 _EXPLANATION: Shape = {
     **_texts("anomaly", "anomaly_title", "source", "headline", "decision", "remedy", "contradiction"),
     "decided": [str],
@@ -85,6 +92,8 @@ VIOLATION: Shape = {
     "responses": [{**_texts("request", "text"), "status": int, "after": int}],
     "final": dict,
     "output": Missing([{**_texts("request", "stream", "text"), "step": Maybe(str)}]),
+    "remedy": Missing(_REMEDY),
+    "code": Missing([{"file": str, "first": int, "lines": [str], "marks": [{"line": int, "step": str}]}]),
     "finding": _texts("oracle", "statement"),
     "explanation": _EXPLANATION,
     "confirmed_on": Maybe(str),
@@ -95,6 +104,7 @@ _FINDING: Shape = {
     **_texts("report", "replay"),
     "severity": _SEVERITY,
     "handlers": Missing([str]),
+    "fix": Missing(_REMEDY),
     "way": Missing({"rule": str, "number": int, "of": int}),
     "anomalies": [str],
     "oracles": [str],

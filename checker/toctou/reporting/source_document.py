@@ -33,3 +33,8 @@ def portable_file(file: str) -> str:
     parts = path.parts
     packages = [at for at, part in enumerate(parts) if part in {"site-packages", "dist-packages"}]
     return "/".join(parts[packages[-1] + 1 :] if packages else ("…", *parts[-2:]))
+
+
+def own_line(site: Document) -> Document:
+    """The line of the function that decides, which leads to a call; that of the call where nothing else is known."""
+    return dict(site.get("at") or next(iter(site.get("stack") or ()), None) or site["source"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toctou.history.item import plain
+from toctou.history.literals import literal
 from toctou.history.wording import listed
 from toctou.reporting.document import Document
 from toctou.reporting.encoding import decode
@@ -13,7 +14,7 @@ from toctou.reporting.encoding import decode
 
 def item_text(image: Document) -> str:
     """One stored item of a document, as ``{item_id: 'i1', owner: 'alice'}``."""
-    return "{" + ", ".join(f"{name}: {value!r}" for name, value in plain(decode(image)).items()) + "}"
+    return "{" + ", ".join(f"{name}: {literal(value)}" for name, value in plain(decode(image)).items()) + "}"
 
 
 def left_out(document: Document) -> str:
@@ -26,23 +27,29 @@ def left_out(document: Document) -> str:
     return f"the model stores {items} no difference here"
 
 
-def just_before(document: Document) -> tuple[str, dict[str, list[Document]]]:
-    """The wrong operation and what was stored when it came, by table; ``""`` if that is as at the start or the end."""
-    at = next((at for at, step in enumerate(document["steps"]) if step["wrong"]), None)
-    if at is None:
-        return "", {}
-    tables: dict[str, list[Document]] = {table: [] for table in document["initial"]}
-    for table, image in _stored(document, at):
-        tables.setdefault(table, []).append(image)
-    if any(_same(tables, document[moment]) for moment in ("initial", "final")):
-        return "", {}
-    return document["steps"][at]["name"], tables
+def timeline(document: Document) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """What is stored at first, and then what each step leaves of the items that it changes; so each state is there once.
 
-
-def _same(one: dict[str, list[Document]], other: dict[str, list[Document]]) -> bool:
-    return all(
-        sorted(map(repr, one.get(table, []))) == sorted(map(repr, other.get(table, []))) for table in {*one, *other}
-    )
+    Pairs of a moment (``at first``, ``after A.2``) and its rows: the table, and the text of an item.
+    """
+    first = [
+        (table, item_text(image) if image is not None else "empty")
+        for table, images in document["initial"].items()
+        if images or not document["left_out"].get(table)
+        for image in images or [None]
+    ]
+    yield "at first", first or [("", "nothing")]
+    for step in document["steps"]:
+        if step["changes"]:
+            yield (
+                f"after {step['name']}",
+                [
+                    (one["item"].partition("[")[0], item_text(one["after"]))
+                    if one["after"] is not None
+                    else (one["item"], "is deleted")
+                    for one in step["changes"]
+                ],
+            )
 
 
 def _stored(document: Document, position: int) -> list[tuple[str, Document]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from toctou.history.footprint import ALL, shown_items
 from toctou.history.item import Change, Image, ItemId, plain, plain_value
+from toctou.history.literals import literal
 from toctou.history.operation import ErrorResponse, Operation
 
 MAX_ATTRIBUTES = 3
@@ -87,7 +88,7 @@ def _keyed(parameters: Mapping[str, Any]) -> str:
     return f"{table}[{', '.join(value_text(value, str) for value in key.values())}]"
 
 
-def value_text(value: Any, form: Callable[[Any], str] = repr) -> str:
+def value_text(value: Any, form: Callable[[Any], str] = literal) -> str:
     """A typed value as plain text; what a handler sent need not be one, and is shown as it is."""
     try:
         return form(plain_value(value))
@@ -160,7 +161,7 @@ def _change(change: Change, focus: Focus) -> str:
 
 
 def _value(item: Mapping[str, Any], name: str) -> str:
-    return shortened(visible(repr(item[name]))) if name in item else "nothing"
+    return shortened(visible(literal(item[name]))) if name in item else "nothing"
 
 
 def attributes(image: Image, item: ItemId | None, wanted: frozenset[str]) -> str:

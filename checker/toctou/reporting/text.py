@@ -1,7 +1,7 @@
 """A violation as text for a terminal.
 
-It decides the order in which a person learns what happened: what is wrong, who did what when, why that cannot be, what
-the stored items were, and the command that shows it again.  The words themselves come from the document.
+It decides the order in which a person learns what happened: what is wrong and where, who did what when, what would prevent it,
+and only then why it cannot have been right, and the rest of the evidence.  The words themselves come from the document.
 """
 
 from __future__ import annotations
@@ -12,52 +12,47 @@ from rich.text import Text
 
 from toctou.analysis.severity import scale
 from toctou.reporting.document import Document
-from toctou.reporting.lanes import WITNESS, lane_style, lanes, marked, wrapped
-from toctou.reporting.stored import item_text, just_before, left_out
+from toctou.reporting.lanes import WITNESS, lane_style, lanes, marked
+from toctou.reporting.remedies import attempts, fix_command, remedy_of, remedy_title
+from toctou.reporting.stored import left_out, timeline
 from toctou.reporting.summary import EDGE_MEANINGS, SIMULATED, backend_words, visible
-from toctou.reporting.titles import violation_title
-
-WIDTH = 100
-MIN_WIDTH = 40
+from toctou.reporting.titles import places, violation_title
+from toctou.reporting.wrapping import NARROWEST, WIDTH, command, hanging, hung
 
 VERDICT_STYLES = {"VERIFIED": "green", "VIOLATED": "bold red", "INCONCLUSIVE": "yellow"}
 LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _EDGE_STYLES = {"wr": "green", "ww": "yellow", "rw": "red", "po": "dim", "rt": "blue"}
 
 
-def render_violation(document: Document, *, width: int = WIDTH) -> str:
-    """A violation as plain text of at most ``width`` columns, ending in a newline."""
-    return "".join(line.plain.rstrip() + "\n" for line in violation_lines(document, width))
+def render_violation(document: Document, *, width: int = WIDTH, stored: bool = True) -> str:
+    """A violation as plain text of at most ``width`` columns, ending in a newline.
+
+    Args:
+        stored: show the stored items; not where they are shown step by step.
+    """
+    return "".join(line.plain.rstrip() + "\n" for line in violation_lines(document, width, stored=stored))
 
 
-def violation_lines(document: Document, width: int) -> list[Text]:
+def violation_lines(document: Document, width: int, *, stored: bool = True) -> list[Text]:
     """A violation as styled lines of at most ``width`` columns (no less than 40)."""
-    width = max(width, MIN_WIDTH)
+    width = max(width, NARROWEST)
     sections = [
         list(_headline(document, width)),
-        list(_requests(document, width)),
-        [
-            _title("What happened", _legend(document), width),
-            *_indented(lanes(document, width - 2)),
-        ],
+        list(_happened(document, width)),
         list(_traceback(document, width)),
+        list(_remedy(document, width)),
+        list(_code(document, width)),
         list(_argument(document, width)),
         list(_faults(document, width)),
-        list(_remedy(document, width)),
         list(_closest(document, width)),
-        list(_items(document, width)),
-        list(_replay(document, width)),
+        list(_items(document, width)) if stored else [],
+        list(_about(document, width)),
     ]
     lines: list[Text] = []
     for section in sections:
         if section:
             lines += [Text(), *section] if lines else section
     return lines
-
-
-def _legend(document: Document) -> str:
-    marks = f", {WITNESS} marks the operations that show the violation"
-    return f"time runs down{marks if marked(document) else ''}"
 
 
 def _title(title: str, remark: str, width: int) -> Text:
@@ -67,50 +62,29 @@ def _title(title: str, remark: str, width: int) -> Text:
     return line
 
 
-def _indented(lines: list[Text]) -> Iterator[Text]:
-    for line in lines:
-        yield Text.assemble("  ", line)
-
-
-def _hanging(head: Text, body: str, width: int, style: str = "") -> Iterator[Text]:
-    """A paragraph whose first line starts with a head, and whose further lines stand under the body.
-
-    A head that takes more than half of the width, such as a long name of a table, gets lines of its own.
-    """
-    if head.cell_len > width // 2:
-        indent = " " * (len(head.plain) - len(head.plain.lstrip()))
-        for piece in wrapped(head.plain.strip(), width - len(indent)):
-            yield Text(f"{indent}{piece}")
-        head = Text(f"{indent}    ")
-    for number, piece in enumerate(wrapped(body, width - head.cell_len)):
-        yield Text.assemble(head if number == 0 else " " * head.cell_len, (piece, style))
-
-
 def _headline(document: Document, width: int) -> Iterator[Text]:
-    explanation = document["explanation"]
-    yield from _hanging(Text("VIOLATED  ", style=VERDICT_STYLES["VIOLATED"]), document["model"], width, "bold")
-    kind = explanation.get("anomaly_title") or explanation["anomaly"]
-    yield from _hanging(Text(" " * 10), f"rule broken: {document['finding']['oracle']} · pattern: {kind}", width)
-    yield from _hanging(Text(" " * 10), SIMULATED, width, "dim")
-    severity = document["severity"]
-    head = Text.assemble(
-        " " * 10, (severity["level"], LEVEL_STYLES.get(severity["level"], "")), f" {severity['score']}"
-    )
-    yield head
+    explanation, severity = document["explanation"], document["severity"]
+    level = (f"{severity['level']} {severity['score']}", LEVEL_STYLES.get(severity["level"], ""))
+    yield from hanging(Text("VIOLATED  ", style=VERDICT_STYLES["VIOLATED"]), document["model"], width)
+    yield from hanging(Text.assemble("  ", level, "  "), violation_title(document), width, "bold")
+    yield from hanging(Text("  "), places(document["cause"]), width) if places(document["cause"]) else ()
     yield Text()
-    yield from _hanging(Text("  "), violation_title(document), width, "bold")
-    yield from _hanging(Text("  "), explanation["headline"], width)
-    statement = document["finding"]["statement"]
-    if statement and statement != explanation["headline"]:
-        yield from _hanging(Text("  "), statement, width)
+    yield from hanging(Text("  "), explanation["headline"], width)
+    finding = document["finding"]
+    if finding.get("own") and finding["statement"] and finding["statement"] != explanation["headline"]:
+        yield from hanging(Text("  "), finding["statement"], width)
+    yield from hanging(Text("  "), f"rule broken: {finding['oracle']} · {SIMULATED}", width, "dim")
 
 
-def _requests(document: Document, width: int) -> Iterator[Text]:
-    yield _title("Concurrent requests", "", width)
-    answers = {response["request"]: response["text"] for response in document["responses"]}
+def _happened(document: Document, width: int) -> Iterator[Text]:
+    marks = f", {WITNESS} marks the operations that show the violation" if marked(document) else ""
+    yield _title("What happened", f"time runs down{marks}", width)
     for at, request in enumerate(document["requests"]):
         head = Text.assemble("  ", (request["letter"], f"bold {lane_style(at)}"), "  ")
-        yield from _hanging(head, f"{request['text']}  → {answers.get(request['letter'], 'no answer')}", width)
+        yield from hanging(head, request["text"], width)
+    yield Text()
+    for line in lanes(document, width - 2):
+        yield Text.assemble("  ", line)
 
 
 def _traceback(document: Document, width: int) -> Iterator[Text]:
@@ -119,7 +93,44 @@ def _traceback(document: Document, width: int) -> Iterator[Text]:
         yield _title("Traceback", "innermost line last", width)
     for line in lines:
         head = Text(f"  {visible(line['file'])}:{line['line']} in {visible(line['function'])}  ", style="dim")
-        yield from _hanging(head, line["text"], width)
+        yield from hanging(head, line["text"], width)
+
+
+def _remedy(document: Document, width: int) -> Iterator[Text]:
+    """What would prevent it, what came of trying that, and the commands to go on with."""
+    remedy = remedy_of(document)
+    if remedy is None:
+        if document["replay"]:
+            yield _title("Replay", "", width)
+    else:
+        yield from hung([Text(remedy_title(remedy), style="bold")], width)
+        yield from hanging(Text("  "), remedy["text"], width)
+        for attempt in attempts(remedy):
+            yield from hanging(Text("  tried before  ", style="dim"), attempt, width)
+    if change := fix_command(document, document["replay"]):
+        yield command(f"  {visible(change)}")
+    if document["replay"]:
+        yield command(f"  {visible(document['replay'])}")
+
+
+def _code(document: Document, width: int) -> Iterator[Text]:
+    """The lines around the read and the write, which the names of their steps mark."""
+    stretches = document.get("code", ())
+    if stretches:
+        yield _title("Code", "", width)
+    for at, stretch in enumerate(stretches):
+        if at:
+            yield Text()
+        steps: dict[int, str] = {}
+        for mark in stretch["marks"]:
+            steps[mark["line"]] = " ".join(filter(None, (steps.get(mark["line"], ""), mark["step"])))
+        named, numbers = max(map(len, steps.values())), len(str(stretch["first"] + len(stretch["lines"])))
+        yield from hanging(Text("  "), stretch["file"], width, "dim")
+        for number, line in enumerate(stretch["lines"], stretch["first"]):
+            head = f"  {steps.get(number, ''):>{named}} {number:>{numbers}}  "
+            shown = Text.assemble((head, "bold" if number in steps else "dim"), visible(line))
+            shown.truncate(width, overflow="ellipsis")
+            yield shown
 
 
 def _argument(document: Document, width: int) -> Iterator[Text]:
@@ -130,32 +141,31 @@ def _argument(document: Document, width: int) -> Iterator[Text]:
         return
     alone = explanation["anomaly"] == "fails_alone"
     yield _title("Why this is no race" if alone else "Why this should not have been possible", "", width)
-    if explanation.get("decision"):
-        yield from _hanging(Text("  relied on ", style="dim"), explanation["decision"], width)
-    yield from _hanging(Text("  cause ", style="dim"), document["cause"]["text"], width)
-    yield from _places(document["cause"], width)
+    yield from hanging(Text("  cause ", style="dim"), document["cause"]["text"], width)
+    if not document.get("code"):
+        yield from _lines(document["cause"], width)
     span = max((len(edge["earlier"]) + len(edge["later"]) for edge in edges), default=0)
     for edge in edges:
         style = _EDGE_STYLES.get(edge["kind"], "")
         pad = " " * (span - len(edge["earlier"]) - len(edge["later"]))
         head = Text.assemble("  ", edge["earlier"], (f" ─{edge['kind']}→ ", style), edge["later"], f"{pad}  ")
-        yield from _hanging(head, edge["reason"], width)
+        yield from hanging(head, edge["reason"], width)
     for kind in dict.fromkeys(edge["kind"] for edge in edges):
         head = Text.assemble("  ", (f"─{kind}→", _EDGE_STYLES.get(kind, "")), "  ")
-        yield from _hanging(head, EDGE_MEANINGS.get(kind, ""), width, "dim")
+        yield from hanging(head, EDGE_MEANINGS.get(kind, ""), width, "dim")
     if explanation["contradiction"]:
-        yield from _hanging(Text("  ⇒ ", style="bold"), explanation["contradiction"], width, "bold")
+        yield from hanging(Text("  ⇒ ", style="bold"), explanation["contradiction"], width, "bold")
 
 
-def _places(cause: Document, width: int) -> Iterator[Text]:
-    """The lines of code that read and that write."""
+def _lines(cause: Document, width: int) -> Iterator[Text]:
+    """The lines of code that read and that write, where what is around them is not known."""
     for what in ("read", "write"):
         site = cause[what]
         if site and site["source"]:
             source = site["source"]
             place = visible(f"{source['file']}:{source['line']}")
             head = Text.assemble("    ", (f"{what:<6}", "dim"), f"{site['step']}  {place}  ")
-            yield from _hanging(head, source["text"], width)
+            yield from hanging(head, source["text"], width)
 
 
 def _faults(document: Document, width: int) -> Iterator[Text]:
@@ -164,14 +174,7 @@ def _faults(document: Document, width: int) -> Iterator[Text]:
         yield _title("Missing here, by a fault of toctou itself", "", width)
     for fault in faults:
         for line in fault.splitlines():
-            yield from _hanging(Text("  "), visible(line), width)
-
-
-def _remedy(document: Document, width: int) -> Iterator[Text]:
-    remedy = document["explanation"]["remedy"]
-    if remedy:
-        yield _title("Suggested fix (not verified)", "", width)
-        yield from _hanging(Text("  "), remedy, width)
+            yield from hanging(Text("  "), visible(line), width)
 
 
 def _closest(document: Document, width: int) -> Iterator[Text]:
@@ -180,7 +183,7 @@ def _closest(document: Document, width: int) -> Iterator[Text]:
         return
     yield _title("Closest serial order", "", width)
     head = Text.assemble("  ", (" → ".join(closest["order"]), "bold"), "  ")
-    yield from _hanging(head, closest_words(closest), width)
+    yield from hanging(head, closest_words(closest), width)
 
 
 def closest_words(closest: Document) -> str:
@@ -198,37 +201,34 @@ def closest_words(closest: Document) -> str:
 
 def _items(document: Document, width: int) -> Iterator[Text]:
     yield _title("Stored items", "", width)
-    offence, then = just_before(document)
-    between = [(f"just before {offence}", then)] if offence else []
-    moments = [("before", document["initial"]), *between, ("after", document["final"])]
+    yield from stored_lines(document, width)
+
+
+def stored_lines(document: Document, width: int, *, only_first: bool = False) -> Iterator[Text]:
+    """What is stored at first, and after each step that changes something."""
+    moments = list(timeline(document))[: 1 if only_first else None]
     margin = max(len(moment) for moment, _ in moments) + 2
-    for moment, stored in moments:
-        if not stored:
-            yield Text.assemble("  ", (f"{moment:<{margin}}", "dim"), "nothing")
-        for table, images in stored.items():
-            if not images and document["left_out"].get(table):
-                continue
-            texts = [item_text(image) for image in images] or ["empty"]
-            for number, text in enumerate(texts):
-                head = Text.assemble("  ", (f"{moment if number == 0 else '':<{margin}}", "dim"), f"{visible(table)}  ")
-                yield from _hanging(head, text, width)
+    for moment, rows in moments:
+        for number, (table, text) in enumerate(rows):
+            head = Text.assemble("  ", (f"{moment if number == 0 else '':<{margin}}", "dim"), visible(table))
+            yield from hanging(head.append("  " if table else ""), text, width)
     if remark := left_out(document):
-        yield from _hanging(Text("  "), remark, width, "dim")
+        yield from hanging(Text("  "), remark, width, "dim")
 
 
-def _replay(document: Document, width: int) -> Iterator[Text]:
-    yield _title("Replay", "", width)
-    if document["replay"]:
-        yield Text.assemble("  ", (visible(document["replay"]), "bold"))  # never wrapped: it is there to be pasted
-    yield Text.assemble(("  schedule  ", "dim"), document["schedule"])
-    yield from _hanging(
+def _about(document: Document, width: int) -> Iterator[Text]:
+    explanation, severity = document["explanation"], document["severity"]
+    yield _title("About this report", "", width)
+    words = f"{severity['level']} {severity['score']} ({scale()}): {severity['meaning']}"
+    yield from hanging(Text("  severity  ", style="dim"), words, width)
+    yield from hanging(Text(" " * 12), severity["vector"], width, "dim")
+    kind = explanation.get("anomaly_title") or explanation["anomaly"].replace("_", " ")
+    yield from hanging(Text("  pattern   ", style="dim"), kind, width)
+    yield from hanging(Text("  found on  ", style="dim"), confirmation(document), width)
+    yield command("", "").append("  schedule  ", "dim").append(document["schedule"])
+    yield from hanging(
         Text(" " * 12), "the request that makes the next call, call by call, and a checksum", width, "dim"
     )
-    yield from _hanging(Text("  found on  ", style="dim"), confirmation(document), width)
-    severity = document["severity"]
-    words = f"{severity['level']} {severity['score']} ({scale()}): {severity['meaning']}"
-    yield from _hanging(Text("  severity  ", style="dim"), words, width)
-    yield from _hanging(Text(" " * 12), severity["vector"], width, "dim")
 
 
 def confirmation(document: Document) -> str:

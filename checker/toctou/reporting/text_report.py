@@ -10,7 +10,8 @@ from toctou.reporting.document import Document
 from toctou.reporting.renderer import Renderer
 from toctou.reporting.run_text import run_lines
 from toctou.reporting.scan_text import scan_lines
-from toctou.reporting.text import WIDTH, render_violation, violation_lines
+from toctou.reporting.text import render_violation, violation_lines
+from toctou.reporting.wrapping import WIDTH, columns, hung
 
 
 def show(document: Document, console: Console, directory: str = "") -> None:
@@ -19,9 +20,9 @@ def show(document: Document, console: Console, directory: str = "") -> None:
         case "run":
             lines = run_lines(document, console, directory)
         case "scan":
-            lines = scan_lines(document, directory)
+            lines = hung(scan_lines(document, directory), columns(console))
         case _:
-            lines = iter(violation_lines(document, min(console.width, WIDTH) if console.is_terminal else WIDTH))
+            lines = iter(violation_lines(document, columns(console)))
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from toctou.cli import progress
 from toctou.cli.progress import ConsoleProgress, status_line
@@ -45,7 +46,7 @@ def test_verified_scenarios_are_printed_on_request_only(
     monkeypatch: pytest.MonkeyPatch, verdict: Verdict, verbose: bool
 ):
     monkeypatch.setattr(progress, "scenario_document", lambda result: result)
-    monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.verdict} {model}")
+    monkeypatch.setattr(progress, "scenario_line", lambda model, result: Text(f"{result.verdict} {model}"))
     console = Console(file=io.StringIO(), width=200)
     result = SimpleNamespace(verdict=verdict, violations=(), stop_reason=None, detail="", schedules=1)
     ConsoleProgress(console, verbose=verbose).end_scenario("Counter", result)
@@ -55,7 +56,9 @@ def test_verified_scenarios_are_printed_on_request_only(
 
 def test_what_a_request_does_by_itself_gets_a_line_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(progress, "scenario_document", lambda result: result)
-    monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.detail.splitlines()[0]} {model}")
+    monkeypatch.setattr(
+        progress, "scenario_line", lambda model, result: Text(f"{result.detail.splitlines()[0]} {model}")
+    )
     console = Console(file=io.StringIO(), width=200)
     fault = "a handler called SendMessage\n  expected: …"
     with ConsoleProgress(console) as told:
@@ -86,7 +89,7 @@ def test_what_a_request_does_by_itself_gets_a_line_once(monkeypatch: pytest.Monk
 
 def test_scenarios_that_were_not_begun_are_counted(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(progress, "scenario_document", lambda result: result)
-    monkeypatch.setattr(progress, "scenario_line", lambda model, result: f"{result.schedules} schedules")
+    monkeypatch.setattr(progress, "scenario_line", lambda model, result: Text(f"{result.schedules} schedules"))
     console = Console(file=io.StringIO(), width=200)
     with ConsoleProgress(console) as told:
         told.begin_model("notes.py:Notes", 3)

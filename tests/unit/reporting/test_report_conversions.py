@@ -30,8 +30,8 @@ def nasty(text):
 def test_an_annotation_points_at_the_write(document):
     (line,) = github.render(document).splitlines()
     head = "::error file=models/delete_item.py,line=34,title=delete_item × transfer%3A owner check bypassed::"
-    assert line.startswith(head + "alice's delete_item deleted Items[i1] while it belonged to bob")
-    assert "%0ACause: delete_item relies on its GetItem of Items" in line
+    places = "models/delete_item.py:31 reads → models/delete_item.py:34 deletes%0A"
+    assert line.startswith(f"{head}{places}alice's delete_item deleted Items[i1] while it belonged to bob")
 
 
 def test_annotations_of_a_run_are_sorted_and_tell_what_is_inconclusive(run):

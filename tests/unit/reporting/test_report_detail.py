@@ -20,8 +20,9 @@ def steps(document):
 
 def test_the_report_comes_first_and_then_every_operation_in_full(violation):
     document = violation_document(MODEL, violation)
-    assert detail.render(document).startswith(text.render_violation(document))
+    assert detail.render(document).startswith(text.render_violation(document, stored=False))
     rows = steps(document)
+    assert rows[0] == "at first Items {data: 'draft', item_id: 'i1', owner: 'alice', version: 1}"
     update = rows[rows.index("B.1 UpdateItem Items[i1]") : rows.index("A.2 DeleteItem Items[i1]")]
     assert update[1:] == [
         "alice: transfer",
@@ -31,11 +32,11 @@ def test_the_report_comes_first_and_then_every_operation_in_full(violation):
         "update SET owner = 'bob'",
         "outcome owner 'alice' → 'bob'",
         "item Items[i1]",
-        "before {data: 'draft', item_id: 'i1', owner: 'alice', version: 1}",
-        "after {data: 'draft', item_id: 'i1', owner: 'bob', version: 1}",
+        "is now {data: 'draft', item_id: 'i1', owner: 'bob', version: 1}",
         "",
     ]
-    assert rows[-1] == "after no such item"
+    assert rows[-1] == "is now deleted"
+    assert detail.render(document).count("owner: 'bob', version: 1}") == 1
 
 
 def test_a_refusal_says_what_the_service_said(violation):

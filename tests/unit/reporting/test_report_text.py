@@ -35,6 +35,9 @@ def test_the_lanes_show_who_did_what_when(violation):
     rendered = text.render_violation(violation_document(MODEL, violation), width=80)
     lanes = rendered.partition("WHAT HAPPENED")[2].partition("WHY")[0].splitlines()[1:-1]
     assert lanes == [
+        "  A  alice: delete_item(item_id='i1')",
+        "  B  alice: transfer(item_id='i1', to='bob')",
+        "",
         "      │ A  alice: delete_item             │ B  alice: transfer",
         "  ────┬───────────────────────────────────┬───────────────────────────────────",
         "  A.1 │   GetItem Items[i1]               │",
@@ -62,24 +65,42 @@ def test_operations_are_marked_only_where_some_are_not(violation):
     assert "● DeleteItem" in rendered
 
 
+def test_what_happened_comes_before_the_fix_and_both_before_the_argument(violation, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = violation_document(MODEL, violation, report=tmp_path / "x-1.json")
+    document["explanation"]["remedy"] = "Make the DeleteItem conditional"
+    rendered = text.render_violation(document)
+    titles = [line for line in rendered.splitlines() if line and not line.startswith(" ")]
+    assert [title.partition("  (")[0] for title in titles[1:]] == [
+        "WHAT HAPPENED",
+        "Suggested fix (not tried)",
+        "WHY THIS SHOULD NOT HAVE BEEN POSSIBLE",
+        "CLOSEST SERIAL ORDER",
+        "STORED ITEMS",
+        "ABOUT THIS REPORT",
+    ]
+    assert rendered.count("toctou replay") == 1
+    assert rendered.index("toctou replay") < rendered.index("WHY")
+
+
 def test_everything_a_reader_needs_is_there(violation, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     document = violation_document(MODEL, violation, report=tmp_path / "delete_item.ReadThenDelete-1.json")
     rendered = " ".join(text.render_violation(document).split())
     for expected in (
-        f"VIOLATED {MODEL}",
-        "rule broken: ownership · pattern: time of check, time of use found by running the handlers under simulated",
-        "checked was replaced before the delete.",
-        "A alice: delete_item(item_id='i1') → 204",
+        f"VIOLATED {MODEL} critical 9.5 delete_item × transfer: owner check bypassed "
+        "models/delete_item.py:31 reads → models/delete_item.py:34 deletes",
+        "checked was replaced before the delete. rule broken: ownership · found by running the handlers under simulated",
+        "A alice: delete_item(item_id='i1')",
         "A.1 ─rw→ B.1 alice's GetItem read owner 'alice'",
         "B.1 ─ww→ A.2 alice's DeleteItem removed",
         "⇒ delete_item would have to come both before transfer",
         "B → A does not explain the responses: after transfer, delete_item would have answered 403",
-        "before Items {data: 'draft', item_id: 'i1', owner: 'alice', version: 1}",
-        "just before A.2 Items {data: 'draft', item_id: 'i1', owner: 'bob', version: 1}",
-        "after Items empty",
+        "at first Items {data: 'draft', item_id: 'i1', owner: 'alice', version: 1} "
+        "after B.1 Items {data: 'draft', item_id: 'i1', owner: 'bob', version: 1} after A.2 Items[i1] is deleted",
         "toctou replay delete_item.ReadThenDelete-1.json",
         f"schedule {document['schedule']}",
+        "pattern time of check, time of use",
         "found on toctou's own DynamoDB engine · confirmed on moto, an independent imitation of AWS · in 2 schedules",
     ):
         assert expected in rendered
@@ -137,7 +158,7 @@ def test_the_closing_table_is_plain_and_unwrapped_where_there_is_no_terminal(run
     rows = [line.rstrip() for line in printed(run).splitlines()]
     assert rows[:3] == [
         "model                                        verdict       scenarios  schedules  found",
-        "models/delete_item.py:ReadThenDelete         VIOLATED              1          3  critical toctou",
+        "models/delete_item.py:ReadThenDelete         VIOLATED              1          3  critical: owner check bypassed",
         "models/as_printed.py:UnaliasedReservedWords  INCONCLUSIVE          1          3  max_schedules",
     ]
     assert "    toctou replay reports/latest/delete_item.ReadThenDelete-1.json" in rows
@@ -164,7 +185,7 @@ def test_one_line_per_scenario(run):
     lines = [run_text.scenario_line(model.model, scenario_document(model.scenarios[0])).plain for model in run.models]
     requests = "alice: delete_item(item_id='i1') ∥ alice: transfer(item_id='i1', to='bob')"
     assert lines == [
-        f"VIOLATED      ReadThenDelete  {requests}  3 schedules  ownership: toctou",
+        f"VIOLATED      ReadThenDelete  {requests}  3 schedules  ownership: check bypassed",
         f"INCONCLUSIVE  UnaliasedReservedWords  {requests}  3 schedules  max_schedules",
     ]
 

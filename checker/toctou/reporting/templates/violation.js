@@ -177,8 +177,13 @@
   }
 
   new ResizeObserver(draw).observe(lanes);
-  // Paper is narrower than the screen: lay the lanes out for it before their edges are drawn.
-  addEventListener("beforeprint", () => { lanes.style.width = `${660 - before - after}px`; draw(); });
-  addEventListener("afterprint", () => { lanes.style.width = ""; draw(); });
+  // Paper is narrower than the screen, and its letters are smaller: lay the lanes out for it before their edges are drawn.
+  const print = (paper) => {
+    document.documentElement.classList.toggle("paper", paper);
+    lanes.style.width = paper ? `${660 - before - after}px` : "";
+    draw();
+  };
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
   draw();
 })();

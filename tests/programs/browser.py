@@ -2,8 +2,6 @@
 
 The DevTools protocol (https://chromedevtools.github.io/devtools-protocol/) is JSON messages that end in a zero byte, so nothing
 but the browser has to be installed: Debian's package is called ``chromium``.
-
-``python tests/end_to_end/browser.py PAGE.html PICTURE.png`` takes a picture.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -172,9 +169,3 @@ def _pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return moved[0], moved[1]
-
-
-if __name__ == "__main__":
-    with browser() as opened:
-        opened.open(Path(sys.argv[1]), height=1010)
-        opened.screenshot(Path(sys.argv[2]), whole=False)
