@@ -37,6 +37,7 @@ from toctou.history.output import Written
 from toctou.history.request import HandlerException, Request, Response, label
 from toctou.history.wording import attribute_words
 from toctou.reporting import summary
+from toctou.reporting.causes import cause_document
 from toctou.reporting.code import excerpts
 from toctou.reporting.encoding import encode
 from toctou.reporting.model_names import portable_target, relative_path
