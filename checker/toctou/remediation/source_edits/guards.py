@@ -1,0 +1,77 @@
+"""Decides how single calls are changed: a write gets a condition, and a read becomes consistent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from toctou.remediation.remedy_data import Document, Edit, NotPossible
+from toctou.remediation.source_edits.conditions import conditional, refuse_unseen
+from toctou.remediation.source_edits.layout import argument, with_keywords
+from toctou.remediation.source_edits.parsed import Parsed, keyword
+from toctou.remediation.source_edits.refusals import CONDITION_FAILED, exception_text, reaction, wrapped
+from toctou.remediation.source_edits.values import Value, Values
+
+_CONDITIONAL = frozenset({"put_item", "update_item", "delete_item"})
+_STEP = 4
+
+
+def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[str]]:
+    """A write with a condition, and what the handler does when that fails."""
+    if edit.call.method not in _CONDITIONAL:
+        raise NotPossible(f"a {edit.call.action} takes no condition of its own")
+    call = parsed.call(edit.call)
+    values = Values(document, parsed, edit, call)
+    found = {one: values.of(one) for one in edit.terms if one.test == "equals"}
+    statement = parsed.statement(call)
+    check = next((one.check for one in found.values() if one.check is not None), None)
+    reacts = reaction(parsed, call, CONDITION_FAILED, check)
+    column = parsed.at(call)[1] + (_STEP if reacts.refusal is not None else 0)
+    guarded = conditional(parsed, call, edit.terms, {term: one.text for term, one in found.items()}, column)
+    changed: Any = statement.deep_replace(call, guarded)
+    if reacts.refusal is not None:
+        changed = wrapped(changed, exception_text(parsed, call, CONDITION_FAILED), reacts.refusal)
+    text = replaced(parsed, {statement: [changed]} | copies(list(found.values()), statement, changed))
+    return text, [reacts.note] if reacts.note else []
+
+
+def copies(values: list[Value], statement: cst.CSTNode, changed: cst.CSTNode) -> dict[cst.CSTNode, list[Any]]:
+    """The statements before which something has to be copied, with the copies."""
+    found: dict[cst.CSTNode, list[Any]] = {}
+    for one in values:
+        if one.ahead_of is not None:
+            rest = found.get(one.ahead_of) or [changed if one.ahead_of is statement else one.ahead_of]
+            found[one.ahead_of] = [cst.parse_statement(one.copied), *rest]
+    return found
+
+
+def consistent_read(_document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[str]]:
+    """A read with ``ConsistentRead=True``."""
+    call = parsed.call(edit.call)
+    refuse_unseen(parsed, call)
+    if keyword(call, "IndexName") is not None:
+        raise NotPossible("a global secondary index cannot be read consistently")
+    given = keyword(call, "ConsistentRead")
+    new = argument("ConsistentRead", "True")
+    arguments = [one.with_changes(value=new.value) if one is given else one for one in call.args]
+    changed = with_keywords(parsed, call, arguments if given is not None else [*call.args, new])
+    return parsed.module.deep_replace(call, changed).code, []
+
+
+def replaced(parsed: Parsed, statements: dict[cst.CSTNode, list[Any]]) -> str:
+    """The text of the file with statements replaced, each by one or more."""
+    module: Any = parsed.module.visit(_Statements(statements))
+    return str(module.code)
+
+
+class _Statements(cst.CSTTransformer):
+    """Puts statements in the place of one."""
+
+    def __init__(self, statements: dict[cst.CSTNode, list[Any]]) -> None:
+        super().__init__()
+        self._statements = statements
+
+    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
+        new = self._statements.get(original_node)
+        return super().on_leave(original_node, updated_node) if new is None else cst.FlattenSentinel(new)
