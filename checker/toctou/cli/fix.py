@@ -20,10 +20,10 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "fix",
         help="make the remedy of a violation in the source",
-        description="Prints the remedy of a report as a unified diff of the Python source, after the model was checked with it in "
-        "a copy of the project; or, where the source cannot be changed, as a snippet to adapt.",
-        epilog="Exit status: 0 the diff removes the finding (or the snippet was asked for, with --sdk); 1 no diff could be made, or it "
-        "does not remove the finding; 2 the report cannot be used, or a file cannot be written.",
+        description="Prints the remedy of a report as a unified diff of the Python source, after the model was checked with it "
+        "in a copy of the project; or, where the source cannot be changed, as a snippet to adapt.",
+        epilog="Exit status: 0 the diff removes the finding (or the snippet was asked for, with --sdk); 1 no diff could be made, "
+        "or it does not remove the finding; 2 the report cannot be used, or a file cannot be written.",
     )
     parser.add_argument("report", type=Path, metavar="REPORT.json", help="the JSON file of a violation")
     parser.add_argument("--write", action="store_true", help="also change the files, if the check says that it helps")
@@ -100,8 +100,12 @@ def _write(project: Path, made: Patch) -> None:
                 )
     for file, change in made.changes.items():
         try:
-            with (project / file).open("w", encoding="utf-8", newline="") as target:  # in place: it keeps its permissions
+            with (project / file).open(
+                "w", encoding="utf-8", newline=""
+            ) as target:  # in place: it keeps its permissions
                 target.write(change.after)
         except OSError as error:
-            raise BadInput(f"{file} cannot be written: {error.strerror}", remedy="change it by the diff above") from error
+            raise BadInput(
+                f"{file} cannot be written: {error.strerror}", remedy="change it by the diff above"
+            ) from error
         print(f"toctou: changed {file}", file=sys.stderr)

@@ -1,8 +1,9 @@
-"""Decides what a change of the source comes to: the project is copied, changed there, and explored again as when it was reported.
+"""Decides what a change of the source comes to: the project is copied, changed there, and explored again as when it was
+reported.
 
-The user's files are only read.  What a project may have besides its code (environments, packages of other languages) is linked, and
-what is never read by code is left out.  The copy precedes the project wherever Python looks for modules, also where the project is
-installed in place.
+The user's files are only read.  What a project may have besides its code (environments, packages of other languages) is
+linked, and what is never read by code is left out.  The copy precedes the project wherever Python looks for modules, also
+where the project is installed in place.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from toctou.history.schedule import parse_schedule
 from toctou.remediation.remedy_data import Document
 from toctou.remediation.source_edits.patch import Patch
 
-_LEFT_OUT = frozenset({".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"})
+_LEFT_OUT = frozenset(
+    {".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+)
 _LINKED = frozenset({"node_modules", "target", ".venv", "venv", ".tox", ".nox", ".cargo", ".gradle", ".m2"})
 _MOST_BYTES = 500_000_000
 _MOST_FILES = 50_000
@@ -53,7 +56,7 @@ def checked(document: Document, report: Path, project: Path, patch: Patch) -> Ou
     """
     with _copied(project, patch) as (copy, failure):
         if failure:
-            return Outcome(False, failure)
+            return Outcome(removed=False, text=failure)
         reports = copy.parent / "reports"
         done = subprocess.run(  # noqa: S603 - it is what the report says, of which `replay` runs the same
             [sys.executable, "-P", *_command(document, report, reports)],
@@ -67,7 +70,9 @@ def checked(document: Document, report: Path, project: Path, patch: Patch) -> Ou
         )
         run = _read(reports / "run.json")
         if run is None:
-            return Outcome(False, f"nothing was explored: {_last_line(done.stderr) or _last_line(done.stdout)}")
+            return Outcome(
+                removed=False, text=f"nothing was explored: {_last_line(done.stderr) or _last_line(done.stdout)}"
+            )
         before = _signatures(report.parent, document) if _run_of(document, report) is not None else None
         return _judged(document, run, _signatures(reports, document), before)
 
@@ -78,19 +83,19 @@ def _judged(
     """What the changed project's run says of a finding; ``before`` is ``None`` where its own run is not there to compare."""
     row = next((one for one in run["models"] if one["model"] == document["model"]), None)
     if row is None:
-        return Outcome(False, f"{document['model']} was not explored again")
+        return Outcome(removed=False, text=f"{document['model']} was not explored again")
     explored = f"{row['verdict']}, {row['schedules']} schedules"
     own = _signature(document)
     if own in now:
-        return Outcome(False, f"{explored}: this finding is still there")
+        return Outcome(removed=False, text=f"{explored}: this finding is still there")
     if row["verdict"] == "VERIFIED":
-        return Outcome(True, explored)
+        return Outcome(removed=True, text=explored)
     if row["verdict"] != "VIOLATED":
-        return Outcome(False, f"{explored}: {row['stop_reason']}: {row['detail']}")
+        return Outcome(removed=False, text=f"{explored}: {row['stop_reason']}: {row['detail']}")
     new = [] if before is None else [text for one, text in now.items() if one not in before]
     if new:
-        return Outcome(False, f"{explored}: this finding is gone, but there is a new one: {new[0]}")
-    return Outcome(True, f"{explored}: this finding is gone, others remain")
+        return Outcome(removed=False, text=f"{explored}: this finding is gone, but there is a new one: {new[0]}")
+    return Outcome(removed=True, text=f"{explored}: this finding is gone, others remain")
 
 
 def _run_of(document: Document, report: Path) -> Any:
@@ -99,7 +104,7 @@ def _run_of(document: Document, report: Path) -> Any:
 
 
 def _signatures(folder: Path, document: Document) -> dict[Any, str]:
-    """The violations of the document's model in a folder of reports: what identifies them whatever the code, and their headlines."""
+    """The violations of the document's model in a folder of reports: what identifies each, and its headline."""
     found = {}
     for file in sorted(folder.glob("*.json")):
         one = _read(file)
@@ -139,14 +144,25 @@ def _command(document: Document, report: Path, reports: Path) -> list[str]:
         if run is not None and name in run:
             options[f"--{name}"] = str(run[name])
     target = document["model"]
-    return ["-m", "toctou.cli", "check", target, *(f"{name}={value}" for name, value in options.items()), f"--report={reports}"]
+    return [
+        "-m",
+        "toctou.cli",
+        "check",
+        target,
+        *(f"{name}={value}" for name, value in options.items()),
+        f"--report={reports}",
+    ]
 
 
 def _environment(project: Path, copy: Path) -> dict[str, str]:
     """The environment of the process, in which modules of the copy come before those of the project."""
     project = project.resolve()
     inside = [Path(one or os.curdir).resolve() for one in sys.path]
-    own = [copy / one.relative_to(project) for one in inside if one.is_relative_to(project) and not _is_linked(one, project)]
+    own = [
+        copy / one.relative_to(project)
+        for one in inside
+        if one.is_relative_to(project) and not _is_linked(one, project)
+    ]
     before = os.environ.get("PYTHONPATH", "")
     places = [*map(str, own), *([before] if before else [])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -194,5 +210,3 @@ def _copy(project: Path, copy: Path) -> str:
 
 def _is_to_be_linked(folder: Path) -> bool:
     return folder.is_symlink() or folder.name in _LINKED or (folder / "pyvenv.cfg").exists()
-
-

@@ -1,7 +1,7 @@
 """Decides how the `remedy` of a violation's document is read: its edits, what they ask for, and of which operation.
 
-A document is a file that may come from elsewhere, so an edit of a kind that this version does not know is a :class:`NotPossible`
-with its name, not a failure of ours.
+A document is a file that may come from elsewhere, so an edit of a kind that this version does not know is a
+:class:`NotPossible` with its name, not a failure of ours.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ def _holds(one: Edit, condition: Edit) -> bool:
 
 
 def _alike(one: Edit, other: Edit) -> bool:
-    return one.kind == other.kind == "condition" and one.calls == other.calls
+    """Whether two edits change one call in one way, such as what a loop makes several steps of."""
+    same = one.call.place is not None and one.call.place == other.call.place
+    return same and one.kind == other.kind and one.kind in {"condition", "consistent_read"}
 
 
 def _edit(document: Document, part: Document) -> Edit:

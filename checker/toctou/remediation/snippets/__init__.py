@@ -1,7 +1,7 @@
 """Decides in which SDK a remedy is written where the source cannot be changed, and who writes it.
 
-Each SDK is a module here with ``render``, which gets calls that know no language (:mod:`.parts`); a further one is a module and a line in
-:data:`SDKS`.
+Each SDK is a module here with ``render``, which gets calls that know no language (:mod:`.parts`); a further one is a module
+and a line in :data:`SDKS`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def snippet(document: Document, sdk: str) -> str:
 
 
 def sdk_of(document: Document, project: Path) -> str:
-    """The SDK that the code of a violation uses: by the files of its calls, or, where these came over the wire, of its service."""
+    """The SDK of the code of a violation: by the files of its calls, or of its service if these came over the wire."""
     places = [one["source"] for one in document["steps"] if one["source"]]
     for place in places:
         found = _OF_SUFFIX.get(Path(place["file"]).suffix)

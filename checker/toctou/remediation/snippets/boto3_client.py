@@ -43,8 +43,8 @@ def calls(
     for sketch in sketches:
         if sketch.transaction:
             rows = [
-                f'        {{"{one.element}": {mapping([(text_literal(name), text) for name, text in given(one, written, table)])}}},'
-                for one in sketch.requests
+                f'        {{"{one.element}": {mapping([(text_literal(name), text) for name, text in texts])}}},'
+                for one, texts in ((one, given(one, written, table)) for one in sketch.requests)
             ]
             made = [f"{client}.transact_write_items(", "    TransactItems=[", *rows, "    ]", ")"]
             exception = "TransactionCanceledException"

@@ -1,7 +1,7 @@
 """Decides what the snippet of an edit consists of, in no language: calls with their keys, expressions and values.
 
-A call is that of the counterexample, as the handler made it, with what the edit adds.  Its values are variables, named after their
-placeholders, because the snippet is to be adapted; what they are is said in a comment.
+A call is that of the counterexample, as the handler made it, with what the edit adds.  Its values are variables, named after
+their placeholders, because the snippet is to be adapted; what they are is said in a comment.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from toctou.remediation.remedy_data import Call, Document, Edit, NotPossible, Te
 RACE_LOST = "another request won the race: re-read and retry, or answer 409"
 ALREADY_DONE = "the event has been processed: return without an error"
 TAKEN = "the value is taken: answer 409"
-
-_WRITES = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Request:
     @property
     def element(self) -> str:
         """What it is called as an element of a transaction."""
-        return _WRITES.get(self.action, self.action)
+        return self.action.removesuffix("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +72,13 @@ class Sketch:
     """
 
     requests: tuple[Request, ...]
-    transaction: bool
     comments: tuple[str, ...] = ()
     failure: str = ""
+
+    @property
+    def transaction(self) -> bool:
+        """Whether the requests are one transaction."""
+        return len(self.requests) > 1
 
 
 def sketches(document: Document, edits: Sequence[Edit]) -> list[Sketch]:
@@ -86,15 +88,15 @@ def sketches(document: Document, edits: Sequence[Edit]) -> list[Sketch]:
 
 def _condition(document: Document, edit: Edit) -> Sketch:
     request = _recorded(document, edit.call)
-    if request.action not in _WRITES:
+    if not request.action.endswith("Item") or request.action == "GetItem":
         raise NotPossible(f"a {request.action} takes no condition of its own")
-    return Sketch((request,), False, _guarded(document, request, edit.terms), RACE_LOST)
+    return Sketch((request,), _guarded(document, request, edit.terms), RACE_LOST)
 
 
 def _consistent_read(document: Document, edit: Edit) -> Sketch:
     request = _recorded(document, edit.call)
     request.consistent = True
-    return Sketch((request,), False)
+    return Sketch((request,))
 
 
 def _checked(document: Document, edit: Edit) -> Sketch:
@@ -106,7 +108,7 @@ def _checked(document: Document, edit: Edit) -> Sketch:
     for part in edit.parts:
         of_write = next(one for one, call in zip(written, edit.calls, strict=True) if call == part.call)
         comments += _guarded(document, of_write, part.terms)
-    return Sketch((check, *written), True, comments, RACE_LOST)
+    return Sketch((check, *written), comments, RACE_LOST)
 
 
 def _together(document: Document, edit: Edit) -> Sketch:
@@ -115,7 +117,7 @@ def _together(document: Document, edit: Edit) -> Sketch:
     for part in edit.parts:
         at = edit.calls.index(part.call)
         comments += _guarded(document, written[at], part.terms)
-    return Sketch(tuple(written), True, comments, RACE_LOST)
+    return Sketch(tuple(written), comments, RACE_LOST)
 
 
 def _add(document: Document, edit: Edit) -> Sketch:
@@ -125,20 +127,22 @@ def _add(document: Document, edit: Edit) -> Sketch:
     name = _name(request, attribute)
     request.expressions["UpdateExpression"] = f"ADD {name} :change"
     request.values[":change"] = Value("N", "change")
-    return Sketch((request,), False, (f"change: what is added to {attribute}, negative to subtract",))
+    return Sketch((request,), (f"change: what is added to {attribute}, negative to subtract",))
 
 
 def _claim(document: Document, edit: Edit) -> Sketch:
     name = edit.attributes[0] if edit.attributes else "value"
     claim = _marker(document, edit, f"claim#{name}#", _variable(name))
-    comment = f"{_variable(name)}: the value that only one item may have; delete its claim with the item, in one transaction"
-    return Sketch((claim, _recorded(document, edit.call)), True, (comment,), TAKEN)
+    comment = (
+        f"{_variable(name)}: the value that only one item may have; delete its claim with the item, in one transaction"
+    )
+    return Sketch((claim, _recorded(document, edit.call)), (comment,), TAKEN)
 
 
 def _once(document: Document, edit: Edit) -> Sketch:
     marker = _marker(document, edit, "event#", "event_id")
     comment = "event_id: what identifies the event (messageId, eventID, id, or a client's idempotency key)"
-    return Sketch((marker, *(_recorded(document, one) for one in edit.calls)), True, (comment,), ALREADY_DONE)
+    return Sketch((marker, *(_recorded(document, one) for one in edit.calls)), (comment,), ALREADY_DONE)
 
 
 _MAKE = {
@@ -210,7 +214,9 @@ def _guarded(document: Document, request: Request, terms: Sequence[Term]) -> tup
             placeholder = f":{value.variable}"
         request.values[placeholder] = value
         written.append(f"{name} = {placeholder}")
-        comments.append(f"{value.variable}: {'the principal' if of_caller else f'the value of {one.attribute} that was read'}")
+        comments.append(
+            f"{value.variable}: {'the principal' if of_caller else f'the value of {one.attribute} that was read'}"
+        )
     before = request.expressions.get("ConditionExpression", "")
     if re.search(r"\bor\b", before, re.IGNORECASE):
         before = f"({before})"

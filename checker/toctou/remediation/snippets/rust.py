@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from toctou.remediation.snippets.parts import Request, Sketch, Value, parameters
 from toctou.remediation.source_edits.layout import text_literal
 
+
 def render(sketches: Sequence[Sketch]) -> str:
     """The calls, with what to do when they fail."""
     return "\n".join(line for one in sketches for line in _lines(one))
@@ -58,7 +59,8 @@ def _builders(request: Request) -> list[str]:
         rows.append(".consistent_read(true)")
     rows += [f".{_snake(name)}({text_literal(text)})" for name, text in parameters(request).items()]
     rows += [
-        f".expression_attribute_names({text_literal(name)}, {text_literal(text)})" for name, text in request.names.items()
+        f".expression_attribute_names({text_literal(name)}, {text_literal(text)})"
+        for name, text in request.names.items()
     ]
     rows += [
         f".expression_attribute_values({text_literal(name)}, {_value(value)})" for name, value in request.values.items()

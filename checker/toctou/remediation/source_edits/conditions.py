@@ -1,7 +1,7 @@
 """Decides how a call gets a condition: a new one, or an extension of the one that it has.
 
-A condition that is a string is extended as a string, one of ``Attr(…)`` by ``& Attr(…)``.  Placeholders that the call has already are
-used again where they mean the same, and never given a second meaning.
+A condition that is a string is extended as a string, one of ``Attr(…)`` by ``& Attr(…)``.  Placeholders that the call has
+already are used again where they mean the same, and never given a second meaning.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Placeholders:
         if given is None:
             return {}
         if not isinstance(given.value, cst.Dict):
-            raise NotPossible(f"{which} is {self._parsed.code(given.value)}, not a dictionary that is written out there")
+            raise NotPossible(
+                f"{which} is {self._parsed.code(given.value)}, not a dictionary that is written out there"
+            )
         rows = [one for one in given.value.elements if isinstance(one, cst.DictElement)]
         return {literal(one.key) or self._parsed.code(one.key): self._parsed.code(one.value) for one in rows}
 
@@ -92,15 +94,18 @@ def conditional(
     refuse_unseen(parsed, call)
     given = keyword(call, _CONDITION)
     if given is not None and literal(given.value) is None:
-        return _with_attr(parsed, call, given, terms, values, column)
+        joined = _with_attr(parsed, given.value, terms, values)
+        return with_keywords(parsed, call, [_replaced(one, given, joined) for one in call.args], column)
     placeholders = Placeholders(parsed, call)
     added = expression(terms, values, placeholders)
     arguments = list(call.args)
     if given is None:
-        at = next((at for at, one in enumerate(arguments) if one.keyword and one.keyword.value in {NAMES, VALUES}), None)
+        at = next(
+            (at for at, one in enumerate(arguments) if one.keyword and one.keyword.value in {NAMES, VALUES}), None
+        )
         arguments.insert(len(arguments) if at is None else at, argument(_CONDITION, text_literal(added)))
     else:
-        arguments = [_replaced(one, given, _extended(parsed, given.value, added)) for one in arguments]
+        arguments = [_replaced(one, given, _extended(given.value, added)) for one in arguments]
     return with_keywords(parsed, call, with_placeholders(arguments, placeholders), column)
 
 
@@ -132,7 +137,7 @@ def _replaced(one: cst.Arg, given: cst.Arg, value: cst.BaseExpression) -> cst.Ar
     return one.with_changes(value=value) if one is given else one
 
 
-def _extended(parsed: Parsed, value: cst.BaseExpression, added: str) -> cst.BaseExpression:
+def _extended(value: cst.BaseExpression, added: str) -> cst.BaseExpression:
     """A string literal with more terms, as long as it is one literal; else with a further literal."""
     text = literal(value) or ""
     before = f"({text})" if re.search(r"\bor\b", text, re.IGNORECASE) else text
@@ -143,22 +148,21 @@ def _extended(parsed: Parsed, value: cst.BaseExpression, added: str) -> cst.Base
 
 
 def _with_attr(
-    parsed: Parsed, call: cst.Call, given: cst.Arg, terms: Sequence[Term], values: Mapping[Term, str], column: int | None
-) -> cst.Call:
+    parsed: Parsed, given: cst.BaseExpression, terms: Sequence[Term], values: Mapping[Term, str]
+) -> cst.BaseExpression:
     """A condition of ``boto3.dynamodb.conditions`` with more terms."""
-    own = [one for one in every(given.value, cst.Call) if _is_attr(parsed, one)]
+    own = [one for one in every(given, cst.Call) if _is_attr(parsed, one)]
     if not own:
-        raise NotPossible(f"ConditionExpression is {parsed.code(given.value)}, not a text that is written out there")
+        raise NotPossible(f"ConditionExpression is {parsed.code(given)}, not a text that is written out there")
     attr = parsed.code(own[0].func)
-    before = parsed.code(given.value)
-    if isinstance(given.value, cst.BinaryOperation) and isinstance(given.value.operator, cst.BitOr) and not given.value.lpar:
+    before = parsed.code(given)
+    if isinstance(given, cst.BinaryOperation) and isinstance(given.operator, cst.BitOr) and not given.lpar:
         before = f"({before})"
     parts = [before]
     for one in terms:
         test = _OF_ATTR.get(one.test) or f"eq({values[one]})"
         parts.append(f"{attr}({text_literal(one.attribute)}).{test}")
-    joined = cst.parse_expression(" & ".join(parts))
-    return with_keywords(parsed, call, [_replaced(one, given, joined) for one in call.args], column)
+    return cst.parse_expression(" & ".join(parts))
 
 
 def _is_attr(parsed: Parsed, call: cst.Call) -> bool:

@@ -1,7 +1,8 @@
 """Decides how a computed number that is stored becomes an ``ADD``, which needs neither a read nor a condition.
 
-Two ways of writing it are known: ``SET #n = :next`` where the value is the attribute plus or minus something, and a ``put_item`` of
-``{**item, "n": item["n"] + 1}``.  What else the code may do with the number, such as to compare it with a limit, is a reason not to.
+Two ways of writing it are known: ``SET #n = :next`` where the value is the attribute plus or minus something, and a
+``put_item`` of ``{**item, "n": item["n"] + 1}``.  What else the code may do with the number, such as to compare it with a
+limit, is a reason not to.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def add(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[str]]
         changed = _put(document, parsed, edit, call, attribute)
     else:
         raise NotPossible(f"a {edit.call.action} cannot add")
-    return parsed.module.deep_replace(call, changed).code, []
+    return parsed.with_call(call, changed), []
 
 
 def _updated(parsed: Parsed, call: cst.Call, attribute: str) -> cst.Call:
@@ -45,17 +46,24 @@ def _updated(parsed: Parsed, call: cst.Call, attribute: str) -> cst.Call:
     if len(found) != 1 or re.search(r"\b(ADD|REMOVE|DELETE)\b", text):
         raise NotPossible(f"the UpdateExpression {text!r} does not only SET {attribute} to a value")
     placeholder = found[0].partition("=")[2].strip()
-    entries = [one for one in given.value.elements if isinstance(one, cst.DictElement) and literal(one.key) == placeholder]
+    entries = [
+        one for one in given.value.elements if isinstance(one, cst.DictElement) and literal(one.key) == placeholder
+    ]
     if len(entries) != 1:
         raise NotPossible(f"{placeholder} is not written out in the call")
     change = _change(parsed, entries[0].value, attribute, plain=is_plain(parsed, call))
     rest = ", ".join(one for one in clauses if one is not found[0])
     expression = f"{f'SET {rest} ' if rest else ''}ADD {name} {placeholder}"
     values = given.value.with_changes(
-        elements=[one.with_changes(value=cst.parse_expression(change)) if one is entries[0] else one for one in given.value.elements]
+        elements=[
+            one.with_changes(value=cst.parse_expression(change)) if one is entries[0] else one
+            for one in given.value.elements
+        ]
     )
     new = {"UpdateExpression": cst.parse_expression(text_literal(expression)), VALUES: values}
-    arguments = [one.with_changes(value=new.get(one.keyword.value, one.value)) if one.keyword else one for one in call.args]
+    arguments = [
+        one.with_changes(value=new.get(one.keyword.value, one.value)) if one.keyword else one for one in call.args
+    ]
     return with_keywords(parsed, call, with_placeholders(arguments, placeholders))
 
 
@@ -64,7 +72,11 @@ def _put(document: Document, parsed: Parsed, edit: Edit, call: cst.Call, attribu
     item = None if given is None else given.value
     if len(call.args) > (1 if keyword(call, "TableName") is None else 2):
         raise NotPossible("the put_item takes more than an item, and an update might not do the same")
-    if not isinstance(item, cst.Dict) or len(item.elements) != 2 or not isinstance(item.elements[0], cst.StarredDictElement):
+    if (
+        not isinstance(item, cst.Dict)
+        or len(item.elements) != 2
+        or not isinstance(item.elements[0], cst.StarredDictElement)
+    ):
         raise NotPossible("the item is not written as {**item, …} there")
     whole, own = item.elements
     if not isinstance(own, cst.DictElement) or literal(own.key) != attribute:
@@ -81,7 +93,11 @@ def _put(document: Document, parsed: Parsed, edit: Edit, call: cst.Call, attribu
         *([] if table is None else [table]),
         argument("Key", mapping([(text_literal(one), f"{base}[{text_literal(one)}]") for one in keys])),
         argument("UpdateExpression", text_literal(f"ADD {name} {value}")),
-        *(argument(which, mapping(placeholders.added[which])) for which in (NAMES, VALUES) if placeholders.added[which]),
+        *(
+            argument(which, mapping(placeholders.added[which]))
+            for which in (NAMES, VALUES)
+            if placeholders.added[which]
+        ),
     ]
     assert isinstance(call.func, cst.Attribute)  # noqa: S101 - that is how it was found
     return exploded(call.with_changes(func=call.func.with_changes(attr=cst.Name("update_item")), args=arguments))
@@ -117,14 +133,24 @@ def _number_of(value: cst.BaseExpression) -> cst.BaseExpression:
     """``x`` of ``{"N": str(x)}``."""
     if isinstance(value, cst.Dict) and len(value.elements) == 1 and isinstance(value.elements[0], cst.DictElement):
         inner = value.elements[0].value
-        if isinstance(inner, cst.Call) and isinstance(inner.func, cst.Name) and inner.func.value == "str" and inner.args:
+        if (
+            isinstance(inner, cst.Call)
+            and isinstance(inner.func, cst.Name)
+            and inner.func.value == "str"
+            and inner.args
+        ):
             return inner.args[0].value
     return value
 
 
 def _is_number(node: cst.BaseExpression, attribute: str) -> bool:
     """Whether an expression is the attribute of some item: ``item["n"]``, ``int(item["n"]["N"])``, ``item.get("n", 0)``."""
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in {"int", "float", "Decimal"} and node.args:
+    if (
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Name)
+        and node.func.value in {"int", "float", "Decimal"}
+        and node.args
+    ):
         return _is_number(node.args[0].value, attribute)
     part = part_of(node)
     if part is None:

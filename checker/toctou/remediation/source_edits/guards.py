@@ -56,7 +56,7 @@ def consistent_read(_document: Document, parsed: Parsed, edit: Edit) -> tuple[st
     new = argument("ConsistentRead", "True")
     arguments = [one.with_changes(value=new.value) if one is given else one for one in call.args]
     changed = with_keywords(parsed, call, arguments if given is not None else [*call.args, new])
-    return parsed.module.deep_replace(call, changed).code, []
+    return parsed.with_call(call, changed), []
 
 
 def replaced(parsed: Parsed, statements: dict[cst.CSTNode, list[Any]]) -> str:

@@ -1,4 +1,6 @@
-"""Decides how what is added looks: as the call or the dictionary is laid out already, and one to a line where it would get too long."""
+"""Decides how what is added looks: as the call or the dictionary is laid out already, and one to a line where it would get too
+long.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,12 @@ def with_elements(old: cst.Dict, added: Sequence[tuple[str, str]]) -> cst.Dict:
     """A dictionary literal with more entries, given as texts of keys and values."""
     new = [cst.DictElement(cst.parse_expression(key), cst.parse_expression(value)) for key, value in added]
     if not old.elements:
-        return old.with_changes(elements=[one.with_changes(comma=_SPACE if one is not new[-1] else _NONE) for one in new])
-    separator = next((one.comma.whitespace_after for one in old.elements[:-1] if isinstance(one.comma, cst.Comma)), None)
+        return old.with_changes(
+            elements=[one.with_changes(comma=_SPACE if one is not new[-1] else _NONE) for one in new]
+        )
+    separator = next(
+        (one.comma.whitespace_after for one in old.elements[:-1] if isinstance(one.comma, cst.Comma)), None
+    )
     opening = old.lbrace.whitespace_after
     if separator is None:
         separator = opening if isinstance(opening, cst.ParenthesizedWhitespace) else cst.SimpleWhitespace(" ")
@@ -91,7 +97,9 @@ def _separator(call: cst.Call) -> cst.BaseParenthesizableWhitespace | None:
 def _comma(argument: cst.Arg, separator: cst.BaseParenthesizableWhitespace) -> cst.Comma:
     own = argument.comma
     if isinstance(own, cst.Comma) and isinstance(own.whitespace_after, cst.ParenthesizedWhitespace):
-        last_line = separator.last_line if isinstance(separator, cst.ParenthesizedWhitespace) else cst.SimpleWhitespace("")
+        last_line = (
+            separator.last_line if isinstance(separator, cst.ParenthesizedWhitespace) else cst.SimpleWhitespace("")
+        )
         return own.with_changes(whitespace_after=own.whitespace_after.with_changes(last_line=last_line))
     return cst.Comma(whitespace_after=separator)
 

@@ -1,7 +1,7 @@
 """Decides what the expressions of a function stand for: the result of a read, an item, one of its attributes.
 
-Only what a reader would see at once is followed: assignments, ``["Item"]`` and ``.get("Item")``, the first of ``["Items"]``, a helper
-function of the same file that makes the read.  Anything else means nothing here, and no value is taken from it.
+Only what a reader would see at once is followed: assignments, ``["Item"]`` and ``.get("Item")``, the first of ``["Items"]``,
+a helper function of the same file that makes the read.  Anything else means nothing here, and no value is taken from it.
 """
 
 from __future__ import annotations
@@ -144,7 +144,9 @@ class Meanings:
 
 
 def _is_empty(value: cst.BaseExpression) -> bool:
-    return (isinstance(value, cst.Name) and value.value == "None") or (isinstance(value, cst.Dict) and not value.elements)
+    return (isinstance(value, cst.Name) and value.value == "None") or (
+        isinstance(value, cst.Dict) and not value.elements
+    )
 
 
 def part_of(node: cst.BaseExpression) -> tuple[cst.BaseExpression, str | int] | None:
@@ -155,7 +157,12 @@ def part_of(node: cst.BaseExpression) -> tuple[cst.BaseExpression, str | int] | 
             return node.value, int(key.value, 0)
         name = literal(key)
         return None if name is None else (node.value, name)
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "get" and node.args:
+    if (
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Attribute)
+        and node.func.attr.value == "get"
+        and node.args
+    ):
         name = literal(node.args[0].value)
         return None if name is None else (node.func.value, name)
     return None

@@ -1,7 +1,7 @@
 """Decides which call of a source file a report means, however the lines around it have moved.
 
-A report names a file, a line, a function and the text of the line or of all lines of the call.  The text decides: it must still be
-there.  Among several calls of the same text the named function comes first, then the nearest line.
+A report names a file, a line, a function and the text of the line or of all lines of the call.  The text decides: it must
+still be there.  Among several calls of the same text the named function comes first, then the nearest line.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ class Parsed:
             yield parent
             node = parent
 
+    def with_call(self, old: cst.Call, new: cst.Call) -> str:
+        """The text of the file with another call in the place of one."""
+        changed: Any = self.module.deep_replace(old, new)
+        return str(changed.code)
+
     def function(self, node: cst.CSTNode) -> Function:
         """The function that a node is in."""
         found = next((one for one in self.ancestors(node) if isinstance(one, cst.FunctionDef)), None)
@@ -116,16 +121,21 @@ class Parsed:
         found = [one for one in calls if self._has_text(one, place)]
         if not found:
             if any(_squeezed(place.text.removesuffix("…")) in _squeezed(line) for line in self.lines) and calls:
-                raise NotPossible(f"{place} makes the {wanted.action}, but not by a call of {wanted.method} in that line")
+                raise NotPossible(
+                    f"{place} makes the {wanted.action}, but not by a call of {wanted.method} in that line"
+                )
             if not calls:
-                raise NotPossible(f"{self.file} has no call of {wanted.method}: the {wanted.action} is made by a library")
+                raise NotPossible(
+                    f"{self.file} has no call of {wanted.method}: the {wanted.action} is made by a library"
+                )
             raise NotPossible(f"{self.file} has changed since the report: {place.text!r} is not there any more")
 
         def distance(one: cst.Call) -> tuple[bool, int]:
             inside = [self.qualified_name(each) for each in self.ancestors(one) if isinstance(each, cst.FunctionDef)]
             return place.function not in inside, abs(self.at(one)[0] - place.line)
 
-        return min(found, key=distance)
+        nearest: cst.Call = min(found, key=distance)
+        return nearest
 
     def _has_text(self, call: cst.Call, place: Place) -> bool:
         (first, _), (last, _) = self.at(call), self.ends(call)

@@ -55,8 +55,8 @@ class Replacement:
     """Some lines of a file, and what comes in their place.
 
     Attributes:
-        first, last: numbers of the first and the last line that are replaced, from 1; ``last`` is ``first - 1`` where text is only
-            inserted before ``first``.
+        first: number of the first line that is replaced, from 1.
+        last: number of the last one; ``first - 1`` where text is only inserted before ``first``.
     """
 
     file: str

@@ -1,8 +1,9 @@
 """Decides what a handler does when its new condition fails: it refuses, in the way in which it refuses already.
 
-If the call is in a ``try`` that catches the failure, that stays as it is.  Else the nearest refusal of the function, which has one
-status of 400 to 499 in it, is made again with 409: returned or raised, as a number, a tuple, a response or an exception.  A function
-without statuses makes the refusal again that its own check makes.  Where there is neither, the call is left to raise.
+If the call is in a ``try`` that catches the failure, that stays as it is.  Else the nearest refusal of the function, which
+has one status of 400 to 499 in it, is made again with 409: returned or raised, as a number, a tuple, a response or an
+exception.  A function without statuses makes the refusal again that its own check makes.  Where there is neither, the call
+is left to raise.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 CANCELLED = "TransactionCanceledException"
 
 _CATCHING = frozenset({"ClientError", "BotoCoreError", "Exception", "BaseException"})
-_MESSAGES = frozenset({"error", "errors", "message", "msg", "detail", "details", "description", "reason", "title", "text"})
+_MESSAGES = frozenset(
+    {"error", "errors", "message", "msg", "detail", "details", "description", "reason", "title", "text"}
+)
 _CONFLICT = "changed by another request"
-_STATUS_NAME = re.compile(r"(HTTP_)?4\d\d_\w+|BAD_REQUEST|UNAUTHORIZED|FORBIDDEN|NOT_FOUND|CONFLICT|GONE|UNPROCESSABLE_ENTITY")
+_STATUS_NAME = re.compile(
+    r"(HTTP_)?4\d\d_\w+|BAD_REQUEST|UNAUTHORIZED|FORBIDDEN|NOT_FOUND|CONFLICT|GONE|UNPROCESSABLE_ENTITY"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,18 @@ def reaction(parsed: Parsed, call: cst.Call, exception: str, check: cst.If | Non
     if caught(parsed, call, exception):
         return Reaction(None)
     function = parsed.function(call)
-    styled = _with_status(parsed, function, call)
+    styled = _with_status(parsed, function, call) or _like_a_success(function)
     if styled is not None:
         return Reaction(styled)
     own = None if check is None else _only_refusal(check.body)
     if own is not None:
-        return Reaction(own, f"{parsed.qualified_name(function)} refuses as it does after its check; it has no status that 409 could replace")
+        return Reaction(
+            own,
+            f"{parsed.qualified_name(function)} refuses as it does after its check; it has no status that 409 could replace",
+        )
     return Reaction(
         None,
-        f"{parsed.qualified_name(function)} refuses nothing with a status, so {exception} is left to be raised: catch it, and answer 409",
+        f"{parsed.qualified_name(function)} answers with no status, so {exception} is raised: catch it, and answer 409",
     )
 
 
@@ -67,7 +75,11 @@ def caught(parsed: Parsed, call: cst.Call, exception: str) -> bool:
     for one in parsed.ancestors(call):
         if isinstance(one, cst.FunctionDef):
             return False
-        if isinstance(one, cst.Try) and inside is one.body and any(_catches(parsed, each, exception) for each in one.handlers):
+        if (
+            isinstance(one, cst.Try)
+            and inside is one.body
+            and any(_catches(parsed, each, exception) for each in one.handlers)
+        ):
             return True
         inside = one
     return False
@@ -105,8 +117,6 @@ def _top_level(parsed: Parsed) -> list[cst.CSTNode]:
 
 def client_of(parsed: Parsed, call: cst.Call) -> str:
     """The expression of the client behind the client or table that a call is made with."""
-
-
     assert isinstance(call.func, cst.Attribute)  # noqa: S101 - that is how it was found
     receiver = parsed.code(call.func.value)
     return receiver if keyword(call, "TableName") is not None else f"{receiver}.meta.client"
@@ -141,11 +151,41 @@ def _with_status(parsed: Parsed, function: Function, call: cst.Call) -> cst.Simp
     return None
 
 
+def _like_a_success(function: Function) -> cst.SimpleStatementLine | None:
+    """409 in the shape of the function's other answers, where all of those are successes that name their status."""
+    for one in within(function, cst.Return):
+        text = None
+        match one.value:
+            case cst.Integer():
+                text = "409" if _is_success(one.value) else None
+            case cst.Tuple(elements=[cst.Element(value=first), cst.Element()]) if _is_success(first):
+                text = "409, None"
+            case cst.Tuple(elements=[cst.Element(), cst.Element(value=second)]) if _is_success(second):
+                text = f'{{"error": {text_literal(_CONFLICT)}}}, 409'
+            case cst.Dict() if any(_names_status(row) for row in one.value.elements):
+                text = '{"statusCode": 409}'
+        if text is not None:
+            made = cst.parse_statement(f"return {text}")
+            assert isinstance(made, cst.SimpleStatementLine)  # noqa: S101 - it is one line
+            return made
+    return None
+
+
+def _is_success(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Integer) and 200 <= int(node.value, 0) < 300
+
+
+def _names_status(row: cst.BaseDictElement) -> bool:
+    return isinstance(row, cst.DictElement) and literal(row.key) == "statusCode" and _is_success(row.value)
+
+
 def _refuses(line: cst.SimpleStatementLine) -> bool:
     if len(line.body) != 1:
         return False
     (only,) = line.body
-    aborts = isinstance(only, cst.Expr) and isinstance(only.value, cst.Call) and name_called(only.value) in {"abort", "halt"}
+    aborts = (
+        isinstance(only, cst.Expr) and isinstance(only.value, cst.Call) and name_called(only.value) in {"abort", "halt"}
+    )
     return isinstance(only, cst.Return | cst.Raise) or aborts
 
 
@@ -164,17 +204,21 @@ def _conflict(status: cst.Integer | cst.Name) -> str:
 class _Messages(cst.CSTTransformer):
     """Replaces the texts of a refusal that say why, since it is for another reason."""
 
-    def leave_DictElement(self, original_node: cst.DictElement, updated_node: cst.DictElement) -> cst.DictElement:
+    def leave_DictElement(self, original_node: cst.DictElement, updated_node: cst.DictElement) -> cst.DictElement:  # noqa: N802 - libcst\'s name
         key = literal(original_node.key)
-        return updated_node if key is None or key.lower() not in _MESSAGES else updated_node.with_changes(value=_said(updated_node.value))
+        return (
+            updated_node
+            if key is None or key.lower() not in _MESSAGES
+            else updated_node.with_changes(value=_said(updated_node.value))
+        )
 
-    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
+    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:  # noqa: N802 - libcst\'s name
         named = original_node.keyword
         if named is not None and named.value.lower() not in _MESSAGES:
             return updated_node
         return updated_node.with_changes(value=_said(updated_node.value))
 
-    def leave_Element(self, original_node: cst.Element, updated_node: cst.Element) -> cst.Element:
+    def leave_Element(self, original_node: cst.Element, updated_node: cst.Element) -> cst.Element:  # noqa: ARG002, N802 - libcst\'s name
         return updated_node.with_changes(value=_said(updated_node.value))
 
 

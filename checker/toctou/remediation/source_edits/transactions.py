@@ -1,7 +1,8 @@
 """Decides how separate writes of a function become one ``TransactWriteItems``, alone or with a check of another item.
 
-They can if moving the earlier ones to the last one changes nothing else: they are statements of their own in one block, nobody uses
-what they return, and nothing between them leaves the function.  What they are given is taken over as it is written.
+They can if moving the earlier ones to the last one changes nothing else: they are statements of their own in one block,
+nobody uses what they return, and nothing between them leaves the function.  What they are given is taken over as it is
+written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from typing import Any
 import libcst as cst
 
 from toctou.remediation.remedy_data import Document, Edit, NotPossible
-from toctou.remediation.source_edits.conditions import NAMES, VALUES, Placeholders, conditional, expression, refuse_unseen
+from toctou.remediation.source_edits.conditions import (
+    NAMES,
+    VALUES,
+    Placeholders,
+    conditional,
+    expression,
+    refuse_unseen,
+)
 from toctou.remediation.source_edits.guards import copies, replaced
 from toctou.remediation.source_edits.layout import mapping, text_literal
 from toctou.remediation.source_edits.meanings import is_plain
@@ -59,7 +67,9 @@ def checked(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[s
     """A write in one transaction with a check of another item."""
     item = edit.item
     if item is None or item.place is None or item.method != "get_item":
-        raise NotPossible(f"the item that {edit.call.action} depends on is not read by a get_item that the report names")
+        raise NotPossible(
+            f"the item that {edit.call.action} depends on is not read by a get_item that the report names"
+        )
     if item.place.file != parsed.file:
         raise NotPossible("the item is read in another file, so its key is not at hand where the write is made")
     read = parsed.call(item)
@@ -134,7 +144,9 @@ def _write(parsed: Parsed, call: cst.Call) -> _Write:
     value = line.body[0].value if len(line.body) == 1 and isinstance(line.body[0], cst.Expr) else None
     awaited = isinstance(value, cst.Await)
     if (value.expression if isinstance(value, cst.Await) else value) is not call:
-        raise NotPossible(f"what the {call.func.attr.value} in line {parsed.at(call)[0]} returns is used, and a transaction returns nothing")
+        raise NotPossible(
+            f"what the {call.func.attr.value} in line {parsed.at(call)[0]} returns is used, and a transaction returns nothing"
+        )
     block = parsed.block(line)
     around = next(iter(parsed.ancestors(block)), None)
     if (
@@ -220,15 +232,16 @@ def flat(parsed: Parsed, node: cst.BaseExpression) -> str:
 class _Flat(cst.CSTTransformer):
     """Takes the line breaks out of an expression."""
 
-    def leave_ParenthesizedWhitespace(self, original_node: Any, updated_node: Any) -> cst.SimpleWhitespace:  # noqa: ARG002
+    def leave_ParenthesizedWhitespace(self, original_node: Any, updated_node: Any) -> cst.SimpleWhitespace:  # noqa: ARG002, N802 - libcst's name
         return cst.SimpleWhitespace(" ")
 
-    def leave_Dict(self, original_node: cst.Dict, updated_node: cst.Dict) -> cst.Dict:
+    def leave_Dict(self, original_node: cst.Dict, updated_node: cst.Dict) -> cst.Dict:  # noqa: N802 - libcst's name
         if not isinstance(original_node.lbrace.whitespace_after, cst.ParenthesizedWhitespace):
             return updated_node
         rows = [*updated_node.elements[:-1], updated_node.elements[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
         empty = cst.SimpleWhitespace("")
         return updated_node.with_changes(
-            elements=rows, lbrace=cst.LeftCurlyBrace(whitespace_after=empty), rbrace=cst.RightCurlyBrace(whitespace_before=empty)
+            elements=rows,
+            lbrace=cst.LeftCurlyBrace(whitespace_after=empty),
+            rbrace=cst.RightCurlyBrace(whitespace_before=empty),
         )
-

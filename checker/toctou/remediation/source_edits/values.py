@@ -1,18 +1,20 @@
 """Decides which expression of a function holds a value that a condition needs, and whether a ``{"S": …}`` belongs around it.
 
-The best source is the code's own check.  In ``if item["owner"] != principal``, ``principal`` is what the owner has to equal, because
-the code says so.  A value that was read is taken from the variable that holds the item; if the code changes it there before it
-writes, from a copy that is made before that.
+The best source is the code's own check.  In ``if item["owner"] != principal``, ``principal`` is what the owner has to equal,
+because the code says so.  A value that was read is taken from the variable that holds the item; if the code changes it there
+before it writes, from a copy that is made before that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 
-from toctou.remediation.remedy_data import Document, Edit, NotPossible, Term, place_of, step_named, type_read
 from toctou.remediation.remedy_data import Call as Named
+from toctou.remediation.remedy_data import Document, Edit, NotPossible, Term, place_of, step_named, type_read
 from toctou.remediation.source_edits.meanings import (
     TYPES,
     Meanings,
@@ -21,7 +23,7 @@ from toctou.remediation.source_edits.meanings import (
     is_plain,
     part_of,
 )
-from toctou.remediation.source_edits.parsed import Parsed, comes_before, within
+from toctou.remediation.source_edits.parsed import Parsed, comes_before, every, within
 
 _CHANGING = frozenset({"update", "pop", "setdefault", "popitem", "clear"})
 
@@ -64,7 +66,9 @@ class Values:
         if found is not None:
             return found
         where = self._function.name.value
-        raise NotPossible(f"{where} holds the {term.attribute} that {term.read or 'the request'} read in no variable that can be seen")
+        raise NotPossible(
+            f"{where} holds the {term.attribute} that {term.read or 'the request'} read in no variable that can be seen"
+        )
 
     def _reads(self, term: Term) -> list[cst.Call]:
         step = step_named(self._document, term.read) or self._last_read()
@@ -119,9 +123,19 @@ class Values:
         nothing = Meanings(self._parsed, helper, [], None)
         for one in within(helper, cst.Comparison):
             found = self._other_side(one, attribute, nothing)
-            if found is not None and found[0] in given:
-                return self._parsed.code(given[found[0]]), found[1]
+            if found is not None and (text := self._from_outside(found[0], given)) is not None:
+                return text, found[1]
         return None
+
+    def _from_outside(self, text: str, given: Mapping[str, cst.BaseExpression]) -> str | None:
+        """An expression of a helper function in terms of what it is called with; ``None`` if it uses anything else."""
+        inside: Any = cst.parse_expression(text)
+        names = [one for one in every(inside, cst.Name) if not _is_member(inside, one)]
+        if not names or any(one.value not in given for one in names):
+            return None
+        for one in names:
+            inside = given[one.value] if inside is one else inside.deep_replace(one, given[one.value])
+        return self._parsed.code(inside)
 
     def _other_side(self, comparison: cst.Comparison, attribute: str, meanings: Meanings) -> tuple[str, bool] | None:
         """What is compared with an attribute, and whether it is a plain value."""
@@ -183,7 +197,7 @@ class Values:
         ]
         around = [self._call, *self._parsed.ancestors(self._call)]
         for change in changes[:1]:
-            inner = change
+            inner: cst.CSTNode = change
             for one in self._parsed.ancestors(change):
                 if any(one is other for other in around) and isinstance(one, cst.IndentedBlock):
                     return inner
@@ -194,9 +208,7 @@ class Values:
         targets: list[cst.BaseExpression] = []
         if isinstance(node, cst.Assign):
             targets = [one.target for one in node.targets]
-        elif isinstance(node, cst.AugAssign):
-            targets = [node.target]
-        elif isinstance(node, cst.Del):
+        elif isinstance(node, cst.AugAssign | cst.Del):
             targets = [node.target]
         elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _CHANGING:
             return self._parsed.code(node.func.value) == name
@@ -242,7 +254,13 @@ def _all(node: cst.CSTNode) -> list[cst.CSTNode]:
     return [node, *(one for child in node.children for one in _all(child))]
 
 
+def _is_member(whole: cst.CSTNode, name: cst.Name) -> bool:
+    """Whether a name is what follows a dot, or names an argument."""
+    return any(one.attr is name for one in every(whole, cst.Attribute)) or any(
+        one.keyword is name for one in every(whole, cst.Arg)
+    )
+
+
 def _identifier(attribute: str) -> str:
     name = "".join(one if one.isalnum() else "_" for one in attribute)
     return name if name.isidentifier() else f"value_{name}"
-
