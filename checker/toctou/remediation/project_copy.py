@@ -68,13 +68,15 @@ def checked(document: Document, report: Path, project: Path, patch: Patch) -> Ou
             errors="replace",
             check=False,
         )
-        run = _read(reports / "run.json")
+        # A session of pytest has a folder of its own within that one.
+        place = next((one.parent for one in sorted(reports.rglob("run.json"))), reports)
+        run = _read(place / "run.json")
         if run is None:
             return Outcome(
                 removed=False, text=f"nothing was explored: {_last_line(done.stderr) or _last_line(done.stdout)}"
             )
         before = _signatures(report.parent, document) if _run_of(document, report) is not None else None
-        return _judged(document, run, _signatures(reports, document), before)
+        return _judged(document, run, _signatures(place, document), before)
 
 
 def _judged(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from toctou.remediation.remedy_data import NotPossible
 from toctou.remediation.source_edits.patch import Replacement, patch, replacements
 
@@ -509,7 +510,8 @@ def test_a_write_is_made_with_a_check_of_what_was_read(tmp_path: Path) -> None:
             'Key={"id": item["id"]}, UpdateExpression="ADD version :change", ExpressionAttributeValues={":change": -n}',
         ),
         (
-            'table.update_item(Key=key, UpdateExpression="SET version = :v", ExpressionAttributeValues={":v": item["version"] + 1})',
+            'table.update_item(Key=key, UpdateExpression="SET version = :v", '
+            'ExpressionAttributeValues={":v": item["version"] + 1})',
             'Key=key, UpdateExpression="ADD version :v", ExpressionAttributeValues={":v": 1}',
         ),
         (
@@ -541,10 +543,8 @@ def test_a_computed_number_is_added(tmp_path: Path, write: str, changed: str) ->
     ],
 )
 def test_what_is_not_written_out_is_left_alone(tmp_path: Path, write: str, why: str) -> None:
-    handlers = Handlers(
-        tmp_path,
-        f'def delete(who, key):\n    item = table.get_item(Key=key)["Item"]\n    return item["owner"] == who and 1\n    {write}\n',
-    )
+    head = 'def delete(who, key):\n    item = table.get_item(Key=key)["Item"]\n    assert item["owner"] == who\n'
+    handlers = Handlers(tmp_path, f"{head}    {write}\n")
     assert handlers.reason(handlers.edit("A.2", OWNER)) == why
 
 
