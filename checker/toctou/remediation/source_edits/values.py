@@ -19,6 +19,7 @@ from toctou.remediation.source_edits.meanings import (
     TYPES,
     Meanings,
     arguments_of,
+    assignments,
     function_called,
     is_plain,
     part_of,
@@ -108,12 +109,18 @@ class Values:
         for one in reversed(comes_before(self._parsed, within(self._function, cst.Comparison), self._call)):
             found = self._other_side(one, term.attribute, meanings)
             if found is not None:
-                return Value(self._put(*found), check=self._branch(one))
+                return Value(self._put(self._short(found[0]), found[1]), check=self._branch(one))
         for one in reversed(comes_before(self._parsed, within(self._function, cst.Call), self._call)):
             found = self._within_helper(one, term.attribute)
             if found is not None:
-                return Value(self._put(*found), check=self._branch(one))
+                return Value(self._put(self._short(found[0]), found[1]), check=self._branch(one))
         return None
+
+    def _short(self, text: str) -> str:
+        """The variable that holds an expression already, or the expression."""
+        before = comes_before(self._parsed, within(self._function, cst.CSTNode), self._call)
+        given = {name: self._parsed.code(value) for name, value in assignments(iter(before))}
+        return next((name for name, value in given.items() if value == text), text)
 
     def _within_helper(self, call: cst.Call, attribute: str) -> tuple[str, bool] | None:
         helper = function_called(self._parsed, call)
