@@ -156,6 +156,7 @@ def test_python_adds_reads_and_checks(sdk: str) -> None:
         run(sdk, EDITS["checked"], [], item=item, id="i1", caller="alice")
 
 
+AXUM = Path(__file__).parents[3] / "models" / "axum"
 VARIABLES = ("id", "caller", "version", "version_read", "data", "most", "change", "email", "event_id")
 
 
@@ -228,8 +229,10 @@ def test_java_parses(tmp_path: Path) -> None:
 def test_rust_compiles(tmp_path: Path) -> None:
     cargo = tool("cargo", "apt-get install cargo")
     (tmp_path / "src").mkdir()
+    shutil.copy(AXUM / "Cargo.lock", tmp_path)  # so that what is there already will do
     (tmp_path / "Cargo.toml").write_text(
-        '[package]\nname = "snippets"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\naws-sdk-dynamodb = "1"\n'
+        '[package]\nname = "snippets"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\n'
+        'aws-sdk-dynamodb = { version = "1", default-features = false, features = ["rt-tokio"] }\n'
     )
     given = "".join(f", {one}: String" for one in VARIABLES)
     item = "item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>"
