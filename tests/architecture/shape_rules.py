@@ -23,6 +23,7 @@ READS_THE_CLOCK = {"toctou.real_time": "has a second instance of `time`, which f
 LISTS_ACTIONS = {
     "toctou.analysis.wording": "analysis judges histories of any backend, and may not import the engine",
     "toctou.analysis.cause": "as above",
+    "toctou.client.patched_calls": "puts calls together from the writes of transactions",
     "toctou.reporting.summary": "words the outcome of two actions",
 }
 """Modules outside the registry that may list actions by name, with the reason."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from toctou.analysis.accesses import decided
 from toctou.analysis.alone import traceback_of
 from toctou.analysis.anomalies import UNNAMED, Named, name
+from toctou.analysis.candidates import remedies
 from toctou.analysis.cause import Site, places
 from toctou.analysis.cycles import Cycle, cycles
 from toctou.analysis.dependencies import Accesses, Dependency
@@ -18,7 +19,6 @@ from toctou.analysis.explanation import Edge, Explanation
 from toctou.analysis.happens_before import operation_graph, request_graph
 from toctou.analysis.headlines import condition_of, decided_on, headline
 from toctou.analysis.patterns import came_back
-from toctou.analysis.remedy import remedy
 from toctou.analysis.threads import by_thread
 from toctou.analysis.versions import Versions
 from toctou.analysis.wording import Words, acts
@@ -71,7 +71,7 @@ def explain(execution: Execution, finding: Finding) -> Explanation:
         contradiction=_sentence(_contradiction(words, finding, named)),
         decision=_decision(words, finding, named),
         decided=_decided(words, finding, named),
-        remedy=_capital(remedy(words, finding, named)),
+        remedies=remedies(words, finding, named),
         traceback=traceback_of(execution, finding),
     )
 
@@ -116,10 +116,6 @@ def _named(versions: Versions, finding: Finding, found: Sequence[Dependency]) ->
 def _sentence(text: str) -> str:
     """Upper case at the start, unless that is a name or code."""
     return text[:1].upper() + text[1:] if text.startswith(_OURS) else text
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _edge(words: Words, one: Dependency) -> Edge:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from toctou.analysis.edits import Remedy
 from toctou.history.footprint import EdgeKind
 from toctou.history.request import SourceLine
 
@@ -41,7 +42,7 @@ class Explanation:
         contradiction: one sentence that closes the argument.
         decision: what the handler relied on (``owner of Items[i1]``), ``""`` if on nothing.
         decided: the same attributes alone, ready to read.
-        remedy: a suggested fix, as far as one execution shows one; ``""`` if it does not.
+        remedies: what may fix it, as far as one execution shows, the first to be tried first.
         traceback: the handler's lines that an exception came through, innermost last, if the violation is that exception.
     """
 
@@ -55,5 +56,10 @@ class Explanation:
     contradiction: str
     decision: str
     decided: tuple[str, ...] = ()
-    remedy: str = ""
+    remedies: tuple[Remedy, ...] = ()
     traceback: tuple[SourceLine, ...] = ()
+
+    @property
+    def remedy(self) -> str:
+        """The first of the remedies in words; ``""`` if there is none."""
+        return self.remedies[0].text if self.remedies else ""

@@ -22,6 +22,7 @@ from toctou.distribution.progress import Progress, Silent
 from toctou.distribution.work_queue import Slot, WorkQueue
 from toctou.errors import contained
 from toctou.execution.kept_memory import may_separate, memory_kept
+from toctou.remediation.trying import with_remedies
 from toctou.search.bench import Bench
 from toctou.search.budget import Budget, Meter
 from toctou.search.options import Options
@@ -86,7 +87,10 @@ def _checked(
     concluded: list[ModelResult] = []
     explored = [(one.loaded, tuple(one.results)) for one in conclusion.explored]
     try:
-        for results in exploring.finish(explored, options):
+        for confirmed in exploring.finish(explored, options):
+            loaded = explored[len(concluded)][0]
+            trying = partial(with_remedies, loaded, confirmed, options, meter, conclusion.trying)
+            results = contained("trying fixes", trying, confirmed, conclusion.faults)
             concluded.append(conclusion.concluded(len(concluded), results, options))
     except KeyboardInterrupt:  # what was found stands, if it is not confirmed
         rest = explored[len(concluded) :]
@@ -175,6 +179,9 @@ class _Conclusion:
         result = concluded or without_conclusion(explored, results, faults[0])
         self._show(partial(self._progress.end_model, result))
         return result
+
+    def trying(self, what: str) -> None:
+        """Report what is being done about what was found."""
 
     def _show(self, show: Callable[[], None]) -> None:
         contained("the display of the progress", show, None, self.faults)

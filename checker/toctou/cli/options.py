@@ -40,6 +40,7 @@ def add_shared(parser: argparse.ArgumentParser, kind: str) -> None:
         metavar="S",
         help="seconds that a handler may take between two calls (default %(default)s)",
     )
+    add("--no-fixes", dest="fixes", action="store_false", help="suggest fixes for what is found without trying them")
     add_no_output(parser)
     add("--seed", type=int, default=0, metavar="N", help="for a strategy that draws schedules (default 0)")
     reports = Path("reports/latest")
@@ -66,6 +67,7 @@ def shared_options(arguments: argparse.Namespace) -> Options:
         backend=arguments.backend,
         reads=arguments.reads,
         isolation=arguments.isolation,
+        fixes=arguments.fixes,
         budget=Budget(arguments.max_schedules, arguments.max_seconds),
         seed=arguments.seed,
         limits=Limits(seconds=arguments.max_step_seconds, output=arguments.output),

@@ -20,6 +20,7 @@ from toctou.client import asynchronous
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.dynamodb_calls import DynamoDBMethod
+from toctou.client.patches import Patches
 from toctou.client.seam import SEAM, call_service
 from toctou.client.service_calls import ServiceMethod
 from toctou.client.source import Callers
@@ -62,6 +63,7 @@ def intercepted(
     *,
     setup: Setup | None = None,
     division: Division | None = None,
+    patches: Patches | None = None,
 ) -> Iterator[None]:
     """Send calls through ``point`` to ``backend`` while inside, and ``record`` each.
 
@@ -71,12 +73,13 @@ def intercepted(
         choices: picks results.
         setup: performs calls to other services that belong to no request.
         division: divides batches into steps.
+        patches: a remedy that is tried.
     """
     original = getattr(BaseClient, SEAM)
     tracker = tracker or AccessTracker()
     division = division or Division()
     call, awaited_call = _interceptors(
-        point, backend, record, tracker, choices, division=division, setup=setup, original=original
+        point, backend, record, tracker, choices, division=division, setup=setup, patches=patches, original=original
     )
     setattr(BaseClient, SEAM, call)
     try:
@@ -95,6 +98,7 @@ def _interceptors(
     *,
     division: Division,
     setup: Setup | None,
+    patches: Patches | None,
     original: Callable[..., Any],
 ) -> tuple[Callable[..., Any], asynchronous.Replacing]:
     line = Callers().line
@@ -122,10 +126,13 @@ def _interceptors(
     def performed_in(
         turn: Turn, action: str, asked: Mapping[str, Any], source: SourceLine | None
     ) -> tuple[Operation, Performed]:
+        patched = None if patches is None else patches.patched(turn.request, action, asked, source)
+        if patched is not None:
+            action, asked = patched.action, patched.parameters
         performed = perform(point, backend, choices, action, asked, source=source)
         operation = _operation(turn, action, asked, performed, source)
         record(operation)
-        return operation, performed
+        return operation, performed if patched is None else patched.answered(performed)
 
     def replaced(own: asynchronous.Coroutine) -> asynchronous.Coroutine:
         async def awaited_call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toctou.analysis.cause import Cause, cause
+from toctou.analysis.edits import Attempt
 from toctou.analysis.explanation import Explanation
 from toctou.analysis.severity import Severity, severity
 from toctou.history.finding import Finding
@@ -31,6 +32,8 @@ class Violation:
         difference: where the second backend behaved differently; ``""`` if it did not, or was not used.
         occurrences: schedules of the scenario that showed the same finding.
         faults: texts of the faults of toctou itself that cost a part of this, such as the explanation.
+        remedy: what may fix it, and what came of trying it; ``None`` until it has been looked for, or if there is nothing.
+        attempts: what was tried before, and did not remove it.
     """
 
     finding: Finding
@@ -41,6 +44,8 @@ class Violation:
     difference: str = ""
     occurrences: int = 1
     faults: tuple[str, ...] = ()
+    remedy: Attempt | None = None
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def severity(self) -> Severity:

@@ -3,8 +3,8 @@
 The laboratory joins what lower floors keep apart: the runner that switches between requests, the interception of their
 DynamoDB calls, and a backend.  It judges nothing and chooses nothing.
 
-Memoised steps (:mod:`toctou.execution.memoised_steps`) are compared with what is run, and taken without running a request, if the
-caller asks for that.  Once they are tainted, the caller has to give them up and to begin the scenario again.
+Memoised steps (:mod:`toctou.execution.memoised_steps`) are compared with what is run, and taken without running a request if
+asked for.  Once they are tainted, the caller has to give them up and to begin the scenario again.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
+from toctou.analysis.edits import Edit
 from toctou.client.access_tracker import AccessTracker
 from toctou.client.backend import Backend
 from toctou.client.environment import client_environment
-from toctou.client.intercept import intercepted, perform
+from toctou.client.intercept import intercepted
 from toctou.client.other_services import is_service_call
+from toctou.client.patches import Patches
 from toctou.declaration.model import Model
 from toctou.declaration.remote import under_test
 from toctou.declaration.scenario import Scenario
@@ -32,6 +34,7 @@ from toctou.execution.kept_memory import CAN_FORK, remember_separated, separated
 from toctou.execution.long_lived import long_lived_set_aside
 from toctou.execution.memoised_steps import MemoisedSteps
 from toctou.execution.observation import operation_of, step_of
+from toctou.execution.patched_requests import PatchedRequests
 from toctou.execution.process_memory import ProcessMemory
 from toctou.execution.recording import Recording
 from toctou.execution.serial_steps import one_after_the_other
@@ -67,6 +70,7 @@ class Laboratory:
 
     Args:
         isolation: one of :data:`~toctou.declaration.isolation.ISOLATIONS`; a service has processes of its own anyway.
+        edits: a remedy to apply to the calls of handlers.
 
     Attributes:
         initial: the items stored at the start.
@@ -78,9 +82,17 @@ class Laboratory:
         undone: what requests leave to do to threads and tasks that were there before.
         polls_awake: whether requests that poll without sleep are held back, too.
         asks_services: whether requests may ask other services, which make up identifiers.
+        patches: applies the remedy.
     """
 
-    def __init__(self, model: type[Model], backend: Backend, limits: Limits, isolation: str = "memory") -> None:
+    def __init__(
+        self,
+        model: type[Model],
+        backend: Backend,
+        limits: Limits,
+        isolation: str = "memory",
+        edits: Sequence[Edit] = (),
+    ) -> None:
         self.model = model
         self.initial: StoredImages = {}
         self.sharing = ""
@@ -100,6 +112,7 @@ class Laboratory:
         self._set_up = SetUp(model, self._runner.set_up)
         self._handlers = model.handlers()
         self._recording = Recording()
+        self.patches = Patches(edits, self.performed, lambda: self.schemas)
         self._instance: Model  # a new one for each schedule
         self._observes = observed(model)
         self._states = StatesAfter(backend, self._complete)
@@ -108,11 +121,13 @@ class Laboratory:
         self.undone = Undone(model)
         self._known: MemoisedSteps | None = None
         self._choices = Choices()
+        self._patched = PatchedRequests(self.patches, self._runner, backend, self._choices, self._record)
+        perform = self._patched.perform
         if self._remote is not None:
             patience, division = Patience(limits.seconds, self._remote.settle_seconds), self._set_up.division
             self._relay = Relay(
                 self._runner,
-                self._perform,
+                perform,
                 self._choices,
                 patience=patience,
                 diagnostics=self._remote.diagnostics,
@@ -122,7 +137,7 @@ class Laboratory:
         self._isolation: Isolation | None = None
         if self._remote is None and isolation != "memory" and CAN_FORK:
             self._isolation = Isolation(
-                model, limits, self._runner, self._perform, self._choices, services=self._services, undone=self.undone
+                model, limits, self._runner, perform, self._choices, services=self._services, undone=self.undone
             )
             self.because = (separated_before(model) or self.undone.may_be()) if isolation == "auto" else ""
             self.isolated = self._runner.separated = isolation == "processes" or bool(self.because)
@@ -139,7 +154,7 @@ class Laboratory:
             served,
             client_environment(),
             nullcontext() if self._services is None else self._services.opened(),
-            intercepted(*calls, setup=self._services, division=self._set_up.division),
+            intercepted(*calls, setup=self._services, division=self._set_up.division, patches=self.patches),
             self._runner.installed(),
             long_lived_set_aside(),
         ):
@@ -150,14 +165,14 @@ class Laboratory:
             yield self
 
     def _store_initial(self, left_out: StoredImages) -> None:
-        tables, images = self._set_up.initial
+        (tables, images), more = self._set_up.initial, self.patches.tables
         if missing := self.by_name(left_out).keys():
             images = {
                 table: [one for one in stored if self.schemas[table].item_id(one) not in missing]
                 for table, stored in images.items()
             }
-        self._backend.load(tables, images)
-        self.schemas = {table["TableName"]: Schema.of(table) for table in tables}
+        self._backend.load([*tables, *more] if more else tables, images)
+        self.schemas = {table["TableName"]: Schema.of(table) for table in (*tables, *more)}
         self.initial, self._left_out = self._backend.stored(), left_out
 
     def by_name(self, stored: StoredImages) -> dict[ItemId, Image]:
@@ -286,12 +301,11 @@ class Laboratory:
     def serial(
         self, scenario: Scenario, order: Sequence[int], *, afresh: bool = False
     ) -> tuple[tuple[Response, ...], StoredImages]:
-        """Responses, in that order, and stored items when only these requests run, one after the other.
+        """Responses, in that order of indexes, and stored items when only these requests run, one after the other.
 
         Args:
-            scenario: whose requests.
-            order: those that run, by index.
-            afresh: run every step, memoised or not.
+            scenario, afresh: see :meth:`execute`.
+            order: those that run.
         """
         known = None if afresh else self._known_of(scenario)
         if known is not None and known.taken:
@@ -313,8 +327,7 @@ class Laboratory:
         """One of the serial runs of requests with threads; see :mod:`toctou.execution.serial_steps`.
 
         Args:
-            scenario: whose requests.
-            order: those that run, by index.
+            scenario, order: see :meth:`serial`.
             script: answers to the questions which thread, or which request, goes on; 0 for those that follow.
             known: memoises what is run.
 
@@ -360,8 +373,7 @@ class Laboratory:
         *,
         polls: Polls | None = None,
     ) -> Execution | None:
-        # The strategy has already chosen and seen the memoised steps `taken`, as `polls` has, and then chosen a request whose
-        # step is unknown.
+        # The strategy, and `polls`, have seen the memoised steps `taken`; then it chose a request whose step is unknown.
         runner, polls = self.begin(scenario), polls or Polls(awake=self.polls_awake)
         self._choices.bind(strategy)
         if known is not None and known.memory is not None:
@@ -423,8 +435,7 @@ class Laboratory:
         self._runner.step(request)
         response = self._recording.responses.get(request)
         if response is not None:
-            # Its threads may go on after that.
-            endings.setdefault(request, self.answered_after(request))
+            endings.setdefault(request, self.answered_after(request))  # its threads may go on after that
         (operation,) = self._recording.operations[before:] or (None,)  # a step performs one operation at most
         steps.append((request, operation))
         return step_of(operation, response)
@@ -473,7 +484,7 @@ class Laboratory:
         """What has been noted since the last call: on calls while importing, and see :attr:`Isolation.remarks`."""
         remarks: dict[str, None] = {}
         if self._isolation is not None:
-            remarks, self._isolation.remarks = self._isolation.remarks, remarks
+            remarks, self._isolation.remarks = self._isolation.remarks, {}
         return {**dict.fromkeys(self._set_up.remarks), **remarks}
 
     def note_clock_reads(self, *, read: bool) -> None:
@@ -546,6 +557,7 @@ class Laboratory:
             self._store_initial(scenario.left_out)
         self._backend.restore()
         self._recording = Recording()
+        self.patches.begin(scenario.requests)
         self._tracker.begin()
         self._runner.begin([partial(self._serve, index, request) for index, request in enumerate(scenario.requests)])
         if self.isolated and self._isolation is not None:
@@ -557,27 +569,18 @@ class Laboratory:
 
     def _serve(self, index: int, request: Request) -> None:
         if self.isolated and self._isolation is not None:
-            readings, tracked = self._runner.readings, self._tracker.on
-            answered = partial(self._recording.answered, index)
-            self._isolation.serve(index, request, readings, tracked=tracked, answered=answered)
+            answered = self._patched.answering(index, self._recording.answered)
+            self._isolation.serve(index, request, self._runner.readings, tracked=self._tracker.on, answered=answered)
             return
         if self._tracker.on:  # what is written now is going to be shown
             warn_again()
         sent = None
         if self._remote is not None:
             sent = partial(self._remote.serve, index, request, relay=self._relay, point=self._runner)
-        handler = self._handlers[request.handler]
-        self._recording.responses[index] = answer(handler, self._instance, request, self._runner, sent)
+        response = answer(self._handlers[request.handler], self._instance, request, self._runner, sent)
+        self._recording.responses[index] = self._patched.response(index, response)
         if self._remote is None:
             self.undone.look(request.handler)
-
-    def _perform(self, turn: Turn, call: HeldCall) -> Operation:
-        performed = perform(
-            self._runner, self._backend, self._choices, call.action, call.parameters, source=call.source
-        )
-        operation = operation_of(turn, call, performed)
-        self._record(operation)
-        return operation
 
     def _read(self, call: HeldCall) -> Operation:
         return operation_of(Turn(0, 0), call, self._backend.perform(call.action, call.parameters))

@@ -32,15 +32,17 @@ from toctou.analysis.versions import Versions
 from toctou.counterexample.violation import Violation
 from toctou.declaration.isolation import isolation_name
 from toctou.errors import contained
-from toctou.history.finding import Finding, SerialOrder
+from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Image
 from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.output import Written
-from toctou.history.request import HandlerException, Request, Response, SourceLine, label
+from toctou.history.request import HandlerException, Request, Response, label
 from toctou.history.wording import attribute_words
 from toctou.reporting import summary
 from toctou.reporting.encoding import encode
+from toctou.reporting.remedy_document import remedy_document
+from toctou.reporting.source_document import source_document
 
 FORMAT = 3
 """Version of both kinds of document; a change that an old reader would misread makes it the next number."""
@@ -83,7 +85,8 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "final": _stored(execution.final),
         **({"output": _output(execution, names)} if execution.output else {}),
         "finding": _finding(violation.finding, names),
-        "explanation": _explanation(violation.explanation, violation.finding.closest, names),
+        "explanation": _explanation(violation, names),
+        **remedy_document(violation, names),
         "isolation": isolation_name(isolated=execution.isolated),
         "found_on": violation.found_on,
         "confirmed_on": violation.confirmed_on,
@@ -248,29 +251,6 @@ def _exception(exception: HandlerException | None) -> Document | None:
     return {"type": exception.type, "message": exception.message, "source": source_document(exception.source)}
 
 
-def source_document(source: SourceLine | None) -> Document | None:
-    """A line of code; its file is named so that it reads the same on every machine."""
-    if source is None:
-        return None
-    return {
-        "file": _portable_file(source.file),
-        "line": source.line,
-        "function": source.function,
-        "text": source.text.strip(),
-    }
-
-
-def _portable_file(file: str) -> str:
-    if not os.path.isabs(file):
-        return PurePath(file).as_posix()
-    path = Path(file)
-    if path.is_relative_to(Path.cwd()):
-        return path.relative_to(Path.cwd()).as_posix()
-    parts = path.parts
-    packages = [at for at, part in enumerate(parts) if part in {"site-packages", "dist-packages"}]
-    return "/".join(parts[packages[-1] + 1 :] if packages else ("…", *parts[-2:]))
-
-
 def _stored(items: StoredImages) -> Document:
     return {table: [encode(image) for image in images] for table, images in sorted(items.items())}
 
@@ -375,7 +355,10 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if text.startswith(("no ", "afterwards ", "the rule ")) else text
 
 
-def _explanation(explanation: Explanation, closest: SerialOrder | None, names: Sequence[str]) -> Document:
+def _explanation(violation: Violation, names: Sequence[str]) -> Document:
+    explanation, closest = violation.explanation, violation.finding.closest
+    best = explanation.remedies[0] if violation.remedy is None and explanation.remedies else None
+    remedy = violation.remedy.remedy.text if violation.remedy else best.text if best else ""
     return {
         "anomaly": explanation.anomaly,
         "anomaly_title": explanation.anomaly_title,
@@ -383,7 +366,7 @@ def _explanation(explanation: Explanation, closest: SerialOrder | None, names: S
         "headline": explanation.headline,
         "decision": explanation.decision,
         "decided": list(explanation.decided),
-        "remedy": explanation.remedy,
+        "remedy": remedy,
         "edges": [_edge(edge, names) for edge in explanation.edges],
         "witness": [names[position] for position in explanation.witness],
         "cycle": [_edge(edge, names) for edge in explanation.cycle],

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from toctou.openapi.operations import Operation, Scheme
-from toctou.reporting.document import Document, envelope, portable_target, source_document
+from toctou.reporting.document import Document, envelope, portable_target
 from toctou.reporting.sarif import weaknesses
+from toctou.reporting.source_document import source_document
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import Members, ScannedOperation, ScanResult
 

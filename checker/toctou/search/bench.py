@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
+from toctou.analysis.edits import Edit
 from toctou.client.backends import backend_named
 from toctou.counterexample.confirmation import confirmed
 from toctou.declaration.fingerprint import Inputs
@@ -32,10 +33,15 @@ BLOCK = 1000
 
 
 class Bench:
-    """Keeps one explorer at a time; close it at the end."""
+    """Keeps one explorer at a time; close it at the end.
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    Args:
+        options: how to explore.
+        edits: a remedy that is applied to the calls of handlers.
+    """
+
+    def __init__(self, options: Options, edits: Sequence[Edit] = ()) -> None:
+        self._options, self._edits = options, edits
         self._stack = ExitStack()
         self._explorer: Explorer | None = None
         self._inputs = Inputs()
@@ -50,7 +56,7 @@ class Bench:
             self.close()
             backend = self._stack.enter_context(closing(backend_named(self._options.backend, self._options.reads)))
             isolation = isolation_of(model, self._options.isolation)
-            opened = Laboratory(model, backend, self._options.limits, isolation).opened()
+            opened = Laboratory(model, backend, self._options.limits, isolation, self._edits).opened()
             laboratory = self._stack.enter_context(opened)
             laboratory.memoise(taken=not self._options.every_step)
             self._explorer = Explorer(laboratory, self._options)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from toctou import real_time
+from toctou.client.patches import Patches
 from toctou.counterexample.violation import clarity
 from toctou.declaration.model import Model
 from toctou.errors import UncontrolledHandler, contained
@@ -74,6 +75,11 @@ class Explorer:
     def model(self) -> type[Model]:
         """The model whose laboratory is open."""
         return self._laboratory.model
+
+    @property
+    def patches(self) -> Patches:
+        """The remedy that is applied."""
+        return self._laboratory.patches
 
     def advance(
         self, work_item: WorkItem, meter: Meter, pause: Pause = no_pause, pieces: int = 1, *, alone: bool = False

@@ -32,6 +32,7 @@ class Options:
             begin in memory, and to separate them once they are seen to share it.  A model may say so, too.
         seed: for the random strategy.
         limits: what one request may use.
+        fixes: try fixes for what is found.
     """
 
     requests: int = 2
@@ -45,6 +46,7 @@ class Options:
     isolation: str = "auto"
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
+    fixes: bool = True
 
     def __post_init__(self) -> None:
         if self.requests < 1:

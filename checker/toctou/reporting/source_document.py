@@ -1,0 +1,34 @@
+"""How a line of code is named in a document: the same on every machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+from typing import Any
+
+from toctou.history.request import SourceLine
+
+Document = dict[str, Any]
+
+
+def source_document(source: SourceLine | None) -> Document | None:
+    """A line of code; its file is named so that it reads the same on every machine."""
+    if source is None:
+        return None
+    return {
+        "file": _portable_file(source.file),
+        "line": source.line,
+        "function": source.function,
+        "text": source.text.strip(),
+    }
+
+
+def _portable_file(file: str) -> str:
+    if not os.path.isabs(file):
+        return PurePath(file).as_posix()
+    path = Path(file)
+    if path.is_relative_to(Path.cwd()):
+        return path.relative_to(Path.cwd()).as_posix()
+    parts = path.parts
+    packages = [at for at, part in enumerate(parts) if part in {"site-packages", "dist-packages"}]
+    return "/".join(parts[packages[-1] + 1 :] if packages else ("…", *parts[-2:]))
