@@ -94,7 +94,8 @@ def _judged(
         return Outcome(removed=True, text=explored)
     if row["verdict"] != "VIOLATED":
         return Outcome(removed=False, text=f"{explored}: {row['stop_reason']}: {row['detail']}")
-    new = [] if before is None else [text for one, text in now.items() if one not in before]
+    known = None if before is None else {_kind(one) for one in before}
+    new = [] if known is None else [text for one, text in now.items() if _kind(one) not in known]
     if new:
         return Outcome(removed=False, text=f"{explored}: this finding is gone, but there is a new one: {new[0]}")
     return Outcome(removed=True, text=f"{explored}: this finding is gone, others remain")
@@ -113,6 +114,11 @@ def _signatures(folder: Path, document: Document) -> dict[Any, str]:
         if one is not None and one.get("kind") == "violation" and one.get("model") == document["model"]:
             found[_signature(one)] = str(one["explanation"]["headline"])
     return found
+
+
+def _kind(signature: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What of a finding's signature stays where its write becomes a part of a transaction: anomaly and handler."""
+    return signature[1:3]
 
 
 def _signature(document: Document) -> tuple[Any, ...]:

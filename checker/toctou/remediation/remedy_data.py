@@ -59,6 +59,12 @@ class Call:
     table: str
     place: Place | None
 
+    def is_same(self, other: Call) -> bool:
+        """Whether the code makes both of them at one place, or, where that is not known, whether they are one step."""
+        if self.place is None or other.place is None:
+            return self.step == other.step
+        return (self.place, self.action) == (other.place, other.action)
+
     @property
     def method(self) -> str:
         """What it is called in boto3: ``delete_item`` for ``DeleteItem``."""
@@ -115,12 +121,12 @@ def _gathered(edits: Sequence[Edit]) -> Iterator[Edit]:
 
 
 def _holds(one: Edit, condition: Edit) -> bool:
-    return one.kind in {"together", "checked"} and condition.call in one.calls
+    return one.kind in {"together", "checked"} and any(condition.call.is_same(call) for call in one.calls)
 
 
 def _alike(one: Edit, other: Edit) -> bool:
     """Whether two edits change one call in one way, such as what a loop makes several steps of."""
-    same = one.call.place is not None and one.call.place == other.call.place
+    same = one.call.place is not None and one.call.is_same(other.call)
     return same and one.kind == other.kind and one.kind in {"condition", "consistent_read"}
 
 

@@ -106,7 +106,7 @@ def _checked(document: Document, edit: Edit) -> Sketch:
     comments = _guarded(document, check, edit.terms)
     written = [_recorded(document, one) for one in edit.calls]
     for part in edit.parts:
-        of_write = next(one for one, call in zip(written, edit.calls, strict=True) if call == part.call)
+        of_write = next(one for one, call in zip(written, edit.calls, strict=True) if call.is_same(part.call))
         comments += _guarded(document, of_write, part.terms)
     return Sketch((check, *written), comments, RACE_LOST)
 
@@ -115,7 +115,7 @@ def _together(document: Document, edit: Edit) -> Sketch:
     written = [_recorded(document, one) for one in edit.calls]
     comments: tuple[str, ...] = ()
     for part in edit.parts:
-        at = edit.calls.index(part.call)
+        at = next(at for at, call in enumerate(edit.calls) if call.is_same(part.call))
         comments += _guarded(document, written[at], part.terms)
     return Sketch(tuple(written), comments, RACE_LOST)
 

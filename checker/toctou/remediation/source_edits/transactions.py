@@ -105,7 +105,7 @@ def _composed(
     _refuse_what_cannot_move(parsed, writes)
     elements, used = list(others), list(values)
     for call, write in zip(edit.calls, writes, strict=True):
-        terms = tuple(term for part in edit.parts if part.call == call for term in part.terms)
+        terms = tuple(term for part in edit.parts if part.call.is_same(call) for term in part.terms)
         found = {one: Values(document, parsed, edit, write.call).of(one) for one in terms if one.test == "equals"}
         used += found.values()
         texts = {term: one.text for term, one in found.items()}
