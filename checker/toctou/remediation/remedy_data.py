@@ -13,7 +13,7 @@ from typing import Any
 Document = Mapping[str, Any]
 """A violation's document, or a part of one, as JSON holds it."""
 
-KINDS = ("condition", "consistent_read", "checked", "together", "add", "claim", "once")
+KINDS = ("condition", "consistent_read", "checked", "together", "add", "claim", "once", "answer")
 """What an edit may be."""
 
 
@@ -40,7 +40,8 @@ class Term:
 
     Attributes:
         test: ``equals``, ``absent`` or ``exists``.
-        value: what it has to equal: the ``caller``, or what was ``read``; ``""`` for the other tests.
+        value: what it has to equal: the ``caller``, or what was ``read``; ``""`` for the other tests.  An ``absent`` that was
+            ``read`` was absent in the counterexample: it has to be as it was read.
         read: the step that read it.
     """
 
@@ -80,7 +81,9 @@ class Edit:
         handler: the name of the handler that makes them.
         item: for ``checked``, the read of the item that is to have the terms.
         attributes: for ``add`` and ``claim``.
-        parts: for ``together``, the conditions of its writes.
+        parts: for a transaction, the conditions of its writes.
+        exception: for ``answer``, the name of the exception that leaves the handler; its call is where it is raised.
+        status: for ``answer``, what to answer instead.
     """
 
     kind: str
@@ -90,6 +93,8 @@ class Edit:
     item: Call | None = None
     attributes: tuple[str, ...] = ()
     parts: tuple[Edit, ...] = ()
+    exception: str = ""
+    status: int = 409
 
     @property
     def call(self) -> Call:
@@ -121,7 +126,9 @@ def _gathered(edits: Sequence[Edit]) -> Iterator[Edit]:
 
 
 def _holds(one: Edit, condition: Edit) -> bool:
-    return one.kind in {"together", "checked"} and any(condition.call.is_same(call) for call in one.calls)
+    return one.kind in {"together", "checked", "claim", "once"} and any(
+        condition.call.is_same(call) for call in one.calls
+    )
 
 
 def _alike(one: Edit, other: Edit) -> bool:
@@ -134,6 +141,9 @@ def _edit(document: Document, part: Document) -> Edit:
     kind = part.get("kind", "")
     if kind not in KINDS:
         raise NotPossible(f"the report asks for {kind!r}, which this version of toctou does not know")
+    if kind == "answer":
+        raised = Call("", "", "", _raised(document, part))
+        return Edit(kind, (raised,), part["handler"], exception=part["exception"], status=part["status"])
     if "steps" in part:
         rows = zip(part["steps"], part["actions"], part["sources"], part["tables"], strict=True)
         calls = tuple(Call(step, action, table, _place(source)) for step, action, source, table in rows)
@@ -144,6 +154,20 @@ def _edit(document: Document, part: Document) -> Edit:
     )
     attributes = tuple(part.get("attributes") or filter(None, [part.get("attribute", "")]))
     return Edit(kind, calls, part.get("handler", ""), terms, _item(document, part), attributes)
+
+
+def _raised(document: Document, part: Document) -> Place | None:
+    """Where the handler raises the exception of an ``answer``."""
+    handlers = {one["letter"]: one["handler"] for one in document["requests"]}
+    for one in document["responses"]:
+        raised = one["exception"]
+        if (
+            raised
+            and raised["type"].rpartition(".")[2] == part["exception"]
+            and handlers[one["request"]] == part["handler"]
+        ):
+            return _place(raised.get("source"))
+    return None
 
 
 def _item(document: Document, part: Document) -> Call | None:

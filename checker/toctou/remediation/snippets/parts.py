@@ -83,7 +83,10 @@ class Sketch:
 
 def sketches(document: Document, edits: Sequence[Edit]) -> list[Sketch]:
     """The calls that a remedy's edits ask for."""
-    return [_MAKE[one.kind](document, one) for one in edits]
+    made = [_MAKE[one.kind](document, one) for one in edits if one.kind in _MAKE]
+    if not made:
+        raise NotPossible("the remedy changes none of the calls")
+    return made
 
 
 def _condition(document: Document, edit: Edit) -> Sketch:
@@ -104,20 +107,23 @@ def _checked(document: Document, edit: Edit) -> Sketch:
     read = _recorded(document, edit.item)
     check = Request("ConditionCheck", edit.item.table, read.key or _key_of(document, edit.item.table))
     comments = _guarded(document, check, edit.terms)
-    written = [_recorded(document, one) for one in edit.calls]
-    for part in edit.parts:
-        of_write = next(one for one, call in zip(written, edit.calls, strict=True) if call.is_same(part.call))
-        comments += _guarded(document, of_write, part.terms)
-    return Sketch((check, *written), comments, RACE_LOST)
+    written, of_writes = _written(document, edit)
+    return Sketch((check, *written), comments + of_writes, RACE_LOST)
 
 
 def _together(document: Document, edit: Edit) -> Sketch:
-    written = [_recorded(document, one) for one in edit.calls]
+    written, comments = _written(document, edit)
+    return Sketch(written, comments, RACE_LOST)
+
+
+def _written(document: Document, edit: Edit) -> tuple[tuple[Request, ...], tuple[str, ...]]:
+    """The writes of a transaction with their conditions, and what the values of these are."""
+    written = tuple(_recorded(document, one) for one in edit.calls)
     comments: tuple[str, ...] = ()
     for part in edit.parts:
         at = next(at for at, call in enumerate(edit.calls) if call.is_same(part.call))
         comments += _guarded(document, written[at], part.terms)
-    return Sketch(tuple(written), comments, RACE_LOST)
+    return written, comments
 
 
 def _add(document: Document, edit: Edit) -> Sketch:
@@ -136,13 +142,15 @@ def _claim(document: Document, edit: Edit) -> Sketch:
     comment = (
         f"{_variable(name)}: the value that only one item may have; delete its claim with the item, in one transaction"
     )
-    return Sketch((claim, _recorded(document, edit.call)), (comment,), TAKEN)
+    written, comments = _written(document, edit)
+    return Sketch((claim, *written), (comment, *comments), TAKEN)
 
 
 def _once(document: Document, edit: Edit) -> Sketch:
     marker = _marker(document, edit, "event#", "event_id")
     comment = "event_id: what identifies the event (messageId, eventID, id, or a client's idempotency key)"
-    return Sketch((marker, *(_recorded(document, one) for one in edit.calls)), (comment,), ALREADY_DONE)
+    written, comments = _written(document, edit)
+    return Sketch((marker, *written), (comment, *comments), ALREADY_DONE)
 
 
 _MAKE = {
@@ -169,7 +177,10 @@ def _recorded(document: Document, call: Call) -> Request:
     """A call as it was made, its values as variables."""
     step = step_named(document, call.step) or {}
     given = step.get("parameters") or {}
-    request = Request(step.get("action", call.action), given.get("TableName", call.table))
+    action = step.get("action", call.action)
+    if action == "BatchWriteItem":
+        action, given = _of_batch(call, given)
+    request = Request(action, given.get("TableName", call.table))
     request.key = {name: _value(name, value) for name, value in (given.get("Key") or {}).items()}
     if request.action == "PutItem":
         request.item = Value("", "item")
@@ -180,6 +191,15 @@ def _recorded(document: Document, call: Call) -> Request:
     values = given.get("ExpressionAttributeValues") or {}
     request.values = {name: _value(name, value) for name, value in values.items()}
     return request
+
+
+def _of_batch(call: Call, given: Document) -> tuple[str, Document]:
+    """The one write of a batch as a call of its own, since a batch takes no conditions."""
+    for table, (first, *_) in (given.get("RequestItems") or {call.table: [{}]}).items():
+        if "PutRequest" in first:
+            return "PutItem", {"TableName": table, **first["PutRequest"]}
+        return "DeleteItem", {"TableName": table, **first.get("DeleteRequest", {})}
+    raise NotPossible("the report does not say what the batch writes")
 
 
 def _key_of(document: Document, table: str) -> dict[str, Value]:
@@ -203,6 +223,10 @@ def _guarded(document: Document, request: Request, terms: Sequence[Term]) -> tup
         name = _name(request, one.attribute)
         if one.test != "equals":
             written.append(f"{'attribute_exists' if one.test == 'exists' else 'attribute_not_exists'}({name})")
+            if one.value == "read":
+                comments.append(
+                    f"{one.attribute} was absent when it was read; where it is there: {name} = <what was read>"
+                )
             continue
         of_caller = one.value == "caller"
         variable = "caller" if of_caller else _variable(one.attribute)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import libcst as cst
@@ -9,8 +10,8 @@ import libcst as cst
 from toctou.remediation.remedy_data import Document, Edit, NotPossible
 from toctou.remediation.source_edits.conditions import conditional, refuse_unseen
 from toctou.remediation.source_edits.layout import argument, with_keywords
-from toctou.remediation.source_edits.parsed import Parsed, keyword
-from toctou.remediation.source_edits.refusals import CONDITION_FAILED, exception_text, reaction, wrapped
+from toctou.remediation.source_edits.parsed import Parsed, every, keyword
+from toctou.remediation.source_edits.refusals import CANCELLED, CONDITION_FAILED, exception_text, reaction, wrapped
 from toctou.remediation.source_edits.values import Value, Values
 
 _CONDITIONAL = frozenset({"put_item", "update_item", "delete_item"})
@@ -22,6 +23,7 @@ def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list
     if edit.call.method not in _CONDITIONAL:
         raise NotPossible(f"a {edit.call.action} takes no condition of its own")
     call = parsed.call(edit.call)
+    refuse_what_may_be_absent(edit)
     values = Values(document, parsed, edit, call)
     found = {one: values.of(one) for one in edit.terms if one.test == "equals"}
     statement = parsed.statement(call)
@@ -34,6 +36,39 @@ def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list
         changed = wrapped(changed, exception_text(parsed, call, CONDITION_FAILED), reacts.refusal)
     text = replaced(parsed, {statement: [changed]} | copies(list(found.values()), statement, changed))
     return text, [reacts.note] if reacts.note else []
+
+
+def refuse_what_may_be_absent(edit: Edit) -> None:
+    """Raise if a condition depends on whether the item that was read had an attribute."""
+    for one in edit.terms:
+        if one.test == "absent" and one.value == "read":
+            raise NotPossible(
+                f"{one.attribute} was not there when it was read: an item that has it needs another condition, so the code has "
+                "to choose one of the two"
+            )
+
+
+def answer(_document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[str]]:
+    """A statement of which an exception leaves the handler, in a ``try`` that answers instead."""
+    place = edit.call.place
+    assert place is not None  # noqa: S101 - else there is no file
+    statement = parsed.line(place)
+    reacts = reaction(parsed, statement, edit.exception, None, edit.status)
+    if reacts.refusal is None:
+        raise NotPossible(reacts.note or f"{edit.exception} is caught already where it is raised")
+    changed = wrapped(statement, _raised_as(parsed, statement, edit.exception), reacts.refusal)
+    return replaced(parsed, {statement: [changed]}), []
+
+
+def _raised_as(parsed: Parsed, statement: cst.SimpleStatementLine, exception: str) -> str:
+    """The expression that names an exception which comes from a statement."""
+    known = {one.value for one in every(parsed.module, cst.Name)}
+    if exception in known or hasattr(builtins, exception):
+        return exception
+    calls = [one for one in every(statement, cst.Call) if isinstance(one.func, cst.Attribute)]
+    if exception in {CONDITION_FAILED, CANCELLED} and calls:
+        return exception_text(parsed, calls[-1], exception)
+    raise NotPossible(f"{parsed.file} has no name for {exception}")
 
 
 def copies(values: list[Value], statement: cst.CSTNode, changed: cst.CSTNode) -> dict[cst.CSTNode, list[Any]]:

@@ -137,6 +137,19 @@ class Parsed:
         nearest: cst.Call = min(found, key=distance)
         return nearest
 
+    def line(self, place: Place) -> cst.SimpleStatementLine:
+        """The statement that a report means.
+
+        Raises:
+            NotPossible: its text is not there any more.
+        """
+        wanted = _squeezed(place.text.removesuffix("…"))
+        found = [one for one in every(self.module, cst.SimpleStatementLine) if wanted in _squeezed(self.code(one))]
+        if not wanted or not found:
+            raise NotPossible(f"{self.file} has changed since the report: {place.text!r} is not there any more")
+        nearest: cst.SimpleStatementLine = min(found, key=lambda one: abs(self.at(one)[0] - place.line))
+        return nearest
+
     def _has_text(self, call: cst.Call, place: Place) -> bool:
         (first, _), (last, _) = self.at(call), self.ends(call)
         wanted = _squeezed(place.text.removesuffix("…"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toctou.remediation.remedy_data import Document, Edit, NotPossible, edits_of
 from toctou.remediation.source_edits.counters import add
-from toctou.remediation.source_edits.guards import condition, consistent_read
+from toctou.remediation.source_edits.guards import answer, condition, consistent_read
 from toctou.remediation.source_edits.parsed import Parsed
 from toctou.remediation.source_edits.transactions import checked, together
 
@@ -125,8 +125,8 @@ class _Draft:
         """The one file that an edit is in."""
         files = {one.place.file for one in edit.calls if one.place is not None}
         if len(files) != 1 or any(one.place is None for one in edit.calls):
-            where = "in several files" if files else "in code that the report does not name"
-            raise NotPossible(f"the {edit.call.action} is made {where}")
+            where = "several files" if files else "code that the report does not name"
+            raise NotPossible(f"{edit.call.action or edit.exception} comes from {where}")
         (file,) = files
         if not file.endswith(".py"):
             raise NotPossible(f"{file} is not Python")
@@ -156,6 +156,7 @@ EDITS: Mapping[str, Callable[[Document, Parsed, Edit], Made]] = {
     "checked": checked,
     "together": together,
     "add": add,
+    "answer": answer,
 }
 """What makes an edit of a kind in Python source; another kind is a function here, or a reason below."""
 

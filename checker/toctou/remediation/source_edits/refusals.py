@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import libcst as cst
 
@@ -44,17 +45,18 @@ class Reaction:
     note: str = ""
 
 
-def reaction(parsed: Parsed, call: cst.Call, exception: str, check: cst.If | None) -> Reaction:
+def reaction(parsed: Parsed, call: cst.CSTNode, exception: str, check: cst.If | None, status: int = 409) -> Reaction:
     """How the function of a call refuses when an exception comes from it.
 
     Args:
         exception: the exception's name: that a condition failed, or that a transaction was cancelled.
         check: the branch of the function that refuses after it has read what the condition compares.
+        status: what to refuse with.
     """
     if caught(parsed, call, exception):
         return Reaction(None)
     function = parsed.function(call)
-    styled = _with_status(parsed, function, call) or _like_a_success(function)
+    styled = _with_status(parsed, function, call, status) or _like_a_success(function, status)
     if styled is not None:
         return Reaction(styled)
     own = None if check is None else _only_refusal(check.body)
@@ -69,7 +71,7 @@ def reaction(parsed: Parsed, call: cst.Call, exception: str, check: cst.If | Non
     )
 
 
-def caught(parsed: Parsed, call: cst.Call, exception: str) -> bool:
+def caught(parsed: Parsed, call: cst.CSTNode, exception: str) -> bool:
     """Whether the function catches an exception that the call raises."""
     inside: cst.CSTNode = call
     for one in parsed.ancestors(call):
@@ -136,34 +138,34 @@ def wrapped(statement: cst.SimpleStatementLine, caught_as: str, refusal: cst.Sim
 # -- the style of a refusal --------------------------------------------------------------------------------------------
 
 
-def _with_status(parsed: Parsed, function: Function, call: cst.Call) -> cst.SimpleStatementLine | None:
-    """The refusal of the function that is nearest to the call, with 409."""
+def _with_status(parsed: Parsed, function: Function, call: cst.CSTNode, wanted: int) -> cst.SimpleStatementLine | None:
+    """The refusal of the function that is nearest to the call, with another status."""
     lines = [one for one in within(function, cst.SimpleStatementLine) if _refuses(one)]
     lines.sort(key=lambda one: (parsed.at(one) > parsed.at(call), abs(parsed.at(one)[0] - parsed.at(call)[0])))
     for one in lines:
         statuses = _statuses(one)
         if len(statuses) == 1:
             (status,) = statuses
-            changed = one.with_deep_changes(status, value=_conflict(status))
+            changed = one.with_deep_changes(status, value=_conflict(status, wanted))
             styled = changed.visit(_Messages())
             assert isinstance(styled, cst.SimpleStatementLine)  # noqa: S101 - a transformer of texts changes nothing else
             return styled.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
     return None
 
 
-def _like_a_success(function: Function) -> cst.SimpleStatementLine | None:
-    """409 in the shape of the function's other answers, where all of those are successes that name their status."""
+def _like_a_success(function: Function, status: int) -> cst.SimpleStatementLine | None:
+    """A refusal in the shape of the function's other answers, where all of those are successes that name their status."""
     for one in within(function, cst.Return):
         text = None
         match one.value:
             case cst.Integer():
-                text = "409" if _is_success(one.value) else None
+                text = str(status) if _is_success(one.value) else None
             case cst.Tuple(elements=[cst.Element(value=first), cst.Element()]) if _is_success(first):
-                text = "409, None"
+                text = f"{status}, None"
             case cst.Tuple(elements=[cst.Element(), cst.Element(value=second)]) if _is_success(second):
-                text = f'{{"error": {text_literal(_CONFLICT)}}}, 409'
+                text = f'{{"error": {text_literal(_CONFLICT)}}}, {status}'
             case cst.Dict() if any(_names_status(row) for row in one.value.elements):
-                text = '{"statusCode": 409}'
+                text = f'{{"statusCode": {status}}}'
         if text is not None:
             made = cst.parse_statement(f"return {text}")
             assert isinstance(made, cst.SimpleStatementLine)  # noqa: S101 - it is one line
@@ -195,10 +197,11 @@ def _statuses(line: cst.SimpleStatementLine) -> list[cst.Integer | cst.Name]:
     return [*numbers, *names]
 
 
-def _conflict(status: cst.Integer | cst.Name) -> str:
+def _conflict(status: cst.Integer | cst.Name, wanted: int) -> str:
     if isinstance(status, cst.Integer):
-        return "409"
-    return "HTTP_409_CONFLICT" if status.value.startswith("HTTP_") else "CONFLICT"
+        return str(wanted)
+    name = HTTPStatus(wanted).name
+    return f"HTTP_{wanted}_{name}" if status.value.startswith("HTTP_") else name
 
 
 class _Messages(cst.CSTTransformer):

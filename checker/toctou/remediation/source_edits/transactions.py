@@ -22,7 +22,7 @@ from toctou.remediation.source_edits.conditions import (
     expression,
     refuse_unseen,
 )
-from toctou.remediation.source_edits.guards import copies, replaced
+from toctou.remediation.source_edits.guards import copies, refuse_what_may_be_absent, replaced
 from toctou.remediation.source_edits.layout import mapping, text_literal
 from toctou.remediation.source_edits.meanings import is_plain
 from toctou.remediation.source_edits.parsed import Parsed, every, keyword, literal
@@ -79,6 +79,7 @@ def checked(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[s
     refuse_unseen(parsed, read)
     if is_plain(parsed, read) != is_plain(parsed, write):
         raise NotPossible("one call uses a client and the other a resource")
+    refuse_what_may_be_absent(edit)
     terms = tuple(replace(one, read=one.read or item.step) for one in edit.terms)
     values = Values(document, parsed, edit, write)
     found = {one: values.of(one) for one in terms if one.test == "equals"}
@@ -106,6 +107,8 @@ def _composed(
     elements, used = list(others), list(values)
     for call, write in zip(edit.calls, writes, strict=True):
         terms = tuple(term for part in edit.parts if part.call.is_same(call) for term in part.terms)
+        for part in edit.parts:
+            refuse_what_may_be_absent(part)
         found = {one: Values(document, parsed, edit, write.call).of(one) for one in terms if one.test == "equals"}
         used += found.values()
         texts = {term: one.text for term, one in found.items()}

@@ -7,6 +7,7 @@ before it writes, from a copy that is made before that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -176,6 +177,10 @@ class Values:
         for name, meaning in meanings.names.items():
             if meaning.what == "item":
                 text = self._as_the_code_reads(name, term.attribute)
+                if re.fullmatch(r".*\.get\([^,]+,.*\)", text, re.DOTALL):
+                    raise NotPossible(
+                        f"{text} allows for an item without {term.attribute}, which needs another condition"
+                    )
                 put = self._put(text, meaning.plain, kind)
                 changed = self._first_change(name, term.attribute)
                 if changed is None:
