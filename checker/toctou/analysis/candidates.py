@@ -66,6 +66,7 @@ def remedies(words: Words, finding: Finding, named: Named) -> tuple[Remedy, ...]
 def _candidates(words: Words, finding: Finding, named: Named) -> Iterator[tuple[Edit, ...]]:
     find = _Candidates(words, finding, named)
     key = named.anomaly.key
+    yield from find.strongly()
     if key in ("fails_alone", "not_a_race"):
         return
     if finding.oracle == "exactly_once":
@@ -74,8 +75,6 @@ def _candidates(words: Words, finding: Finding, named: Named) -> Iterator[tuple[
         yield from find.all_or_nothing()
     elif key == "missing_check":
         yield from find.missing_check()
-    elif key == "stale_read":
-        yield from find.consistent()
     elif key == "dirty_write":
         yield from find.together_in_each()
     elif finding.oracle == "no_exception":
@@ -111,8 +110,6 @@ class _Candidates:
         if self._operations[first.earlier].footprint.ranges and self._is_new(first):
             yield from self._of_range(at, first)
             return
-        if first.stale and (weak := self._consistent(first.earlier)):
-            yield weak
         if name := self._counted(at, first):
             yield (Added(self._place(at), name),)
         for wide in (False, True):
@@ -151,8 +148,8 @@ class _Candidates:
         if is_call(self._operations[at]):
             yield (Conditional(self._place(at), terms, None),)
 
-    def consistent(self) -> Iterator[tuple[Edit, ...]]:
-        """Read what is newest, and, where that is not enough, make the write conditional as well."""
+    def strongly(self) -> Iterator[tuple[Edit, ...]]:
+        """Read what is newest where something older was read, and, if that is not enough, make the write conditional as well."""
         weak = [
             at
             for at, one in enumerate(self._operations)
@@ -161,9 +158,8 @@ class _Candidates:
         reads = tuple(dict.fromkeys(edit for at in weak for edit in self._consistent(at)))
         if reads:
             yield reads
-        for guard in self.guarded():
-            if more := merged(reads, guard):
-                yield more
+            for guard in self.guarded():
+                yield merged(reads, guard)
 
     def together_in_each(self) -> Iterator[tuple[Edit, ...]]:
         """Make all writes of each request of the cycle at once."""

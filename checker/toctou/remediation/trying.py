@@ -32,7 +32,7 @@ from toctou.verdict import StopReason, Verdict
 MOST_ROUNDS = 4
 """How often a remedy is extended."""
 
-MOST_CANDIDATES = 4
+MOST_CANDIDATES = 6
 
 LEAST_SCHEDULES = 2_000
 _MORE = 4  # times the schedules that the model took
@@ -126,7 +126,7 @@ class _Trying:
     def attempts(self, key: Hashable, violations: Sequence[Violation]) -> Iterator[Attempt]:
         """The remedies of a cause with what came of each, until one removes it: as they are, and then extended."""
         faults: list[str] = []
-        candidates = violations[0].explanation.remedies[:MOST_CANDIDATES]
+        candidates = _candidates(violations)
         failed: list[Attempt] = []
         for rounds in (1, MOST_ROUNDS):
             for remedy in candidates if rounds == 1 else [one.remedy for one in failed]:
@@ -268,6 +268,17 @@ class _Trying:
                 return laboratory.patches.refused
         except ToctouError:
             return ""  # nothing is known of the second backend then, which refuses nothing
+
+
+def _candidates(violations: Sequence[Violation]) -> Sequence[Remedy]:
+    """Those of the clearest violation of each kind, without those that ask for the same."""
+    clearest = {one.explanation.anomaly: one for one in reversed(violations)}
+    ordered = sorted(clearest.values(), key=violations.index)
+    found: dict[tuple[Edit, ...], Remedy] = {}
+    for violation in ordered:
+        for one in violation.explanation.remedies:
+            found.setdefault(one.edits, one)
+    return list(found.values())[:MOST_CANDIDATES]
 
 
 def _extended(remedy: Remedy, met: Violation) -> Iterator[Remedy]:
