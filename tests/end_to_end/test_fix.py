@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,22 @@ def give_remedy(report: Path, *terms: dict[str, str], **changed: Any) -> Path:
     return report
 
 
+@pytest.fixture(scope="module")
+def checked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("checked")
+    (made / "shop").mkdir()
+    (made / "shop" / "orders.py").write_text(SHOP, encoding="utf-8")
+    (made / "orders_model.py").write_text(MODEL, encoding="utf-8")
+    checking = [sys.executable, "-m", "toctou.cli", "check", "orders_model.py"]
+    done = subprocess.run(checking, cwd=made, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    return made
+
+
 @pytest.fixture
-def shop(folder: Path, command: Command) -> Path:
+def shop(folder: Path, checked_once: Path) -> Path:
     """A project with the report of its race, in which a remedy is still to be put."""
-    (folder / "shop").mkdir()
-    (folder / "shop" / "orders.py").write_text(SHOP, encoding="utf-8")
-    (folder / "orders_model.py").write_text(MODEL, encoding="utf-8")
-    assert command("check", "orders_model.py").status == 1
+    shutil.copytree(checked_once, folder, dirs_exist_ok=True)
     return folder
 
 
