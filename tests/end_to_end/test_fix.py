@@ -171,6 +171,19 @@ def test_a_change_that_does_not_help_is_neither_printed_nor_written(shop: Path, 
     assert contents(shop) == before
 
 
+def test_a_condition_that_never_holds_does_not_help(shop: Path, report: Path, command: Command) -> None:
+    # No race is left where a handler never writes.
+    source = (
+        (shop / "shop" / "orders.py")
+        .read_text()
+        .replace('if order["owner"] != caller', 'if order["owner"] == "nobody"')
+    )
+    (shop / "shop" / "orders.py").write_text(source)
+    fixed = command("fix", give_remedy(report, OWNER))
+    assert fixed.status == 1
+    assert "checked: with the change, cancel never writes\n" in fixed.out
+
+
 def test_without_a_check_nothing_is_explored(shop: Path, report: Path, command: Command) -> None:
     give_remedy(report, PAID)
     (shop / "orders_model.py").unlink()

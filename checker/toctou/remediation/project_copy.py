@@ -75,8 +75,18 @@ def checked(document: Document, report: Path, project: Path, patch: Patch) -> Ou
             return Outcome(
                 removed=False, text=f"nothing was explored: {_last_line(done.stderr) or _last_line(done.stdout)}"
             )
-        before = _signatures(report.parent, document) if _run_of(document, report) is not None else None
+        own_run = _run_of(document, report)
+        idle = _unreached(document, run) - _unreached(document, own_run or {})
+        if idle:  # a condition that never holds leaves no race either
+            return Outcome(removed=False, text=f"with the change, {', '.join(sorted(idle))} never writes")
+        before = _signatures(report.parent, document) if own_run is not None else None
         return _judged(document, run, _signatures(place, document), before)
+
+
+def _unreached(document: Document, run: Mapping[str, Any]) -> set[str]:
+    """The handlers of the document's model that never reached a write in a run."""
+    rows = [one for one in run.get("models", ()) if one["model"] == document["model"]]
+    return {one["handler"] for row in rows for one in row.get("unreached", ())}
 
 
 def _judged(

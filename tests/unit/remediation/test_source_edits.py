@@ -80,7 +80,8 @@ class Handlers:
         return {"kind": "together", "handler": "delete", "steps": list(steps), **rows, "tables": ["Items"] * len(found)}
 
     def document(self, *edits: dict[str, Any]) -> dict[str, Any]:
-        return {"steps": self.steps, "remedy": {"text": "", "edits": list(edits)}}
+        requests = [{"letter": "A", "handler": "delete", "arguments": {"key": "i1"}}]
+        return {"requests": requests, "steps": self.steps, "remedy": {"text": "", "edits": list(edits)}}
 
     def after(self, *edits: dict[str, Any]) -> str:
         """The file with the edits made, which Python must take."""
@@ -277,6 +278,8 @@ def test_placeholders_are_used_again_and_never_given_a_second_meaning(tmp_path: 
         ('if item["owner"] != str(g.user.id):', "str(g.user.id)"),
         ("if not owns(item, caller):", "caller"),
         ("if not mine(event, item):", 'event["sub"]'),
+        ("if not ours(item):", "g.owner"),
+        ('if item["owner"] != g.owner:', "g.owner"),
     ],
 )
 def test_the_caller_is_what_the_code_compares_the_owner_with(tmp_path: Path, check: str, caller: str) -> None:
@@ -288,6 +291,9 @@ def owns(thing, who):
 
 def mine(given, thing):
     return thing["owner"] == given["sub"]
+
+def ours(thing):
+    return thing["owner"] == g.owner
 
 def delete(caller, user, event, key):
     item = table.get_item(Key=key)["Item"]
@@ -307,6 +313,8 @@ def test_without_a_comparison_the_caller_is_known_of_a_handler_only(tmp_path: Pa
     """
     handlers = Handlers(tmp_path, text.format(name="delete"))
     assert '{":caller": who}' in handlers.after(handlers.edit("A.1", OWNER))
+    handlers = Handlers(tmp_path, text.format(name="delete").replace("who, key", "key, other"))
+    assert "does not compare owner with the caller" in handlers.reason(handlers.edit("A.1", OWNER))
     handlers = Handlers(tmp_path, text.format(name="remove"))
     assert handlers.reason(handlers.edit("A.1", OWNER)) == (
         "remove does not compare owner with the caller, so it cannot be seen which variable holds the caller"

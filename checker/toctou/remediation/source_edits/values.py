@@ -25,7 +25,7 @@ from toctou.remediation.source_edits.meanings import (
     is_plain,
     part_of,
 )
-from toctou.remediation.source_edits.parsed import Parsed, comes_before, every, within
+from toctou.remediation.source_edits.parsed import Function, Parsed, comes_before, every, within
 
 _CHANGING = frozenset({"update", "pop", "setdefault", "popitem", "clear"})
 
@@ -92,15 +92,26 @@ class Values:
         found = self._compared(term, self._reads(term))
         if found is not None:
             return found
-        names = [one.name.value for one in self._function.params.params]
-        if self._function.name.value == self._edit.handler:
-            names = names[1:] if names[:1] == ["self"] else names
-            if names:  # a handler of a model takes the principal first
-                return Value(self._put(names[0], plain=True))
+        principal = self._first_parameter()
+        if principal is not None:
+            return Value(self._put(principal, plain=True))
         raise NotPossible(
             f"{self._function.name.value} does not compare {term.attribute} with the caller, "
             "so it cannot be seen which variable holds the caller"
         )
+
+    def _first_parameter(self) -> str | None:
+        """What a handler of a model takes before the arguments of its requests, which is the principal."""
+        names = [one.name.value for one in self._function.params.params]
+        names = names[1:] if names[:1] == ["self"] else names
+        given = {
+            name
+            for one in self._document["requests"]
+            if one["handler"] == self._edit.handler
+            for name in one["arguments"]
+        }
+        is_handler = self._function.name.value == self._edit.handler and given <= set(names[1:])
+        return names[0] if is_handler and names else None
 
     # -- what the code compares ------------------------------------------------------------------------------------
 
@@ -131,17 +142,19 @@ class Values:
         nothing = Meanings(self._parsed, helper, [], None)
         for one in within(helper, cst.Comparison):
             found = self._other_side(one, attribute, nothing)
-            if found is not None and (text := self._from_outside(found[0], given)) is not None:
+            if found is not None and (text := self._from_outside(helper, found[0], given)) is not None:
                 return text, found[1]
         return None
 
-    def _from_outside(self, text: str, given: Mapping[str, cst.BaseExpression]) -> str | None:
-        """An expression of a helper function in terms of what it is called with; ``None`` if it uses anything else."""
+    def _from_outside(self, helper: Function, text: str, given: Mapping[str, cst.BaseExpression]) -> str | None:
+        """An expression of a helper function in terms of what it is called with; ``None`` if it uses variables of its own."""
         inside: Any = cst.parse_expression(text)
+        own = {one.name.value for one in every(helper.params, cst.Param)} - given.keys()
+        own |= {name for name, _ in assignments(within(helper, cst.CSTNode))}
         names = [one for one in every(inside, cst.Name) if not _is_member(inside, one)]
-        if not names or any(one.value not in given for one in names):
+        if any(one.value in own for one in names):
             return None
-        for one in names:
+        for one in (one for one in names if one.value in given):
             inside = given[one.value] if inside is one else inside.deep_replace(one, given[one.value])
         return self._parsed.code(inside)
 
@@ -156,6 +169,8 @@ class Values:
         seen = [_attribute(one, attribute, meanings) for one in sides]
         if seen[0] is not None and seen[1] is not None:  # item["owner"] != event["owner"]: the one that was read
             known = [meanings.of(one) is not None for one in sides]
+            if known[0] == known[1]:  # item["owner"] != g.owner: items are dictionaries
+                known = [part_of(one) is not None for one in sides]
             if known[0] == known[1]:
                 return None
             seen = [one if is_known else None for one, is_known in zip(seen, known, strict=True)]
