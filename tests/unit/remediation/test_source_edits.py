@@ -167,6 +167,56 @@ def test_the_refusal_has_the_style_of_the_function(tmp_path: Path, refusal: str,
     assert bool(handlers.notes) == (refusal == conflict)
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "refusal"),
+    [
+        ('raise ConflictError("taken") from error', 'raise ConflictError("changed by another request")'),
+        ("raise web.HTTPConflict()", 'raise web.HTTPConflict("changed by another request")'),
+        ("return 409", 'raise Forbidden("not yours")'),  # of the helper function that checks
+    ],
+)
+def test_the_refusal_is_that_of_the_file_where_the_function_has_none(
+    tmp_path: Path, elsewhere: str, refusal: str
+) -> None:
+    handlers = Handlers(
+        tmp_path,
+        f"""
+        def own(caller, key):
+            item = table.get_item(Key=key)["Item"]
+            if item["owner"] != caller:
+                raise Forbidden("not yours")
+            return item
+
+        def delete(caller, key):
+            item = own(caller, key)
+            table.delete_item(Key=key)
+            return item
+
+        def other(error):
+            {elsewhere}
+        """,
+    )
+    after = handlers.after(handlers.edit("A.2", OWNER))
+    assert f"ConditionalCheckFailedException:\n        {refusal}\n    return item\n" in after
+
+
+@pytest.mark.parametrize("test", ['item.get("done")', '"done" in item', 'item.get("done") is not None'])
+def test_what_was_absent_stays_absent_only_if_the_code_asks_for_that(tmp_path: Path, test: str) -> None:
+    text = """
+    def finish(key):
+        item = table.get_item(Key=key)["Item"]
+        if {test}:
+            return 400
+        table.update_item(Key=key, UpdateExpression="SET done = :now", ExpressionAttributeValues={{":now": now()}})
+        return 200
+    """
+    done = {"attribute": "done", "test": "absent", "value": "read", "read": "A.1"}
+    handlers = Handlers(tmp_path, text.format(test=test))
+    assert 'ConditionExpression="attribute_not_exists(done)",' in handlers.after(handlers.edit("A.2", done))
+    handlers = Handlers(tmp_path, text.format(test="late()"))
+    assert "done was not there when it was read" in handlers.reason(handlers.edit("A.2", done))
+
+
 def test_a_function_that_answers_nothing_is_left_to_raise_and_that_is_said(tmp_path: Path) -> None:
     handlers = Handlers(
         tmp_path,

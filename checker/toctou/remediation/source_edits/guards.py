@@ -11,7 +11,14 @@ from toctou.remediation.remedy_data import Document, Edit, NotPossible
 from toctou.remediation.source_edits.conditions import conditional, refuse_unseen
 from toctou.remediation.source_edits.layout import argument, with_keywords
 from toctou.remediation.source_edits.parsed import Parsed, every, keyword
-from toctou.remediation.source_edits.refusals import CANCELLED, CONDITION_FAILED, exception_text, reaction, wrapped
+from toctou.remediation.source_edits.refusals import (
+    CANCELLED,
+    CONDITION_FAILED,
+    exception_text,
+    reaction,
+    refused_if_there,
+    wrapped,
+)
 from toctou.remediation.source_edits.values import Value, Values
 
 _CONDITIONAL = frozenset({"put_item", "update_item", "delete_item"})
@@ -23,7 +30,7 @@ def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list
     if edit.call.method not in _CONDITIONAL:
         raise NotPossible(f"a {edit.call.action} takes no condition of its own")
     call = parsed.call(edit.call)
-    refuse_what_may_be_absent(edit)
+    refuse_what_may_be_absent(parsed, call, edit)
     values = Values(document, parsed, edit, call)
     found = {one: values.of(one) for one in edit.terms if one.test == "equals"}
     statement = parsed.statement(call)
@@ -38,10 +45,10 @@ def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list
     return text, [reacts.note] if reacts.note else []
 
 
-def refuse_what_may_be_absent(edit: Edit) -> None:
+def refuse_what_may_be_absent(parsed: Parsed, call: cst.Call, edit: Edit) -> None:
     """Raise if a condition depends on whether the item that was read had an attribute."""
     for one in edit.terms:
-        if one.test == "absent" and one.value == "read":
+        if one.test == "absent" and one.value == "read" and not refused_if_there(parsed, call, one.attribute):
             raise NotPossible(
                 f"{one.attribute} was not there when it was read: an item that has it needs another condition, so the code has "
                 "to choose one of the two"

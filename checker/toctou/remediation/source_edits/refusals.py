@@ -16,8 +16,8 @@ from http import HTTPStatus
 import libcst as cst
 
 from toctou.remediation.source_edits.layout import text_literal
-from toctou.remediation.source_edits.meanings import assignments, name_called
-from toctou.remediation.source_edits.parsed import Function, Parsed, every, keyword, literal, within
+from toctou.remediation.source_edits.meanings import assignments, name_called, part_of
+from toctou.remediation.source_edits.parsed import Function, Parsed, comes_before, every, keyword, literal, within
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 CANCELLED = "TransactionCanceledException"
@@ -56,7 +56,7 @@ def reaction(parsed: Parsed, call: cst.CSTNode, exception: str, check: cst.If | 
     if caught(parsed, call, exception):
         return Reaction(None)
     function = parsed.function(call)
-    styled = _with_status(parsed, function, call, status) or _like_a_success(function, status)
+    styled = _with_status(parsed, function, call, status) or _by_class(parsed) or _like_a_success(function, status)
     if styled is not None:
         return Reaction(styled)
     own = None if check is None else _only_refusal(check.body)
@@ -153,6 +153,16 @@ def _with_status(parsed: Parsed, function: Function, call: cst.CSTNode, wanted: 
     return None
 
 
+def _by_class(parsed: Parsed) -> cst.SimpleStatementLine | None:
+    """The exception for conflicts that the file raises elsewhere, such as Chalice's ``ConflictError``."""
+    for one in every(parsed.module, cst.Raise):
+        if isinstance(one.exc, cst.Call) and re.fullmatch(r"(HTTP)?Conflict(Error|Exception)?", name_called(one.exc)):
+            made = cst.parse_statement(f"raise {parsed.code(one.exc.func)}({text_literal(_CONFLICT)})")
+            assert isinstance(made, cst.SimpleStatementLine)  # noqa: S101 - it is one line
+            return made
+    return None
+
+
 def _like_a_success(function: Function, status: int) -> cst.SimpleStatementLine | None:
     """A refusal in the shape of the function's other answers, where all of those are successes that name their status."""
     for one in within(function, cst.Return):
@@ -229,6 +239,37 @@ def _said(value: cst.BaseExpression) -> cst.BaseExpression:
     text = literal(value)
     is_text = isinstance(value, cst.FormattedString) or (text is not None and "/" not in text and not text.isdigit())
     return cst.SimpleString(text_literal(_CONFLICT)) if is_text else value
+
+
+def leaves_by_raising(check: cst.If) -> bool:
+    """Whether a branch does nothing but refuse, in a way that can be taken over into another function."""
+    own = _only_refusal(check.body)
+    return own is not None and not isinstance(own.body[0], cst.Return)
+
+
+def refused_if_there(parsed: Parsed, call: cst.Call, attribute: str) -> bool:
+    """Whether the function refuses an item that has an attribute before it makes a call."""
+    for one in comes_before(parsed, within(parsed.function(call), cst.If), call):
+        refuses = _only_refusal(one.body) is not None
+        if refuses and _asks_for(one.test, attribute):
+            return True
+    return False
+
+
+def _asks_for(test: cst.CSTNode | None, attribute: str) -> bool:
+    """Whether a test is ``item.get("a")``, ``item.get("a") is not None`` or ``"a" in item``."""
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        (only,) = test.comparisons
+        if isinstance(only.operator, cst.In):
+            return literal(test.left) == attribute
+        is_there = isinstance(only.operator, cst.IsNot | cst.NotEqual) and _is_none(only.comparator)
+        return is_there and _asks_for(test.left, attribute)
+    part = part_of(test) if isinstance(test, cst.BaseExpression) else None
+    return part is not None and part[1] == attribute
+
+
+def _is_none(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Name) and node.value == "None"
 
 
 def _only_refusal(body: cst.BaseSuite) -> cst.SimpleStatementLine | None:

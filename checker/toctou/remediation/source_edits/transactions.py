@@ -79,7 +79,7 @@ def checked(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[s
     refuse_unseen(parsed, read)
     if is_plain(parsed, read) != is_plain(parsed, write):
         raise NotPossible("one call uses a client and the other a resource")
-    refuse_what_may_be_absent(edit)
+    refuse_what_may_be_absent(parsed, write, edit)
     terms = tuple(replace(one, read=one.read or item.step) for one in edit.terms)
     values = Values(document, parsed, edit, write)
     found = {one: values.of(one) for one in terms if one.test == "equals"}
@@ -108,7 +108,7 @@ def _composed(
     for call, write in zip(edit.calls, writes, strict=True):
         terms = tuple(term for part in edit.parts if part.call.is_same(call) for term in part.terms)
         for part in edit.parts:
-            refuse_what_may_be_absent(part)
+            refuse_what_may_be_absent(parsed, write.call, part)
         found = {one: Values(document, parsed, edit, write.call).of(one) for one in terms if one.test == "equals"}
         used += found.values()
         texts = {term: one.text for term, one in found.items()}

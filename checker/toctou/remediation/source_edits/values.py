@@ -26,6 +26,7 @@ from toctou.remediation.source_edits.meanings import (
     part_of,
 )
 from toctou.remediation.source_edits.parsed import Function, Parsed, comes_before, every, within
+from toctou.remediation.source_edits.refusals import leaves_by_raising
 
 _CHANGING = frozenset({"update", "pop", "setdefault", "popitem", "clear"})
 
@@ -123,9 +124,10 @@ class Values:
             if found is not None:
                 return Value(self._put(self._short(found[0]), found[1]), check=self._branch(one))
         for one in reversed(comes_before(self._parsed, within(self._function, cst.Call), self._call)):
-            found = self._within_helper(one, term.attribute)
-            if found is not None:
-                return Value(self._put(self._short(found[0]), found[1]), check=self._branch(one))
+            inside = self._within_helper(one, term.attribute)
+            if inside is not None:
+                text, plain, check = inside
+                return Value(self._put(self._short(text), plain), check=check or self._branch(one))
         return None
 
     def _short(self, text: str) -> str:
@@ -134,7 +136,7 @@ class Values:
         given = {name: self._parsed.code(value) for name, value in assignments(iter(before))}
         return next((name for name, value in given.items() if value == text), text)
 
-    def _within_helper(self, call: cst.Call, attribute: str) -> tuple[str, bool] | None:
+    def _within_helper(self, call: cst.Call, attribute: str) -> tuple[str, bool, cst.If | None] | None:
         helper = function_called(self._parsed, call)
         if helper is None or helper is self._function:
             return None
@@ -143,7 +145,8 @@ class Values:
         for one in within(helper, cst.Comparison):
             found = self._other_side(one, attribute, nothing)
             if found is not None and (text := self._from_outside(helper, found[0], given)) is not None:
-                return text, found[1]
+                check = self._branch(one)
+                return text, found[1], check if check is not None and leaves_by_raising(check) else None
         return None
 
     def _from_outside(self, helper: Function, text: str, given: Mapping[str, cst.BaseExpression]) -> str | None:
