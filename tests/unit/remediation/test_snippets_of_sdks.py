@@ -41,6 +41,12 @@ STEPS = [
     step("A.2", "DeleteItem", {"Key": KEY}),
     step("A.3", "UpdateItem", UPDATE),
     step("A.4", "PutItem", {"Item": READ["Item"]}),
+    step(
+        "A.5",
+        "TransactWriteItems",
+        {"TransactItems": [{"Update": UPDATE}, {"Delete": {"TableName": "Users", "Key": KEY}}]},
+    ),
+    step("A.6", "BatchWriteItem", {"RequestItems": {"Items": [{"DeleteRequest": {"Key": KEY}}]}}),
 ]
 ACTIONS = {one["name"]: one["action"] for one in STEPS}
 
@@ -73,6 +79,8 @@ TOGETHER = {
 EDITS = {
     "condition": [edit("condition", "A.2", OWNER, VERSION)],
     "extended condition": [edit("condition", "A.3", VERSION)],
+    "in a transaction": [edit("condition", "A.5", VERSION)],
+    "instead of a batch": [edit("condition", "A.6", OWNER)],
     "existence": [edit("condition", "A.4", THERE)],
     "consistent read": [edit("consistent_read", "A.1")],
     "checked": [edit("checked", "A.4", OWNER, item_table="Users", item_step="A.1")],
@@ -144,6 +152,22 @@ def test_a_claim_in_python_is_given_once(sdk: str) -> None:
     assert [one["id"] for one in run(sdk, EDITS["claim"], [], item=new, email="a@x")] == ["claim#email#a@x", "i2"]
     with pytest.raises(Exception, match="TransactionCanceled"):
         run(sdk, EDITS["claim"], [{"id": "claim#email#a@x"}], item=new, email="a@x")
+
+
+@pytest.mark.parametrize("sdk", ["boto3", "boto3-resource"])
+def test_a_transaction_in_python_gets_a_further_condition(sdk: str) -> None:
+    given = {"id": "i1", "data": "x", "most": 9, "version": 7}
+    (after,) = run(sdk, EDITS["in a transaction"], [STORED], version_read=1, **given)
+    assert after["data"] == "x"
+    with pytest.raises(Exception, match="TransactionCanceled"):
+        run(sdk, EDITS["in a transaction"], [STORED], version_read=2, **given)
+
+
+@pytest.mark.parametrize("sdk", ["boto3", "boto3-resource"])
+def test_a_batch_in_python_becomes_single_writes(sdk: str) -> None:
+    assert run(sdk, EDITS["instead of a batch"], [STORED], id="i1", caller="alice") == []
+    with pytest.raises(Exception, match="ConditionalCheckFailed"):
+        run(sdk, EDITS["instead of a batch"], [STORED], id="i1", caller="bob")
 
 
 @pytest.mark.parametrize("sdk", ["boto3", "boto3-resource"])

@@ -78,7 +78,7 @@ class Sketch:
     @property
     def transaction(self) -> bool:
         """Whether the requests are one transaction."""
-        return len(self.requests) > 1
+        return len(self.requests) > 1 or self.requests[0].action == "ConditionCheck"
 
 
 def sketches(document: Document, edits: Sequence[Edit]) -> list[Sketch]:
@@ -90,10 +90,23 @@ def sketches(document: Document, edits: Sequence[Edit]) -> list[Sketch]:
 
 
 def _condition(document: Document, edit: Edit) -> Sketch:
+    if edit.call.action == "TransactWriteItems":
+        return _in_transaction(document, edit)
     request = _recorded(document, edit.call)
     if not request.action.endswith("Item") or request.action == "GetItem":
         raise NotPossible(f"a {request.action} takes no condition of its own")
     return Sketch((request,), _guarded(document, request, edit.terms), RACE_LOST)
+
+
+def _in_transaction(document: Document, edit: Edit) -> Sketch:
+    """A transaction as it was made, one of its elements with the terms."""
+    given = (step_named(document, edit.call.step) or {}).get("parameters") or {}
+    elements = [(kind, of) for one in given.get("TransactItems", ()) for kind, of in one.items()]
+    requests = tuple(_request(kind if kind == "ConditionCheck" else f"{kind}Item", of) for kind, of in elements)
+    guarded = next((one for one in requests if one.table == edit.call.table and one.element != "ConditionCheck"), None)
+    if guarded is None:
+        raise NotPossible(f"the report does not say what the transaction does to {edit.call.table}")
+    return Sketch(requests, _guarded(document, guarded, edit.terms), RACE_LOST)
 
 
 def _consistent_read(document: Document, edit: Edit) -> Sketch:
@@ -180,7 +193,12 @@ def _recorded(document: Document, call: Call) -> Request:
     action = step.get("action", call.action)
     if action == "BatchWriteItem":
         action, given = _of_batch(call, given)
-    request = Request(action, given.get("TableName", call.table))
+    return _request(action, {"TableName": call.table, **given})
+
+
+def _request(action: str, given: Document) -> Request:
+    """A call, or an element of a transaction, of its parameters."""
+    request = Request(action, given["TableName"])
     request.key = {name: _value(name, value) for name, value in (given.get("Key") or {}).items()}
     if request.action == "PutItem":
         request.item = Value("", "item")
