@@ -67,7 +67,7 @@ PARTS = {
     "its headline": (explaining, "headline", "the explanation failed"),
     "the severity": (violation, "severity", "the explanation failed"),
     "fewer items": (presentation, "with_fewer_items", "the search for a counterexample with fewer items failed"),
-    "accesses": (presentation, "_tracked", "the record of what handlers accessed failed"),
+    "accesses": (presentation, "tracked", "the record of what handlers accessed failed"),
     "the closest order": (presentation, "_placed", "the closest serial order failed"),
     "simpler schedules": (repetition, "simplest", "the search for a simpler counterexample failed"),
     "the second backend": (confirmation, "_replay", "the confirmation on moto failed"),

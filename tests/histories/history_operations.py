@@ -276,9 +276,16 @@ def _write(store: Store, verb: str, inside: str) -> _Write:
     if verb != "put":
         parameters["Key"] = store.key(item)
     if condition:
-        parameters["ConditionExpression"] = re.sub(r"\bno (\w+)", r"attribute_not_exists(\1)", condition.strip())
+        parameters["ConditionExpression"] = _expression(condition, store.tables[item.table][0])
     action, part = _ACTIONS[verb]
     return _Write(action, part, item, parameters, after, reads, writes, increments, _condition(condition))
+
+
+def _expression(condition: str, key: str) -> str:
+    """A condition as DynamoDB has it; ``key`` is the partition key's name."""
+    asked = {"absent": f"attribute_not_exists({key})", "exists": f"attribute_exists({key})"}
+    text = re.sub(r"\b(absent|exists)\b", lambda found: asked[found[0]], condition.strip())
+    return re.sub(r"\bno (\w+)", r"attribute_not_exists(\1)", text)
 
 
 def _target(verb: str, body: str) -> tuple[str, str]:

@@ -73,10 +73,10 @@ def conditions(operation: Operation) -> Mapping[ItemId | None, Attributes]:
 
 
 def parts(parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The writes that an operation is made of: those of a transaction, or the operation itself."""
+    """The writes that an operation is made of: those of a transaction, or the operation itself; none in another service."""
     listed = parameters.get("TransactItems")
     if not isinstance(listed, list):
-        return [parameters]
+        return [parameters] if "TableName" in parameters else []  # elsewhere a Key may be anything, as it is in S3
     return [part for entry in listed for part in entry.values()]
 
 

@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toctou.analysis import patterns
+from toctou.analysis import harmless, overwriting, patterns, repeated
 from toctou.analysis.alone import fails_alone
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.patterns import Scene, Shape
+from toctou.analysis.refusals import UNHANDLED_REFUSAL
 from toctou.analysis.versions import Versions
 from toctou.history.finding import Finding
 from toctou.history.footprint import EdgeKind
@@ -78,7 +79,23 @@ DUPLICATE = Anomaly(
     "duplicate effect",
     "Adya 1999, G2-item; CWE-837 (improper enforcement of a single, unique action)",
     "the same write took effect twice, because neither request saw that the other had made it, or neither looked",
-    (Shape(RW, ANY, (patterns.effect_twice,)), Shape.without_cycle(patterns.repeated_by_itself)),
+    (Shape(RW, ANY, (repeated.effect_twice,)), Shape.without_cycle(repeated.repeated_by_itself)),
+)
+
+STALE = Anomaly(
+    "stale_read",
+    "stale read",
+    "Elle 2020, real-time cycles; Amazon DynamoDB Developer Guide, read consistency",
+    "an eventually consistent read, of a table or through an index, returned what had been overwritten before the read",
+    (Shape(RW, ANY, (patterns.stale,)),),
+)
+
+LOST_UPDATE = Anomaly(
+    "lost_update",
+    "lost update",
+    "Berenson et al. 1995, P4; Adya 1999, G-single",
+    "a request overwrote a value with one that it had computed from an older value",
+    (Shape(RW, WW, (patterns.two_requests, overwriting.overwrites_what_it_missed)),),
 )
 
 TABLE: tuple[Anomaly, ...] = (
@@ -86,8 +103,10 @@ TABLE: tuple[Anomaly, ...] = (
     # a first time.
     replace(
         DUPLICATE,
-        shapes=(Shape(RW, ANY, (patterns.delivered_twice,)), Shape.without_cycle(patterns.delivered_twice)),
+        shapes=(Shape(RW, ANY, (repeated.delivered_twice,)), Shape.without_cycle(repeated.delivered_twice)),
     ),
+    # What a request misses of its own writes it misses alone, too, and yet ConsistentRead corrects it; hence a first time.
+    replace(STALE, shapes=(Shape(RW, ANY, (harmless.missed_its_own,)),)),
     Anomaly(
         "fails_alone",
         "fails alone, which is no race",
@@ -95,13 +114,7 @@ TABLE: tuple[Anomaly, ...] = (
         "a request ended in an exception although it met nothing that another request had changed: it fails by itself",
         (Shape.without_cycle(fails_alone),),
     ),
-    Anomaly(
-        "stale_read",
-        "stale read",
-        "Elle 2020, real-time cycles; Amazon DynamoDB Developer Guide, read consistency",
-        "an eventually consistent read, of a table or through an index, returned what had been overwritten before the read",
-        (Shape(RW, ANY, (patterns.stale,)),),
-    ),
+    STALE,
     Anomaly(
         "partial_effect",
         "partial effect",
@@ -142,25 +155,38 @@ TABLE: tuple[Anomaly, ...] = (
     ),
     DUPLICATE,
     Anomaly(
+        "outdated_answer",
+        "answer out of date",
+        "Adya 1999, G-single: the answer fits no serial order, and what is stored fits one",
+        "a request answered from what it had read, although what it was to delete was gone by then, so that it changed nothing",
+        (Shape(RW, BACK, (patterns.in_time, harmless.nothing_left_to_do)),),
+    ),
+    # Where the item that was overwritten had been found, no other one came or left that would matter more; hence a first time.
+    replace(
+        LOST_UPDATE,
+        shapes=(Shape(RW, WW, (patterns.two_requests, patterns.was_found, overwriting.overwrites_what_it_missed)),),
+    ),
+    Anomaly(
         "phantom",
         "phantom",
         "Berenson et al. 1995, P3 and A3; Adya 1999, G2",
         "an item appeared in, or left, a range that a request had queried and relied on",
-        (Shape(RW, ANY, (patterns.overtaken, patterns.membership_changed)),),
+        (Shape(RW, ANY, (patterns.overtaken, patterns.acted, patterns.membership_changed)),),
     ),
-    Anomaly(
-        "lost_update",
-        "lost update",
-        "Berenson et al. 1995, P4; Adya 1999, G-single",
-        "a request overwrote a value with one that it had computed from an older value",
-        (Shape(RW, WW, (patterns.two_requests, patterns.overwrites_what_it_missed)),),
-    ),
+    LOST_UPDATE,
     Anomaly(
         "write_skew",
         "write skew",
         "Berenson et al. 1995, A5B; Adya 1999, G2-item",
         "two requests each changed what the other had read, on different items or attributes",
         (Shape(RW, RW, (patterns.two_requests, patterns.missed_changes, patterns.disjoint, patterns.both_decide)),),
+    ),
+    Anomaly(
+        UNHANDLED_REFUSAL,
+        "refused write not handled",
+        "CWE-755 (improper handling of exceptional conditions); CWE-248",
+        "a condition refused the write of a request that had lost a race, as it should, but the handler answered with an error",
+        (Shape(RW, ANY, (harmless.refused_unhandled,)), Shape.without_cycle(harmless.refused_unhandled)),
     ),
     Anomaly(
         "dirty_read",
@@ -200,7 +226,7 @@ TABLE: tuple[Anomaly, ...] = (
         "dirty write",
         "Berenson et al. 1995, P0; Adya 1999, G0",
         "two requests overwrote each other, so that neither's writes are all in place",
-        (Shape(WW, WW, ()),),
+        (Shape(WW, WW, (overwriting.both_replace,)),),
     ),
     Anomaly(
         "unhandled_exception",

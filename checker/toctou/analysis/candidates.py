@@ -8,8 +8,7 @@ Nothing here is a promise: one execution shows what was relied on in it, and onl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from toctou.analysis.accesses import decided, decisive, parts
 from toctou.analysis.advice import advice
@@ -33,6 +32,7 @@ from toctou.analysis.edits import (
     is_call,
     merged,
 )
+from toctou.analysis.refusals import UNHANDLED_REFUSAL, remedy_of_refusal
 from toctou.analysis.versions import key_names
 from toctou.analysis.wording import Words
 from toctou.history.finding import Finding
@@ -43,16 +43,17 @@ from toctou.history.operation import Operation
 MOST_TERMS = 12
 """Attributes that a condition compares at most; what compares more should compare a version."""
 
-_REFUSALS = ("ConditionalCheckFailedException", "TransactionCanceledException")
+_ERROR = 500
 
 
 def remedies(words: Words, finding: Finding, named: Named) -> tuple[Remedy, ...]:
     """What to try, in this order; one remedy without edits if there is only advice, none if there is not even that."""
     told = advice(words, finding, named)
+    of_refusal = remedy_of_refusal(words.execution, finding) if named.anomaly.key == UNHANDLED_REFUSAL else ""
     shown = Shown(words, finding)
     found: list[Remedy] = []
     for edits in _candidates(words, finding, named):
-        text = remedy_text(shown, edits)
+        text = of_refusal[:1].upper() + of_refusal[1:] or remedy_text(shown, edits)
         one = Remedy(
             edits, f"{text}.  Better: {told[0][:1].lower()}{told[0][1:]}" if named.anomaly.key == "aba" else text
         )
@@ -69,7 +70,9 @@ def _candidates(words: Words, finding: Finding, named: Named) -> Iterator[tuple[
     yield from find.strongly()
     if key in ("fails_alone", "not_a_race"):
         return
-    if finding.oracle == "exactly_once":
+    if key == UNHANDLED_REFUSAL:
+        yield from find.answered()
+    elif finding.oracle == "exactly_once":
         yield from find.once()
     elif key == "partial_effect":
         yield from find.all_or_nothing()
@@ -135,6 +138,8 @@ class _Candidates:
 
     def all_or_nothing(self) -> Iterator[tuple[Edit, ...]]:
         """Make all writes of the request at once."""
+        if not all(is_call(self._operations[at]) for at in self._changing()):
+            return  # what was done in another service, no transaction takes back
         for request in self._finding.requests:
             if writes := self._in_one_transaction(request):
                 yield (Together(writes, at_end=len(writes) == 1),)
@@ -173,9 +178,10 @@ class _Candidates:
         """Answer 409 where an exception leaves the handler."""
         found = []
         for request in self._finding.requests:
-            raised = self._execution.responses[request].exception
-            if raised is not None:
-                found.append(Answered(self._execution.requests[request].handler, raised.type, 409))
+            response = self._execution.responses[request]
+            if response.exception is not None or response.status >= _ERROR:
+                raised = response.exception.type if response.exception is not None else ""
+                found.append(Answered(self._execution.requests[request].handler, raised, 409))
         if found:
             yield tuple(dict.fromkeys(found))
 
@@ -321,23 +327,39 @@ class _Candidates:
 
     def _key_of(self, item: ItemId, at: int) -> list[str]:
         """The names of the item's key attributes, the partition key first."""
+        if named := self._named_key(item):
+            return named
         changes = [change for one in self._operations for change in one.changes if change.item == item]
         images = [change.after or change.before or {} for change in changes]
         image = self._words.versions.at(item, at)
+        # An attribute that an index is ordered by may have the same value as the key.
+        of_indexes = {
+            name
+            for one in self._operations
+            for found in one.footprint.ranges
+            if found.index is not None
+            for name in found.index.names
+        }
         names = key_names(item, [*images, *([image] if image else [])])
+        names = names - of_indexes if len(names) > len(item.key) else names
         every = {**image} if image else {name: value for one in images for name, value in one.items()}
-        ordered = [name for part in item.key for name in sorted(names) if every.get(name) == {part[0]: part[1]}]
-        return list(dict.fromkeys(ordered)) or _written_key(self._operations, item)
+        return list(
+            dict.fromkeys(name for kind, part in item.key for name in sorted(names) if every.get(name) == {kind: part})
+        )
 
-
-def _written_key(operations: Sequence[Operation], item: ItemId) -> list[str]:
-    for operation in operations:
-        for part in parts(operation.parameters):
-            given: Mapping[str, Any] = {**(part.get("Item") or {}), **(part.get("Key") or {})}
-            names = [name for kind, value in item.key for name, written in given.items() if written == {kind: value}]
-            if names and part.get("TableName") == item.table:
-                return list(dict.fromkeys(names))
-    return []
+    def _named_key(self, item: ItemId) -> list[str]:
+        """The same, as some call to the table gives them in its ``Key``, which names them for certain."""
+        for operation in self._operations:
+            for part in parts(operation.parameters):
+                given = part.get("Key")
+                if not isinstance(given, Mapping) or part.get("TableName") != item.table:
+                    continue
+                own = [one for one in operation.footprint.items() if one.table == item.table]
+                for one in own:
+                    names = [name for kind, value in one.key for name, found in given.items() if found == {kind: value}]
+                    if len(names) == len(one.key) == len({*names}):
+                        return names
+        return []
 
 
 def _in_key(item: ItemId, value: Mapping[str, object]) -> bool:

@@ -8,13 +8,14 @@ number of the operation are part of a cause.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from toctou.analysis.explanation import Explanation
+from toctou.analysis.refusals import UNHANDLED_REFUSAL, refused_last
 from toctou.history.finding import Finding
 from toctou.history.footprint import EdgeKind, shown_items
-from toctou.history.operation import Execution
+from toctou.history.operation import Execution, Operation
 from toctou.history.request import SourceLine
 from toctou.history.wording import listed
 
@@ -35,6 +36,25 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The place that is corrected once, whichever of its reads and writes a violation showed.
+
+    Attributes:
+        read: the first of the reads of one item that follow one another without a write.
+        write: the first write after it, since all that follow from one decision are corrected together; of an exception that
+            is the whole story, where it was raised.
+        shared: whether it lies within one function, so that it is the same one in every handler that calls this.
+        read_at, write_at: their positions in the execution; ``None`` where no operation is one.
+    """
+
+    read: Site | None
+    write: Site | None
+    shared: bool = False
+    read_at: int | None = field(default=None, compare=False)
+    write_at: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Cause:
     """What a violation comes from.
 
@@ -46,6 +66,8 @@ class Cause:
         other: what distinguishes causes that have neither: the oracle.
         decided: the attributes that it accessed in that read, and that were changed.
         returned: of ABA, whose write left them the same although it changed the item; ``""`` otherwise.
+        refused: whether the write was refused, as it should be, and nothing else is wrong than that this is not handled.
+        window: what makes two causes the same.
     """
 
     handler: str
@@ -56,8 +78,12 @@ class Cause:
     other: str = ""
     decided: tuple[str, ...] = ()
     returned: str = ""
+    refused: bool = False
+    window: Window = field(default_factory=lambda: Window(None, None))
 
     def __str__(self) -> str:
+        if self.refused:
+            return f"{self.handler} does not handle that the condition of its {self.write} is not met"
         if self.read and self.write and self.returned:
             return (
                 f"the condition of {self.handler}'s {self.write} only compares {listed(self.decided)} with what its "
@@ -88,7 +114,8 @@ def _of_item(names: tuple[str, ...]) -> str:
 
 def cause(execution: Execution, finding: Finding, explanation: Explanation) -> Cause:
     """What this violation comes from."""
-    handler, read_at, write_at = _positions(execution, finding, explanation.cycle, explanation.witness)
+    anomaly = explanation.anomaly
+    handler, read_at, write_at = _positions(execution, finding, explanation.cycle, explanation.witness, anomaly)
     read, write = (None if at is None else _site(execution, at) for at in (read_at, write_at))
     return Cause(
         handler=handler,
@@ -99,14 +126,17 @@ def cause(execution: Execution, finding: Finding, explanation: Explanation) -> C
         other="" if read or write else finding.oracle,
         decided=explanation.decided if read and write else (),
         returned=_returned(execution, explanation),
+        refused=anomaly == UNHANDLED_REFUSAL,
+        window=_raising(explanation, finding, read)
+        or _window(execution, read_at, write_at, explanation.cycle[0].item if explanation.cycle else ""),
     )
 
 
 def places(
-    execution: Execution, finding: Finding, cycle: Sequence[_Step], witness: Sequence[int]
+    execution: Execution, finding: Finding, cycle: Sequence[_Step], witness: Sequence[int], anomaly: str = ""
 ) -> tuple[str, Site | None, Site | None]:
-    """Handler, read and write of the cause that an explanation with this cycle and witness would have."""
-    handler, read_at, write_at = _positions(execution, finding, cycle, witness)
+    """Handler, read and write of the cause that an explanation with this cycle and witness, and name, would have."""
+    handler, read_at, write_at = _positions(execution, finding, cycle, witness, anomaly)
     return (
         handler,
         None if read_at is None else _site(execution, read_at),
@@ -126,9 +156,11 @@ class _Step(Protocol):
 
 
 def _positions(
-    execution: Execution, finding: Finding, cycle: Sequence[_Step], witness: Sequence[int]
+    execution: Execution, finding: Finding, cycle: Sequence[_Step], witness: Sequence[int], anomaly: str
 ) -> tuple[str, int | None, int | None]:
     """The handler, and the positions of the read and the write."""
+    if anomaly == UNHANDLED_REFUSAL and (refused := refused_last(execution, finding)) is not None:
+        return execution.requests[execution.operations[refused].request].handler, None, refused
     read_at = _decision_read(cycle)
     if read_at is not None:
         request = execution.operations[read_at].request
@@ -138,6 +170,55 @@ def _positions(
         about = finding.requests[0] if finding.requests else 0
         request = about if write_at is None else execution.operations[write_at].request
     return execution.requests[request].handler, read_at, write_at
+
+
+def _raising(explanation: Explanation, finding: Finding, read: Site | None) -> Window | None:
+    """Where an exception came from that is the whole story; ``None`` for any other one."""
+    if finding.oracle != "no_exception" or read is not None or explanation.anomaly == UNHANDLED_REFUSAL:
+        return None
+    return Window(None, Site("raise", (), explanation.traceback[-1])) if explanation.traceback else None
+
+
+def _window(execution: Execution, read_at: int | None, write_at: int | None, item: str) -> Window:
+    """The window that a read and a write are in.
+
+    Args:
+        item: what the read was relied on for.
+    """
+    operations = execution.operations
+    at = write_at if read_at is None else read_at
+    if at is None:
+        return Window(None, None)
+    own = execution.of_request(operations[at].request)
+    if read_at is None:
+        refused = operations[at].error is not None
+        first = at if refused else next((one for one in own if _writes(operations[one])), at)
+        write = _site(execution, first)
+        return Window(None, write, shared=refused and write.source is not None, write_at=first)
+    since = max((one for one in own if one < read_at and _writes(operations[one])), default=-1)
+    before = [one for one in own if since < one <= read_at and operations[one].action in READS]
+    read_at = min((one for one in before if _reads(operations[one], item)), default=read_at)
+    read = _site(execution, read_at)
+    if write_at is None:
+        return Window(read, None, read_at=read_at)
+    write_at = next((one for one in own if one > before[-1] and _writes(operations[one])), write_at)
+    write = _site(execution, write_at)
+    here, there = read.source, write.source
+    shared = None not in (here, there) and _function(here) == _function(there)
+    return Window(read, write, shared, read_at, write_at)
+
+
+def _reads(operation: Operation, item: str) -> bool:
+    return item in map(str, operation.footprint.items())
+
+
+def _function(source: SourceLine | None) -> tuple[str, str] | None:
+    return None if source is None else (source.file, source.function)
+
+
+def _writes(operation: Operation) -> bool:
+    """Whether an operation is made to change an item; what comes of it may differ from schedule to schedule."""
+    return operation.action not in READS and "." not in operation.action
 
 
 def _decision_read(cycle: Sequence[_Step]) -> int | None:

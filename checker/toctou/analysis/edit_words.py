@@ -138,7 +138,7 @@ def _clause(shown: Shown, one: Edit) -> str:
             )
         case Answered(_, exception, status):
             changed = "an item may have been deleted or changed between the two calls"
-            return f"handle {exception}: {changed}; answer 404 or {status} then"
+            return f"handle {exception or 'what fails'}: {changed}; answer 404 or {status} then"
     return _together(one, ())
 
 

@@ -131,7 +131,7 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Answer a status where an exception leaves the handler."""
+    """Answer a status where an exception leaves the handler; one without a name where that ends as a status of 5xx."""
 
     kind: ClassVar[str] = "answer"
     handler: str

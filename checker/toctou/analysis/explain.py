@@ -28,7 +28,7 @@ from toctou.history.operation import Execution
 from toctou.history.request import label
 from toctou.history.wording import attribute_words, listed
 
-_OURS = ("no ", "afterwards ", "if ", "each ", "the ", "every ", "a failed request ", "in the end ")
+_OURS = ("no ", "afterwards ", "if ", "each ", "a condition ", "the ", "every ", "a failed request ", "in the end ")
 """How sentences of ours begin, if not with a name."""
 
 
@@ -47,7 +47,8 @@ def identities(execution: Execution, findings: Sequence[Finding]) -> list[Identi
         named = _named(versions, one, _dependencies(accesses, one))
         if not named.cycle and (of_threads := _between_threads(execution, one)) is not None:
             named = of_threads[2]
-        found.append((named.anomaly.key, *places(execution, one, named.cycle, _witness(execution, one, named.cycle))))
+        witness = _witness(execution, one, named.cycle)
+        found.append((named.anomaly.key, *places(execution, one, named.cycle, witness, named.anomaly.key)))
     return found
 
 
@@ -110,7 +111,16 @@ def _named(versions: Versions, finding: Finding, found: Sequence[Dependency]) ->
     # Refusals that no serial order has to hold cannot contradict one.
     ordered = finding.requests if finding.oracle == "linearizability" else range(len(execution.requests))
     graph = request_graph(execution, found, ordered)
-    return name(versions, finding, cycles(graph, finding.operations, finding.requests))
+    between = cycles(graph, finding.operations, finding.requests)
+    # A request that misses its own write comes before itself.
+    own = [(one,) for one in found if one.stale and one.changed and _within(execution, one) in finding.requests]
+    return name(versions, finding, [*between, *own])
+
+
+def _within(execution: Execution, one: Dependency) -> int | None:
+    """The request that both operations belong to; ``None`` if they belong to two."""
+    earlier, later = (execution.operations[at].request for at in (one.earlier, one.later))
+    return earlier if earlier == later else None
 
 
 def _sentence(text: str) -> str:

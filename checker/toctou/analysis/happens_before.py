@@ -48,9 +48,9 @@ def request_graph(execution: Execution, found: Sequence[Dependency], requests: I
 
 
 def crossing(execution: Execution, found: Sequence[Dependency]) -> Iterator[Dependency]:
-    """The dependencies between different requests."""
+    """The dependencies between different requests, and what one request missed of itself, which program order does not say."""
     operations = execution.operations
-    return (one for one in found if operations[one.earlier].request != operations[one.later].request)
+    return (one for one in found if one.stale or operations[one.earlier].request != operations[one.later].request)
 
 
 def program_order(execution: Execution) -> Iterator[Dependency]:

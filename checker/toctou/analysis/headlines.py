@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from toctou.analysis.accesses import decided
+from toctou.analysis.cause import READS
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
+from toctou.analysis.paths import overwritten, replaces
 from toctou.analysis.patterns import came_back
+from toctou.analysis.refusals import UNHANDLED_REFUSAL, refused_last
+from toctou.analysis.repeated import same_calls
 from toctou.analysis.wording import Words
 from toctou.history.finding import Finding
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind
@@ -21,12 +25,24 @@ from toctou.history.wording import LONGEST_VALUE, attribute_words, change_text, 
 def headline(key: str, words: Words, cycle: Cycle, finding: Finding) -> str:
     """The sentence; the finding's own statement, if no cycle shows it or an exception is the story."""
     if key == "fails_alone":
-        return f"{finding.statement}, with no other request involved"
+        return f"{_first_lines(words, finding)}, with no other request involved"
+    if key == UNHANDLED_REFUSAL:
+        return _unhandled_refusal(words, finding)
     if not cycle or finding.oracle in {"no_exception", "exactly_once"}:
-        return finding.statement
+        return _first_lines(words, finding)
     if key == "toctou":
         return _toctou(words, cycle, finding.attributes)
     return _TEMPLATES.get(key, _interference)(words, cycle)
+
+
+def _first_lines(words: Words, finding: Finding) -> str:
+    """The statement with the first line of each exception's text: some hold whole tracebacks."""
+    text = finding.statement
+    for request in finding.requests:
+        raised = words.execution.responses[request].exception
+        if raised is not None and "\n" in raised.message.strip():
+            text = text.replace(raised.message, f"{raised.message.strip().partition(chr(10))[0]} …")
+    return text
 
 
 def decided_on(words: Words, one: Dependency, about: tuple[str, ...] = ()) -> str:
@@ -74,15 +90,16 @@ def _lost_update(words: Words, cycle: Cycle) -> str:
     victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
     return (
         f"{words.handler(victim)} overwrote what {words.handler(other)} had written: {words.short(other)} "
-        f"{words.written(first.later, first)}, then {words.short(victim)} stored{_value_written(words, last)}, computed "
-        "from the older value"
+        f"{words.written(first.later, first)}, then {words.short(victim)} stored{_value_written(words, first, last)}, having "
+        f"{'read the older value' if first.range is None else f'queried {first.range} before that'}"
     )
 
 
-def _value_written(words: Words, one: Dependency) -> str:
-    item = one.item
-    image = None if item is None else words.versions.at(item, one.later + 1)
-    text = words.values(image, one)
+def _value_written(words: Words, first: Dependency, last: Dependency) -> str:
+    """What the victim stored in place of what it had missed."""
+    item, names = last.item, overwritten(words.execution, first, last)
+    image = None if item is None else words.versions.at(item, last.later + 1)
+    text = words.values(image, last._replace(attributes=names, changed=names))
     return f" {text}" if 0 < len(text) <= LONGEST_VALUE else ""
 
 
@@ -121,14 +138,39 @@ def _resurrection(words: Words, cycle: Cycle) -> str:
     )
 
 
+def _outdated_answer(words: Words, cycle: Cycle) -> str:
+    first, last = cycle[0], cycle[-1]
+    victim = words.execution.operations[first.earlier].request
+    answered = words.execution.responses[victim].status
+    return (
+        f"{words.handler(victim)} answered {answered} from what it had read, although {words.actor(last.earlier)} had removed "
+        f"{last.item} by then: its own {words.execution.operations[last.later].action} changed nothing"
+    )
+
+
+def _unhandled_refusal(words: Words, finding: Finding) -> str:
+    at = refused_last(words.execution, finding)
+    if at is None:
+        return finding.statement
+    operation = words.execution.operations[at]
+    response = words.execution.responses[operation.request]
+    raised = response.exception
+    ended = f"raised {raised.type}" if raised is not None else f"answered {response.status}"
+    return (
+        f"a condition refused {words.operation(at)}, so that what is stored is right; but "
+        f"{words.execution.requests[operation.request].handler} does not handle that, and {ended}"
+    )
+
+
 def _aba(words: Words, cycle: Cycle) -> str:
     first, last = cycle[0], cycle[-1]
     victim, other = (words.execution.operations[at].request for at in (first.earlier, last.earlier))
     change = words.change(last.later, first.item)
     gone = change is not None and change.after is None
+    did = "removed" if gone else "overwrote" if replaces(words.versions, last) else "created again"
     seen = f"the same as before {words.short(other)} {words.written(first.later, first)}"
     return (
-        f"{words.handler(victim)} {'removed' if gone else 'overwrote'} what {words.handler(other)} had written: its "
+        f"{words.handler(victim)} {did} what {words.handler(other)} had written: its "
         f"condition found {condition_of(words, cycle)}, {seen}"
     )
 
@@ -160,8 +202,14 @@ def _read_skew(words: Words, cycle: Cycle) -> str:
 
 
 def _non_repeatable_read(words: Words, cycle: Cycle) -> str:
-    first = cycle[0]
-    victim = words.execution.operations[first.earlier].request
+    first, again = cycle[0], words.execution.operations[cycle[-1].later]
+    read = words.execution.operations[first.earlier]
+    victim = read.request
+    if again.action not in READS:
+        return (
+            f"{words.handler(victim)} met {first.item} in two different states, by its {read.action} and by its "
+            f"{again.action}: in between {words.operation(first.later)} {words.written(first.later, first)}"
+        )
     return (
         f"{words.handler(victim)} read {first.item} twice with two different results: in between "
         f"{words.operation(first.later)} {words.written(first.later, first)}"
@@ -171,12 +219,8 @@ def _non_repeatable_read(words: Words, cycle: Cycle) -> str:
 def _duplicate(words: Words, cycle: Cycle) -> str:
     first = cycle[0]
     victim, other = (words.execution.operations[at].request for at in (first.earlier, first.later))
-    effects = [
-        change_text(change)
-        for operation in words.execution.operations
-        if operation.request == victim
-        for change in operation.changes
-    ]
+    repeated = same_calls(words.execution, victim, other)
+    effects = [change_text(change) for at in repeated for change in words.execution.operations[at].changes]
     return (
         f"{words.handler(victim)} {listed(effects[:2])} although {words.handler(other)} had done the same: it relied on "
         f"{decided_on(words, first)}, read before that"
@@ -194,6 +238,7 @@ _TEMPLATES: Mapping[str, Callable[[Words, Cycle], str]] = {
     "phantom": _phantom,
     "resurrection": _resurrection,
     "aba": _aba,
+    "outdated_answer": _outdated_answer,
     "stale_read": _stale_read,
     "read_skew": _read_skew,
     "dirty_read": _read_skew,

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
-from toctou.analysis.accesses import decided, parts
+from toctou.analysis.accesses import conditions, decided, parts
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
 from toctou.analysis.versions import Versions
@@ -138,25 +137,32 @@ def different_items(scene: Scene) -> bool:
 
 
 def disjoint(scene: Scene) -> bool:
-    """The two writes that were missed are of different items or attributes: neither overwrites the other."""
-    earlier, later = sorted((scene.first.later, scene.last.later))
+    """The two writes that were missed are of different items or attributes: neither overwrites, or adds to, the other."""
+    first, last = scene.first, scene.last
+    if first.item == last.item and first.changed & last.changed:
+        return False
+    earlier, later = sorted((first.later, last.later))
     found = conflicts(scene.operation(earlier).footprint, scene.operation(later).footprint)
     return not any(one.kind is EdgeKind.WW for one in found)
 
 
 def both_decide(scene: Scene) -> bool:
-    """Both reads come before the writes that they miss, and each request writes after it has read."""
-    return not scene.first.stale and not scene.last.stale and scene.first.earlier < scene.last.later
-
-
-def overwrites_what_it_missed(scene: Scene) -> bool:
-    """The victim writes a value over a change that its read had not seen, and leaves the item in place."""
-    item, at = scene.last.item, scene.last.later
-    if item is None or not same_item(scene) or not in_time(scene):
+    """Both reads come before the writes that they miss, and each request writes after it has read, by another call."""
+    if scene.first.stale or scene.last.stale:
         return False
-    versions = scene.versions
-    stays = versions.at(item, at) is not None and versions.at(item, at + 1) is not None
-    return stays and bool(scene.first.changed & scene.last.attributes - {EXISTENCE})
+    # A write whose own condition reads decides nothing that could be out of date.
+    return scene.first.earlier < scene.last.later and scene.last.earlier < scene.first.later
+
+
+def was_found(scene: Scene) -> bool:
+    """What the victim missed is a change of an item that it had read by its key, or found."""
+    return scene.first.range is None
+
+
+def acted(scene: Scene) -> bool:
+    """The victim changed something, or repeated what was there; a request that only reads cannot act on what it read."""
+    operations, request = scene.execution.operations, scene.operation(scene.first.earlier).request
+    return any(acts(operations[at]) for at in scene.execution.of_request(request))
 
 
 def membership_changed(scene: Scene) -> bool:
@@ -175,10 +181,13 @@ def deleted_by_first(scene: Scene) -> bool:
 
 
 def created_by_last(scene: Scene) -> bool:
-    """The victim's last operation created that item, and had no condition on whether it is there."""
+    """The victim's last operation created that item, and no condition of its asks for the item to be missing."""
     guard, item = scene.operation(scene.last.later), scene.first.item
     change = _change(guard, item)
-    return change is not None and change.before is None and not conditional(guard)
+    if item is None or change is None or change.before is not None:
+        return False
+    # A condition that holds for a missing item as well, such as attribute_not_exists of an attribute, is no consent.
+    return EXISTENCE not in scene.versions.named(item, conditions(guard).get(item, frozenset()))
 
 
 def value_came_back(scene: Scene) -> bool:
@@ -197,50 +206,26 @@ def came_back(versions: Versions, cycle: Cycle) -> Attributes:
         return frozenset()
     seen, now = versions.at(item, first.earlier), versions.at(item, last.later)
     between = [versions.at(item, position) for position in range(first.later + 1, last.later)]
-    rewritten = [
-        versions.named(item, operation.footprint.writes.get(item, frozenset()))
-        for operation in execution.operations[first.later : last.later]
-        if operation.request != guard.request and _change(operation, item) is not None
-    ]
-    compared = versions.named(item, guard.footprint.reads.get(item, frozenset())) - {EXISTENCE}
+    rewritten = frozenset[str]().union(
+        *(
+            versions.named(item, operation.footprint.writes.get(item, frozenset()))
+            for operation in execution.operations[first.later : last.later]
+            if operation.request != guard.request and _change(operation, item) is not None
+        )
+    )
+    if now is not None and (change := _change(guard, item)) is not None and change.after is not None:
+        # What distinguishes versions is changed by each write; a condition on anything else says nothing about them.
+        rewritten &= {name for name in now if now[name] != change.after.get(name)}
+    else:
+        rewritten = frozenset()
+    caller = {"S": execution.requests[guard.request].principal}
+    compared = versions.named(item, conditions(guard).get(item, frozenset())) - {EXISTENCE}
     return frozenset(
         name
         for name in compared
-        if _value(seen, name) == _value(now, name)
-        and (any(_value(one, name) != _value(now, name) for one in between) or any(name in one for one in rewritten))
+        if _value(seen, name) == _value(now, name) != caller
+        and (name in rewritten or any(_value(one, name) != _value(now, name) for one in between))
     )
-
-
-def effect_twice(scene: Scene) -> bool:
-    """Two requests with the same handler and arguments made the same write, and both times it changed something."""
-    left, right = (scene.operation(position).request for position in (scene.first.earlier, scene.first.later))
-    one, other = (scene.execution.requests[index] for index in (left, right))
-    if (one.handler, one.arguments) != (other.handler, other.arguments):
-        return False
-    effects = [
-        [operation for operation in scene.execution.operations if operation.request == index and operation.changes]
-        for index in (left, right)
-    ]
-    return any(_same_call(first, second) for first in effects[0] for second in effects[1])
-
-
-def repeated_by_itself(scene: Scene) -> bool:
-    """A request made the same call twice in a row, and both times it changed something."""
-    return any(
-        scene.operation(first).changes
-        and scene.operation(second).changes
-        and _same_call(scene.operation(first), scene.operation(second))
-        for request in scene.finding.requests
-        for first, second in pairwise(scene.execution.of_request(request))
-    )
-
-
-def delivered_twice(scene: Scene) -> bool:
-    """More than one delivery of an event changed something, although it has to take effect once."""
-    if scene.finding.oracle != "exactly_once":
-        return False
-    changing = {scene.operation(at).request for at in scene.finding.operations}
-    return len(changing) > len({scene.execution.requests[one] for one in changing})
 
 
 def saw_half(scene: Scene) -> bool:
@@ -283,10 +268,6 @@ def _change(operation: Operation, item: ItemId | None) -> Change | None:
 
 def _value(image: Image | None, name: str) -> object:
     return None if image is None else image.get(name)
-
-
-def _same_call(one: Operation, other: Operation) -> bool:
-    return one.action == other.action and one.parameters == other.parameters
 
 
 def _read_between(execution: Execution, item: ItemId, low: int, high: int, writer: int) -> list[bool]:

@@ -85,7 +85,10 @@ class Scene:
 
     def needs_stale_read(self) -> bool:
         """Whether a read of the argument returned what had been overwritten before it was made."""
-        return any(edge.kind is EdgeKind.RW and edge.earlier > edge.later for edge in self.explanation.edges)
+        return any(
+            edge.kind is EdgeKind.RW and edge.earlier > edge.later
+            for edge in (*self.explanation.edges, *self.explanation.cycle)
+        )
 
     def needs_fault(self) -> bool:
         """Whether the service failed for reasons of its own."""
@@ -100,7 +103,7 @@ class Scene:
     def answers_wrongly(self) -> bool:
         """Whether only what was read, or answered, is wrong, as far as the execution shows."""
         alone = self.explanation.anomaly == "not_a_race" and self.finding.oracle == "linearizability"
-        return alone or self.explanation.anomaly in {"read_skew", "non_repeatable_read", "dirty_read", "stale_read"}
+        return alone or self.explanation.anomaly in _OF_ANSWERS
 
     def loses_anothers_update(self) -> bool:
         """Whether the update that was overwritten had been made for another principal."""
@@ -110,6 +113,8 @@ class Scene:
         requests = (self.execution.operations[at].request for at in (last.earlier, last.later))
         return len({self.execution.requests[one].principal for one in requests}) > 1
 
+
+_OF_ANSWERS = frozenset({"read_skew", "non_repeatable_read", "dirty_read", "stale_read", "outdated_answer"})
 
 SERVICE_FAULTS = frozenset(
     {
@@ -179,6 +184,12 @@ IMPACTS: Sequence[Impact] = (
     ),
     Impact("revives-deleted-data", 7.0, "a deleted item was stored again", _anomaly("resurrection")),
     Impact("repeats-effect", 6.5, "an effect that should occur once occurred twice", _anomaly("duplicate_effect")),
+    Impact(
+        "refuses-with-an-error",
+        3.5,
+        "a write was refused, as it should be, and the request ended with an error instead of a refusal",
+        _anomaly("unhandled_refusal"),
+    ),
     Impact("fails", 4.0, "the request ended with an exception instead of an answer", _oracle("no_exception")),
     Impact(
         "answers-wrongly",

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from toctou.analysis.cause import READS
 from toctou.analysis.cycles import Cycle
 from toctou.analysis.dependencies import Dependency
+from toctou.analysis.paths import replaces
 from toctou.analysis.versions import Versions
 from toctou.history.footprint import ALL, EXISTENCE, EdgeKind, KeyRange
 from toctou.history.item import Change, Image, ItemId
@@ -76,7 +77,10 @@ class Words:
         """What an operation did to the item of a dependency, as far as the dependency is about it."""
         change = self.change(position, one.item)
         if change is None:
-            values = self.values(None if one.item is None else self.versions.at(one.item, position + 1), one)
+            image = None if one.item is None else self.versions.at(one.item, position + 1)
+            if image is None:
+                return f"found nothing to remove in {one.item}"
+            values = self.values(image, one)
             return f"wrote {values or listed(attribute_words(one.attributes))} to {one.item} again"
         return change_text(change, one.attributes & one.changed or None)
 
@@ -161,10 +165,14 @@ class Words:
             return f"{later} removed {one.item}" + (
                 f" with {left}, as {earlier} had left it" if left else f" after {earlier}"
             )
-        return f"{later} {self.written(one.later, one)}, over what {earlier} had left"
+        over = "over what" if replaces(self.versions, one) else "on top of what"
+        return f"{later} {self.written(one.later, one)}, {over} {earlier} had left"
 
     def contradiction(self, cycle: Cycle) -> str:
         """Why no serial order agrees with a cycle, in one sentence."""
+        if len(cycle) == 1:
+            reader, writer = (self.operation(at) for at in (cycle[0].earlier, cycle[0].later))
+            return f"{reader} did not see {writer}, which belongs to the same request and came before it"
         met: set[int] = set()
         parts = []
         for one in cycle:
@@ -188,10 +196,16 @@ class Words:
             case EdgeKind.WR:
                 return f"{later} acted on what {earlier} had left" if one.judged else f"{later} saw {earlier}"
             case EdgeKind.WW:
-                return f"{later} overwrote {earlier}"
+                return self._wrote_after(one, earlier, later)
         requests = (self.execution.operations[at].request for at in (one.earlier, one.later))
         first, second = map(self.short, requests)
         return f"{first} had answered before {second} was invoked"
+
+    def _wrote_after(self, one: Dependency, earlier: str, later: str) -> str:
+        change = self.change(one.later, one.item)
+        if change is not None and change.after is None:
+            return f"{later} removed what {earlier} had left"
+        return f"{later} {'overwrote' if replaces(self.versions, one) else 'wrote after'} {earlier}"
 
     def stored_at_end(self, items: Collection[ItemId]) -> str:
         """What is left of items when everything has ended: ``Items[x] is gone, Items[y] holds n 1``."""

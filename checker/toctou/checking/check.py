@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from toctou import real_time
 from toctou.checking.conclusion import Explored, concluded_model, without_conclusion
+from toctou.checking.coverage import coverage_of
 from toctou.declaration.loading import LoadedModel, named
 from toctou.declaration.model import Model
 from toctou.declaration.scenario import Scenario
@@ -89,7 +90,7 @@ def _checked(
     try:
         for confirmed in exploring.finish(explored, options):
             loaded = explored[len(concluded)][0]
-            trying = partial(with_remedies, loaded, confirmed, options, meter, conclusion.trying)
+            trying = partial(with_remedies, loaded, confirmed, options, conclusion.fixing)
             results = contained("trying fixes", trying, confirmed, conclusion.faults)
             concluded.append(conclusion.concluded(len(concluded), results, options))
     except KeyboardInterrupt:  # what was found stands, if it is not confirmed
@@ -163,6 +164,7 @@ class _Conclusion:
                 of_model = self.explored[-1] = Explored(slot.loaded, Reachability(slot.loaded.model), of_model.total)
             of_model.first = of_model.first or slot
             of_model.reached.add(tally.reached)
+            of_model.accesses.add(tally.accesses)
             of_model.seconds += tally.seconds
             of_model.results.append(replace(tally.result(slot.scenario), stands_for=slot.represents))
             self._show(partial(self._progress.end_scenario, slot.loaded.name, of_model.results[-1]))
@@ -177,11 +179,16 @@ class _Conclusion:
         explored, faults = self.explored[at], list[str]()
         concluded = contained("the conclusion", partial(concluded_model, explored, results, options), None, faults)
         result = concluded or without_conclusion(explored, results, faults[0])
+        covers = partial(
+            coverage_of, explored.loaded.model, explored.accesses, result.scenarios, explored.total, options
+        )
+        result = replace(result, coverage=contained("the account of what was covered", covers, None, self.faults))
         self._show(partial(self._progress.end_model, result))
         return result
 
-    def trying(self, what: str) -> None:
-        """Report what is being done about what was found."""
+    def fixing(self, at: int, total: int) -> None:
+        """Report that a fix is about to be tried for a finding."""
+        self._show(partial(self._progress.fixing, at, total))
 
     def _show(self, show: Callable[[], None]) -> None:
         contained("the display of the progress", show, None, self.faults)

@@ -13,6 +13,7 @@ from toctou.declaration.loading import LoadedModel
 from toctou.declaration.model import Model
 from toctou.distribution.work_queue import Slot
 from toctou.scheduling.strategies import selected
+from toctou.search.accesses import Accesses
 from toctou.search.options import Options
 from toctou.search.reachability import Reachability, Vacuous, names_of
 from toctou.search.result import ModelResult, ScenarioResult
@@ -29,6 +30,7 @@ class Explored:
     results: list[ScenarioResult] = field(default_factory=list)
     seconds: float = 0.0
     first: Slot | None = None
+    accesses: Accesses = field(default_factory=Accesses)
 
 
 _NEARLY_CERTAIN = 0.9999

@@ -17,8 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toctou import real_time
 from toctou.distribution.progress import Status
+from toctou.reporting.coverage import coverage_document, coverage_lines
 from toctou.reporting.run_document import scenario_document
 from toctou.reporting.run_text import scenario_line
+from toctou.reporting.summary import visible
 from toctou.search.result import ModelResult, ScenarioResult
 from toctou.verdict import StopReason, Verdict
 
@@ -96,8 +98,17 @@ class ConsoleProgress:
             self._told |= reasons or set()
         self._console.print(scenario_line(model, scenario_document(result)), soft_wrap=True, highlight=False)
 
+    def fixing(self, at: int, total: int) -> None:
+        """See :class:`toctou.distribution.progress.Progress`."""
+        self._bar.update(self._task, where=f"trying fixes: {at} of {total}")
+
     def end_model(self, result: ModelResult) -> None:
         """See :class:`toctou.distribution.progress.Progress`."""
+        if self._verbose and (coverage := coverage_document(result.coverage)) is not None:
+            self._console.print(result.model, soft_wrap=True, highlight=False, markup=False, style="bold")
+            for head, text in coverage_lines(coverage):
+                line = f"  {head:<11} {visible(text)}"
+                self._console.print(line, soft_wrap=True, highlight=False, markup=False, style="dim")
 
     def _tell_more(self) -> None:
         for count, what in (

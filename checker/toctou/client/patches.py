@@ -140,10 +140,9 @@ class Patches:
         if request in self._lost and (raised is not None or response.status >= _UNTOLD):
             return Response(_REFUSED)
         handler = self._requests[request].handler
+        ended = "" if raised is None and response.status >= _UNTOLD else None if raised is None else raised.type
         for one in self.edits:
-            if not isinstance(one, Answered) or raised is None or one.handler != handler:
-                continue
-            if raised.type == one.exception:
+            if isinstance(one, Answered) and (one.handler, one.exception) == (handler, ended):
                 self.applied = self.succeeded = True
                 return Response(one.status)
         return response

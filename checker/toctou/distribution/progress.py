@@ -45,6 +45,9 @@ class Progress(Protocol):
     def end_scenario(self, model: str, result: ScenarioResult) -> None:
         """One scenario has been explored."""
 
+    def fixing(self, at: int, total: int) -> None:
+        """A fix is about to be tried for that finding of the model, from 1."""
+
     def end_model(self, result: ModelResult) -> None:
         """A model has been explored and its violations were replayed on the second backend."""
 
@@ -55,4 +58,4 @@ class Silent:
     def _ignore(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
 
-    begin_model = status = end_scenario = end_model = _ignore
+    begin_model = status = end_scenario = fixing = end_model = _ignore

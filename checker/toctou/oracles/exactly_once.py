@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import permutations, product
 
 from toctou.history.finding import Finding
+from toctou.history.footprint import Attributes
 from toctou.history.item import Change
 from toctou.history.operation import Execution
-from toctou.history.request import Response
+from toctou.history.request import Request, Response
 from toctou.history.wording import attribute_words, change_text, changed_attributes, listed
 from toctou.oracles.deliveries import repeated
 from toctou.oracles.oracle import Observes, Oracle
@@ -64,6 +65,12 @@ class ExactlyOnce(Oracle):
             requests=requests,
             operations=tuple(sorted(effects.positions)),
         )
+
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:
+        """What deliveries of events leave."""
+        if request.handler not in self._handlers:
+            return frozenset()
+        return self._runs.ignored.compared(change.item.table, changed)
 
     def remarks(self, execution: Execution) -> Iterable[str]:
         """What varies by itself and was left out so far."""

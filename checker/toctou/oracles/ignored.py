@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from toctou.history.footprint import Attributes
 from toctou.history.operation import StoredImages
 from toctou.history.request import Response
 
@@ -33,6 +34,10 @@ class Ignored:
         if not self._in_body:
             return response
         return replace(response, body=_without(response.body, self._in_body))
+
+    def compared(self, table: str, attributes: Attributes) -> Attributes:
+        """Of the attributes of a table's items, those that are not ignored as a whole."""
+        return attributes - {path[0] for path in self._paths.get(table, ()) if len(path) == 1}
 
     def stored(self, stored: StoredImages) -> StoredImages:
         """The stored items without what is ignored in them."""

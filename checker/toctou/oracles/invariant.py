@@ -17,6 +17,7 @@ from toctou.history.item import Image, plain
 from toctou.history.operation import Execution
 from toctou.history.wording import change_text, who
 from toctou.oracles.oracle import Observes, Oracle, Ordered, ask
+from toctou.specification import StoredItems
 
 Tables = Mapping[str, list[dict[str, Any]]]
 """Table name to its plain items; ordered by key at the end, in no particular order at a step in between."""
@@ -57,6 +58,13 @@ class Invariant(Oracle):
         # Each order of two writes has another state between them.
         self.observes = Observes(order=Ordered.WRITES if self.prefix_closed else Ordered.NONE)
 
+    def rule(self, execution: Execution) -> Callable[[StoredItems], Any]:
+        """The predicate."""
+        return partial(self.predicate, **self._more(execution))
+
+    def _more(self, execution: Execution) -> dict[str, Any]:
+        return {name: list(getattr(execution, name)) for name in self._takes}
+
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """At most one finding: the first step after which the predicate does not hold.
 
@@ -66,8 +74,7 @@ class Invariant(Oracle):
         return self._at_end(execution) if self.at == "end" else self._at_every_step(execution)
 
     def _at_end(self, execution: Execution) -> Iterator[Finding]:
-        more = {name: list(getattr(execution, name)) for name in self._takes}
-        wrong = self._complaint(plain_tables(execution.final), more)
+        wrong = self._complaint(plain_tables(execution.final), self._more(execution))
         if wrong is not None:
             involved = {one.request for one in execution.operations if one.changes}
             if self._takes:

@@ -12,11 +12,12 @@ A request that was rejected without any effect has a place in the order only as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from toctou.history.item import plain
+from toctou.history.footprint import Attributes
+from toctou.history.item import Change, plain
 from toctou.history.operation import Execution, StoredImages
 from toctou.history.request import Request, Response
 from toctou.history.wording import changed_attributes
@@ -45,6 +46,14 @@ class Linearizability(Serializability):
         self._ignored = ignored or Ignored({})
         self._specification = specification
         self._walked: _Walked | None = None
+
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:  # noqa: ARG002 - the signature of all
+        """What is not ignored; of that, what the reference looks at."""
+        return self._ignored.compared(change.item.table, changed)
+
+    def rule(self, execution: Execution) -> Callable[[StoredItems], Any]:  # noqa: ARG002 - the signature of all oracles
+        """What makes the reference's state of stored items."""
+        return self._specification.state_of
 
     def semantics(self, execution: Execution) -> SequentialSemantics:
         """The reference, run one request at a time."""

@@ -33,6 +33,7 @@ class NoException(Oracle):
     name = "no_exception"
     observes = Observes()
     prefix_closed = True
+    judges_changes = False
 
     def __init__(self, redelivered: Collection[str] = (), serial: Serial | None = None) -> None:
         self._redelivered = frozenset(redelivered)

@@ -42,6 +42,7 @@ class NoPartialEffect(Oracle):
     name = "no_partial_effect"
     observes = Observes()
     prefix_closed = True
+    judges_changes = False
 
     def __init__(self, redelivered: Collection[str] = ()) -> None:
         self._redelivered = frozenset(redelivered)

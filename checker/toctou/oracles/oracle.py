@@ -13,6 +13,8 @@ from toctou.history.finding import Finding, SerialOrder
 from toctou.history.footprint import Attributes, Footprint, KeyRange, observing
 from toctou.history.item import Change
 from toctou.history.operation import Execution
+from toctou.history.request import Request
+from toctou.specification import StoredItems
 
 
 class Ordered(IntEnum):
@@ -69,6 +71,12 @@ class Oracle(ABC):
     asks_model: bool = True
     """Whether it calls functions of the model that may treat names differently."""
 
+    judges_changes: bool = True
+    """Whether it may object to what is stored, or to who stored it, and not only to answers."""
+
+    varying: Collection[str] = ()
+    """What it has left out so far because it varies by itself, as texts."""
+
     @abstractmethod
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """Every violation of the property in an execution that ran to its end.
@@ -80,6 +88,14 @@ class Oracle(ABC):
     def judge_unfinished(self, execution: Execution, pending: Collection[int]) -> Iterable[Finding]:  # noqa: ARG002
         """Violations in an execution in which some requests have not answered, whatever these will do."""
         return self.judge(execution) if self.prefix_closed else ()
+
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:  # noqa: ARG002
+        """Of the attributes that a change by this request has changed, those that it may object to, whatever the outcome."""
+        return changed if self.judges_changes else frozenset()
+
+    def rule(self, execution: Execution) -> Callable[[StoredItems], Any] | None:  # noqa: ARG002
+        """The function of the model that it asks about stored items, which shows what it judges; ``None`` if it asks none."""
+        return None
 
     def remarks(self, execution: Execution) -> Iterable[str]:  # noqa: ARG002
         """What a reader of the verdict should know, as sentences; asked for after an execution in which nothing was found."""

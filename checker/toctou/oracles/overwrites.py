@@ -26,7 +26,7 @@ class Overwrites(Oracle):
     asks_model = False
 
     def __init__(self, *, violation: bool = False) -> None:
-        self._violation = violation
+        self._violation = self.judges_changes = violation
 
     def judge(self, execution: Execution) -> Iterable[Finding]:
         """One finding per overwriting operation, if that is a violation."""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from toctou.history.finding import Finding
-from toctou.history.footprint import ALL, EXISTENCE
+from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Change, Image, at_path, plain, typed_value
 from toctou.history.operation import Execution, StoredImages
+from toctou.history.request import Request
 from toctou.history.wording import change_text, value_text, who
 from toctou.oracles.invariant import Tables, applied, plain_tables
 from toctou.oracles.oracle import Observes, Oracle, ask
@@ -90,6 +91,11 @@ class Ownership(Oracle):
                         f"`{self.owner}`, so that everybody may change it; if it belongs to whoever owns another item, say "
                         "so with `owns(self, principal, item, items)`"
                     )
+
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:  # noqa: ARG002 - the signature of all
+        """All of a change to an item that somebody owns, or may own by a rule of the model's."""
+        by_nobody = change.item.service or change.before is None or (self._by_owner and not self._is_judged(change))
+        return frozenset() if by_nobody else changed
 
     def _is_judged(self, change: Change) -> bool:
         known = self._judged.get(id(change))

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, NamedTuple, Protocol
 
 from toctou.history.finding import SerialOrder
-from toctou.history.footprint import reads
-from toctou.history.item import Image, ItemId, plain
+from toctou.history.footprint import Attributes, reads
+from toctou.history.item import Change, Image, ItemId, plain
 from toctou.history.operation import Execution, Operation, StoredImages
-from toctou.history.request import Response
+from toctou.history.request import Request, Response
 from toctou.history.wording import changed_attributes
 from toctou.oracles.ignored import Ignored
 from toctou.oracles.refusals import Refusals
@@ -73,6 +73,11 @@ class SerialRuns(Serializability):
         self._vary = vary
         self._orders: dict[tuple[tuple[int, ...], tuple[int, ...]], Comparable] = {}
         self._left_out: dict[str, None] = {}
+        self.varying = self._left_out.keys()
+
+    def judges(self, request: Request, change: Change, changed: Attributes) -> Attributes:  # noqa: ARG002 - the signature of all
+        """What is not ignored."""
+        return self.ignored.compared(change.item.table, changed)
 
     def semantics(self, execution: Execution) -> SequentialSemantics:
         """The handlers' own sequential runs."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from toctou.errors import contained
 from toctou.recording.callers import NOBODY, Callers, callers
+from toctou.recording.interleaved_windows import shown
 from toctou.recording.kinds import names_of
 from toctou.recording.reconstruction import Reconstructed, raises_of
 from toctou.recording.table_of_windows import WindowRow, windows_of
@@ -132,7 +133,7 @@ class Session:
             "evidence": self.callers.evidence,
             "outside": list(self.outside),
             "doubts": dict(Counter(one.doubt for one in self.requests if one.doubt)),
-            "windows": [{**asdict(row), "rank": row.rank} for row in self.windows],
+            "windows": [{**asdict(row), "rank": row.rank, "shown": self._shown(row)} for row in self.windows],
             "run": dict(run),
             "seconds": self.seconds,
             "unreplayable": self.interleaved.unreplayable if self.interleaved else {},
@@ -141,3 +142,9 @@ class Session:
             "directory": directory,
             "faults": self.faults,
         }
+
+    def _shown(self, row: WindowRow) -> str:
+        """What interleaving has shown of a window; ``""`` if nothing was interleaved."""
+        if self.interleaved is None:
+            return ""
+        return shown(row, [one.result for one in self.interleaved.explored])

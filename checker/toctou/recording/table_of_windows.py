@@ -16,7 +16,8 @@ from toctou.history.item import ItemId
 from toctou.history.request import SourceLine
 from toctou.recording.callers import Callers
 from toctou.recording.reconstruction import Reconstructed, keys_of
-from toctou.scan.access import condition, windows
+from toctou.scan.access import windows
+from toctou.search.windows import condition
 
 _WRITES = actions_of(Kind.WRITES)
 _RANKS = ((6, "high"), (3, "medium"), (0, "low"))

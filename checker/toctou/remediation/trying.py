@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
+from toctou import real_time
 from toctou.analysis.cause import Site
 from toctou.analysis.edits import Attempt, Edit, Remedy, Together, Tried, merged
 from toctou.client.backends import backend_named
@@ -23,7 +24,7 @@ from toctou.declaration.scenario import Scenario
 from toctou.errors import ToctouError, contained
 from toctou.execution.laboratory import Laboratory
 from toctou.search.bench import Bench
-from toctou.search.budget import Meter
+from toctou.search.budget import Budget, Meter
 from toctou.search.options import Options
 from toctou.search.result import ScenarioResult
 from toctou.search.work_item import WorkItem
@@ -36,21 +37,23 @@ MOST_CANDIDATES = 6
 
 LEAST_SCHEDULES = 2_000
 _MORE = 4  # times the schedules that the model took
+_SHARE = 0.5  # of the seconds for exploring, which are for trying in addition
 
-Status = Callable[[str], None]
+Fixing = Callable[[int, int], None]
+"""Is told the number of the finding that is about to be looked at, and how many there are."""
 
 
 def with_remedies(
-    loaded: LoadedModel, results: Sequence[ScenarioResult], options: Options, meter: Meter, status: Status
+    loaded: LoadedModel, results: Sequence[ScenarioResult], options: Options, fixing: Fixing
 ) -> tuple[ScenarioResult, ...]:
     """The results of a model, each violation with its remedy and what came of it."""
     causes = _by_cause(results)
     if not causes:
         return tuple(results)
-    trying = _Trying(loaded.model, results, options, meter)
+    trying = _Trying(loaded.model, results, options)
     found: dict[Hashable, tuple[Attempt, tuple[Attempt, ...]]] = {}
     for at, (key, violations) in enumerate(causes.items(), 1):
-        status(f"trying fixes: {at} of {len(causes)}")
+        fixing(at, len(causes))
         attempts = list(trying.attempts(key, violations)) if options.fixes else _untried(violations[0])
         if attempts:
             best = min(attempts, key=lambda one: _ORDER.index(one.tried.outcome))
@@ -85,15 +88,16 @@ def _by_cause(results: Sequence[ScenarioResult]) -> dict[Hashable, list[Violatio
 
 def cause_key(violation: Violation) -> Hashable:
     """What is the same for violations of one cause, whether or not a remedy has changed their calls."""
-    cause = violation.cause
-    return cause.handler, _site(cause.read), _site(cause.write), cause.other
+    return _decision(violation, ())
 
 
 def _decision(violation: Violation, edits: Sequence[Edit]) -> Hashable:
     """The key of a cause, without its write where edits move the writes of the handler to another place."""
     cause = violation.cause
+    window = cause.window
     moved = any(isinstance(one, Together) and one.places[0].handler == cause.handler for one in edits)
-    return (cause.handler, _site(cause.read), None if moved else _site(cause.write), cause.other)
+    place = "" if window.shared else cause.handler
+    return place, _site(window.read), None if moved else _site(window.write), cause.other
 
 
 def _site(site: Site | None) -> Hashable:
@@ -114,11 +118,12 @@ class _Outcome:
 
 
 class _Trying:
-    def __init__(self, model: type[Model], results: Sequence[ScenarioResult], options: Options, meter: Meter) -> None:
+    def __init__(self, model: type[Model], results: Sequence[ScenarioResult], options: Options) -> None:
         self._model = model
         self._results = results
         self._options = options
-        self._meter = meter
+        seconds = options.budget.max_seconds
+        self._meter = Meter(Budget(max_seconds=seconds and seconds * _SHARE), real_time.seconds())
         self._all = [violation for one in results for violation in one.violations]
         self._known = {cause_key(violation) for violation in self._all}
         self._left = max(LEAST_SCHEDULES, _MORE * sum(one.schedules for one in results))
@@ -172,14 +177,14 @@ class _Trying:
         }
 
     def _attempt(self, remedy: Remedy, key: Hashable, violations: Sequence[Violation], rounds: int) -> Attempt:
-        handler = violations[0].cause.handler
+        handlers = {one.cause.handler for one in violations}
         first = {one.execution.requests for one in violations}
-        scenarios = [one for one in self._results if any(request.handler == handler for request in one.requests)]
+        scenarios = [one for one in self._results if any(request.handler in handlers for request in one.requests)]
         scenarios.sort(key=lambda one: one.requests not in first)
         for at in range(rounds):
             outcome = self._explored(remedy.edits, key, scenarios)
             met = outcome.violation
-            if met is None or (cause_key(met) != key and met.cause.handler != handler):
+            if met is None or (cause_key(met) != key and met.cause.handler not in handlers):
                 return Attempt(remedy, outcome.tried)
             wider = next((one for one in _extended(remedy, met) if one.edits != remedy.edits), None)
             if wider is None or at == rounds - 1:
@@ -196,9 +201,9 @@ class _Trying:
         stop_at_known: bool = False,
     ) -> _Outcome:
         """Explore scenarios with edits until something speaks against them."""
-        budget = replace(self._options.budget, max_schedules=self._options.budget.max_schedules or self._left)
+        budget = replace(self._meter.budget, max_schedules=self._options.budget.max_schedules or self._left)
         options = replace(self._options, confirm=False, budget=budget)
-        meter = replace(self._meter, budget=budget) if budget.max_seconds is not None else options.started()
+        meter = replace(self._meter, budget=budget)
         schedules, explored, others = 0, 0, False
         with closing(Bench(options, edits)) as bench:
             explorer = bench.explorer(self._model)

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from toctou.analysis.severity import scale
+from toctou.reporting.coverage import counts_words, number_words, outcome_words, unguarded_words, unjudged_words
 from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
 from toctou.reporting.lanes import marked
@@ -70,6 +71,7 @@ def render_run(document: Document) -> str:
     return _page(
         "run.html.j2",
         "run.js" if len(document["findings"]) > 1 else "",
+        "coverage.css",
         document=document,
         verdicts=verdicts,
         findings=document["findings"],
@@ -142,6 +144,13 @@ def _environment() -> Environment:
     environment.filters["item"] = item_text
     environment.filters["accessed"] = accessed_words
     environment.filters["title"] = finding_title
+    environment.filters |= {
+        "readable": number_words,
+        "counts": counts_words,
+        "unguarded": unguarded_words,
+        "unjudged": unjudged_words,
+        "outcome": outcome_words,
+    }
     environment.globals["scale"] = scale()
     environment.filters["html_page"] = lambda report: report.removesuffix(".json") + ".html"
     return environment

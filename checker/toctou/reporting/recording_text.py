@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.text import Text
 
+from toctou.reporting.coverage import total_words
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.run_text import finding_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES
@@ -42,7 +44,8 @@ def recording_lines(recorded: Document) -> Iterator[Text]:
 
 
 def _findings(recorded: Document) -> Iterator[Text]:
-    found = recorded["run"].get("findings", [])
+    every = recorded["run"].get("findings", [])
+    found = [one for one in every if "accepted" not in one]
     in_full = [one for one in found if one["severity"]["level"] != "low"][:_MOST_IN_FULL]
     for finding in in_full:
         yield Text()
@@ -57,7 +60,9 @@ def _findings(recorded: Document) -> Iterator[Text]:
             )
         if len(rest) > _MOST_IN_LINES:
             yield Text(f"  and {len(rest) - _MOST_IN_LINES} more")
-    if found:
+    if recorded["run"]:
+        yield from outcome_lines(recorded["run"])
+    if every:
         yield Text()
         directory = recorded["directory"]
         yield Text(f"Pages: {directory}/index.html, or `toctou report --open {directory}`", "dim")
@@ -111,6 +116,8 @@ def _windows(rows: Sequence[Document]) -> Iterator[Text]:
         )
         if row["reasons"]:
             yield Text(f"        {'; '.join(row['reasons'])}", "dim")
+        if row["shown"]:
+            yield Text(f"        {row['shown']}", "dim")
     if len(rows) > _MOST_WINDOWS:
         yield Text(f"and {len(rows) - _MOST_WINDOWS} more, less severe ones")
 
@@ -140,6 +147,8 @@ def _interleaved(recorded: Document) -> Iterator[Text]:
         f"{schedules} schedules, {run['seconds']:.1f} s" + (f": {counts}." if counts else "."),
         "bold",
     )
+    if total := total_words(run["models"]):
+        yield Text(f"Covered: {total}; strong reads, no failing calls.", "dim")
     yield from _each(
         "Inconclusive",
         [

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from toctou.counterexample.violation import Violation
 from toctou.declaration.isolation import isolation_name
-from toctou.reporting.document import RUN, Document, documented, envelope, portable_target, stored_as
+from toctou.reporting.coverage import coverage_document
+from toctou.reporting.document import RUN, Document, documented, envelope, stored_as
 from toctou.reporting.file_names import report_names
 from toctou.reporting.findings import findings, ranked
+from toctou.reporting.model_names import portable_target
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 
 Replay = Callable[[Violation], str]
@@ -118,6 +120,7 @@ def _model(model: ModelResult, found: Sequence[Document | None]) -> Document:
         "seconds": round(model.seconds, 3),
         "unreached": [{"handler": handler, "reason": reason} for handler, reason in model.unreached],
         "remarks": list(model.remarks),
+        "coverage": coverage_document(model.coverage),
         "scenarios": [
             scenario_document(scenario, [next(remaining) for _ in scenario.violations]) for scenario in model.scenarios
         ],

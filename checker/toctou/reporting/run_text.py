@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from toctou.reporting.coverage import notable, total_words
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
 from toctou.reporting.titles import finding_title
@@ -113,15 +115,30 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
         for remark in filter(None, remarks):
             for row in remark.splitlines():
                 yield Text(f"  {visible(row)}")
+    yield from _covered(document)
     for finding in document["findings"]:
+        if "accepted" in finding:
+            continue
         yield Text()
         report = f"{directory and directory.rstrip('/') + '/'}{finding['report']}" if finding["report"] else ""
         yield from finding_lines(finding, f"toctou replay {report}" if report else "")
+    yield from outcome_lines(document)
     if document["findings"] and directory:
         yield Text()
         yield Text(
             f"Pages: {directory.rstrip('/')}/index.html, or `toctou report --open {directory.rstrip('/')}`", "dim"
         )
+
+
+def _covered(document: Document) -> Iterator[Text]:
+    """What all verdicts rest on, and what deserves to be known of one of them."""
+    if not (total := total_words(document["models"])):
+        return
+    yield Text()
+    yield Text(f"Covered: {total}; {document['strategy']}, {document['reads']} reads, no failing calls.", "dim")
+    for model in document["models"]:
+        if (coverage := model.get("coverage")) and (line := notable(coverage)):
+            yield Text(f"  {visible(model['model'])}: {visible(line)}")
 
 
 def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
@@ -144,6 +161,8 @@ def finding_lines(finding: Document, replay: str) -> Iterator[Text]:
     for broken in finding.get("rules", ()):
         where = f" ({visible(broken['replay'])})" if broken["replay"] and broken["report"] != finding["report"] else ""
         yield Text(f"  rule: {visible(broken['statement'])}{where}")
+    if way := finding.get("way"):
+        yield Text(f"  {way['number']} of {way['of']} ways to break {visible(way['rule'])}")
     for line in finding.get("traceback", ()):
         place = f"{line['file']}:{line['line']} in {line['function']}: {line['text']}"
         yield Text(f"  at {visible(place)}", "dim")

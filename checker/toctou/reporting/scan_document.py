@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from toctou.openapi.operations import Operation, Scheme
-from toctou.reporting.document import Document, envelope, portable_target
-from toctou.reporting.sarif import weaknesses
+from toctou.reporting.coverage import counts_words, notable
+from toctou.reporting.document import Document, envelope
+from toctou.reporting.model_names import portable_target
+from toctou.reporting.sarif_rules import weaknesses
 from toctou.reporting.source_document import source_document
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import Members, ScannedOperation, ScanResult
@@ -34,10 +36,18 @@ def scan_document(result: ScanResult, model: str, run: Document) -> Document:
         "seconds": run["seconds"],
         "pairs": {"total": total, "conflicting": conflicting},
         "remarks": [remark for one in result.run.models for remark in one.remarks],
+        "covered": [text for one in run["models"] if one["coverage"] for text in _covered(one["coverage"])],
         "operations": [_operation(one, run["findings"]) for one in result.operations],
         "unusable": [{"operation": one.id, "name": one.name, "reason": one.reason} for one in result.unusable],
         "idle_handlers": list(result.idle_handlers),
     }
+
+
+def _covered(coverage: Document) -> Iterator[str]:
+    """What its verdicts rest on, as sentences."""
+    yield counts_words(coverage)
+    if line := notable(coverage):
+        yield line
 
 
 def _operation(scanned: ScannedOperation, findings: Sequence[Document]) -> Document:

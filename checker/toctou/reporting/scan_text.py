@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
 from toctou.reporting.titles import finding_title
@@ -26,6 +27,8 @@ def scan_lines(document: Document, directory: str) -> Iterator[Text]:
     )
     for remark in document.get("remarks", ()):
         yield from _point("note", remark)
+    for sentence in document.get("covered", ()):
+        yield from _point("covered", sentence)
     for operation in ranked_operations(document):
         yield Text()
         yield from _operation(operation, directory)
@@ -37,6 +40,7 @@ def scan_lines(document: Document, directory: str) -> Iterator[Text]:
     if document["idle_handlers"]:
         yield Text()
         yield Text(f"Handlers that serve no operation of the document: {', '.join(document['idle_handlers'])}", "dim")
+    yield from outcome_lines(document)
     if directory:
         yield Text()
         yield Text(f"Pages: {directory.rstrip('/')}/scan.html", "dim")
@@ -136,6 +140,8 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
     for head, sentence in operation_points(operation):
         yield from _point(head, sentence)
     for finding in operation["findings"]:
+        if "accepted" in finding:
+            continue
         severity = finding["severity"]
         head = f"{severity['level']} {severity['score']}"
         yield Text.assemble(

@@ -39,8 +39,20 @@ def _texts(*names: str) -> dict[str, Shape]:
 
 _SOURCE: Shape = Maybe({**_texts("file", "function", "text"), "line": int})
 _SEVERITY: Shape = {**_texts("level", "vector", "meaning"), "score": float}
-_SITE: Shape = Maybe({**_texts("step", "action"), "tables": [str], "source": _SOURCE})
-_CAUSE: Shape = {**_texts("fingerprint", "text", "handler"), "read": _SITE, "write": _SITE}
+_SITE: Shape = Maybe(
+    {
+        **_texts("step", "action"),
+        "tables": [str],
+        "source": _SOURCE,
+        "at": Missing(_SOURCE),
+        "stack": Missing([_SOURCE]),
+    }
+)
+_ACCEPTS = Missing([{**_texts("file", "reason"), "line": int, "names": [str]}])
+_CAUSE: Shape = {**_texts("fingerprint", "text", "handler"), "read": _SITE, "write": _SITE, "accepts": _ACCEPTS}
+_OUTCOME = Missing(
+    {"fail_on": str, **dict.fromkeys(("exit_status", "failing", "accepted"), int), "below": [str], "notes": [str]}
+)
 _EDGE: Shape = {**_texts("kind", "earlier", "later", "item", "reason"), "attributes": [str]}
 _STEP: Shape = {
     **_texts("name", "request", "action", "target", "outcome", "summary"),
@@ -50,6 +62,7 @@ _STEP: Shape = {
     "looked_at": Maybe([{**_texts("item", "by"), "attributes": [str]}]),
     "changes": [{"item": str, "before": Maybe(dict), "after": Maybe(dict)}],
     "source": _SOURCE,
+    "stack": Missing([_SOURCE]),
     "witness": bool,
     "wrong": bool,
 }
@@ -82,11 +95,14 @@ _FINDING: Shape = {
     **_texts("report", "replay"),
     "severity": _SEVERITY,
     "handlers": Missing([str]),
+    "way": Missing({"rule": str, "number": int, "of": int}),
     "anomalies": [str],
     "oracles": [str],
     "confirmed_on": Maybe(str),
     "read": _SITE,
     "write": _SITE,
+    "accepts": _ACCEPTS,
+    "accepted": Missing(_texts("by", "where", "reason")),
     "flow": [{**_texts("step", "request", "summary"), "witness": bool, "source": _SOURCE}],
     "scenarios": [{**_texts("oracle", "anomaly", "severity", "schedule", "report"), "requests": [str]}],
 }
@@ -97,6 +113,27 @@ _SCENARIO: Shape = {
     **dict.fromkeys(("schedules", "interleavings", "stands_for"), int),
     "violations": [_texts("oracle", "anomaly", "severity", "report")],
 }
+_CALL: Shape = {"action": str, "source": _SOURCE}
+_STATED: Shape = [_texts("name", "text")]
+_COVERAGE: Shape = {
+    "scenarios": dict.fromkeys(("explored", "represented", "total"), int),
+    **dict.fromkeys(("requests", "schedules", "redundant", "interleavings", "replayed", "longest"), int),
+    "exhaustive": bool,
+    "scope": _STATED,
+    "assumptions": _STATED,
+    "judged": [{**_texts("oracle", "rule"), "handlers": [str]}],
+    "unjudged": [{**_texts("kind", "handler", "table", "reason"), "call": Maybe(_CALL), "attributes": [str]}],
+    "unguarded": [
+        {
+            **_texts("handler", "outcome"),
+            "read": _CALL,
+            "write": _CALL,
+            "unchecked": [{"table": str, "attributes": [str]}],
+            **{one: [str] for one in ("tables", "condition", "beside", "reasons")},
+        }
+    ],
+    "remaining": [str],
+}
 RUN: Shape = {
     **_texts("toctou", "backend", "strategy", "reads"),
     "requests": int,
@@ -104,12 +141,14 @@ RUN: Shape = {
     "findings": [_FINDING],
     "stored": Maybe(_texts("file", "written", "text")),
     "faults": [_texts("where", "text")],
+    "outcome": _OUTCOME,
     "models": [
         {
             **_texts("model", "title", "verdict", "detail", "covered"),
             "stop_reason": Maybe(str),
             "schedules": int,
             "unreached": [_texts("handler", "reason")],
+            "coverage": Missing(Maybe(_COVERAGE)),
             "scenarios": [_SCENARIO],
         }
     ],
@@ -118,6 +157,7 @@ SCAN: Shape = {
     **_texts("toctou", "model", "backend", "strategy"),
     "document": _texts("name", "openapi"),
     "pairs": {"total": int, "conflicting": int},
+    "covered": Missing([str]),
     "operations": [
         {
             **_texts("operation", "name", "verdict", "detail", "unreached"),
@@ -138,6 +178,7 @@ SCAN: Shape = {
     ],
     "unusable": [_texts("operation", "name", "reason")],
     "idle_handlers": [str],
+    "outcome": _OUTCOME,
 }
 _NOUNS = {
     str: "a text",

@@ -16,14 +16,15 @@ def source_document(source: SourceLine | None) -> Document | None:
     if source is None:
         return None
     return {
-        "file": _portable_file(source.file),
+        "file": portable_file(source.file),
         "line": source.line,
         "function": source.function,
         "text": source.text.strip(),
     }
 
 
-def _portable_file(file: str) -> str:
+def portable_file(file: str) -> str:
+    """A file's name, from the working directory or from the folder of installed packages."""
     if not os.path.isabs(file):
         return PurePath(file).as_posix()
     path = Path(file)

@@ -26,7 +26,7 @@ Focus = Mapping[str, frozenset[str]]
 
 EDGE_MEANINGS: Mapping[str, str] = {
     "wr": "the later one read what the earlier one wrote",
-    "ww": "the later one overwrote what the earlier one wrote",
+    "ww": "the later one wrote where the earlier one had written",
     "rw": "the later one changed what the earlier one had already read",
     "po": "the same request did one after the other",
     "rt": "one request had answered before the other began",

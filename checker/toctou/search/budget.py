@@ -46,4 +46,5 @@ class Meter:
 def spent(reason: StopReason, schedules: int) -> str:
     """What the user reads when the budget has ended."""
     option = "--max-schedules" if reason is StopReason.MAX_SCHEDULES else "--max-seconds"
-    return f"the budget ended after {schedules} schedules; raise {option} to explore the rest"
+    count = f"{schedules} schedule{'' if schedules == 1 else 's'}"
+    return f"the budget ended after {count}; raise {option} to explore the rest"

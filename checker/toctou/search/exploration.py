@@ -13,6 +13,7 @@ from toctou.history.operation import Execution
 from toctou.oracles.oracle import Oracle
 from toctou.scheduling.dependence import Dependent, Shape, interleavings, mirror_images, real_time_siblings, shape
 from toctou.scheduling.strategies.strategy import Shareable, Strategy
+from toctou.search.accesses import Observer
 from toctou.search.name_independence import RenamedScenarios
 from toctou.search.tally import Tally
 from toctou.search.work_item import WorkItem
@@ -32,6 +33,7 @@ class Exploration:
         renamed: the scenarios that this one may represent.
         sighted: violations by identity (signature, anomaly and cause), those of earlier work items included.
         interchangeable: see :func:`~toctou.search.symmetry.interchangeable_requests`.
+        observer: collects what handlers read and write.
         first: its first execution, which is repeated at its end.
         left: the strategy, if it was interrupted.
         last: the strategy, if it has explored all of a part.
@@ -44,6 +46,7 @@ class Exploration:
     renamed: RenamedScenarios
     sighted: Mapping[object, Sighting]
     interchangeable: tuple[int, ...]
+    observer: Observer
     first: Execution | None = None
     left: Strategy | None = None
     last: Shareable | None = None
@@ -53,10 +56,14 @@ class Exploration:
     def see(self, execution: Execution, strategy: Strategy) -> None:
         """Count an execution that the strategy has chosen, and judge it."""
         tally = self.tally
-        self.first = self.first or execution
+        if self.first is None:
+            self.first = execution
+            if self.work_item.before == 0:  # the same execution, however many processes explore
+                self.observer.look(execution)
         tally.schedules += 1
         tally.longest = max(tally.longest, len(execution.schedule.choices))
         tally.reached.see(execution)
+        self.observer.see(execution)
         order = self._order(execution, strategy)
         if strategy.covers is not Coverage.EVERYTHING:
             tally.interleavings += 1  # others of its class may be run as well, or may not

@@ -23,6 +23,7 @@ from toctou.execution.laboratory import Laboratory
 from toctou.scheduling.restart import Reason, Restart
 from toctou.scheduling.strategies import selected
 from toctou.scheduling.strategies.strategy import Shareable, Strategy
+from toctou.search.accesses import Observer
 from toctou.search.budget import Meter, spent
 from toctou.search.exploration import Exploration
 from toctou.search.name_independence import NameIndependence, RenamedScenarios
@@ -110,6 +111,7 @@ class Explorer:
             return Advance(tally, again=again)
         finally:
             tally.seconds = real_time.seconds() - begun
+            exploration.observer.end()
             tally.apart = frozenset(exploration.renamed.apart)
             tally.sharing, tally.isolated = self._laboratory.sharing, self._laboratory.isolated
             tally.undone = self._laboratory.undone.of({one.handler for one in work_item.scenario.requests})
@@ -143,14 +145,21 @@ class Explorer:
             self._laboratory.separate(work_item.because)
         if work_item.sharing:
             self._laboratory.run_every_step(work_item.sharing)
+        oracles = self._judges.of(work_item.scenario, own_numbers=work_item.own_numbers)
+        tally = Tally(Reachability(self._laboratory.model), known=known)
+        keys = {
+            table: frozenset(part.name for part in one.key.attributes)
+            for table, one in self._laboratory.schemas.items()
+        }
         return Exploration(
             work_item,
-            self._judges.of(work_item.scenario, own_numbers=work_item.own_numbers),
+            oracles,
             self._depends,
-            Tally(Reachability(self._laboratory.model), known=known),
+            tally,
             RenamedScenarios(self._name_independence, work_item.scenario, work_item.renamings),
             sighted,
             work_item.interchangeable,
+            Observer(tally.accesses, oracles, keys, self._depends),
         )
 
     def _explore(self, exploration: Exploration, meter: Meter, pause: Pause) -> None:

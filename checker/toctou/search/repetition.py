@@ -8,7 +8,7 @@ from functools import partial
 
 from toctou.counterexample.candidates import Following
 from toctou.counterexample.minimization import simplest
-from toctou.counterexample.presentation import presented
+from toctou.counterexample.presentation import presented, tracked
 from toctou.errors import NondeterministicHandler, ToctouError, UncontrolledHandler, contained
 from toctou.execution.judges import oracles_for
 from toctou.execution.judging import Sighting, judged, sightings, signature
@@ -47,6 +47,15 @@ def repeat(laboratory: Laboratory, exploration: Exploration, backend: str) -> No
     if exploration.first is not None:
         replayed_alike(laboratory, scenario, exploration.first)
         tally.replayed += 1
+        _see_uses(laboratory, exploration, exploration.first)
+
+
+def _see_uses(laboratory: Laboratory, exploration: Exploration, first: Execution) -> None:
+    """Have it noted what a request that runs alone looks at in what it has read, if it then writes without a condition on it."""
+    begins = exploration.work_item.before == 0  # however many processes explore it
+    if begins and len(first.requests) == 1 and exploration.tally.accesses.windows:
+        again = contained("the record of what a handler accessed", lambda: tracked(laboratory, first), first, [])
+        exploration.observer.see_uses(again)
 
 
 def _not_repeated(first: Finding, second: Finding | None) -> NondeterministicHandler:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from toctou.counterexample.violation import Violation
 from toctou.history.request import Request
+from toctou.search.coverage import ModelCoverage
 from toctou.verdict import StopReason, Verdict
 
 
@@ -25,6 +26,7 @@ class ScenarioResult:
         sharing: what requests were seen to share besides DynamoDB, as text for the user; else ``""``.
         isolated: whether each request had a process of its own.
         remarks: what a reader of the verdict should know besides, as sentences.
+        replayed: of the first execution and the counterexamples, how many were run again and gave the same history.
         stands_for: how many scenarios it represents, itself included; the others differ by names only.
     """
 
@@ -42,6 +44,7 @@ class ScenarioResult:
     isolated: bool = False
     remarks: tuple[str, ...] = ()
     stands_for: int = 1
+    replayed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class ModelResult:
         covered: one sentence saying what was explored, under which assumptions.
         unreached: for each handler that never committed a write, was never accepted, or never called DynamoDB: its name, with
             the argument's value if it is only one, and why.
+        coverage: what the verdict rests on; ``None`` where a fault of ours has kept that from being concluded.
     """
 
     model: str
@@ -65,6 +69,7 @@ class ModelResult:
     scenarios: tuple[ScenarioResult, ...]
     seconds: float
     unreached: tuple[tuple[str, str], ...] = ()
+    coverage: ModelCoverage | None = None
 
     @property
     def refused(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from toctou.counterexample.violation import Clarity, Violation, clarity
 from toctou.declaration.scenario import Scenario
 from toctou.execution.judging import Sighting
+from toctou.search.accesses import Accesses
 from toctou.search.reachability import Reachability
 from toctou.search.result import ScenarioResult
 from toctou.verdict import Coverage, Evidence, StopReason, certify
@@ -43,6 +44,7 @@ class Tally:
         undone: what requests have left to do that no schedule has, as text for the user; ``""`` for nothing.
         isolated: whether each request had a process of its own.
         remarks: what a reader of the verdict should know, as sentences.
+        accesses: what handlers were seen to read and write, and who judged that.
         apart: places among the work item's renamings of those whose scenario differs by more than names.
     """
 
@@ -65,6 +67,7 @@ class Tally:
     undone: str = ""
     isolated: bool = False
     remarks: dict[str, None] = field(default_factory=dict)
+    accesses: Accesses = field(default_factory=Accesses)
     apart: frozenset[int] = frozenset()
 
     def see(self, key: object, sighting: Sighting) -> None:
@@ -113,6 +116,7 @@ class Tally:
         self.undone = self.undone or later.undone
         self.isolated = self.isolated or later.isolated
         self.remarks.update(later.remarks)
+        self.accesses.add(later.accesses)
         self.apart |= later.apart
 
     def stop(self, reason: StopReason, detail: str) -> None:
@@ -147,4 +151,6 @@ class Tally:
             sharing=self.sharing,
             isolated=self.isolated,
             remarks=tuple(self.remarks),
+            # Each work item has run its first execution again, and how many there are depends on how many processes explore.
+            replayed=min(self.replayed, 1 + len(self.kept)),
         )

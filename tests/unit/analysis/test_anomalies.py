@@ -16,6 +16,7 @@ ACCEPTS = {
         "item x n=0\nB.set(x.n=1) B=200 A.get(x@0) A.set(x.n=5)",
         "item x n=0\nB.set(x.n=1) B=200 A.get(x@0)",
         "item x n=0\nB.set(x.n=1) B=200 A.query(* x@0)",
+        "A.put(x n=1) A.get(x@0) A=404",
         "item x n=0\nB.delete(x) B=200 A.query(* x@0) A.put(y n=1)",
         "B.put(x n=1) B=200 A.query(* x@0) A.put(y n=1)",
     ],
@@ -24,7 +25,11 @@ ACCEPTS = {
         "item x v=1\nA.get(x) B.set(x.v=2) C.set(x.v=1) A.delete(x if v=1)",
         "item x v=1 body=old\nA.get(x) B.put(x v=1 body=new) A.set(x.v=2,body=older if v=1)",
     ],
-    "resurrection": ["item x n=1\nA.get(x) B.delete(x) A.set(x.n=2)", "item x n=1\nA.get(x) B.delete(x) A.put(x n=2)"],
+    "resurrection": [
+        "item x n=1\nA.get(x) B.delete(x) A.set(x.n=2)",
+        "item x n=1\nA.get(x) B.delete(x) A.put(x n=2)",
+        "item x n=1\nA.get(x) B.delete(x) A.set(x.brand=acme if no brand)",
+    ],
     "duplicate_effect": [
         "item c used=0\nA.get(c) B.get(c) A.add(b.n=10) A.set(c.used=1) B.add(b.n=10) B.set(c.used=1)",
         "A.add(b.n=10) A.add(b.n=10)",
@@ -38,6 +43,9 @@ ACCEPTS = {
         "item x n=0\nA alice: f()\nB bob: g()\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=2)",
         "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
         "item x n=0 m=0\nA.get(x) B.set(x.m=1) A.put(x n=1 m=0)",
+        "item x owner=alice n=1\nA.get(x) B.put(x owner=alice n=2) A.set(x.n=3 if owner=alice)",
+        "item x n=0\nA.query(*) B.set(x.n=1) B.put(y m=1) A.set(x.n=2)",
+        "item x n=0\nA.get(x) B.add(x.n=1) A.set(x.n=1)",
     ],
     "write_skew": [
         "item x on=1\nitem y on=1\nA.get(x) A.get(y) B.get(x) B.get(y) A.set(x.on=0) B.set(y.on=0)",
@@ -52,14 +60,24 @@ ACCEPTS = {
     "non_repeatable_read": ["item x n=1\nA.get(x) B.set(x.n=2) A.get(x)"],
     "toctou": [
         "item x owner=alice\nA.get(x) B.set(x.owner=bob) A.delete(x)",
-        "item x n=1\nA alice: f()\nB bob: g()\nA.get(x) B.get(x) B.delete(x) A.delete(x)",
         "item lock by=alice\nitem x n=1\nA.get(lock) B.set(lock.by=bob) B.set(x.n=2) A.set(x.m=3 if n=2)",
         "item x n=1\nA.get(x) B.set(x.n=2) B.set(y.n=1) A.delete(y)",
         # Only C, which reads once, shows that A acted after B; it did nothing wrong.
         "item x owner=alice n=1\nA.get(x) B.set(x.owner=bob) C.get(x) A.set(x.n=2)",
         "item y n=1\nA.get(y) B.set(y.n=2) C.query(*) A.delete(y)",
+        "item x n=1\nA.get(x) B.get(x) B.add(x.n=-1) A.add(x.n=-1)",
+        "item x n=1\nA alice: f()\nB bob: g()\nA.get(x) B.add(x.n=-1 if n=1) A.add(x.n=-1)",
     ],
     "dirty_write": ["A.set(x.n=1) B.set(x.n=2) B.set(y.n=2) A.set(y.n=1)"],
+    "outdated_answer": [
+        "item x n=1\nA alice: f()\nB bob: g()\nA.get(x) B.get(x) B.delete(x) A.delete(x)",
+        "item y n=1\nA.query(*) B.delete(y) A.delete(y)",
+    ],
+    "unhandled_refusal": [
+        "item x n=0\nA.get(x) B.set(x.n=1) A.set(x.n=2 if n=0)! A=500",
+        "A.get(x) B.put(x n=1) A.put(x n=2 if absent)! A=raises(ConditionalCheckFailedException: refused)",
+        "A.get(x) B.put(x n=1) A.transact(put x n=2 if absent; put y n=1)! A=raises(Conflict: refused)",
+    ],
     "not_a_race": ["item x n=1\nA.get(x) A.set(x.n=2) B.get(x)"],
     "unnamed": ["A.set(x.n=1) B.get(x) B.set(y.n=1) A.get(y)"],
 }
@@ -74,6 +92,11 @@ NEAR_MISSES = {
         "item x v=1\nA.get(x) B.set(x.v=2) A.delete(x if v=2)",
         "item x v=1 n=1\nA.get(x) B.set(x.n=2) A.set(x.n=3 if v=1)",
         "item x v=1\nA.get(x) B.delete(x) B.put(x v=1) A.delete(x)",
+        # A condition on whose it is says nothing about versions.
+        "item x owner=alice n=1\nA.get(x) B.put(x owner=alice n=2) A.set(x.n=3 if owner=alice)",
+        "item x owner=alice n=1\nA.get(x) B.delete(x) B.put(x owner=alice n=2) A.set(x.n=3 if owner=alice)",
+        # What was missing is missing again because all of the item is.
+        "item x n=1\nA.get(x) B.delete(x) A.set(x.brand=acme if no brand)",
     ],
     "resurrection": [
         "item x n=1\nA.get(x) B.delete(x) A.put(x n=2 if absent)",
@@ -85,6 +108,8 @@ NEAR_MISSES = {
         "item c used=0\nA alice: f()\nB alice: g()\nA.get(c) B.get(c) A.add(b.n=1) A.set(c.used=1) B.add(b.n=1) B.set(c.used=1)",
         "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
         "A.set(b.n=10) A.set(b.n=10)",
+        # Two withdrawals of the same amount are no mistake; that the second was not covered is one.
+        "item x n=1\nA.get(x) B.get(x) A.add(x.n=-1) B.add(x.n=-1)",
     ],
     "phantom": [
         "item y n=1\nitem z n=1\nA.query(*) B.query(*) A.set(y.n=0) B.set(z.n=0)",
@@ -93,6 +118,8 @@ NEAR_MISSES = {
         "item y n=1\nitem z n=1\nA.get(z) B.set(z.n=2) C.query(*) A.delete(y)",
     ],
     "lost_update": [
+        "item x n=0\nA.get(x) B.set(x.n=5) A.add(x.n=1)",
+        "A.query(*) B.put(x n=1) A.put(x n=2)",
         "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.delete(x)",
         "item x n=0\nA.set(x.n=1) B.get(x) B.set(x.n=2)",
         "item x n=0 m=0\nA.get(x.m) B.set(x.m=1) B.set(x.k=1) A.set(x.k=2)",
@@ -102,6 +129,8 @@ NEAR_MISSES = {
         "item x on=1\nitem y on=1\nA.get(x) A.get(y) A.set(x.on=0) B.get(x) B.get(y) B.set(y.on=0)",
         "item x owner=alice\nA.get(x) B.get(x) B.set(x.owner=bob) A.delete(x)",
         "item x on=1\nitem y on=1\nA.get(x) A.get(y) B.get(x) B.get(y) A.set(x.on=1) B.set(y.on=0)",
+        "item x n=1\nA alice: f()\nB bob: g()\nA.get(x) B.add(x.n=-1 if n=1) A.add(x.n=-1)",
+        "item x n=1\nA alice: f()\nB bob: g()\nA.get(x) B.get(x) B.add(x.n=-1) A.add(x.n=-1)",
     ],
     "dirty_read": [
         "item x n=1\nitem y n=1\nA.get(x) B.set(x.n=2) B.set(y.n=2) A.get(y)",
@@ -123,6 +152,17 @@ NEAR_MISSES = {
         "item x owner=alice\nB.set(x.owner=bob) A.get(x) A.delete(x)",
     ],
     "dirty_write": ["A.set(x.n=1) B.set(x.n=2) A.set(y.n=1) B.set(y.n=2)"],
+    "outdated_answer": [
+        "item x n=1\nA.get(x) B.delete(x) A.set(y.n=1) A.delete(x)",
+        "item x n=1\nA.get(x) B.set(x.n=2) A.delete(x)",
+        "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
+    ],
+    "unhandled_refusal": [
+        "item x n=0\nA.get(x) B.set(x.n=1) A.set(x.n=2 if n=0)! A=409",
+        "item x n=0\nA.get(x) B.set(x.n=1) A.set(y.n=1) A.set(x.n=2 if n=0)! A=500",
+        "item x n=0\nA.get(x) B.set(x.n=1) A.set(x.n=2 if n=0)! A=raises(KeyError: 'Item')",
+        "item x n=0\nitem y n=0\nA.get(x) B.get(y) C.set(y.n=1) B.set(y.n=2) A.set(x.n=2 if n=1)! A=500",
+    ],
     "not_a_race": ["item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)"],
     "unnamed": ["item x n=1\nA.get(x) B.set(x.n=2) A.get(x)"],
 }

@@ -72,3 +72,37 @@ def test_a_condition_that_found_an_item_missing_again_after_a_query_that_had_not
     found = of("A.query(*) B.put(x owner=bob) B.delete(x) A.put(x owner=alice if no owner)")
     assert found.decided == ("owner",)
     assert str(found).startswith("the condition of request's PutItem of Items only compares owner with what its Query")
+
+
+READ_TWICE = "item i1 owner=alice n=1\nA alice: act()\nB bob: transfer()\n"
+
+
+def window(text, oracle=ORDERS):
+    return of(READ_TWICE + text, oracle).window
+
+
+def test_a_window_is_the_same_whichever_of_its_reads_and_writes_shows_it():
+    first = window("A.get(i1) B.set(i1.owner=bob) A.get(i1) A.put(j1 n=1) A.delete(i1)")
+    second = window("A.get(i1) A.get(i1) B.set(i1.owner=bob) A.put(j1 n=1) A.delete(i1)")
+    assert first == second
+    assert (first.read.action, first.write.action) == ("GetItem", "PutItem")
+
+
+def test_a_read_after_a_write_begins_another_window():
+    before = window("A.get(i1) B.set(i1.n=2) A.put(j1 n=1) A.get(i1) A.delete(i1)")
+    after = window("A.get(i1) A.put(j1 n=1) A.query(*) B.set(j1.n=2) A.delete(j1)")
+    assert (before.read.action, before.write.action) == ("GetItem", "PutItem")
+    assert (after.read.action, after.write.action) == ("Query", "DeleteItem")
+
+
+def test_a_refused_write_is_a_cause_by_itself():
+    found = of(READ_TWICE + "A.get(i1) B.set(i1.n=2) A.set(i1.n=3 if n=1)! A=500")
+    assert str(found) == "act does not handle that the condition of its UpdateItem of Items is not met"
+    assert (found.read, found.window.read, found.window.write) == (None, None, found.write)
+
+
+def test_what_is_left_of_a_failed_request_has_one_cause_wherever_it_failed():
+    failed = Finding("no_partial_effect", "it left a write", (0,), (0,))
+    later = Finding("no_partial_effect", "it left a write", (0,), (1,))
+    one = window("A.put(j1 n=1) A.put(k1 n=1) A=500", failed)
+    assert one == window("A.put(j1 n=1) A.put(k1 n=1) A=500", later)

@@ -75,7 +75,7 @@ def test_conditions_of_a_transaction_are_told_apart_by_item():
     execution = parse("item x n=1\nA.transact(check x if n=1; put y m=2 if absent)")
     assert {str(item): set(names) for item, names in conditions(execution.operations[0]).items()} == {
         "Items[x]": {"n"},
-        "Items[y]": {"absent"},  # the notation's own word
+        "Items[y]": {"item_id"},  # the notation's own word
     }
 
 

@@ -54,7 +54,7 @@ def test_a_race_on_the_owner_is_told_from_end_to_end():
     ]
     assert told.contradiction == (
         "If every request were a single step, A (alice) would have to come before B (alice), because A's GetItem did not "
-        "see B's UpdateItem; and B before A, because A's DeleteItem overwrote B's UpdateItem; no order satisfies both"
+        "see B's UpdateItem; and B before A, because A's DeleteItem removed what B's UpdateItem had left; no order satisfies both"
     )
     assert told.decision == "owner of Items[i1]"
 
@@ -90,8 +90,8 @@ def test_a_deletion_that_came_between():
     )
     told = explain(execution, serial(execution))
     assert told.headline == (
-        "B (alice) performed DeleteItem on Items[i1] although it no longer existed by then: delete_item checked "
-        "existence of Items[i1] before A's delete_item, and did not check again"
+        "B (alice)'s delete_item answered 200 from what it had read, although A (alice) had removed Items[i1] by then: its "
+        "own DeleteItem changed nothing"
     )
     assert told.decision == "existence of Items[i1]"
 
@@ -256,7 +256,7 @@ def headline_of(text):
         (
             "A.query(*) B.put(x owner=bob) B.delete(x) A.put(x owner=alice if no owner)",
             "aba",
-            "alice's request overwrote what bob's request had written: its condition found Items[x] without owner, the same "
+            "alice's request created again what bob's request had written: its condition found Items[x] without owner, the same "
             "as before bob created Items[x]",
             "Items[x] without owner: the same when it was read and when the condition was evaluated",
         ),
@@ -264,7 +264,7 @@ def headline_of(text):
             "item x n=0\nA.get(x) B.get(x) A.set(x.n=1) B.set(x.n=1)",
             "lost_update",
             "bob's request overwrote what alice's request had written: alice changed n of Items[x] from 0 to 1, "
-            "then bob stored n 1, computed from the older value",
+            "then bob stored n 1, having read the older value",
             "n of Items[x]",
         ),
         (
@@ -320,3 +320,39 @@ def headline_of(text):
 )
 def test_every_anomaly_has_its_headline(text, anomaly, headline, decision):
     assert headline_of(text) == (anomaly, headline, decision)
+
+
+def test_an_effect_that_occurred_twice_names_what_both_requests_wrote():
+    execution = parse(
+        "item c used=0\nA.get(c) B.get(c) A.put(log1 n=1) A.add(b.n=10) A.set(c.used=1) "
+        "B.put(log2 n=1) B.add(b.n=10) B.set(c.used=1)"
+    )
+    told = explain(execution, serial(execution))
+    assert told.anomaly == "duplicate_effect"
+    assert "Items[b]" in told.headline
+    assert "log" not in told.headline
+
+
+def test_a_condition_that_meets_another_state_is_no_second_read():
+    execution = parse("item x n=0\nA.get(x) B.set(x.n=1) A.set(x.n=2 if n=0)! A=409")
+    told = explain(execution, serial(execution))
+    assert told.headline == (
+        "alice's request met Items[x] in two different states, by its GetItem and by its UpdateItem: in between bob's "
+        "UpdateItem changed n of Items[x] from 0 to 1"
+    )
+
+
+def test_two_entries_of_one_item_are_not_told_as_overwritten():
+    execution = parse("item x n=0\nA.get(x) B.add(x.n=1) A.add(x.n=1)")
+    assert "overwr" not in f"{explain(execution, serial(execution))}"
+
+
+def test_of_an_exception_that_holds_a_traceback_the_first_line_is_told():
+    execution = parse("A.get(x) A=raises(BatchError: failed)")
+    (response,) = execution.responses
+    longer = replace(response.exception, message="all failed\nTraceback (most recent call last):\n  File")
+    execution = replace(execution, responses=(replace(response, exception=longer),))
+    (finding,) = NoException().judge(execution)
+    told = explain(execution, finding)
+    assert "raised BatchError: all failed …" in told.headline
+    assert "Traceback" not in told.headline

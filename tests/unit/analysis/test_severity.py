@@ -38,6 +38,7 @@ CASES = {
     "loses-update": (ALONE + "A.get(i1) B.get(i1) B.set(i1.n=2) B=200 A.set(i1.n=3)", ORDERS, "medium 5.5"),
     "revives-deleted-data": (ALONE + "A.get(i1) B.delete(i1) B=200 A.set(i1.n=2) A=200", ORDERS, "medium 6.5"),
     "fails": (ITEM + "A.get(i1) A=raises(KeyError: 'owner')", NoException(), "medium 4.0"),
+    "refuses-with-an-error": (ITEM + "A.get(i1) B.set(i1.n=2) A.set(i1.n=3 if n=1)! A=500", ORDERS, "low 2.5"),
     "answers-wrongly": (ALONE + "A.get(i1) B.set(i1.n=2) B=200 A.get(i1) A=200(3)", ORDERS, "low 3.5"),
     "breaks-invariant": (ALONE + "A.get(i1) A.put(j1) A=200 B.get(i1) B.put(k1) B=200", INVARIANT, "high 7.0"),
     "replaces-unread": (ALONE + PUTS, Overwrites(violation=True), "medium 5.0"),
@@ -69,6 +70,12 @@ def test_impacts_that_follow_from_the_name():
     assert with_anomaly("duplicate_effect") == "impact:repeats-effect"
     assert with_anomaly("toctou") == with_anomaly("write_skew") == "impact:fits-no-order"
     assert with_anomaly("write_skew", INVARIANT) == "impact:breaks-invariant"
+
+
+def test_what_leaves_the_data_right_is_low_however_easily_it_comes_about():
+    refused = judged(ITEM + "A.get(i1) B.set(i1.n=2) A.set(i1.n=3 if n=1)! A=raises(Lost: race)", NoException())
+    gone = judged(ALONE + "A.get(i1) B.get(i1) B.delete(i1) B=200 A.delete(i1) A=200")
+    assert (refused.level, gone.level) == (Level.LOW, Level.LOW)
 
 
 def test_it_takes_principals_and_preemptions():

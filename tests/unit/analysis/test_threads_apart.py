@@ -114,7 +114,7 @@ def test_a_lost_update_between_threads_is_told_of_threads() -> None:
     assert told.anomaly == "lost_update"
     assert told.headline == (
         "thread 2's bump overwrote what thread 1's bump had written: thread 1 changed n of Items[x] from 0 to 1, then "
-        "thread 2 stored n 1, computed from the older value"
+        "thread 2 stored n 1, having read the older value"
     )
     assert told.contradiction.startswith(
         "If every thread were a single step, thread 2 would have to come before thread 1, "

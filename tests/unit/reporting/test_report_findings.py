@@ -7,7 +7,7 @@ from bare_documents import run_document, without_places
 from sample_reports import MODEL, make_model, make_run, make_violation
 
 from toctou.history.operation import Execution
-from toctou.history.request import size
+from toctou.history.request import SourceLine, size
 from toctou.history.schedule import Choice, Schedule
 from toctou.reporting.document import violation_document
 from toctou.reporting.findings import findings, ranked
@@ -140,3 +140,29 @@ def test_a_sample_names_no_line_and_no_version():
 
 def test_nothing_found_is_no_finding():
     assert findings([]) == run_document(make_run(make_model()))["findings"] == []
+
+
+def test_what_was_recorded_is_one_whichever_state_of_which_test_shows_it():
+    one, other = (violation_document(f"tests/test_{at}.py:test_it #{at}", make_violation()) for at in (1, 2))
+    assert one["cause"]["fingerprint"] == other["cause"]["fingerprint"] != fingerprint(make_violation())
+    (finding,) = findings([one, other])
+    assert len(finding["scenarios"]) == 2
+
+
+def test_the_place_of_a_window_in_one_function_is_that_function():
+    """Handlers that call it are told; a read and a write in two functions are a window of the handler between them."""
+    shared = within("load_and_delete")
+    documents_of_two = [violation_document(MODEL, elsewhere(shared, handler=one)) for one in ("delete", "remove")]
+    (finding,) = findings(documents_of_two)
+    assert finding["handlers"] == ["delete", "remove"]
+    assert finding["cause"].endswith("; remove does the same there")
+    apart = [violation_document(MODEL, elsewhere(make_violation(), handler=one)) for one in ("delete", "remove")]
+    assert len(findings(apart)) == len({one["cause"]["fingerprint"] for one in apart})
+
+
+def within(function):
+    """The violation with all calls in one function of the user's."""
+    violation = make_violation()
+    at = SourceLine("app.py", 3, function, "call()")
+    operations = tuple(replace(one, source=at) for one in violation.execution.operations)
+    return replace(violation, execution=replace(violation.execution, operations=operations))
