@@ -167,15 +167,16 @@ def test_files_outside_of_the_project_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_replacements_make_of_the_file_what_the_diff_does(tmp_path: Path) -> None:
-    handlers = Handlers(tmp_path, LAMBDA)
-    document = handlers.document(handlers.edit("A.2", OWNER))
+    handlers = Handlers(tmp_path, TWO)
+    document = handlers.document(handlers.together("A.2", "A.3"), handlers.edit("A.3", OWNER))
     lines = handlers.text.splitlines(keepends=True)
     found = replacements(document, tmp_path)
     assert found
     for one in reversed(found):
         assert isinstance(one, Replacement)
-        lines[one.first - 1 : one.last] = [one.text]
-    assert "".join(lines) == handlers.after(handlers.edit("A.2", OWNER))
+        assert one.first <= one.last
+        lines[one.first - 1 : one.last] = [one.text + "\n"]
+    assert "".join(lines) == handlers.after(*document["remedy"]["edits"])
     assert replacements(handlers.document(), tmp_path) is None
 
 

@@ -52,11 +52,11 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Some lines of a file, and what comes in their place.
+    """Whole lines of a file, and the text that comes in their place, without the last line's end.
 
     Attributes:
-        first: number of the first line that is replaced, from 1.
-        last: number of the last one; ``first - 1`` where text is only inserted before ``first``.
+        first: number of the first line, from 1.
+        last: number of the last one, at least ``first``.
     """
 
     file: str
@@ -106,10 +106,18 @@ def replacements(document: Document, folder: Path | None = None) -> list[Replace
         return None
     found = []
     for file, change in made.changes.items():
-        before, after = change.before.splitlines(keepends=True), change.after.splitlines(keepends=True)
+        before, after = change.before.splitlines(), change.after.splitlines()
         for kind, first, last, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-            if kind != "equal":
-                found.append(Replacement(file, first + 1, last, "".join(after[start:end])))
+            if kind == "equal":
+                continue
+            if kind == "replace":
+                found.append(Replacement(file, first + 1, last, "\n".join(after[start:end])))
+            elif last < len(
+                before
+            ):  # what is only inserted or deleted takes the next line along, or there would be no region
+                found.append(Replacement(file, first + 1, last + 1, "\n".join(after[start : end + 1])))
+            else:
+                found.append(Replacement(file, first, last, "\n".join(after[start - 1 : end])))
     return found
 
 
