@@ -21,6 +21,7 @@ METHODS = {
     "delete_item": "DeleteItem",
     "query": "Query",
     "batch_write_item": "BatchWriteItem",
+    "transact_write_items": "TransactWriteItems",
 }
 
 

@@ -74,6 +74,50 @@ def test_writes_that_cannot_be_moved_stay_where_they_are(tmp_path: Path) -> None
         assert handlers.reason(handlers.together("A.2", "A.3")) == why
 
 
+TRANSACTION = """
+    def move(caller, key, to):
+        item = client.get_item(TableName="Items", Key=key)["Item"]
+        if item["owner"]["S"] != caller:
+            return 403
+        client.transact_write_items(
+            TransactItems=[
+                {
+                    "Delete": {
+                        "TableName": "Items",
+                        "Key": key,
+                    }
+                },
+                {"Put": {"TableName": "Moved", "Item": {**item, "id": to}}},
+            ]
+        )
+        return 200
+"""
+
+
+def test_the_element_of_a_transaction_that_writes_to_the_table_gets_the_condition(tmp_path: Path) -> None:
+    handlers = Handlers(tmp_path, TRANSACTION)
+    after = handlers.after(handlers.edit("A.2", OWNER))
+    assert body("""
+                    "Delete": {
+                        "TableName": "Items",
+                        "Key": key,
+                        "ConditionExpression": "#owner = :caller",
+                        "ExpressionAttributeNames": {"#owner": "owner"},
+                        "ExpressionAttributeValues": {":caller": {"S": caller}},
+                    }
+    """) in "\n".join(line[20:] for line in after.splitlines())
+    assert after.endswith(
+        "    except client.exceptions.TransactionCanceledException:\n        return 409\n    return 200\n"
+    )
+    for old, new, why in [
+        ('"Moved"', '"Items"', "it cannot be seen which element of the transaction writes the item of Items"),
+        ("TransactItems=[", "TransactItems=[*more] or [", "the elements of the transaction are not written out there"),
+        ('"Key": key,', '"Key": key, **more,', "the element takes **, which may hold a condition already"),
+    ]:
+        handlers = Handlers(tmp_path, TRANSACTION.replace(old, new))
+        assert handlers.reason(handlers.edit("A.2", OWNER)) == why
+
+
 def test_a_write_is_made_with_a_check_of_what_was_read(tmp_path: Path) -> None:
     handlers = Handlers(
         tmp_path,

@@ -92,10 +92,17 @@ def conditional(
         NotPossible: its condition, or what its placeholders mean, is not written out there.
     """
     refuse_unseen(parsed, call)
+    return with_keywords(parsed, call, guarded_arguments(parsed, call, terms, values), column)
+
+
+def guarded_arguments(
+    parsed: Parsed, call: cst.Call, terms: Sequence[Term], values: Mapping[Term, str]
+) -> list[cst.Arg]:
+    """The arguments of :func:`conditional`."""
     given = keyword(call, _CONDITION)
     if given is not None and literal(given.value) is None:
         joined = _with_attr(parsed, given.value, terms, values)
-        return with_keywords(parsed, call, [_replaced(one, given, joined) for one in call.args], column)
+        return [_replaced(one, given, joined) for one in call.args]
     placeholders = Placeholders(parsed, call)
     added = expression(terms, values, placeholders)
     arguments = list(call.args)
@@ -106,7 +113,7 @@ def conditional(
         arguments.insert(len(arguments) if at is None else at, argument(_CONDITION, text_literal(added)))
     else:
         arguments = [_replaced(one, given, _extended(given.value, added)) for one in arguments]
-    return with_keywords(parsed, call, with_placeholders(arguments, placeholders), column)
+    return with_placeholders(arguments, placeholders)
 
 
 def with_placeholders(arguments: Sequence[cst.Arg], placeholders: Placeholders) -> list[cst.Arg]:

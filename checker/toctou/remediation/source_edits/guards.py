@@ -9,6 +9,7 @@ import libcst as cst
 
 from toctou.remediation.remedy_data import Document, Edit, NotPossible
 from toctou.remediation.source_edits.conditions import conditional, refuse_unseen
+from toctou.remediation.source_edits.elements import guarded_element
 from toctou.remediation.source_edits.layout import argument, with_keywords
 from toctou.remediation.source_edits.parsed import Parsed, every, keyword
 from toctou.remediation.source_edits.refusals import (
@@ -27,7 +28,8 @@ _STEP = 4
 
 def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list[str]]:
     """A write with a condition, and what the handler does when that fails."""
-    if edit.call.method not in _CONDITIONAL:
+    in_transaction = edit.call.action == "TransactWriteItems"
+    if edit.call.method not in _CONDITIONAL and not in_transaction:
         raise NotPossible(f"a {edit.call.action} takes no condition of its own")
     call = parsed.call(edit.call)
     refuse_what_may_be_absent(parsed, call, edit)
@@ -35,12 +37,16 @@ def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list
     found = {one: values.of(one) for one in edit.terms if one.test == "equals"}
     statement = parsed.statement(call)
     check = next((one.check for one in found.values() if one.check is not None), None)
-    reacts = reaction(parsed, call, CONDITION_FAILED, check)
+    exception = CANCELLED if in_transaction else CONDITION_FAILED
+    reacts = reaction(parsed, call, exception, check)
     column = parsed.at(call)[1] + (_STEP if reacts.refusal is not None else 0)
-    guarded = conditional(parsed, call, edit.terms, {term: one.text for term, one in found.items()}, column)
-    changed: Any = statement.deep_replace(call, guarded)
+    texts = {term: one.text for term, one in found.items()}
+    if in_transaction:
+        changed: Any = statement.deep_replace(*guarded_element(parsed, call, edit.call.table, edit.terms, texts))
+    else:
+        changed = statement.deep_replace(call, conditional(parsed, call, edit.terms, texts, column))
     if reacts.refusal is not None:
-        changed = wrapped(changed, exception_text(parsed, call, CONDITION_FAILED), reacts.refusal)
+        changed = wrapped(changed, exception_text(parsed, call, exception), reacts.refusal)
     text = replaced(parsed, {statement: [changed]} | copies(list(found.values()), statement, changed))
     return text, [reacts.note] if reacts.note else []
 

@@ -37,7 +37,7 @@ class Meaning:
 
 def is_plain(parsed: Parsed, call: cst.Call) -> bool:
     """Whether a call takes and returns Python values, as those of a boto3 resource do."""
-    if keyword(call, "TableName") is None:
+    if keyword(call, "TableName") is None and keyword(call, "TransactItems") is None:
         return True
     for name in ("Key", "Item"):
         argument = keyword(call, name)

@@ -121,7 +121,8 @@ def client_of(parsed: Parsed, call: cst.Call) -> str:
     """The expression of the client behind the client or table that a call is made with."""
     assert isinstance(call.func, cst.Attribute)  # noqa: S101 - that is how it was found
     receiver = parsed.code(call.func.value)
-    return receiver if keyword(call, "TableName") is not None else f"{receiver}.meta.client"
+    of_client = keyword(call, "TableName") is not None or keyword(call, "TransactItems") is not None
+    return receiver if of_client else f"{receiver}.meta.client"
 
 
 def wrapped(statement: cst.SimpleStatementLine, caught_as: str, refusal: cst.SimpleStatementLine) -> cst.Try:
