@@ -35,6 +35,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "networkx": ("toctou.analysis",),
     "time_machine": ("toctou.scheduling.control",),
     "jinja2": ("toctou.reporting",),
+    "libcst": ("toctou.remediation.source_edits",),
     "hypothesis": ("toctou.stateful", "toctou.openapi.values"),
     "jsonschema": ("toctou.openapi",),
     "referencing": ("toctou.openapi",),

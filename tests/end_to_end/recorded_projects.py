@@ -145,6 +145,14 @@ class Project:
             check=False,
         )
 
+    def fix(self, report: Path) -> subprocess.CompletedProcess[str]:
+        """`toctou fix` of a report of these tests."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AWS_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "toctou.cli", "fix", str(report)],
+            cwd=self.folder, env=own, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
     @property
     def run_document(self) -> dict[str, object]:
         return json.loads((self.folder / "reports/pytest/recorded/run.json").read_text())

@@ -1,1 +1,1 @@
-"""Tries remedies: applies them to the calls of handlers, and explores again."""
+"""Remedies: tried by exploring again, made in the source, or written as a snippet for the caller's SDK."""
