@@ -107,7 +107,7 @@ def counts_words(coverage: Document) -> str:
     redundant = f" and {coverage['redundant']:,} redundant ones" if coverage["redundant"] else ""
     schedules = _counted(coverage["schedules"], "schedule")
     stood_for = number_words(coverage["interleavings"])
-    represents = f", for {stood_for} interleavings" if coverage["exhaustive"] else ""
+    represents = f", which represent {stood_for} interleavings" if coverage["exhaustive"] else ""
     return (
         f"{_counted(explored, 'scenario')}{alike}{total}, of up to {_counted(coverage['requests'], 'request')} at once; "
         f"{schedules} run{redundant}{represents}"
