@@ -154,9 +154,7 @@ def notable(coverage: Document) -> str:
             )
     writes = {(one["handler"], _line(one["call"]), one["table"]) for one in coverage["unjudged"] if one["call"]}
     if writes:
-        parts.append(
-            f"no rule judged {_counted(len(writes), 'write')}, or all of what {'it' if len(writes) == 1 else 'they'} wrote"
-        )
+        parts.append(f"{_counted(len(writes), 'write')} judged by no rule, or in part only")
     parts += coverage["remaining"]
     return "; ".join(parts)
 
