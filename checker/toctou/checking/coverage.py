@@ -17,11 +17,12 @@ from toctou.history.wording import listed
 from toctou.scheduling.strategies import selected
 from toctou.search.accesses import Accesses
 from toctou.search.coverage import ModelCoverage, Stated
+from toctou.search.explorer import separated
 from toctou.search.options import Options
 from toctou.search.result import ScenarioResult
 from toctou.verdict import Coverage, StopReason, Verdict
 
-_SEPARATED = "each request was run in a process of its own: "
+_SEPARATED = separated("")
 _EXPLORED = {StopReason.NEVER_WRITES, StopReason.NEVER_CALLED, StopReason.NOT_REACHED, StopReason.SHARED_MEMORY}
 """Reasons why nothing is concluded from schedules although all of them were run."""
 
@@ -155,7 +156,9 @@ def _declared(model: type[Model]) -> Iterator[Stated]:
     if model.owns is not Model.owns:
         yield Stated("owner", "`owns` of the model says who may change an item")
     elif model.owner is not None:
-        yield Stated("owner", f"an item belongs to whom its attribute {model.owner} names; one without it to nobody")
+        yield Stated(
+            "owner", f"the owner of an item is whom its attribute {model.owner} names; an item without it has none"
+        )
     if model.ignore:
         names = [
             f"{name} of {'responses' if part == 'body' else part}"

@@ -155,5 +155,5 @@ def _without_rule(table: str, change: Changed, model: type[Model]) -> str:
             "the model names no owner, and no invariant looks at it" if model.invariants() else "the model has no rule"
         )
     if change.created:
-        return "an item that is created belongs to nobody yet"
-    return f"the item has no {model.owner}, so that everybody may change it" if model.owner else "nobody owns it"
+        return "an item that is created has no owner yet"
+    return f"the item has no {model.owner}, so that any principal may change it" if model.owner else "it has no owner"

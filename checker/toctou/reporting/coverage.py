@@ -108,7 +108,7 @@ def counts_words(coverage: Document) -> str:
     redundant = f" and {coverage['redundant']:,} redundant ones" if coverage["redundant"] else ""
     schedules = _counted(coverage["schedules"], "schedule")
     stood_for = number_words(coverage["interleavings"])
-    represents = f", for {stood_for} interleavings" if coverage["exhaustive"] else ""
+    represents = f", which represent {stood_for} interleavings" if coverage["exhaustive"] else ""
     return (
         f"{_counted(explored, 'scenario')}{alike}{total}, of up to {_counted(coverage['requests'], 'request')} at once; "
         f"{schedules} run{redundant}{represents}"
@@ -155,9 +155,7 @@ def notable(coverage: Document) -> str:
             )
     writes = {(one["handler"], _line(one["call"]), one["table"]) for one in coverage["unjudged"] if one["call"]}
     if writes:
-        parts.append(
-            f"no rule judged {_counted(len(writes), 'write')}, or all of what {'it' if len(writes) == 1 else 'they'} wrote"
-        )
+        parts.append(f"{_counted(len(writes), 'write')} judged by no rule, or in part only")
     parts += coverage["remaining"]
     return "; ".join(parts)
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import boto3
 import pytest
+from jsonschema import Draft202012Validator
 
 from toctou import Model, Table, handler, invariant
 from toctou.checking.check import check_model
 from toctou.reporting.coverage import coverage_document, notable, number_words
+from toctou.reporting.html import render_run
+from toctou.reporting.run_document import documents
+from toctou.search.result import RunResult
 from toctou.verdict import Verdict
 
 dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
@@ -218,6 +225,28 @@ def test_scope_and_assumptions_say_what_the_model_declares():
     scope = {one.name: one.text for one in check_model(Notes, reads=2).coverage.scope}
     assert "one of the last 2 versions" in scope["reads"]
     assert scope["faults"].startswith("none")
+
+
+def test_the_index_and_the_run_say_what_was_covered_as_the_schema_describes_it():
+    result = check_model(NotesAudited)
+    run, _ = documents(RunResult((result,), "embedded", "dpor", requests=2, seed=0))
+    schema = json.loads((Path(__file__).parents[3] / "reports" / "run.schema.json").read_text(encoding="utf-8"))
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(json.loads(json.dumps(run)))] == []
+    coverage = run["models"][0]["coverage"]
+    coverage["interleavings"] = 1_234_567_890
+    coverage["remaining"] = ["<b>nothing</b>"]
+    page = render_run(run)
+    assert "1.2 × 10⁹</span> interleavings" in page
+    assert "1234567890</span> interleavings" in page
+    assert "harmless in this scope</span> <b>write</b>: " in page
+    assert "the item has no owner" in page
+    assert "&lt;b&gt;nothing&lt;/b&gt;" in page
+
+
+def test_a_report_of_an_earlier_version_has_a_page_without_it():
+    run, _ = documents(RunResult((check_model(Notes),), "embedded", "dpor", requests=2, seed=0))
+    del run["models"][0]["coverage"]
+    assert "What was covered" not in render_run(run)
 
 
 @pytest.mark.parametrize(
