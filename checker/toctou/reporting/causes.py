@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from toctou.analysis.cause import Cause, Site
+from toctou.counterexample.violation import Violation
 from toctou.history.operation import Execution
 from toctou.history.request import SourceLine
 from toctou.reporting.accept_comments import accepting
@@ -31,18 +32,21 @@ FINGERPRINT_LENGTH = 16
 Stack = Sequence[SourceLine]
 
 
-def cause_document(model: str, cause: Cause, execution: Execution, names: Sequence[str]) -> Part:
+def cause_document(model: str, violation: Violation, names: Sequence[str]) -> Part:
     """What a violation's document says of its cause.
 
     Args:
         model: as the command line names it.
         names: of the operations.
     """
+    cause, execution = violation.cause, violation.execution
     read_stack, write_stack = (_stack(execution, at) for at in (cause.read_at, cause.write_at))
     read_at, write_at = deciding(read_stack, write_stack, cause.handler, model)
     comments = accepting([*read_stack, *write_stack])
     return {
-        "fingerprint": _fingerprint(model, cause, ((read_stack, read_at), (write_stack, write_at))),
+        "fingerprint": _digest(
+            _of_exception(model, violation) or _of_calls(model, cause, ((read_stack, read_at), (write_stack, write_at)))
+        ),
         "text": str(cause),
         "handler": cause.handler,
         "read": _site(cause.read, cause.read_at, names, read_stack, read_at),
@@ -99,14 +103,27 @@ def _of_handler(stack: Stack, handler: str, model: str) -> SourceLine | None:
     return next(iter(named or own), None)
 
 
-def _fingerprint(model: str, cause: Cause, lines: Sequence[tuple[Stack, SourceLine | None]]) -> str:
+def _digest(whole: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def _of_exception(model: str, violation: Violation) -> Sequence[object]:
+    """Of what a request raises by itself: where, and what, since it is one bug whichever handlers come through it."""
+    lines = violation.explanation.traceback
+    if violation.explanation.anomaly != "fails_alone" or not lines:
+        return ()
+    raised = [one.exception for one in violation.execution.responses if one.exception is not None]
+    types = sorted({one.type for one in raised if one.source == lines[-1]})
+    return [identity(model), types, _text(lines[-1])]
+
+
+def _of_calls(model: str, cause: Cause, lines: Sequence[tuple[Stack, SourceLine | None]]) -> Sequence[object]:
     places = [
         # The innermost line of the user's own: that of a library may change when it is upgraded.
         site and [site.action, site.tables, [_text(one) for one in _different(at, stack[-1] if stack else site.source)]]
         for site, (stack, at) in zip((cause.read, cause.write), lines, strict=True)
     ]
-    whole = [identity(model), cause.handler, places, cause.other]
-    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:FINGERPRINT_LENGTH]
+    return [identity(model), cause.handler, places, cause.other]
 
 
 def _different(*lines: SourceLine | None) -> Iterable[SourceLine]:

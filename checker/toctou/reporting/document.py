@@ -67,7 +67,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
         "title": title,
         **stored_as(report),
         "severity": {**asdict(violation.severity), "level": str(violation.severity.level)},
-        "cause": cause_document(portable_target(model), violation.cause, execution, names),
+        "cause": cause_document(portable_target(model), violation, names),
         "requests": [_request(index, request) for index, request in enumerate(execution.requests)],
         "initial": _stored(execution.initial),
         "left_out": _stored(execution.left_out),
