@@ -81,11 +81,9 @@ def deciding(read: Stack, write: Stack, handler: str, model: str) -> tuple[Sourc
     """The lines of the function that decides from which the read and the write are reached.
 
     It is the innermost function that is on both stacks, before they part: what is called by it for the read, and for the write,
-    may serve other handlers too.  If there is only one of both, it is the handler, or whatever of the user's code begins it.
+    may serve other handlers too.  If there is none, or only one of both, it is the handler, or whatever of the user's code begins
+    it: a framework may call for a handler what reads.
     """
-    if not read or not write:
-        alone = _of_handler(read or write, handler, model)
-        return (alone, None) if read else (None, alone)
     at = -1
     for index, (one, other) in enumerate(zip(read, write, strict=False)):
         if (one.file, one.function) != (other.file, other.function):
@@ -93,7 +91,9 @@ def deciding(read: Stack, write: Stack, handler: str, model: str) -> tuple[Sourc
         at = index
         if one.line != other.line:
             break
-    return (read[at], write[at]) if at >= 0 else (read[-1], write[-1])
+    if at >= 0:
+        return read[at], write[at]
+    return _of_handler(read, handler, model), _of_handler(write, handler, model)
 
 
 def _of_handler(stack: Stack, handler: str, model: str) -> SourceLine | None:
