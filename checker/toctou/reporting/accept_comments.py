@@ -17,8 +17,9 @@ from toctou.client.source import shown_file
 from toctou.declaration.loading import LoadedModel
 from toctou.history.request import SourceLine
 from toctou.reporting.model_names import portable_target
-from toctou.reporting.source_code import Comment, source_code
+from toctou.reporting.source_code import Comment, SourceCode, source_code
 
+_MARK = "toctou:"
 _COMMENT = re.compile(r"toctou:\s*accept\b\s*(?:\[(?P<names>[^\]]*)\])?\s*[:,–-]?\s*(?P<reason>.*)", re.DOTALL)
 """A misspelt one, such as ``accept[toctou``, has a reason that begins with a bracket; see :func:`problem`."""
 
@@ -30,12 +31,18 @@ def accepting(stack: Iterable[SourceLine]) -> list[Accept]:
     """The comments at these places, each once."""
     found: dict[tuple[str, int], Accept] = {}
     for place in stack:
-        if place.extent is None or (code := source_code(place.extent.path)) is None:
+        if place.extent is None or (code := _commented(place.extent.path)) is None:
             continue
         for comment in (*code.beside_statement(place.line), *code.beside_function(place.line)):
             if (one := _read(comment, place.file)) is not None:
                 found.setdefault((place.file, comment.line), one)
     return list(found.values())
+
+
+def _commented(path: str) -> SourceCode | None:
+    """The source in that file, if there may be such a comment in it: most have none, and are not searched for each violation."""
+    code = source_code(path)
+    return code if code is not None and _MARK in code.text else None
 
 
 def at_handlers(models: Iterable[LoadedModel]) -> list[Accept]:
@@ -50,7 +57,7 @@ def at_handlers(models: Iterable[LoadedModel]) -> list[Accept]:
 
 def _within(function: Any) -> Iterator[Accept]:
     place = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
-    code = None if place is None else source_code(place.co_filename)
+    code = None if place is None else _commented(place.co_filename)
     if place is None or code is None:
         return
     shown = shown_file(place.co_filename)

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from toctou.real_time import MACHINE
 from toctou.reporting.accept_comments import Accept, covers, problem
 from toctou.reporting.baseline import Baseline, Entry
 from toctou.reporting.document import Document
@@ -28,8 +29,8 @@ _EXHAUSTIVE = ("dpor", "exhaustive")
 
 
 def today() -> dt.date:
-    """The day, everywhere the same."""
-    return dt.datetime.now(dt.UTC).date()
+    """The day, everywhere the same; that of the machine, also where a test has stopped its clock."""
+    return dt.datetime.fromtimestamp(MACHINE.time(), dt.UTC).date()
 
 
 @dataclass(frozen=True, slots=True)

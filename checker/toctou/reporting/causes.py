@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from toctou.analysis.cause import Cause, Site
+from toctou.analysis.cause import Site
+from toctou.counterexample.violation import Violation
 from toctou.history.operation import Execution
 from toctou.history.request import SourceLine
 from toctou.reporting.accept_comments import accepting
@@ -31,18 +32,19 @@ FINGERPRINT_LENGTH = 16
 Stack = Sequence[SourceLine]
 
 
-def cause_document(model: str, cause: Cause, execution: Execution, names: Sequence[str]) -> Part:
+def cause_document(model: str, violation: Violation, names: Sequence[str]) -> Part:
     """What a violation's document says of its cause.
 
     Args:
         model: as the command line names it.
         names: of the operations.
     """
+    cause, execution = violation.cause, violation.execution
     read_stack, write_stack = (_stack(execution, at) for at in (cause.read_at, cause.write_at))
     read_at, write_at = deciding(read_stack, write_stack, cause.handler, model)
     comments = accepting([*read_stack, *write_stack])
     return {
-        "fingerprint": _fingerprint(model, cause, execution),
+        "fingerprint": _digest(_of_exception(model, violation) or _of_window(model, violation)),
         "text": str(cause),
         "handler": cause.handler,
         "read": _site(cause.read, cause.read_at, names, read_stack, read_at),
@@ -77,11 +79,9 @@ def deciding(read: Stack, write: Stack, handler: str, model: str) -> tuple[Sourc
     """The lines of the function that decides from which the read and the write are reached.
 
     It is the innermost function that is on both stacks, before they part: what is called by it for the read, and for the write,
-    may serve other handlers too.  If there is only one of both, it is the handler, or whatever of the user's code begins it.
+    may serve other handlers too.  If there is none, or only one of both, it is the handler, or whatever of the user's code begins
+    it: a framework may call for a handler what reads.
     """
-    if not read or not write:
-        alone = _of_handler(read or write, handler, model)
-        return (alone, None) if read else (None, alone)
     at = -1
     for index, (one, other) in enumerate(zip(read, write, strict=False)):
         if (one.file, one.function) != (other.file, other.function):
@@ -89,7 +89,9 @@ def deciding(read: Stack, write: Stack, handler: str, model: str) -> tuple[Sourc
         at = index
         if one.line != other.line:
             break
-    return (read[at], write[at]) if at >= 0 else (read[-1], write[-1])
+    if at >= 0:
+        return read[at], write[at]
+    return _of_handler(read, handler, model), _of_handler(write, handler, model)
 
 
 def _of_handler(stack: Stack, handler: str, model: str) -> SourceLine | None:
@@ -99,9 +101,23 @@ def _of_handler(stack: Stack, handler: str, model: str) -> SourceLine | None:
     return next(iter(named or own), None)
 
 
-def _fingerprint(model: str, cause: Cause, execution: Execution) -> str:
-    window = cause.window
-    stacks = _stack(execution, window.read_at), _stack(execution, window.write_at)
+def _digest(whole: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def _of_exception(model: str, violation: Violation) -> Sequence[object]:
+    """Of what a request raises by itself: where, and what, since it is one bug whichever handlers come through it."""
+    lines = violation.explanation.traceback
+    if violation.explanation.anomaly != "fails_alone" or not lines:
+        return ()
+    raised = [one.exception for one in violation.execution.responses if one.exception is not None]
+    types = sorted({one.type for one in raised if one.source == lines[-1]})
+    return [identity(model), types, _text(lines[-1])]
+
+
+def _of_window(model: str, violation: Violation) -> Sequence[object]:
+    cause, window = violation.cause, violation.cause.window
+    stacks = _stack(violation.execution, window.read_at), _stack(violation.execution, window.write_at)
     lines = deciding(*stacks, cause.handler, model)
     places = [
         # The innermost line of the user's own: that of a library may change when it is upgraded.
@@ -111,8 +127,7 @@ def _fingerprint(model: str, cause: Cause, execution: Execution) -> str:
     # A window within one function is one, whichever handlers call that function.
     files = [portable_file(one.source.file) for one in (window.read, window.write) if one and one.source]
     place = files[0] if window.shared and files else cause.handler
-    whole = [identity(model), place, places, cause.other]
-    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:FINGERPRINT_LENGTH]
+    return [identity(model), place, places, cause.other]
 
 
 def _different(*lines: SourceLine | None) -> Iterable[SourceLine]:

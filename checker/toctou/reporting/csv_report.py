@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
+from toctou.reporting.places import place_of
 from toctou.reporting.renderer import KINDS, Renderer
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import finding_title
@@ -22,9 +23,15 @@ _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def _location(finding: Document) -> str:
-    """``file:line`` of the unguarded write, else of the read; ``""`` if the lines are not known."""
-    sites = [one for one in (finding["write"], finding["read"]) if one and one["source"]]
-    return f"{sites[0]['source']['file']}:{sites[0]['source']['line']}" if sites else ""
+    """``file:line`` of the line that decides; ``""`` if no line is known."""
+    place = place_of(finding)
+    return f"{place['file']}:{place['line']}" if place else ""
+
+
+def _accepted(finding: Document) -> str:
+    """Why it fails nothing; ``""`` if it is not accepted."""
+    accepted = finding.get("accepted")
+    return f"{accepted['where']}: {accepted['reason']}" if accepted else ""
 
 
 COLUMNS: Mapping[str, Callable[[Document], object]] = {
@@ -47,6 +54,7 @@ COLUMNS: Mapping[str, Callable[[Document], object]] = {
     "violations": lambda finding: len(finding["scenarios"]),
     "vector": lambda finding: finding["severity"]["vector"],
     "fingerprint": lambda finding: finding["fingerprint"],
+    "accepted": _accepted,
 }
 """Every column with what stands in it; ``operation`` is filled by a scan only."""
 

@@ -64,7 +64,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
     """
     execution = violation.execution
     names = operation_names(execution)
-    cause = cause_document(portable_target(model), violation.cause, execution, names)
+    cause = cause_document(portable_target(model), violation, names)
     return {
         **envelope("violation"),
         "model": portable_target(model),

@@ -137,6 +137,7 @@ def line(function, number, file="app.py"):
         ([], [("w", 5), ("h", 2), ("put", 8)], (None, 2)),
         ([("w", 5), ("Items.h", 1), ("get", 9)], [], (1, None)),
         ([("w", 5), ("other", 1)], [], (5, None)),
+        ([("find", 9)], [("w", 5), ("h", 2), ("put", 8)], (9, 2)),
         ([], [], (None, None)),
     ],
 )
