@@ -32,16 +32,19 @@ EXPECTED: dict[str, dict[str, Racy]] = {
         "Bookings": {
             ("rename", "toctou"),  # handed over or cancelled between the check and the update
             ("arrive", "duplicate_effect"),  # two arrivals of one booking are both counted
+            ("arrive", "unhandled_refusal"),  # its condition on the owner holds, and nothing answers for it
             ("move", "toctou"),  # its version does not count what `rename` and `arrive` store
         }
     },
     "applications/carts_model.py": {
         "Carts": {
             ("discard_cart", "toctou"),  # given away, or ordered, between the check and the deletion
-            ("add_pieces", "toctou"),  # likewise, and writes all lines back
+            ("add_pieces", "toctou"),  # likewise
+            ("add_pieces", "lost_update"),  # and writes all lines back
+            ("add_pieces", "unhandled_refusal"),  # but creates no cart that was deleted, for which nothing answers
             ("redeem", "partial_effect"),  # a coupon is used up for a cart that cannot take it
-            ("redeem", "duplicate_effect"),  # and one that is left once is redeemed twice
-            ("redeem", "non_repeatable_read"),  # and answers 409 where it would answer 403
+            ("redeem", "duplicate_effect"),  # two are used up for one cart
+            ("redeem", "toctou"),  # and one that is left once is redeemed for two
         }
     },
     "applications/tickets_model.py": {

@@ -20,11 +20,11 @@ def refused_unhandled(scene: Scene) -> bool:
     refused = execution.operations[at].request
     if scene.cycle and execution.operations[scene.first.earlier].request != refused:
         return False
-    own = (execution.operations[one] for one in execution.of_request(refused))
-    if not all(conditional(one) for one in own if one.changes):  # it may have overwritten something
-        return False
+    changed = [execution.operations[one] for one in execution.of_request(refused) if execution.operations[one].changes]
+    if scene.finding.oracle == "no_exception":
+        return all(map(conditional, changed))  # else it may have overwritten something
     others = {one.request for one in execution.operations if one.changes} - {refused}
-    return len(others) <= 1 or scene.finding.oracle == "no_exception"
+    return not changed and len(others) <= 1
 
 
 def nothing_left_to_do(scene: Scene) -> bool:

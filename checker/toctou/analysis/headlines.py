@@ -156,9 +156,12 @@ def _unhandled_refusal(words: Words, finding: Finding) -> str:
     response = words.execution.responses[operation.request]
     raised = response.exception
     ended = f"raised {raised.type}" if raised is not None else f"answered {response.status}"
+    own = words.execution.of_request(operation.request)
+    changed = any(words.execution.operations[one].changes for one in own)
+    handler = words.execution.requests[operation.request].handler
+    right = "nothing was overwritten" if changed else "what is stored is right"
     return (
-        f"a condition refused {words.operation(at)}, so that what is stored is right; but "
-        f"{words.execution.requests[operation.request].handler} does not handle that, and {ended}"
+        f"a condition refused {words.operation(at)}, so that {right}; but {handler} does not handle that, and {ended}"
     )
 
 

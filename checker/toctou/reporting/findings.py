@@ -16,6 +16,9 @@ from toctou.reporting.causes import FINGERPRINT_LENGTH
 from toctou.reporting.document import Document
 from toctou.reporting.model_names import identity
 
+_HARMLESS = frozenset({"outdated_answer", "unhandled_refusal"})
+"""Names of what only an answer is wrong about."""
+
 
 def findings(violations: Sequence[Document]) -> list[Document]:
     """One entry per cause; see ``$defs/finding`` of ``reports/run.schema.json``."""
@@ -214,6 +217,12 @@ def _cause_text(group: Sequence[Document], handlers: Sequence[str]) -> str:
     )
 
 
+def _anomalies(group: Sequence[Document]) -> list[str]:
+    """What the cause is called, the name of the clearest report first; what is harmless is not named beside what is not."""
+    every = list(dict.fromkeys(one["explanation"]["anomaly"] for one in group))
+    return [name for name in every if name not in _HARMLESS] or every
+
+
 def _other_writes(group: Sequence[Document]) -> Iterator[str]:
     shown = group[0]["cause"]["write"]
     for one in group[1:]:
@@ -240,7 +249,7 @@ def _finding(group: Sequence[Document]) -> Document:
         **({"traceback": explanation["traceback"]} if explanation.get("traceback") else {}),
         "anomaly": explanation["anomaly"],
         "anomaly_title": explanation["anomaly_title"],
-        "anomalies": list(dict.fromkeys(one["explanation"]["anomaly"] for one in group)),
+        "anomalies": _anomalies(group),
         "oracles": list(dict.fromkeys(one["finding"]["oracle"] for one in group)),
         "confirmed_on": clearest["confirmed_on"],
         "read": cause["read"],

@@ -160,6 +160,7 @@ NEAR_MISSES = {
     "unhandled_refusal": [
         "item x n=0\nA.get(x) B.set(x.n=1) A.set(x.n=2 if n=0)! A=409",
         "item x n=0\nA.get(x) B.set(x.n=1) A.set(y.n=1) A.set(x.n=2 if n=0)! A=500",
+        "item x n=0\nA.get(x) B.set(x.n=1) A.put(y n=1 if absent) A.set(x.n=2 if n=0)! A=500",
         "item x n=0\nA.get(x) B.set(x.n=1) A.set(x.n=2 if n=0)! A=raises(KeyError: 'Item')",
         "item x n=0\nitem y n=0\nA.get(x) B.get(y) C.set(y.n=1) B.set(y.n=2) A.set(x.n=2 if n=1)! A=500",
     ],
