@@ -15,10 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toctou.history.picks.staleness import STALENESS
@@ -54,7 +54,7 @@ def checked(document: Document, report: Path, project: Path, patch: Patch) -> Ou
         report: the file of the violation; the run it belongs to is beside it.
         project: the folder from which the model and its files are named.
     """
-    with _copied(project, patch) as (copy, failure):
+    with copied(project, patch) as (copy, failure):
         if failure:
             return Outcome(removed=False, text=failure)
         reports = copy.parent / "reports"
@@ -191,27 +191,32 @@ def _is_linked(path: Path, project: Path) -> bool:
 
 
 @contextmanager
-def _copied(project: Path, patch: Patch) -> Iterator[tuple[Path, str]]:
+def copied(project: Path, patch: Patch) -> Iterator[tuple[Path, str]]:
     """A copy of the project with a patch; or why there is none."""
     with tempfile.TemporaryDirectory(prefix="toctou-fix-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / project.resolve().name
-        failure = _copy(project.resolve(), copy)
+        failure = _copy(project.resolve(), copy, [PurePosixPath(file) for file in patch.changes])
         if not failure:
             for file, change in patch.changes.items():
                 target = copy / file
-                target.unlink(missing_ok=True)
+                if not target.resolve().is_relative_to(copy.resolve()):  # never through a link into the project
+                    failure = (
+                        f"{file} is reached by a link, which is not copied; --no-check prints the diff without a check"
+                    )
+                    break
                 with target.open("w", encoding="utf-8", newline="") as written:
                     written.write(change.after)
         yield copy, failure
 
 
-def _copy(project: Path, copy: Path) -> str:
-    """Copy a folder; returns why it cannot be, or ``""``."""
+def _copy(project: Path, copy: Path, changed: Sequence[PurePosixPath]) -> str:
+    """Copy a folder, of which these files are going to be changed; returns why it cannot be, or ``""``."""
+    own = {project / parent for file in changed for parent in file.parents}
     files = size = 0
     for place, folders, names in os.walk(project):
         here, there = Path(place), copy / Path(place).relative_to(project)
         there.mkdir(parents=True, exist_ok=True)
-        linked = [one for one in folders if _is_to_be_linked(here / one)]
+        linked = [one for one in folders if _is_to_be_linked(here / one, own)]
         folders[:] = [one for one in folders if one not in linked and one not in _LEFT_OUT]
         for one in linked:
             (there / one).symlink_to((here / one).resolve(), target_is_directory=True)
@@ -226,5 +231,7 @@ def _copy(project: Path, copy: Path) -> str:
     return ""
 
 
-def _is_to_be_linked(folder: Path) -> bool:
-    return folder.is_symlink() or folder.name in _LINKED or (folder / "pyvenv.cfg").exists()
+def _is_to_be_linked(folder: Path, own: Collection[Path]) -> bool:
+    if folder.is_symlink():
+        return True
+    return folder not in own and (folder.name in _LINKED or (folder / "pyvenv.cfg").exists())
