@@ -15,7 +15,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from toctou.declaration.imports_of_tests import ModelsFinder
 if TYPE_CHECKING:
     from toctou.counterexample.violation import Violation
     from toctou.declaration.model import Model
+    from toctou.reporting.acceptance import Policy
     from toctou.reporting.document import Document
     from toctou.search.result import ModelResult
     from toctou.stateful.failure import RaceFound
@@ -35,7 +36,10 @@ _FOUND = "toctou_found"
 
 _FINDER = pytest.StashKey[ModelsFinder]()
 _RECORDING = pytest.StashKey[bool]()
-_LEVELS = ("low", "medium", "high", "critical")
+_LEVELS = ("any", "low", "medium", "high", "critical")
+_NOTES = pytest.StashKey[list[str]]()
+_NOTED = "toctou_noted"
+"""Attribute of a test's report: what the summary says of what is accepted."""
 
 
 class CheckFailed(AssertionError):
@@ -61,7 +65,8 @@ class Toctou:
 
         Args:
             model: the model's class, or where it is as for ``toctou check``: ``"orders_model.py:Orders"``.
-            expect: the verdict that should come out; ``VIOLATED`` for handlers that are racy on purpose.
+            expect: the verdict that should come out; ``VIOLATED`` for handlers that are racy on purpose.  A model whose findings
+                are all accepted, or below ``--toctou-fail-on``, does for ``VERIFIED``.
             options: fields of :class:`toctou.search.options.Options`, for example ``requests=3``; also
                 ``max_schedules`` and ``max_seconds``.  ``requests`` and ``backend`` default to pytest's options.
 
@@ -73,10 +78,14 @@ class Toctou:
 
         with _at_home(self._config):
             try:
-                result = _checked(model, self._config, options)
-                if result.verdict == expect and not result.faults:
+                checked = _model(model)
+                result = _checked(checked, self._config, options)
+                accepting = _policy(self._config)
+                passes, failing = _outcome(self._config, accepting, result, checked, options)
+                if (result.verdict == expect or (passes and expect == "VERIFIED")) and not result.faults:
                     return result
                 documents = _written(self._config, _test_name(), result.model, result.title, result.violations)
+                documents = failing(documents) if expect == "VERIFIED" else documents
                 raise CheckFailed(_failure_text(result, expect, documents), documents)
             except ToctouError as fault:
                 raise CheckFailed(str(fault)) from None
@@ -123,7 +132,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--toctou-fail-on",
         metavar="LEVEL",
         choices=_LEVELS,
-        help="fail the run for findings of this severity or higher",
+        help="fail for findings of this severity or higher: critical, high, medium, low, any (default: any in a model; none of "
+        "recorded requests)",
+    )
+    group.addoption(
+        "--toctou-baseline",
+        metavar="FILE",
+        help="findings that are accepted (default: toctou-baseline.json if it is there, or baseline of [tool.toctou])",
     )
     group.addoption(
         "--toctou-entry",
@@ -135,7 +150,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--toctou-owner", metavar="ATTRIBUTE", help="the attribute of an item that says whose it is")
     parser.addini("toctou", "record the requests of the tests", type="bool", default=False)
     parser.addini("toctou_seconds", "how long recorded requests are interleaved", default="60")
-    parser.addini("toctou_fail_on", "fail the run for findings of this severity or higher", default="")
+    parser.addini("toctou_fail_on", "fail for findings of this severity or higher", default="")
+    parser.addini("toctou_baseline", "findings that are accepted", default="")
     parser.addini("toctou_entry", "functions to which requests of the tests go", type="linelist", default=[])
     parser.addini("toctou_principal", "where requests say who calls", default="")
     parser.addini("toctou_owner", "the attribute of an item that says whose it is", default="")
@@ -181,6 +197,7 @@ def _record(config: pytest.Config) -> None:
         owner=_known_setting(config, "toctou_owner"),
         seconds=_seconds(config),
         fail_on=_level(config),
+        baseline=str(_known_setting(config, "toctou_baseline")),
         options=_given(config),
         directory=str(_known_setting(config, "toctou_report")),
     )
@@ -240,21 +257,38 @@ def pytest_runtest_makereport(
         shown = _shown_or_fault(item, call.excinfo.value)
         if shown is not None:
             text, documents = shown
-            report.longrepr = item.repr_failure(_without_stack(text))
-            setattr(report, _FOUND, list(documents))
+            if excuse := _excuse(item, call.excinfo.value, documents):  # as of any other failure that is expected
+                report.outcome, report.wasxfail = "skipped", excuse
+            else:
+                report.longrepr = item.repr_failure(_without_stack(text))
+                setattr(report, _FOUND, list(documents))
+    if call.when == "call" and (noted := item.config.stash.get(_NOTES, [])):
+        setattr(report, _NOTED, [*noted])
+        noted.clear()
     return report
+
+
+def _excuse(item: pytest.Item, failure: BaseException, documents: Sequence[Document]) -> str:
+    """Why what a state machine has found fails nothing; ``""`` if it does, or for any other failure."""
+    if isinstance(failure, CheckFailed) or not documents:
+        return ""
+    from toctou.reporting.tested import excused  # noqa: PLC0415 - see the module's docstring
+
+    return excused(_policy(item.config), documents)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List the findings of all tests, one per cause, most severe first."""
-    found = [
-        one for reports in terminalreporter.stats.values() for report in reports for one in getattr(report, _FOUND, ())
-    ]
-    if not found:
+    reports = [one for reports in terminalreporter.stats.values() for one in reports]
+    found = [one for report in reports for one in getattr(report, _FOUND, ())]
+    noted = dict.fromkeys(line for report in reports for line in getattr(report, _NOTED, ()))
+    if not found and not noted:
         return
     from toctou.errors import contained  # noqa: PLC0415 - see the module's docstring
 
     terminalreporter.section("toctou")
+    for line in noted:
+        terminalreporter.write_line(line)
     faults: list[str] = []  # which must not end pytest, whose own report is still to come
     contained("the list of findings", lambda: _summarise(terminalreporter, found), None, faults)
     for fault in faults:
@@ -306,16 +340,40 @@ def _test_name() -> str:
     return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
 
 
-def _checked(model: type[Model] | str, config: pytest.Config, options: dict[str, Any]) -> ModelResult:
-    from toctou.checking.check import check_model  # noqa: PLC0415
+def _policy(config: pytest.Config) -> Policy:
+    from toctou.reporting.tested import policy  # noqa: PLC0415
+
+    baseline = str(_setting(config, "toctou_baseline"))
+    return policy(_level(config), baseline, Path(config.invocation_params.dir))
+
+
+def _outcome(
+    config: pytest.Config, accepting: Policy, result: ModelResult, model: type[Model], options: dict[str, Any]
+) -> tuple[bool, Callable[[Sequence[Document]], list[Document]]]:
+    """Whether what is accepted lets a model pass, and what chooses the documents of violations that do not."""
+    from toctou.reporting.tested import failing, judged, notes  # noqa: PLC0415
+
+    run = judged(accepting, result, model, options)
+    config.stash.setdefault(_NOTES, []).extend(notes(run))
+    return run["outcome"]["exit_status"] == 0, lambda documents: failing(accepting, documents, run)
+
+
+def _model(model: type[Model] | str) -> type[Model]:
     from toctou.declaration.model import Model  # noqa: PLC0415
     from toctou.errors import BadInput  # noqa: PLC0415
-    from toctou.search.options import Options  # noqa: PLC0415
 
     if isinstance(model, str):
         model = _loaded(model)
     if not (isinstance(model, type) and issubclass(model, Model)):
         raise BadInput(f"{model!r} is not a model", expected="a class that derives from toctou.Model, or file.py:Model")
+    return model
+
+
+def _checked(model: type[Model], config: pytest.Config, options: dict[str, Any]) -> ModelResult:
+    from toctou.checking.check import check_model  # noqa: PLC0415
+    from toctou.errors import BadInput  # noqa: PLC0415
+    from toctou.search.options import Options  # noqa: PLC0415
+
     known = {*(field.name for field in dataclasses.fields(Options)), "max_schedules", "max_seconds"}
     if unknown := sorted(options.keys() - known):
         raise BadInput(f"toctou.check has no option {unknown[0]!r}", expected=", ".join(sorted(known)))

@@ -19,14 +19,13 @@ from typing import Any
 import pytest
 
 from toctou.client.recorded_calls import calls_recorded
-from toctou.errors import ReportError, contained
+from toctou.errors import BadInput, ReportError, contained
 from toctou.recording.entries import Entries
 from toctou.recording.reconstruction import Reconstructed, calls_outside, reconstructed
 from toctou.recording.recorder import Recorder
 from toctou.recording.session import Session
 from toctou.recording.test_clients import clients_recorded
 
-_LEVELS = ("low", "medium", "high", "critical")
 _OUTPUT = "toctou_recorded"
 _WIDTH = 100
 
@@ -41,6 +40,7 @@ class RecordingPlugin:
         seconds: how long requests are interleaved.
         options: of the command line, to be repeated by whoever runs the same again.
         fail_on: the lowest level of severity that fails the run; empty for none.
+        baseline: the file of what is accepted; empty for the one that is found.
         directory: where reports are written.
 
     Attributes:
@@ -56,12 +56,14 @@ class RecordingPlugin:
         owner: str = "",
         seconds: float = 60.0,
         fail_on: str = "",
+        baseline: str = "",
         options: Sequence[str] = (),
         directory: str = "reports/pytest",
     ) -> None:
         self._config = config
         self._principal, self._owner = principal, owner
         self._seconds, self._fail_on, self._directory, self._options = seconds, fail_on, directory, options
+        self._baseline, self._unusable = baseline, False
         self._recorder = Recorder()
         self._entries = Entries(self._recorder, named)
         self._stack = ExitStack()
@@ -132,13 +134,20 @@ class RecordingPlugin:
         directory = Path(self._directory)
         if concluded.interleaved is not None:
             from toctou.reporting.sessions import directory_of_session  # noqa: PLC0415 - most sessions do not need them
-            from toctou.reporting.write import write_run  # noqa: PLC0415
+            from toctou.reporting.tested import policy  # noqa: PLC0415
+            from toctou.reporting.write import Judge, write_run  # noqa: PLC0415
 
             name = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process {os.getpid()}"
             with contextlib.chdir(self._config.invocation_params.dir):  # which is where commands will be pasted
+                judge: Judge | None = None
+                try:
+                    judge = policy(self._fail_on, self._baseline, Path()).judge
+                except BadInput as unusable:
+                    concluded.faults.append(str(unusable))
+                    self._unusable = True
                 try:
                     directory = directory_of_session(directory, name) / "recorded"
-                    written = partial(write_run, concluded.result, directory, None, concluded.replay)
+                    written = partial(write_run, concluded.result, directory, None, concluded.replay, judge)
                     nothing: list[dict[str, Any]] = [{}]
                     (run,) = contained("the reports", written, nothing, concluded.faults)
                 except (OSError, ReportError) as unwritable:
@@ -164,11 +173,12 @@ class RecordingPlugin:
         return _Status(self._config, self._seconds)
 
     def _fail(self, session: pytest.Session) -> None:
+        if self._unusable and session.exitstatus in (0, pytest.ExitCode.OK):
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if not self._fail_on or self._recorded is None or session.exitstatus not in (0, pytest.ExitCode.OK):
             return
-        least = _LEVELS.index(self._fail_on)
-        found = [one["severity"]["level"] for one in self._recorded["run"].get("findings", ())]
-        if any(level in _LEVELS[least:] for level in found):
+        run = self._recorded["run"]
+        if run.get("outcome", {}).get("failing", run.get("findings")):  # without a baseline that can be read, any
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(optionalhook=True)

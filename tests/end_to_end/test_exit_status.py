@@ -122,7 +122,7 @@ def test_replay_of_a_handler_that_draws_random_numbers(folder, command):
 
 
 def test_a_fault_of_our_own_is_not_taken_for_a_violation(folder, command, monkeypatch):
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise KeyError("a bug")
 
     write(folder, fixed=FIXED)

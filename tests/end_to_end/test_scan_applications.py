@@ -37,6 +37,19 @@ def verdicts(document) -> dict[str, str]:
     return {one["operation"]: one["verdict"] for one in document["operations"]}
 
 
+def test_what_is_accepted_fails_no_scan_and_hides_nothing_inconclusive(scanned, tmp_path):
+    pytest.importorskip("flask", reason="no Flask: `pip install flask`")
+    status, document, *_, report = scanned("--model", "flask_items.py:RacyItems")
+    assert (status, document["outcome"]["exit_status"]) == (1, 1)
+    baseline = tmp_path / "accepted.json"
+    assert main(["baseline", str(report / "run.json"), "-o", str(baseline), "--reason", "known"]) == 0
+    status, document, out, *_ = scanned("--model", "flask_items.py:RacyItems", "--baseline", str(baseline))
+    assert status == document["outcome"]["exit_status"] == 3  # one operation is never accepted
+    assert document["outcome"]["failing"] == 0
+    assert out.count("owner check bypassed: known (") == 2
+    jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
 FRAMEWORKS = [("flask", "flask_items.py"), ("fastapi", "fastapi_items.py")]
 
 

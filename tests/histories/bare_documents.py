@@ -14,7 +14,9 @@ def without_places(document: Document) -> Document:
     def bare(part: Any) -> Any:
         if isinstance(part, dict):
             return {
-                name: None if name == "source" and isinstance(one, dict) else bare(one) for name, one in part.items()
+                name: None if name == "source" and isinstance(one, dict) else bare(one)
+                for name, one in part.items()
+                if name not in ("at", "stack")
             }
         return [bare(one) for one in part] if isinstance(part, list) else part
 

@@ -44,11 +44,14 @@ class Window:
         write: the first write after it, since all that follow from one decision are corrected together; of an exception that
             is the whole story, where it was raised.
         shared: whether it lies within one function, so that it is the same one in every handler that calls this.
+        read_at, write_at: their positions in the execution; ``None`` where no operation is one.
     """
 
     read: Site | None
     write: Site | None
     shared: bool = False
+    read_at: int | None = field(default=None, compare=False)
+    write_at: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +194,18 @@ def _window(execution: Execution, read_at: int | None, write_at: int | None, ite
         refused = operations[at].error is not None
         first = at if refused else next((one for one in own if _writes(operations[one])), at)
         write = _site(execution, first)
-        return Window(None, write, shared=refused and write.source is not None)
+        return Window(None, write, shared=refused and write.source is not None, write_at=first)
     since = max((one for one in own if one < read_at and _writes(operations[one])), default=-1)
     before = [one for one in own if since < one <= read_at and operations[one].action in READS]
-    read = _site(execution, min((one for one in before if _reads(operations[one], item)), default=read_at))
+    read_at = min((one for one in before if _reads(operations[one], item)), default=read_at)
+    read = _site(execution, read_at)
     if write_at is None:
-        return Window(read, None)
-    write = _site(execution, next((one for one in own if one > read_at and _writes(operations[one])), write_at))
+        return Window(read, None, read_at=read_at)
+    write_at = next((one for one in own if one > before[-1] and _writes(operations[one])), write_at)
+    write = _site(execution, write_at)
     here, there = read.source, write.source
-    return Window(read, write, shared=None not in (here, there) and _function(here) == _function(there))
+    shared = None not in (here, there) and _function(here) == _function(there)
+    return Window(read, write, shared, read_at, write_at)
 
 
 def _reads(operation: Operation, item: str) -> bool:

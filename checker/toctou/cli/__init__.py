@@ -18,7 +18,7 @@ from importlib import import_module, metadata
 from toctou.cli.standard_output import reserved, standard_output
 from toctou.errors import InternalError, ToctouError
 
-SUBCOMMANDS = ("check", "init", "scan", "replay", "report", "serve")
+SUBCOMMANDS = ("check", "init", "scan", "replay", "report", "baseline", "serve")
 """Modules with ``add(subparsers)`` and ``run(arguments) -> int``; a new subcommand is a file here and a name in this line."""
 
 

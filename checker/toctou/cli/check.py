@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from toctou.checking.check import Exploring, check
+from toctou.cli.accepting import add_accepting, policy
 from toctou.cli.formats import faults_of, report_faults, show
 from toctou.cli.options import add_shared, at_least_one, shared_options
 from toctou.cli.progress import ConsoleProgress
@@ -41,9 +42,9 @@ def add(subparsers: Any) -> None:
         "check",
         help="explore the interleavings of models",
         description="Explores every scenario of the scope, prints a verdict per model and writes reports.",
-        epilog="Exit status: 0 nothing violated and everything verified, 1 violated, 2 bad usage or a target that cannot be "
-        "used, 3 inconclusive, 70 a fault of toctou itself, which leaves all other results standing.  With --expect: 0 if every "
-        "verdict is as expected, else 1, or 2 or 70 as before.",
+        epilog="Exit status: 0 everything verified but for what is accepted or below --fail-on, 1 violated, 2 bad usage or a "
+        "target that cannot be used, 3 inconclusive, 70 a fault of toctou itself, which leaves all other results standing.  "
+        "With --expect: 0 if every verdict is as expected, else 1, or 2 or 70 as before.",
     )
     parser.add_argument(
         "targets", nargs="+", metavar="TARGET", help="a folder, a file, file.py:Model or package.module:Model"
@@ -78,6 +79,7 @@ def add(subparsers: Any) -> None:
         help="keep in FILE what has been explored, and continue from there if the file exists",
     )
     add_shared(parser, "run")
+    add_accepting(parser)
     parser.add_argument(
         "--verbose",
         action="store_true",
@@ -100,6 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     expected = None if arguments.expect is None else read_expected(arguments.expect)
     models = load(arguments.targets)
+    accepting = policy(arguments, models)
     prepare_directory(arguments.report)
     with (
         journal(arguments.resume, models, options) as kept,
@@ -111,12 +114,12 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         result = check(models, options, progress, explorers, kept)
     try:
-        (document,) = write_run(result, arguments.report)
+        (document,) = write_run(result, arguments.report, judge=accepting.judge)
     except ReportError:  # what was explored for hours is not lost with a disk that is full
         show(documents(result)[0], arguments.format)
         raise
     faults = show(document, arguments.format, str(arguments.report))
-    status = exit_status(result) if expected is None else report_expected(expected, result)
+    status = int(document["outcome"]["exit_status"]) if expected is None else report_expected(expected, result)
     status = BadInput.exit_status if report_invalid(result) else status
     return InternalError.exit_status if report_faults([*faults_of(document), *faults]) else status
 
@@ -149,12 +152,6 @@ def exploring(jobs: int, cluster: str | None) -> Iterator[Exploring]:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
             end_children()
-
-
-def exit_status(result: RunResult) -> int:
-    """The most severe of the models' verdicts, as an exit status."""
-    verdicts = {model.verdict for model in result.models}
-    return 1 if Verdict.VIOLATED in verdicts else 3 if Verdict.INCONCLUSIVE in verdicts else 0
 
 
 def report_invalid(result: RunResult) -> bool:

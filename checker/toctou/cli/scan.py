@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from toctou.cli.accepting import add_accepting
 from toctou.cli.options import add_shared, at_least_one
 
 _LARGEST = 64_000_000
@@ -19,7 +20,8 @@ def add(subparsers: Any) -> None:
         help="drive an API from its OpenAPI document",
         description="Makes requests of every operation of an OpenAPI document, records what each does in DynamoDB when it runs "
         "alone, explores the pairs that conflict, and reports a verdict for each operation.",
-        epilog="Exit status: 0 every operation verified, 1 one violated, 2 a document, a model or an option that cannot be used, "
+        epilog="Exit status: 0 every operation verified but for what is accepted or below --fail-on, 1 one "
+        "violated, 2 a document, a model or an option that cannot be used, "
         "3 an inconclusive operation, 70 a fault of toctou itself, which leaves all other results standing.",
     )
     parser.add_argument(
@@ -46,6 +48,7 @@ def add(subparsers: Any) -> None:
         help="size of the document with everything that it refers to (default %(default)s)",
     )
     add_shared(parser, "scan")
+    add_accepting(parser)
     parser.set_defaults(run=run, runs_models=True)
 
 

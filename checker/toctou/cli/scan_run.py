@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from rich.console import Console
 
+from toctou.cli.accepting import policy
 from toctou.cli.formats import faults_of, report_faults, show
 from toctou.cli.options import shared_options
 from toctou.cli.progress import ConsoleProgress
@@ -25,27 +27,46 @@ def run(arguments: argparse.Namespace) -> int:
     """Scan, print, write; returns the exit status."""
     options = shared_options(arguments)
     loaded, document = _joined(arguments)
+    accepting = policy(arguments, [loaded])
     prepare_directory(arguments.report)
     console = Console(stderr=True)
     with ConsoleProgress(console) as progress:
         result = scan(loaded, document, options, progress if console.is_terminal else None)
     try:
-        run, found = write_run(result.run, arguments.report, lambda run: scan_document(result, loaded.name, run))
+        run, found = write_run(
+            result.run, arguments.report, lambda run: _document(result, loaded.name, run), judge=accepting.judge
+        )
     except ReportError:  # what was explored is not lost with a disk that is full
         show(scan_document(result, loaded.name, documents(result.run)[0]), arguments.format)
         raise
     faults = show(found, arguments.format, str(arguments.report))
-    return InternalError.exit_status if report_faults([*faults_of(run), *faults]) else exit_status(result)
+    return (
+        InternalError.exit_status if report_faults([*faults_of(run), *faults]) else int(found["outcome"]["exit_status"])
+    )
 
 
-def exit_status(result: ScanResult) -> int:
-    """The most severe of the operations' verdicts, as an exit status; what could not be driven was not concluded."""
+def _document(result: ScanResult, model: str, run: dict[str, Any]) -> dict[str, Any]:
+    outcome = {**run["outcome"], "exit_status": exit_status(result, run["outcome"])}
+    return {**scan_document(result, model, run), "outcome": outcome}
+
+
+def exit_status(result: ScanResult, outcome: dict[str, Any]) -> int:
+    """The most severe of the operations' verdicts, as an exit status; what could not be driven was not concluded.
+
+    Args:
+        outcome: of the run: whether any of the findings fails it.
+    """
     verdicts = {one.verdict for one in result.operations}
     if any(model.refused for model in result.run.models):
         return BadInput.exit_status
-    if Verdict.VIOLATED in verdicts:
+    if outcome["failing"]:
         return 1
-    return 3 if Verdict.INCONCLUSIVE in verdicts or result.unusable or not verdicts else 0
+    explored = (scenario for model in result.run.models for scenario in model.scenarios)
+    # Of an operation that is violated, and whose findings are all accepted, the rest has to be concluded too.
+    unfinished = Verdict.VIOLATED in verdicts and any(
+        one.verdict is Verdict.INCONCLUSIVE or one.stop_reason is not None for one in explored
+    )
+    return 3 if Verdict.INCONCLUSIVE in verdicts or unfinished or result.unusable or not verdicts else 0
 
 
 def _joined(arguments: argparse.Namespace) -> tuple[LoadedModel, Document]:

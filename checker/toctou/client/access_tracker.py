@@ -15,7 +15,8 @@ from typing import Any
 
 from toctou.history.footprint import ALL, EXISTENCE
 from toctou.history.item import ItemId
-from toctou.history.operation import Accessed, Operation
+from toctou.history.operation import Accessed, AccessedFrom, Operation
+from toctou.history.request import SourceLine
 
 _REVEALS_EXISTENCE = frozenset(
     {"Item", "Items", "Count", "ScannedCount", "Responses", "LastEvaluatedKey", "UnprocessedKeys"}
@@ -103,6 +104,11 @@ class AccessTracker:
     def begin(self) -> None:
         """Forget all accesses: another execution begins."""
         self._notes: dict[tuple[int, int], _Noted] = {}
+        self._stacks: dict[tuple[int, int], tuple[SourceLine, ...]] = {}
+
+    def called(self, operation: Operation, stack: tuple[SourceLine, ...]) -> None:
+        """An operation was called from there."""
+        self._stacks[operation.request, operation.number] = stack
 
     def tracked(
         self, operations: Sequence[Operation], typed: Mapping[str, Any] | None, result: Mapping[str, Any]
@@ -129,9 +135,10 @@ class AccessTracker:
         return Watched({name: _field(name, part, typed.get(name), noted) for name, part in result.items()}, see)
 
     def accessed(self, operation: Operation) -> Accessed:
-        """What the handler has read of the result of an operation until now."""
-        noted = self._notes.get((operation.request, operation.number), {})
-        return {item: frozenset(seen) for item, seen in noted.items() if seen}
+        """What the handler has read of the result of an operation until now, and where it called it."""
+        place = operation.request, operation.number
+        seen = {item: frozenset(names) for item, names in self._notes.get(place, {}).items() if names}
+        return AccessedFrom(seen, self._stacks.get(place, ()))
 
 
 _Noted = dict[ItemId | None, set[str]]

@@ -20,6 +20,7 @@ from toctou.client import asynchronous
 from toctou.client.access_tracker import AccessTracker, untracked
 from toctou.client.backend import UNASKED, Backend, Performed
 from toctou.client.dynamodb_calls import DynamoDBMethod
+from toctou.client.patched_calls import Patched
 from toctou.client.patches import Patches
 from toctou.client.seam import SEAM, call_service
 from toctou.client.service_calls import ServiceMethod
@@ -101,7 +102,8 @@ def _interceptors(
     patches: Patches | None,
     original: Callable[..., Any],
 ) -> tuple[Callable[..., Any], asynchronous.Replacing]:
-    line = Callers().line
+    callers = Callers()
+    line = callers.line
     method_of = lru_cache(maxsize=_MOST_METHODS)(_method)
     # By the user, as moto's documentation says to for what moto does not perform.
     patched = not str(getattr(original, "__module__", "")).startswith(("botocore.", "toctou."))
@@ -115,28 +117,30 @@ def _interceptors(
         if other and setup is not None and setup.in_setup:
             return method.answered(setup.perform(method.action, asked))
         source = line(sys._getframe(1))
+        stack = callers.stack(sys._getframe(1)) if tracker.on else ()
         action = method.action
         steps = _Steps(division.steps(action, asked))
         for step in steps:
-            steps.done(*performed_in(point.reach(action, step, source), action, step, source))
+            steps.done(*performed_in(point.reach(action, step, source), action, step, source, stack))
         performed = steps.joined()
         answer = method.answered(performed)
         return tracker.tracked(steps.operations, performed.result, answer) if tracker.on and not other else answer
 
     def performed_in(
-        turn: Turn, action: str, asked: Mapping[str, Any], source: SourceLine | None
+        turn: Turn, action: str, asked: Mapping[str, Any], source: SourceLine | None, stack: tuple[SourceLine, ...]
     ) -> tuple[Operation, Performed]:
-        patched = None if patches is None else patches.patched(turn.request, action, asked, source)
-        if patched is not None:
-            action, asked = patched.action, patched.parameters
-        performed = perform(point, backend, choices, action, asked, source=source)
-        operation = _operation(turn, action, asked, performed, source)
+        instead = _instead(patches, turn, action, asked, source)
+        performed = perform(point, backend, choices, instead.action, instead.parameters, source=source)
+        operation = _operation(turn, instead.action, instead.parameters, performed, source)
+        if tracker.on:
+            tracker.called(operation, stack)
         record(operation)
-        return operation, performed if patched is None else patched.answered(performed)
+        return operation, instead.answered(performed)
 
     def replaced(own: asynchronous.Coroutine) -> asynchronous.Coroutine:
         async def awaited_call(client: BaseClient, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
             method, source = method_of(client, operation_name), line(sys._getframe(1))
+            stack = callers.stack(sys._getframe(1)) if tracker.on else ()
             other = isinstance(method, ServiceMethod)
             if isinstance(method, ServiceMethod) and method.stubbed:
                 return cast("dict[str, Any]", await own(client, operation_name, api_params))
@@ -151,7 +155,7 @@ def _interceptors(
             action = method.action
             steps = _Steps(division.steps(action, asked))
             for step in steps:
-                perform_it = partial(performed_in, action=action, asked=step, source=source)
+                perform_it = partial(performed_in, action=action, asked=step, source=source, stack=stack)
                 steps.done(*await point.reach_awaited(action, step, source, perform_it))
             performed = steps.joined()
             answer = await asynchronous.done(method.answering(performed))
@@ -160,6 +164,18 @@ def _interceptors(
         return awaited_call
 
     return call, replaced
+
+
+def _instead(
+    patches: Patches | None, turn: Turn, action: str, asked: Mapping[str, Any], source: SourceLine | None
+) -> Patched:
+    """The call as it is made with a remedy, or as it is."""
+    found = None if patches is None else patches.patched(turn.request, action, asked, source)
+    return found or Patched(action, asked, _as_it_is)
+
+
+def _as_it_is(performed: Performed) -> Performed:
+    return performed
 
 
 def _operation(

@@ -18,7 +18,8 @@ from toctou.execution.judging import Sighting, judged
 from toctou.execution.laboratory import Laboratory
 from toctou.execution.replaying import replayed
 from toctou.history.finding import Finding
-from toctou.history.operation import Execution
+from toctou.history.operation import AccessedFrom, Execution, Operation
+from toctou.history.request import SourceLine
 from toctou.history.schedule import Schedule
 
 
@@ -83,8 +84,15 @@ def tracked(laboratory: Laboratory, execution: Execution) -> Execution:
     if _observed(again) != _observed(execution):
         return execution
     pairs = zip(execution.operations, again.operations, strict=True)
-    operations = tuple(replace(one, accessed=now.accessed) for one, now in pairs)
+    operations = tuple(replace(one, accessed=now.accessed, stack=_stack(now)) for one, now in pairs)
     return replace(execution, operations=operations, output=again.output)
+
+
+def _stack(operation: Operation) -> tuple[SourceLine, ...]:
+    """The stack of a tracked operation, which is just its line where nothing more is known."""
+    if isinstance(operation.accessed, AccessedFrom) and operation.accessed.stack:
+        return operation.accessed.stack
+    return () if operation.source is None else (operation.source,)
 
 
 def _observed(execution: Execution) -> object:

@@ -32,6 +32,19 @@ Accessed = Mapping[ItemId | None, Attributes]
 result as a whole: ``EXISTENCE`` there means that the handler accessed which items exist."""
 
 
+class AccessedFrom(dict[ItemId | None, Attributes]):
+    """The same, with the stack of the call, which so takes the same way from the process of a request."""
+
+    __slots__ = ("stack",)
+
+    def __init__(self, accessed: Accessed, stack: tuple[SourceLine, ...]) -> None:
+        super().__init__(accessed)
+        self.stack = stack
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AccessedFrom, (dict(self), self.stack)
+
+
 @dataclass(slots=True)  # constructing a frozen one takes five times as long, and every call constructs one
 class Operation:
     """One DynamoDB API call of one request, as performed; never modified once it is part of a history.
@@ -47,6 +60,7 @@ class Operation:
         source: the line of the handler that made the call, if known.
         missed: for an eventually consistent read with a stale result: by item, how many of its last changes it misses.
         accessed: what the handler accessed in the result; ``None`` if that was not tracked.
+        stack: the lines of the user's own code that led to the call, outermost first; () if that was not tracked.
         unit: what the thread that made the call was working on, if its request has several: () is the handler itself.
         slept: seconds that its request had slept before.
         reads_clock: whether its request had read its clock or a random number before.
@@ -66,6 +80,7 @@ class Operation:
     unit: tuple[int, ...] = ()
     slept: float = field(default=0.0, compare=False)
     reads_clock: bool = field(default=False, compare=False)
+    stack: tuple[SourceLine, ...] = field(default=(), compare=False)
 
 
 StoredImages = Mapping[str, Sequence[Image]]

@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from toctou.history.literals import body_text, literal
 from toctou.history.normal_form import normal_body, normal_headers
@@ -51,14 +51,31 @@ RETRYABLE = frozenset({409, 412, 423, 429, 503})
 """Statuses of a rejected request that another state would have allowed: RFC 9110, RFC 4918 (423), RFC 6585 (429)."""
 
 
+class Extent(NamedTuple):
+    """The place of an expression in a file: lines from 1, columns in bytes from 0; the end is not included."""
+
+    path: str
+    line: int
+    column: int
+    last_line: int
+    last_column: int
+
+
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A place in the handler's code; ``file`` is relative to the working directory if possible."""
+    """A place in the handler's code.
+
+    Attributes:
+        file: relative to the working directory if possible.
+        extent: where exactly the expression is that was being evaluated, if Python knows; no part of what is compared, as it
+            differs from machine to machine.
+    """
 
     file: str
     line: int
     function: str
     text: str
+    extent: Extent | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} in {self.function}: {self.text.strip()}"

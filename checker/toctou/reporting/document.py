@@ -12,10 +12,7 @@ under ``seconds`` in the run's document.  Operations are named by the request's 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -25,7 +22,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from toctou.analysis.accesses import accessed
-from toctou.analysis.cause import Cause, Site
 from toctou.analysis.explain import unexplained
 from toctou.analysis.explanation import Edge, Explanation
 from toctou.analysis.threads import threads
@@ -38,28 +34,24 @@ from toctou.history.footprint import ALL, EXISTENCE, Attributes
 from toctou.history.item import Image
 from toctou.history.operation import Execution, Operation, StoredImages
 from toctou.history.output import Written
-from toctou.history.request import HandlerException, Request, Response, SourceLine, label
+from toctou.history.request import HandlerException, Request, Response, label
 from toctou.history.wording import attribute_words
 from toctou.reporting import summary
+from toctou.reporting.causes import cause_document
 from toctou.reporting.code import excerpts
 from toctou.reporting.encoding import encode
+from toctou.reporting.model_names import portable_target, relative_path
 from toctou.reporting.remedy_document import remedy_document
-from toctou.reporting.source_document import portable_file, source_document
+from toctou.reporting.source_document import source_document
 
 FORMAT = 3
 """Version of both kinds of document; a change that an old reader would misread makes it the next number."""
 
-RUN = "run.json"
-"""What the document of a run is called; it lists the files of the run."""
-
 Document = dict[str, Any]
 """A document, or a part of one, as JSON holds it."""
 
-_RECORDED = re.compile(r" #\d+$")
-"""How the name of a recorded state ends: the number of the request before which it was, in its test."""
-
-FINGERPRINT_LENGTH = 16
-"""Hexadecimal digits; enough for the causes of one project never to meet."""
+RUN = "run.json"
+"""What the document of a run is called; it lists the files of the run."""
 
 
 def violation_document(model: str, violation: Violation, *, title: str = "", report: Path | None = None) -> Document:
@@ -72,7 +64,7 @@ def violation_document(model: str, violation: Violation, *, title: str = "", rep
     """
     execution = violation.execution
     names = operation_names(execution)
-    cause = _cause(portable_target(model), violation.cause, names)
+    cause = cause_document(portable_target(model), violation.cause, execution, names)
     return {
         **envelope("violation"),
         "model": portable_target(model),
@@ -129,22 +121,6 @@ def operation_names(execution: Execution) -> tuple[str, ...]:
     return tuple(f"{label(one.request)}.{one.number + 1}" for one in execution.operations)
 
 
-def portable_target(target: str) -> str:
-    """A target as the command line takes it, its path relative to the working directory."""
-    path, colon, name = target.rpartition(":")
-    if not colon or not os.path.isabs(path):
-        return target
-    return f"{relative_path(Path(path))}:{name}"
-
-
-def relative_path(path: Path) -> str:
-    """The path from the working directory, with forward slashes; the bare name where there is none."""
-    try:
-        return PurePath(os.path.relpath(path)).as_posix()
-    except ValueError:  # on another drive
-        return path.name
-
-
 def envelope(kind: str) -> Document:
     """How every document begins."""
     return {"kind": kind, "format": FORMAT, "toctou": _version()}
@@ -183,42 +159,8 @@ def _home_of(report: Path) -> str:
         return ""
 
 
-def _cause(model: str, cause: Cause, names: Sequence[str]) -> Document:
-    # function and text instead of file and line: moved lines and edits elsewhere must not change a finding's identity
-    read, write = _site(cause.read, cause.read_at, names), _site(cause.write, cause.write_at, names)
-    window = (cause.window.read, cause.window.write)
-    places = [one and [one.action, list(one.tables), _code(one.source)] for one in window]
-    # A window within one function is one, whichever handlers call that function.
-    files = [portable_file(one.source.file) for one in window if one is not None and one.source is not None]
-    place = files[0] if cause.window.shared and files else cause.handler
-    digest = hashlib.sha256(json.dumps([scope_of(model), place, places, cause.other]).encode()).hexdigest()
-    return {
-        "fingerprint": digest[:FINGERPRINT_LENGTH],
-        "text": str(cause),
-        "handler": cause.handler,
-        "read": read,
-        "write": write,
-    }
-
-
-def _code(source: SourceLine | None) -> list[str] | None:
-    return None if source is None else [source.function, source.text.strip()]
-
-
-def scope_of(model: str) -> str:
-    """What a cause belongs to: a model, or whatever was recorded, since each state of each test is a model of its own there."""
-    return "" if _RECORDED.search(model) else model
-
-
-def _site(site: Site | None, at: int | None, names: Sequence[str]) -> Document | None:
-    if site is None or at is None:
-        return None
-    return {
-        "step": names[at],
-        "action": site.action,
-        "tables": list(site.tables),
-        "source": source_document(site.source),
-    }
+RUN = "run.json"
+"""What the document of a run is called; it lists the files of the run."""
 
 
 def _request(index: int, request: Request) -> Document:
@@ -323,6 +265,7 @@ def _step(operation: Operation, name: str, focus: summary.Focus, held: Image | N
             for one in operation.changes
         ],
         "source": source_document(operation.source),
+        **({"stack": [source_document(one) for one in operation.stack]} if operation.stack else {}),
     }
 
 

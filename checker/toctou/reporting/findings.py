@@ -12,7 +12,9 @@ from typing import Any
 from toctou.history.request import size
 from toctou.history.schedule import parse_schedule
 from toctou.history.wording import listed
-from toctou.reporting.document import FINGERPRINT_LENGTH, Document, scope_of
+from toctou.reporting.causes import FINGERPRINT_LENGTH
+from toctou.reporting.document import Document
+from toctou.reporting.model_names import identity
 
 
 def findings(violations: Sequence[Document]) -> list[Document]:
@@ -60,7 +62,7 @@ def flow(violation: Document) -> list[Document]:
 def _groups(violations: Sequence[Document]) -> list[list[Document]]:
     groups: dict[object, list[Document]] = {}
     for one in violations:
-        groups.setdefault(_raised_alone(one) or one["cause"]["fingerprint"], []).append(one)
+        groups.setdefault(_raised_alone(one) or (_model(one), one["cause"]["fingerprint"]), []).append(one)
     ordered = [_clearest_first(part) for group in groups.values() for part in _parts(group)]
     return _by_rule(sorted(ordered, key=lambda group: _rank(group[0])))
 
@@ -98,7 +100,7 @@ def _of_part(group: Sequence[Document]) -> str:
 def _own_rule(group: Sequence[Document]) -> tuple[str, str] | None:
     """The rule of the model's own that a cause breaks; ``None`` if it breaks none."""
     clearest = group[0]
-    return None if _of_others(clearest) else (scope_of(clearest["model"]), clearest["finding"]["oracle"])
+    return None if _of_others(clearest) else (_model(clearest), clearest["finding"]["oracle"])
 
 
 def _by_rule(groups: Sequence[list[Document]]) -> list[list[Document]]:
@@ -119,6 +121,11 @@ def _way(rules: Sequence[tuple[str, str] | None], at: int) -> Document:
     return {"way": {"rule": rule[1], "number": rules[:at].count(rule) + 1, "of": rules.count(rule)}}
 
 
+def _model(violation: Document) -> str:
+    """The model, since two may be called the same; all that was recorded from tests counts as one."""
+    return violation["model"] if identity(violation["model"]) else ""
+
+
 def _raised_alone(violation: Document) -> tuple[str, ...] | None:
     """Where, and what, a request raises by itself: one bug, whichever handlers come through it; ``None`` for anything else."""
     lines = violation["explanation"].get("traceback")
@@ -126,7 +133,7 @@ def _raised_alone(violation: Document) -> tuple[str, ...] | None:
         return None
     raised = [one["exception"] for one in violation["responses"] if one.get("exception")]
     types = {one["type"] for one in raised if one["source"] == lines[-1]}
-    return scope_of(violation["model"]), *sorted(types), *map(str, lines[-1].values())
+    return _model(violation), *sorted(types), *map(str, lines[-1].values())
 
 
 def _clearest_first(violations: Sequence[Document]) -> list[Document]:
@@ -238,6 +245,7 @@ def _finding(group: Sequence[Document]) -> Document:
         "confirmed_on": clearest["confirmed_on"],
         "read": cause["read"],
         "write": cause["write"],
+        **({"accepts": cause["accepts"]} if cause.get("accepts") else {}),
         "flow": flow(clearest),
         "report": clearest["report"],
         "replay": clearest["replay"],

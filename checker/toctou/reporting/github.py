@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
+from toctou.reporting.places import model_file, place_of
 from toctou.reporting.remedies import remedy_of, remedy_title
 from toctou.reporting.renderer import Renderer
-from toctou.reporting.source_document import own_line
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import finding_title, places
 
@@ -21,13 +21,12 @@ COMMANDS = {"critical": "error", "high": "error", "medium": "warning", "low": "n
 
 
 def render(document: Document) -> str:
-    """Every finding, then every inconclusive model of a run."""
-    return "".join([*map(_finding, findings_in(document)), *_inconclusive(document)])
+    """Every finding, then every inconclusive model of a run, and what a person should know besides."""
+    return "".join([*map(_finding, findings_in(document)), *_inconclusive(document), *_notes(document)])
 
 
 def _finding(finding: Document) -> str:
-    place = finding["write"] or finding["read"]
-    source = place and place["source"] and own_line(place)
+    source = place_of(finding)
     remedy = remedy_of(finding)
     severity = finding["severity"]
     count = len(finding["scenarios"])
@@ -39,10 +38,12 @@ def _finding(finding: Document) -> str:
         *([f"{count} violations have this cause."] if count > 1 else []),
         *([f"Replay: {finding['replay']}"] if finding["replay"] else []),
     ]
-    where = {"file": source["file"], "line": str(source["line"])} if source else {"file": _file(finding["model"])}
-    return _command(
-        COMMANDS.get(severity["level"], "error"), {**where, "title": finding_title(finding)}, "\n".join(lines)
-    )
+    where = {"file": source["file"], "line": str(source["line"])} if source else {"file": model_file(finding)}
+    command, title = COMMANDS.get(severity["level"], "error"), finding_title(finding)
+    if accepted := finding.get("accepted"):
+        command, title = "notice", f"accepted: {title}"
+        lines = [f"Accepted in {accepted['where']}: {accepted['reason'] or 'no reason is given'}", *lines]
+    return _command(command, {**where, "title": title}, "\n".join(lines))
 
 
 def _inconclusive(document: Document) -> Iterator[str]:
@@ -50,13 +51,14 @@ def _inconclusive(document: Document) -> Iterator[str]:
         if model["verdict"] == "INCONCLUSIVE":
             title = f"inconclusive: {model['stop_reason'] or 'unknown'}"
             yield _command(
-                "warning", {"file": _file(model["model"]), "title": title}, f"{model['model']}: {model['detail']}"
+                "warning", {"file": model_file(model), "title": title}, f"{model['model']}: {model['detail']}"
             )
 
 
-def _file(model: str) -> str:
-    path = model.rpartition(":")[0]
-    return path if path.endswith(".py") else ""
+def _notes(document: Document) -> Iterator[str]:
+    """What a person should know of the baseline and of comments."""
+    for note in (document.get("outcome") or {}).get("notes", ()):
+        yield _command("warning", {"title": "toctou"}, note)
 
 
 def _command(command: str, properties: dict[str, str], message: str) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from toctou.reporting.coverage import total_words
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.run_text import finding_lines
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES
@@ -48,7 +49,8 @@ def _lines(recorded: Document) -> Iterator[Text]:
 
 
 def _findings(recorded: Document) -> Iterator[Text]:
-    found = recorded["run"].get("findings", [])
+    every = recorded["run"].get("findings", [])
+    found = [one for one in every if "accepted" not in one]
     in_full = [one for one in found if one["severity"]["level"] != "low"][:_MOST_IN_FULL]
     for finding in in_full:
         yield Text()
@@ -65,7 +67,9 @@ def _findings(recorded: Document) -> Iterator[Text]:
                 yield Text(f"    {visible(where)}")
         if len(rest) > _MOST_IN_LINES:
             yield Text(f"  and {len(rest) - _MOST_IN_LINES} more")
-    if found:
+    if recorded["run"]:
+        yield from outcome_lines(recorded["run"])
+    if every:
         yield Text()
         directory = recorded["directory"]
         yield Text(f"Pages: {directory}/index.html, or `toctou report --open {directory}`", "dim")

@@ -19,6 +19,7 @@ _MODULES = (
     "html",
     "sarif",
     "github",
+    "codequality",
     "csv_report",
     "detail",
     "mermaid",

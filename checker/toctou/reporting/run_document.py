@@ -13,9 +13,10 @@ from pathlib import Path
 from toctou.counterexample.violation import Violation
 from toctou.declaration.isolation import isolation_name
 from toctou.reporting.coverage import coverage_document
-from toctou.reporting.document import RUN, Document, documented, envelope, portable_target, stored_as
+from toctou.reporting.document import RUN, Document, documented, envelope, stored_as
 from toctou.reporting.file_names import report_names
 from toctou.reporting.findings import findings, ranked
+from toctou.reporting.model_names import portable_target
 from toctou.search.result import ModelResult, RunResult, ScenarioResult
 
 Replay = Callable[[Violation], str]

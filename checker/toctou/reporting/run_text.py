@@ -10,6 +10,7 @@ from rich.text import Text
 
 from toctou.reporting.coverage import notable, total_words
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.remedies import fix_command, remedy_of, remedy_title
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
@@ -117,9 +118,12 @@ def _run_remarks(document: Document, directory: str) -> Iterator[Text]:
     yield from _notes(document["models"])
     yield from _covered(document)
     for finding in document["findings"]:
+        if "accepted" in finding:
+            continue
         yield Text()
         report = f"{directory and directory.rstrip('/') + '/'}{finding['report']}" if finding["report"] else ""
         yield from finding_lines(finding, f"toctou replay {report}" if report else "")
+    yield from outcome_lines(document)
     if document["findings"] and directory:
         yield Text()
         yield Text(

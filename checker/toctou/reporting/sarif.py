@@ -1,51 +1,40 @@
-"""Findings as SARIF 2.1.0, for code scanning: one result per cause, at the line of the write that is not guarded.
+"""Findings as SARIF 2.1.0, for code scanning: one result per cause, at the handler's own line that decides.
 
-Rules are the anomalies, with the weaknesses of CWE that they are instances of.  The code flow follows the schedule: the
-checker does run all requests on one thread, so one thread flow holds every operation, in the order in which they took
-effect.  A result's fingerprint is that of its cause, which moved lines and edits elsewhere do not change.
+Rules are the patterns (:mod:`toctou.reporting.sarif_rules`).  A read and a write that are reached through other functions are
+related locations, with the stacks that lead there.  The code flow follows the schedule: the checker does run all requests on one
+thread, so one thread flow holds every operation, in the order in which they took effect.  A result's fingerprint is that of its
+cause, which moved lines and edits elsewhere do not change; GitHub only goes by the one that it calls ``primaryLocationLineHash``.
 
 Source: OASIS, *Static Analysis Results Interchange Format 2.1.0*, https://docs.oasis-open.org/sarif/sarif/v2.1.0/.
-``security-severity`` is read by GitHub: https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import groupby
 from urllib.parse import quote
 
-from toctou.analysis.anomalies import ANOMALIES
 from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
+from toctou.reporting.fixes import fixes_of
+from toctou.reporting.places import decides, model_file, place_of, stack_of
 from toctou.reporting.renderer import KINDS, Renderer
+from toctou.reporting.sarif_rules import LEVELS, message, rule, taxon, taxonomy, weaknesses
 from toctou.reporting.summary import visible
 from toctou.reporting.titles import finding_title
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
-WEAKNESSES = {
-    "248": "Uncaught Exception",
-    "362": "Concurrent Execution using Shared Resource with Improper Synchronization ('Race Condition')",
-    "367": "Time-of-check Time-of-use (TOCTOU) Race Condition",
-    "639": "Authorization Bypass Through User-Controlled Key",
-}
-"""Numbers of CWE to their titles."""
+MOST_RESULTS, MOST_STEPS = 25_000, 1_000
+"""Of a run, and of a code flow; GitHub takes no more."""
 
-_WEAKNESSES_OF = {
-    "fails_alone": ("248",),
-    "unhandled_exception": ("248",),
-    "unhandled_refusal": ("248",),
-    "toctou": ("367",),
-    "missing_check": ("639",),
-    "aba": ("367",),
-}
-_BYPASSES = ("impact:destroys-others-data/", "impact:changes-others-data/")
-_FINGERPRINT = "toctouCause/v1"
+_FINGERPRINT = "toctouCause/v2"
 
 
 def render(document: Document) -> str:
     """A log with one result per finding, most severe first; those of a scan name the operation of the API."""
-    found, version = findings_in(document), document["toctou"]
+    every, version = findings_in(document), document["toctou"]
+    found = every[:MOST_RESULTS]
     rules: dict[str, list[Document]] = {}
     for finding in found:
         rules.setdefault(finding["anomaly"], []).append(finding)
@@ -59,12 +48,14 @@ def render(document: Document) -> str:
                     "driver": {
                         "name": "toctou",
                         **({"version": version} if version else {}),
-                        "shortDescription": _message("Model-based concurrency checker for handlers over DynamoDB"),
-                        "rules": [_rule(name, of_rule) for name, of_rule in rules.items()],
+                        "shortDescription": message("Model-based concurrency checker for handlers over DynamoDB"),
+                        "rules": [rule(name, of_rule) for name, of_rule in rules.items()],
                         "supportedTaxonomies": [{"name": "CWE"}],
                     }
                 },
-                "taxonomies": [_cwe(found)],
+                "automationDetails": {"id": f"toctou/{document['kind']}/"},
+                "invocations": [_invocation(document, left_out=len(every) - len(found))],
+                "taxonomies": [taxonomy(found)],
                 "columnKind": "unicodeCodePoints",
                 "results": [_result(finding, names.index(finding["anomaly"])) for finding in found],
             }
@@ -73,78 +64,62 @@ def render(document: Document) -> str:
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
-def weaknesses(finding: Document) -> Sequence[str]:
-    """Numbers of CWE for a finding: of its anomaly (a race, if there is none of its own), and of whose data it is about."""
-    numbers = _WEAKNESSES_OF.get(finding["anomaly"], ("362",))
-    bypassed = finding["severity"]["vector"].startswith(_BYPASSES)
-    return tuple(dict.fromkeys([*numbers, *(("639",) if bypassed else ())]))
-
-
-def _all_weaknesses(found: Sequence[Document]) -> list[str]:
-    return sorted({number for finding in found for number in weaknesses(finding)})
-
-
-def _cwe(found: Sequence[Document]) -> Document:
+def _invocation(document: Document, left_out: int) -> Document:
+    """How the command ended, and what it could not conclude."""
+    outcome = document.get("outcome") or {}
+    notifications = list(_notifications(document))
+    if left_out:
+        notifications.append(_notification("warning", f"{left_out} less severe findings are left out here"))
+    failed = bool(document.get("faults")) or any(one["level"] == "error" for one in notifications)
     return {
-        "name": "CWE",
-        "organization": "MITRE",
-        "shortDescription": _message("Common Weakness Enumeration"),
-        "informationUri": "https://cwe.mitre.org/",
-        "taxa": [
-            {
-                "id": number,
-                "shortDescription": _message(WEAKNESSES[number]),
-                "helpUri": f"https://cwe.mitre.org/data/definitions/{number}.html",
-            }
-            for number in _all_weaknesses(found)
-        ],
+        "executionSuccessful": not failed,
+        **({"exitCode": outcome["exit_status"]} if outcome else {}),
+        **({"toolExecutionNotifications": notifications} if notifications else {}),
     }
 
 
-def _rule(key: str, found: Sequence[Document]) -> Document:
-    anomaly = ANOMALIES.get(key, ANOMALIES["unnamed"])
-    numbers = _all_weaknesses(found)
-    score = max(finding["severity"]["score"] for finding in found)
-    text = f"{anomaly.meaning[:1].upper()}{anomaly.meaning[1:]}. Defined in: {anomaly.source}."
-    return {
-        "id": key,
-        "name": "".join(part.title() for part in key.split("_")),
-        "shortDescription": _message(anomaly.title),
-        "fullDescription": _message(text),
-        "help": _message(
-            f"{text} Make the write conditional on everything that it relies on, or make both calls in one transaction."
-        ),
-        "helpUri": f"https://cwe.mitre.org/data/definitions/{numbers[0]}.html",
-        "relationships": [{"target": _taxon(number), "kinds": ["relevant"]} for number in numbers],
-        "properties": {
-            "tags": ["security", "concurrency", *(f"external/cwe/cwe-{number}" for number in numbers)],
-            "precision": "very-high",
-            "security-severity": f"{score:.1f}",
-        },
-    }
+def _notifications(document: Document) -> Iterator[Document]:
+    for fault in document.get("faults", ()):
+        yield _notification("error", f"{fault['where']}: {fault['text']}" if fault["where"] else fault["text"])
+    for one in [*document.get("models", ()), *document.get("operations", ())]:
+        if one["verdict"] == "INCONCLUSIVE":
+            name = one.get("model") or one.get("name", "")
+            reason = one["stop_reason"] or "unknown"
+            level = "error" if reason in ("refused", "internal_error") else "warning"
+            yield _notification(
+                level, f"{name} is inconclusive ({reason}): {one['detail'] or one.get('unreached', '')}"
+            )
+    for one in document.get("unusable", ()):
+        yield _notification("warning", f"{one['name']} was not driven: {one['reason']}")
+    for note in (document.get("outcome") or {}).get("notes", ()):
+        yield _notification("note", note)
 
 
-def _taxon(number: str) -> Document:
-    return {"id": number, "toolComponent": {"name": "CWE"}}
+def _notification(level: str, text: str) -> Document:
+    return {"level": level, "message": message(text)}
 
 
 def _result(finding: Document, rule_index: int) -> Document:
-    severity, write, read = finding["severity"], finding["write"], finding["read"]
-    decision = f"relies on {finding['decision']}, read here" if finding["decision"] else "relies on what is read here"
-    related = [_location(read["source"], decision)] if read and read["source"] else []
-    place = {"source": finding["traceback"][-1]} if finding.get("traceback") else write or read
+    severity = finding["severity"]
+    related = _related(finding)
+    stacks = list(_stacks(finding))
     return {
         "ruleId": finding["anomaly"],
         "ruleIndex": rule_index,
         "level": LEVELS.get(severity["level"], "error"),
         "rank": severity["score"] * 10,
-        "taxa": [_taxon(number) for number in weaknesses(finding)],
-        "message": _message(_text(finding)),
-        "locations": [_primary(place["source"] if place else None, finding)],
-        **({"relatedLocations": [{"id": 1, **related[0]}]} if related else {}),
+        "taxa": [taxon(number) for number in weaknesses(finding)],
+        "message": _text(finding, [one["id"] for one in related]),
+        "locations": [_primary(place_of(finding), finding)],
+        **({"relatedLocations": related} if related else {}),
         "codeFlows": [_code_flow(finding)],
-        **({"stacks": [_stack(finding)]} if finding.get("traceback") else {}),
-        "partialFingerprints": {_FINGERPRINT: finding["fingerprint"]},
+        **({"stacks": stacks} if stacks else {}),
+        **({"fixes": [_fix(finding)]} if fixes_of(finding) else {}),
+        "partialFingerprints": {
+            _FINGERPRINT: finding["fingerprint"],
+            "primaryLocationLineHash": f"{finding['fingerprint']}:1",
+        },
+        "suppressions": _suppressions(finding),
         "properties": {
             "security-severity": f"{severity['score']:.1f}",
             "severity": severity["level"],
@@ -160,9 +135,76 @@ def _result(finding: Document, rule_index: int) -> Document:
     }
 
 
-def _text(finding: Document) -> str:
+def _text(finding: Document, related: list[int]) -> Document:
+    """The title first, because GitHub shows one sentence where there is no room; at the end links to the places."""
     fix = f" Suggested fix (not verified): {finding['remedy']}." if finding["remedy"] else ""
-    return f"{finding_title(finding)}. {finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{fix}"
+    whole = message(f"{finding_title(finding)}. {finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{fix}")
+    words = {1: "[read](1)", 2: "[write](2)"}
+    links = " and ".join(words[one] for one in related if one in words)
+    return {"text": f"{whole['text']} See the {links}."} if links else whole
+
+
+def _related(finding: Document) -> list[Document]:
+    """The read and the write: 1 and 2 where the handler reaches them, 3 and 4 where the calls themselves are if elsewhere."""
+    read, write = finding["read"], finding["write"]
+    decision = f"relies on {finding['decision']}, read here" if finding["decision"] else "relies on what is read here"
+    found = [(1, decides(read), decision), (2, decides(write), f"the {write['action']} that follows" if write else "")]
+    for number, site in ((3, read), (4, write)):
+        if site and site["source"] and decides(site) != site["source"]:
+            found.append((number, site["source"], f"the {site['action']} itself"))
+    return [{"id": number, **_location(source, text)} for number, source, text in found if source]
+
+
+def _stacks(finding: Document) -> Iterator[Document]:
+    """Where an exception came through, and how the read and the write are reached; innermost first, as the standard has it."""
+    if lines := finding.get("traceback"):
+        yield _stack(finding["headline"], lines)
+    for site in (finding["read"], finding["write"]):
+        if lines := stack_of(site):
+            yield _stack(f"the way to the {site['action']}", lines)
+
+
+def _stack(text: str, lines: list[Document]) -> Document:
+    frames = [{"location": _location(line, line["function"])} for line in reversed(lines)]
+    return {"message": message(text), "frames": frames}
+
+
+def _suppressions(finding: Document) -> list[Document]:
+    accepted = finding.get("accepted")
+    if accepted is None:
+        return []
+    if accepted["by"] == "baseline":
+        return [{"kind": "external", "status": "accepted", "justification": visible(accepted["reason"])}]
+    file, _, line = accepted["where"].rpartition(":")
+    region = {"artifactLocation": _artifact(file), "region": {"startLine": int(line)}}
+    return [
+        {
+            "kind": "inSource",
+            "status": "accepted",
+            "justification": visible(accepted["reason"]),
+            "location": {"physicalLocation": region},
+        }
+    ]
+
+
+def _fix(finding: Document) -> Document:
+    by_file = groupby(sorted(fixes_of(finding)), key=lambda one: one.path)
+    return {
+        "description": message(finding["remedy"] or "fix"),
+        "artifactChanges": [
+            {
+                "artifactLocation": _artifact(path),
+                "replacements": [
+                    {
+                        "deletedRegion": {"startLine": one.first, "endLine": one.last},
+                        "insertedContent": {"text": one.text},
+                    }
+                    for one in replacements
+                ],
+            }
+            for path, replacements in by_file
+        ],
+    }
 
 
 def _api(finding: Document) -> list[Document]:
@@ -186,17 +228,15 @@ def _primary(source: Document | None, finding: Document) -> Document:
     }
     if source is not None:
         return {**_location(source), **logical}
-    path = finding["model"].rpartition(":")[0]
-    if not path.endswith(".py"):
-        return logical
-    return {"physicalLocation": {"artifactLocation": _artifact(path)}, **logical}
+    path = model_file(finding)
+    return {"physicalLocation": {"artifactLocation": _artifact(path)}, **logical} if path else logical
 
 
 def _code_flow(finding: Document) -> Document:
     locations = []
-    for order, step in enumerate(finding["flow"], 1):
+    for order, step in enumerate(finding["flow"][:MOST_STEPS], 1):
         text = f"{step['step']} ({step['request']}): {step['summary']}"
-        location = _location(step["source"], text) if step["source"] else {"message": _message(text)}
+        location = _location(step["source"], text) if step["source"] else {"message": message(text)}
         locations.append(
             {
                 "location": location,
@@ -205,17 +245,9 @@ def _code_flow(finding: Document) -> Document:
             }
         )
     return {
-        "message": _message("The schedule: every operation in the order in which it took effect"),
-        "threadFlows": [
-            {"locations": locations or [{"location": {"message": _message("no operation was performed")}}]}
-        ],
+        "message": message("The schedule: every operation in the order in which it took effect"),
+        "threadFlows": [{"locations": locations or [{"location": {"message": message("no operation was performed")}}]}],
     }
-
-
-def _stack(finding: Document) -> Document:
-    """Where an exception came through, innermost first, as the standard has it."""
-    frames = [{"location": _location(line, line["function"])} for line in reversed(finding["traceback"])]
-    return {"message": _message(finding["headline"]), "frames": frames}
 
 
 def _location(source: Document, text: str = "") -> Document:
@@ -223,16 +255,11 @@ def _location(source: Document, text: str = "") -> Document:
     if source["text"]:
         region["snippet"] = {"text": source["text"]}
     physical = {"artifactLocation": _artifact(source["file"]), "region": region}
-    return {"physicalLocation": physical, **({"message": _message(text)} if text else {})}
+    return {"physicalLocation": physical, **({"message": message(text)} if text else {})}
 
 
 def _artifact(path: str) -> Document:
     return {"uri": quote(path), "uriBaseId": "%SRCROOT%"}
-
-
-def _message(text: str) -> Document:
-    # braces hold placeholders and [text](target) is a link, in this standard (3.11.5 and 3.11.6)
-    return {"text": visible(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")}
 
 
 RENDERERS = (Renderer("sarif", ".sarif", dict.fromkeys(KINDS, render), printed=True),)

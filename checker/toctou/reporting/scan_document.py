@@ -10,8 +10,9 @@ from dataclasses import asdict
 
 from toctou.openapi.operations import Operation, Scheme
 from toctou.reporting.coverage import counts_words, notable
-from toctou.reporting.document import Document, envelope, portable_target
-from toctou.reporting.sarif import weaknesses
+from toctou.reporting.document import Document, envelope
+from toctou.reporting.model_names import portable_target
+from toctou.reporting.sarif_rules import weaknesses
 from toctou.reporting.source_document import source_document
 from toctou.scan.access import Access, Window
 from toctou.scan.scanning import Members, ScannedOperation, ScanResult

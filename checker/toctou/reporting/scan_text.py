@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from toctou.reporting.document import Document
+from toctou.reporting.outcome_text import outcome_lines
 from toctou.reporting.remedies import fix_command, remedy_of, remedy_title
 from toctou.reporting.summary import visible
 from toctou.reporting.text import LEVEL_STYLES, VERDICT_STYLES
@@ -41,6 +42,7 @@ def scan_lines(document: Document, directory: str) -> Iterator[Text]:
     if document["idle_handlers"]:
         yield Text()
         yield Text(f"Handlers that serve no operation of the document: {', '.join(document['idle_handlers'])}", "dim")
+    yield from outcome_lines(document)
     if directory:
         yield Text()
         yield Text(f"Pages: {directory.rstrip('/')}/scan.html", "dim")
@@ -140,6 +142,8 @@ def _operation(operation: Document, directory: str) -> Iterator[Text]:
     for head, sentence in operation_points(operation):
         yield from _point(head, sentence)
     for finding in operation["findings"]:
+        if "accepted" in finding:
+            continue
         severity = finding["severity"]
         head = f"{severity['level']} {severity['score']}"
         yield Text.assemble(

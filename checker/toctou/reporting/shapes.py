@@ -39,8 +39,20 @@ def _texts(*names: str) -> dict[str, Shape]:
 
 _SOURCE: Shape = Maybe({**_texts("file", "function", "text"), "line": int})
 _SEVERITY: Shape = {**_texts("level", "vector", "meaning"), "score": float}
-_SITE: Shape = Maybe({**_texts("step", "action"), "tables": [str], "source": _SOURCE})
-_CAUSE: Shape = {**_texts("fingerprint", "text", "handler"), "read": _SITE, "write": _SITE}
+_SITE: Shape = Maybe(
+    {
+        **_texts("step", "action"),
+        "tables": [str],
+        "source": _SOURCE,
+        "at": Missing(_SOURCE),
+        "stack": Missing([_SOURCE]),
+    }
+)
+_ACCEPTS = Missing([{**_texts("file", "reason"), "line": int, "names": [str]}])
+_CAUSE: Shape = {**_texts("fingerprint", "text", "handler"), "read": _SITE, "write": _SITE, "accepts": _ACCEPTS}
+_OUTCOME = Missing(
+    {"fail_on": str, **dict.fromkeys(("exit_status", "failing", "accepted"), int), "below": [str], "notes": [str]}
+)
 _EDGE: Shape = {**_texts("kind", "earlier", "later", "item", "reason"), "attributes": [str]}
 _STEP: Shape = {
     **_texts("name", "request", "action", "target", "outcome", "summary"),
@@ -50,6 +62,7 @@ _STEP: Shape = {
     "looked_at": Maybe([{**_texts("item", "by"), "attributes": [str]}]),
     "changes": [{"item": str, "before": Maybe(dict), "after": Maybe(dict)}],
     "source": _SOURCE,
+    "stack": Missing([_SOURCE]),
     "witness": bool,
     "wrong": bool,
 }
@@ -98,6 +111,8 @@ _FINDING: Shape = {
     "confirmed_on": Maybe(str),
     "read": _SITE,
     "write": _SITE,
+    "accepts": _ACCEPTS,
+    "accepted": Missing(_texts("by", "where", "reason")),
     "flow": [{**_texts("step", "request", "summary"), "witness": bool, "source": _SOURCE}],
     "scenarios": [{**_texts("oracle", "anomaly", "severity", "schedule", "report"), "requests": [str]}],
 }
@@ -136,6 +151,7 @@ RUN: Shape = {
     "findings": [_FINDING],
     "stored": Maybe(_texts("file", "written", "text")),
     "faults": [_texts("where", "text")],
+    "outcome": _OUTCOME,
     "models": [
         {
             **_texts("model", "title", "verdict", "detail", "covered"),
@@ -172,6 +188,7 @@ SCAN: Shape = {
     ],
     "unusable": [_texts("operation", "name", "reason")],
     "idle_handlers": [str],
+    "outcome": _OUTCOME,
 }
 _NOUNS = {
     str: "a text",

@@ -53,10 +53,15 @@ def violation_title(document: Document) -> str:
 def finding_title(finding: Document) -> str:
     """The title of a finding of a run or a scan, which is that of its clearest violation."""
     clearest: Document = finding["scenarios"][0] if finding["scenarios"] else {"requests": [], "oracle": ""}
-    named = [match[1] for match in map(_HANDLER.search, clearest["requests"]) if match]
+    named = handlers_named(clearest["requests"])
     if finding["anomaly"] == "fails_alone" and (handlers := finding.get("handlers")):
         return f"{listed(handlers)}: fail alone, for one cause"
     return _title(named or [finding["handler"]], finding, clearest["oracle"])
+
+
+def handlers_named(requests: Iterable[str]) -> list[str]:
+    """The handlers of requests, given as reports have them: ``alice: transfer(item_id='i1')``."""
+    return [match[1] for match in map(_HANDLER.search, requests) if match]
 
 
 def harm(finding: Document) -> str:

@@ -25,6 +25,9 @@ from toctou.search.result import RunResult
 Further = Callable[[Document], Document]
 """Makes another document of the run's, such as a scan's."""
 
+Judge = Callable[[Document], None]
+"""Notes in the document of a run what comes of it, as :mod:`toctou.reporting.acceptance` does."""
+
 
 def prepare_directory(directory: Path) -> None:
     """Make sure, before hours of exploring, that reports can be written there.
@@ -51,18 +54,25 @@ def unwritable(directory: Path, error: OSError) -> ReportError:
 
 
 def write_run(
-    result: RunResult, directory: Path, further: Further | None = None, replay: Replay | None = None
+    result: RunResult,
+    directory: Path,
+    further: Further | None = None,
+    replay: Replay | None = None,
+    judge: Judge | None = None,
 ) -> list[Document]:
     """Write every report of a run, replacing those of an earlier one; returns the run's document, and the further one.
 
     Args:
         further: makes another document that is stored beside the run's.
         replay: the command that shows a violation again, where ``toctou replay`` cannot.
+        judge: notes in the run's document which of its findings fail it.
 
     Raises:
         ReportError: see :func:`prepare_directory`; or the disk is full.
     """
     run, violations = documents(result, directory, replay)
+    if judge is not None:
+        judge(run)
     whole = [run] if further is None else [run, further(run)]
     texts = _texts(whole, violations)
     prepare_directory(directory)

@@ -11,8 +11,9 @@ from toctou.history.item import Change, ItemId
 from toctou.history.operation import ErrorResponse, Operation
 from toctou.history.request import HandlerException, Request, Response, SourceLine
 from toctou.reporting import summary
-from toctou.reporting.document import FORMAT, portable_target, violation_document
+from toctou.reporting.document import FORMAT, violation_document
 from toctou.reporting.encoding import decode
+from toctou.reporting.model_names import portable_target
 from toctou.reporting.registry import rendered
 
 
