@@ -336,4 +336,4 @@ def test_a_budget_that_is_spent_is_said():
     attempt = best(NoTime, budget=Budget(max_schedules=2))
     assert attempt.tried.outcome == "not_tried"
     assert "of 2 of 7 scenarios" in attempt.tried.text
-    assert "the budget ended after 2 schedules" in attempt.tried.text
+    assert "then the schedules for trying had been spent" in attempt.tried.text

@@ -39,6 +39,11 @@ LEAST_SCHEDULES = 2_000
 _MORE = 4  # times the schedules that the model took
 _SHARE = 0.5  # of the seconds for exploring, which are for trying in addition
 
+_ENDED = {
+    StopReason.MAX_SECONDS: "the time for trying had ended",
+    StopReason.MAX_SCHEDULES: "the schedules for trying had been spent",
+}
+
 Fixing = Callable[[int, int], None]
 """Is told the number of the finding that is about to be looked at, and how many there are."""
 
@@ -238,10 +243,11 @@ class _Trying:
         return {_decision(one, edits) for one in others} - own
 
     def _cut_off(self, result: ScenarioResult, schedules: int, explored: int, total: int) -> Tried:
-        why = result.detail.partition("\n")[0] or "the budget was spent"
-        text = (
-            f"no violation in {_count(schedules, 'schedule')} of {explored} of {_count(total, 'scenario')}, then: {why}"
-        )
+        why = _ENDED.get(result.stop_reason) or result.detail.partition("\n")[0] or "more was not to be tried"
+        if not schedules:
+            return Tried("not_tried", why)
+        seen = f"{_count(schedules, 'schedule')} of {explored} of {_count(total, 'scenario')}"
+        text = f"no violation in {seen}, then {why}"
         return Tried("not_tried", text, schedules, explored)
 
     def _concluded(
