@@ -6,7 +6,7 @@ and tried once more.  Where that does not help, the next candidate is tried.  A 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,7 +39,7 @@ LEAST_SCHEDULES = 2_000
 _MORE = 4  # times the schedules that the model took
 _SHARE = 0.5  # of the seconds for exploring, which are for trying in addition
 
-_ENDED = {
+_ENDED: Mapping[StopReason | None, str] = {
     StopReason.MAX_SECONDS: "the time for trying had ended",
     StopReason.MAX_SCHEDULES: "the schedules for trying had been spent",
 }
