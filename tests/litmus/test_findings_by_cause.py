@@ -338,3 +338,24 @@ class Uploading(Shop):
 def test_an_object_that_is_put_twice_is_no_effect_that_occurred_twice():
     (finding,) = found(Uploading)
     assert finding["anomaly"] == "lost_update"
+
+
+class Transferring(Shop):
+    """One balance is decided on; that the other one is read as well decides nothing."""
+
+    items = {"Shop": [{"id": "a", "n": 1}, {"id": "b", "n": 0}]}
+
+    @handler
+    def transfer(self, principal: str) -> int:
+        target = stored("b")
+        if int(stored("a")["n"]) < 1 or not target:
+            return 409
+        update("a", "SET n = n - :one", one=1)
+        update("b", "SET n = n + :one", one=1)
+        return 200
+
+
+def test_a_balance_that_is_spent_twice_is_a_check_that_was_out_of_date():
+    (finding,) = found(Transferring)
+    assert finding["anomaly"] == "toctou"
+    assert "its n was 0 by then" in finding["headline"]

@@ -148,7 +148,11 @@ def disjoint(scene: Scene) -> bool:
 
 def both_decide(scene: Scene) -> bool:
     """Both reads come before the writes that they miss, and each request writes after it has read, by another call."""
-    if scene.first.stale or scene.last.stale:
+    if (
+        scene.first.stale
+        or scene.last.stale
+        or not all(decided(scene.operation(one.earlier), one) for one in (scene.first, scene.last))
+    ):
         return False
     # A write whose own condition reads decides nothing that could be out of date.
     return scene.first.earlier < scene.last.later and scene.last.earlier < scene.first.later
