@@ -14,6 +14,7 @@ from toctou.history.schedule import parse_schedule
 from toctou.history.wording import listed
 from toctou.reporting.causes import FINGERPRINT_LENGTH
 from toctou.reporting.document import Document
+from toctou.reporting.fixes import fix_document
 from toctou.reporting.model_names import identity
 
 _HARMLESS = frozenset({"outdated_answer", "unhandled_refusal"})
@@ -245,7 +246,7 @@ def _finding(group: Sequence[Document]) -> Document:
         "headline": explanation["headline"],
         "decision": explanation["decision"],
         "remedy": explanation["remedy"],
-        **({"fix": clearest["remedy"]} if clearest.get("remedy") else {}),
+        **fix_document(clearest),
         **({"traceback": explanation["traceback"]} if explanation.get("traceback") else {}),
         "anomaly": explanation["anomaly"],
         "anomaly_title": explanation["anomaly_title"],

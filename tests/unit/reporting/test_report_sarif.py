@@ -15,6 +15,7 @@ from test_report_schema import unusual_violation
 
 from toctou.analysis.anomalies import ANOMALIES
 from toctou.history.request import SourceLine
+from toctou.remediation.source_edits.patch import Replacement
 from toctou.reporting import fixes, github, sarif
 from toctou.reporting.document import violation_document
 from toctou.reporting.findings import findings
@@ -79,8 +80,11 @@ def test_logs_are_valid_by_the_schema_of_the_standard(monkeypatch):
     validator = Draft4Validator(schema)
     for document in samples():
         assert [error.message for error in validator.iter_errors(log(document))] == []
-    monkeypatch.setattr(fixes, "_PROVIDERS", [lambda finding: [("app.py", 3, 4, "new")]])
-    assert [error.message for error in validator.iter_errors(log(next(samples())))] == []
+    monkeypatch.setattr(fixes, "replacements", lambda _: [Replacement("app.py", 3, 4, "new")])
+    remedy = {"text": "Make it conditional", "edits": [{"kind": "condition"}], "attempts": []}
+    fixed = log({**violation_document(MODEL, make_violation()), "remedy": remedy})
+    assert fixed["runs"][0]["results"][0]["fixes"]
+    assert [error.message for error in validator.iter_errors(fixed)] == []
     broken = log(next(samples()))
     broken["runs"][0]["results"][0]["level"] = "critical"
     assert not validator.is_valid(broken)
@@ -248,9 +252,10 @@ def test_the_most_severe_results_are_kept_and_the_rest_is_told(monkeypatch):
 
 
 def test_fixes_replace_whole_lines(monkeypatch):
-    monkeypatch.setattr(fixes, "_PROVIDERS", [])
-    fixes.provided_by(lambda finding: [("app.py", 3, 4, "new"), ("app.py", 1, 1, "import x")])
-    document = violation_document(MODEL, make_violation())
+    made = [Replacement("app.py", 3, 4, "new"), Replacement("app.py", 1, 1, "import x")]
+    monkeypatch.setattr(fixes, "replacements", lambda _: made)
+    remedy = {"text": "Make it conditional", "edits": [{"kind": "condition"}], "attempts": []}
+    document = {**violation_document(MODEL, make_violation()), "remedy": remedy}
     (result,) = log(document)["runs"][0]["results"]
     (fix,) = result["fixes"]
     (change,) = fix["artifactChanges"]
