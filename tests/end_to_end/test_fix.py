@@ -94,7 +94,8 @@ def give_remedy(report: Path, *terms: dict[str, str], **changed: Any) -> Path:
         "table": write["tables"][0],
         **changed,
     }
-    remedy = {"text": "make it conditional", "edits": [edit] if terms else [], "attempts": []}
+    tried = {"outcome": "not_tried", "text": "by hand", "schedules": 0, "scenarios": 0}
+    remedy = {"text": "make it conditional", "edits": [edit] if terms else [], "tried": tried, "attempts": []}
     report.write_text(json.dumps({**document, "remedy": remedy}), encoding="utf-8")
     return report
 

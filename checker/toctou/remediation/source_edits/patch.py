@@ -134,7 +134,8 @@ class _Draft:
         files = {one.place.file for one in edit.calls if one.place is not None}
         if len(files) != 1 or any(one.place is None for one in edit.calls):
             where = "several files" if files else "code that the report does not name"
-            raise NotPossible(f"{edit.call.action or edit.exception} comes from {where}")
+            what = edit.call.action or edit.exception or f"what the {edit.handler} answers"
+            raise NotPossible(f"{what} comes from {where}")
         (file,) = files
         if not file.endswith(".py"):
             raise NotPossible(f"{file} is not Python")
