@@ -149,9 +149,19 @@ class _Candidates:
         if not self._finding.operations or not self._finding.attributes:
             return
         at = self._finding.operations[0]
+        write = self._operations[at]
         terms = tuple(Term(name, "equals", "caller") for name in self._finding.attributes)
-        if is_call(self._operations[at]):
-            yield (Conditional(self._place(at), terms, None),)
+        if not is_call(write):
+            return
+        item = next(iter(_written(write)), None)
+        # What is stored without having been looked at is meant to be new.
+        is_new = item is not None and "Item" in write.parameters and not self._has_read(write.request, item)
+        if item is not None and is_new and (key := self._key_of(item, at)[:1]):
+            yield (Conditional(self._place(at), (Term(key[0], "absent"),), None),)
+        yield (Conditional(self._place(at), terms, None),)
+
+    def _has_read(self, request: int, item: ItemId) -> bool:
+        return any(item in self._operations[at].footprint.reads for at in self._execution.of_request(request))
 
     def strongly(self) -> Iterator[tuple[Edit, ...]]:
         """Read what is newest where something older was read, and, if that is not enough, make the write conditional as well."""
