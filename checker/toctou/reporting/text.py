@@ -130,6 +130,7 @@ def _code(document: Document, width: int) -> Iterator[Text]:
             head = f"  {steps.get(number, ''):>{named}} {number:>{numbers}}  "
             shown = Text.assemble((head, "bold" if number in steps else "dim"), visible(line))
             shown.truncate(width, overflow="ellipsis")
+            shown.rstrip()
             yield shown
 
 
