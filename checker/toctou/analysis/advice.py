@@ -92,14 +92,17 @@ def _read_together(words: Words, _finding: Finding, named: Named) -> Advice:
         return _NONE
     first, last = named.cycle[0], named.cycle[-1]
     reads = [words.execution.operations[at] for at in (first.earlier, last.later)]
-    if reads[0] is reads[1] or any(one.action not in READS for one in reads):
+    if any(one.action not in READS for one in reads):
         return _NONE
+    names = list(dict.fromkeys(one.action for one in reads))
     if any(one.footprint.ranges for one in reads):
         return (
-            f"A transaction reads items by their keys, and nothing that a {reads[0].action} or {reads[1].action} finds: keep "
-            "what belongs together in one item, or accept that the answer mixes two moments",
+            f"A transaction reads items by their keys, and nothing that a {' or '.join(names)} finds: keep what belongs "
+            "together in one item, or accept that the answer mixes two moments",
             _OTHER_ITEM,
         )
+    if reads[0] is reads[1]:
+        return _NONE
     if reads[0].action.startswith("Batch") and reads[0].source == reads[1].source:
         return (
             f"Read both in one TransactGetItems instead of a {reads[0].action}, which reads each item by itself",

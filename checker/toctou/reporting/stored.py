@@ -11,10 +11,18 @@ from toctou.history.wording import listed
 from toctou.reporting.document import Document
 from toctou.reporting.encoding import decode
 
+MOST_CHARACTERS, _SHOWN = 400, 120
+"""Of a stored value."""
+
 
 def item_text(image: Document) -> str:
     """One stored item of a document, as ``{item_id: 'i1', owner: 'alice'}``."""
-    return "{" + ", ".join(f"{name}: {literal(value)}" for name, value in plain(decode(image)).items()) + "}"
+    return "{" + ", ".join(f"{name}: {_cut(literal(value))}" for name, value in plain(decode(image)).items()) + "}"
+
+
+def _cut(text: str) -> str:
+    """A value, of which no more is shown than a reader looks at; the document has all of it."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
 def left_out(document: Document) -> str:

@@ -96,10 +96,10 @@ def _lines(text: str, first: int, further: int) -> Iterator[tuple[int, int]]:
     """Where lines start and end, the first one of a width of its own."""
     room, start, end = first, 0, 0
     for before, after in _words(text, further):
-        if end > start and cell_len(text[start:after]) > room:
+        if end > start and _is_wider(text, start, after, room):
             yield start, end
             room, start = further, before
-        while cell_len(text[start:after]) > room:  # a word that is longer than a line
+        while _is_wider(text, start, after, room):  # a word that is longer than a line
             cut = _cut(text, start, after, room)
             yield start, cut
             room, start = further, cut
@@ -118,8 +118,20 @@ def _words(text: str, room: int) -> Iterator[tuple[int, int]]:
             )
 
 
+def _is_wider(text: str, start: int, end: int, room: int) -> bool:
+    """Whether a part is wider than that; of a long one no more is measured than is needed."""
+    length = room + 1
+    while start + length < end:
+        if cell_len(text[start : start + length]) > room:
+            return True
+        length *= 2  # which takes characters without a width
+    return cell_len(text[start:end]) > room
+
+
 def _cut(text: str, start: int, end: int, room: int) -> int:
     """Where to split a word that is longer than a line: after a slash, or else wherever the line ends."""
-    most = next(at for at in range(end, start, -1) if at == start + 1 or cell_len(text[start:at]) <= room)
+    most = start + 1
+    while most < end and cell_len(text[start : most + 1]) <= room:
+        most += 1
     slash = text.rfind("/", start, most) + 1
     return slash if slash > start + (most - start) // 2 else most

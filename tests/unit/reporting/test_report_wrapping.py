@@ -14,6 +14,7 @@ from sample_reports import MODEL, make_violation
 from toctou.reporting import detail, text, text_report
 from toctou.reporting.document import violation_document
 from toctou.reporting.recording_text import recording_lines
+from toctou.reporting.stored import item_text
 from toctou.reporting.wrapping import command, hanging, hung, terminal_columns, wrapped
 
 WIDTHS = [80, 100, 160]
@@ -119,3 +120,15 @@ def test_colours_do_not_count(monkeypatch):
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in stream.getvalue().splitlines()]
     assert max(map(cell_len, lines)) <= 80
     assert "    critical: owner check bypassed" in lines
+
+
+def test_a_long_word_costs_no_more_than_its_length():
+    pieces = wrapped("x" * 400_000, 98)
+    assert "".join(pieces) == "x" * 400_000
+    assert {len(one) for one in pieces[:-1]} == {98}
+
+
+def test_of_a_large_stored_value_a_part_is_shown():
+    text = item_text({"id": {"S": "a"}, "body": {"S": "x" * 400_000}})
+    assert len(text) < 300
+    assert "(400,002 characters)" in text
