@@ -260,7 +260,7 @@ def test_a_counterexample_with_random_numbers_is_confirmed():
 def test_a_budget_names_what_was_covered():
     result = toctou.check(model_of(draws_and_loses, reference=None), budget=Budget(max_schedules=1))
     assert (result.verdict, result.stop_reason) == (Verdict.INCONCLUSIVE, StopReason.MAX_SCHEDULES)
-    assert "1 schedules" in result.detail
+    assert "1 schedule;" in result.detail
 
 
 def test_random_walks_never_verify():

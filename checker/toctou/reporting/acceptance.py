@@ -80,7 +80,9 @@ class Policy:
         Args:
             notes: receives what a person should know.
         """
-        shown = list(dict.fromkeys((one["anomaly"], one["oracle"]) for one in finding["scenarios"]))
+        every = dict.fromkeys((one["anomaly"], one["oracle"]) for one in finding["scenarios"])
+        # What is harmless beside a finding is not named in its title, and need not be accepted by name.
+        shown = [one for one in every if one[0] in finding["anomalies"]]
         for one in finding.get("accepts", ()):
             place = f"{one['file']}:{one['line']}"
             if covers(one, shown):

@@ -92,7 +92,7 @@ def test_a_race_is_found_explained_and_confirmed():
     assert violation.finding.oracle == "linearizability"
     assert str(violation.execution.schedule).startswith("t1:A.B.B.A:")
     assert violation.confirmed_on == "moto"
-    assert violation.explanation.anomaly == "toctou"
+    assert violation.explanation.anomaly == "outdated_answer"
 
 
 def test_what_is_sent_and_what_comes_back():
