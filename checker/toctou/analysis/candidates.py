@@ -207,7 +207,7 @@ class _Candidates:
         ranges = [one for one in self._operations[first.earlier].footprint.ranges if one.index is not None]
         for one in ranges:
             names = one.index.attributes if one.index is not None else ()
-            if names and any(change.after is not None for change in write.changes):
+            if names and ("Item" in write.parameters or any(change.after is not None for change in write.changes)):
                 yield (Claimed(self._place(at), (names[0][0],)),)
 
     def _guard(self, at: int, first: Dependency, *, wide: bool) -> Edit | None:
