@@ -25,6 +25,7 @@ from toctou.analysis.edits import (
 )
 from toctou.client.backend import Performed
 from toctou.client.patched_calls import (
+    STATEMENTS,
     Asked,
     Patched,
     Unfit,
@@ -172,6 +173,8 @@ class Patches:
             return Patched(action, consistent(action, parameters), lambda performed: performed)
         before = writes_of(action, parameters)
         writes = list(before)
+        if not writes and action in STATEMENTS:
+            raise Unfit(f"what the {action} asks is in its statement, to which nothing is added from outside")
         if not writes:
             return None
         for one in edits:
