@@ -18,6 +18,7 @@ from toctou.analysis.edits import (
     Place,
     Term,
     Together,
+    has_statements,
 )
 from toctou.analysis.patterns import conditional
 from toctou.analysis.wording import Words
@@ -25,9 +26,6 @@ from toctou.history.finding import Finding
 from toctou.history.request import ThreadOf
 from toctou.history.reserved_words import RESERVED_WORDS
 from toctou.history.wording import listed
-
-_STATEMENTS = frozenset({"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
-"""Calls that have statements of PartiQL, and take no expressions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ def _clause(shown: Shown, one: Edit) -> str:
                 put = (
                     f"give the operation on {place.table} in the TransactWriteItems a condition, beside any that it has"
                 )
-            if place.action in _STATEMENTS:
+            if has_statements(place.action):
                 return f"extend the WHERE clause of the {place.action}: {_where(terms)}"
             if place.action == "BatchWriteItem":
                 put = "write the items one by one instead of by BatchWriteItem, which takes no condition, each"

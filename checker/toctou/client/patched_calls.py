@@ -21,7 +21,6 @@ from toctou.history.operation import ErrorResponse
 
 VERBS: Mapping[str, str] = {f"{verb}Item": verb for verb in ("Put", "Update", "Delete")}
 _ACTIONS = {verb: action for action, verb in VERBS.items()}
-STATEMENTS = frozenset({"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
 _OF_TRANSACTIONS = (
     *("TableName", "Key", "Item", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames"),
     *("ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure"),
