@@ -309,6 +309,11 @@ def test_fixes_are_left_untried_if_asked_for():
     assert (attempt.tried.outcome, attempt.tried.text) == ("not_tried", "fixes were not to be tried")
 
 
+def test_a_condition_in_a_transaction_cancels_it():
+    text = best(InTransaction).remedy.text
+    assert "if that is cancelled, another request won the race" in text
+
+
 class Listed(Model):
     """A request that is given a list, which has no hash."""
 

@@ -72,7 +72,11 @@ def remedy_text(shown: Shown, edits: Sequence[Edit]) -> str:
     request = _fails_in(shown, edits)
     if request is None:
         return text[:1].upper() + text[1:]
-    in_transaction = together is not None or any(isinstance(one, Checked | Claimed) for one in edits)
+    in_transaction = together is not None or any(
+        isinstance(one, Checked | Claimed)
+        or (isinstance(one, Conditional) and one.place.action in ("TransactWriteItems", "ExecuteTransaction"))
+        for one in edits
+    )
     how = "is cancelled" if in_transaction else "fails with ConditionalCheckFailedException"
     return f"{text[:1].upper()}{text[1:]}; {failed(shown.words, shown.finding, request, how)}"
 
