@@ -73,8 +73,7 @@ def remedy_text(shown: Shown, edits: Sequence[Edit]) -> str:
     if request is None:
         return text[:1].upper() + text[1:]
     in_transaction = together is not None or any(
-        isinstance(one, Checked | Claimed)
-        or (isinstance(one, Conditional) and one.place.action in ("TransactWriteItems", "ExecuteTransaction"))
+        isinstance(one, Checked | Claimed) or (isinstance(one, Conditional) and "Transact" in one.place.action)
         for one in edits
     )
     how = "is cancelled" if in_transaction else "fails with ConditionalCheckFailedException"
