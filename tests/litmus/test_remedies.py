@@ -309,6 +309,97 @@ def test_fixes_are_left_untried_if_asked_for():
     assert (attempt.tried.outcome, attempt.tried.text) == ("not_tried", "fixes were not to be tried")
 
 
+def test_a_condition_in_a_transaction_cancels_it():
+    text = best(InTransaction).remedy.text
+    assert "if that is cancelled, another request won the race" in text
+
+
+class Listed(Model):
+    """A request that is given a list, which has no hash."""
+
+    tables = ONE
+    items = {"Notes": [{"id": "a", "seen": 1}, {"id": "b", "seen": 1}]}
+    principals = ["alice"]
+
+    @handler(names=[["a"], ["b"]])
+    def see(self, _principal: str, names: list[str]) -> int:
+        for name in names:
+            stored(name, seen=(found(name) or {"seen": 0})["seen"] + 1)
+        return 200
+
+
+def test_a_fix_is_tried_for_requests_that_are_given_lists():
+    attempt = best(Listed)
+    assert attempt.tried.outcome == "removed", attempt
+    assert "ADD #seen" in attempt.remedy.text
+
+
+class OldUpdate(Model):
+    """An expression cannot stand beside parameters of the old form, and without one nothing is conditional."""
+
+    tables = ONE
+    items = {"Notes": [{"id": "n", "text": ""}]}
+    principals = ["alice"]
+
+    @handler(text=["a", "b"])
+    def append(self, _principal: str, text: str) -> int:
+        changed = {"Value": (found("n") or {})["text"] + text, "Action": "PUT"}
+        notes.update_item(Key={"id": "n"}, AttributeUpdates={"text": changed})
+        return 200
+
+
+def test_a_fix_beside_parameters_of_the_old_form_is_not_tried():
+    attempt = best(OldUpdate)
+    assert attempt.tried.outcome == "not_tried"
+    assert "old form (AttributeUpdates)" in attempt.tried.text
+
+
+class ByStatements(Model):
+    tables = ONE
+    items = {"Notes": [{"id": "n", "owner": "alice"}]}
+    owner = "owner"
+    give = Owned.give
+
+    @handler
+    def delete(self, principal: str) -> int:
+        of_note = {"Parameters": [{"S": "n"}]}
+        (note, *_) = client.execute_statement(
+            Statement='SELECT * FROM "Notes" WHERE "id" = ?', ConsistentRead=True, **of_note
+        )["Items"] or [None]
+        if note is None or note["owner"] != {"S": principal}:
+            return 403
+        client.execute_statement(Statement='DELETE FROM "Notes" WHERE "id" = ?', **of_note)
+        return 204
+
+
+def test_a_statement_is_changed_by_its_author_and_no_fix_is_said_to_fail():
+    attempt = best(ByStatements)
+    assert attempt.tried.outcome == "not_tried"
+    assert "is in its statement" in attempt.tried.text
+    assert attempt.remedy.text.startswith(
+        'Extend the WHERE clause of the ExecuteStatement: AND "owner" = <the principal>'
+    )
+
+
+class KeyIsReserved(Model):
+    tables = [Table("Named", "name")]
+    principals = ["alice"]
+
+    @handler
+    def create(self, principal: str) -> int:
+        table = boto3.resource("dynamodb", region_name="us-east-1").Table("Named")
+        if "Item" in table.get_item(Key={"name": "n"}, ConsistentRead=True):
+            return 409
+        table.put_item(Item={"name": "n", "by": principal})
+        return 201
+
+
+def test_a_condition_names_reserved_words_by_placeholders():
+    attempt = best(KeyIsReserved)
+    assert attempt.tried.outcome == "removed"
+    assert "attribute_not_exists(#name)', ExpressionAttributeNames={'#name': 'name'}" in attempt.remedy.text
+
+
 class TwoRaces(Owned):
     """A second race in another handler, which the fix of the first one leaves."""
 

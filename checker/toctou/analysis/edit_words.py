@@ -18,11 +18,13 @@ from toctou.analysis.edits import (
     Place,
     Term,
     Together,
+    has_statements,
 )
 from toctou.analysis.patterns import conditional
 from toctou.analysis.wording import Words
 from toctou.history.finding import Finding
 from toctou.history.request import ThreadOf
+from toctou.history.reserved_words import RESERVED_WORDS
 from toctou.history.wording import listed
 
 
@@ -70,7 +72,10 @@ def remedy_text(shown: Shown, edits: Sequence[Edit]) -> str:
     request = _fails_in(shown, edits)
     if request is None:
         return text[:1].upper() + text[1:]
-    in_transaction = together is not None or any(isinstance(one, Checked | Claimed) for one in edits)
+    in_transaction = together is not None or any(
+        isinstance(one, Checked | Claimed) or (isinstance(one, Conditional) and "Transact" in one.place.action)
+        for one in edits
+    )
     how = "is cancelled" if in_transaction else "fails with ConditionalCheckFailedException"
     return f"{text[:1].upper()}{text[1:]}; {failed(shown.words, shown.finding, request, how)}"
 
@@ -108,6 +113,8 @@ def _clause(shown: Shown, one: Edit) -> str:
                 put = (
                     f"give the operation on {place.table} in the TransactWriteItems a condition, beside any that it has"
                 )
+            if has_statements(place.action):
+                return f"extend the WHERE clause of the {place.action}: {_where(terms)}"
             if place.action == "BatchWriteItem":
                 put = "write the items one by one instead of by BatchWriteItem, which takes no condition, each"
             return f"{put}: {condition(terms)}"
@@ -142,11 +149,18 @@ def _clause(shown: Shown, one: Edit) -> str:
     return _together(one, ())
 
 
+def _where(terms: Sequence[Term]) -> str:
+    """The terms as PartiQL has them: ``AND "owner" = <the principal>``."""
+    tests = {"exists": "IS NOT MISSING", "absent": "IS MISSING"}
+    values = {"caller": "<the principal>", "read": "<the value that was read>"}
+    return " ".join(f'AND "{one.attribute}" {tests.get(one.test) or f"= {values[one.value]}"}' for one in terms)
+
+
 def condition(terms: Sequence[Term]) -> str:
     """A condition expression with the meaning of its placeholders: ``ConditionExpression='#owner = :caller', …``."""
     texts = [_term(one) for one in terms]
     text = f"ConditionExpression='{' AND '.join(texts)}'"
-    named = [one for one in terms if one.value or one.test == "equals"]
+    named = [one for one in terms if not _is_bare(one)]
     if named:
         names = ", ".join(f"'#{placeholder(one.attribute)}': '{one.attribute}'" for one in named)
         text += f", ExpressionAttributeNames={{{names}}}"
@@ -174,10 +188,20 @@ def placeholder(attribute: str) -> str:
     return re.sub(r"\W", "_", attribute)
 
 
+def _is_bare(one: Term) -> bool:
+    """Whether a term has its attribute's own name: it asks for no value, and an expression takes the name."""
+    taken = re.fullmatch(r"[A-Za-z]\w*", one.attribute, re.ASCII) and one.attribute.upper() not in RESERVED_WORDS
+    return bool(taken) and not one.value and one.test != "equals"
+
+
+def _named(one: Term) -> str:
+    return one.attribute if _is_bare(one) else f"#{placeholder(one.attribute)}"
+
+
 def _term(one: Term) -> str:
     match one.test:
         case "exists":
-            return f"attribute_exists({one.attribute})"
+            return f"attribute_exists({_named(one)})"
         case "absent":
-            return f"attribute_not_exists({f'#{placeholder(one.attribute)}' if one.value else one.attribute})"
+            return f"attribute_not_exists({_named(one)})"
     return f"#{placeholder(one.attribute)} = {_placeholder(one)}"

@@ -218,3 +218,8 @@ def _same_place(one: Edit, other: Edit) -> bool:
 def is_call(operation: Operation) -> bool:
     """Whether an operation is one of DynamoDB, and no call of another service."""
     return "." not in operation.action
+
+
+def has_statements(action: str) -> bool:
+    """Whether a call has statements of PartiQL, and takes no expressions."""
+    return "Execute" in action

@@ -90,7 +90,7 @@ def _checked(
     try:
         for confirmed in exploring.finish(explored, options):
             loaded = explored[len(concluded)][0]
-            trying = partial(with_remedies, loaded, confirmed, options, conclusion.fixing)
+            trying = partial(with_remedies, loaded, confirmed, options, conclusion.fixing, conclusion.faults)
             results = contained("trying fixes", trying, confirmed, conclusion.faults)
             concluded.append(conclusion.concluded(len(concluded), results, options))
     except KeyboardInterrupt:  # what was found stands, if it is not confirmed

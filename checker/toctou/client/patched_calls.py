@@ -6,6 +6,7 @@ besides stays a call of its own, everything else becomes a ``TransactWriteItems`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -58,8 +59,10 @@ class Write(NamedTuple):
         Raises:
             Unfit: no condition expression can stand there.
         """
-        if any(self.content.get(name) for name in _LEGACY[:2]):
-            raise Unfit("the call has a condition in the old form (Expected), which no expression can stand beside")
+        if old := next((name for name in _LEGACY if self.content.get(name)), None):
+            raise Unfit(
+                f"the call has a parameter in the old form ({old}), which no condition expression can stand beside"
+            )
         names = dict(self.content.get("ExpressionAttributeNames") or {})
         values = dict(self.content.get("ExpressionAttributeValues") or {})
         texts = [self.content["ConditionExpression"]] if self.content.get("ConditionExpression") else []
@@ -220,7 +223,9 @@ def added(write: Write, attribute: str, read: Image | None) -> Write | None:
         return None
     text = " ".join(f"{section} {', '.join(actions)}" for section, actions in sections.items())
     condition = write.content.get("ConditionExpression") or ""
-    kept = {name: one for name, one in values.items() if name != replaced or f"{name} " in f"{text} {condition} "}
+    kept = {
+        name: one for name, one in values.items() if name != replaced or re.search(rf"{name}\b", f"{text} {condition}")
+    }
     return Write(
         write.verb,
         {**write.content, "UpdateExpression": text, "ExpressionAttributeValues": {**kept, ":toctouadd": change}},

@@ -22,6 +22,7 @@ from toctou.analysis.edits import (
     Place,
     Term,
     Together,
+    has_statements,
 )
 from toctou.client.backend import Performed
 from toctou.client.patched_calls import (
@@ -172,6 +173,8 @@ class Patches:
             return Patched(action, consistent(action, parameters), lambda performed: performed)
         before = writes_of(action, parameters)
         writes = list(before)
+        if not writes and has_statements(action):
+            raise Unfit(f"what the {action} asks is in its statement, to which nothing is added from outside")
         if not writes:
             return None
         for one in edits:

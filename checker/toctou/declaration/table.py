@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,6 +81,13 @@ def _check_kinds(name: Any, keys: tuple[Any, ...], indexes: Any, definition: Any
             expected="for each name of an index, its partition key and, if it has one, its sort key",
             remedy="for example indexes={'by-owner': ('owner',)}",
         )
+    for named in (name, *(indexes or {})):
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", named):
+            raise ModelError(
+                f"table {name!r} is declared with the name {named!r}, which DynamoDB does not take",
+                expected="3 to 255 letters, digits, '_', '-' or '.', of a table and of an index",
+                remedy="give the name as it is in production",
+            )
     if not isinstance(definition, Mapping | None):
         raise ModelError(
             f"table {name!r} is declared with the definition {definition!r}",

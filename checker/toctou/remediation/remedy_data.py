@@ -113,7 +113,7 @@ def edits_of(document: Document) -> tuple[Edit, ...]:
         else:
             terms = tuple(dict.fromkeys((*joined[same].terms, *one.terms)))
             joined[same] = Edit(one.kind, one.calls, one.handler, terms)
-    return tuple(_gathered(joined))
+    return tuple(_in_one_transaction([*_gathered(joined)]))
 
 
 def _gathered(edits: Sequence[Edit]) -> Iterator[Edit]:
@@ -123,6 +123,29 @@ def _gathered(edits: Sequence[Edit]) -> Iterator[Edit]:
         if id(one) not in within:
             parts = tuple(other for other in edits if id(other) in within and _holds(one, other))
             yield replace(one, parts=parts) if parts else one
+
+
+def _in_one_transaction(edits: Sequence[Edit]) -> Iterator[Edit]:
+    """The edits, with writes that are made together within what is added to the transaction of one of them."""
+    together = next((one for one in edits if one.kind == "together"), None)
+    of_these = [] if together is None else [one for one in edits if one.kind in _ADDING and _is_of(one, together)]
+    if together is None or not of_these:
+        yield from edits
+        return
+    if len(of_these) > 1:
+        raise NotPossible("the remedy adds several checks to one transaction, which has to be written by hand")
+    for one in edits:
+        if one is of_these[0]:
+            yield replace(one, calls=together.calls, parts=(*one.parts, *together.parts))
+        elif one is not together:
+            yield one
+
+
+_ADDING = frozenset({"checked", "claim", "once"})
+
+
+def _is_of(one: Edit, together: Edit) -> bool:
+    return any(one.call.is_same(call) for call in together.calls)
 
 
 def _holds(one: Edit, condition: Edit) -> bool:

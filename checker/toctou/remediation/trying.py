@@ -43,19 +43,20 @@ _ENDED: Mapping[StopReason | None, str] = {
     StopReason.MAX_SECONDS: "the time for trying had ended",
     StopReason.MAX_SCHEDULES: "the schedules for trying had been spent",
 }
+_UNCHANGED = "no call of these scenarios is changed by it"
 
 Fixing = Callable[[int, int], None]
 """Is told the number of the finding that is about to be looked at, and how many there are."""
 
 
 def with_remedies(
-    loaded: LoadedModel, results: Sequence[ScenarioResult], options: Options, fixing: Fixing
+    loaded: LoadedModel, results: Sequence[ScenarioResult], options: Options, fixing: Fixing, faults: list[str]
 ) -> tuple[ScenarioResult, ...]:
-    """The results of a model, each violation with its remedy and what came of it."""
+    """The results of a model, each violation with its remedy and what came of it; ``faults`` receives those of our own."""
     causes = _by_cause(results)
     if not causes:
         return tuple(results)
-    trying = _Trying(loaded.model, results, options)
+    trying = _Trying(loaded.model, results, options, faults)
     found: dict[Hashable, tuple[Attempt, tuple[Attempt, ...]]] = {}
     for at, (key, violations) in enumerate(causes.items(), 1):
         fixing(at, len(causes))
@@ -123,8 +124,11 @@ class _Outcome:
 
 
 class _Trying:
-    def __init__(self, model: type[Model], results: Sequence[ScenarioResult], options: Options) -> None:
+    def __init__(
+        self, model: type[Model], results: Sequence[ScenarioResult], options: Options, faults: list[str]
+    ) -> None:
         self._model = model
+        self._faults = faults
         self._results = results
         self._options = options
         seconds = options.budget.max_seconds
@@ -135,25 +139,27 @@ class _Trying:
 
     def attempts(self, key: Hashable, violations: Sequence[Violation]) -> Iterator[Attempt]:
         """The remedies of a cause with what came of each, until one removes it: as they are, and then extended."""
-        faults: list[str] = []
         candidates = _candidates(violations)
         failed: list[Attempt] = []
+        without_effect: list[Attempt] = []
         for rounds in (1, MOST_ROUNDS):
             for remedy in candidates if rounds == 1 else [one.remedy for one in failed]:
                 if not remedy.edits:
                     yield Attempt(remedy, Tried("not_tried", remedy.untried))
                     continue
                 trying = partial(self._attempt, remedy, key, violations, rounds)
-                attempt = contained("trying a fix", trying, None, faults)
+                attempt = contained("trying a fix", trying, None, self._faults)
                 if attempt is None:
                     yield Attempt(remedy, Tried("not_tried", "the checker failed while trying it"))
                     return
-                if attempt.tried.outcome in ("removed", "not_tried"):
+                if attempt.tried.outcome == "refused" or attempt.tried.text == _UNCHANGED:
+                    without_effect.append(attempt)
+                elif attempt.tried.outcome in ("removed", "not_tried"):
                     yield attempt
                     return
-                if attempt.tried.outcome != "refused" and rounds == 1:
+                elif rounds == 1:
                     failed.append(attempt)
-        yield from failed
+        yield from failed or map(_left_over, without_effect[:1])
 
     def all_together(
         self, found: dict[Hashable, tuple[Attempt, tuple[Attempt, ...]]]
@@ -183,7 +189,7 @@ class _Trying:
 
     def _attempt(self, remedy: Remedy, key: Hashable, violations: Sequence[Violation], rounds: int) -> Attempt:
         handlers = {one.cause.handler for one in violations}
-        first = {one.execution.requests for one in violations}
+        first = [one.execution.requests for one in violations]  # no set: a request may be given a list, or an event
         scenarios = [one for one in self._results if any(request.handler in handlers for request in one.requests)]
         scenarios.sort(key=lambda one: one.requests not in first)
         for at in range(rounds):
@@ -228,8 +234,8 @@ class _Trying:
                 known = () if stop_at_known else self._others(key, edits)
                 against = [violation for violation in result.violations if _decision(violation, edits) not in known]
                 if against:
-                    if patches.unfit and not patches.applied:
-                        return _Outcome(Tried("not_tried", patches.unfit))
+                    if not patches.applied:
+                        return _Outcome(Tried("not_tried", patches.unfit or _UNCHANGED))
                     return _Outcome(_met(against[0], key, schedules, explored), against[0])
                 others = others or bool(result.violations)
                 if result.verdict is Verdict.INCONCLUSIVE or self._left <= 0:
@@ -254,7 +260,7 @@ class _Trying:
         self, patches: Patches, edits: tuple[Edit, ...], schedules: int, explored: int, *, others: bool
     ) -> Tried:
         if not patches.applied:
-            return Tried("not_tried", patches.unfit or "no call of these scenarios is changed by it")
+            return Tried("not_tried", patches.unfit or _UNCHANGED)
         if not patches.succeeded:
             return Tried("remains", "the call never succeeds with it", schedules, explored)
         if self._options.confirm and (refused := self._refused_elsewhere(edits)):
@@ -299,6 +305,13 @@ def _extended(remedy: Remedy, met: Violation) -> Iterator[Remedy]:
             edits = merged(remedy.edits, one.edits)
             text = remedy.text if edits == remedy.edits else f"{remedy.text}.  Besides: {one.text}"
             yield Remedy(edits, text)
+
+
+def _left_over(attempt: Attempt) -> Attempt:
+    """What is said of a remedy without effect where there is no other: as it stands, it is no fix."""
+    if attempt.tried.outcome != "refused":
+        return attempt
+    return replace(attempt, tried=Tried("not_tried", f"it is not accepted as it stands: {attempt.tried.text}"))
 
 
 def _met(violation: Violation, key: Hashable, schedules: int, explored: int) -> Tried:

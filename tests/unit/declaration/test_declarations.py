@@ -152,6 +152,9 @@ def test_a_handler_that_is_no_function_is_refused():
     [
         lambda: Table("Notes", ("note_id", "S")),
         lambda: Table(3, "note_id"),
+        lambda: Table("T", "note_id"),
+        lambda: Table("Notes of alice", "note_id"),
+        lambda: Table("Notes", "note_id", indexes={"by": ("owner",)}),
         lambda: Table("Notes", "note_id", 3),
         lambda: Table("Notes", "note_id", indexes={"by-owner": "owner"}),
         lambda: Table("Notes", "note_id", indexes={"by-owner": ("a", "b", "c")}),

@@ -9,7 +9,7 @@ import pytest
 from engine_tables import ITEMS, LOG, engine_with, refusal
 
 from toctou.engine import Engine
-from toctou.engine.expressions.reserved_words import RESERVED_WORDS
+from toctou.history.reserved_words import RESERVED_WORDS
 
 KEY = {"TableName": "Items", "Key": {"id": {"S": "a"}}}
 ITEM = {

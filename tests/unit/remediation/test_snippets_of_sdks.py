@@ -155,6 +155,21 @@ def test_a_claim_in_python_is_given_once(sdk: str) -> None:
 
 
 @pytest.mark.parametrize("sdk", ["boto3", "boto3-resource"])
+def test_writes_together_are_in_one_transaction_with_what_says_that_they_were_made(sdk: str) -> None:
+    edits = [TOGETHER, edit("once", "A.2"), edit("condition", "A.2", OWNER)]
+    moved: dict[str, Any] = {"id": {"S": "i2"}} if sdk == "boto3" else {"id": "i2"}
+    given = {"item": moved, "id": "i1", "caller": "alice", "event_id": "e"}
+    assert [one["id"] for one in run(sdk, edits, [STORED], **given)] == ["event#e", "i2"]
+    assert snippet(document(*edits), sdk).count("TransactItems") == 1
+
+
+def test_several_checks_of_writes_that_are_made_together_are_left_to_the_author() -> None:
+    edits = [TOGETHER, edit("once", "A.2"), edit("claim", "A.4", attributes=["email"])]
+    with pytest.raises(NotPossible, match="several checks to one transaction"):
+        snippet(document(*edits), "boto3")
+
+
+@pytest.mark.parametrize("sdk", ["boto3", "boto3-resource"])
 def test_a_transaction_in_python_gets_a_further_condition(sdk: str) -> None:
     given = {"id": "i1", "data": "x", "most": 9, "version": 7}
     (after,) = run(sdk, EDITS["in a transaction"], [STORED], version_read=1, **given)

@@ -114,6 +114,25 @@ def test_what_was_absent_stays_absent_only_if_the_code_asks_for_that(tmp_path: P
     assert "done was not there when it was read" in handlers.reason(handlers.edit("A.2", done))
 
 
+def test_what_may_be_absent_by_the_way_it_is_read_is_said(tmp_path: Path) -> None:
+    text = """
+    def write(key):
+        item = table.get_item(Key=key)["Item"]
+        if {read} == 3:
+            return 400
+        table.delete_item(Key=key)
+        return 200
+    """
+    handlers = Handlers(tmp_path, text.format(read='item.get("version")'))
+    assert 'ExpressionAttributeValues={":version": item.get("version")},' in handlers.after(
+        handlers.edit("A.2", VERSION)
+    )
+    assert "an item without it is not written any more" in handlers.notes[0]
+    handlers = Handlers(tmp_path, text.format(read='item["version"]'))
+    handlers.after(handlers.edit("A.2", VERSION))
+    assert handlers.notes == ()
+
+
 def test_a_function_that_answers_nothing_is_left_to_raise_and_that_is_said(tmp_path: Path) -> None:
     handlers = Handlers(
         tmp_path,

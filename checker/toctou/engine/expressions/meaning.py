@@ -6,7 +6,6 @@ list indices out of range.  Only then does it check placeholders (see ``placehol
 
 from __future__ import annotations
 
-from toctou.engine.expressions.reserved_words import RESERVED_WORDS
 from toctou.engine.expressions.tokens import invalid
 from toctou.engine.expressions.tree import (
     Arithmetic,
@@ -21,6 +20,7 @@ from toctou.engine.expressions.tree import (
     SetValue,
     Update,
 )
+from toctou.history.reserved_words import RESERVED_WORDS
 
 PREDICATES = frozenset({"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains"})
 CONDITION_FUNCTIONS = PREDICATES | {"size"}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toctou.engine.expressions.reserved_words import RESERVED_WORDS
+from toctou.history.reserved_words import RESERVED_WORDS
 from toctou.remediation.remedy_data import Call, Document, Edit, NotPossible, Term, step_named, type_read
 
 RACE_LOST = "another request won the race: re-read and retry, or answer 409"
@@ -198,6 +198,9 @@ def _recorded(document: Document, call: Call) -> Request:
 
 def _request(action: str, given: Document) -> Request:
     """A call, or an element of a transaction, of its parameters."""
+    old = next((name for name in ("AttributeUpdates", "Expected") if given.get(name)), None)
+    if old is not None:
+        raise NotPossible(f"the {action} has a parameter in the old form ({old}), which no expression can stand beside")
     request = Request(action, given["TableName"])
     request.key = {name: _value(name, value) for name, value in (given.get("Key") or {}).items()}
     if request.action == "PutItem":

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import libcst as cst
 
-from toctou.engine.expressions.reserved_words import RESERVED_WORDS
+from toctou.history.reserved_words import RESERVED_WORDS
 from toctou.remediation.remedy_data import NotPossible, Term
 from toctou.remediation.source_edits.layout import argument, mapping, text_literal, with_elements, with_keywords
 from toctou.remediation.source_edits.parsed import Parsed, every, keyword, literal

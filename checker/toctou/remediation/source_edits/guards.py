@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import libcst as cst
 
-from toctou.remediation.remedy_data import Document, Edit, NotPossible
+from toctou.remediation.remedy_data import Document, Edit, NotPossible, Term
 from toctou.remediation.source_edits.conditions import conditional, refuse_unseen
 from toctou.remediation.source_edits.elements import guarded_element
 from toctou.remediation.source_edits.layout import argument, with_keywords
@@ -48,7 +50,17 @@ def condition(document: Document, parsed: Parsed, edit: Edit) -> tuple[str, list
     if reacts.refusal is not None:
         changed = wrapped(changed, exception_text(parsed, call, exception), reacts.refusal)
     text = replaced(parsed, {statement: [changed]} | copies(list(found.values()), statement, changed))
-    return text, [reacts.note] if reacts.note else []
+    return text, [*([reacts.note] if reacts.note else []), *notes_on_absence(found)]
+
+
+def notes_on_absence(values: Mapping[Term, Value]) -> list[str]:
+    """What the reader should know of attributes that the code reads by ``get``, since no condition has the value ``None``."""
+    return [
+        f"{term.attribute} is read by get(): an item without it is not written any more, unless the condition for it is "
+        f"attribute_not_exists({term.attribute})"
+        for term, one in values.items()
+        if term.value == "read" and re.search(r"\.get\([^,()]+\)$", one.copied or one.text)
+    ]
 
 
 def refuse_what_may_be_absent(parsed: Parsed, call: cst.Call, edit: Edit) -> None:
