@@ -19,6 +19,7 @@ from toctou.reporting.document import Document
 from toctou.reporting.findings import findings_in
 from toctou.reporting.fixes import fixes_of
 from toctou.reporting.places import decides, model_file, place_of, stack_of
+from toctou.reporting.remedies import remedy_of, remedy_title
 from toctou.reporting.renderer import KINDS, Renderer
 from toctou.reporting.sarif_rules import LEVELS, message, rule, taxon, taxonomy, weaknesses
 from toctou.reporting.summary import visible
@@ -137,7 +138,8 @@ def _result(finding: Document, rule_index: int) -> Document:
 
 def _text(finding: Document, related: list[int]) -> Document:
     """The title first, because GitHub shows one sentence where there is no room; at the end links to the places."""
-    fix = f" Suggested fix (not verified): {finding['remedy']}." if finding["remedy"] else ""
+    remedy = remedy_of(finding)
+    fix = f" {remedy_title(remedy)}. {remedy['text'].rstrip('.')}." if remedy else ""
     whole = message(f"{finding_title(finding)}. {finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{fix}")
     words = {1: "[read](1)", 2: "[write](2)"}
     links = " and ".join(words[one] for one in related if one in words)
