@@ -51,6 +51,8 @@ def failed(words: Words, finding: Finding, request: int, how: str) -> str:
     closest, answered = finding.closest, words.execution.responses[request].status
     other = closest is not None and closest.answer not in {None, answered}
     fits = closest is not None and other and closest.requests[closest.explained] == request
+    # 500 stands for an exception, which is nothing to answer on purpose.
+    fits = fits and closest is not None and (closest.answer or 0) < 500
     alone = ", as it does when the requests run one after the other"
     instead = f"answer {closest.answer}{alone}" if closest is not None and fits else "answer 409"
     winner = "thread" if isinstance(words.execution.requests[request], ThreadOf) else "request"
@@ -127,8 +129,8 @@ def _clause(shown: Shown, one: Edit) -> str:
             return f"make the {place.action} with ConsistentRead=True"
         case Added(_, attribute):
             return (
-                f"use UpdateExpression='ADD #{attribute} :change', which needs neither a read nor a condition, if {attribute} is "
-                "only incremented or decremented"
+                f"use UpdateExpression='ADD #{placeholder(attribute)} :change', which needs neither a read nor a condition, "
+                f"if {attribute} is only incremented or decremented"
             )
         case Claimed(place, attributes):
             return (
@@ -184,8 +186,8 @@ def _placeholder(term: Term) -> str:
 
 
 def placeholder(attribute: str) -> str:
-    """The name of an attribute as a placeholder can be called: ``due-date`` → ``due_date``."""
-    return re.sub(r"\W", "_", attribute)
+    """The name of an attribute as DynamoDB takes it in a placeholder, in ASCII: ``due-date`` → ``due_date``."""
+    return re.sub(r"\W", "_", attribute, flags=re.ASCII)
 
 
 def _is_bare(one: Term) -> bool:

@@ -267,7 +267,7 @@ class _Trying:
             return Tried("refused", refused, schedules, explored)
         where = f"{_count(schedules, 'schedule')} of {_count(explored, 'scenario')}"
         if others:
-            return Tried("removed", f"this race is gone in {where}; the other findings remain", schedules, explored)
+            return Tried("removed", f"this finding is gone in {where}; the other findings remain", schedules, explored)
         return Tried("removed", f"no violation in {where}", schedules, explored)
 
     def _refused_elsewhere(self, edits: tuple[Edit, ...]) -> str:

@@ -11,13 +11,14 @@ to its end is still inconclusive.  And that something which was accepted is gone
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from toctou.real_time import MACHINE
 from toctou.reporting.accept_comments import Accept, covers, problem
-from toctou.reporting.baseline import Baseline, Entry
+from toctou.reporting.baseline import NAME, Baseline, Entry
 from toctou.reporting.document import Document
 from toctou.reporting.model_names import identity
 from toctou.reporting.titles import handlers_named
@@ -98,16 +99,19 @@ class Policy:
         if entry.expired(self.today):
             notes[
                 f"{entry.fingerprint} ({entry.title}) is accepted no more: its entry in {self.baseline.file} expired on "
-                f"{entry.expires}: toctou baseline --expires DATE {entry.fingerprint}, or fix it"
+                f"{entry.expires}: toctou baseline{_of_file(self.baseline)} --expires DATE {entry.fingerprint}, or fix it"
             ] = None
             return None
         until = {"expires": entry.expires} if entry.expires else {}
         return {"by": "baseline", "where": self.baseline.file, "reason": entry.reason, **until}
 
     def _gone(self, run: Document) -> Iterator[str]:
+        if self.baseline is None:
+            return
         for entry in gone(self.baseline, run):
             yield (
-                f"{entry.fingerprint} ({entry.title}) is no longer found: remove it from the baseline: toctou baseline --prune"
+                f"{entry.fingerprint} ({entry.title}) is no longer found: remove it from the baseline: "
+                f"toctou baseline{_of_file(self.baseline)} --prune"
             )
 
     def _unused(self, run: Document) -> Iterator[str]:
@@ -121,6 +125,11 @@ class Policy:
                 yield f"{place}: the comment accepts nothing, because {why}: # toctou: accept[…] and why"
             elif one["model"] in concluded(run):
                 yield f"{place}: nothing that this comment accepts was found: remove it"
+
+
+def _of_file(baseline: Baseline) -> str:
+    """What `toctou baseline` needs to change that one; without it, it is that of the folder."""
+    return "" if baseline.file in {"", NAME} else f" -o {shlex.quote(baseline.file)}"
 
 
 def gone(baseline: Baseline | None, run: Document) -> list[Entry]:

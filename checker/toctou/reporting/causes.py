@@ -19,9 +19,9 @@ from toctou.counterexample.violation import Violation
 from toctou.history.operation import Execution
 from toctou.history.request import SourceLine
 from toctou.reporting.accept_comments import accepting
-from toctou.reporting.model_names import identity
+from toctou.reporting.model_names import file_from, identity
 from toctou.reporting.source_code import normal_text
-from toctou.reporting.source_document import portable_file, source_document
+from toctou.reporting.source_document import source_document
 
 Part = dict[str, Any]
 """A part of a document."""
@@ -125,7 +125,11 @@ def _of_window(model: str, violation: Violation) -> Sequence[object]:
         for site, stack, at in zip((window.read, window.write), stacks, lines, strict=True)
     ]
     # A window within one function is one, whichever handlers call that function.
-    files = [portable_file(one.source.file) for one in (window.read, window.write) if one and one.source]
+    files = [
+        file_from(model, one.source.extent.path if one.source.extent else one.source.file)
+        for one in (window.read, window.write)
+        if one and one.source
+    ]
     place = files[0] if window.shared and files else cause.handler
     return [identity(model), place, places, cause.other]
 

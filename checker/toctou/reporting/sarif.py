@@ -139,7 +139,7 @@ def _result(finding: Document, rule_index: int) -> Document:
 def _text(finding: Document, related: list[int]) -> Document:
     """The title first, because GitHub shows one sentence where there is no room; at the end links to the places."""
     remedy = remedy_of(finding)
-    fix = f" {remedy_title(remedy)}: {remedy['text'].rstrip('.')}." if remedy else ""
+    fix = f" {remedy_title(remedy)}. {remedy['text'].rstrip('.')}." if remedy else ""
     whole = message(f"{finding_title(finding)}. {finding['headline'].rstrip('.')}. Cause: {finding['cause']}.{fix}")
     words = {1: "[read](1)", 2: "[write](2)"}
     links = " and ".join(words[one] for one in related if one in words)

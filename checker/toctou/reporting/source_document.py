@@ -10,6 +10,9 @@ from toctou.history.request import SourceLine
 
 Document = dict[str, Any]
 
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folders of installed packages."""
+
 
 def source_document(source: SourceLine | None) -> Document | None:
     """A line of code; its file is named so that it reads the same on every machine."""
@@ -31,7 +34,7 @@ def portable_file(file: str) -> str:
     if path.is_relative_to(Path.cwd()):
         return path.relative_to(Path.cwd()).as_posix()
     parts = path.parts
-    packages = [at for at, part in enumerate(parts) if part in {"site-packages", "dist-packages"}]
+    packages = [at for at, part in enumerate(parts) if part in INSTALLED]
     return "/".join(parts[packages[-1] + 1 :] if packages else ("…", *parts[-2:]))
 
 

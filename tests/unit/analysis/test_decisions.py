@@ -91,6 +91,9 @@ def test_conditions_of_a_transaction_are_told_apart_by_item():
         (parse("item x n=1\nA.get(x) B.set(x.n=2) A.set(x.n=3)"), None,
          "Use UpdateExpression='ADD #n :change', which needs neither a read nor a condition, if n is only incremented"),
         (parse("item x s=a\nA.get(x) B.set(x.s=b) A.set(x.s=c)"), None, "or answer 409"),
+        (parse("item x größe=a\nA.get(x) B.set(x.größe=b) A.set(x.größe=c)"), None,
+         "ConditionExpression='#gr__e = :gr__e', ExpressionAttributeNames={'#gr__e': 'größe'}"),
+        (parse("item x größe=1\nA.get(x) B.set(x.größe=2) A.set(x.größe=3)"), None, "UpdateExpression='ADD #gr__e :change'"),
         (seen("item x n=1\nA.get(x) B.set(x.at=2) A.set(x.at=3)", "at"), None,
          "ConditionExpression='attribute_not_exists(#at) AND attribute_exists(item_id)', ExpressionAttributeNames={'#at': 'at'}"),
         (seen("item x n=1\nA.get(x) B.set(x.at=2,n=2) A.set(x.at=3)", "at", "n"), None,
@@ -133,6 +136,7 @@ def test_an_exception_without_a_name_of_its_own_is_an_unhandled_one():
         (SerialOrder((1, 0), 1, "it would have answered 204 and a body", 204), "or answer 409"),
         (SerialOrder((0, 1), 1, "the other would have answered 403", 403), "or answer 409"),
         (SerialOrder((1, 0), 2, "another item would be stored"), "or answer 409"),
+        (SerialOrder((1, 0), 1, "it would have raised Refused", 500), "or answer 409"),
     ],
 )
 def test_the_answer_to_give_is_told_where_the_serial_order_tells_it(closest, advice):

@@ -119,6 +119,8 @@ def test_what_is_gone_is_told_only_where_it_would_have_been_found():
     (note,) = outcome(fixed, baseline=baseline)["notes"]
     assert "no longer found" in note
     assert "toctou baseline --prune" in note
+    (other,) = outcome(fixed, baseline=replace(baseline, file="ci/known ones.json"))["notes"]
+    assert "toctou baseline -o 'ci/known ones.json' --prune" in other
     (entry,) = baseline.entries.values()
 
     def is_gone(run=fixed, **changed):

@@ -130,6 +130,22 @@ def test_a_fingerprint_outlives_edits_elsewhere_and_changes_with_its_own_lines()
     assert fingerprint(make_violation(), "models/other.py:Other") != same
 
 
+def test_a_fingerprint_is_the_same_wherever_the_run_is_started(tmp_path, monkeypatch):
+    for folder in ("project", "copy", "project/other"):
+        (tmp_path / folder / "app").mkdir(parents=True)
+        (tmp_path / folder / "app" / "notes.py").touch()
+
+    def within(folder, models=""):
+        return fingerprint(moved(make_violation(), file=f"{folder}app/notes.py"), f"{models}models/notes.py:Notes")
+
+    monkeypatch.chdir(tmp_path)
+    same = within("project/", "project/")
+    assert within("copy/", "copy/") == same
+    monkeypatch.chdir(tmp_path / "project")
+    assert within("") == within(f"{tmp_path}/project/") == same
+    assert within("other/") != same
+
+
 def test_a_sample_names_no_line_and_no_version():
     document = without_places(violation_document(MODEL, make_violation()))
     assert document["toctou"] == ""

@@ -176,6 +176,14 @@ def test_a_violation_without_edges_or_serial_order_has_no_empty_section(violatio
     assert labels == ["happened", "about"]
 
 
+def test_the_index_says_where_an_exception_was_raised():
+    document = run_document(make_run(make_model(make_violation())))
+    (finding,) = document["findings"]
+    line = {"file": "app/notes.py", "line": 11, "function": "_own", "text": "raise Refused"}
+    finding |= {"read": None, "write": None, "traceback": [{**line, "line": 23}, line]}
+    assert '<p class="places">app/notes.py:11 in _own</p>' in html.render_run(document)
+
+
 def test_the_index_leads_to_every_violation(run):
     page = Page(html.render_run(run_document(run)))
     links = [one["href"] for one in page.all("a")]

@@ -119,6 +119,18 @@ def test_the_code_flow_follows_the_schedule():
     assert lines == [31, 52, 34]
 
 
+def test_what_came_of_trying_the_fix_is_told():
+    document = violation_document(MODEL, make_violation())
+
+    def told(**remedy):
+        document["remedy"] = {"text": "Make it conditional", "edits": [], "attempts": [], **remedy}
+        return log(document)["runs"][0]["results"][0]["message"]["text"]
+
+    assert "Suggested fix (not tried). Make it conditional." in told()
+    tried = {"outcome": "removed", "text": "no violation in 9 schedules of 2 scenarios"}
+    assert "Fix, tried: no violation in 9 schedules of 2 scenarios. Make it conditional." in told(tried=tried)
+
+
 def test_rules_know_their_weaknesses():
     (run,) = log(violation_document(MODEL, make_violation()))["runs"]
     (rule,) = run["tool"]["driver"]["rules"]
