@@ -219,7 +219,7 @@ def test_tests_from_which_nothing_can_be_drafted_are_told(project):
 def test_a_level_that_is_none_is_refused_in_the_settings_too(project):
     ended = project.run("--toctou", "-o", "toctou_fail_on=severe")
     assert ended.returncode == 4
-    assert "toctou_fail_on is 'severe'; expected one of low, medium, high, critical" in ended.stderr
+    assert "toctou_fail_on is 'severe'; expected one of any, low, medium, high, critical" in ended.stderr
 
 
 def test_nothing_is_sent_to_aws(project):
