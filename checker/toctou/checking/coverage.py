@@ -48,6 +48,7 @@ def coverage_of(
     represented = sum(one.stands_for for one in results)
     explored = {request.handler for one in results if one.schedules for request in one.requests}
     handlers = [name for name in model.handlers() if name in explored]
+    remaining = tuple(_remaining(results, total - represented))
     return ModelCoverage(
         explored=len(results),
         represented=represented,
@@ -59,19 +60,22 @@ def coverage_of(
         exhaustive=selected(options.strategy).kind.covers is Coverage.EVERYTHING,
         replayed=sum(one.replayed for one in results),
         longest=max((one.longest for one in results), default=0),
-        scope=tuple(_scope(model, results, options)),
+        scope=tuple(_scope(model, results, options, cut_off=bool(remaining))),
         assumptions=tuple(_assumptions(model, accesses, results, options, represented)),
         judged=tuple(judged_by(accesses, model, handlers)),
         unjudged=tuple(unjudged(accesses, model, handlers)),
         unguarded=tuple(unguarded_writes(accesses, model, results, complete=represented == total)),
-        remaining=tuple(_remaining(results, total - represented)),
+        remaining=remaining,
     )
 
 
-def _scope(model: type[Model], results: Sequence[ScenarioResult], options: Options) -> Iterator[Stated]:
+def _scope(
+    model: type[Model], results: Sequence[ScenarioResult], options: Options, *, cut_off: bool
+) -> Iterator[Stated]:
     strategy = selected(options.strategy)
     bound = f", {strategy.stated_bound}" if strategy.stated_bound else ""
-    yield Stated("strategy", f"{options.strategy}: {_COVERED[strategy.kind.covers]}{bound}")
+    left = "; here not all of it was run" if cut_off else ""
+    yield Stated("strategy", f"{options.strategy}: {_COVERED[strategy.kind.covers]}{bound}{left}")
     yield Stated(
         "reads",
         "strongly consistent"
