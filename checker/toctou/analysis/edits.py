@@ -192,10 +192,10 @@ def merged(edits: Iterable[Edit], more: Iterable[Edit]) -> tuple[Edit, ...]:
             found.append(one)
         elif isinstance(one, Conditional | Checked):
             known = found[at]
-            terms = known.terms if isinstance(known, Conditional | Checked) else ()
-            asked = {(term.attribute, term.test) for term in terms}
+            assert isinstance(known, Conditional | Checked)  # noqa: S101 - or it would not be of the same place
+            asked = {(term.attribute, term.test) for term in known.terms}
             more_terms = tuple(term for term in one.terms if (term.attribute, term.test) not in asked)
-            found[at] = replace(one, terms=(*terms, *more_terms))
+            found[at] = replace(known, terms=(*known.terms, *more_terms))
         elif isinstance(one, Together):
             known = found[at]
             places = known.places if isinstance(known, Together) else ()

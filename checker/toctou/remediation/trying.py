@@ -13,7 +13,9 @@ from functools import partial
 
 from toctou import real_time
 from toctou.analysis.cause import Site
+from toctou.analysis.edit_words import Shown, remedy_text
 from toctou.analysis.edits import Attempt, Edit, Remedy, Together, Tried, merged
+from toctou.analysis.wording import Words
 from toctou.client.backends import backend_named
 from toctou.client.patches import Patches
 from toctou.counterexample.violation import Violation
@@ -197,7 +199,7 @@ class _Trying:
             met = outcome.violation
             if met is None or (cause_key(met) != key and met.cause.handler not in handlers):
                 return Attempt(remedy, outcome.tried)
-            wider = next((one for one in _extended(remedy, met) if one.edits != remedy.edits), None)
+            wider = next((one for one in _extended(remedy, met, violations[0]) if one.edits != remedy.edits), None)
             if wider is None or at == rounds - 1:
                 break
             remedy = wider
@@ -298,12 +300,15 @@ def _candidates(violations: Sequence[Violation]) -> Sequence[Remedy]:
     return list(found.values())[:MOST_CANDIDATES]
 
 
-def _extended(remedy: Remedy, met: Violation) -> Iterator[Remedy]:
-    """The remedy with what a violation that was met despite it asks for."""
+def _extended(remedy: Remedy, met: Violation, first: Violation) -> Iterator[Remedy]:
+    """The remedy of a violation with what one that was met despite it asks for."""
     for one in met.explanation.remedies:
         if one.edits:
             edits = merged(remedy.edits, one.edits)
-            text = remedy.text if edits == remedy.edits else f"{remedy.text}.  Besides: {one.text}"
+            if len(edits) > len(remedy.edits):
+                text = f"{remedy.text}.  Besides: {one.text}"
+            else:  # it asks for more at the same places
+                text = remedy_text(Shown(Words(first.execution), first.finding), edits)
             yield Remedy(edits, text)
 
 
