@@ -190,3 +190,11 @@ def test_the_index_leads_to_every_violation(run):
     assert links.count("delete_item.ReadThenDelete-1.html") == 3  # the finding, its violation, the scenario
     assert "1 finding, 1 violation, in 1 of 2 models" in page.text
     assert "delete_item: ValidationException: reserved keyword: owner" in page.text
+
+
+def test_a_finding_without_any_line_of_code_is_listed():
+    run = run_document(make_run(make_model(make_violation())))
+    (finding,) = run["findings"]
+    for place in ("read", "write"):
+        finding[place] = {**finding[place], "source": None, "at": None, "stack": []}
+    assert "owner check bypassed" in html.render_run(run)
