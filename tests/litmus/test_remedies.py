@@ -280,6 +280,28 @@ def test_an_old_result_is_removed_by_a_strong_read():
     assert attempt.remedy.text == "Make the GetItem with ConsistentRead=True"
 
 
+class CaughtAsAnError(Owned):
+    """Makes an error of whatever the service refuses, so that the condition alone is no fix."""
+
+    @handler
+    def delete(self, principal: str) -> int:
+        note = found("n")
+        if note is None or note["owner"] != principal:
+            return 403
+        try:
+            notes.delete_item(Key={"id": "n"})
+        except client.exceptions.ClientError:
+            return 500
+        return 204
+
+
+def test_what_the_handler_makes_of_a_refusal_counts():
+    attempt = best(CaughtAsAnError)
+    assert attempt.tried.outcome == "removed"
+    assert [edit.kind for edit in attempt.remedy.edits] == ["condition", "answer"]
+    assert "handle ConditionalCheckFailedException" in attempt.remedy.text
+
+
 class WithoutHelp(Model):
     """The condition of the old form leaves no room for an expression."""
 

@@ -73,6 +73,7 @@ class Patches:
         edits: none for no remedy.
         operations: what the current execution has performed.
         schemas: of the tables.
+        remote: whether requests are served elsewhere, where a status of 5xx is all that is seen of an exception.
 
     Attributes:
         applied: whether a call was made otherwise.
@@ -86,11 +87,14 @@ class Patches:
         edits: Sequence[Edit],
         operations: Callable[[], Sequence[Operation]],
         schemas: Callable[[], Mapping[str, Schema]],
+        *,
+        remote: bool = False,
     ) -> None:
         self.edits = tuple(edits)
         self.applied = self.succeeded = False
         self.refused = self.unfit = ""
         self._operations = operations
+        self._remote = remote
         self._schemas = schemas
         self._requests: Sequence[Request] = ()
         self._held: dict[int, list[_Held]] = {}
@@ -138,7 +142,7 @@ class Patches:
     def answer(self, request: int, response: Response) -> Response:
         """The response of a request, with a 409 in the place of what its handler has let out."""
         raised = response.exception
-        if request in self._lost and (raised is not None or response.status >= _UNTOLD):
+        if request in self._lost and (raised is not None or (self._remote and response.status >= _UNTOLD)):
             return Response(_REFUSED)
         handler = self._requests[request].handler
         ended = "" if raised is None and response.status >= _UNTOLD else None if raised is None else raised.type

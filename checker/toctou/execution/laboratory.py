@@ -112,7 +112,7 @@ class Laboratory:
         self._set_up = SetUp(model, self._runner.set_up)
         self._handlers = model.handlers()
         self._recording = Recording()
-        self.patches = Patches(edits, self.performed, lambda: self.schemas)
+        self.patches = Patches(edits, self.performed, lambda: self.schemas, remote=model.service is not None)
         self._instance: Model  # a new one for each schedule
         self._observes = observed(model)
         self._states = StatesAfter(backend, self._complete)
