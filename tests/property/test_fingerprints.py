@@ -180,7 +180,7 @@ def test_different_causes_have_different_fingerprints(plain):
         ({"delete": 'table.delete_item(Key={"id": note["id"]})'}, {"remove"}),
         ({"local": "read"}, {"rename"}),  # what is written is named in the call
     ],
-    ids=str,
+    ids=["get", "put", "delete", "local"],
 )
 def test_an_edit_of_a_call_changes_the_fingerprints_of_its_causes_only(changed, handlers, plain, tmp_path, monkeypatch):
     found = fingerprints(tmp_path, monkeypatch, **changed)
