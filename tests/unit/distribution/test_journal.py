@@ -28,7 +28,7 @@ from toctou.search.options import Options
 from toctou.verdict import StopReason
 
 MODELS = [named(models_to_distribute.BetweenTwoItems)]
-OPTIONS = Options(confirm=False)
+OPTIONS = Options(confirm=False, fixes=False)
 
 
 def kept(file: Path) -> int:

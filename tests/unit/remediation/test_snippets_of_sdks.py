@@ -99,9 +99,13 @@ def remedy(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def run(sdk: str, edits: list[dict[str, Any]], stored: list[dict[str, Any]], **variables: Any) -> list[dict[str, Any]]:
     """What is stored after a snippet has run."""
+    # Another test may keep moto started in this process, and so what is stored there.
+    region = "eu-north-1"
     with mock_aws():
-        tables = [boto3.resource("dynamodb", region_name="us-east-1").Table(name) for name in ("Items", "Users")]
+        tables = [boto3.resource("dynamodb", region_name=region).Table(name) for name in ("Items", "Users")]
         for table in tables:
+            if table.name in table.meta.client.list_tables()["TableNames"]:
+                table.delete()
             table.meta.client.create_table(
                 TableName=table.name,
                 KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -110,7 +114,7 @@ def run(sdk: str, edits: list[dict[str, Any]], stored: list[dict[str, Any]], **v
             )
         for item in stored:
             tables[0].put_item(Item=item)
-        client = boto3.client("dynamodb", region_name="us-east-1")
+        client = boto3.client("dynamodb", region_name=region)
         exec(snippet(document(*edits), sdk), {"client": client, "table": tables[0], **variables})
         found = tables[0].scan()["Items"]
         return sorted(found, key=lambda one: str(one["id"]))
