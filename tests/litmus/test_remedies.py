@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import boto3
@@ -9,7 +10,9 @@ import pytest
 from boto3.dynamodb.conditions import Key
 
 from toctou import Model, Table, handler
-from toctou.analysis.edits import Attempt
+from toctou.analysis.edit_words import Shown, remedy_text
+from toctou.analysis.edits import Attempt, Checked, Conditional, Edit, Place, Term, Together
+from toctou.analysis.wording import Words
 from toctou.checking.check import check
 from toctou.declaration.loading import LoadedModel
 from toctou.search.budget import Budget
@@ -439,6 +442,43 @@ def test_the_fixes_of_several_findings_are_tried_together_as_well():
     attempts = {one.remedy for one in result.models[0].violations}
     assert {one.tried.outcome for one in attempts} == {"removed"}
     assert all("with the fix of the other finding: no violation in" in one.tried.text for one in attempts)
+
+
+@pytest.mark.parametrize("model", [model for model, _, _ in REMOVED])
+def test_a_remedy_reads_the_same_wherever_its_calls_stood_in_the_execution_that_it_came_of(model):
+    result = check([LoadedModel(model.__name__, model)], Options(fixes=False))
+    for violation in result.models[0].violations:
+        execution = violation.execution
+        shown = Shown(Words(execution), violation.finding)
+        for remedy in violation.explanation.remedies:
+            text = remedy_text(shown, remedy.edits)
+            for at in range(len(execution.operations) + 2):  # further than this execution goes, too
+                elsewhere = remedy_text(shown, [displaced(edit, at) for edit in remedy.edits])
+                # Of two requests of one handler, either may be the one that loses.
+                assert elsewhere.partition("; if that")[0] == text.partition("; if that")[0]
+
+
+def displaced(edit: Edit, at: int) -> Edit:
+    places = {
+        one.name: replace(value, at=at) for one in fields(edit) if isinstance(value := getattr(edit, one.name), Place)
+    }
+    if isinstance(edit, Together):
+        places["places"] = tuple(replace(one, at=at) for one in edit.places)
+    return replace(edit, **places)
+
+
+def test_a_remedy_can_name_a_call_that_the_execution_does_not_have():
+    violations = check([LoadedModel("Owned", Owned)], Options(fixes=False)).models[0].violations
+    handlers = [[request.handler for request in one.execution.requests] for one in violations]
+    violation = violations[handlers.index(["delete", "give"])]
+    shown = Shown(Words(violation.execution), violation.finding)
+    elsewhere = Place("give", "PutItem", "Notes", None, 7)
+    read = Place("give", "GetItem", "Notes", None, 6)
+    checked = Checked(elsewhere, (Term("owner", "equals", "read"),), read)
+    text = remedy_text(shown, [Conditional(elsewhere, checked.terms, read)])
+    assert text.startswith("Make the PutItem conditional")
+    assert "if that fails" in text
+    assert "with a ConditionCheck of Notes: " in remedy_text(shown, [checked])
 
 
 class NoTime(Owned):

@@ -23,6 +23,7 @@ from toctou.analysis.edits import (
 from toctou.analysis.patterns import conditional
 from toctou.analysis.wording import Words
 from toctou.history.finding import Finding
+from toctou.history.operation import Operation
 from toctou.history.request import ThreadOf
 from toctou.history.reserved_words import RESERVED_WORDS
 from toctou.history.wording import listed
@@ -30,20 +31,39 @@ from toctou.history.wording import listed
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The execution and the finding that edits are about."""
+    """The execution and the finding that edits are about.
+
+    Edits that came of another execution, of a violation that was met despite the first ones, may name calls that this one
+    does not have, or has at another position.
+    """
 
     words: Words
     finding: Finding
 
-    def request(self, place: Place) -> int:
+    def operation(self, place: Place) -> Operation | None:
+        """The call that is made there: at its position, if that is of this execution, or else the first of that place."""
+        execution = self.words.execution
+        at_hand = [*execution.operations[place.at : place.at + 1], *execution.operations]
+        return next(
+            (one for one in at_hand if place.is_of(execution.requests[one.request].handler, one.action, one.source)),
+            None,
+        )
+
+    def request(self, place: Place) -> int | None:
         """Who makes the call there."""
-        return self.words.execution.operations[place.at].request
+        if (operation := self.operation(place)) is not None:
+            return operation.request
+        handlers = [one.handler for one in self.words.execution.requests]
+        return handlers.index(place.handler) if place.handler in handlers else None
 
     def item(self, place: Place) -> str:
         """The item, or the range, that a call there is about."""
-        footprint = self.words.execution.operations[place.at].footprint
-        items = sorted(map(str, footprint.items()))
-        return items[0] if len(items) == 1 else str(footprint.ranges[0]) if footprint.ranges else place.table
+        operation = self.operation(place)
+        if operation is None:
+            return place.table
+        items = sorted(map(str, operation.footprint.items()))
+        ranges = operation.footprint.ranges
+        return items[0] if len(items) == 1 else str(ranges[0]) if ranges else place.table
 
 
 def failed(words: Words, finding: Finding, request: int, how: str) -> str:
@@ -109,8 +129,12 @@ def _together(together: Together, guards: Sequence[Conditional | Checked]) -> st
 def _clause(shown: Shown, one: Edit) -> str:
     match one:
         case Conditional(place, terms, _):
-            has_one = conditional(shown.words.execution.operations[place.at])
-            put = f"extend the condition of the {place.action}" if has_one else f"make the {place.action} conditional"
+            call = shown.operation(place)
+            put = (
+                f"extend the condition of the {place.action}"
+                if call is not None and conditional(call)
+                else f"make the {place.action} conditional"
+            )
             if place.action == "TransactWriteItems":
                 put = (
                     f"give the operation on {place.table} in the TransactWriteItems a condition, beside any that it has"

@@ -25,7 +25,8 @@ class Place:
     Attributes:
         table: of the item that the call is about.
         source: the line that makes it; ``None`` if it is not known, as of a service.
-        at: the position of such a call in the execution that the remedy comes from.
+        at: the position of such a call in the execution that the remedy comes from; others
+            have it elsewhere, so it is not compared.
     """
 
     handler: str
