@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -218,12 +219,21 @@ class _Unpickler(pickle.Unpickler):
         """The class of that name, or one of the functions that decide dependence."""
         if name in _PLAIN.get(module, ()):
             return getattr(sys.modules[module] if module in sys.modules else __import__(module, fromlist=[name]), name)
+        if (module, name) == ("builtins", "getattr"):  # how Python 3.11.0 to 3.11.3 pickle members of enumerations
+            return _member
         if module.startswith("toctou.") or module in self._modules:
             found = vars(sys.modules[module]).get(name) if module in sys.modules else None
             dependence = module.startswith("toctou.") and name in ("dependent", "writes_in_order", "in_order")
             if dependence or (isinstance(found, type) and found.__module__ == module):
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is no class that a journal may contain")
+
+
+def _member(enumeration: object, name: str) -> Enum:
+    """A member of an enumeration, and nothing else that ``getattr`` would get."""
+    if isinstance(enumeration, type) and issubclass(enumeration, Enum):
+        return enumeration[name]
+    raise pickle.UnpicklingError(f"{name} of {enumeration!r} is no member that a journal may contain")
 
 
 def _head(models: Sequence[LoadedModel], options: Options) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pickle
 import zlib
 from contextlib import closing
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from toctou.errors import BadInput
 from toctou.search.bench import Bench
 from toctou.search.explorer import no_pause
 from toctou.search.options import Options
-from toctou.verdict import StopReason
+from toctou.verdict import StopReason, Verdict
 
 MODELS = [named(models_to_distribute.BetweenTwoItems)]
 OPTIONS = Options(confirm=False, fixes=False)
@@ -49,6 +50,17 @@ def test_what_was_explored_is_not_explored_again(tmp_path: Path, monkeypatch: py
     assert again.models == first.models
 
 
+def test_members_of_enumerations_are_kept_as_older_versions_of_python_store_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # https://github.com/python/cpython/blob/v3.11.2/Lib/enum.py, Enum.__reduce_ex__
+    monkeypatch.setattr(Enum, "__reduce_ex__", lambda self, _: (getattr, (type(self), self.name)))
+    journal = Journal(tmp_path / "journal", MODELS, OPTIONS)
+    first = check(MODELS, OPTIONS, journal=journal)
+    journal.close()
+    assert kept(tmp_path / "journal") == len(first.models[0].scenarios)
+
+
 class Evil:
     def __init__(self, function: Any, *arguments: Any) -> None:
         self._made = function, arguments
@@ -63,9 +75,10 @@ class Evil:
         Evil(os.system, "true"),
         Evil(eval, "1"),
         Evil(getattr, "text", "upper"),
+        Evil(getattr, Verdict, "mro"),
         {"not": "an advance"},
     ],
-    ids=["os.system", "eval", "getattr", "plain"],
+    ids=["os.system", "eval", "getattr", "getattr of an enumeration", "plain"],
 )
 def test_nothing_is_run_that_a_forged_line_asks_for(tmp_path: Path, content: Any):
     file = tmp_path / "journal"
