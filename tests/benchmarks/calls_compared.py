@@ -178,7 +178,7 @@ class OpenDoor:
     def reach(self, action: str, parameters: Mapping[str, Any] | None = None, source: SourceLine | None = None) -> Turn:
         return Turn(0, 0)
 
-    def suspend_monitoring(self) -> None:
+    def suspend_monitoring(self, *, unhurried: bool = False) -> None:
         """Nobody looks."""
 
     def resume_monitoring(self) -> None:

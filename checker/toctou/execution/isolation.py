@@ -287,7 +287,7 @@ class Isolation:
     @contextmanager
     def _unmonitored(self) -> Iterator[None]:
         # To make a process and to end it is what a handler may not do; here it is done in a handler's place.
-        self._runner.suspend_monitoring()
+        self._runner.suspend_monitoring(unhurried=True)
         try:
             yield
         finally:

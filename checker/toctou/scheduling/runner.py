@@ -84,6 +84,7 @@ class Runner:
         self._own_numbers: random.Random | None = None
         self._running: Task | None = None
         self._resumed = 0.0
+        self._unhurried = False
         self._fault: ToctouError | None = None
         self._main: Any = None
         self._idle: list[Any] = []  # coroutines for reuse: making one takes longer than most steps
@@ -302,8 +303,9 @@ class Runner:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
         self._resumed = real_time.seconds()
 
-    def suspend_monitoring(self) -> None:
+    def suspend_monitoring(self, *, unhurried: bool = False) -> None:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
+        self._unhurried = unhurried
         boundary.watch(None)
         self._control.suspend()
         running = self._running
@@ -321,6 +323,9 @@ class Runner:
             running.numbers = self._own_numbers
         self._control.resume()
         boundary.watch(self._reached, None if running is None else running.scratch)
+        if self._unhurried:
+            self.still_served()
+            self._unhurried = False
 
     def fail(self, fault: ToctouError) -> NoReturn:
         """See :class:`toctou.scheduling.scheduling_point.SchedulingPoint`."""
@@ -451,7 +456,7 @@ class Runner:
 
     def _overdue(self, frame: FrameType | None) -> bool:
         task = self._running
-        if task is None or real_time.seconds() - self._resumed < self._limits.seconds:
+        if task is None or self._unhurried or real_time.seconds() - self._resumed < self._limits.seconds:
             return False
         if frame is not None and self.strands is None and greenlet.getcurrent() is self._main:
             return False  # the step has just ended

@@ -58,8 +58,12 @@ class SchedulingPoint(Protocol):
         Called several times per second while waiting for that; the caller sets its own limit.
         """
 
-    def suspend_monitoring(self) -> None:
-        """From now on sockets, files, durations and waits are the checker's own, not the handler's."""
+    def suspend_monitoring(self, *, unhurried: bool = False) -> None:
+        """From now on sockets, files, durations and waits are the checker's own, not the handler's.
+
+        Args:
+            unhurried: the time limit of the running request does not count meanwhile, and then begins again.
+        """
 
     def resume_monitoring(self) -> None:
         """From now on they are the handler's again."""

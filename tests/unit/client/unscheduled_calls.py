@@ -44,7 +44,7 @@ class OpenDoor:
         self.reached.append(action)
         return Turn(0, len(self.reached) - 1)
 
-    def suspend_monitoring(self) -> None:
+    def suspend_monitoring(self, *, unhurried: bool = False) -> None:
         """Nobody looks."""
 
     def resume_monitoring(self) -> None:
