@@ -52,6 +52,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     config.option.dist = "worksteal"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The litmus tests come first: they fork this process thousands of times, which costs more the larger it has grown."""
+    items.sort(key=lambda item: "litmus" not in item.path.parts)
+
+
 @pytest.fixture
 def not_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """What this test starts does not take itself for a part of this session of pytest-xdist."""
