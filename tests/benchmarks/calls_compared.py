@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from time import thread_time
 from typing import Any, NoReturn
 
@@ -113,6 +113,8 @@ def settings() -> Iterator[Mapping[str, Perform]]:
         stack.enter_context(client_environment())
         stack.enter_context(mock_aws())
         ours, motos = (boto3.client("dynamodb", region_name="us-east-1") for _ in range(2))
+        with suppress(motos.exceptions.ResourceNotFoundException):  # another test may keep moto started
+            motos.delete_table(TableName="Items")
         motos.create_table(**_TABLE)
         for item in _IMAGES:
             motos.put_item(TableName="Items", Item=item)

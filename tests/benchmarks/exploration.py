@@ -30,7 +30,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import permutations
@@ -191,6 +191,8 @@ def on_moto() -> Iterator[Any]:
     """A client on moto with the model's table."""
     with client_environment(), mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
+        with suppress(client.exceptions.ResourceNotFoundException):  # another test may keep moto started
+            client.delete_table(TableName="Items")
         client.create_table(**ReadThenDelete.tables[0].parameters)
         with patch.object(MODULES[0], "dynamodb", client), patch.object(MODULES[1], "dynamodb", client):
             yield client
