@@ -52,12 +52,6 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     config.option.dist = "worksteal"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The litmus tests come early: they fork this process thousands of times, which costs more the larger it has grown."""
-    early = ("architecture", "benchmarks", "litmus")
-    items.sort(key=lambda item: next((at for at, one in enumerate(early) if one in item.path.parts), len(early)))
-
-
 @pytest.fixture
 def not_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """What this test starts does not take itself for a part of this session of pytest-xdist."""
