@@ -23,7 +23,7 @@ from toctou.analysis.edits import (
 from toctou.analysis.patterns import conditional
 from toctou.analysis.wording import Words
 from toctou.history.finding import Finding
-from toctou.history.operation import Operation
+from toctou.history.operation import Execution, Operation
 from toctou.history.request import ThreadOf
 from toctou.history.reserved_words import RESERVED_WORDS
 from toctou.history.wording import listed
@@ -41,13 +41,9 @@ class Shown:
     finding: Finding
 
     def operation(self, place: Place) -> Operation | None:
-        """The call that is made there: at its position, if that is of this execution, or else the first of that place."""
-        execution = self.words.execution
-        at_hand = [*execution.operations[place.at : place.at + 1], *execution.operations]
-        return next(
-            (one for one in at_hand if place.is_of(execution.requests[one.request].handler, one.action, one.source)),
-            None,
-        )
+        """The call that is made there."""
+        at = position(place, self.words.execution)
+        return None if at is None else self.words.execution.operations[at]
 
     def request(self, place: Place) -> int | None:
         """Who makes the call there."""
@@ -64,6 +60,12 @@ class Shown:
         items = sorted(map(str, operation.footprint.items()))
         ranges = operation.footprint.ranges
         return items[0] if len(items) == 1 else str(ranges[0]) if ranges else place.table
+
+
+def position(place: Place, execution: Execution) -> int | None:
+    """Where a call is made in an execution: at its position, if that is of this one, or else where the first of that place is."""
+    calls = [(execution.requests[one.request].handler, one.action, one.source) for one in execution.operations]
+    return next((at for at in (place.at, *range(len(calls))) if 0 <= at < len(calls) and place.is_of(*calls[at])), None)
 
 
 def failed(words: Words, finding: Finding, request: int, how: str) -> str:

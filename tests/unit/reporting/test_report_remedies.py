@@ -1,11 +1,13 @@
 """How a remedy is presented: what came of trying it, what was tried before, and the commands to go on with."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from bare_documents import run_document
 from sample_reports import MODEL, make_model, make_run, make_violation
 
+from toctou.analysis.edits import Attempt, Conditional, Place, Remedy, Together, Tried
 from toctou.reporting import html, text
 from toctou.reporting.document import violation_document
 from toctou.reporting.run_text import finding_lines
@@ -76,3 +78,19 @@ def test_a_report_that_tests_replay_is_named_by_its_folder():
     finding |= {"fix": remedy(), "report": "x-1.json"}
     lines = [line.plain for line in finding_lines(finding, "pytest --toctou tests", "reports/pytest/recorded")]
     assert "    toctou fix reports/pytest/recorded/x-1.json" in lines
+
+
+def test_the_steps_of_a_remedy_that_came_of_another_execution_are_those_of_this_one():
+    deletion, update, other = (
+        Place(handler, action, "Items", None, at)
+        for handler, action, at in [
+            ("delete_item", "DeleteItem", 0),
+            ("transfer", "UpdateItem", 9),
+            ("transfer", "PutItem", 1),
+        ]
+    )
+    asked = Remedy((Conditional(deletion, (), None), Together((update, other))), "Make it conditional")
+    violation = replace(make_violation(), remedy=Attempt(asked, Tried("not_tried", "")))
+    condition, together = violation_document(MODEL, violation)["remedy"]["edits"]
+    assert condition["step"] == "A.2"
+    assert together["steps"] == ["B.1", ""], "there is no PutItem here"
