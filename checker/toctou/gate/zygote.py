@@ -24,6 +24,9 @@ from typing import NoReturn, Protocol
 from toctou.errors import InternalError
 from toctou.gate.request_process import Channel, RequestProcess
 
+PATIENCE = 60
+"""Seconds that forking a process may take: nobody else limits it, because it is no handler's time."""
+
 LOOK = 1.0
 """Seconds after which a process looks whether the one it serves still lives, should its channel not tell."""
 
@@ -89,14 +92,15 @@ class Zygote:
         try:
             self._channel.send("fork")
             reduction.send_handle(self._channel.connection, theirs.fileno(), self._pid)
-            pid = None
-            while pid is None:
-                pid = self._channel.receive(LOOK)
+            pid = self._channel.receive(PATIENCE)
         except (OSError, EOFError) as fault:
             ours.close()
             raise _lost(f"the process that forks others has ended ({type(fault).__name__})") from None
         finally:
             theirs.close()
+        if pid is None:
+            ours.close()
+            raise _lost(f"the process that forks others has not answered for {PATIENCE} s")
         if isinstance(pid, str):
             ours.close()
             raise _lost(pid)

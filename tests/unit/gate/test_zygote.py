@@ -411,3 +411,15 @@ def test_an_interrupt_of_the_processes_themselves_is_ignored():
         os.killpg(of_zygote, signal.SIGINT)
         assert ask(process, remembered) is not None
         assert ask(zygote.fork(), remembered) is not None
+
+
+def test_a_zygote_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    with opened() as zygote:
+        number = os.getpgid(zygote.fork()._pid)
+        os.kill(number, signal.SIGSTOP)
+        try:
+            with pytest.raises(InternalError, match="has not answered"):
+                zygote.fork()
+        finally:
+            os.kill(number, signal.SIGCONT)
